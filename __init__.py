@@ -1,0 +1,1 @@
+"""Recurrent sequence models for Keras 3: cells, task templates, presets and one command."""

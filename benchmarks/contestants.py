@@ -1,0 +1,138 @@
+"""What benchmarks.speed measures: one step of training or inference of each library's layer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.cells import Bidirectional, Recurrent, create
+
+try:
+    import torch as installed_torch
+except ImportError:
+    installed_torch = None
+torch: Any = installed_torch
+
+KERAS_LAYERS = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "vanilla": keras.layers.SimpleRNN,
+}
+
+
+class Shape(NamedTuple):
+    """Sizes of a problem."""
+
+    batch: int
+    time: int
+    features: int
+    units: int
+
+
+def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Callable]:
+    """Functions of no arguments, each of which runs one step and waits for it."""
+    inputs, upstream, mask = data(shape, mode)
+    runs = {
+        "seqzoo": tensorflow_run(ours(cell, shape, mode), inputs, upstream, mask, training),
+        "Keras RNN(cell)": tensorflow_run(
+            keras_layer(cell, shape, mode, own=True), inputs, upstream, mask, training
+        ),
+    }
+    if cell in KERAS_LAYERS:
+        layer = keras_layer(cell, shape, mode, own=False)
+        runs["Keras layer"] = tensorflow_run(layer, inputs, upstream, mask, training)
+    if torch is not None and cell in ("lstm", "gru") and mode != "masked":
+        runs["torch"] = torch_run(cell, shape, mode, inputs, upstream, training)
+    runs["limit"] = limit_run(cell, shape, mode, training)
+    return runs
+
+
+def data(shape: Shape, mode: str) -> tuple[Any, Any, Any]:
+    """Inputs, gradients of the outputs, and the mask of right padding or None."""
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(shape.batch, shape.time, shape.features)).astype("float32")
+    width = shape.units * (2 if mode == "bidirectional" else 1)
+    upstream = random.normal(size=(shape.batch, shape.time, width)).astype("float32")
+    lengths = random.integers(shape.time // 2, shape.time, size=shape.batch, endpoint=True)
+    mask = np.arange(shape.time) < np.maximum(lengths, 1)[:, None]
+    return inputs, upstream, mask if mode == "masked" else None
+
+
+def ours(cell: str, shape: Shape, mode: str) -> keras.layers.Layer:
+    """Our layer."""
+    kind = Bidirectional if mode == "bidirectional" else Recurrent
+    return kind(create(cell, shape.units), return_sequences=True)
+
+
+def keras_layer(cell: str, shape: Shape, mode: str, own: bool) -> keras.layers.Layer:
+    """Keras' layer of that name, or Keras' loop around our cell."""
+    if own:
+        layer = keras.layers.RNN(create(cell, shape.units), return_sequences=True)
+    else:
+        layer = KERAS_LAYERS[cell](shape.units, return_sequences=True)
+    return keras.layers.Bidirectional(layer) if mode == "bidirectional" else layer
+
+
+def tensorflow_run(
+    layer: keras.layers.Layer, inputs: Any, upstream: Any, mask: Any, training: bool
+) -> Callable:
+    """A step of a Keras layer in a `tf.function`."""
+    inputs, upstream = tf.constant(inputs), tf.constant(upstream)
+    mask = None if mask is None else tf.constant(mask)
+    layer.build(inputs.shape)
+    weights = [variable.value for variable in layer.trainable_variables]
+
+    @tf.function
+    def forward(inputs):
+        return layer(inputs, mask=mask, training=False)
+
+    @tf.function
+    def both(inputs, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, mask=mask, training=True)
+        return tape.gradient(outputs, [inputs, *weights], upstream)
+
+    if training:
+        return lambda: [gradient.numpy() for gradient in both(inputs, upstream)]
+    return lambda: forward(inputs).numpy()
+
+
+def torch_run(
+    cell: str, shape: Shape, mode: str, inputs: Any, upstream: Any, training: bool
+) -> Callable:
+    """A step of PyTorch's layer."""
+    kind = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[cell]
+    layer = kind(
+        shape.features, shape.units, batch_first=True, bidirectional=mode == "bidirectional"
+    )
+    inputs = torch.tensor(inputs, requires_grad=training)
+    upstream = torch.tensor(upstream)
+    weights = list(layer.parameters())
+
+    def both():
+        outputs, _ = layer(inputs)
+        torch.autograd.grad(outputs, [inputs, *weights], upstream)
+
+    def forward():
+        with torch.no_grad():
+            layer(inputs)
+
+    return both if training else forward
+
+
+def limit_run(cell: str, shape: Shape, mode: str, training: bool) -> Callable:
+    """The products of the forward pass over all steps at once; three times for training."""
+    columns = len(create(cell, 1).gates) * shape.units
+    rows = shape.batch * shape.time * (2 if mode == "bidirectional" else 1)
+    x, h = tf.random.normal((rows, shape.features)), tf.random.normal((rows, shape.units))
+    w, u = tf.random.normal((shape.features, columns)), tf.random.normal((shape.units, columns))
+
+    def products():
+        for _ in range(3 if training else 1):
+            last = tf.matmul(x, w), tf.matmul(h, u)
+        [product.numpy() for product in last]
+
+    return products

@@ -1,0 +1,169 @@
+"""Measures our layers, Keras' and PyTorch's side by side, and writes a table.
+
+    python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
+
+All contestants of a row run in one process, in turn, so that a change of the machine's speed meets
+them alike; a figure is the median over the rounds. `limit` is three times the matrix products of
+the forward pass (one of the input, one of the states, each over all steps at once), which no way
+of training can beat; for the forward pass alone it is one time.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from benchmarks import contestants
+from benchmarks.contestants import Shape
+from seqzoo.cells import CELLS
+from seqzoo.cells.paths import cores
+
+SHAPES = (
+    Shape(32, 100, 64, 128),
+    Shape(64, 100, 64, 256),
+    Shape(32, 784, 1, 128),
+    Shape(128, 28, 28, 128),
+    Shape(32, 50, 300, 512),
+    Shape(1, 1, 64, 256),
+)
+PREFACE = """# Speed
+
+Milliseconds of one step of the bare layer, `return_sequences=True`, float32. All contestants of a
+row run in one process, in turn; figures are medians. "times Keras" is Keras' time over ours:
+above 1 we are faster. `Keras RNN(cell)` is `keras.layers.RNN` around our cell. `limit` is the
+matrix products of the forward pass made at once for all steps, three times over for forward and
+backward: no training step can take less. "first step" is tracing and compiling a new shape.
+Masks are of right padding, lengths from half to all of the steps. Made by
+
+    python -m benchmarks.speed --output docs/speed.md
+"""
+MODES = ("plain", "masked", "bidirectional")
+
+
+def interleaved(runs: dict[str, Callable], seconds: float) -> tuple[dict, dict]:
+    """Median seconds of each, and seconds of its first call."""
+    first = {}
+    for name, run in runs.items():
+        start = time.perf_counter()
+        run()
+        first[name] = time.perf_counter() - start
+        run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[next(iter(times))]) < 5:
+        # In both orders: who comes after a large product finds cold caches.
+        for order in (list(runs), list(reversed(runs))):
+            for name in order:
+                start = time.perf_counter()
+                runs[name]()
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(t) for name, t in times.items()}, first
+
+
+def measure(cell: str, shape: Shape, mode: str, training: bool, seconds: float) -> dict:
+    """One row of the table."""
+    runs = contestants.all_of(cell, shape, mode, training)
+    medians, first = interleaved(runs, seconds)
+    return {
+        "cell": cell,
+        "shape": shape,
+        "mode": mode,
+        "training": training,
+        "medians": medians,
+        "first": first["seqzoo"],
+    }
+
+
+def table(rows: list[dict]) -> str:
+    """Rows as Markdown: milliseconds, and how many times faster than each we are."""
+    names = ["seqzoo", "Keras layer", "Keras RNN(cell)", "torch", "limit"]
+    lines = [
+        "| cell | batch, time, features, units | mode | pass | "
+        + " | ".join(f"{name}, ms" for name in names)
+        + " | times Keras | times RNN(cell) | times torch | first step, s |",
+        "| " + " | ".join(["---"] * (len(names) + 8)) + " |",
+    ]
+    for row in rows:
+        medians = row["medians"]
+        ours = medians["seqzoo"]
+        cells = [f"{medians[name] * 1e3:.2f}" if name in medians else "" for name in names]
+        ratios = [f"{medians[name] / ours:.2f}" if name in medians else "" for name in names[1:4]]
+        step = "forward and backward" if row["training"] else "forward"
+        shape = ", ".join(map(str, row["shape"]))
+        fields = [row["cell"], shape, row["mode"], step, *cells, *ratios, f"{row['first']:.1f}"]
+        lines.append("| " + " | ".join(fields) + " |")
+    return "\n".join(lines)
+
+
+def summary(rows: list[dict]) -> str:
+    """The smallest and largest ratios, and what a step of Gated costs a parameter."""
+    lines = []
+    for rival in ("Keras layer", "Keras RNN(cell)", "torch"):
+        ratios = [
+            row["medians"][rival] / row["medians"]["seqzoo"]
+            for row in rows
+            if rival in row["medians"]
+        ]
+        if ratios:
+            lines.append(
+                f"- {rival}: takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
+                f"median {statistics.median(ratios):.2f}, over {len(ratios)} rows."
+            )
+    by_key = {
+        (r["cell"], r["shape"], r["mode"], r["training"]): r["medians"]["seqzoo"] for r in rows
+    }
+    costs = [
+        2 * by_key["gated", *key] / by_key["lstm", *key]
+        for cell, *key in by_key
+        if cell == "gated" and key[0].time > 1 and ("lstm", *key) in by_key
+    ]
+    if costs:
+        lines.append(
+            "- Gated, which has half of the LSTM's parameters, costs a parameter "
+            f"{min(costs):.2f} to {max(costs):.2f} times what the LSTM costs, "
+            f"median {statistics.median(costs):.2f}."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description="Speed of recurrent layers, side by side.")
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--shapes", default=",".join(map(str, range(len(SHAPES)))))
+    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, a row")
+    parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
+    arguments = parser.parse_args()
+    rows = []
+    for cell in arguments.cells.split(","):
+        for index in arguments.shapes.split(","):
+            for mode in arguments.modes.split(","):
+                for training in (True, False):
+                    row = measure(cell, SHAPES[int(index)], mode, training, arguments.seconds)
+                    print(table([row]).splitlines()[-1], flush=True)
+                    rows.append(row)
+    if arguments.output:
+        text = f"{PREFACE}\n{summary(rows)}\n\n{machine()}\n\n{table(rows)}\n"
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+def machine() -> str:
+    """What the figures were measured with."""
+    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    if contestants.torch is not None:
+        versions += f", PyTorch {contestants.torch.__version__}"
+    return f"{cores()} cores, {platform.machine()}, {versions}."
+
+
+if __name__ == "__main__":
+    main()

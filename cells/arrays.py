@@ -1,0 +1,34 @@
+"""Reading and writing one time step of an array, and looping over steps, for programs of XLA."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
+
+def read_step(whole: Any, t: Any) -> Any:
+    """whole[t]."""
+    rest = tf.shape(whole)[1:]
+    start = tf.stack([t] + [0] * (whole.shape.rank - 1))
+    part = xla.dynamic_slice(whole, start, tf.concat([[1], rest], 0))
+    return tf.ensure_shape(tf.reshape(part, rest), whole.shape[1:])
+
+
+def write_step(whole: Any, part: Any, t: Any) -> Any:
+    """`whole` with whole[t] = part."""
+    return xla.dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
+
+
+def write_columns(whole: Any, part: Any, start: Any) -> Any:
+    """`whole` with the matrix `part` as its columns from `start` on."""
+    return xla.dynamic_update_slice(whole, part, tf.stack([0, start]))
+
+
+def while_steps(steps: Any, body: Callable, *variables: Any) -> list:
+    """Calls body(t, *variables) -> (t + 1, *variables) `steps` times, from t = 0."""
+    shapes = tf.nest.map_structure(lambda v: tf.TensorShape([None] * v.shape.rank), variables)
+    _, *last = tf.while_loop(
+        lambda t, *_: t < steps, body, [0, *variables], [tf.TensorShape([]), *shapes]
+    )
+    return last

@@ -1,0 +1,246 @@
+"""The contract that every cell keeps: what happens in one time step."""
+
+from collections import namedtuple
+from typing import Any
+
+import keras
+from keras import ops
+
+# Keras resets the masks of cells of this kind before each sequence, and has no public name for it.
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+
+class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
+    """One step of a recurrence, cut where it can be run fast; abstract.
+
+    A step is three parts:
+
+        x = project(inputs)              all that depends on the input alone
+        r = recur(h)                     the recurrent product, h being the first state
+        output, states = step(x, r, states)    the rest, unit by unit
+
+    A cell names its gates and writes `step`. `x` and `r` reach it as named tuples with one tensor
+    of shape (batch, units) a gate, so that it reads `x.forget + r.forget`. `step` must act on each
+    unit and each row by itself, because the fast loop hands it tensors of shape (units, batch).
+
+    `Recurrent` and `keras.layers.RNN` both run such a cell; the former makes one product of a
+    step's input and a hand-written backward pass of it. A cell whose recurrence has another form
+    overrides `advance` instead.
+
+    Args:
+        units: size of the output and of each state, at least 1.
+        activation: name or function of the candidate's nonlinearity (f); any Keras activation.
+        use_bias: whether the candidate and the gates have an offset.
+        kernel_initializer: of the input weights, shape (features, gates * units).
+        recurrent_initializer: of the recurrent weights, shape (units, gates * units).
+        bias_initializer: of the offsets.
+        dropout: share of the inputs dropped in training, one mask a sequence, from 0 to 1.
+        recurrent_dropout: share of the recurrent inputs dropped in training, likewise.
+        seed: of the dropout masks.
+
+    Raises:
+        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range.
+    """
+
+    gates: tuple[str, ...] = ()
+    """Names of the gates, in the order of the columns of the kernels."""
+
+    separate: tuple[str, ...] = ()
+    """Gates for which `step` needs x and r apart; of all others it uses the sum alone."""
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+            raise ValueError(f"`units` must be a whole number of at least 1, got {units!r}.")
+        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0 <= rate < 1:
+                raise ValueError(f"`{name}` must be at least 0 and below 1, got {rate!r}.")
+        super().__init__(**kwargs)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.bias = None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls.Gates = namedtuple("Gates", cls.gates)
+
+    @property
+    def state_size(self) -> int | list[int]:
+        """Units of each state; the first is the one that `recur` takes."""
+        return self.units
+
+    @property
+    def output_size(self) -> int:
+        """Units of the output."""
+        return self.units
+
+    def get_initial_state(self, batch_size: Any = None) -> list:
+        """Zeros of shape (batch_size, units), one a state."""
+        return [
+            ops.zeros((batch_size, size), dtype=self.compute_dtype)
+            for size in _as_list(self.state_size)
+        ]
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the weights for inputs of shape (batch, features)."""
+        columns = len(self.gates) * self.units
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], columns), name="kernel", initializer=self.kernel_initializer
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.units, columns),
+            name="recurrent_kernel",
+            initializer=self.initial_recurrent_kernel,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=self.bias_shape(), name="bias", initializer=self.initial_bias
+            )
+        self.built = True
+
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the weight that holds the offsets."""
+        return (len(self.gates) * self.units,)
+
+    def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The recurrent weights to begin with; TensorFlow makes no orthogonal ones of bfloat16."""
+        drawn = "float32" if dtype == "bfloat16" else dtype
+        return ops.cast(self.recurrent_initializer(shape, dtype=drawn), dtype)
+
+    def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The offsets to begin with."""
+        return self.bias_initializer(shape, dtype=dtype)
+
+    def input_bias(self) -> Any:
+        """What `project` adds to each column, or None."""
+        return None if self.bias is None else ops.convert_to_tensor(self.bias)
+
+    def recurrent_bias(self) -> Any:
+        """What `recur` adds to each column, or None."""
+        return None
+
+    def project(self, inputs: Any) -> Any:
+        """(..., features) -> (..., gates * units): all that depends on the input alone."""
+        x = ops.matmul(inputs, self.kernel)
+        bias = self.input_bias()
+        return x if bias is None else x + bias
+
+    def recur(self, h: Any) -> Any:
+        """(batch, units) -> (batch, gates * units): the recurrent product."""
+        r = ops.matmul(h, self.recurrent_kernel)
+        bias = self.recurrent_bias()
+        return r if bias is None else r + bias
+
+    def step(self, x: Any, r: Any, states: Any) -> tuple[Any, list]:
+        """The pointwise rest of a step.
+
+        Args:
+            x: projected input, a named tuple with one tensor a gate.
+            r: recurrent product, likewise.
+            states: list of the states before the step.
+
+        Returns:
+            The output and the list of the states after the step; the output is the first of them.
+        """
+        raise TypeError(f"{type(self).__name__} defines neither `step` nor `advance`.")
+
+    @property
+    def recurs_by_product(self) -> bool:
+        """Whether a step is `recur`, one product, and `step`, which acts unit by unit."""
+        own = type(self)
+        return own.advance is RecurrentCell.advance and own.recur is RecurrentCell.recur
+
+    @property
+    def has_step_gradient(self) -> bool:
+        """Whether `step_with_values` and `step_gradient` are there for the cell as it is."""
+        return False
+
+    def step_with_values(self, x: Any, r: Any, states: Any) -> tuple[Any, list, tuple]:
+        """`step`, and what `step_gradient` needs of it: a tuple of tensors shaped as a state."""
+        raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
+
+    def step_gradient(self, values: Any, d_states: Any) -> tuple[Any, Any, Any]:
+        """The gradient of `step`, written by hand; optional, a quarter faster than automatic.
+
+        Args:
+            values: what `step_with_values` kept.
+            d_states: gradients of the new states.
+
+        Returns:
+            Gradients of x (one a gate), of r (or None where equal to those of x), and of the old
+            states.
+        """
+        raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
+
+    def advance(self, x: Any, states: Any, recurrent_mask: Any = None) -> tuple[Any, list]:
+        """One step from a projected input of shape (batch, gates * units).
+
+        Args:
+            x: `project` of the step's input.
+            states: list of tensors of shape (batch, units).
+            recurrent_mask: what dropout multiplies the recurrent input with, or None.
+
+        Returns:
+            The output and the list of new states.
+        """
+        h = states[0] if recurrent_mask is None else states[0] * recurrent_mask
+        return self.step(self.split(x), self.split(self.recur(h)), states)
+
+    def split(self, columns: Any, axis: int = -1) -> Any:
+        """Named tuple of the gates' parts of a tensor."""
+        return self.Gates(*ops.split(columns, len(self.gates), axis=axis))
+
+    def input_mask(self, inputs: Any, training: bool) -> Any:
+        """What dropout multiplies one step's inputs with, the same in a sequence, or None."""
+        if not (training and self.dropout):
+            return None
+        return ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
+
+    def recurrent_mask(self, h: Any, training: bool) -> Any:
+        """What dropout multiplies the recurrent input with, the same in a sequence, or None."""
+        return self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list]:
+        """One step: (batch, features) and the states -> the output and the new states."""
+        mask = self.input_mask(inputs, training)
+        x = self.project(inputs if mask is None else inputs * mask)
+        return self.advance(x, list(states), self.recurrent_mask(states[0], training))
+
+    def get_config(self) -> dict:
+        """All that rebuilds the cell."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+        }
+
+
+def _as_list(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

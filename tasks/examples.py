@@ -1,0 +1,60 @@
+"""Raw examples in memory: what a data source hands to a task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split of a data set.
+
+    Attributes:
+        inputs: for text ("characters", "words") strings; for "rows" an array of shape
+            (n, height, width) or (n, height, width, channels); for "series" arrays of shape
+            (time, features) or (time,); for "audio" float arrays of shape (samples,).
+        targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
+            shape (n,) or (n, k); None where there is nothing to learn or to score.
+        lines: where each example stands in its file, counted from 1, for messages; or None.
+    """
+
+    inputs: Any
+    targets: Any = None
+    lines: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def place(self, index: int) -> str:
+        """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
+        return f"example {index}" if self.lines is None else f"line {self.lines[index]}"
+
+    def take(self, limit: int | None) -> "Examples":
+        """The first `limit` examples; all of them for None."""
+        if limit is None:
+            return self
+        return replace(
+            self,
+            inputs=self.inputs[:limit],
+            targets=None if self.targets is None else self.targets[:limit],
+            lines=None if self.lines is None else self.lines[:limit],
+        )
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What is trained on, chosen by and scored on.
+
+    Attributes:
+        train: what the weights and the vocabulary are learnt from.
+        validation: what chooses the best epoch; without it the last epoch is kept.
+        test: what scores the finished model.
+        name: of the data set.
+        description: one sentence for people.
+    """
+
+    train: Examples
+    validation: Examples | None = None
+    test: Examples | None = None
+    name: str = ""
+    description: str = ""

@@ -1,0 +1,38 @@
+"""A trained model as a SavedModel that needs nothing of ours."""
+
+import os
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.base import Prepared
+from seqzoo.tasks.files import creating
+
+
+def export(prepared: Prepared, model: Any, folder: str | os.PathLike, top: int) -> None:
+    """Writes a SavedModel whose "serving_default" takes raw examples and returns answers.
+
+    Args:
+        prepared: the template the model belongs to.
+        model: the trained model.
+        folder: to write; it must not hold anything yet.
+        top: how many labels an answer has.
+
+    Raises:
+        SeqzooError: the folder exists, or cannot be made.
+    """
+    names = [spec.name for spec in prepared.signature]
+
+    def answer(**raw: Any) -> dict[str, Any]:
+        return prepared.respond(model, tuple(raw[name] for name in names), top)
+
+    with creating(folder) as temporary, seqzoo.cells.portable():
+        served = tf.function(answer, autograph=False)
+        concrete = served.get_concrete_function(**{spec.name: spec for spec in prepared.signature})
+        module = tf.Module()
+        module.served = served
+        # Only what a module tracks is written with it.
+        module.weights = [variable.value for variable in model.variables]
+        module.tables = [vocabulary.table for vocabulary in prepared.vocabularies.values()]
+        tf.saved_model.save(module, str(temporary), signatures={"serving_default": concrete})

@@ -1,0 +1,45 @@
+"""One row an epoch: as a table, and for TensorBoard."""
+
+import csv
+import pathlib
+from typing import Any
+
+import tensorflow as tf
+
+
+def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Reads a history; no file gives no rows."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            {key: int(value) if key == "epoch" else float(value) for key, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+class Scalars:
+    """Writes the numbers of each epoch for TensorBoard, which need not be installed.
+
+    Args:
+        folder: of the event files.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def row(self, row: dict[str, Any]) -> None:
+        """Writes one row of the history."""
+        metadata = tf.compat.v1.SummaryMetadata(
+            plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+        )
+        with self._writer.as_default():
+            for name, value in row.items():
+                if name != "epoch":
+                    number = tf.constant(value, tf.float32)
+                    tf.summary.write(name, number, step=row["epoch"], metadata=metadata)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Ends the file."""
+        self._writer.close()

@@ -1,0 +1,137 @@
+"""`ManyToOne` with all that it learnt from training examples."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks import features as all_features
+from seqzoo.tasks import targets as all_targets
+from seqzoo.tasks.base import Answer, Prepared
+from seqzoo.tasks.batching import Data
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.features import Features
+from seqzoo.tasks.networks import LengthMask, MaskedPooling, make_cell, recurrent_stack
+from seqzoo.tasks.targets import Targets
+from seqzoo.tasks.vocabulary import Vocabulary
+
+
+class PreparedManyToOne(Prepared):
+    """A model from sequences to one answer each.
+
+    Args:
+        task: the choices, a `ManyToOne`.
+        features: how inputs become tensors.
+        targets: what the outputs mean.
+    """
+
+    def __init__(self, task: Any, features: Features, targets: Targets):
+        self.task = task
+        self.features = features
+        self.targets = targets
+        self.metric = targets.metric
+        self.better = targets.better
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedManyToOne":
+        """Learns vocabulary, class names and scales.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        targets = all_targets.learn(task, examples)
+        return cls(task, all_features.learn(task, examples), targets)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedManyToOne":
+        """The opposite of `to_config` and `vocabularies`."""
+        features = all_features.FEATURES[task.input]
+        targets = all_targets.TARGETS[task.target]
+        return cls(
+            task,
+            features.from_config(task, config["features"], vocabularies),
+            targets.from_config(task, config["targets"]),
+        )
+
+    def build(self, precision: str = "float32") -> Any:
+        task = self.task
+        shape, dtype = self.step
+        inputs = {
+            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
+            "lengths": keras.Input((), dtype="int32", name="lengths"),
+        }
+        mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
+        if self.vocabulary is not None:
+            embed = keras.layers.Embedding(
+                len(self.vocabulary), task.embedding, dtype=precision, name="embedding"
+            )
+            values = embed(inputs["values"])
+        elif dtype == "uint8":
+            scale = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")
+            values = scale(inputs["values"])
+        else:
+            values = inputs["values"]
+        whole = task.pooling != "last"
+        values = recurrent_stack(task, values, mask, sequence=whole, dtype=precision)
+        if whole:
+            pool = MaskedPooling(task.pooling, dtype=precision, name="pooling")
+            values = pool(values, mask)
+        if task.dropout:
+            values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
+        outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
+        return keras.Model(inputs, outputs, name="many_to_one")
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        encoded = self.targets.encode(examples) if targets else None
+        return Data(self.features.encode(examples), encoded)
+
+    def objective(self, outputs: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+        return self.targets.objective(outputs, batch["targets"])
+
+    @property
+    def sums(self) -> int:
+        return self.targets.sums
+
+    def measure(self, sums: np.ndarray, weight: float) -> float:
+        return self.targets.measure(sums, weight)
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return self.features.step
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    def respond(self, model: Any, raw: tuple, top: int) -> dict[str, Any]:
+        values, lengths = self.features.transform(*raw)
+        outputs = model({"values": values, "lengths": lengths}, training=False)
+        return self.decode(outputs, top)
+
+    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
+        return self.targets.decode(tf.cast(outputs, tf.float32), top)
+
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
+        return self.targets.answers(decoded)
+
+    def figures(self, outputs: np.ndarray, data: Data) -> dict[str, Any]:
+        return self.targets.figures(outputs, np.asarray(data.targets))
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """Of text, else None."""
+        return self.features.vocabulary
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config(), "targets": self.targets.to_config()}

@@ -1,0 +1,63 @@
+"""Figures from counts, and tables of them."""
+
+from typing import Any
+
+import numpy as np
+
+
+def f1(hits: float, said: float, there: float) -> float:
+    """Harmonic mean of precision and recall; 0 where nothing was said and nothing was there."""
+    return float(2 * hits / (said + there)) if said + there else 0.0
+
+
+def confusion_matrix(targets: np.ndarray, answers: np.ndarray, size: int) -> np.ndarray:
+    """Counts of shape (size, size): a row a true class, a column an answer."""
+    pairs = targets.astype(np.int64) * size + answers
+    return np.bincount(pairs, minlength=size * size).reshape(size, size)
+
+
+def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
+    """One row a class; figures without an example to stand on are None."""
+    table = []
+    for index, name in enumerate(names):
+        right = int(matrix[index, index])
+        there, said = int(matrix[index].sum()), int(matrix[:, index].sum())
+        table.append(
+            {
+                "label": name,
+                "examples": there,
+                "correct": right,
+                "accuracy": right / there if there else None,
+                "precision": right / said if said else None,
+                "f1": f1(right, said, there),
+            }
+        )
+    return table
+
+
+def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list[dict[str, Any]]:
+    """The most frequent wrong answers, most frequent first."""
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = [divmod(int(at), len(names)) for at in order if wrong.flat[at]]
+    return [{"label": names[i], "answered": names[j], "count": int(matrix[i, j])} for i, j in pairs]
+
+
+def label_table(there: np.ndarray, said: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
+    """One row a label from two boolean arrays of shape (n, labels)."""
+    table = []
+    for index, name in enumerate(names):
+        hits = int((there[:, index] & said[:, index]).sum())
+        of, answers = int(there[:, index].sum()), int(said[:, index].sum())
+        table.append(
+            {
+                "label": name,
+                "examples": of,
+                "correct": hits,
+                "recall": hits / of if of else None,
+                "precision": hits / answers if answers else None,
+                "f1": f1(hits, answers, of),
+            }
+        )
+    return table

@@ -1,0 +1,118 @@
+"""Plots of a training and of an evaluation, as PNG files."""
+
+import pathlib
+import warnings
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from seqzoo.tasks.files import replacing
+
+NUMBERED = 30
+"""Classes up to which a confusion matrix has names and numbers on it."""
+
+LISTED = 25
+"""Confusions that are listed beside a matrix too large for names."""
+
+INK = "#222222"
+TRAINING, VALIDATION = "#4878a8", "#d1603d"
+
+
+def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) -> None:
+    """Writes loss.png and a plot of the metric, training beside validation."""
+    if not rows:
+        return
+    for name in ("loss", metric):
+        figure = Figure(figsize=(7, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        epochs = [row["epoch"] for row in rows]
+        for key, label, colour in (
+            (name, "training", TRAINING),
+            (f"validation_{name}", "validation", VALIDATION),
+        ):
+            if key not in rows[0]:
+                continue
+            values = [row[key] for row in rows]
+            axes.plot(epochs, values, color=colour, marker="o", markersize=3, label=label)
+            axes.annotate(f" {values[-1]:.4g}", (epochs[-1], values[-1]), color=colour, va="center")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name.replace("_", " "))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(x=0.08)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+        _save(figure, folder / f"{name}.png")
+
+
+def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
+    """Draws what `ClassTargets.figures` gave: which class was taken for which.
+
+    Few classes: a matrix with names and counts. Many: the matrix without names, and the most
+    frequent confusions by name.
+    """
+    matrix = np.array(figures["confusion"])
+    names = [_plain(row["label"]) for row in figures["classes"]]
+    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    small = len(names) <= NUMBERED
+    size = max(4.5, 0.42 * len(names) + 2) if small else 7.5
+    figure = Figure(figsize=(size if small else 13.5, size), layout="constrained")
+    widths = (1,) if small else (3, 2)
+    grid = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)
+    axes = grid[0, 0]
+    # Square roots, so that rare confusions show beside the diagonal.
+    axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_xlabel("answered")
+    axes.set_ylabel("true")
+    total, right = matrix.sum(), np.trace(matrix)
+    title = f"{right / total:.1%} of {total} right"
+    if small:
+        _name_and_number(axes, matrix, share, names)
+    else:
+        title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
+        _list_confusions(grid[0, 1], figures)
+    axes.set_title(title, fontsize=10, color=INK)
+    _save(figure, path)
+
+
+def _name_and_number(axes: Any, matrix: np.ndarray, share: np.ndarray, names: list[str]) -> None:
+    ticks = range(len(names))
+    axes.set_xticks(ticks, names, rotation=90, fontsize=8)
+    axes.set_yticks(ticks, names, fontsize=8)
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            colour = "white" if share[row, column] > 0.35 else INK
+            axes.text(column, row, count, ha="center", va="center", fontsize=7, color=colour)
+
+
+def _list_confusions(axes: Any, figures: dict[str, Any]) -> None:
+    sizes = {row["label"]: row["examples"] for row in figures["classes"]}
+    top = figures["confusions"][:LISTED]
+    labels = [f"{_plain(row['label'])} → {_plain(row['answered'])}" for row in top]
+    counts = [row["count"] for row in top]
+    axes.barh(range(len(top)), counts, color=VALIDATION, height=0.7)
+    for place, row in enumerate(top):
+        text = f" {row['count']} ({row['count'] / sizes[row['label']]:.0%})"
+        axes.text(row["count"], place, text, va="center", fontsize=8, color=INK)
+    axes.set_yticks(range(len(top)), labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title("true → answered: how often (share of the class)", fontsize=10, color=INK)
+
+
+def _plain(name: str) -> str:
+    """A name as a plot can show it: short, and without what matplotlib takes for a formula."""
+    name = name if len(name) <= 24 else name[:23] + "…"
+    return name.replace("$", r"\$")
+
+
+def _save(figure: Figure, path: pathlib.Path) -> None:
+    # A character without a glyph draws as a box; that is no reason for a warning a plot.
+    with warnings.catch_warnings(), replacing(path) as temporary:
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with matplotlib.rc_context({"font.size": 9}):
+            figure.savefig(temporary, dpi=120)

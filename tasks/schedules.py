@@ -1,0 +1,61 @@
+"""The learning rate at each step."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.settings import TrainingSettings
+
+
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly for some steps, then stays or falls to zero along a cosine.
+
+    Args:
+        peak: the highest.
+        steps: in the whole training.
+        warmup: steps of the rise.
+        cosine: whether it falls afterwards.
+    """
+
+    def __init__(self, peak: float, steps: int, warmup: int, cosine: bool):
+        self.peak = peak
+        self.steps = steps
+        self.warmup = warmup
+        self.cosine = cosine
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        # The first step is taken at a part of the peak, not at zero.
+        rise = ops.minimum((step + 1) / (self.warmup + 1), 1.0)
+        if not self.cosine:
+            return self.peak * rise
+        done = ops.clip((step - self.warmup) / max(self.steps - self.warmup, 1), 0.0, 1.0)
+        return self.peak * rise * 0.5 * (1 + ops.cos(math.pi * done))
+
+    def get_config(self) -> dict:
+        return {
+            "peak": self.peak,
+            "steps": self.steps,
+            "warmup": self.warmup,
+            "cosine": self.cosine,
+        }
+
+
+def make_optimizer(settings: TrainingSettings, steps: int) -> Any:
+    """Adam with decoupled weight decay (AdamW), and with scaled losses where gradients are float16.
+
+    Args:
+        settings: how to train.
+        steps: in the whole training.
+    """
+    rate = LearningRate(
+        settings.learning_rate, steps, settings.warmup_steps, settings.schedule == "cosine"
+    )
+    # With None the optimizer leaves the pass over all weights out.
+    optimizer = keras.optimizers.Adam(rate, weight_decay=settings.weight_decay or None)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    if settings.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer

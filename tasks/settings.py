@@ -1,0 +1,74 @@
+"""How a template is trained: the choices that do not belong to the model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqzoo.tasks.errors import SeqzooError
+
+Schedule = Literal["cosine", "constant"]
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a template is trained.
+
+    Attributes:
+        epochs: passes over the training examples.
+        batch_size: examples a step, over all replicas together.
+        learning_rate: the highest, reached after the warm-up.
+        schedule: "cosine" falls to zero at the last step; "constant" stays.
+        warmup_steps: steps in which the learning rate rises linearly from zero.
+        weight_decay: share of each weight (offsets excepted) that AdamW takes off, times the
+            learning rate.
+        clip_norm: global norm that gradients are clipped to; None for no clipping.
+        patience: epochs without a better validation metric after which training stops; None to
+            train all epochs.
+        seed: of weights, shuffling and dropout.
+        precision: Keras' dtype policy of the layers; losses and metrics are always float32.
+        buckets: how many padded lengths there may be at most.
+        checkpoint_seconds: time between two checkpoints within an epoch.
+
+    Raises:
+        SeqzooError: a value is out of its range.
+    """
+
+    epochs: int = 10
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    schedule: Schedule = "cosine"
+    warmup_steps: int = 0
+    weight_decay: float = 0.0
+    clip_norm: float | None = 1.0
+    patience: int | None = None
+    seed: int = 0
+    precision: Precision = "float32"
+    buckets: int = 6
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "buckets"):
+            if getattr(self, name) < 1:
+                raise SeqzooError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+        for name in ("warmup_steps", "weight_decay", "seed", "checkpoint_seconds"):
+            if getattr(self, name) < 0:
+                raise SeqzooError(f"`{name}` must be at least 0, got {getattr(self, name)!r}.")
+        for name in ("learning_rate", "clip_norm", "patience"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise SeqzooError(f"`{name}` must be above 0, got {value!r}.")
+        choose("schedule", self.schedule, Schedule)
+        choose("precision", self.precision, Precision)
+
+
+def choose(name: str, value: object, choices: object) -> None:
+    """Checks that a value is one of a `Literal`'s.
+
+    Raises:
+        SeqzooError: it is not; the message names the choices.
+    """
+    from typing import get_args
+
+    if value not in get_args(choices):
+        listed = ", ".join(repr(choice) for choice in get_args(choices))
+        raise SeqzooError(f"`{name}` must be one of {listed}, got {value!r}.")

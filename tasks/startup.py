@@ -1,0 +1,61 @@
+"""Starts TensorFlow for a command line, without the messages that every start of it prints."""
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# What TensorFlow says on every machine that has no NVIDIA driver. The 303 of cuInit is "there is
+# no driver"; with a driver that does not work it says something else, and that is shown.
+NOISE = re.compile(
+    rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
+    rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
+)
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and looks for devices; a second call does nothing.
+
+    Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL asks for
+    them. All that is said on standard error meanwhile and is not `NOISE` still appears.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Chooses for `import keras`, whose configuration file may name another one.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    with _filtered_errors():
+        tensorflow = importlib.import_module("tensorflow")
+        # CUDA is first called, and complains, where devices are first asked for.
+        tensorflow.config.list_physical_devices()
+    # The same for messages of its Python code, and of that of tfds.
+    tensorflow.get_logger().setLevel("ERROR")
+    logging = importlib.import_module("absl.logging")
+    logging.set_verbosity(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _filtered_errors() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2, native code's included; gives it out again
+    afterwards, except for `NOISE`."""
+    try:
+        original = os.dup(2)
+    except OSError:  # closed: there is nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            held.seek(0)
+            for line in held:
+                if not NOISE.search(line):
+                    os.write(2, line)

@@ -1,0 +1,109 @@
+"""The contract of targets: loss, metric, answers and figures of one kind of answer."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.base import Answer
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.examples import Examples
+
+
+class Targets(ABC):
+    """One kind of answer; `outputs` are a model's, shape (batch, `size`), float32.
+
+    Attributes:
+        metric: name of the figure that is shown beside the loss.
+        better: 1 where a larger metric is better, -1 where a smaller one is.
+        sums: how many numbers the metric is made of.
+    """
+
+    metric = ""
+    better = 1
+    sums = 1
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, task: Any, examples: Examples) -> "Targets":
+        """Targets with all that they learn from the training examples.
+
+        Raises:
+            SeqzooError: there is nothing to learn, or it is not of this kind.
+        """
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Outputs a model must have."""
+
+    @abstractmethod
+    def encode(self, examples: Examples) -> np.ndarray:
+        """Numbers to learn from, shape (n, ...).
+
+        Raises:
+            SeqzooError: a target is not as it should be; the message names its place.
+        """
+
+    @abstractmethod
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Loss of each example, shape (batch,), and what the metric is made of, summed over
+        examples: shape (batch, `sums`)."""
+
+    @abstractmethod
+    def measure(self, sums: np.ndarray, weight: float) -> float:
+        """The metric from the sums over `weight` examples."""
+
+    @abstractmethod
+    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
+        """Answers as tensors, in TensorFlow operations alone; these are what an exported model
+        returns."""
+
+    @abstractmethod
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
+        """Answers for people from what `decode` gave."""
+
+    @abstractmethod
+    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """All figures of an evaluation, fit for JSON, without number of examples and loss."""
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """All that was learnt, fit for JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, task: Any, config: dict[str, Any]) -> "Targets":
+        """The opposite of `to_config`."""
+
+
+def required(examples: Examples) -> Any:
+    """The targets of examples.
+
+    Raises:
+        SeqzooError: there are none.
+    """
+    if examples.targets is None:
+        raise SeqzooError("Targets are needed to train and to score, but the examples have none.")
+    if len(examples.targets) != len(examples):
+        raise SeqzooError(
+            f"There must be one target an input, got {len(examples)} inputs and "
+            f"{len(examples.targets)} targets."
+        )
+    return examples.targets
+
+
+def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
+    """The error that a label gets which training never saw."""
+    return SeqzooError(
+        f"{where} has the label {label!r}, which no training example has (they have "
+        f"{len(known)} labels){hint}"
+    )
+
+
+def sort_labels(labels: Any) -> list[str]:
+    """Labels in an order for people: whole numbers by size, all else by alphabet."""
+    labels = sorted(labels)
+    if all(label.isdecimal() for label in labels):
+        labels.sort(key=int)
+    return labels

@@ -1,0 +1,104 @@
+"""One class out of several."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.metrics import class_table, confusion_matrix, top_confusions
+from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
+
+
+class ClassTargets(Targets):
+    """Classes by name; loss is cross entropy, the metric accuracy.
+
+    Args:
+        names: of the classes, in the order of the outputs.
+        smoothing: share of the probability that is spread over all classes in the loss.
+    """
+
+    metric = "accuracy"
+
+    def __init__(self, names: list[str], smoothing: float):
+        self.names = names
+        self.smoothing = smoothing
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "ClassTargets":
+        targets = required(examples)
+        for index, label in enumerate(targets):
+            if not isinstance(label, str):
+                raise SeqzooError(
+                    f"A class must be a string, but {examples.place(index)} has {label!r}."
+                )
+        names = sort_labels(set(targets))
+        if len(names) < 2:
+            raise SeqzooError(f"At least two classes are needed, but training has only {names}.")
+        return cls(names, task.label_smoothing)
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+    def encode(self, examples: Examples) -> np.ndarray:
+        known = {name: index for index, name in enumerate(self.names)}
+        encoded = np.empty(len(examples), np.int32)
+        for index, label in enumerate(required(examples)):
+            if label not in known:
+                hint = nearest(str(label), self.names)
+                raise unseen(label, examples.place(index), self.names, hint)
+            encoded[index] = known[label]
+        return encoded
+
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        goal = tf.one_hot(targets, self.size) * (1.0 - self.smoothing)
+        goal += self.smoothing / self.size
+        loss = tf.nn.softmax_cross_entropy_with_logits(goal, outputs)
+        right = tf.argmax(outputs, -1, tf.int32) == targets
+        return loss, tf.cast(right, tf.float32)[:, None]
+
+    def measure(self, sums: np.ndarray, weight: float) -> float:
+        return float(sums[0] / weight)
+
+    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
+        best = tf.math.top_k(tf.nn.softmax(outputs), min(top, self.size))
+        labels = tf.gather(tf.constant(self.names), best.indices)
+        return {
+            "label": labels[:, 0],
+            "probability": best.values[:, 0],
+            "labels": labels,
+            "probabilities": best.values,
+        }
+
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
+        answers = []
+        pairs = zip(decoded["labels"], decoded["probabilities"], strict=True)
+        for labels, probabilities in pairs:
+            names = [label.decode("utf-8") for label in labels]
+            ranked = tuple(zip(names, map(float, probabilities), strict=True))
+            answers.append(Answer(names[0], names[0], ranked[0][1], ranked))
+        return answers
+
+    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        matrix = confusion_matrix(targets, outputs.argmax(-1), self.size)
+        table = class_table(matrix, self.names)
+        right = int(np.trace(matrix))
+        present = [row["accuracy"] for row in table if row["examples"]]
+        return {
+            "accuracy": right / len(targets),
+            "errors": len(targets) - right,
+            "macro_accuracy": float(np.mean(present)),
+            "classes": table,
+            "confusions": top_confusions(matrix, self.names),
+            "confusion": matrix.tolist(),
+        }
+
+    def to_config(self) -> dict[str, Any]:
+        return {"names": self.names}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict[str, Any]) -> "ClassTargets":
+        return cls(config["names"], task.label_smoothing)

@@ -1,0 +1,107 @@
+"""Any number of labels out of several."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.metrics import f1, label_table
+from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
+
+THRESHOLD = 0.5
+"""Probability from which a label is part of the answer."""
+
+
+class LabelTargets(Targets):
+    """Labels by name, each yes or no; loss is the mean binary cross entropy over labels, the
+    metric F1 over all decisions together (micro).
+
+    Args:
+        names: of the labels, in the order of the outputs.
+    """
+
+    metric = "micro_f1"
+    sums = 3
+
+    def __init__(self, names: list[str]):
+        self.names = names
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "LabelTargets":
+        found = set()
+        for index, labels in enumerate(required(examples)):
+            if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+                raise SeqzooError(
+                    "Labels must be a sequence of strings, but "
+                    f"{examples.place(index)} has {labels!r}."
+                )
+            found.update(labels)
+        if not found:
+            raise SeqzooError("At least one label is needed, but no training example has any.")
+        return cls(sort_labels(found))
+
+    @property
+    def size(self) -> int:
+        return len(self.names)
+
+    def encode(self, examples: Examples) -> np.ndarray:
+        known = {name: index for index, name in enumerate(self.names)}
+        encoded = np.zeros((len(examples), len(self.names)), np.float32)
+        for index, labels in enumerate(required(examples)):
+            for label in labels:
+                if label not in known:
+                    hint = nearest(str(label), self.names)
+                    raise unseen(label, examples.place(index), self.names, hint)
+                encoded[index, known[label]] = 1.0
+        return encoded
+
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        loss = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
+        said = tf.cast(tf.sigmoid(outputs) >= THRESHOLD, tf.float32)
+        hits, said, there = (tf.reduce_sum(x, -1) for x in (said * targets, said, targets))
+        return tf.reduce_mean(loss, -1), tf.stack([hits, said, there], -1)
+
+    def measure(self, sums: np.ndarray, weight: float) -> float:
+        return f1(*sums)
+
+    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
+        del top  # every label has an answer of its own
+        probabilities = tf.sigmoid(outputs)
+        names = tf.broadcast_to(tf.constant(self.names), tf.shape(outputs))
+        return {
+            "labels": names,
+            "probabilities": probabilities,
+            "predicted": probabilities >= THRESHOLD,
+        }
+
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
+        answers = []
+        for probabilities in decoded["probabilities"]:
+            ranked = sorted(
+                zip(self.names, map(float, probabilities), strict=True), key=lambda pair: -pair[1]
+            )
+            labels = tuple(name for name, probability in ranked if probability >= THRESHOLD)
+            answers.append(Answer(", ".join(labels), labels, None, tuple(ranked)))
+        return answers
+
+    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        said = 1 / (1 + np.exp(-outputs.astype(np.float64))) >= THRESHOLD
+        there = targets > 0.5
+        table = label_table(there, said, self.names)
+        return {
+            "micro_f1": f1((said & there).sum(), said.sum(), there.sum()),
+            "macro_f1": float(np.mean([row["f1"] for row in table])),
+            "exact": float((said == there).all(-1).mean()),
+            "errors": int((said != there).any(-1).sum()),
+            "classes": table,
+        }
+
+    def to_config(self) -> dict[str, Any]:
+        return {"names": self.names}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict[str, Any]) -> "LabelTargets":
+        return cls(config["names"])

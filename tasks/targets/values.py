@@ -1,0 +1,98 @@
+"""One number or several."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.features.base import finite, moments
+from seqzoo.tasks.targets.base import Targets, required
+
+
+class ValueTargets(Targets):
+    """Numbers, standardised for the model; loss is their mean squared error, the metric the mean
+    absolute error in the units of the data.
+
+    Args:
+        mean: of each number, in training.
+        scale: standard deviation of each number, in training.
+    """
+
+    metric = "mae"
+    better = -1
+
+    def __init__(self, mean: list[float], scale: list[float]):
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "ValueTargets":
+        return cls(*moments(_numbers(examples)))
+
+    @property
+    def size(self) -> int:
+        return len(self.mean)
+
+    def encode(self, examples: Examples) -> np.ndarray:
+        values = _numbers(examples)
+        if values.shape[1] != self.size:
+            raise SeqzooError(
+                f"There must be {self.size} values an example, as in training, got "
+                f"{values.shape[1]}."
+            )
+        return ((values - self.mean) / self.scale).astype(np.float32)
+
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        error = outputs - targets
+        loss = tf.reduce_mean(tf.square(error), -1)
+        return loss, tf.reduce_mean(tf.abs(error * tf.constant(self.scale)), -1)[:, None]
+
+    def measure(self, sums: np.ndarray, weight: float) -> float:
+        return float(sums[0] / weight)
+
+    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
+        del top  # a value has no alternatives
+        return {"value": outputs * tf.constant(self.scale) + tf.constant(self.mean)}
+
+    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
+        answers = []
+        for row in decoded["value"].tolist():
+            value = row[0] if self.size == 1 else tuple(row)
+            answers.append(Answer(", ".join(f"{number:.6g}" for number in row), value))
+        return answers
+
+    def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        error = (outputs.astype(np.float64) - targets) * self.scale
+        spread = targets * self.scale
+        figures = {
+            "mae": float(np.abs(error).mean()),
+            "rmse": float(np.sqrt(np.square(error).mean())),
+            # What a model would reach that always answers with the mean of these examples.
+            "rmse_of_mean": float(spread.std(0).mean()),
+        }
+        return figures
+
+    def to_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict[str, Any]) -> "ValueTargets":
+        return cls(**config)
+
+
+def _numbers(examples: Examples) -> np.ndarray:
+    """Targets of shape (n, k), float64."""
+    try:
+        values = np.asarray(required(examples), np.float64)
+    except (TypeError, ValueError) as error:
+        raise SeqzooError(f"Values must be numbers: {error}.") from error
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2:
+        raise SeqzooError(f"Values must have shape (n,) or (n, k), got {values.shape}.")
+    for index in np.flatnonzero(~np.isfinite(values).all(1))[:1]:
+        finite(values[index], f"the target of {examples.place(int(index))}")
+    return values

@@ -1,0 +1,80 @@
+"""The tokens a model knows, and their ids."""
+
+import json
+import os
+import pathlib
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.files import replacing
+
+PADDING = 0
+UNKNOWN = 1
+SPECIAL = 2
+"""Ids below this one stand for no token of their own."""
+
+
+class Vocabulary:
+    """Tokens in the order of their ids; the first one has id `SPECIAL`.
+
+    Args:
+        tokens: all different.
+    """
+
+    def __init__(self, tokens: list[str]):
+        self.tokens = list(tokens)
+
+    @classmethod
+    def learn(cls, counts: Counter, size: int, minimum_count: int) -> "Vocabulary":
+        """The most frequent tokens.
+
+        Args:
+            counts: how often each token (bytes, UTF-8) occurs.
+            size: ids at most, padding and unknown included.
+            minimum_count: tokens that occur less often are unknown.
+        """
+        kept = [(-count, token) for token, count in counts.items() if count >= minimum_count]
+        return cls([token.decode("utf-8") for _, token in sorted(kept)[: size - SPECIAL]])
+
+    def __len__(self) -> int:
+        """Number of ids, padding and unknown included."""
+        return len(self.tokens) + SPECIAL
+
+    @cached_property
+    def table(self) -> Any:
+        """The lookup table; whoever exports a graph that uses it must track it."""
+        # Made outside of any graph, because the first use may be inside one that is thrown away.
+        with tf.init_scope():
+            # A table of no tokens cannot be made; the empty token never occurs.
+            keys = tf.constant(self.tokens or [""], tf.string)
+            ids = tf.range(SPECIAL, SPECIAL + tf.size(keys))
+            initializer = tf.lookup.KeyValueTensorInitializer(keys, ids)
+            return tf.lookup.StaticHashTable(initializer, UNKNOWN)
+
+    def ids(self, tokens: Any) -> Any:
+        """Ids of a string tensor, ragged or dense, int32 in its shape."""
+        return self.table.lookup(tokens)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes one token a line, each as a JSON string, since tokens may be line ends."""
+        with replacing(path) as temporary:
+            lines = [json.dumps(token, ensure_ascii=False) + "\n" for token in self.tokens]
+            temporary.write_bytes("".join(lines).encode("utf-8"))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Vocabulary":
+        """Reads what `save` wrote.
+
+        Raises:
+            SeqzooError: it cannot be read.
+        """
+        try:
+            # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
+            lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
+            return cls([json.loads(line) for line in lines if line])
+        except (OSError, ValueError) as error:
+            raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error

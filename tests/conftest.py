@@ -1,0 +1,73 @@
+"""Settings and fixtures that all tests share."""
+
+import os
+import pathlib
+
+import pytest
+
+# Keras and TensorFlow read these once, when they are first imported.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def _folder(variable: str, holds: str) -> pathlib.Path:
+    """The folder that an environment variable names; skips the test where it is not set."""
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set; it must name {holds}")
+    folder = pathlib.Path(value).resolve()
+    if not folder.is_dir():
+        pytest.fail(f"{variable} must name {holds}, got {value!r}, which is no folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tfds_data_dir() -> pathlib.Path:
+    """A tfds data folder that already holds `mnist` and `imdb_reviews`."""
+    return _folder("SEQZOO_TEST_TFDS", "a tfds folder with mnist and imdb_reviews")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> pathlib.Path:
+    """A folder of real data files (names, SMS spam, CoNLL and so on), one folder a subject."""
+    return _folder("SEQZOO_TEST_DATA", "a folder of data files")
+
+
+@pytest.fixture(scope="session")
+def languages_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A tfds data folder that holds the `languages` data set, prepared once a session."""
+    from seqzoo.zoo import datasets
+
+    folder = tmp_path_factory.mktemp("tfds")
+    datasets.load("languages", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A folder with data.csv, the run `run` that the CLI trained on it, and output.txt, which is
+    what it printed."""
+    from cli_cases import MANY_TO_ONE, seqzoo, table
+
+    folder = tmp_path_factory.mktemp("trained")
+    data = table(folder / "data.csv")
+    result = seqzoo(*MANY_TO_ONE, "--data", data, "--run", folder / "run", "--seed", 3)
+    assert result.exit_code == 0, result.output
+    (folder / "output.txt").write_text(result.stdout)
+    return folder
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow says that there is a GPU: what is traced then may hold cuDNN; it must not run."""
+    import tensorflow as tf
+
+    listed = tf.config.list_logical_devices
+
+    def devices(kind=None):
+        gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
+        return [gpu] if kind == "GPU" else listed(kind)
+
+    monkeypatch.setattr(tf.config, "list_logical_devices", devices)

@@ -1,0 +1,149 @@
+"""Cells as a user would write them, one for each way in which a cell may differ from ours."""
+
+import keras
+import numpy as np
+from cell_cases import FEATURES, UNITS
+from keras import ops
+
+import seqzoo.cells as cells
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class StepOnly(cells.RecurrentCell):
+    """Nothing but a step, with two states and a function that has no name in Keras."""
+
+    gates = ("gate", "candidate")
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
+
+    def step(self, x, r, states):
+        h, trace = states
+        g = ops.sin(x.gate + r.gate)
+        trace = 0.5 * trace + g * h
+        h = ops.tanh(trace) * self.activation(x.candidate + r.candidate)
+        return h, [h, trace]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Separate(cells.RecurrentCell):
+    """A gate in the middle whose input and recurrent parts are not added."""
+
+    gates = ("first", "apart", "last")
+    separate = ("apart",)
+
+    def step(self, x, r, states):
+        (h,) = states
+        mixed = self.activation(x.apart * ops.sigmoid(r.apart) + r.apart)
+        h = h * ops.sigmoid(x.first + r.first) + mixed * ops.tanh(x.last + r.last)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Projecting(cells.RecurrentCell):
+    """A projection of its own, with a weight of its own."""
+
+    gates = ("candidate",)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.scale = self.add_weight(shape=(self.units,), name="scale", initializer="ones")
+
+    def project(self, inputs):
+        return ops.tanh(super().project(inputs)) * self.scale
+
+    def step(self, x, r, states):
+        h = self.activation(x.candidate + r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Multiplicative(cells.RecurrentCell):
+    """A recurrence in two stages, with a weight of its own: the general loops."""
+
+    gates = ("gate", "candidate")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.inner = self.add_weight(shape=(self.units, self.units), name="inner")
+
+    def advance(self, x, states, recurrent_mask=None):
+        (h,) = states
+        m = h if recurrent_mask is None else h * recurrent_mask
+        x, r = self.split(x), self.split(self.recur(ops.tanh(ops.matmul(m, self.inner)) + m))
+        g = ops.sigmoid(x.gate + r.gate)
+        h = (1 - g) * h + g * self.activation(x.candidate * r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Normalised(cells.RecurrentCell):
+    """A recurrent product of its own: the general loops around a plain `step`."""
+
+    gates = ("candidate",)
+
+    def recur(self, h):
+        return super().recur(h / (1 + ops.sqrt(ops.sum(h * h, axis=-1, keepdims=True))))
+
+    def step(self, x, r, states):
+        h = self.activation(x.candidate + r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Peephole(cells.RecurrentCell):
+    """A `step` with a weight of its own: the general loops."""
+
+    gates = ("gate", "candidate")
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.peephole = self.add_weight(shape=(self.units,), name="peephole")
+
+    def step(self, x, r, states):
+        (h,) = states
+        g = ops.sigmoid(x.gate + r.gate + self.peephole * h)
+        h = (1 - g) * h + g * self.activation(x.candidate + r.candidate)
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class DecayingLSTM(cells.LSTMCell):
+    """A cell of ours whose `step` is overridden, but not the gradient of it."""
+
+    def step(self, x, r, states):
+        h, (_, c) = super().step(x, r, states)
+        h = 0.8 * h
+        return h, [h, c]
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class DecayingGRU(cells.GRUCell):
+    """A cell of ours whose `advance` is overridden."""
+
+    def advance(self, x, states, recurrent_mask=None):
+        h, _ = super().advance(x, states, recurrent_mask)
+        h = 0.8 * h
+        return h, [h]
+
+
+CUSTOM = [
+    StepOnly,
+    Separate,
+    Projecting,
+    Multiplicative,
+    Normalised,
+    Peephole,
+    DecayingLSTM,
+    DecayingGRU,
+]
+
+
+def make(kind: type, dtype: str = "float64", **options) -> cells.RecurrentCell:
+    """The cell, built, with random weights and offsets."""
+    cell = kind(UNITS, dtype=dtype, **options)
+    cell.build((None, FEATURES))
+    rng = np.random.default_rng(3)
+    cell.set_weights([rng.normal(0, 0.6, w.shape) for w in cell.get_weights()])
+    return cell

@@ -1,0 +1,121 @@
+"""Both directions, stacks, and the masks that layers pass on."""
+
+import keras
+import numpy as np
+import pytest
+from cell_cases import BATCH, FEATURES, MASKS, TIME, UNITS, X, error
+
+from seqzoo.cells import Bidirectional, GatedCell, GRUCell, LSTMCell, Recurrent, VanillaCell
+
+X32 = X.astype("float32")
+MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
+MERGES = ["concat", "sum", "mul", "ave", None]
+
+
+def flat(results):
+    return keras.tree.flatten(results)
+
+
+@pytest.fixture(scope="module")
+def layers():
+    """A layer of ours and one of Keras, with the same weights; all but weights may be changed."""
+    ours = Bidirectional(LSTMCell(UNITS), return_state=True)
+    theirs = keras.layers.Bidirectional(keras.layers.LSTM(UNITS, return_state=True))
+    rng = np.random.default_rng(0)
+    for layer in (ours, theirs):
+        layer.build(X32.shape)
+    ours.set_weights([rng.normal(0, 0.6, w.shape) for w in ours.get_weights()])
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("mask", ["none", "right", "gaps"])
+def test_equals_both_directions_of_keras(layers, sequences, mask):
+    mask = MASKS[mask]
+    for merge_mode in MERGES:
+        results = []
+        for layer in layers:
+            layer.merge_mode = merge_mode
+            for part in (layer, layer.forward_layer, layer.backward_layer):
+                part.return_sequences = sequences
+            results.append(flat(layer(X32, mask=mask)))
+        assert all(error(a, b) < 1e-6 for a, b in zip(*results, strict=True))
+
+
+def test_a_recurrent_layer_may_be_given():
+    layer = Bidirectional(
+        Recurrent(GatedCell(UNITS), return_sequences=True, zero_output_for_mask=True)
+    )
+    outputs = layer(X32, mask=MASK)
+    assert outputs.shape == (BATCH, TIME, 2 * UNITS)
+    assert (np.array(outputs)[~MASK] == 0).all()
+
+
+def test_a_backward_layer_of_its_own():
+    backward = Recurrent(GRUCell(UNITS), go_backwards=True)
+    layer = Bidirectional(LSTMCell(UNITS), backward_layer=backward)
+    outputs = layer(X32)
+    assert error(outputs[:, UNITS:], backward(X32)) == 0
+    assert error(outputs[:, :UNITS], layer.forward_layer(X32)) == 0
+
+
+def test_initial_states_reach_their_direction():
+    layer = Bidirectional(LSTMCell(UNITS))
+    states = list(np.random.default_rng(1).normal(size=(4, BATCH, UNITS)).astype("float32"))
+    outputs = layer(X32, initial_state=states)
+    assert error(outputs[:, :UNITS], layer.forward_layer(X32, initial_state=states[:2])) < 1e-6
+    assert error(outputs[:, UNITS:], layer.backward_layer(X32, initial_state=states[2:])) < 1e-6
+
+
+def test_cells_in_a_list_are_stacked():
+    cells = [GRUCell(UNITS), LSTMCell(UNITS)]
+    outputs = Recurrent(cells, return_sequences=True)(X32, mask=MASK)
+    first = Recurrent(cells[0], return_sequences=True)(X32, mask=MASK)
+    assert error(outputs, Recurrent(cells[1], return_sequences=True)(first, mask=MASK)) < 1e-6
+
+
+def mask_of(output):
+    """The mask that the next layer would get."""
+    return keras.src.backend.get_keras_mask(output)
+
+
+@pytest.mark.parametrize("wrap", [Recurrent, Bidirectional])
+@pytest.mark.parametrize("state", [False, True])
+def test_the_mask_is_passed_on_with_sequences(wrap, state):
+    layer = wrap(VanillaCell(UNITS), return_sequences=True, return_state=state, fast=False)
+    results = layer(X32, mask=MASK)
+    output, *states = results if state else [results]
+    np.testing.assert_array_equal(mask_of(output), MASK)
+    assert all(mask_of(state) is None for state in states)
+    assert len(states) == state * (1 if wrap is Recurrent else 2)
+    output = layer(X32)[0] if state else layer(X32)
+    assert mask_of(output) is None
+
+
+@pytest.mark.parametrize("wrap", [Recurrent, Bidirectional])
+@pytest.mark.parametrize("state", [False, True])
+def test_the_mask_ends_with_the_last_output(wrap, state):
+    results = wrap(VanillaCell(UNITS), return_state=state, fast=False)(X32, mask=MASK)
+    assert all(mask_of(result) is None for result in flat(results))
+
+
+@pytest.mark.parametrize("state", [False, True])
+def test_the_mask_is_passed_on_with_both_directions_apart(state):
+    options = {"return_sequences": True, "return_state": state, "fast": False}
+    results = Bidirectional(VanillaCell(UNITS), merge_mode=None, **options)(X32, mask=MASK)
+    for output in results[:2]:
+        np.testing.assert_array_equal(mask_of(output), MASK)
+    assert all(mask_of(rest) is None for rest in results[2:])
+
+
+def test_the_mask_goes_through_a_stack():
+    """Changing what stands in masked steps changes nothing, three layers later."""
+    inputs = keras.Input((None, FEATURES))
+    x = keras.layers.Masking()(inputs)
+    x = Bidirectional(VanillaCell(UNITS), return_sequences=True)(x)
+    x = Recurrent(VanillaCell(UNITS), return_sequences=True)(x)
+    model = keras.Model(inputs, Recurrent(VanillaCell(UNITS))(x))
+    padded = np.concatenate([X32[:, :4], np.zeros((BATCH, 3, FEATURES), "float32")], axis=1)
+    assert error(model(padded), model(X32[:, :4])) < 1e-6
+    assert error(model(X32), model(X32[:, :4])) > 0.01

@@ -1,0 +1,138 @@
+"""Every cell, on every way through time, against its equations in NumPy."""
+
+import inspect
+from typing import NamedTuple
+
+import equations
+import keras
+import numpy as np
+import pytest
+from cell_cases import (
+    CASES,
+    DEFAULTS,
+    GRU_BEFORE,
+    MASKS,
+    X,
+    error,
+    every_case,
+    initial_states,
+    recurrent,
+    shared,
+)
+
+import seqzoo.cells as cells
+
+
+def stock(cell, **options):
+    return keras.layers.RNN(cell, dtype=cell.dtype_policy, **options)
+
+
+def fast(cell, **options):
+    return recurrent(cell, **options)
+
+
+def plain(cell, **options):
+    return recurrent(cell, fast=False, **options)
+
+
+def unrolled(cell, **options):
+    return recurrent(cell, unroll=True, **options)
+
+
+class Setting(NamedTuple):
+    """How a layer is run; `given` tells whether it begins with states of our choice."""
+
+    mask: str
+    go_backwards: bool = False
+    zero_output: bool = False
+    sequences: bool = True
+    given: bool = True
+
+    def __str__(self) -> str:
+        flags = [k for k, v in self._asdict().items() if v is True]
+        return "-".join([self.mask, *flags])
+
+
+# Every variant of a cell meets the first; what a mask does is the same for all, so the others are
+# left to one variant a cell.
+FEW = [Setting("none"), Setting("gaps", go_backwards=True)]
+SETTINGS = [
+    *FEW,
+    Setting("none", go_backwards=True, zero_output=True, sequences=False),
+    Setting("full", zero_output=True),
+    Setting("right"),
+    Setting("right", zero_output=True, sequences=False, given=False),
+    Setting("right", go_backwards=True, sequences=False),
+    Setting("left"),
+    Setting("left", go_backwards=True, zero_output=True),
+    Setting("gaps", zero_output=True),
+    Setting("empty row"),
+    Setting("empty row", go_backwards=True),
+    Setting("empty row", zero_output=True, sequences=False),
+    Setting("empty row", sequences=False, given=False),
+]
+RUNS = [
+    pytest.param(case, setting, id=f"{case}-{setting}")
+    for case in CASES
+    for setting in (SETTINGS if case in [*DEFAULTS, GRU_BEFORE] else FEW)
+]
+
+
+@pytest.mark.parametrize("way", [stock, fast, plain, unrolled], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("case, setting", RUNS)
+def test_equals_its_equations(case, setting, way):
+    cell = shared(case)
+    mask, states = MASKS[setting.mask], initial_states(cell)
+    if not setting.given:
+        states = [np.zeros_like(state) for state in states]
+    run = {"go_backwards": setting.go_backwards, "zero_output_for_mask": setting.zero_output}
+    outputs, last, new = equations.run(case.step(cell.get_weights()), X, states, mask, **run)
+
+    layer = way(cell, return_sequences=setting.sequences, return_state=True, **run)
+    start = {"initial_state": states} if setting.given else {}
+    actual, *actual_states = layer(X, mask=mask, **start)
+
+    assert error(actual, outputs if setting.sequences else last) < 1e-12
+    for a, b in zip(actual_states, new, strict=True):
+        assert error(a, b) < 1e-12
+
+
+@every_case
+def test_dropout_masks_one_row_for_a_whole_sequence(case):
+    """Equal to the equations run with the masks themselves, so of the right size and place."""
+    cell = shared(case, dropout=0.4, recurrent_dropout=0.3)
+    states = initial_states(cell)
+    seed = keras.ops.copy(cell.seed_generator.state)
+    dropped = np.array(cell.get_dropout_mask(keras.ops.convert_to_tensor(X[:, 0])))
+    recurrent_dropped = np.array(
+        cell.get_recurrent_dropout_mask(keras.ops.convert_to_tensor(states[0]))
+    )
+    cell.reset_dropout_mask()
+    cell.reset_recurrent_dropout_mask()
+    step = case.step(cell.get_weights(), recurrent_dropped)
+    expected = equations.run(step, X * dropped[:, None], states, MASKS["gaps"])[0]
+    undropped = equations.run(case.step(cell.get_weights()), X, states, MASKS["gaps"])[0]
+
+    assert error(expected, undropped) > 0.01
+
+    for way in (stock, plain, unrolled):  # test_gradients.py holds the fast loops against `plain`
+        cell.seed_generator.state.assign(seed)
+        layer = way(cell, return_sequences=True)
+        actual = layer(X, initial_state=states, mask=MASKS["gaps"], training=True)
+        assert error(actual, expected) < 1e-12
+        actual = layer(X, initial_state=states, mask=MASKS["gaps"], training=False)
+        assert error(actual, undropped) < 1e-12
+
+
+def test_every_cell_is_tested():
+    assert {case.name for case in CASES} == set(cells.CELLS)
+    public = [getattr(cells, name) for name in cells.__all__]
+    public = {c for c in public if isinstance(c, type) and issubclass(c, cells.RecurrentCell)}
+    assert public - {cells.RecurrentCell} == set(cells.CELLS.values())
+
+
+@pytest.mark.parametrize("name", cells.CELLS)
+def test_every_option_that_the_equations_know_is_tested(name):
+    options = list(inspect.signature(getattr(equations, name)).parameters)[4:]
+    tested = {option for case in CASES if case.name == name for option in case.options}
+    assert set(options) <= tested

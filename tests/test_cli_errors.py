@@ -1,0 +1,109 @@
+"""What bad input gets: one line on standard error, exit code 2, and nothing written."""
+
+import re
+
+import pytest
+from cli_cases import files, process, seqzoo
+
+ROWS = "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
+GOOD = f"text,label\n{ROWS}"
+NEW = "train many-to-one --kind words --input text --target label"
+TRAIN = f"{NEW} --data data.csv"
+SERIES = TRAIN.replace("words", "series")
+
+# name: (content of data.csv, the command, what the error says)
+BAD: dict[str, tuple[str | bytes, str, str]] = {
+    "unknown preset": ("", "train langage-id", "no preset .*'langage-id'.* mean 'language-id'"),
+    "no name": ("", "train", "Name a preset or a template to train: language-id"),
+    "no data": ("", "train many-to-one --kind words", "many-to-one needs --data"),
+    "unknown data": ("", f"{NEW} --data langauges", "'langauges'; did you mean 'languages'"),
+    "no such file": ("", f"{NEW} --data other.csv", "There is no file other.csv"),
+    "unknown cell": (GOOD, f"{TRAIN} --cell grru", "'grru'.*'gru'"),
+    "unknown option of a cell": (GOOD, f"{TRAIN} --cell-option bais=1", "bais"),
+    "no option of a cell": ("", f"{TRAIN} --cell-option bias", "must be NAME=VALUE, got 'bias'"),
+    "missing column": (
+        GOOD.replace("text,label", "txt,label"),
+        TRAIN,
+        r"\(txt, label\), got 'text'; did you mean 'txt'",
+    ),
+    "empty file": ("", TRAIN, r"data\.csv is empty"),
+    "undecodable bytes": (
+        GOOD.encode() + b"caf\xe9,a\n",
+        TRAIN,
+        r"data\.csv, line 22, byte 4: 0xe9 is not UTF-8",
+    ),
+    "wrong number of fields": (f"{GOOD}a,b,c\n", TRAIN, "line 22: 3 fields where 2"),
+    "label never seen": (
+        GOOD,
+        f"{TRAIN} --test test.csv",
+        r"test\.csv, line 2: the label 'unseen' is never seen in training",
+    ),
+    "empty text": (f"{GOOD},a\n", TRAIN, "line 22: 'text' is empty"),
+    "only one class": (GOOD.replace(",b", ",a"), TRAIN, "two classes"),
+    "no number": (GOOD, f"{TRAIN} --target-kind value", "line 2: 'label' .*'a' is no number"),
+    "NaN": ("text,label\n1 2,a\n1 nan,b\n", SERIES, r"line 3: 'text' holds NaN \(number 2\)"),
+    "empty sequence": ("text,label\n1 2,a\n[],b\n", SERIES, "line 3: 'text' is empty"),
+    "units of zero": ("", f"{TRAIN} --units 0", "`units` must be at least 1, got 0"),
+    "units of no number": ("", f"{TRAIN} --units x", "'--units': 'x' is not a valid integer"),
+    "negative learning rate": ("", f"{TRAIN} --learning-rate -1", "`learning_rate` .*got -1"),
+    "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave something to train"),
+    "unknown option": ("", "train language-id --unit 3", "No such option.*--unit"),
+    "unknown command": ("", "trian", "No such command 'trian'"),
+    "run folder that exists": ("", f"{TRAIN} --run .", r"\. exists already"),
+    "nothing to resume": ("", "train language-id --resume", "no run of language-id"),
+    "resume of nothing named": ("", "train --resume", "--resume needs --run"),
+    "resume of no run": ("", "train --resume --run .", r"\. is not a run folder"),
+    "evaluate no run": ("", "evaluate .", r"\. is not a run folder"),
+    "predict with no run": ("", "predict nowhere text", "nowhere is not a run folder"),
+    "export no run": ("", "export . folder", r"\. is not a run folder"),
+    "top of zero": ("", "predict . text --top 0", "0 is not in the range"),
+}
+
+
+@pytest.mark.parametrize("content, command, message", BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    tmp_path, monkeypatch, content, command, message
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "data.csv").write_bytes(data)
+    (tmp_path / "test.csv").write_text("text,label\nnew,unseen\n")
+    before = files(tmp_path)
+    result = seqzoo(*command.split())
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert re.search(message, line), line
+    assert files(tmp_path) == before
+    if message != "two classes":  # found out after the data were read and described
+        assert result.stdout == ""
+
+
+def test_bad_input_to_a_run(trained, tmp_path) -> None:
+    unseen = tmp_path / "unseen.csv"
+    unseen.write_text("text,label\nabc,a-text\nxyz,c-text\n")
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "file").touch()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_text("{")
+    for words, message in (
+        (["evaluate", trained / "run", "--data", unseen], "'c-text'.*line 3|line 3.*'c-text'"),
+        (["evaluate", trained / "run", "--split", "all", "--data", "languages"], "is for files"),
+        (["export", trained / "run", occupied], "occupied exists already"),
+        (["evaluate", broken], r"config\.json is damaged"),
+    ):
+        before = files(tmp_path)
+        result = seqzoo(*words)
+        assert result.exit_code == 2, result.output
+        (line,) = result.stderr.splitlines()
+        assert re.search(message, line), line
+        assert files(tmp_path) == before
+
+
+def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:
+    result = process("train", "many-to-one", "--data", "x.csv", "--kind", "words", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "Error: There is no file x.csv.\n"
+    assert files(tmp_path) == []

@@ -1,0 +1,56 @@
+"""The documentation is true: its links lead somewhere and its Python blocks run."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*TAUGHT, ROOT / "CONTRIBUTING.md"]
+
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _name(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _anchors(path: pathlib.Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    text = FENCE.sub("", path.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+\s+(.*?)\s*$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def _blocks() -> list:
+    """Each ```python block, named by its file and line."""
+    found = []
+    for path in TAUGHT:
+        text = path.read_text(encoding="utf-8")
+        for match in BLOCK.finditer(text):
+            line = text.count("\n", 0, match.start()) + 2
+            found.append(pytest.param(path, line, match[1], id=f"{_name(path)}:{line}"))
+    return found
+
+
+@pytest.mark.parametrize("path", LINKED, ids=_name)
+def test_relative_links_resolve(path: pathlib.Path) -> None:
+    broken = []
+    for target in LINK.findall(FENCE.sub("", path.read_text(encoding="utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        page = (path.parent / file).resolve() if file else path
+        if not page.exists() or (anchor and page.suffix == ".md" and anchor not in _anchors(page)):
+            broken.append(target)
+    assert not broken, f"{_name(path)} links to what is not there: {broken}"
+
+
+@pytest.mark.parametrize("path, line, code", _blocks())
+def test_python_blocks_run(path: pathlib.Path, line: int, code: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # The newlines make a traceback name the line of the page.
+    exec(compile("\n" * (line - 1) + code, str(path), "exec"), {"__name__": "__main__"})

@@ -1,0 +1,197 @@
+"""`Recurrent` gives the same numbers however it is run and in whatever precision, and trains."""
+
+import equations
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import (
+    BATCH,
+    FEATURES,
+    GRU_BEFORE,
+    MASKS,
+    TIME,
+    UNITS,
+    Case,
+    X,
+    error,
+    initial_states,
+    recurrent,
+    shared,
+)
+from custom_cells import Multiplicative, StepOnly, make
+
+from seqzoo.cells import LSTMCell, Recurrent, VanillaCell
+
+LSTM = Case("lstm", {})
+MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
+X32 = X.astype("float32")
+# Half a unit in the last place of each type, times what the errors of 7 steps add up to.
+TOLERANCE = {"float64": 1e-12, "float32": 1e-6, "float16": 5e-3, "bfloat16": 4e-2}
+
+
+def expected_outputs(case, cell, mask=MASK):
+    states = [np.zeros((BATCH, UNITS)) for _ in initial_states(cell)]
+    return equations.run(case.step(cell.get_weights()), X, states, mask)[0]
+
+
+def specs(*sizes):
+    return [tf.TensorSpec((*sizes, FEATURES), tf.float32), tf.TensorSpec(sizes, tf.bool)]
+
+
+MODES = {
+    "eager": lambda run: run,
+    "static": lambda run: tf.function(run, input_signature=specs(BATCH, TIME)),
+    "free batch": lambda run: tf.function(run, input_signature=specs(None, TIME)),
+    "free time": lambda run: tf.function(run, input_signature=specs(BATCH, None)),
+    "free": lambda run: tf.function(run, input_signature=specs(None, None)),
+    "jit": lambda run: tf.function(run, jit_compile=True),
+}
+
+
+@pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
+@pytest.mark.parametrize("mode", MODES)
+def test_same_numbers_in_every_mode(case, mode):
+    cell = shared(case, "float32")
+    layer = recurrent(cell, return_sequences=True)
+    run = MODES[mode](lambda x, mask: layer(x, mask=mask))
+    assert error(run(tf.constant(X32), tf.constant(MASK)), expected_outputs(case, cell)) < 1e-6
+
+
+@pytest.mark.parametrize("kind", [StepOnly, Multiplicative])
+def test_same_numbers_in_every_mode_for_a_cell_of_the_user(kind):
+    cell = make(kind, "float32")
+    layer = recurrent(cell, return_sequences=True)
+    expected = recurrent(cell, fast=False, return_sequences=True)(X32, mask=MASK)
+    for mode in ("eager", "free", "jit"):
+        run = MODES[mode](lambda x, mask: layer(x, mask=mask))
+        assert error(run(tf.constant(X32), tf.constant(MASK)), expected) < 1e-6
+
+
+def test_gradients_under_xla():
+    layer = recurrent(shared(LSTM, "float32"))
+
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return tape.gradient(loss, x)
+
+    x = tf.constant(X32)
+    assert error(tf.function(slope, jit_compile=True)(x), slope(x)) < 1e-6
+
+
+POLICIES = ["float64", "float32", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_every_precision(case, policy, fast):
+    cell = shared(case, policy)
+    layer = recurrent(cell, fast=fast, return_sequences=True)
+    with tf.GradientTape() as tape:
+        outputs = layer(tf.constant(X), mask=MASK, training=True)
+        loss = tf.reduce_sum(tf.cast(outputs, "float64") ** 2)
+    tolerance = TOLERANCE[cell.compute_dtype]
+    assert outputs.dtype == cell.compute_dtype
+    assert error(tf.cast(outputs, "float64"), expected_outputs(case, cell)) < tolerance
+
+    exact = case.make("float64")
+    exact.set_weights(cell.get_weights())
+    with tf.GradientTape() as reference:
+        outputs = recurrent(exact, fast=False, return_sequences=True)(X, mask=MASK)
+        exact_loss = tf.reduce_sum(outputs**2)
+    ours = tape.gradient(loss, [w.value for w in cell.trainable_weights])
+    theirs = reference.gradient(exact_loss, [w.value for w in exact.trainable_weights])
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == cell.variable_dtype
+        assert error(tf.cast(a, "float64"), b) < 3 * tolerance
+
+
+@pytest.mark.parametrize(
+    "of_cell, of_layer", [("mixed_bfloat16", "float32"), ("float32", "mixed_bfloat16")]
+)
+@pytest.mark.parametrize("steps", [1, TIME])
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_cell_and_layer_of_different_precision(of_cell, of_layer, steps, fast):
+    cell = LSTM.make(of_cell)
+    options = {"return_sequences": True, "return_state": True, "dtype": of_layer}
+    expected = keras.layers.RNN(cell, **options)(X32[:, :steps])
+    actual = Recurrent(cell, fast=fast, **options)(X32[:, :steps])
+    for a, b in zip(actual, expected, strict=True):
+        assert a.dtype == b.dtype
+        assert error(tf.cast(a, "float32"), tf.cast(b, "float32")) < TOLERANCE["bfloat16"]
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU", "GRU before"])
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("mask", ["none", "gaps"])
+def test_weights_go_to_and_from_the_layers_of_keras(name, use_bias, mask):
+    options = {"GRU before": {"reset_after": False}, "GRU": {"reset_after": True}}.get(name, {})
+    ours = "vanilla" if name == "SimpleRNN" else name.split()[0].lower()
+    theirs = getattr(keras.layers, name.split()[0])(
+        UNITS, use_bias=use_bias, return_sequences=True, return_state=True, **options
+    )
+    mask = MASKS[mask]
+    theirs.build((None, TIME, FEATURES))
+    cell = Case(ours, {"use_bias": use_bias, **options}).make("float32")
+    layer = recurrent(cell, return_sequences=True, return_state=True)
+    layer.build((None, TIME, FEATURES))
+
+    def same():
+        expected = theirs(X32, mask=mask)
+        return all(error(a, b) < 1e-6 for a, b in zip(layer(X32, mask=mask), expected, strict=True))
+
+    theirs.set_weights(layer.get_weights())
+    assert same()
+    rng = np.random.default_rng(8)
+    theirs.set_weights([rng.normal(size=w.shape) for w in theirs.get_weights()])
+    assert not same()
+    layer.set_weights(theirs.get_weights())
+    assert same()
+
+
+def test_initial_weights_are_drawn_as_those_of_keras():
+    cell = LSTMCell(UNITS)
+    cell.build((None, FEATURES))
+    np.testing.assert_array_equal(cell.bias, np.repeat([0, 1, 0, 0], UNITS))
+    product = np.array(cell.recurrent_kernel) @ np.array(cell.recurrent_kernel).T
+    np.testing.assert_allclose(product, np.eye(UNITS), atol=1e-6)
+
+
+class Sums(keras.utils.PyDataset):
+    """Sequences of any length whose first feature sums to a positive number or not."""
+
+    def __init__(self, batches, rows, seed):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self.batches = []
+        for _ in range(batches):
+            x = rng.normal(size=(rows, int(rng.integers(5, 9)), FEATURES)).astype("float32")
+            self.batches.append((x, (x[..., 0].sum(1) > 0).astype("float32")))
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+def test_a_model_learns():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, FEATURES))
+    hidden = Recurrent(LSTMCell(UNITS, dropout=0.1, recurrent_dropout=0.1))(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(Sums(20, 16, 0), validation_data=Sums(4, 16, 1), epochs=6, verbose=0)
+    assert history.history["loss"][-1] < 0.6 * history.history["loss"][0]
+    assert history.history["val_accuracy"][-1] > 0.85
+
+
+def test_a_last_batch_of_another_size():
+    x = np.random.default_rng(9).normal(size=(10, TIME, FEATURES)).astype("float32")
+    model = keras.Sequential([keras.Input((TIME, FEATURES)), Recurrent(VanillaCell(UNITS))])
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((10, UNITS)), batch_size=4, verbose=0)
+    assert error(model.predict(x, batch_size=4, verbose=0), model(x)) < 1e-6

@@ -1,0 +1,171 @@
+"""Models with our layers are saved, loaded and exported."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import BATCH, FEATURES, MASKS, TIME, UNITS, X, error, every_cell
+from graphs import cudnn_operations, must_compile, nodes
+from tensorflow.core.protobuf import saved_model_pb2
+
+from seqzoo.cells import (
+    Bidirectional,
+    GatedCell,
+    GRUCell,
+    LSTMCell,
+    Recurrent,
+    VanillaCell,
+    create,
+    portable,
+)
+
+X32 = X.astype("float32")
+# The last steps of two rows are padding, which Masking finds.
+PADDED = np.where(MASKS["right"][..., None], X32, 0).astype("float32")
+
+
+def randomised(model):
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.6, w.shape) for w in model.get_weights()])
+    return model
+
+
+def saved_and_loaded(model, folder):
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras")
+
+
+@every_cell
+def test_each_cell_is_saved(case, tmp_path):
+    inputs = keras.Input((None, FEATURES))
+    cell = create(case.name, UNITS, dropout=0.1, **case.options)
+    layer = Recurrent(cell, go_backwards=True, return_sequences=True, return_state=True)
+    model = randomised(keras.Model(inputs, layer(keras.layers.Masking()(inputs))))
+    again = saved_and_loaded(model, tmp_path)
+    for a, b in zip(again(PADDED), model(PADDED), strict=True):
+        assert error(a, b) < 1e-6
+
+
+def test_options_of_the_layer_are_saved():
+    options = {
+        "return_sequences": True,
+        "return_state": True,
+        "go_backwards": True,
+        "stateful": True,
+        "unroll": True,
+        "zero_output_for_mask": True,
+        "fast": False,
+    }
+    layer = Recurrent(VanillaCell(UNITS), name="core", **options)
+    again = Recurrent.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert all(getattr(again, name) == value for name, value in options.items())
+    default = Recurrent(VanillaCell(UNITS)).get_config()
+    assert all(default[name] != value for name, value in options.items())
+
+
+def test_a_model_of_everything_is_saved(tmp_path):
+    """Both directions in every merge mode, a stack, stacked cells, states passed on."""
+    ids = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(9, FEATURES, mask_zero=True)(ids)
+    options: dict[str, Any] = {"return_sequences": True, "fast": False}
+    x = Recurrent(VanillaCell(UNITS), **options)(x)
+    outputs = []
+    for merge_mode in ("concat", "sum", "mul", "ave", None):
+        both = Bidirectional(VanillaCell(UNITS), merge_mode=merge_mode, **options)(x)
+        outputs += both if merge_mode is None else [both]
+    outputs.append(Recurrent([VanillaCell(UNITS), GatedCell(UNITS)])(x))
+    *_, h, c = Recurrent(LSTMCell(UNITS), return_state=True)(x)
+    outputs.append(Recurrent(LSTMCell(UNITS))(outputs[0], initial_state=[h, c]))
+    model = randomised(keras.Model(ids, outputs))
+    again = saved_and_loaded(model, tmp_path)
+    words = np.random.default_rng(1).integers(1, 9, (BATCH, TIME)) * MASKS["gaps"]
+    for a, b in zip(again(words), model(words), strict=True):
+        assert error(a, b) < 1e-6
+    copy = keras.models.clone_model(model)
+    configs = [[layer.get_config() for layer in m.layers[1:]] for m in (model, copy)]
+    assert configs[0] == configs[1]
+
+
+RELOAD = """
+import sys, numpy as np, tensorflow as tf
+folder, = sys.argv[1:]
+data = np.load(folder + "/data.npz")
+for name in ("exported", "saved", "portable"):
+    served = tf.saved_model.load(f"{folder}/{name}").signatures["serving_default"]
+    for x, expected in (("x", "expected"), ("longer", "of_longer")):
+        (actual,) = served(tf.constant(data[x])).values()
+        assert np.abs(actual - data[expected]).max() < 1e-6, (name, x)
+assert not [name for name in sys.modules if name.startswith("seqzoo")]
+print("all equal")
+"""
+
+
+@pytest.fixture(scope="module")
+def model():
+    inputs = keras.Input((None, FEATURES))
+    x = keras.layers.Masking()(inputs)
+    x = Bidirectional(GRUCell(UNITS), return_sequences=True)(x)
+    return randomised(keras.Model(inputs, Recurrent(LSTMCell(UNITS))(x)))
+
+
+def export(model, folder):
+    """Exports the model in each of the ways there are."""
+    signature = [tf.TensorSpec((None, None, FEATURES))]
+    model.export(folder / "exported", verbose=False)
+
+    def module(function):
+        module = tf.Module()
+        module.weights = [variable.value for variable in model.variables]
+        module.function = function
+        return module
+
+    traced_there = tf.function(lambda x: model(x), input_signature=signature)
+    tf.saved_model.save(module(traced_there), folder / "saved", signatures=traced_there)
+    with portable():
+        traced_here = tf.function(lambda x: model(x)).get_concrete_function(*signature)
+    tf.saved_model.save(module(traced_here), folder / "portable", signatures=traced_here)
+
+
+def assert_portable(folder):
+    for name in ("exported", "saved", "portable"):
+        saved = saved_model_pb2.SavedModel()
+        saved.ParseFromString((folder / name / "saved_model.pb").read_bytes())
+        (meta,) = saved.meta_graphs
+        assert {"While", "StatelessWhile"} & {node.op for node in nodes(meta.graph_def)}
+        assert not cudnn_operations(meta.graph_def)
+        assert not must_compile(meta.graph_def)
+
+
+def test_an_exported_model_needs_nothing_of_ours(model, tmp_path):
+    expected = model(PADDED)  # which compiles loops that must not be exported
+    longer = np.concatenate([X32, X32], axis=1)[:1]
+    export(model, tmp_path)
+    assert_portable(tmp_path)
+    data: dict[str, Any] = {"x": PADDED, "expected": np.array(expected), "longer": longer}
+    np.savez(tmp_path / "data.npz", of_longer=np.array(model(longer)), **data)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    run = subprocess.run(
+        [sys.executable, "-c", RELOAD, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert run.stdout.strip() == "all equal", run.stderr
+
+
+def test_a_model_exported_beside_a_gpu_loads_without(model, tmp_path, gpu):
+    export(model, tmp_path)
+    assert_portable(tmp_path)
+
+
+def test_the_layer_itself_is_what_compiles(model):
+    """What `must_compile` looks for is there where nothing is exported."""
+    traced = tf.function(lambda x: model(x)).get_concrete_function(tf.constant(PADDED))
+    assert must_compile(traced.graph.as_graph_def())

@@ -1,0 +1,141 @@
+"""Losses, metrics, answers and figures against NumPy and by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import task
+
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError, targets
+
+
+def _learn(choices: ManyToOne, examples: Examples) -> Any:
+    return targets.learn(choices, examples)
+
+
+def _random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=shape).astype(np.float32)
+
+
+def test_class_loss_and_accuracy() -> None:
+    examples = Examples("....", ["10", "9", "9", "b"])
+    learnt = _learn(task(), examples)
+    assert learnt.names == ["10", "9", "b"]
+    outputs, encoded = _random(4, 3), learnt.encode(examples)
+    assert encoded.tolist() == [0, 1, 1, 2]
+    loss, sums = learnt.objective(tf.constant(outputs), encoded)
+    logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
+    np.testing.assert_allclose(loss, -logs[np.arange(4), encoded], rtol=1e-5)
+    right = outputs.argmax(1) == encoded
+    assert (sums.numpy()[:, 0] == right).all()
+    assert learnt.measure(sums.numpy().sum(0), 4) == right.mean()
+
+
+def test_label_smoothing() -> None:
+    examples = Examples("...", ["a", "b", "c"])
+    learnt = _learn(task(label_smoothing=0.3), examples)
+    outputs = _random(3, 3)
+    loss, _ = learnt.objective(tf.constant(outputs), learnt.encode(examples))
+    logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
+    goal = np.eye(3) * 0.7 + 0.1
+    np.testing.assert_allclose(loss, -(goal * logs).sum(1), rtol=1e-5)
+
+
+def test_numbers_as_names_stand_by_size() -> None:
+    assert _learn(task(), Examples("...", ["10", "9", "2"])).names == ["2", "9", "10"]
+
+
+def test_class_answers_are_ranked() -> None:
+    learnt = _learn(task(), Examples("...", ["a", "é", "c"]))
+    decoded = learnt.decode(tf.constant([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]]), 2)
+    first, second = learnt.answers({key: value.numpy() for key, value in decoded.items()})
+    total = np.exp([0, 1, 2]).sum()
+    assert (first.label, second.label) == ("é", "a")
+    assert [label for label, _ in first.alternatives] == ["é", "c"]
+    assert first.probability == pytest.approx(np.exp(2) / total)
+    assert first.alternatives[1][1] == pytest.approx(np.exp(1) / total)
+
+
+def test_class_figures() -> None:
+    learnt = _learn(task(), Examples("....", list("abcd")))
+    truth = np.array([0, 0, 0, 1, 1, 2])
+    said = np.array([0, 0, 1, 1, 0, 1])
+    figures = learnt.figures(np.eye(4)[said], truth)
+    assert figures["accuracy"] == 3 / 6 and figures["errors"] == 3
+    # Class d has no example, and must not count as one that is never right.
+    assert figures["macro_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    a, b, c, d = figures["classes"]
+    assert (a["examples"], a["correct"], a["accuracy"], a["precision"]) == (3, 2, 2 / 3, 2 / 3)
+    assert b["f1"] == pytest.approx(2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2))
+    assert (c["precision"], c["f1"]) == (None, 0.0) and d["accuracy"] is None
+    assert figures["confusion"][0] == [2, 1, 0, 0]
+    assert [tuple(row.values()) for row in figures["confusions"]] == [
+        ("a", "b", 1),
+        ("b", "a", 1),
+        ("c", "b", 1),
+    ]
+
+
+def test_labels() -> None:
+    examples = Examples("...", [["x"], ["y", "x"], []])
+    learnt = _learn(task(target="labels"), examples)
+    encoded = learnt.encode(examples)
+    assert encoded.tolist() == [[1, 0], [1, 1], [0, 0]]
+    outputs = np.array([[2.0, 1.0], [3.0, -1.0], [-2.0, -3.0]], np.float32)
+    loss, sums = learnt.objective(tf.constant(outputs), tf.constant(encoded))
+    probability = 1 / (1 + np.exp(-outputs))
+    cross = -(encoded * np.log(probability) + (1 - encoded) * np.log(1 - probability))
+    np.testing.assert_allclose(loss, cross.mean(1), rtol=1e-5)
+    f1 = 2 * 2 / (3 + 3)  # said x y, x; there are x, x y
+    assert learnt.measure(sums.numpy().sum(0), 3) == pytest.approx(f1)
+    figures = learnt.figures(outputs, encoded)
+    assert figures["micro_f1"] == pytest.approx(f1)
+    assert figures["macro_f1"] == pytest.approx((1 + 0) / 2)
+    assert (figures["exact"], figures["errors"]) == (1 / 3, 2)
+    decoded = learnt.decode(tf.constant(outputs), 5)
+    answers = learnt.answers({key: value.numpy() for key, value in decoded.items()})
+    assert [answer.value for answer in answers] == [("x", "y"), ("x",), ()]
+    assert [answer.label for answer in answers] == ["x, y", "x", ""]
+
+
+@pytest.mark.parametrize("values", [[1.0, 5.0, 3.0], [[1.0, 2.0], [5.0, 2.0], [3.0, 8.0]]])
+def test_values(values: list) -> None:
+    examples = Examples("...", values)
+    learnt = _learn(task(target="value"), examples)
+    table = np.array(values).reshape(3, -1)
+    encoded = learnt.encode(examples)
+    np.testing.assert_allclose(encoded, (table - table.mean(0)) / table.std(0), rtol=1e-5)
+    outputs = _random(*table.shape)
+    loss, sums = learnt.objective(tf.constant(outputs), tf.constant(encoded))
+    np.testing.assert_allclose(loss, np.square(outputs - encoded).mean(1), rtol=1e-4)
+    error = outputs * table.std(0) + table.mean(0) - table
+    assert learnt.measure(sums.numpy().sum(0), 3) == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    figures = learnt.figures(outputs, encoded)
+    assert figures["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
+    assert figures["rmse"] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
+    answers = learnt.answers({"value": learnt.decode(tf.constant(outputs), 5)["value"].numpy()})
+    expected = outputs * table.std(0) + table.mean(0)
+    np.testing.assert_allclose([answer.value for answer in answers], expected.squeeze(), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "kind, train, other, message",
+    [
+        ("class", ["ham", "spam"], ["ham", "spamm"], "line 6 has the label 'spamm'.*'spam'?"),
+        ("labels", [["ham"], ["spam"]], [[], ["spaam"]], "line 6 has the label 'spaam'.*'spam'?"),
+        ("class", ["ham", "ham"], [], r"At least two classes.*\['ham'\]"),
+        ("class", ["ham", None], [], "line 6 has None"),
+        ("class", None, [], "Targets are needed"),
+        ("class", ["ham"], [], "got 2 inputs and 1 targets"),
+        ("labels", ["ab", "c"], [], "line 5 has 'ab'"),
+        ("labels", [[], []], [], "no training example has any"),
+        ("value", [1.0, np.nan], [], "the target of line 6"),
+        ("value", ["1.0", "x"], [], "Values must be numbers"),
+        ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "1 values an example.*got 2"),
+    ],
+)
+def test_errors_name_the_place(kind: str, train, other, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        learnt = _learn(task(target=kind), Examples("..", train, lines=[5, 6]))
+        learnt.encode(Examples("..", other, lines=[5, 6]))

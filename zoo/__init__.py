@@ -1,0 +1,1 @@
+"""What is ready to use: presets, data sets and trained weights."""

@@ -1,0 +1,164 @@
+"""`seqzoo evaluate`, `predict` and `export`: what a run folder is asked for."""
+
+import itertools
+import json
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.zoo.source import Source
+
+CHUNK = 512
+"""Lines that are answered together."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to print for a line.
+
+    Attributes:
+        text: the answer, or what is wrong with the line.
+        bad: whether something is.
+    """
+
+    text: str
+    bad: bool = False
+
+
+def evaluate(
+    folder: str, given: dict[str, Any], split: str | None, report: str | None
+) -> dict[str, Any]:
+    """The figures of a run.
+
+    Args:
+        folder: of the run.
+        given: fields of its source that were typed.
+        split: to score on; None for all of a file that was typed, else the test split.
+        report: folder to write tables and plots to.
+
+    Raises:
+        SeqzooError: there is no such run or no such data, or they do not fit each other.
+    """
+    run = _open(folder)
+    from seqzoo.zoo.sources import open_examples
+
+    stored = Source(**run.source)
+    source = replace(stored, **given)
+    if "data" in given and split is None:
+        split = "all" if source.is_file() else "test"
+    if split == "all" and not source.is_file():
+        raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
+    return run.evaluate(open_examples(source, split or "test"), folder=report)
+
+
+def answers(folder: str, lines: Iterable[bytes], top: int, as_json: bool) -> Iterator[Reply]:
+    """A reply for each line, in their order.
+
+    Args:
+        folder: of the run.
+        lines: in UTF-8.
+        top: labels a line.
+        as_json: whether a reply is a JSON object.
+
+    Raises:
+        SeqzooError: there is no such run, or it has no model yet.
+    """
+    run = _open(folder)
+    _ = run.model  # says that there is none before the first line is read
+    numbered = enumerate(lines, 1)
+    # A person who types sees each answer at once; files are answered many lines at a time.
+    size = 1 if getattr(lines, "isatty", bool)() else CHUNK
+    while chunk := list(itertools.islice(numbered, size)):
+        yield from _replies(run, chunk, top, as_json)
+
+
+def export(folder: str, target: str, top: int) -> str:
+    """Exports a run's model; returns how to load it.
+
+    Raises:
+        SeqzooError: there is no such run, or the target exists.
+    """
+    run = _open(folder)
+    run.export(target, top=top)
+    example = {"characters": '["a text"]', "words": '["a text"]'}.get(run.task.input, "inputs")
+    return (
+        f"{target} answers in any program that has TensorFlow:\n"
+        f"  model = tf.saved_model.load({target!r})\n"
+        f"  model.signatures['serving_default'](tf.constant({example}))"
+    )
+
+
+def _open(folder: str) -> Any:
+    path = pathlib.Path(folder).expanduser()
+    if not (path / "config.json").is_file():
+        # The same question that `Run.open` asks, three seconds earlier.
+        raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
+    start_tensorflow()
+    from seqzoo.tasks.run import Run
+
+    return Run.open(path)
+
+
+def _replies(
+    run: Any, chunk: Sequence[tuple[int, bytes]], top: int, as_json: bool
+) -> Iterator[Reply]:
+    from seqzoo.zoo import fields
+
+    read = fields.reader(run.task.input, pathlib.Path.cwd())
+    replies: dict[int, Reply] = {}
+    inputs: dict[int, Any] = {}
+    for number, line in chunk:
+        try:
+            inputs[number] = _input(run, read, line)
+        except SeqzooError as error:
+            replies[number] = Reply(f"Line {number} {error}.", bad=True)
+    try:
+        found = run.predict(list(inputs.values()), top=top)
+        replies |= {
+            number: Reply(_answer(number, answer, top, as_json))
+            for number, answer in zip(inputs, found, strict=True)
+        }
+    except SeqzooError:
+        # One of them cannot be answered: one at a time shows which.
+        for number, value in inputs.items():
+            try:
+                (answer,) = run.predict([value], top=top)
+                replies[number] = Reply(_answer(number, answer, top, as_json))
+            except SeqzooError as error:
+                replies[number] = Reply(f"Line {number}: {error}", bad=True)
+    for number, _ in chunk:
+        yield replies[number]
+
+
+def _input(run: Any, read: Any, line: bytes) -> Any:
+    line = line.rstrip(b"\r\n")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SeqzooError(
+            f"is not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}"
+        ) from error
+    value = read(text)
+    if run.task.input != "audio":
+        return value
+    samples, rate = value
+    if rate != run.task.sample_rate:
+        raise SeqzooError(
+            f"has {rate:,} samples a second, the model was trained with {run.task.sample_rate:,}"
+        )
+    return samples
+
+
+def _answer(number: int, answer: Any, top: int, as_json: bool) -> str:
+    if as_json:
+        reply = {"line": number, "answer": answer.value, "probability": answer.probability}
+        if top > 1:
+            reply["alternatives"] = dict(answer.alternatives[:top])
+        return json.dumps(reply, ensure_ascii=False)
+    if answer.probability is None:
+        return answer.label
+    pairs = [(answer.label, answer.probability), *answer.alternatives[1:top]]
+    return "\t".join(f"{label}\t{probability:.4f}" for label, probability in pairs)

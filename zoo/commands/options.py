@@ -1,0 +1,124 @@
+"""Options that commands share, as one decorator a subject.
+
+An option that is not typed is None: the preset, the template or the run then decides.
+"""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+import click
+
+from seqzoo.tasks.many_to_one import Input, Pooling, Target
+from seqzoo.tasks.settings import Precision, Schedule
+
+
+def _file_or_share(_: click.Context, __: click.Parameter, text: str | None) -> float | str | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _delimiter(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    return {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
+
+
+def _cell_options(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict | None:
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"must be NAME=VALUE, got {text!r}.")
+        try:
+            options[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name.strip()] = value
+    return options or None
+
+
+def _stack(*options: Callable) -> Callable:
+    """One decorator of several, in the order in which the help shows them."""
+    return lambda command: functools.reduce(lambda done, add: add(done), reversed(options), command)
+
+
+def _choice(name: str, values: Any, text: str) -> Callable:
+    return click.option(name, type=click.Choice(get_args(values)), help=text)
+
+
+def _integer(name: str, text: str) -> Callable:
+    return click.option(name, type=int, help=text)
+
+
+def _number(name: str, text: str) -> Callable:
+    return click.option(name, type=float, help=text)
+
+
+column = _stack(
+    click.option("--input", help="Column or feature of the inputs."),
+    click.option("--target", help="Column or feature of the targets."),
+    click.option("--columns", callback=_names, help="Names of a file's columns, if it has none."),
+    click.option("--delimiter", callback=_delimiter, help="What separates fields: ; or tab."),
+    click.option("--separator", help="What separates labels in one field. [default: ,]"),
+    click.option("--data-dir", help="Folder of tfds data sets."),
+    _integer("--limit", "Take at most so many examples of each split."),
+)
+
+source = _stack(
+    click.option("--data", help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file."),
+    _choice("--kind", Input, "What an input is made of."),
+    _choice("--target-kind", Target, "What a target is. [default: class]"),
+    column,
+    click.option(
+        "--validation",
+        callback=_file_or_share,
+        help="File, or share to hold out, for choosing the best epoch. [default: 0.1]",
+    ),
+    click.option(
+        "--test",
+        callback=_file_or_share,
+        help="File, or share to hold out, for the final score. [default: 0.1]",
+    ),
+)
+
+task = _stack(
+    click.option("--cell", help="Recurrent cell; see `seqzoo list cells`."),
+    _integer("--units", "Units of each layer, and of each direction."),
+    _integer("--layers", "Recurrent layers."),
+    click.option("--bidirectional/--one-direction", default=None, help="Read both ways, or one."),
+    _choice("--pooling", Pooling, "Use the last output, or the mean or maximum of all."),
+    _number("--dropout", "Share of inputs to drop in training."),
+    _number("--recurrent-dropout", "Share of recurrent inputs to drop in training."),
+    click.option(
+        "--cell-option",
+        "cell_options",
+        multiple=True,
+        callback=_cell_options,
+        help="Further option of the cell, NAME=VALUE; may be given again.",
+    ),
+    _integer("--embedding", "Size of the vector of a character or word."),
+    _integer("--vocabulary-size", "Keep at most so many characters or words."),
+    _integer("--minimum-count", "Keep characters or words that occur so often."),
+    click.option("--lowercase/--keep-case", default=None, help="Put text in lower case, or not."),
+    _integer("--maximum-length", "Cut sequences after so many steps."),
+    _number("--label-smoothing", "Share of the probability to spread over all classes."),
+    _integer("--mel-bins", "Bands of the spectrogram of audio."),
+)
+
+training = _stack(
+    _integer("--epochs", "Passes over the training examples."),
+    _integer("--batch-size", "Examples a step."),
+    _number("--learning-rate", "The highest learning rate."),
+    _choice("--schedule", Schedule, "How the learning rate goes on."),
+    _integer("--warmup-steps", "Steps in which the learning rate rises."),
+    _number("--weight-decay", "Share of each weight that AdamW takes off."),
+    _number("--clip-norm", "Norm that gradients are clipped to."),
+    _integer("--patience", "Stop after so many epochs without a better score."),
+    _integer("--seed", "Of weights, shuffling and dropout; the splits stay."),
+    _choice("--precision", Precision, "Numbers of the layers."),
+)

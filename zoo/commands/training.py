@@ -1,0 +1,257 @@
+"""`seqzoo train`: from what was typed to a trained run and a report of it."""
+
+import pathlib
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.examples import Examples, Splits
+from seqzoo.tasks.many_to_one import ManyToOne
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.source import Source
+
+RUNS = pathlib.Path("runs")
+SAMPLE = 8
+"""Answers that a report shows."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a training needs.
+
+    Attributes:
+        folder: the run folder.
+        task: the template with its choices.
+        settings: how to train it.
+        source: where the examples come from.
+        resume: whether the folder's training goes on.
+    """
+
+    folder: pathlib.Path
+    task: ManyToOne
+    settings: TrainingSettings
+    source: Source
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that ended.
+
+    Attributes:
+        run: the `seqzoo.tasks.run.Run`.
+        split: name of the split that it was scored on; empty where none was held out.
+        examples: of that split, or of the training.
+        figures: of that split.
+    """
+
+    run: Any
+    split: str
+    examples: Examples
+    figures: dict[str, Any]
+
+
+def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan:
+    """A new training.
+
+    Args:
+        name: of a preset or a template.
+        folder: the run folder; None for runs/NAME, with a number where that exists.
+        given: choices of source, task and training that were typed; `input` and `target` are
+            columns, `kind` and `target_kind` what the task calls input and target.
+
+    Raises:
+        SeqzooError: there is no such name, or a choice is wrong or missing.
+    """
+    known = [*PRESETS, *TEMPLATES]
+    if name is None:
+        raise SeqzooError(f"Name a preset or a template to train: {', '.join(known)}.")
+    if name in PRESETS:
+        preset = PRESETS[name]
+        task, settings, source = preset.task, preset.training, preset.source
+    elif name in TEMPLATES:
+        for option in ("data", "kind"):
+            if option not in given:
+                raise SeqzooError(f"{name} needs --{option}; see `seqzoo train --help`.")
+        task, settings = ManyToOne(input=given["kind"]), TrainingSettings()
+        source = Source(data=given["data"], kind=given["kind"])
+    else:
+        raise SeqzooError(
+            f"There is no preset or template {name!r} (there are {', '.join(known)})"
+            f"{nearest(name, known)}"
+        )
+    path = pathlib.Path(folder).expanduser() if folder else _runs(name)[1]
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SeqzooError(
+            f"{path} exists already; name a new folder by --run, or go on with --resume."
+        )
+    return _override(Plan(path, task, settings, source), given)
+
+
+def resumed(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan:
+    """A training that goes on, with the choices it was begun with.
+
+    Args:
+        name: of the preset or template; None where `folder` is named.
+        folder: the run folder; None for the last one of runs/NAME.
+        given: choices that were typed; they must not differ from the run's.
+
+    Raises:
+        SeqzooError: there is no such run, or it was begun with other choices.
+    """
+    if not folder and name is None:
+        raise SeqzooError("--resume needs --run DIR, or the name that the training was begun with.")
+    path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[0]
+    if path is None:
+        raise SeqzooError(f"There is no run of {name} in {RUNS} to go on with; name it by --run.")
+    start_tensorflow()
+    from seqzoo.tasks.run import Run
+
+    run = Run.open(path)
+    source = Source(**run.source)
+    begun = Plan(path, run.task, run.settings, source, resume=True)  # pyright: ignore
+    wanted = _override(begun, given)
+    wanted = replace(wanted, source=wanted.source.absolute())
+    for old, new in zip(_parts(begun), _parts(wanted), strict=True):
+        for field in fields(old):
+            before, after = getattr(old, field.name), getattr(new, field.name)
+            if before != after:
+                raise SeqzooError(
+                    f"{path} was begun with {field.name}={before!r}, got {after!r}; go on with the "
+                    f"same choices, or begin a new run."
+                )
+    return begun
+
+
+def execute(plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print) -> Trained:
+    """Trains and scores.
+
+    Args:
+        plan: from `planned` or `resumed`.
+        quiet: whether nothing is shown meanwhile.
+        say: hears a sentence on the data.
+
+    Raises:
+        SeqzooError: data or choices that cannot be trained on.
+        Interrupted: Ctrl-C, after a checkpoint.
+    """
+    start_tensorflow()
+    from seqzoo.tasks.networks import make_cell
+    from seqzoo.tasks.progress import Silent, TerminalProgress
+    from seqzoo.tasks.training import train
+    from seqzoo.zoo.sources import open_source
+
+    make_cell(plan.task)  # a mistake in its choices should not wait for the data
+    splits, source = open_source(plan.source)
+    if not quiet:
+        say(splits.description)
+    task = plan.task
+    if source.sample_rate:
+        task = replace(task, sample_rate=source.sample_rate)
+    run = train(
+        task,
+        splits,
+        plan.settings,
+        plan.folder,
+        source=source.to_config(),
+        resume=plan.resume,
+        progress=Silent() if quiet else TerminalProgress(),
+    )
+    split, examples = _held_out(splits)
+    figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}
+    return Trained(run, split, examples, figures)
+
+
+def report(trained: Trained, program: str) -> str:
+    """What a person reads at the end: score, some answers, where the run is, what to type next.
+
+    Args:
+        trained: from `execute`.
+        program: how the command line is called.
+    """
+    from seqzoo.zoo.commands import reports
+
+    run, examples = trained.run, trained.examples
+    # Spread over the split, so that data sorted by class show more than one.
+    step = max(1, len(examples) // SAMPLE)
+    chosen = list(range(0, len(examples), step))[:SAMPLE]
+    inputs = [examples.inputs[index] for index in chosen]
+    is_text = run.task.input in ("characters", "words")
+    rows = []
+    for index, raw, answer in zip(chosen, inputs, run.predict(inputs, top=1), strict=True):
+        probability = "" if answer.probability is None else f"{answer.probability:.2f}"
+        truth = reports.shown_target(examples.targets[index])
+        shown = reports.shortened(raw) if is_text else examples.place(index)
+        rows.append([shown, answer.label, probability, truth, "" if truth == answer.label else "x"])
+    asked = shlex.quote(reports.shortened(inputs[0])) if is_text else "INPUT"
+    folder = shlex.quote(str(run.folder))
+    return "\n".join(
+        [
+            f"\nOn {trained.split} examples: {reports.line(trained.figures)}."
+            if trained.split
+            else "\nNothing was held out to score it on.",
+            f"\nSome of its answers on {trained.split or 'training'} examples:",
+            reports.table(["input", "answer", "probability", "truth", "wrong"], rows),
+            f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
+            "Next:",
+            f"  {program} predict {folder} {asked}",
+            f"  {program} evaluate {folder}",
+            f"  {program} export {folder} exported",
+            "",
+        ]
+    )
+
+
+def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
+    """The last folder runs/NAME or runs/NAME-2, ... that exists, and the next one that does not."""
+    pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
+    numbers = [
+        int(match[1] or 1)
+        for path in (RUNS.iterdir() if RUNS.is_dir() else ())
+        if (match := pattern.fullmatch(path.name))
+    ]
+
+    def folder(number: int) -> pathlib.Path:
+        return RUNS / (name if number == 1 else f"{name}-{number}")
+
+    last = max(numbers, default=0)
+    return folder(last) if last else None, folder(last + 1)
+
+
+def _override(plan: Plan, given: dict[str, Any]) -> Plan:
+    """The plan with what was typed."""
+
+    def of(choices: Any) -> dict[str, Any]:
+        return {field.name: given[field.name] for field in fields(choices) if field.name in given}
+
+    task = of(plan.task)
+    for name, typed in (("input", "kind"), ("target", "target_kind")):
+        task.pop(name, None)  # a column or feature, not what the task calls so
+        if typed in given:
+            task[name] = given[typed]
+    source = of(plan.source)
+    source.pop("seed", None)  # other weights, the same splits
+    return replace(
+        plan,
+        task=replace(plan.task, **task),
+        settings=replace(plan.settings, **of(plan.settings)),
+        source=replace(plan.source, **source),
+    )
+
+
+def _parts(plan: Plan) -> tuple[ManyToOne, TrainingSettings, Source]:
+    return plan.task, plan.settings, plan.source
+
+
+def _held_out(splits: Splits) -> tuple[str, Examples]:
+    if splits.test:
+        return "test", splits.test
+    if splits.validation:
+        return "validation", splits.validation
+    return "", splits.train

@@ -1,0 +1,80 @@
+"""The embedded data sets: `tfds` builders that need no download, prepared on first use.
+
+Importing this package imports neither TensorFlow nor tfds; `load` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pathlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+DATASETS = {
+    "languages": "seqzoo.zoo.datasets.languages:Languages",
+}
+"""Every embedded data set: its name and where its builder is."""
+
+
+def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
+    """The prepared builder of an embedded data set; prepares it where that is not done yet.
+
+    Prints nothing. What is prepared appears all at once: a process that is killed meanwhile leaves
+    no half data set, and two processes may prepare the same one.
+
+    Args:
+        name: a name in `DATASETS`.
+        data_dir: the folder to keep it in; by default the one in the environment variable
+            TFDS_DATA_DIR, else ~/.cache/seqzoo.
+
+    Raises:
+        SeqzooError: there is no such data set, or the folder cannot be written to.
+    """
+    if name not in DATASETS:
+        known = ", ".join(DATASETS)
+        raise SeqzooError(f"`name` must be one of {known}; got {name!r}{nearest(name, DATASETS)}")
+    folder = pathlib.Path(data_dir).expanduser() if data_dir else default_data_dir()
+    builder_class = pkgutil.resolve_name(DATASETS[name])
+    builder = builder_class(data_dir=folder)
+    return builder if _is_prepared(builder) else _prepare(builder_class, folder)
+
+
+def default_data_dir() -> pathlib.Path:
+    """The folder that prepared data sets are kept in where none is named."""
+    if os.environ.get("TFDS_DATA_DIR"):
+        return pathlib.Path(os.environ["TFDS_DATA_DIR"]).expanduser()
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqzoo"
+
+
+def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+    # The builder's own method logs a warning where there is nothing yet.
+    return (pathlib.Path(builder.data_path) / "dataset_info.json").is_file()
+
+
+def _prepare(builder_class: type, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError("no permission to write")
+    except OSError as error:
+        raise SeqzooError(
+            f"`data_dir` must be a folder that can be written to, got {str(folder)!r} "
+            f"({error.strerror or error}); name another one or set TFDS_DATA_DIR."
+        ) from error
+    try:
+        # tfds writes into a folder beside the final one and renames it at the end. Its messages
+        # and progress bars would break into those of the command that needs the data.
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            builder_class(data_dir=folder).download_and_prepare()
+    except Exception:
+        # Another process may have been faster, and its folder then stands in the way.
+        if not _is_prepared(builder_class(data_dir=folder)):
+            raise
+    return builder_class(data_dir=folder)

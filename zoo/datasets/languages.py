@@ -1,0 +1,78 @@
+"""The `languages` data set: a name, in one of 160 languages, and the language it is in."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+
+import babel
+import tensorflow_datasets as tfds
+
+from seqzoo.zoo.datasets import cldr
+
+MINIMUM_NAMES = 300
+"""Fewer names leave a language too few to test on: a tenth of them is held out."""
+
+
+class Languages(tfds.core.GeneratorBasedBuilder):
+    """Names of countries, languages, currencies, months and the like -> their language.
+
+    Made, without a download, from the Unicode CLDR that Babel carries; see `cldr.py` for the rules
+    and the reasons. `text` is the name, `language` the code of its language (a `ClassLabel`);
+    `info.metadata["english_names"]` maps codes to English names.
+
+    Held out are *items*, not strings: all names of one item in all languages (Peru, the euro with
+    its plural forms, Tuesday) are in one split, by a hash of the item. So no string stands in two
+    splits, and the test asks for names of things that training has not named in any language.
+
+    Names that several languages share ("Canada", "Honduras") have no single right answer and are
+    left out, upper and lower case taken as equal: each string has one language. Locales that
+    repeat a better known language are left out or do not count for what they repeat, so that the
+    better known keeps its words; Bokmål and Nynorsk are one, Norwegian; Serbian holds both of its
+    scripts, Chinese simplified and traditional. Languages with fewer than 300 names of their own
+    are left out.
+    """
+
+    # The second number is Babel's release, since its CLDR decides the names: a new one is a new
+    # data set, and prepared data of another release is not taken for it.
+    VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
+    RELEASE_NOTES = {str(VERSION): f"First form, from Babel {babel.__version__}."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        # Which languages there are takes seconds to find out, so that prepared data must bring it
+        # along: `_split_generators` fills in the labels and the metadata, tfds keeps them.
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=Languages.__doc__,
+            features=tfds.features.FeaturesDict(
+                {"text": tfds.features.Text(), "language": tfds.features.ClassLabel()}
+            ),
+            supervised_keys=("text", "language"),
+            homepage="https://cldr.unicode.org",
+            license="Unicode License v3",
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        names = cldr.names(MINIMUM_NAMES)
+        self.info.features["language"].names = list(names)
+        self.info.metadata["english_names"] = {code: cldr.english_name(code) for code in names}
+        self.info.metadata["babel"] = babel.__version__
+        return {
+            split: self._generate_examples(names, split)
+            for split in ("train", "validation", "test")
+        }
+
+    def _generate_examples(
+        self, names: dict[str, dict[str, str]], split: str
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        for language, items in names.items():
+            for name, item in items.items():
+                if split_of(item) == split:
+                    yield f"{language}/{name}", {"text": name, "language": language}
+
+
+@functools.cache
+def split_of(item: str) -> str:
+    """The split that holds all names of an item: a tenth each is for validation and for test."""
+    digest = hashlib.sha256(item.encode("utf-8")).digest()
+    return {0: "test", 1: "validation"}.get(int.from_bytes(digest[:8], "big") % 10, "train")

@@ -1,0 +1,169 @@
+"""One field of a file, as text or JSON, to a raw input or a target: numbers, labels, sound, images.
+
+Each function raises `SeqzooError` with what is wrong with the field; the caller says where it is.
+"""
+
+import json
+import math
+import pathlib
+import wave
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+
+SAMPLE_BYTES = {1: np.uint8, 2: np.dtype("<i2"), 4: np.dtype("<i4")}
+
+
+def text(field: Any) -> str:
+    """A text with at least one character that is no white space."""
+    if not isinstance(field, str):
+        raise SeqzooError(f"must be text, got {_shown(field)}")
+    if not field.strip():
+        raise SeqzooError("is empty")
+    return field
+
+
+def label(field: Any) -> str:
+    """A class; numbers and truth values of JSON become the text that they are written as."""
+    if isinstance(field, bool | int):
+        return json.dumps(field)
+    return text(field).strip()
+
+
+def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
+    """Any number of labels: a JSON list, or text with a separator between them."""
+    if isinstance(field, str) and field.lstrip().startswith("["):
+        field = _json(field)
+    if isinstance(field, str):
+        field = [part for part in field.split(separator) if part.strip()]
+    if not isinstance(field, list):
+        raise SeqzooError(f"must be a list of labels, got {_shown(field)}")
+    return tuple(label(part) for part in field)
+
+
+def value(field: Any) -> float | tuple[float, ...]:
+    """A number, or several: separated by spaces, or a JSON list."""
+    numbers = _numbers(field)
+    if numbers.ndim > 1:
+        raise SeqzooError(f"must be a number or a list of numbers, got {_shown(field)}")
+    return float(numbers[0]) if numbers.size == 1 else tuple(map(float, numbers))
+
+
+def series(field: Any) -> np.ndarray:
+    """Numbers in time, float32: (time,) or, from a list of lists, (time, features)."""
+    numbers = _numbers(field)
+    if numbers.ndim > 2:
+        raise SeqzooError(f"must be a list of numbers or of lists of numbers, got {_shown(field)}")
+    return numbers.astype(np.float32)
+
+
+def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
+    """An image: the path of a PNG, JPEG, BMP or GIF file, or JSON lists of rows of numbers.
+
+    Returns: (height, width) or (height, width, channels); uint8 from a file, float32 from lists.
+    """
+    if isinstance(field, str) and not field.lstrip().startswith("["):
+        path = _file(field, folder)
+        import tensorflow as tf
+
+        try:
+            image = tf.io.decode_image(path.read_bytes(), expand_animations=False).numpy()
+        except (tf.errors.InvalidArgumentError, OSError) as error:
+            raise SeqzooError(f"{path} is no PNG, JPEG, BMP or GIF image") from error
+        return image[..., 0] if image.shape[-1] == 1 else image
+    numbers = _numbers(field)
+    if numbers.ndim not in (2, 3):
+        raise SeqzooError(f"must be a list of rows of numbers, got {_shown(field)}")
+    return numbers.astype(np.float32)
+
+
+def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
+    """The path of a WAV file (PCM of 8, 16, 24 or 32 bits); channels are averaged.
+
+    Returns: float32 of shape (samples,) between -1 and 1, and the sample rate.
+    """
+    path = _file(field, folder)
+    try:
+        with wave.open(str(path)) as file:
+            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            data = file.readframes(file.getnframes())
+    except (wave.Error, EOFError, OSError) as error:
+        raise SeqzooError(f"{path} is no WAV file with PCM sound ({error})") from error
+    data = data[: len(data) // (width * channels) * (width * channels)]
+    if not data:
+        raise SeqzooError(f"{path} holds no sound")
+    if width == 3:  # NumPy has no integers of 24 bits: they become the upper three of four bytes
+        parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        data = np.pad(parts, ((0, 0), (1, 0))).tobytes()
+        width = 4
+    samples = np.frombuffer(data, SAMPLE_BYTES[width]).astype(np.float32)
+    samples = samples / 128 - 1 if width == 1 else samples / 2.0 ** (8 * width - 1)
+    return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32), rate
+
+
+def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
+    """The function that reads an input of a kind; files named in it lie relative to `folder`."""
+    return {
+        "characters": text,
+        "words": text,
+        "series": series,
+        "rows": lambda field: rows(field, folder),
+        "audio": lambda field: audio(field, folder),
+    }[kind]
+
+
+def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
+    path = folder / pathlib.Path(text(field).strip()).expanduser()
+    if not path.is_file():
+        raise SeqzooError(f"names a file that is not there: {path}")
+    return path
+
+
+def _numbers(field: Any) -> np.ndarray:
+    """Finite numbers, at least one; of one dimension or more."""
+    if isinstance(field, str):
+        stripped = field.strip()
+        if not stripped:
+            raise SeqzooError("is empty")
+        field = _json(stripped) if stripped.startswith("[") else stripped.split()
+    try:
+        numbers = np.asarray(field, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        wrong = _first_wrong(field)
+        reason = f"{wrong} is no number" if wrong else "its lists are not equally long"
+        raise SeqzooError(f"must be numbers, but {reason}") from error
+    numbers = np.atleast_1d(numbers)
+    if numbers.size == 0:
+        raise SeqzooError("is empty")
+    if not np.isfinite(numbers).all():
+        place = np.argwhere(~np.isfinite(numbers))[0]
+        number = numbers[tuple(place)]
+        shown = "NaN" if math.isnan(number) else "an infinite number"
+        raise SeqzooError(f"holds {shown} (number {int(place[0]) + 1}); fill it in or leave it out")
+    return numbers
+
+
+def _first_wrong(field: Any) -> str:
+    """The first part of nested lists that is no number, as shown in a message; "" if all are."""
+    if isinstance(field, list):
+        return next(filter(None, map(_first_wrong, field)), "")
+    try:
+        float(field)
+    except (TypeError, ValueError):
+        return _shown(field)
+    return ""
+
+
+def _json(field: str) -> Any:
+    try:
+        return json.loads(field)
+    except json.JSONDecodeError as error:
+        raise SeqzooError(f"is no JSON list ({error.msg}, character {error.colno})") from error
+
+
+def _shown(field: Any) -> str:
+    shown = repr(field)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."

@@ -1,0 +1,122 @@
+"""What says where examples come from: an embedded or a tfds data set, or a file; plain data."""
+
+import pathlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.many_to_one import Input, Target
+from seqzoo.tasks.settings import choose
+from seqzoo.zoo.datasets import DATASETS
+
+TFDS = "tfds:"
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
+SUFFIXES = (*DELIMITERS, *JSON_LINES)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is needed to open the same examples again; plain data, so that a run can store it.
+
+    Attributes:
+        data: an embedded data set ("languages"), "tfds:NAME", or the path of a .csv, .tsv or
+            .jsonl file.
+        kind: what an input is made of, as in `ManyToOne.input`.
+        target_kind: what a target is, as in `ManyToOne.target`.
+        input: the column or feature of the inputs; None to guess it (not in files).
+        target: the column or feature of the targets; None to guess it (not in files).
+        columns: the names of a file's columns where it has no line that names them.
+        delimiter: what separates a file's fields, where its name does not say it.
+        separator: what separates several labels in one field.
+        validation: the share to hold out for validation, or a file of its own. A share does not
+            touch a tfds data set that has such a split.
+        test: the same for the test.
+        seed: of the shares.
+        data_dir: the folder of prepared tfds data sets.
+        limit: the most examples of a split; None for all.
+        sample_rate: of sound, in samples a second; None to take that of the files.
+
+    Raises:
+        SeqzooError: a value is out of its range.
+    """
+
+    data: str
+    kind: str
+    target_kind: str = "class"
+    input: str | None = None
+    target: str | None = None
+    columns: Sequence[str] | None = None
+    delimiter: str | None = None
+    separator: str = ","
+    validation: float | str = 0.1
+    test: float | str = 0.1
+    seed: int = 0
+    data_dir: str | None = None
+    limit: int | None = None
+    sample_rate: int | None = None
+
+    def __post_init__(self) -> None:
+        choose("kind", self.kind, Input)
+        choose("target_kind", self.target_kind, Target)
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise SeqzooError(f"`delimiter` must be one character, got {self.delimiter!r}.")
+        if not self.separator:
+            raise SeqzooError("`separator` must be at least one character, got none.")
+        if self.limit is not None and self.limit < 1:
+            raise SeqzooError(f"`limit` must be at least 1, got {self.limit}.")
+        for name in ("validation", "test"):
+            share = getattr(self, name)
+            if not isinstance(share, str) and not 0 <= share < 1:
+                raise SeqzooError(
+                    f"`{name}` must be a file or a share of at least 0 and below 1, got {share}."
+                )
+        if sum(self.shares().values()) >= 1:
+            raise SeqzooError(
+                f"`validation` and `test` must leave something to train on, got {self.validation} "
+                f"and {self.test}."
+            )
+
+    def shares(self) -> dict[str, float]:
+        """The shares held out for validation and for the test; 0 where they have a file."""
+        given = {"validation": self.validation, "test": self.test}
+        return {name: 0.0 if isinstance(own, str) else own for name, own in given.items()}
+
+    def to_config(self) -> dict[str, Any]:
+        """All of it as JSON can hold it: `Source(**source.to_config())` equals `source`."""
+        config = asdict(self)
+        config["columns"] = None if self.columns is None else list(self.columns)
+        return config
+
+    def is_file(self) -> bool:
+        """Whether `data` names a file; if not, it is an embedded or a tfds data set.
+
+        Raises:
+            SeqzooError: it names nothing that there is.
+        """
+        data = self.data
+        if data in DATASETS or data.startswith(TFDS):
+            return False
+        if pathlib.Path(data).expanduser().exists():
+            return True
+        if pathlib.Path(data.lower().removesuffix(".gz")).suffix in SUFFIXES or "/" in data:
+            raise SeqzooError(f"There is no file {data}.")
+        raise SeqzooError(
+            f"`data` must be one of {', '.join(DATASETS)}, {TFDS}NAME or a file that ends in one "
+            f"of {', '.join(SUFFIXES)}, got {data!r}{nearest(data, DATASETS)}"
+        )
+
+    def absolute(self) -> "Source":
+        """The same source with paths that hold from any folder."""
+
+        def resolved(path: Any) -> Any:
+            return str(pathlib.Path(path).expanduser().resolve()) if isinstance(path, str) else path
+
+        return replace(
+            self,
+            data=resolved(self.data) if self.is_file() else self.data,
+            validation=resolved(self.validation),
+            test=resolved(self.test),
+            data_dir=resolved(self.data_dir),
+        )

@@ -1,0 +1,193 @@
+"""Random splits that are the same every time, with all examples of one input in one split."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.examples import Examples, Splits
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples with what is needed to part them.
+
+    Attributes:
+        name: for messages: a file or a split.
+        examples: the examples.
+        keys: of each input, from `input_key`.
+        labels: of each example; None where targets are values.
+    """
+
+    name: str
+    examples: Examples
+    keys: Sequence[bytes]
+    labels: Sequence[tuple[str, ...]] | None
+
+    def pick(self, indices: Sequence[int]) -> "Part":
+        """Some of the examples, in the order of the indices."""
+
+        def of(values: Any) -> Any:
+            if isinstance(values, np.ndarray):
+                return values[np.asarray(indices, np.int64)]
+            return None if values is None else [values[index] for index in indices]
+
+        examples = self.examples
+        return replace(
+            self,
+            examples=Examples(of(examples.inputs), of(examples.targets), of(examples.lines)),
+            keys=of(self.keys),
+            labels=of(self.labels),
+        )
+
+    def unknown(self, known: set[str]) -> list[int]:
+        """The examples that have a label which is not among the known ones."""
+        return [i for i, own in enumerate(self.labels or ()) if not known.issuperset(own)]
+
+    def known(self) -> set[str]:
+        """All labels of these examples."""
+        return {label for own in self.labels or () for label in own}
+
+
+def input_key(value: Any) -> bytes:
+    """Equal for equal inputs, whatever they are: text, numbers, images or sound."""
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    array = np.asarray(value)
+    return repr((array.shape, array.dtype.str)).encode() + array.tobytes()
+
+
+def order(keys: Sequence[bytes], seed: int) -> list[int]:
+    """A random order of examples that follows from their inputs and the seed alone.
+
+    So it does not change with the order of a file's lines, and equal inputs stand side by side.
+    """
+    salt = str(seed).encode()[:16]
+    digests = [hashlib.blake2b(key, digest_size=16, salt=salt).digest() for key in keys]
+    return sorted(range(len(keys)), key=lambda index: (digests[index], index))
+
+
+def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None]:
+    """Holds out random examples; equal inputs stay together.
+
+    A label must not be held out whole: the examples of one that would be are trained on.
+
+    Args:
+        whole: the examples.
+        shares: name of a split -> its share of the examples; what is left is "train".
+        seed: another one gives other splits.
+
+    Returns: the splits of `shares` and "train"; None for one that has no examples.
+
+    Raises:
+        SeqzooError: there are too few different inputs.
+    """
+    keys = whole.keys
+    distinct = len(set(keys))
+    if distinct <= sum(share > 0 for share in shares.values()):
+        raise SeqzooError(
+            f"{whole.name} has {distinct} different input{'s' * (distinct != 1)}, too few to hold "
+            f"some out for {' and '.join(name for name, share in shares.items() if share > 0)}."
+        )
+    shuffled = order(keys, seed)
+    held: dict[str, list[int]] = {}
+    start = 0
+    for name, share in shares.items():
+        # At least one example where any are asked for, and all the equals of the last one.
+        end = start + max(round(share * len(keys)), int(share > 0))
+        while start < end < len(keys) and keys[shuffled[end]] == keys[shuffled[end - 1]]:
+            end += 1
+        held[name] = shuffled[start:end]
+        start = end
+    train = shuffled[start:]
+    if not train:
+        raise SeqzooError(f"The shares held out of {whole.name} leave nothing to train on.")
+    known = whole.pick(train).known()
+    back = {keys[i] for part in held.values() for i in part if _is_unknown(whole, i, known)}
+    train += [i for part in held.values() for i in part if keys[i] in back]
+    held = {name: [i for i in part if keys[i] not in back] for name, part in held.items()}
+    return {
+        name: whole.pick(sorted(part)) if part else None
+        for name, part in {**held, "train": train}.items()
+    }
+
+
+def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:
+    return whole.labels is not None and not known.issuperset(whole.labels[index])
+
+
+def part_equal_inputs(parts: dict[str, Part | None]) -> list[str]:
+    """Takes out of each split the inputs that also stand in one that is scored later.
+
+    Returns: sentences that say what was left out.
+
+    Raises:
+        SeqzooError: a split would be left empty.
+    """
+    notes = []
+    later: set[bytes] = set()
+    for name in ("test", "validation", "train"):
+        part = parts[name]
+        if part is None:
+            continue
+        own = [index for index, key in enumerate(part.keys) if key not in later]
+        if not own:
+            raise SeqzooError(f"All inputs of {part.name} also stand in other splits.")
+        if len(own) < len(part.keys):
+            left_out = len(part.keys) - len(own)
+            notes.append(f"{left_out:,} of {part.name} left out, since other splits hold them.")
+            parts[name] = part.pick(own)
+        later.update(part.keys)
+    return notes
+
+
+def check_labels(parts: dict[str, Part | None]) -> None:
+    """Checks that every label to score on can be learnt.
+
+    Raises:
+        SeqzooError: one is never seen in training.
+    """
+    train = parts["train"]
+    known = train.known() if train else set()
+    for part in filter(None, (parts["validation"], parts["test"])):
+        for index in part.unknown(known):
+            label = next(label for label in (part.labels or ())[index] if label not in known)
+            raise SeqzooError(
+                f"{part.name}, {part.examples.place(index)}: the label {label!r} is never seen in "
+                f"training."
+            )
+
+
+def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
+    """Leaves at most so many examples of each split, chosen at random, the same every time.
+
+    What the few training examples have no label of is left out of the other splits.
+
+    Returns: sentences that say what was left out.
+    """
+    for name, part in parts.items():
+        if part is not None and len(part.keys) > most:
+            parts[name] = part.pick(sorted(order(part.keys, seed)[:most]))
+    train = parts["train"]
+    known = train.known() if train else set()
+    left_out = 0
+    for name in ("validation", "test"):
+        part = parts[name]
+        if part is not None and (unknown := set(part.unknown(known))):
+            left_out += len(unknown)
+            own = [index for index in range(len(part.keys)) if index not in unknown]
+            parts[name] = part.pick(own) if own else None
+    if not left_out:
+        return []
+    return [f"{left_out:,} left out, since the limit leaves none of their labels to train on."]
+
+
+def to_splits(name: str, parts: dict[str, Part | None], notes: Sequence[str]) -> Splits:
+    """The splits with a description: how many examples each has, then the notes."""
+    purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
+    found = {split: part.examples for split in purposes if (part := parts.get(split))}
+    counts = ", ".join(f"{len(found[split]):,} {purposes[split]}" for split in found)
+    return Splits(**found, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
