@@ -1,5 +1,6 @@
 """What benchmarks.speed measures: one step of training or inference of each library's layer."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,11 +10,10 @@ import tensorflow as tf
 
 from seqzoo.cells import Bidirectional, Recurrent, create
 
-try:
-    import torch as installed_torch
+try:  # by name, because it need not be installed where types are checked either
+    torch: Any = importlib.import_module("torch")
 except ImportError:
-    installed_torch = None
-torch: Any = installed_torch
+    torch = None
 
 KERAS_LAYERS = {
     "lstm": keras.layers.LSTM,
