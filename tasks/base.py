@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from seqzoo.tasks.errors import SeqzooError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqzoo.tasks.batching import Data
     from seqzoo.tasks.examples import Examples
+    from seqzoo.tasks.plans import Padding, Plan
+    from seqzoo.tasks.sequences import Data
+    from seqzoo.tasks.settings import TrainingSettings
     from seqzoo.tasks.vocabulary import Vocabulary
 
 
@@ -31,6 +33,17 @@ class Answer:
     value: Any
     probability: float | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """How a model is asked.
+
+    Attributes:
+        top: answers an input, at most.
+    """
+
+    top: int = 5
 
 
 class Template(ABC):
@@ -72,17 +85,37 @@ class Template(ABC):
             raise SeqzooError(f"These are not choices of {cls.name}: {error}.") from error
 
 
+class Outcome(NamedTuple):
+    """What a model made of a batch.
+
+    Attributes:
+        losses: of each example, summed over its steps, (batch,), float32.
+        sums: what the metric is made of, summed over steps, (batch, `Prepared.sums`).
+        carried: states for the batch that follows, each (batch, units); see `Prepared.carries`.
+    """
+
+    losses: Any
+    sums: Any
+    carried: tuple[Any, ...] = ()
+
+
 class Prepared(ABC):
     """A template together with what it learnt from training examples: enough to build its model,
     train it, score it, answer with it and export it.
 
+    A batch is a dictionary, see `seqzoo.tasks.batching.batches`.
+
     Attributes:
         metric: name of the figure that is shown beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
+        sums: how many numbers the metric is made of.
+        carries: units of each state that a batch hands on to the next one; none by default.
     """
 
     metric: str
     better: int
+    sums: int
+    carries: tuple[int, ...] = ()
 
     @abstractmethod
     def build(self, precision: str) -> Any:
@@ -90,9 +123,6 @@ class Prepared(ABC):
 
         Args:
             precision: Keras' dtype policy of its layers.
-
-        Returns:
-            A model that takes {"values", "lengths"} and gives float32 outputs.
         """
 
     @abstractmethod
@@ -103,24 +133,40 @@ class Prepared(ABC):
             SeqzooError: an example is not as it should be.
         """
 
-    @abstractmethod
-    def objective(self, outputs: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
-        """Loss of each example, shape (batch,), and what the metric is made of, summed over
-        examples: shape (batch, `sums`)."""
+    def plan(
+        self,
+        data: Data,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        """The batches of an epoch; see `seqzoo.tasks.plans.make_plan`."""
+        from seqzoo.tasks.plans import make_plan
 
-    @property
-    @abstractmethod
-    def sums(self) -> int:
-        """How many numbers the metric is made of."""
+        return make_plan(
+            data,
+            padding,
+            settings.batch_size,
+            steps_a_batch=settings.batch_steps,
+            multiple=multiple,
+            seed=seed,
+        )
 
     @abstractmethod
-    def measure(self, sums: np.ndarray, weight: float) -> float:
-        """The metric from the sums over `weight` examples."""
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        """The loss of a batch with targets."""
 
-    @property
+    def counts(self, batch: dict[str, Any]) -> Any:
+        """Over how many answers the loss of each example is summed, (batch,), float32."""
+        import tensorflow as tf
+
+        return tf.ones_like(batch["weights"])
+
     @abstractmethod
-    def step(self) -> tuple[tuple[int, ...], str]:
-        """Shape and type of one step of the model's "values"."""
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        """The metric from the sums over `count` answers."""
 
     @property
     @abstractmethod
@@ -128,19 +174,34 @@ class Prepared(ABC):
         """The `tf.TensorSpec`s of raw inputs."""
 
     @abstractmethod
-    def respond(self, model: Any, raw: tuple, top: int) -> dict[str, Any]:
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """Raw inputs to answers, in TensorFlow operations alone."""
 
     @abstractmethod
-    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
-        """The model's outputs to answers, in TensorFlow operations alone."""
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """A batch to all that `answers` and `figures` need, in TensorFlow operations alone; the
+        first axis of each tensor is that of the batch."""
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """`infer`, and the "loss" and "count" of each example of a batch with targets."""
+        outcome = self.forward(model, batch, training=False)
+        found = {"loss": outcome.losses, "count": self.counts(batch)}
+        return found | self.infer(model, batch, options)
 
     @abstractmethod
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        """Answers for people from what `decode` gave."""
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        """Answers for people from what `infer` found, one array an example.
+
+        Args:
+            found: the tensors of `infer`, as lists with an array an example.
+            inputs: the raw inputs.
+            options: how was asked.
+        """
 
     @abstractmethod
-    def figures(self, outputs: np.ndarray, data: Data) -> dict[str, Any]:
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
         """All figures of an evaluation, fit for JSON, without number of examples and loss."""
 
     @property

@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from seqzoo.tasks.base import Prepared
-from seqzoo.tasks.batching import Data, make_plan
 from seqzoo.tasks.checkpoints import Checkpoints
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.files import replacing, write_table
 from seqzoo.tasks.history import Scalars
 from seqzoo.tasks.loop import ONGOING, Loop
+from seqzoo.tasks.plans import Padding, Plan
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.progress import TrainingProgress
 from seqzoo.tasks.run import CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
 
 TELL_SECONDS = 0.2
@@ -32,7 +33,7 @@ class Epochs:
     Args:
         prepared: the template.
         settings: how to train.
-        padded: lengths that batches are padded to.
+        padding: lengths that batches are padded to.
         training: examples to learn from.
         validation: examples to choose the best epoch by, or None to keep the last.
         strategy: `tf.distribute` strategy.
@@ -42,14 +43,15 @@ class Epochs:
         self,
         prepared: Prepared,
         settings: TrainingSettings,
-        padded: list[int],
+        padding: Padding,
         training: Data,
         validation: Data | None,
         strategy: Any,
     ):
         self.prepared = prepared
         self.settings = settings
-        self.padded = padded
+        self.padding = padding
+        self.replicas = strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
         self.loop = Loop(prepared, settings, len(self.plan(0)), strategy)
@@ -64,13 +66,13 @@ class Epochs:
         """The command that goes on."""
         return f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
 
-    def plan(self, epoch: int) -> Any:
+    def plan(self, epoch: int) -> Plan:
         """The batches of an epoch, counted from 0."""
-        return make_plan(
-            self.training.inputs.lengths,
-            self.padded,
-            self.settings.batch_size,
-            seed=(self.settings.seed, epoch),
+        return self._plan(self.training, (self.settings.seed, epoch))
+
+    def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
+        return self.prepared.plan(
+            data, self.padding, self.settings, multiple=self.replicas, seed=seed
         )
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
@@ -144,9 +146,7 @@ class Epochs:
         row["loss"], row[metric] = self.loop.means()
         rank = [math.inf, 0.0]  # without validation the last epoch is the best
         if self.validation is not None:
-            lengths = self.validation.inputs.lengths
-            plan = make_plan(lengths, self.padded, self.settings.batch_size)
-            loss, value = self.loop.score(self.validation, plan)
+            loss, value = self.loop.score(self.validation, self._plan(self.validation))
             if not math.isfinite(loss):
                 raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
             row["validation_loss"], row[f"validation_{metric}"] = loss, value

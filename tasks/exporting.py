@@ -6,18 +6,20 @@ from typing import Any
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import Prepared
+from seqzoo.tasks.base import AnswerOptions, Prepared
 from seqzoo.tasks.files import creating
 
 
-def export(prepared: Prepared, model: Any, folder: str | os.PathLike, top: int) -> None:
+def export(
+    prepared: Prepared, model: Any, folder: str | os.PathLike, options: AnswerOptions
+) -> None:
     """Writes a SavedModel whose "serving_default" takes raw examples and returns answers.
 
     Args:
         prepared: the template the model belongs to.
         model: the trained model.
         folder: to write; it must not hold anything yet.
-        top: how many labels an answer has.
+        options: how it is asked.
 
     Raises:
         SeqzooError: the folder exists, or cannot be made.
@@ -25,7 +27,7 @@ def export(prepared: Prepared, model: Any, folder: str | os.PathLike, top: int) 
     names = [spec.name for spec in prepared.signature]
 
     def answer(**raw: Any) -> dict[str, Any]:
-        return prepared.respond(model, tuple(raw[name] for name in names), top)
+        return prepared.respond(model, tuple(raw[name] for name in names), options)
 
     with creating(folder) as temporary, seqzoo.cells.portable():
         served = tf.function(answer, autograph=False)

@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Prepared
-from seqzoo.tasks.batching import Data, Plan, batches
+from seqzoo.tasks.batching import batches
+from seqzoo.tasks.plans import Plan
 from seqzoo.tasks.schedules import make_optimizer
+from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
 
 ONGOING = -1
@@ -25,7 +27,8 @@ class Loop:
         optimizer: of it.
         epoch: variable, epochs done.
         step: variable, steps done in this epoch.
-        totals: variable, float64: loss, weight, and the metric's sums over the epoch so far.
+        totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
+        carried: variables, states that one batch hands on to the next.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             no number; else `ONGOING`.
 
@@ -34,7 +37,6 @@ class Loop:
         settings: how to train.
         steps: in an epoch.
         strategy: to train under.
-        padded: how long batches can be; a single length is compiled as a fixed one.
     """
 
     def __init__(
@@ -58,6 +60,10 @@ class Loop:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)
         self.totals = tf.Variable(tf.zeros(2 + prepared.sums, tf.float64), trainable=False)
+        self.carried = tuple(
+            tf.Variable(tf.zeros([settings.batch_size, units]), trainable=False)
+            for units in prepared.carries
+        )
         self._train = None
         self._score = None
 
@@ -76,14 +82,15 @@ class Loop:
         if self._score is None:
             self._score = tf.function(self._score_step, input_signature=[dataset.element_spec])
         totals = np.zeros(2 + self.prepared.sums)
+        self.forget()
         for batch in dataset:
             totals += self._score(batch).numpy()
         return self.means(totals)
 
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of this epoch so far."""
-        loss, weight, *sums = self.totals.numpy() if totals is None else totals
-        return float(loss / weight), self.prepared.measure(np.array(sums), weight)
+        loss, count, *sums = self.totals.numpy() if totals is None else totals
+        return float(loss / count), self.prepared.measure(np.array(sums), count)
 
     def learning_rate(self) -> float:
         """Of the last step taken."""
@@ -96,13 +103,19 @@ class Loop:
         self.epoch.assign_add(1)
         self.step.assign(0)
         self.totals.assign(tf.zeros_like(self.totals))
+        self.forget()
+
+    def forget(self) -> None:
+        """Sets the carried states to zero."""
+        for state in self.carried:
+            state.assign(tf.zeros_like(state))
 
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""
         return {
             "model": [variable.value for variable in self.model.variables],
             "optimizer": [variable.value for variable in self.optimizer.variables],
-            "loop": [self.epoch, self.step, self.totals],
+            "loop": [self.epoch, self.step, self.totals, *self.carried],
         }
 
     def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -110,25 +123,24 @@ class Loop:
         if self.replicas == 1:
             return batch
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        rows = self.settings.batch_size // self.replicas
-        return {name: value[replica * rows :][:rows] for name, value in batch.items()}
+        rows = tf.shape(batch["weights"])[0] // self.replicas
+        return tf.nest.map_structure(lambda value: value[replica * rows :][:rows], batch)
 
-    def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any]:
-        """The summed loss, and the totals of the batch, float64."""
-        inputs = {"values": batch["values"], "lengths": batch["lengths"]}
-        outputs = tf.cast(self.model(inputs, training=training), tf.float32)
-        losses, sums = self.prepared.objective(outputs, batch)
+    def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
+        """The summed loss, the totals of the batch, float64, and the states to hand on."""
+        outcome = self.prepared.forward(self.model, batch, training)
         weights = batch["weights"]
         # Not a product: a row that only fills up must not spoil the sum with 0 * NaN.
-        loss = tf.reduce_sum(tf.where(weights > 0, losses * weights, 0.0))
-        sums = tf.reduce_sum(tf.where(weights[:, None] > 0, sums * weights[:, None], 0.0), 0)
-        totals = tf.concat([[loss, tf.reduce_sum(weights)], sums], 0)
-        return loss, tf.cast(totals, tf.float64)
+        loss = tf.reduce_sum(tf.where(weights > 0, outcome.losses * weights, 0.0))
+        sums = tf.where(weights[:, None] > 0, outcome.sums * weights[:, None], 0.0)
+        count = tf.reduce_sum(self.prepared.counts(batch) * weights)
+        totals = tf.concat([[loss, count], tf.reduce_sum(sums, 0)], 0)
+        return loss, tf.cast(totals, tf.float64), outcome.carried
 
-    def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any]:
-        whole = tf.reduce_sum(batch["weights"])
+    def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple]:
+        whole = tf.reduce_sum(self.prepared.counts(batch) * batch["weights"])
         with tf.GradientTape() as tape:
-            loss, totals = self._forward(self._share(batch), training=True)
+            loss, totals, carried = self._forward(self._share(batch), training=True)
             scaled = self.optimizer.scale_loss(loss / whole)
         variables = self.model.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
@@ -150,10 +162,12 @@ class Loop:
         # Keras' optimizers sum over the replicas once more.
         gradients = [gradient / self.replicas for gradient in gradients]
         self.optimizer.apply(gradients, variables)
-        return totals, tf.cast(finite, tf.int32)
+        return totals, tf.cast(finite, tf.int32), carried
 
     def _train_step(self, batch: dict[str, Any]) -> None:
-        totals, finite = self.strategy.run(self._train_replica, (batch,))
+        batch = self._with_carried(batch)
+        totals, finite, carried = self.strategy.run(self._train_replica, (batch,))
+        self._carry(carried)
         self.totals.assign_add(self._sum(totals))
         self.step.assign_add(1)
         bad = tf.logical_and(self._sum(finite) < self.replicas, self.bad == ONGOING)
@@ -161,9 +175,20 @@ class Loop:
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
         def forward(batch):
-            return self._forward(self._share(batch), training=False)[1]
+            return self._forward(self._share(batch), training=False)[1:]
 
-        return self._sum(self.strategy.run(forward, (batch,)))
+        totals, carried = self.strategy.run(forward, (self._with_carried(batch),))
+        self._carry(carried)
+        return self._sum(totals)
+
+    def _with_carried(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if not self.carried:
+            return batch
+        return {**batch, "carried": tuple(state.value() for state in self.carried)}
+
+    def _carry(self, states: tuple) -> None:
+        for variable, state in zip(self.carried, states, strict=True):
+            variable.assign(self.strategy.gather(state, axis=0))
 
     def _sum(self, value: Any) -> Any:
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)

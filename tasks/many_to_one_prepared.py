@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from seqzoo.tasks import features as all_features
 from seqzoo.tasks import targets as all_targets
-from seqzoo.tasks.base import Answer, Prepared
-from seqzoo.tasks.batching import Data
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.features import Features
 from seqzoo.tasks.networks import LengthMask, MaskedPooling, make_cell, recurrent_stack
+from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.targets import Targets
 from seqzoo.tasks.vocabulary import Vocabulary
 
@@ -33,6 +33,7 @@ class PreparedManyToOne(Prepared):
         self.targets = targets
         self.metric = targets.metric
         self.better = targets.better
+        self.sums = targets.sums
 
     @classmethod
     def learn(cls, task: Any, examples: Examples) -> "PreparedManyToOne":
@@ -60,7 +61,7 @@ class PreparedManyToOne(Prepared):
 
     def build(self, precision: str = "float32") -> Any:
         task = self.task
-        shape, dtype = self.step
+        shape, dtype = self.features.step
         inputs = {
             "values": keras.Input((None, *shape), dtype=dtype, name="values"),
             "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -92,37 +93,43 @@ class PreparedManyToOne(Prepared):
         encoded = self.targets.encode(examples) if targets else None
         return Data(self.features.encode(examples), encoded)
 
-    def objective(self, outputs: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
-        return self.targets.objective(outputs, batch["targets"])
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        outputs = self.outputs(model, batch["values"], batch["lengths"], training)
+        return Outcome(*self.targets.objective(outputs, batch["targets"]))
 
-    @property
-    def sums(self) -> int:
-        return self.targets.sums
+    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
+        """What the model says of encoded inputs, (batch, outputs), float32."""
+        outputs = model({"values": values, "lengths": lengths}, training=training)
+        return tf.cast(outputs, tf.float32)
 
-    def measure(self, sums: np.ndarray, weight: float) -> float:
-        return self.targets.measure(sums, weight)
-
-    @property
-    def step(self) -> tuple[tuple[int, ...], str]:
-        return self.features.step
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return self.targets.measure(sums, count)
 
     @property
     def signature(self) -> list:
         return self.features.signature
 
-    def respond(self, model: Any, raw: tuple, top: int) -> dict[str, Any]:
-        values, lengths = self.features.transform(*raw)
-        outputs = model({"values": values, "lengths": lengths}, training=False)
-        return self.decode(outputs, top)
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        outputs = self.outputs(model, *self.features.transform(*raw))
+        return self.targets.decode(outputs, options.top)
 
-    def decode(self, outputs: Any, top: int) -> dict[str, Any]:
-        return self.targets.decode(tf.cast(outputs, tf.float32), top)
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        return {"outputs": self.outputs(model, batch["values"], batch["lengths"])}
 
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        return self.targets.answers(decoded)
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        found = self.infer(model, batch, options)
+        losses, _ = self.targets.objective(found["outputs"], batch["targets"])
+        return {**found, "loss": losses, "count": self.counts(batch)}
 
-    def figures(self, outputs: np.ndarray, data: Data) -> dict[str, Any]:
-        return self.targets.figures(outputs, np.asarray(data.targets))
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        outputs = tf.constant(np.stack(found["outputs"]))
+        decoded = self.targets.decode(outputs, options.top)
+        return self.targets.answers({name: value.numpy() for name, value in decoded.items()})
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        return self.targets.figures(np.stack(found["outputs"]), np.asarray(data.targets))
 
     @property
     def vocabulary(self) -> Vocabulary | None:

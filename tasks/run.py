@@ -4,7 +4,8 @@ import contextlib
 import os
 import pathlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +15,16 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.base import Answer, Prepared, Template
-from seqzoo.tasks.batching import Data, batches, make_plan
+from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
+from seqzoo.tasks.batching import batches
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.exporting import export
 from seqzoo.tasks.files import creating, read_json, write_json, write_table
 from seqzoo.tasks.history import read_history
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.plots import plot_confusion
+from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.vocabulary import Vocabulary
 
@@ -45,7 +48,7 @@ class Run:
         prepared: the same with what it learnt before training.
         settings: how it was trained.
         source: how to open its data again, as `train` was told.
-        padded: the lengths that batches are padded to.
+        padding: the lengths that batches are padded to.
     """
 
     def __init__(self, folder: pathlib.Path, config: dict[str, Any], prepared: Prepared):
@@ -55,7 +58,8 @@ class Run:
         self.task: Template = _template(config)
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
-        self.padded: list[int] = config["padded_lengths"]
+        self.padding = Padding(**config["padded_lengths"])
+        self._graphs: dict[tuple, Callable] = {}
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Run":
@@ -125,30 +129,36 @@ class Run:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
 
-    def predict(self, inputs: Any, *, top: int = 5) -> list[Answer]:
+    def predict(self, inputs: Any, options: AnswerOptions | None = None) -> list[Answer]:
         """Answers raw inputs.
 
         Args:
             inputs: as `Examples.inputs`.
-            top: alternatives an answer has, at most.
+            options: how to ask.
 
         Raises:
             SeqzooError: an input is not as it should be.
         """
         if not len(inputs):
             return []
-        outputs = self.outputs(self.prepared.data(Examples(inputs), targets=False))
-        decoded = self.prepared.decode(tf.constant(outputs), top)
-        return self.prepared.answers({key: value.numpy() for key, value in decoded.items()})
+        options = options or AnswerOptions()
+        data = self.prepared.data(Examples(inputs), targets=False)
+        found = self._collect(self.prepared.infer, data, options)
+        return self.prepared.answers(found, inputs, options)
 
     def evaluate(
-        self, examples: Examples, *, folder: str | os.PathLike | None = None
+        self,
+        examples: Examples,
+        options: AnswerOptions | None = None,
+        *,
+        folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
         """Figures of the model on examples with targets.
 
         Args:
             examples: to score on.
-            folder: where to write evaluation.json, per_class.csv and, for classes, confusion.png.
+            options: how to ask.
+            folder: where to write evaluation.json and the tables and plots of it.
 
         Returns:
             "examples", "loss" and the figures of the kind of target; fit for JSON.
@@ -156,58 +166,67 @@ class Run:
         Raises:
             SeqzooError: an example is not as it should be, or has a label that training never saw.
         """
+        options = options or AnswerOptions()
         data = self.prepared.data(examples)
-        outputs = self.outputs(data)
-        losses, _ = self.prepared.objective(tf.constant(outputs), {"targets": data.targets})
+        found = self._collect(self.prepared.score, data, options)
+        losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
         figures = {
             "examples": len(data),
-            "loss": float(losses.numpy().astype(np.float64).mean()),
-            **self.prepared.figures(outputs, data),
+            "loss": float(losses.sum() / counts.sum()),
+            **self.prepared.figures(found, data, examples, options),
         }
         if folder is not None:
             write_evaluation(pathlib.Path(folder), figures)
         return figures
 
-    def export(self, folder: str | os.PathLike, *, top: int = 5) -> None:
+    def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
         """Writes a SavedModel that takes raw examples and needs nothing of ours to load.
 
         Raises:
             SeqzooError: the folder exists, or there is no model yet.
         """
-        export(self.prepared, self.model, folder, top)
+        export(self.prepared, self.model, folder, options or AnswerOptions())
 
-    def outputs(self, data: Data) -> np.ndarray:
-        """The model's outputs for all examples, in their order; shape (n, size), float32."""
-        size = min(self.settings.batch_size, len(data))
-        plan = make_plan(data.inputs.lengths, self.padded, size)
-        forward, collected = self._plain if len(data) <= FEW else self._compiled, []
-        for batch in batches(Data(data.inputs), plan):
-            collected.append(forward(batch["values"], batch["lengths"]).numpy())
-        rows = plan.weights.reshape(-1) > 0
-        outputs = np.concatenate(collected)[rows]
-        ordered = np.empty_like(outputs)
-        ordered[plan.indices.reshape(-1)[rows]] = outputs
-        return ordered
+    def _collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
+        """What `Prepared.infer` or `Prepared.score` says of all examples, in their order."""
+        settings = replace(self.settings, batch_size=min(self.settings.batch_size, len(data)))
+        plan = self.prepared.plan(data, self.padding, settings)
+        found: dict[str, list] = {}
+        at = 0
+        dataset = batches(data, plan)
+        run = self._compiled(ask, dataset.element_spec, options, few=len(data) <= FEW)
+        for batch in dataset:
+            result = run(batch)
+            rows = plan.rows[at : at + len(batch["weights"])]
+            real = plan.weights[at : at + len(rows)] > 0
+            at += len(rows)
+            for name, value in result.items():
+                place = found.setdefault(name, [None] * len(data))
+                for row, own in zip(rows[real], value.numpy()[real], strict=True):
+                    place[row] = own
+        return found
 
-    @cached_property
-    def _compiled(self) -> Any:
-        return self._forward(contextlib.nullcontext)
+    def _compiled(
+        self, ask: Callable, spec: dict[str, Any], options: AnswerOptions, *, few: bool
+    ) -> Callable:
+        """`ask` of the model as a graph, kept for the next call."""
+        key = (ask.__name__, tuple(spec), options, few)
+        if key not in self._graphs:
+            model = self.model  # read here: a model that is loaded while tracing stays empty
 
-    @cached_property
-    def _plain(self) -> Any:
-        return self._forward(seqzoo.cells.portable)
+            def run(batch: dict[str, Any]) -> dict[str, Any]:
+                with seqzoo.cells.portable() if few else contextlib.nullcontext():
+                    return ask(model, batch, options)
 
-    def _forward(self, context: Any) -> Any:
-        model = self.model  # read here: a model that is loaded while tracing stays empty
+            free = {name: tf.TensorSpec(_free(own), own.dtype) for name, own in spec.items()}
+            self._graphs[key] = tf.function(run, input_signature=[free])
+        return self._graphs[key]
 
-        def forward(values, lengths):
-            with context():
-                outputs = model({"values": values, "lengths": lengths}, training=False)
-            return tf.cast(outputs, tf.float32)
 
-        shape, dtype = self.prepared.step
-        signature = [tf.TensorSpec((None, None, *shape), dtype), tf.TensorSpec((None,), tf.int32)]
-        return tf.function(forward, input_signature=signature)
+def _free(spec: tf.TensorSpec) -> list[int | None]:
+    """A shape whose first two axes, rows and time, are free."""
+    shape = spec.shape.as_list()
+    return [None, None, *shape[2:]][: len(shape)]
 
 
 def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:

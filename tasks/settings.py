@@ -15,7 +15,9 @@ class TrainingSettings:
 
     Attributes:
         epochs: passes over the training examples.
-        batch_size: examples a step, over all replicas together.
+        batch_size: examples a step at most, over all replicas together.
+        batch_steps: time steps of the inputs in a batch at most, padding included, so that a batch
+            of long examples has fewer of them; None for no such limit.
         learning_rate: the highest, reached after the warm-up.
         schedule: "cosine" falls to zero at the last step; "constant" stays.
         warmup_steps: steps in which the learning rate rises linearly from zero.
@@ -43,6 +45,7 @@ class TrainingSettings:
     patience: int | None = None
     seed: int = 0
     precision: Precision = "float32"
+    batch_steps: int | None = None
     buckets: int = 6
     checkpoint_seconds: float = 60.0
 
@@ -53,7 +56,7 @@ class TrainingSettings:
         for name in ("warmup_steps", "weight_decay", "seed", "checkpoint_seconds"):
             if getattr(self, name) < 0:
                 raise SeqzooError(f"`{name}` must be at least 0, got {getattr(self, name)!r}.")
-        for name in ("learning_rate", "clip_norm", "patience"):
+        for name in ("learning_rate", "clip_norm", "patience", "batch_steps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise SeqzooError(f"`{name}` must be above 0, got {value!r}.")

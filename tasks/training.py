@@ -13,13 +13,14 @@ import keras
 import tensorflow as tf
 
 from seqzoo.tasks.base import Prepared, Template
-from seqzoo.tasks.batching import Data, choose_lengths
 from seqzoo.tasks.epochs import Epochs
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Splits
 from seqzoo.tasks.files import occupied
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.progress import Silent, TrainingProgress
 from seqzoo.tasks.run import FORMAT, Run
+from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
@@ -75,13 +76,10 @@ def train(
     validation = None if not splits.validation else _data(prepared, splits.validation, "validation")
     fingerprint = _fingerprint([training] if validation is None else [training, validation])
     if run is None:
-        padded = choose_lengths(
-            training.inputs.lengths,
-            settings.buckets,
-            settings.batch_size,
-            epochs=settings.epochs,
+        padding = Padding.choose(
+            training, settings.buckets, settings.batch_size, epochs=settings.epochs
         )
-        config = describe(task, prepared, settings, source or {}, padded)
+        config = describe(task, prepared, settings, source or {}, padding)
         config["data"] = {
             "name": splits.name,
             "description": splits.description,
@@ -94,7 +92,8 @@ def train(
         config = run.config
     # Only now: a source may have drawn random numbers, or not, where it was opened before.
     keras.utils.set_random_seed(settings.seed)
-    epochs = Epochs(prepared, settings, config["padded_lengths"], training, validation, strategy)
+    padding = Padding(**config["padded_lengths"])
+    epochs = Epochs(prepared, settings, padding, training, validation, strategy)
     if run is None:
         run = Run.create(folder, config, prepared)
     epochs.run(folder, progress or Silent(), resume=resume)
@@ -106,7 +105,7 @@ def describe(
     prepared: Prepared,
     settings: TrainingSettings,
     source: dict[str, Any],
-    padded: list[int],
+    padding: Padding,
 ) -> dict[str, Any]:
     """What config.json holds, except for "data"."""
     return {
@@ -115,7 +114,7 @@ def describe(
         "task": task.to_config(),
         "training": asdict(settings),
         "source": source,
-        "padded_lengths": padded,
+        "padded_lengths": asdict(padding),
         "vocabularies": {name: f"{name}.jsonl" for name in prepared.vocabularies},
         "prepared": prepared.to_config(),
         "versions": {
@@ -136,8 +135,8 @@ def _fingerprint(parts: Iterable[Data]) -> str:
     """Changes when an example or its place does."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        for array in (part.inputs.flat, part.inputs.lengths, part.targets):
-            digest.update(b"" if array is None else array.tobytes())
+        for array in part.arrays.values():
+            digest.update(array.tobytes())
     return digest.hexdigest()
 
 

@@ -1,8 +1,11 @@
 """Small examples that the tests of `seqzoo.tasks` share."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings
+from seqzoo.tasks.plans import Plan
 
 LETTERS = {"A": "abcx", "B": "defx", "C": "ghéx"}
 
@@ -43,3 +46,11 @@ def series(count: int, seed: int) -> list[np.ndarray]:
         random.normal([3.0, -1.0], [2.0, 0.5], (length, 2))
         for length in random.integers(2, 8, count)
     ]
+
+
+def repeat(plan: Plan, times: int) -> Plan:
+    """The one batch of a plan, again and again."""
+    bounds = np.arange(times + 1) * len(plan.rows)
+    one = ("rows", "weights", "lengths", "target_lengths")
+    parts = {name: np.concatenate([getattr(plan, name)] * times) for name in one}
+    return replace(plan, bounds=bounds, **parts)

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from task_data import names, series, settings, task
+from task_data import names, repeat, series, settings, task
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks.batching import Plan, batches, make_plan
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.batching import batches
 from seqzoo.tasks.loop import Loop
+from seqzoo.tasks.plans import Padding, make_plan
 
 KINDS = [(name, both) for name in seqzoo.cells.CELLS for both in (False, True)]
 
@@ -23,7 +25,7 @@ def plain_loop():
 
 def _batch(prepared, examples: Examples, padded: int) -> dict:
     data = prepared.data(examples)
-    plan = make_plan(data.inputs.lengths, [padded], len(data))
+    plan = make_plan(data, Padding([padded], []), len(data))
     return next(iter(batches(data, plan)))
 
 
@@ -40,9 +42,7 @@ def test_every_cell_learns_a_batch_and_never_sees_padding(cell: str) -> None:
     keras.utils.set_random_seed(0)
     loop = Loop(prepared, settings(batch_size=32), 30, tf.distribute.get_strategy())
     data = prepared.data(examples)
-    plan = make_plan(data.inputs.lengths, [9], 32)
-    parts = (np.repeat(part, 30, 0) for part in (plan.indices, plan.weights, plan.lengths))
-    repeated = Plan(*parts, single=True)
+    repeated = repeat(make_plan(data, Padding([9], []), 32), 30)
     losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, repeated), 1)]
     assert losses[-1] - losses[-2] < 0.5 * losses[0]
     batch = _batch(prepared, examples, 14)
@@ -64,7 +64,7 @@ def _gradients(examples: Examples, rows: int, **choices) -> list[np.ndarray]:
     loop.optimizer.apply = lambda gradients, variables: caught.extend(gradients)
     data = prepared.data(examples)
     with seqzoo.cells.portable():
-        loop._train_replica(next(iter(batches(data, make_plan(data.inputs.lengths, [9], rows)))))
+        loop._train_replica(next(iter(batches(data, make_plan(data, Padding([9], []), rows)))))
     return [gradient.numpy() for gradient in caught]
 
 
@@ -112,7 +112,7 @@ def test_pooling_covers_the_steps_of_each_sequence(pooling: str) -> None:
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_an_empty_sequence_gives_a_finite_answer(pooling: str) -> None:
     prepared = task(pooling=pooling, bidirectional=True).adapt(names(20, 1))
-    answer = prepared.respond(prepared.build("float32"), (tf.constant(["", "abc"]),), 2)
+    answer = prepared.respond(prepared.build("float32"), (tf.constant(["", "abc"]),), AnswerOptions(2))
     assert np.isfinite(answer["probabilities"]).all()
 
 

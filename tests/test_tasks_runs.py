@@ -13,7 +13,9 @@ from task_data import names, series, settings, task
 from tensorflow.core.protobuf import saved_model_pb2
 
 from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.features.series import pad
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.plots import plot_confusion, plot_history
 from seqzoo.tasks.run import Run
 from seqzoo.tasks.targets.classes import ClassTargets
@@ -43,7 +45,9 @@ def _run(folder, kind: str, target: str = "class", **choices) -> Run:
     """A run whose model has its initial weights."""
     chosen = task(input=kind, target=target, sample_rate=8000, mel_bins=6, **choices)
     prepared = chosen.adapt(Examples(_inputs(kind), _targets(target)))
-    run = Run.create(folder, describe(chosen, prepared, settings(), {}, [4, 9]), prepared)
+    run = Run.create(
+        folder, describe(chosen, prepared, settings(), {}, Padding([4, 9], [])), prepared
+    )
     prepared.build("float32").save(folder / "model.keras")
     return run
 
@@ -89,7 +93,7 @@ def exported(tmp_path_factory) -> dict:
     folder, runs = tmp_path_factory.mktemp("exported"), {}
     for kind, choices in CASES.items():
         runs[kind] = _run(folder / kind, kind, **choices)
-        runs[kind].export(folder / kind / "saved", top=2)
+        runs[kind].export(folder / kind / "saved", AnswerOptions(2))
         np.savez(folder / kind / "raw.npz", **_raw(kind, _inputs(kind, seed=5, count=7)))  # pyright: ignore[reportArgumentType]
     folders = [str(folder / kind) for kind in CASES]
     subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=folder)
@@ -99,7 +103,7 @@ def exported(tmp_path_factory) -> dict:
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
     run = exported[kind]
-    ours = run.predict(_inputs(kind, seed=5, count=7), top=2)
+    ours = run.predict(_inputs(kind, seed=5, count=7), AnswerOptions(2))
     with np.load(run.folder / "answers.npz", allow_pickle=True) as theirs:
         if run.task.target == "value":
             expected = np.array([[answer.value] for answer in ours])

@@ -15,6 +15,7 @@ from task_data import names, settings, splits, task
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Interrupted, SeqzooError, epochs
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.progress import Silent
 from seqzoo.tasks.run import Run
 from seqzoo.tasks.schedules import LearningRate
@@ -114,9 +115,14 @@ def test_the_best_model_is_the_one_that_is_kept(unbroken) -> None:
 def test_each_epoch_is_shuffled_anew() -> None:
     prepared = task().adapt(names(96, 1))
     training = epochs.Epochs(
-        prepared, settings(), [9], prepared.data(names(96, 1)), None, tf.distribute.get_strategy()
+        prepared,
+        settings(),
+        Padding([9], []),
+        prepared.data(names(96, 1)),
+        None,
+        tf.distribute.get_strategy(),
     )
-    first, again, second = (training.plan(epoch).indices for epoch in (0, 0, 1))
+    first, again, second = (training.plan(epoch).rows for epoch in (0, 0, 1))
     assert (first == again).all() and (first != second).any()
 
 
@@ -184,6 +190,7 @@ import sys
 from dataclasses import replace
 from task_data import settings, splits, task
 from seqzoo.tasks import epochs
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.progress import Silent
 from seqzoo.tasks.training import train
 

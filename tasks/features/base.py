@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.batching import Sequences
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.sequences import Sequences
 
 
 class Features(ABC):

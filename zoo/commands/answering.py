@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.source import Source
@@ -82,7 +83,7 @@ def export(folder: str, target: str, top: int) -> str:
         SeqzooError: there is no such run, or the target exists.
     """
     run = _open(folder)
-    run.export(target, top=top)
+    run.export(target, AnswerOptions(top))
     example = {"characters": '["a text"]', "words": '["a text"]'}.get(run.task.input, "inputs")
     return (
         f"{target} answers in any program that has TensorFlow:\n"
@@ -116,7 +117,7 @@ def _replies(
         except SeqzooError as error:
             replies[number] = Reply(f"Line {number} {error}.", bad=True)
     try:
-        found = run.predict(list(inputs.values()), top=top)
+        found = run.predict(list(inputs.values()), AnswerOptions(top))
         replies |= {
             number: Reply(_answer(number, answer, top, as_json))
             for number, answer in zip(inputs, found, strict=True)
@@ -125,7 +126,7 @@ def _replies(
         # One of them cannot be answered: one at a time shows which.
         for number, value in inputs.items():
             try:
-                (answer,) = run.predict([value], top=top)
+                (answer,) = run.predict([value], AnswerOptions(top))
                 replies[number] = Reply(_answer(number, answer, top, as_json))
             except SeqzooError as error:
                 replies[number] = Reply(f"Line {number}: {error}", bad=True)

@@ -184,7 +184,7 @@ def report(trained: Trained, program: str) -> str:
     inputs = [examples.inputs[index] for index in chosen]
     is_text = run.task.input in ("characters", "words")
     rows = []
-    for index, raw, answer in zip(chosen, inputs, run.predict(inputs, top=1), strict=True):
+    for index, raw, answer in zip(chosen, inputs, run.predict(inputs), strict=True):
         probability = "" if answer.probability is None else f"{answer.probability:.2f}"
         truth = reports.shown_target(examples.targets[index])
         shown = reports.shortened(raw) if is_text else examples.place(index)
