@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# What TensorFlow says on every machine that has no NVIDIA driver, and where oneDNN is on. The 303 of
+# What TensorFlow says on every machine that has no NVIDIA driver, or where oneDNN is on. The 303 of
 # cuInit is "there is no driver"; with a driver that does not work it says something else, and that
 # is shown.
 NOISE = re.compile(

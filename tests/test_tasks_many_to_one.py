@@ -112,7 +112,8 @@ def test_pooling_covers_the_steps_of_each_sequence(pooling: str) -> None:
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_an_empty_sequence_gives_a_finite_answer(pooling: str) -> None:
     prepared = task(pooling=pooling, bidirectional=True).adapt(names(20, 1))
-    answer = prepared.respond(prepared.build("float32"), (tf.constant(["", "abc"]),), AnswerOptions(2))
+    raw = (tf.constant(["", "abc"]),)
+    answer = prepared.respond(prepared.build("float32"), raw, AnswerOptions(2))
     assert np.isfinite(answer["probabilities"]).all()
 
 
