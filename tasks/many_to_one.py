@@ -32,6 +32,11 @@ class ManyToOne(Template):
         layers: how many recurrent layers are stacked.
         bidirectional: whether each layer reads the sequence in both directions.
         pooling: the last output, or the mean or maximum over all steps.
+        ngrams: the longest n-gram of characters or words that adds a vector of its own to the step
+            it ends in; 1 for none.
+        ngram_buckets: vectors that the n-grams of one length share.
+        bag: whether the vectors of all steps, summed, are handed to the last layer too (a bag of
+            characters, words or n-grams).
         dropout: share of each layer's inputs, and of the pooled features, dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
         cell_options: further options of the cell's class.
@@ -62,6 +67,9 @@ class ManyToOne(Template):
     recurrent_dropout: float = 0.0
     cell_options: Mapping[str, Any] = field(default_factory=dict)
     embedding: int = 64
+    ngrams: int = 1
+    ngram_buckets: int = 32_768
+    bag: bool = False
     vocabulary_size: int = 20_000
     minimum_count: int = 2
     lowercase: bool = False
@@ -78,6 +86,8 @@ class ManyToOne(Template):
             ("units", 1),
             ("layers", 1),
             ("embedding", 1),
+            ("ngrams", 1),
+            ("ngram_buckets", 1),
             ("vocabulary_size", 3),
             ("minimum_count", 1),
             ("maximum_length", 1),
@@ -87,6 +97,11 @@ class ManyToOne(Template):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise SeqzooError(f"`{name}` must be at least {least}, got {value!r}.")
+        if self.ngram_buckets > 200_000:
+            raise SeqzooError(f"`ngram_buckets` must be at most 200000, got {self.ngram_buckets}.")
+        if self.input not in ("characters", "words") and (self.ngrams > 1 or self.bag):
+            name = "bag" if self.bag else "ngrams"
+            raise SeqzooError(f"`{name}` is for characters and words, got input {self.input!r}.")
         for name in ("dropout", "recurrent_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 value = getattr(self, name)

@@ -12,7 +12,13 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.features import Features
-from seqzoo.tasks.networks import LengthMask, MaskedPooling, make_cell, recurrent_stack
+from seqzoo.tasks.networks import (
+    LengthMask,
+    MaskedPooling,
+    NGramEmbedding,
+    make_cell,
+    recurrent_stack,
+)
 from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.targets import Targets
 from seqzoo.tasks.vocabulary import Vocabulary
@@ -72,16 +78,26 @@ class PreparedManyToOne(Prepared):
                 len(self.vocabulary), task.embedding, dtype=precision, name="embedding"
             )
             values = embed(inputs["values"])
+            if task.ngrams > 1:
+                layer = NGramEmbedding(
+                    task.ngrams, task.ngram_buckets, task.embedding, dtype=precision, name="ngrams"
+                )
+                values = keras.layers.add([values, layer(inputs["values"])])
         elif dtype == "uint8":
             scale = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")
             values = scale(inputs["values"])
         else:
             values = inputs["values"]
+        bag = None
+        if task.bag:
+            bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
         whole = task.pooling != "last"
         values = recurrent_stack(task, values, mask, sequence=whole, dtype=precision)
         if whole:
             pool = MaskedPooling(task.pooling, dtype=precision, name="pooling")
             values = pool(values, mask)
+        if bag is not None:
+            values = keras.layers.concatenate([values, bag])
         if task.dropout:
             values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
         outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)

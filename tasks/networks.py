@@ -8,6 +8,9 @@ from keras import ops
 import seqzoo.cells
 from seqzoo.tasks.errors import SeqzooError
 
+HASH = 10_007
+"""A prime; times the number of buckets it must stay below 2 to the 31st."""
+
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LengthMask(keras.layers.Layer):
@@ -22,13 +25,58 @@ class LengthMask(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
+class NGramEmbedding(keras.layers.Layer):
+    """Vectors of n-grams: ids (batch, time) -> (batch, time, size).
+
+    A step gets the sum of the vectors of the 2-gram, the 3-gram, ... up to the longest that end in
+    it; before the first step stand zeros. N-grams share vectors where their hashes are equal
+    (Bojanowski et al. 2017, section 3.2).
+
+    Args:
+        longest: ids in the longest n-gram, at least 2.
+        buckets: vectors of each length.
+        size: of a vector.
+    """
+
+    def __init__(self, longest: int, buckets: int, size: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.longest = longest
+        self.buckets = buckets
+        self.size = size
+
+    def build(self, input_shape: tuple) -> None:
+        self.table = self.add_weight(
+            shape=((self.longest - 1) * self.buckets, self.size),
+            initializer=keras.initializers.RandomNormal(stddev=0.05),
+            name="table",
+        )
+        self.built = True
+
+    def call(self, ids: Any) -> Any:
+        total, hashed, time = 0, ops.mod(ids, self.buckets), ops.shape(ids)[1]
+        for back in range(1, self.longest):
+            earlier = ops.pad(ids, [[0, 0], [back, 0]])[:, :time]
+            hashed = ops.mod(hashed * HASH + earlier + 1, self.buckets)
+            rows = hashed + (back - 1) * self.buckets
+            total += ops.take(ops.cast(self.table, self.compute_dtype), rows, axis=0)
+        return total
+
+    def compute_output_spec(self, ids: Any) -> Any:
+        return keras.KerasTensor((*ids.shape, self.size), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        config = {"longest": self.longest, "buckets": self.buckets, "size": self.size}
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
 class MaskedPooling(keras.layers.Layer):
-    """Mean or maximum over the steps of a sequence: (batch, time, units) -> (batch, units).
+    """One vector from the steps of a sequence: (batch, time, units) -> (batch, units).
 
     A sequence without a step gives zeros.
 
     Args:
-        mode: "mean" or "max".
+        mode: "mean", "max", or "sum", which is divided by the square root of the steps.
     """
 
     def __init__(self, mode: str, **kwargs: Any):
@@ -41,9 +89,10 @@ class MaskedPooling(keras.layers.Layer):
 
     def call(self, sequence: Any, steps: Any) -> Any:
         steps = steps[:, :, None]
-        if self.mode == "mean":
+        if self.mode != "max":
             total = ops.sum(ops.where(steps, sequence, 0), axis=1)
             count = ops.maximum(ops.sum(ops.cast(steps, "float32"), axis=1), 1)
+            count = ops.sqrt(count) if self.mode == "sum" else count
             return total / ops.cast(count, total.dtype)
         lowest = ops.cast(-6e4, sequence.dtype)  # float16 ends at 65504
         highest = ops.max(ops.where(steps, sequence, lowest), axis=1)
