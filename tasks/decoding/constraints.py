@@ -1,0 +1,77 @@
+"""What may be generated next: repetitions, bans, lengths and forced prefixes."""
+
+from typing import Any
+
+import tensorflow as tf
+
+LOWEST = -1e4
+"""Log-probability that a forced token has at least for a search, so that a row goes on even where
+the model gives the token none. Reported log-probabilities know nothing of it."""
+
+
+def among(history: Any, chosen: Any, vocabulary_size: int) -> Any:
+    """Which tokens occur at the chosen positions.
+
+    Args:
+        history: shape (rows, time), int32.
+        chosen: shape (rows, time) or (time,), bool.
+        vocabulary_size: number of ids.
+
+    Returns:
+        Shape (rows, vocabulary), bool.
+    """
+    rows = tf.broadcast_to(tf.range(tf.shape(history)[0])[:, None], tf.shape(history))
+    counts = tf.scatter_nd(
+        tf.stack([rows, history], axis=-1),
+        tf.cast(tf.broadcast_to(chosen, tf.shape(history)), tf.int32),
+        [tf.shape(history)[0], vocabulary_size],
+    )
+    return counts > 0
+
+
+def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> Any:
+    """Lowers the logits of tokens that already occur, as `Decoding.repetition_penalty` says.
+
+    Args:
+        logits: shape (rows, vocabulary).
+        history: shape (rows, time), of which t steps are written.
+        t: number of the step.
+        penalty: above 1 to lower.
+    """
+    written = tf.range(tf.shape(history)[1]) < t
+    lowered = tf.where(logits > 0, logits / penalty, logits * penalty)
+    return tf.where(among(history, written, logits.shape[1]), lowered, logits)
+
+
+def repeated_ngrams(history: Any, t: Any, size: int, vocabulary_size: int) -> Any:
+    """Which tokens would end an n-gram that already occurs.
+
+    Args:
+        history: shape (rows, time), of which t steps are written.
+        t: number of the step.
+        size: of the n-grams.
+        vocabulary_size: number of ids.
+
+    Returns:
+        Shape (rows, vocabulary), bool.
+    """
+    positions = tf.range(tf.shape(history)[1])
+    # True where an n-gram ends whose first tokens are those that the next token will follow.
+    matches = tf.broadcast_to((positions >= size - 1) & (positions < t), tf.shape(history))
+    for back in range(1, size):
+        latest = tf.gather(history, tf.maximum(t - back, 0), axis=1)
+        matches &= tf.roll(history, back, axis=1) == latest[:, None]
+    return among(history, matches, vocabulary_size)
+
+
+def force(scores: Any, token: Any, forced: Any) -> Any:
+    """Leaves one token to the rows that are forced.
+
+    Args:
+        scores: shape (rows, vocabulary): what each token is worth to a search.
+        token: shape (rows,).
+        forced: shape (rows,), bool.
+    """
+    alone = tf.range(scores.shape[1]) == token[:, None]
+    only = tf.where(alone, tf.maximum(scores, LOWEST), float("-inf"))
+    return tf.where(forced[:, None], only, scores)

@@ -1,0 +1,182 @@
+"""From a function of one step to whole answers, in TensorFlow operations alone.
+
+All that is here runs eagerly, in `tf.function` and in a SavedModel, with free numbers of rows and
+steps.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from seqzoo.tasks.decoding.arrays import largest, repeat
+from seqzoo.tasks.decoding.beam import BeamSearch
+from seqzoo.tasks.decoding.guided import GuidedModel, Model
+from seqzoo.tasks.decoding.rows import generate_rows
+from seqzoo.tasks.decoding.sampling import draw, random_numbers
+from seqzoo.tasks.decoding.settings import Decoding
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.vocabulary import PADDING, UNKNOWN
+
+
+class Decoded(NamedTuple):
+    """Answers; time is the length of the longest one.
+
+    Log-probabilities are the model's own: constraints, penalties and temperature only choose.
+
+    Attributes:
+        tokens: shape (batch, answers, time), int32, without the end token, then `PADDING`.
+        lengths: shape (batch, answers), int32: of the tokens.
+        log_probabilities: shape (batch, answers): of tokens and end token. -inf, with a length of
+            0, where a beam search found fewer answers.
+        scores: shape (batch, answers): what "beam" ranks by, best first; else the
+            log-probabilities.
+        token_log_probabilities: shape (batch, answers, time + 1): that of the end token stands at
+            the answer's length; zeros follow.
+        attention: shape (batch, answers, time, source): that of the step which generated the
+            token; zeros behind the answer. None where the model reports none.
+    """
+
+    tokens: Any
+    lengths: Any
+    log_probabilities: Any
+    scores: Any
+    token_log_probabilities: Any
+    attention: Any
+
+
+def decode(
+    step: Callable,
+    states: Any,
+    *,
+    choices: Decoding,
+    start: Any,
+    end: int | None,
+    vocabulary_size: int,
+    constants: Any = None,
+    source_lengths: Any = None,
+    maximum_lengths: Any = None,
+    prefix: Any = None,
+    prefix_lengths: Any = None,
+    seed: Any = None,
+    banned: Collection[int] = (PADDING, UNKNOWN),
+) -> Decoded:
+    """Generates answers.
+
+    The end token is forced where an answer has its maximum length, and where constraints leave
+    nothing else. It counts in every log-probability, so that those of long and short answers can
+    be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
+
+    Args:
+        step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
+            (rows, source) or None). The new states have the shapes and types of the old ones. Rows
+            are independent; those of one input stand side by side.
+        states: initial ones, a nest of tensors with the leading axis batch.
+        choices: how answers are generated.
+        start: token before the first one: an id, or a tensor (batch,).
+        end: id of the end token; None where there is none, and all answers get as long as they
+            may.
+        vocabulary_size: number of ids.
+        constants: nest of tensors with the leading axis batch that all steps need, such as what
+            attention looks at; `step` gets it, for all rows, as a third argument. Beams share it,
+            while states are moved around in each step.
+        source_lengths: shape (batch,): how many steps of the source count for the coverage
+            penalty; None for all.
+        maximum_lengths: shape (batch,): of each row, where smaller than that of `choices`.
+        prefix: shape (batch, time), int32: tokens that answers begin with, whatever the
+            constraints; they count in lengths and log-probabilities.
+        prefix_lengths: shape (batch,): how many of them are forced; None for all.
+        seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
+            row, so that what is drawn depends on nothing but the row, or None for other answers
+            each time.
+        banned: ids that are never generated.
+
+    Raises:
+        SeqzooError: arguments do not fit each other.
+    """
+    batch = _batch_size(states, constants, maximum_lengths, prefix)
+    if prefix is None:
+        prefix, prefix_lengths = tf.zeros([batch, 0], tf.int32), tf.zeros([batch], tf.int32)
+    elif prefix_lengths is None:
+        prefix_lengths = tf.fill([batch], tf.shape(prefix)[1])
+    prefix, prefix_lengths = tf.cast(prefix, tf.int32), tf.cast(prefix_lengths, tf.int32)
+    limits = tf.fill([batch], choices.maximum_length)
+    if maximum_lengths is not None:
+        limits = tf.minimum(limits, tf.cast(maximum_lengths, tf.int32))
+    # A prefix is given in full.
+    limits = tf.maximum(limits, tf.maximum(prefix_lengths, 0))
+
+    beam = choices.method == "beam"
+    width = choices.beam_width if beam else choices.answers
+    start = tf.broadcast_to(tf.cast(start, tf.int32), [batch])
+    start, states = repeat((start, states), width)
+    if constants is not None:
+        constants = repeat(constants, width)
+    model = Model(step, constants, vocabulary_size, end)
+    rows = repeat((limits, prefix, prefix_lengths), width)
+    guided = GuidedModel(model, choices, banned, *rows)
+    # The loops must know beforehand; a graph drops what is not used of this step.
+    attention = model(start, states)[2]
+    if beam:
+        source = None if attention is None else tf.shape(attention)[1]
+        if source_lengths is None:
+            source_lengths = tf.fill([batch], 0 if source is None else source)
+        source_lengths = tf.cast(source_lengths, tf.int32)
+        if source is None and choices.coverage_penalty > 0:
+            raise SeqzooError(
+                "`coverage_penalty` must be 0 for a model without attention, "
+                f"got {choices.coverage_penalty!r}."
+            )
+        found = BeamSearch(guided, limits, source, source_lengths).run(states, start)
+    else:
+        choose = _chooser(choices, batch, seed)
+        found = generate_rows(guided, states, start, choose, attention is not None)
+        found = {
+            name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
+            for name, value in found.items()
+        }
+    return _trim(found)
+
+
+def _batch_size(*values: Any) -> Any:
+    for value in tf.nest.flatten(values):
+        if value is not None:
+            return tf.shape(value)[0]
+    raise SeqzooError("`maximum_lengths` must tell the number of rows where there are no states.")
+
+
+def _chooser(choices: Decoding, batch: Any, seed: Any) -> Callable:
+    """(t, scores (rows, ids)) -> tokens (rows,), greedy or at random."""
+    if choices.method == "greedy":
+        return lambda t, scores: tf.argmax(scores, axis=1, output_type=tf.int32)
+    # Not as many as the batch needs, on which the numbers of a row could depend.
+    steps = choices.maximum_length
+    numbers = random_numbers(seed, batch, choices.answers, steps)
+
+    def choose(t, scores):
+        # Behind the maximum length all is forced.
+        number = tf.gather(numbers, tf.minimum(t, steps - 1), axis=1)
+        return draw(scores, number, choices.temperature, choices.top_k, choices.top_p)
+
+    return choose
+
+
+def _trim(found: dict) -> Decoded:
+    """What a search found, cut to the longest answer."""
+    lengths = found["lengths"]
+    time = largest(tf.reshape(lengths, [-1]))
+    each = found["log_probabilities"][:, :, : time + 1]
+    whole = tf.reduce_sum(each, axis=2)
+    scores = found.get("scores", whole)
+    attention = found.get("attention")
+    if attention is not None:
+        inside = tf.range(time) < lengths[:, :, None]
+        attention = tf.where(inside[..., None], attention[:, :, :time], 0.0)
+    return Decoded(
+        tokens=found["tokens"][:, :, :time],
+        lengths=lengths,
+        log_probabilities=tf.where(scores == float("-inf"), scores, whole),
+        scores=scores,
+        token_log_probabilities=each,
+        attention=attention,
+    )

@@ -1,0 +1,137 @@
+"""A model's step together with what may be generated in it."""
+
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.decoding.constraints import force, penalise_repetition, repeated_ngrams
+from seqzoo.tasks.decoding.settings import Decoding
+from seqzoo.tasks.errors import SeqzooError
+
+
+class Proposal(NamedTuple):
+    """What may come next.
+
+    Attributes:
+        log_probabilities: shape (rows, ids): the model's.
+        scores: shape (rows, ids): what a search goes by. Log-probabilities after the repetition
+            penalty; -inf for what must not come.
+        states: the model's new states.
+        attention: shape (rows, source), or None.
+    """
+
+    log_probabilities: Any
+    scores: Any
+    states: Any
+    attention: Any
+
+
+class Model:
+    """A step as `decode` and `score` take it, checked and with float32 results.
+
+    Where there is no end token, one more id stands for the end. It has probability 1, costs
+    nothing, and only comes where it is forced.
+
+    Args:
+        step: the function.
+        constants: what `step` takes as its third argument, or None for a step without one.
+        vocabulary_size: number of ids.
+        end: id of the end token, or None.
+    """
+
+    def __init__(self, step: Callable, constants: Any, vocabulary_size: int, end: int | None):
+        if end is not None and not 0 <= end < vocabulary_size:
+            raise SeqzooError(
+                f"`end` must be an id below the vocabulary's size, {vocabulary_size}, got {end}."
+            )
+        self.step = step
+        self.constants = constants
+        self.vocabulary_size = vocabulary_size
+        self.has_end = end is not None
+        self.end = vocabulary_size if end is None else end
+        self.ids = vocabulary_size if self.has_end else vocabulary_size + 1
+
+    def __call__(self, tokens: Any, states: Any) -> tuple[Any, Any, Any]:
+        """Tokens (rows,) -> logits (rows, vocabulary), new states, attention or None."""
+        inputs = (tokens, states) if self.constants is None else (tokens, states, self.constants)
+        logits, new, attention = self.step(*inputs)
+        logits = tf.ensure_shape(tf.cast(logits, tf.float32), [None, self.vocabulary_size])
+        # The kind of sequence a cell returns its states in may differ from what it was given.
+        new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
+        new = tf.nest.map_structure(
+            lambda a, b: tf.ensure_shape(a, [None, *b.shape[1:]]), new, states
+        )
+        return logits, new, None if attention is None else tf.cast(attention, tf.float32)
+
+    def log_probabilities(self, logits: Any) -> Any:
+        """Logits (rows, vocabulary) -> (rows, ids)."""
+        result = tf.nn.log_softmax(logits)
+        return result if self.has_end else tf.pad(result, [[0, 0], [0, 1]])
+
+
+class GuidedModel:
+    """A model, and all that bears on what it may generate next.
+
+    Args:
+        model: the model.
+        choices: whose lengths and repetitions count.
+        banned: ids that are not generated; the end token is, all the same.
+        limits: shape (rows,): how many tokens each row may have.
+        prefix: shape (rows, time), int32.
+        prefix_lengths: shape (rows,): how many tokens of `prefix` are forced.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        choices: Decoding,
+        banned: Collection[int],
+        limits: Any,
+        prefix: Any,
+        prefix_lengths: Any,
+    ):
+        self.model = model
+        self.choices = choices
+        self.limits = limits
+        self.prefix = prefix
+        self.prefix_lengths = prefix_lengths
+        self.allowed = np.array([index not in banned for index in range(model.ids)])
+        self.allowed[model.end] = False
+        self.is_end = np.arange(model.ids) == model.end
+
+    def __call__(self, t: Any, tokens: Any, states: Any, history: Any) -> Proposal:
+        """The proposal for token t.
+
+        Args:
+            t: number of the step.
+            tokens: shape (rows,): those before.
+            states: the model's.
+            history: shape (rows, time): all tokens before, t of them.
+        """
+        logits, states, attention = self.model(tokens, states)
+        log_probabilities = scores = self.model.log_probabilities(logits)
+        if self.choices.repetition_penalty != 1:
+            logits = penalise_repetition(logits, history, t, self.choices.repetition_penalty)
+            scores = self.model.log_probabilities(logits)
+        allowed = tf.constant(self.allowed)
+        if self.model.has_end:
+            allowed |= tf.constant(self.is_end) & (t >= self.choices.minimum_length)
+        if self.choices.no_repeat_ngram is not None:
+            size = self.choices.no_repeat_ngram
+            allowed &= ~repeated_ngrams(history, t, size, self.model.ids)
+        scores = self._force(t, tf.where(allowed, scores, float("-inf")), scores)
+        return Proposal(log_probabilities, scores, states, attention)
+
+    def _force(self, t: Any, scores: Any, unconstrained: Any) -> Any:
+        """Forces the prefix, then the end where a row is full or nothing else is left."""
+        prefixed = t < self.prefix_lengths
+        full = t >= self.limits
+        stuck = tf.reduce_max(scores, axis=1) == float("-inf")
+        # A column more, because a step behind the prefix has to read something.
+        columns = tf.pad(self.prefix, [[0, 0], [0, 1]])
+        prefix = tf.gather(columns, tf.minimum(t, tf.shape(self.prefix)[1]), axis=1)
+        token = tf.where(prefixed, prefix, self.model.end)
+        forced = prefixed | full | stuck
+        return tf.where(forced[:, None], force(unconstrained, token, forced), scores)

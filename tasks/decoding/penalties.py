@@ -1,0 +1,37 @@
+"""By what beam search ranks answers: s(Y, X) = log P(Y | X) / lp(Y) + cp(X, Y).
+
+Wu et al. 2016, "Google's Neural Machine Translation System", equation 14.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def length_penalty(length: Any, alpha: float) -> Any:
+    """lp(Y) = (5 + |Y|)^alpha / (5 + 1)^alpha.
+
+    Args:
+        length: |Y|, the end token included.
+        alpha: 0 for none.
+    """
+    return tf.pow((5.0 + tf.cast(length, tf.float32)) / 6.0, alpha)
+
+
+def coverage_penalty(coverage: Any, inside: Any, beta: float) -> Any:
+    """cp(X, Y) = beta * sum over i of log(min(sum over j of p_ij, 1)).
+
+    Args:
+        coverage: shape (batch, beams, source): attention of all steps, added up; that of the step
+            which generates the end token included.
+        inside: shape (batch, source), bool: false for padding.
+        beta: 0 for none.
+
+    Returns:
+        Shape (batch, beams).
+    """
+    logs = tf.math.log(tf.clip_by_value(coverage, SMALLEST, 1.0))
+    return beta * tf.reduce_sum(tf.where(inside[:, None, :], logs, 0.0), axis=2)

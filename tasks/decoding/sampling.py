@@ -1,0 +1,76 @@
+"""Drawing tokens: temperature, top-k, top-p, and random numbers that belong to a row."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
+    """One number in [0, 1) for each token that may be drawn.
+
+    Those of a row depend on its own seed alone, or on a common seed and the row's position: never
+    on how many rows there are.
+
+    Args:
+        seed: a number, a pair of numbers, a tensor (batch, 2) with a pair for each row, or None
+            for numbers that differ each time.
+        batch: number of rows.
+        answers: to a row.
+        steps: of an answer.
+
+    Returns:
+        Shape (batch * answers, steps).
+    """
+    if seed is None:
+        seed = tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
+    seeds = tf.cast(tf.convert_to_tensor(seed), tf.int64)
+    if seeds.shape.rank == 0:
+        seeds = tf.stack([seeds, 0])
+
+    def of_row(row: Any) -> Any:
+        if seeds.shape.rank == 2:
+            own = seeds[row]
+        else:
+            own = tf.random.experimental.stateless_fold_in(seeds, tf.cast(row, tf.int64))
+        return tf.random.stateless_uniform([answers, steps], own)
+
+    spec = tf.TensorSpec([answers, steps], tf.float32)
+    numbers = tf.map_fn(of_row, tf.range(batch), fn_output_signature=spec)
+    return tf.reshape(numbers, [batch * answers, steps])
+
+
+def draw(
+    scores: Any, number: Any, temperature: float, top_k: int | None, top_p: float | None
+) -> Any:
+    """Draws a token a row.
+
+    The temperature is applied first; of what it gives, the `top_k` most probable are kept; of
+    these, made to sum to 1, the fewest that reach `top_p`.
+
+    Args:
+        scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
+            one.
+        number: shape (rows,), in [0, 1).
+        temperature: above 0.
+        top_k: or None for all.
+        top_p: or None for all.
+
+    Returns:
+        Shape (rows,), int32.
+    """
+    scores, tokens = scores / temperature, None
+    if top_k is not None or top_p is not None:
+        ids = scores.shape[1]
+        scores, tokens = tf.math.top_k(scores, ids if top_k is None else min(top_k, ids))
+    probabilities = tf.nn.softmax(scores)
+    if top_p is not None and top_p < 1:
+        before = tf.cumsum(probabilities, axis=1, exclusive=True)
+        probabilities = tf.where(before < top_p, probabilities, 0.0)
+    sums = tf.cumsum(probabilities, axis=1)
+    below = sums <= (number * sums[:, -1])[:, None]
+    at = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
+    at = tf.minimum(at, scores.shape[1] - 1)
+    # Sums that are made in parallel need not rise; what has no probability must not be drawn.
+    safe = tf.gather(probabilities, at, batch_dims=1) > 0
+    at = tf.where(safe, at, tf.argmax(probabilities, axis=1, output_type=tf.int32))
+    return at if tokens is None else tf.gather(tokens, at, batch_dims=1)

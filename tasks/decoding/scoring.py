@@ -1,0 +1,68 @@
+"""How probable given answers are under a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.decoding.arrays import free_rows, largest, write
+from seqzoo.tasks.decoding.guided import Model
+from seqzoo.tasks.vocabulary import PADDING
+
+
+def score(
+    step: Callable,
+    states: Any,
+    *,
+    tokens: Any,
+    lengths: Any,
+    start: Any,
+    end: int | None,
+    vocabulary_size: int,
+    constants: Any = None,
+) -> tuple[Any, Any]:
+    """Log-probabilities of token sequences.
+
+    Args:
+        step: as `decode` takes it.
+        states: initial ones, a nest of tensors with the leading axis batch.
+        tokens: shape (batch, time), int32, without the end token; what stands behind a sequence
+            does not matter.
+        lengths: shape (batch,): of the sequences.
+        start: token before the first one: an id, or a tensor (batch,).
+        end: id of the end token, which counts; None where there is none.
+        vocabulary_size: number of ids.
+        constants: as `decode` takes them.
+
+    Returns:
+        Sums, shape (batch,), and what they are made of, shape (batch, time + 1): that of the end
+        token stands at the sequence's length, zeros follow.
+
+    Raises:
+        SeqzooError: `end` is not an id.
+    """
+    tokens, lengths = tf.cast(tokens, tf.int32), tf.cast(lengths, tf.int32)
+    batch, time = tf.shape(tokens)[0], tf.shape(tokens)[1]
+    model = Model(step, constants, vocabulary_size, end)
+    start = tf.broadcast_to(tf.cast(start, tf.int32), [batch])
+    positions = tf.range(time + 1)
+    inside = positions < lengths[:, None]
+    targets = tf.where(inside, tf.pad(tokens, [[0, 0], [0, 1]]), model.end)
+    fed = tf.concat([start[:, None], tf.where(inside, targets, PADDING)], axis=1)
+
+    def body(t, states, each):
+        logits, states, _ = model(fed[:, t], states)
+        target = targets[:, t]
+        log_probabilities = model.log_probabilities(logits)
+        chosen = tf.gather(log_probabilities, target, batch_dims=1)
+        chosen = tf.where(t <= lengths, chosen, 0.0)
+        return t + 1, states, write(each, chosen, t)
+
+    steps = largest(lengths) + (1 if model.has_end else 0)
+    _, _, each = tf.while_loop(
+        lambda t, *_: t < steps,
+        body,
+        (tf.constant(0), states, tf.zeros([batch, time + 1])),
+        (tf.TensorShape([]), free_rows(states), tf.TensorShape([None, None])),
+    )
+    return tf.reduce_sum(each, axis=1), each

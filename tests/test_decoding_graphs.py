@@ -1,0 +1,187 @@
+"""Decoding gives the same answers in every way to run it, and whatever stands beside a row."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from decoding_cases import END, START, Toy
+from graphs import must_compile, nodes
+
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.decoder import Decoded, decode
+from seqzoo.tasks.decoding.scoring import score
+
+COMMON: dict[str, Any] = {"maximum_length": 7, "minimum_length": 1, "no_repeat_ngram": 3}
+METHODS = {
+    "greedy": Decoding(repetition_penalty=1.3, **COMMON),
+    "beam": Decoding(
+        "beam", answers=3, length_penalty=0.8, coverage_penalty=0.3, beam_width=4, **COMMON
+    ),
+    "sample": Decoding("sample", answers=3, temperature=1.2, top_k=5, top_p=0.9, **COMMON),
+}
+methods = pytest.mark.parametrize("method", METHODS)
+
+SIGNATURE = {
+    "h": tf.TensorSpec([None, 5], tf.float32, name="h"),
+    "bias": tf.TensorSpec([None, 8], tf.float32, name="bias"),
+    "prefix": tf.TensorSpec([None, None], tf.int32, name="prefix"),
+    "prefix_lengths": tf.TensorSpec([None], tf.int32, name="prefix_lengths"),
+    "source_lengths": tf.TensorSpec([None], tf.int32, name="source_lengths"),
+    "maximum_lengths": tf.TensorSpec([None], tf.int32, name="maximum_lengths"),
+    "seed": tf.TensorSpec([None, 2], tf.int32, name="seed"),
+}
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    return Toy(ids=8, rows=6, source=4, seed=12)
+
+
+def _inputs(toy: Toy) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(1)
+    return {
+        "h": toy.initial,
+        "bias": toy.bias,
+        "prefix": random.integers(3, 8, (6, 3)).astype(np.int32),
+        "prefix_lengths": np.array([0, 2, 0, 3, 1, 0], np.int32),
+        "source_lengths": np.array([4, 1, 3, 4, 2, 4], np.int32),
+        "maximum_lengths": np.array([7, 7, 5, 6, 9, 7], np.int32),
+        "seed": random.integers(0, 99, (6, 2)).astype(np.int32),
+    }
+
+
+def _function(toy: Toy, method: str):
+    def run(h, bias, **more):
+        states = {"h": h, "bias": bias}
+        found = decode(
+            toy.step,
+            states,
+            choices=METHODS[method],
+            start=START,
+            end=END,
+            vocabulary_size=8,
+            **more,
+        )
+        first = {"tokens": found.tokens[:, 0], "lengths": found.lengths[:, 0]}
+        sums, _ = score(toy.step, states, **first, start=START, end=END, vocabulary_size=toy.ids)
+        return {**found._asdict(), "first": sums}
+
+    return run
+
+
+def _run(toy: Toy, method: str, inputs: dict) -> dict[str, np.ndarray]:
+    """Eagerly."""
+    found = _function(toy, method)(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def _assert_same(one: dict, other: dict) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        if name in ("tokens", "lengths"):
+            np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+        else:
+            np.testing.assert_allclose(one[name], other[name], 1e-4, 1e-5, err_msg=name)
+
+
+@methods
+def test_answers_are_varied(toy: Toy, method: str) -> None:
+    # Else the tests below would show little.
+    found = _run(toy, method, _inputs(toy))
+    assert len(np.unique(found["lengths"])) > 2
+    assert len(np.unique(found["tokens"])) == 6
+    np.testing.assert_allclose(found["first"], found["log_probabilities"][:, 0], 1e-5)
+
+
+@methods
+def test_graphs_with_free_axes(toy: Toy, method: str) -> None:
+    compiled = tf.function(_function(toy, method), autograph=False)
+    graph = compiled.get_concrete_function(**SIGNATURE)
+    for rows in ([0, 1, 2, 3, 4, 5], [5], [3, 1]):
+        inputs = {name: value[rows] for name, value in _inputs(toy).items()}
+        inputs["prefix"] = inputs["prefix"][:, : max(inputs["prefix_lengths"])]
+        found = graph(**{name: tf.constant(value) for name, value in inputs.items()})
+        _assert_same(_run(toy, method, inputs), {name: v.numpy() for name, v in found.items()})
+    empty = graph(**{name: tf.constant(value[:0]) for name, value in _inputs(toy).items()})
+    answers = METHODS[method].answers
+    assert empty["tokens"].shape == (0, answers, 0) and empty["first"].shape == (0,)
+    assert empty["attention"].shape == (0, answers, 0, 4)
+
+
+@methods
+def test_rows_do_not_depend_on_each_other(toy: Toy, method: str) -> None:
+    inputs = _inputs(toy)
+    together = _run(toy, method, inputs)
+    for rows in ([4], [5, 0, 2]):
+        alone = _run(toy, method, {name: value[rows] for name, value in inputs.items()})
+        for name, value in alone.items():
+            expected = together[name][rows]
+            if value.ndim > 2:  # time is that of the longest answer of a batch
+                assert not expected[:, :, value.shape[2] :].any()
+                expected = expected[:, :, : value.shape[2]]
+            np.testing.assert_allclose(value, expected, 1e-4, 1e-5, err_msg=name)
+
+
+LOADING = """
+import sys
+sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
+import numpy as np
+import tensorflow as tf
+
+for folder in sys.argv[1:]:
+    answer = tf.saved_model.load(folder).signatures["serving_default"]
+    with np.load("inputs.npz") as inputs:
+        found = answer(**{name: tf.constant(inputs[name]) for name in inputs})
+    np.savez(folder + ".npz", **{name: value.numpy() for name, value in found.items()})
+"""
+
+
+def test_exported_graphs_answer_without_us(toy: Toy, tmp_path) -> None:
+    inputs = _inputs(toy)
+    np.savez(tmp_path / "inputs.npz", **inputs)  # pyright: ignore[reportArgumentType]
+    for method in METHODS:
+        module = tf.Module()
+        function = tf.function(_function(toy, method), autograph=False)
+        graph = function.get_concrete_function(**SIGNATURE)
+        definition = graph.graph.as_graph_def()
+        operations = {node.op for node in nodes(definition)}
+        assert "While" in operations or "StatelessWhile" in operations
+        assert not operations & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+        assert not must_compile(definition)
+        tf.saved_model.save(module, str(tmp_path / method), signatures=graph)
+    command = [sys.executable, "-I", "-c", LOADING, *METHODS]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    for method in METHODS:
+        with np.load(tmp_path / f"{method}.npz") as theirs:
+            _assert_same(_run(toy, method, inputs), dict(theirs))
+
+
+@methods
+def test_the_loop_ends_with_the_last_row(method: str) -> None:
+    steps = tf.Variable(0)
+
+    def step(tokens, states):
+        steps.assign_add(1)
+        certain = tf.one_hot(tf.where(states < 3, 4, END), 6, 50.0, -50.0)
+        return certain, states + 1, None
+
+    def run(states):
+        return decode(
+            step,
+            states,
+            choices=Decoding(METHODS[method].method, maximum_length=90),
+            start=START,
+            end=END,
+            vocabulary_size=6,
+        )
+
+    for function in (run, tf.function(run, autograph=False)):
+        steps.assign(0)
+        found = Decoded(*function(tf.constant([3, 0, 1])))
+        assert found.lengths.numpy().tolist() == [[0], [3], [2]]
+        assert found.attention is None and found.tokens.shape == (3, 1, 3)
+        # Four to the end of the longest, and the one that tells what the step reports.
+        assert steps.numpy() == 5
