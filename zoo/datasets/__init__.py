@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 DATASETS = {
     "languages": "seqzoo.zoo.datasets.languages:Languages",
+    "dates": "seqzoo.zoo.datasets.dates:Dates",
+    "glyphs": "seqzoo.zoo.datasets.glyphs:Glyphs",
+    "python_tokens": "seqzoo.zoo.datasets.python_tokens:PythonTokens",
+    "python_source": "seqzoo.zoo.datasets.python_source:PythonSource",
 }
 """Every embedded data set: its name and where its builder is."""
 

@@ -56,15 +56,20 @@ _LETTER = re.compile(r"[^\W\d_]")
 _OUTSIDE_LATIN = re.compile(r"[^\W\d_A-Za-z\u00c0-\u02ff\u1e00-\u1eff]")
 
 
-def clean(name: str) -> str:
-    """The name as a person would type it; empty where it is no word of a language.
+def typed(text: str) -> str:
+    """The text as a person would type it: accents composed (NFC), every white space one space, no
+    direction marks or soft hyphens."""
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+    return " ".join(text.split()).strip(_JOINERS)
 
-    Composes accents (NFC), makes every white space one space, removes direction marks, soft
-    hyphens and bracketed years. No words are: single characters, names with digits left or
-    without a letter, and names all in capitals (codes and abbreviations).
+
+def clean(name: str) -> str:
+    """The name as a person would type it, without bracketed years; empty where it is no word.
+
+    No words of a language are: single characters, names with digits left or without a letter, and
+    names all in capitals (codes and abbreviations).
     """
-    text = _PLACEHOLDER.sub("", _DATED.sub("", unicodedata.normalize("NFC", name)))
-    text = " ".join(_INVISIBLE.sub("", text).split()).strip(_JOINERS)
+    text = typed(_PLACEHOLDER.sub("", _DATED.sub("", unicodedata.normalize("NFC", name))))
     if len(text) < 2 or _DIGIT.search(text) or text.isupper() or not _LETTER.search(text):
         return ""
     return text

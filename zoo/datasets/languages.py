@@ -1,13 +1,12 @@
 """The `languages` data set: a name, in one of 160 languages, and the language it is in."""
 
-import functools
-import hashlib
 from collections.abc import Iterator
 
 import babel
 import tensorflow_datasets as tfds
 
 from seqzoo.zoo.datasets import cldr
+from seqzoo.zoo.datasets.held_out import split_of
 
 MINIMUM_NAMES = 300
 """Fewer names leave a language too few to test on: a tenth of them is held out."""
@@ -69,10 +68,3 @@ class Languages(tfds.core.GeneratorBasedBuilder):
             for name, item in items.items():
                 if split_of(item) == split:
                     yield f"{language}/{name}", {"text": name, "language": language}
-
-
-@functools.cache
-def split_of(item: str) -> str:
-    """The split that holds all names of an item: a tenth each is for validation and for test."""
-    digest = hashlib.sha256(item.encode("utf-8")).digest()
-    return {0: "test", 1: "validation"}.get(int.from_bytes(digest[:8], "big") % 10, "train")

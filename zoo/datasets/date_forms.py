@@ -1,0 +1,234 @@
+"""The forms that dates take in the locales of the world, read from the CLDR that Babel carries.
+
+The raw material of the `dates` data set: which patterns each locale has, and which days cannot be
+written in them without doubt. Needs Babel alone.
+"""
+
+import collections
+import datetime
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from babel import Locale, localedata
+from babel.dates import DateTimePattern, parse_pattern
+
+from seqzoo.zoo.datasets import cldr
+
+PIVOT = 1950
+"""Two digits of a year stand for one of the hundred years from here on."""
+
+WELL_KNOWN = frozenset(
+    "ar bn cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv ta th tr uk vi zh"
+    .split()
+)  # fmt: skip
+"""The languages whose words count where a language that fewer people know has them, too."""
+
+# The zero of each numbering system that is some locale's default; Babel names them but does not
+# hold them. The other digits follow it.
+ZEROS = {
+    "adlm": "\U0001e950",
+    "arab": "\u0660",
+    "arabext": "\u06f0",
+    "beng": "\u09e6",
+    "cakm": "\U00011136",
+    "deva": "\u0966",
+    "hmnp": "\U0001e140",
+    "mtei": "\uabf0",
+    "mymr": "\u1040",
+    "nkoo": "\u07c0",
+    "olck": "\u1c50",
+    "tibt": "\u0f20",
+}
+
+_FIELD = re.compile(r"'[^']*'|([A-Za-z])\1*")
+_NUMBER = re.compile(r"\d+")
+_PLACEHOLDER = re.compile(r"M\d\d")
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way of writing a date in one locale.
+
+    Attributes:
+        locale: the locale's identifier, such as "en_GB".
+        pattern: CLDR's, such as "EEE, d MMM y".
+        months: the months that the form names without doubt, 1 to 12; None where it writes months
+            as numbers.
+    """
+
+    locale: str
+    pattern: str
+    months: frozenset[int] | None
+
+    def write(self, day: datetime.date, native: bool = False) -> str | None:
+        """The day in this form; None where the text could be read as another day, too.
+
+        Args:
+            day: what to write.
+            native: whether to write the locale's own digits, where it has such.
+        """
+        if self.months is None and readings(_bare(self, day)) != {day}:
+            return None
+        if self.months is not None and day.month not in self.months:
+            return None
+        text = cldr.typed(_parsed(self.pattern).apply(day, _locale(self.locale)))
+        return text.translate(digits(self.locale)) if native else text
+
+
+def readings(text: str) -> set[datetime.date]:
+    """Every day that a date without words can mean to somebody; none where it is no date.
+
+    A year of four digits that stands first is followed by the month and the day, as in ISO 8601;
+    one that stands last follows a day and a month in either order. Three short numbers are read as
+    day, month, year; as month, day, year; and as year, month, day, with the years from `PIVOT` on.
+    """
+    numbers = _NUMBER.findall(text)
+    orders = {
+        (True, False, False): ("ymd",),
+        (False, False, True): ("dmy", "mdy"),
+        (False, False, False): ("dmy", "mdy", "ymd"),
+    }.get(tuple(len(number) == 4 for number in numbers), ())
+    found = set()
+    for order in orders:
+        values = dict(zip(order, map(int, numbers), strict=True))
+        year = values["y"]
+        if year < 100:
+            year = PIVOT + (year - PIVOT) % 100
+        try:
+            found.add(datetime.date(year, values["m"], values["d"]))
+        except ValueError:
+            continue
+    return found
+
+
+def forms() -> dict[str, dict[str, list[Form]]]:
+    """Every language's forms, in each of its locales that writes dates in its own way.
+
+    Left out are locales without month names, and those that write all as an earlier one of their
+    language does; forms with a month of one letter; those that name the month but have a year of
+    two digits; and those for which CLDR has placeholders alone ("2021 M03 4", English weekdays in
+    another language).
+
+    One word may name different months in a form that two languages have: "25 Kas 2024" is in
+    November in Turkish and in May in Taita. It keeps the meaning that it has in `WELL_KNOWN`
+    languages; where there is none, or more than one, it is left out of that form in all of them.
+
+    Returns: language -> locale -> forms, such as forms()["en"]["en_GB"]; in a fixed order.
+    """
+    found: dict[str, dict[str, list[Form]]] = collections.defaultdict(dict)
+    seen = set()
+    for identifier in sorted(localedata.locale_identifiers()):
+        locale = _locale(identifier)
+        own = [form for pattern in _patterns(locale) if (form := _form(identifier, pattern))]
+        if _PLACEHOLDER.fullmatch(locale.months["format"]["wide"][1]):
+            continue
+        texts = tuple(form.write(_sample(month)) for form in own for month in range(1, 13))
+        key = (locale.language, locale.default_numbering_system, texts)
+        if key not in seen:
+            seen.add(key)
+            found[locale.language][identifier] = own
+    meanings = _meanings(
+        form for locales in found.values() for own in locales.values() for form in own
+    )
+    return {
+        language: {
+            identifier: [_certain(form, meanings) for form in own]
+            for identifier, own in locales.items()
+        }
+        for language, locales in found.items()
+    }
+
+
+@functools.cache
+def digits(locale: str) -> dict[int, str]:
+    """The locale's own digits, for `str.translate`; empty where they are 0-9."""
+    zero = ZEROS.get(_locale(locale).default_numbering_system)
+    return {ord("0") + n: chr(ord(zero) + n) for n in range(10)} if zero else {}
+
+
+def _meanings(forms: Iterable[Form]) -> dict[str, set[int]]:
+    """What a month's name means in a form: the text of a day, without the weekday -> months."""
+    well_known: dict[str, set[int]] = collections.defaultdict(set)
+    all_of_them: dict[str, set[int]] = collections.defaultdict(set)
+    for form in forms:
+        for month in form.months or ():
+            text = _bare(form, _sample(month))
+            all_of_them[text].add(month)
+            if _locale(form.locale).language in WELL_KNOWN:
+                well_known[text].add(month)
+    return all_of_them | well_known
+
+
+def _certain(form: Form, meanings: dict[str, set[int]]) -> Form:
+    """The form with those months alone that its words name without doubt."""
+    if form.months is None:
+        return form
+    kept = {month for month in form.months if meanings[_bare(form, _sample(month))] == {month}}
+    return replace(form, months=frozenset(kept))
+
+
+def _form(identifier: str, pattern: str) -> Form | None:
+    """A locale's form; None where CLDR has placeholders alone for its words."""
+    locale = _locale(identifier)
+    fields = [match[0] for match in _FIELD.finditer(pattern) if match[1]]
+    weekdays = [field for field in fields if field[0] in "Ec"]
+    if weekdays and locale.language != "en":
+        week = [datetime.date(2024, 1, day) for day in range(1, 8)]
+        shown = [
+            [_parsed(weekdays[0]).apply(day, of) for day in week]
+            for of in (locale, _locale("root"))
+        ]
+        if shown[0] == shown[1]:
+            return None
+    months = [field for field in fields if field[0] in "ML" and len(field) > 2]
+    if not months:
+        return Form(identifier, pattern, None)
+    words = [_parsed(months[0]).apply(_sample(month), locale) for month in range(1, 13)]
+    if any(map(_PLACEHOLDER.fullmatch, words)):
+        return None
+    # Some locales have nothing but numbers for names.
+    named = all(any(map(str.isalpha, word)) for word in words)
+    return Form(identifier, pattern, frozenset(range(1, 13)) if named else None)
+
+
+def _patterns(locale: Locale) -> list[str]:
+    """The patterns of a locale's dates with a year, a month and a day; each once."""
+    found = [locale.date_formats[length].pattern for length in ("full", "long", "medium", "short")]
+    for skeleton, pattern in sorted(locale.datetime_skeletons.items()):
+        if set("yMd") <= set(skeleton) <= set("yMdE"):
+            found.append(pattern.pattern)
+    return [pattern for pattern in dict.fromkeys(found) if _is_clear(pattern)]
+
+
+def _is_clear(pattern: str) -> bool:
+    fields = {match[0] for match in _FIELD.finditer(pattern)}
+    if fields & {"MMMMM", "LLLLL"}:
+        return False
+    return "yy" not in fields or not fields & {"MMM", "MMMM", "LLL", "LLLL"}
+
+
+def _bare(form: Form, day: datetime.date) -> str:
+    """The day in a form without its weekday, whose name may hold a number ("thứ 5")."""
+    return cldr.typed(_parsed(_without_weekday(form.pattern)).apply(day, _locale(form.locale)))
+
+
+@functools.cache
+def _without_weekday(pattern: str) -> str:
+    return _FIELD.sub(lambda match: "" if match[1] in ("E", "c") else match[0], pattern)
+
+
+def _sample(month: int) -> datetime.date:
+    """A day whose number is no month's and no year's."""
+    return datetime.date(2024, month, 25)
+
+
+@functools.cache
+def _locale(identifier: str) -> Locale:
+    return Locale.parse(identifier)
+
+
+@functools.cache
+def _parsed(pattern: str) -> DateTimePattern:
+    return parse_pattern(pattern)

@@ -1,0 +1,114 @@
+"""The `dates` data set: a date as people write it in 290 languages -> the same day in ISO 8601."""
+
+import datetime
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import babel
+import tensorflow_datasets as tfds
+
+from seqzoo.zoo.datasets import date_forms
+from seqzoo.zoo.datasets.held_out import split_of
+
+PAIRS = 150_000
+FIRST_YEAR, LAST_YEAR = 1900, 2099
+FIRST_RECENT, LAST_RECENT = 1980, 2039
+
+WELL_KNOWN_SHARE = 4
+"""How many times as many dates a well-known language has as another one."""
+
+
+class Pair(NamedTuple):
+    """A date in words of a locale ("25 mars 2021", "fr") and in ISO 8601 ("2021-03-25")."""
+
+    text: str
+    iso: str
+    locale: str
+
+
+class Dates(tfds.core.GeneratorBasedBuilder):
+    """Dates as people write them, in 290 languages -> ISO 8601.
+
+    Made, without a download, from the Unicode CLDR that Babel carries; see `date_forms.py`. `text`
+    is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium, short
+    ("25/03/2021"), with or without the day of the week; `iso` is the same day as "2021-03-25".
+    All days are of the Gregorian calendar. Half of the dates in a locale with digits of its own are
+    written in those. The years are 1900 to 2099; half of the dates are of 1980 to 2039.
+
+    Each text stands once and has one right answer:
+
+    - Numbers alone are kept only where they can be read in one way. 2021-03-04 is March 4: a year
+      of four digits that stands first is followed by month and day. 25/03/2021 and 3/25/2021 are
+      the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept.
+    - Two digits are a year of 1950 to 2049, and only where no other reading makes a date: 25.3.99
+      is kept, 25.3.21 is left out (March 25, 2021, or March 21, 2025).
+    - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
+      has one meaning in the forms that both write alike, that of the better known language.
+
+    Split by the day: no day of one split stands in another in any locale, so that the test asks
+    for dates that training has not shown in any form. A language gets its share of the dates
+    whatever the number of its locales, 31 well-known ones four times that of the others; half of it
+    is in the language's own locale, the rest in regional ones that write dates in another way.
+    """
+
+    # The second number is Babel's release; see `Languages`.
+    VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
+    RELEASE_NOTES = {str(VERSION): f"First form, from Babel {babel.__version__}."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=Dates.__doc__,
+            features=tfds.features.FeaturesDict(
+                {name: tfds.features.Text() for name in Pair._fields}
+            ),
+            supervised_keys=("text", "iso"),
+            homepage="https://cldr.unicode.org",
+            license="Unicode License v3",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        found = pairs(PAIRS)
+        return {
+            split: self._generate_examples(found, split)
+            for split in ("train", "validation", "test")
+        }
+
+    def _generate_examples(
+        self, found: list[Pair], split: str
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        for pair in found:
+            if split_of(pair.iso) == split:
+                yield pair.text, pair._asdict()
+
+
+def pairs(count: int, seed: int = 0) -> list[Pair]:
+    """Draws dates, each text once; the same ones every time.
+
+    Args:
+        count: how many; above a few hundred thousand the short forms run out.
+        seed: of the draw.
+    """
+    languages = list(date_forms.forms().items())
+    weights = [WELL_KNOWN_SHARE if name in date_forms.WELL_KNOWN else 1 for name, _ in languages]
+    generator = random.Random(seed)
+    found: dict[str, Pair] = {}
+    while len(found) < count:
+        language, locales = generator.choices(languages, weights)[0]
+        others = [locale for locale in locales if locale != language]
+        is_own = language in locales and (not others or generator.random() < 0.5)
+        locale = language if is_own else generator.choice(others)
+        form = generator.choice(locales[locale])
+        day = _day(generator)
+        text = form.write(day, native=generator.random() < 0.5)
+        if text is not None:
+            found.setdefault(text, Pair(text, day.isoformat(), locale))
+    return list(found.values())
+
+
+def _day(generator: random.Random) -> datetime.date:
+    is_recent = generator.random() < 0.5
+    first, last = (FIRST_RECENT, LAST_RECENT) if is_recent else (FIRST_YEAR, LAST_YEAR)
+    start, end = datetime.date(first, 1, 1), datetime.date(last + 1, 1, 1)
+    return start + datetime.timedelta(days=generator.randrange((end - start).days))

@@ -1,0 +1,140 @@
+"""Characters drawn from the DejaVu faces that matplotlib carries, without those that look alike.
+
+The raw material of the `glyphs` data set. Needs matplotlib and NumPy alone.
+"""
+
+import collections
+import pathlib
+import unicodedata
+from collections.abc import Collection, Iterator
+
+import matplotlib
+import numpy as np
+
+SIZE = 40
+"""Height and width of an image, in pixels."""
+EM = 28  # a face's unit of height, in pixels
+BASELINE = 9  # from the lower edge, in pixels
+
+FACES = {
+    "DejaVu Sans": "DejaVuSans",
+    "DejaVu Sans Bold": "DejaVuSans-Bold",
+    "DejaVu Sans Oblique": "DejaVuSans-Oblique",
+    "DejaVu Sans Bold Oblique": "DejaVuSans-BoldOblique",
+    "DejaVu Sans Mono": "DejaVuSansMono",
+    "DejaVu Sans Mono Bold": "DejaVuSansMono-Bold",
+    "DejaVu Sans Mono Oblique": "DejaVuSansMono-Oblique",
+    "DejaVu Sans Mono Bold Oblique": "DejaVuSansMono-BoldOblique",
+    "DejaVu Serif": "DejaVuSerif",
+    "DejaVu Serif Bold": "DejaVuSerif-Bold",
+    "DejaVu Serif Italic": "DejaVuSerif-Italic",
+    "DejaVu Serif Bold Italic": "DejaVuSerif-BoldItalic",
+}
+"""The text faces: name -> file."""
+
+ALIKE = 1.0
+"""Two images are alike whose squared differences, of ink from 0 to 1, sum up to less."""
+ALIKE_SHARE = 1 / 3
+"""Two characters are alike that look so in this share of the faces that have both."""
+
+
+def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """Draws the characters that a face has, in the order of their numbers.
+
+    White on black, all in one size on one baseline, so that capitals are larger than small letters
+    and an accent is above or below; centred from left to right. Outlines are not fitted to the
+    pixels. Left out are characters without a Unicode name or without ink, and those that are larger
+    than the image.
+
+    Args:
+        face: a name in `FACES`.
+        characters: which ones; all by default.
+
+    Returns: character -> image, uint8 of shape (SIZE, SIZE), 0 where there is no ink.
+    """
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.ft2font import FT2Font
+    from matplotlib.path import Path
+    from matplotlib.transforms import Affine2D
+
+    path = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", f"{FACES[face]}.ttf")
+    font = FT2Font(str(path))
+    # As many pixels as the outlines have units: hinting then moves nothing.
+    font.set_size(2048, 72)
+    renderer = RendererAgg(SIZE, SIZE, 72)
+    context = renderer.new_gc()
+    context.set_linewidth(0)
+    context.set_snap(False)
+    images = {}
+    for number in sorted(font.get_charmap()):
+        character = chr(number)
+        if not unicodedata.name(character, "") or characters and character not in characters:
+            continue
+        font.load_char(number)
+        points, codes = font.get_path()
+        if not len(points):
+            continue
+        points = np.asarray(points) * (EM / 2048)
+        left, right = points[:, 0].min(), points[:, 0].max()
+        points += ((SIZE - left - right) / 2, BASELINE)
+        if points.min() < 0 or points.max() > SIZE:
+            continue
+        renderer.clear()
+        renderer.draw_path(context, Path(points, codes), Affine2D(), (1.0, 1.0, 1.0))
+        images[character] = np.asarray(renderer.buffer_rgba())[..., 3].copy()
+    return images
+
+
+def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
+    """Each pair of characters whose images are alike, the one with the lower number first."""
+    characters = sorted(images)
+    ink = np.stack([images[c] for c in characters]).astype(np.float32) / 255  # (n, SIZE, SIZE)
+    # Squares of 4 by 4 pixels, averaged: four times their distance is never more than that of the
+    # images, and sixteen times quicker to find.
+    squares = ink.reshape(-1, SIZE // 4, 4, SIZE // 4, 4).mean((2, 4)).reshape(len(ink), -1) * 4
+    norms = (squares**2).sum(1)
+    for start in range(0, len(ink), 512):
+        rows = slice(start, start + 512)
+        distances = norms[rows, None] + norms - 2 * squares[rows] @ squares.T
+        # A little more than `ALIKE`, for the rounding of the line above.
+        for row, column in np.argwhere(distances < ALIKE + 0.01):
+            first, second = start + row, column
+            if first < second and ((ink[first] - ink[second]) ** 2).sum() < ALIKE:
+                yield characters[first], characters[second]
+
+
+def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    """Leaves out characters that another one cannot be told from: A, the Greek Alpha.
+
+    Of two characters that are alike in a face, it keeps the one with the lower number. Where they
+    are so in a third of the faces that have both, or more, the other is left out of all faces. One
+    image never stands for two characters, in whatever faces.
+
+    Args:
+        faces: face -> character -> image.
+
+    Returns: the same without what was left out, characters in the order of their numbers.
+    """
+    alike: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    for face, images in faces.items():
+        for pair in look_alikes(images):
+            alike[pair].add(face)
+    lower: dict[str, list[str]] = collections.defaultdict(list)
+    for first, second in alike:
+        lower[second].append(first)
+
+    kept: dict[str, dict[str, np.ndarray]] = {face: {} for face in faces}
+    used: dict[bytes, str] = {}
+    for character in sorted(set().union(*faces.values())):
+        own = {face for face, images in faces.items() if character in images}
+        for first in lower[character]:
+            shared = [face for face in own if first in faces[face]]
+            standing = {face for face in alike[first, character] if first in kept[face]}
+            if len(standing) >= ALIKE_SHARE * len(shared):
+                own = set()
+            own -= standing
+        for face in own:
+            image = faces[face][character]
+            if used.setdefault(image.tobytes(), character) == character:
+                kept[face][character] = image
+    return kept

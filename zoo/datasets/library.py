@@ -1,0 +1,59 @@
+"""The source of Python's standard library, as it stands beside the running Python.
+
+The raw material of `python_source` and `python_tokens`. Needs Python alone.
+"""
+
+import pathlib
+import sys
+import sysconfig
+import tokenize
+from collections.abc import Iterator
+
+from seqzoo.tasks.errors import SeqzooError
+
+# Tests; what others installed; and tables that programs wrote: the character maps of `encodings`
+# and the help texts of `pydoc_data`, a sixth of all.
+LEFT_OUT = frozenset(
+    "test tests idle_test site-packages dist-packages __pycache__ encodings pydoc_data".split()
+)
+VERSION = "1.{}{:02d}.{}".format(*sys.version_info[:3])
+"""Of the data sets: 1.311.7 is made from Python 3.11.7, whose library is not that of another."""
+
+
+def sources(folder: pathlib.Path | None = None) -> Iterator[tuple[str, str]]:
+    """Each file of the library: its path below `folder`, such as "json/decoder.py", and its text.
+
+    Left out are tests, files of tables, files that are empty, and what was made for this machine
+    when Python was built. Lines end in "\\n". In the order of the paths.
+
+    Args:
+        folder: where to look; by default the library of the running Python.
+
+    Raises:
+        SeqzooError: there is no source, as where Python keeps its library in an archive.
+    """
+    folder = folder or pathlib.Path(sysconfig.get_path("stdlib"))
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
+    kept = [name for name in names if not _is_left_out(name)]
+    if not kept:
+        raise SeqzooError(
+            f"Python's library must be a folder of .py files, got {str(folder)!r}, which has none; "
+            f"use a Python that has its source."
+        )
+    for name in kept:
+        try:
+            with tokenize.open(folder / name) as file:
+                text = file.read()
+        except (SyntaxError, UnicodeDecodeError):
+            continue
+        if text.strip():
+            yield name, text
+
+
+def _is_left_out(name: str) -> bool:
+    *folders, file = name.split("/")
+    return (
+        not LEFT_OUT.isdisjoint(folders)
+        or file.startswith("_sysconfigdata")
+        or bool(folders and folders[0].startswith("config-"))
+    )

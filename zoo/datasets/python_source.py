@@ -1,0 +1,47 @@
+"""The `python_source` data set: the source of Python's standard library, for language models."""
+
+import pathlib
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+
+from seqzoo.zoo.datasets import library
+from seqzoo.zoo.datasets.held_out import split_of
+
+
+class PythonSource(tfds.core.GeneratorBasedBuilder):
+    """The source of Python's standard library, one file an example.
+
+    Read, without a download, from the library beside the running Python; see `library.py`. `text`
+    is a whole file, `path` where it stands in the library ("json/decoder.py"). Left out are tests
+    and the folders `encodings` and `pydoc_data`, which are mostly tables that programs wrote. A
+    tenth of the files each is for validation and for the test, by a hash of the path.
+
+    The version is that of Python: 1.311.7 for Python 3.11.7. Some systems deliver Python without
+    parts of its library (tkinter, idlelib), which are then missing here.
+    """
+
+    VERSION = tfds.core.Version(library.VERSION)
+    RELEASE_NOTES = {library.VERSION: "First form."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=PythonSource.__doc__,
+            features=tfds.features.FeaturesDict(
+                {"text": tfds.features.Text(), "path": tfds.features.Text()}
+            ),
+            supervised_keys=("text", "text"),
+            homepage="https://docs.python.org/3/library",
+            license="PSF License v2",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        return {split: self._generate_examples(split) for split in ("train", "validation", "test")}
+
+    def _generate_examples(
+        self, split: str, folder: pathlib.Path | None = None
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        for path, text in library.sources(folder):
+            if split_of(path) == split:
+                yield path, {"text": text, "path": path}

@@ -1,0 +1,121 @@
+"""The `python_tokens` data set: Python source -> the class of each character's token."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import tensorflow_datasets as tfds
+
+from seqzoo.zoo.datasets import library, syntax
+from seqzoo.zoo.datasets.held_out import draw, split_of
+
+LONGEST = 400
+SHORTEST = 40
+"""The characters of a piece; what is shorter says too little to be read alone."""
+KEPT_PERCENT = 40
+
+_OUTER_LINES = re.compile(r"(?:[ \t\f]*\n)*(.*?)\s*", re.DOTALL)
+
+
+class Piece(NamedTuple):
+    """A few statements of a file, and the class of each of their characters.
+
+    Attributes:
+        text: whole lines, without the last one's end.
+        labels: as many of `syntax.CLASSES` as there are characters.
+        path: the file in the library, such as "json/decoder.py".
+    """
+
+    text: str
+    labels: list[str]
+    path: str
+
+
+class PythonTokens(tfds.core.GeneratorBasedBuilder):
+    """Pieces of Python source -> what each character is: syntax highlighting.
+
+    Made, without a download, from the standard library beside the running Python; see `library.py`
+    for its files and `syntax.py` for the classes: keyword, builtin, function, class, decorator,
+    name, number, string, docstring, comment, operator and space. `text` is a piece of 40 to 400
+    characters, `labels` has one class for each of them (characters, not bytes), `path` is the file.
+
+    A piece is made of whole statements, so that it never begins within a string or a bracket and
+    every label can be told from the piece alone. A statement that is longer (a docstring, a table)
+    is left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash;
+    each text once. A tenth of the files each is for validation and for the test, by a hash of the
+    path.
+
+    The version is that of Python; see `PythonSource`.
+    """
+
+    VERSION = tfds.core.Version(library.VERSION)
+    RELEASE_NOTES = {library.VERSION: "First form."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        label = tfds.features.ClassLabel(names=list(syntax.CLASSES))
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=PythonTokens.__doc__,
+            features=tfds.features.FeaturesDict(
+                {
+                    "text": tfds.features.Text(),
+                    "labels": tfds.features.Sequence(label),
+                    "path": tfds.features.Text(),
+                }
+            ),
+            supervised_keys=("text", "labels"),
+            homepage="https://docs.python.org/3/library",
+            license="PSF License v2",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        found = list(pieces(library.sources()))
+        return {
+            split: self._generate_examples(found, split)
+            for split in ("train", "validation", "test")
+        }
+
+    def _generate_examples(
+        self, found: list[Piece], split: str
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        for piece in found:
+            if split_of(piece.path) == split:
+                yield piece.text, piece._asdict()
+
+
+def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> Iterator[Piece]:
+    """Cuts files into pieces; each text once, and some of them alone.
+
+    Args:
+        sources: path and text of each file; those that do not tokenise are passed over.
+        percent: how many of a hundred pieces to keep, by a hash of the text.
+    """
+    seen = set()
+    for path, text in sources:
+        try:
+            classes, ends = syntax.highlight(text)
+        except SyntaxError:
+            continue
+        for start, end in _spans(text, ends):
+            own = text[start:end]
+            if own not in seen and draw(own) % 100 < percent:
+                seen.add(own)
+                yield Piece(own, classes[start:end], path)
+
+
+def _spans(text: str, ends: list[int]) -> Iterator[tuple[int, int]]:
+    """Where the pieces of a text are: as many statements as fit, without blank lines around."""
+    start = last = 0
+    for end in [*ends, len(text)]:
+        if end - start > LONGEST:
+            yield from _trimmed(text, start, last)
+            # The statement begins the next piece, or is too long for any.
+            start = last if end - last <= LONGEST else end
+        last = end
+    yield from _trimmed(text, start, last)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    match = _OUTER_LINES.fullmatch(text, start, end)
+    if match and match.end(1) - match.start(1) >= SHORTEST:
+        yield match.span(1)
