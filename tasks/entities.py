@@ -1,0 +1,82 @@
+"""Tags that mark entities in a sequence: BIO and BIOES, and the spans they stand for."""
+
+from collections.abc import Sequence
+
+from seqzoo.tasks.errors import SeqzooError
+
+
+def split_tag(name: str) -> tuple[str, str]:
+    """Prefix and type of a tag: "B-PER" -> ("B", "PER"), "B" -> ("B", ""), "O" -> ("O", "").
+
+    Raises:
+        SeqzooError: the name is that of no BIO or BIOES tag.
+    """
+    prefix, dash, kind = name.partition("-")
+    if prefix not in ("O", "B", "I", "E", "S") or (prefix == "O" and dash):
+        raise SeqzooError(
+            "A tag must be 'O', or 'B', 'I', 'E' or 'S' with a type behind a hyphen, such as "
+            f"'B-PER', got {name!r}."
+        )
+    return prefix, kind
+
+
+def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """The entities of one sequence, by the definition of conlleval.
+
+    A tag goes on with the entity before it if it is an I or E of the same type right behind a B or
+    I. Any other tag ends that entity and, unless it is O, begins one. So each sequence of tags has
+    its entities, be it well formed or not.
+
+    Source: conlleval.pl of the CoNLL-2000 shared task.
+
+    Returns:
+        (type, first step, last step) of each, in their order; the type is "" where tags have none.
+
+    Raises:
+        SeqzooError: a tag is neither of BIO nor of BIOES.
+    """
+    spans = []
+    before, kind, first = "O", "", 0
+    for step, name in enumerate([*tags, "O"]):
+        prefix, new_kind = split_tag(name)
+        goes_on = prefix in ("I", "E") and before in ("B", "I") and new_kind == kind
+        if not goes_on:
+            if before != "O":
+                spans.append((kind, first, step - 1))
+            kind, first = new_kind, step
+        before = prefix
+    return spans
+
+
+def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[bool]]:
+    """What well-formed tags may follow each other, as `CRF` takes it.
+
+    Names with an E or S are taken for BIOES, others for BIO. In BIO an I goes on with an entity of
+    its type. In BIOES so does an E, an S is an entity alone, and each that a B began has to come to
+    its E.
+
+    Args:
+        names: of all tags, in the order of their ids.
+
+    Returns:
+        Which tag (row) may come before which (column), shape (tags, tags); which may begin a
+        sequence, (tags,); which may end it, (tags,).
+
+    Raises:
+        SeqzooError: a name is that of no BIO or BIOES tag, or stands there twice.
+    """
+    if len(set(names)) < len(names):
+        raise SeqzooError(f"Names of tags must be different, got {list(names)}.")
+    tags = [split_tag(name) for name in names]
+    closing = any(prefix in ("E", "S") for prefix, _ in tags)
+
+    def goes_on(before: tuple[str, str], tag: tuple[str, str]) -> bool:
+        return before[0] in ("B", "I") and tag[0] in ("I", "E") and before[1] == tag[1]
+
+    starts = [prefix in ("O", "B", "S") for prefix, _ in tags]
+    ends = [not closing or prefix in ("O", "E", "S") for prefix, _ in tags]
+    moves = [
+        [goes_on(before, tag) or (end and start) for tag, start in zip(tags, starts, strict=True)]
+        for before, end in zip(tags, ends, strict=True)
+    ]
+    return moves, starts, ends
