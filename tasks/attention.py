@@ -1,0 +1,158 @@
+"""Attention: what a decoder looks at, for each of its steps."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.errors import nearest
+
+KINDS = ("additive", "multiplicative")
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Attention(keras.layers.Layer):
+    """Weighs the steps of a memory by how well they fit a query.
+
+        score(q, m) = v . tanh(W q + U m)          additive
+        score(q, m) = q . U m                      multiplicative
+        weights = softmax of the scores over the memory's steps
+        context = sum over these of weights * m
+
+    U m are the keys. They are the same for all queries, so that a decoder that asks step by step
+    makes them once: `layer(query, memory, mask, keys=layer.keys(memory))`.
+
+    Scores and their softmax are float32 under mixed precision. Where a mask leaves no step, weights
+    and context are zero. What stands in masked steps does not matter as long as it is finite.
+
+    Source: additive, Bahdanau, Cho and Bengio 2015, section A.1.2; multiplicative, Luong, Pham and
+    Manning 2015, "general" in section 3.1.
+
+    Args:
+        kind: "additive" or "multiplicative".
+        units: of W q and U m in the additive kind; those of the queries by default. The
+            multiplicative kind takes none, as its keys have the units of the queries.
+        kernel_initializer: of W and U, and of v.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        kind: str = "additive",
+        units: int | None = None,
+        *,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ):
+        if kind not in KINDS:
+            raise ValueError(
+                f"`kind` must be one of {', '.join(map(repr, KINDS))}, got {kind!r}"
+                f"{nearest(str(kind), KINDS)}"
+            )
+        if units is not None and (kind != "additive" or type(units) is not int or units < 1):
+            raise ValueError(
+                "`units` must be a whole number of at least 1 for the additive kind and None for "
+                f"the multiplicative one, got {units!r} for {kind!r}."
+            )
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, queries_shape: tuple, memory_shape: tuple, *_: Any, **__: Any) -> None:
+        """Makes the weights for queries and memories of shape (batch, time, features)."""
+        size, features = queries_shape[-1], memory_shape[-1]
+        hidden = self.units or size
+        self.memory_kernel = self._weight("memory_kernel", (features, hidden))
+        if self.kind == "additive":
+            self.query_kernel = self._weight("query_kernel", (size, hidden))
+            self.score_kernel = self._weight("score_kernel", (hidden, 1))
+        self.built = True
+
+    def _weight(self, name: str, shape: tuple[int, int]) -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=self.kernel_initializer)
+
+    def keys(self, memory: Any) -> Any:
+        """U m, which all queries share: (batch, source, features) -> (batch, source, units).
+
+        The layer must have been called, or built, before.
+        """
+        return self._product(memory, self.memory_kernel)
+
+    def call(
+        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None
+    ) -> tuple[Any, Any]:
+        """Looks at a memory.
+
+        Args:
+            queries: shape (batch, steps, units).
+            memory: shape (batch, source, features).
+            mask: which steps of the memory there are, shape (batch, source) of bool; all by
+                default.
+            keys: `keys(memory)`, if it is at hand.
+
+        Returns:
+            The context, (batch, steps, features), and the weights, (batch, steps, source).
+        """
+        keys = self.keys(memory) if keys is None else ops.cast(keys, self.compute_dtype)
+        scores = self._scores(queries, keys)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")[:, None, :]
+            scores = ops.where(mask, scores, -1e30)
+        weights = ops.softmax(scores)
+        if mask is not None:
+            weights = ops.where(mask, weights, 0.0)  # without any step, softmax is uniform
+        weights = ops.cast(weights, self.compute_dtype)
+        return ops.matmul(weights, ops.cast(memory, self.compute_dtype)), weights
+
+    def compute_output_spec(
+        self, queries: Any, memory: Any, mask: Any = None, keys: Any = None
+    ) -> tuple[Any, Any]:
+        steps = tuple(queries.shape[:2])
+        return (
+            keras.KerasTensor((*steps, memory.shape[2]), self.compute_dtype),
+            keras.KerasTensor((*steps, memory.shape[1]), self.compute_dtype),
+        )
+
+    def compute_mask(self, *_: Any, **__: Any) -> None:
+        """None: whoever uses the outputs has the mask of the queries."""
+
+    def _scores(self, queries: Any, keys: Any) -> Any:
+        """(batch, steps, source), in float32."""
+        precision = keras.backend.result_type(self.compute_dtype, "float32")
+        if self.kind == "multiplicative":
+            # float16 ends at 65504, which a product of long vectors can pass.
+            queries, keys = ops.cast(queries, precision), ops.cast(keys, precision)
+            return ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
+        queries = self._product(queries, self.query_kernel)
+        kernel = ops.cast(self.score_kernel, self.compute_dtype)
+
+        def score(query: Any, keys: Any, kernel: Any) -> Any:
+            """One step, (batch, units) -> (batch, source)."""
+            return ops.matmul(ops.tanh(query[:, None, :] + keys), kernel)[:, :, 0]
+
+        if queries.shape[1] == 1:
+            return ops.cast(score(queries[:, 0], keys, kernel), precision)[:, None, :]
+        # Step by step, and made again for the gradient: (batch, steps, source, units) is large, and
+        # on a CPU the detour through memory took longer.
+        score = keras.remat(score)
+        each = ops.transpose(queries, (1, 0, 2))
+        scores = ops.map(lambda query: score(query, keys, kernel), each)
+        return ops.cast(ops.transpose(scores, (1, 0, 2)), precision)
+
+    def _product(self, values: Any, kernel: Any) -> Any:
+        """A product in the precision of the policy, outside of a call too."""
+        return ops.matmul(
+            ops.cast(values, self.compute_dtype), ops.cast(kernel, self.compute_dtype)
+        )
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "kind": self.kind,
+            "units": self.units,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
