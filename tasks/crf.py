@@ -76,7 +76,8 @@ class CRF(keras.layers.Layer):
             lengths: steps of each row, shape (batch,).
 
         Returns:
-            Shape (batch,); 0 for a row of length 0, `LOWEST` for tags that are not allowed.
+            Shape (batch,); 0 for a row of length 0; `LOWEST` for tags that are not allowed, with a
+            gradient that is as useful as that of others.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -97,7 +98,10 @@ class CRF(keras.layers.Layer):
         relative = emissions - gold[:, :, None]
         alpha, _ = scan(step, ops.zeros_like(emissions[:, 0]), (relative, valid))
         value = -ops.logsumexp(alpha + end, axis=-1)
-        value = ops.where(possible, value, LOWEST)
+        # Tags that are not allowed: the lowest value, with the gradient that they would have if
+        # what is not allowed had no part in their score.
+        lowest = LOWEST + value - ops.stop_gradient(value)
+        value = ops.where(possible, value, lowest)
         return ops.where(valid[:, 0], value, 0.0)
 
     def decode(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
@@ -200,7 +204,7 @@ class CRF(keras.layers.Layer):
         """What each step of given tags adds to their score, (batch, time), and whether they are
         allowed, (batch,).
 
-        What is not allowed adds nothing here, so that the other steps keep a useful gradient.
+        What is not allowed adds nothing here, so that the rest keeps a gradient that is of use.
         """
         moves = ops.reshape(ops.where(self._moves, self.transitions, 0.0), [-1])
         pairs = tf.pad(tags, [[0, 0], [1, 0]])[:, :-1] * self.tags + tags

@@ -138,7 +138,7 @@ def test_masked_steps_do_not_matter(kind: str, units: int | None) -> None:
     gradient = tape.gradient(context, spoilt).numpy()
     assert np.isfinite(gradient).all() and not gradient[~MASK].any() and gradient[MASK].all()
     sums = weights.numpy().sum(-1)
-    np.testing.assert_allclose(sums, np.broadcast_to(MASK.any(1)[:, None], sums.shape))
+    np.testing.assert_allclose(sums, np.broadcast_to(MASK.any(axis=1, keepdims=True), sums.shape))
     assert not weights.numpy()[2].any() and not context.numpy()[2].any()
 
 

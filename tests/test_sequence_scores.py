@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu import BLEU, CHRF
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.sequence_scores import (
@@ -42,7 +42,7 @@ def test_bleu_by_hand() -> None:
 @pytest.mark.parametrize("options", [{}, {"lowercase": True}, {"tokenize": "char"}])
 def test_bleu_of_each_order_is_that_of_sacrebleu(options: dict) -> None:
     scores = bleu(ANSWERS, REFERENCES, **options)
-    streams = [[r[k] if k < len(r) else None for r in REFERENCES] for k in range(3)]
+    streams: list = [[r[k] if k < len(r) else None for r in REFERENCES] for k in range(3)]
     for order in range(1, 5):
         metric = BLEU(max_ngram_order=order, force=True, **options)
         assert scores[f"bleu_{order}"] == metric.corpus_score(ANSWERS, streams).score
