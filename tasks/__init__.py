@@ -1,21 +1,28 @@
 """What a kind of sequence problem needs, from raw examples to answers."""
 
-from seqzoo.tasks.base import Answer
+from seqzoo.tasks.base import Answer, AnswerOptions, Template
+from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
+from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.settings import TrainingSettings
 
 # `seqzoo.tasks.training.train` and `seqzoo.tasks.run.Run` import TensorFlow and stay out of here,
 # so that a command line can know templates and settings without it.
 
-TEMPLATES = {"many-to-one": ManyToOne}
+TEMPLATES: dict[str, type[Template]] = {
+    template.name: template for template in (ManyToOne, ManyToManyEncoderDecoder)
+}
 
 __all__ = [
     "TEMPLATES",
     "Answer",
+    "AnswerOptions",
+    "Decoding",
     "Examples",
     "Interrupted",
+    "ManyToManyEncoderDecoder",
     "ManyToOne",
     "SeqzooError",
     "Splits",

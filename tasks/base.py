@@ -11,6 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.examples import Examples
     from seqzoo.tasks.plans import Padding, Plan
     from seqzoo.tasks.sequences import Data
@@ -40,10 +41,14 @@ class AnswerOptions:
     """How a model is asked.
 
     Attributes:
-        top: answers an input, at most.
+        top: labels an answer has, at most.
+        decoding: how texts are generated; None for the template's own way.
+        seed: of texts that are drawn at random; None for others each time.
     """
 
     top: int = 5
+    decoding: Decoding | None = None
+    seed: int | None = None
 
 
 class Template(ABC):

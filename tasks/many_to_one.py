@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import choose
+from seqzoo.tasks.settings import between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.examples import Examples
@@ -82,30 +82,25 @@ class ManyToOne(Template):
         choose("input", self.input, Input)
         choose("target", self.target, Target)
         choose("pooling", self.pooling, Pooling)
-        for name, least in (
-            ("units", 1),
-            ("layers", 1),
-            ("embedding", 1),
-            ("ngrams", 1),
-            ("ngram_buckets", 1),
-            ("vocabulary_size", 3),
-            ("minimum_count", 1),
-            ("maximum_length", 1),
-            ("sample_rate", 100),
-            ("mel_bins", 1),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise SeqzooError(f"`{name}` must be at least {least}, got {value!r}.")
+        least(
+            self,
+            units=1,
+            layers=1,
+            embedding=1,
+            ngrams=1,
+            ngram_buckets=1,
+            vocabulary_size=3,
+            minimum_count=1,
+            maximum_length=1,
+            sample_rate=100,
+            mel_bins=1,
+        )
         if self.ngram_buckets > 200_000:
             raise SeqzooError(f"`ngram_buckets` must be at most 200000, got {self.ngram_buckets}.")
         if self.input not in ("characters", "words") and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
             raise SeqzooError(f"`{name}` is for characters and words, got input {self.input!r}.")
-        for name in ("dropout", "recurrent_dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                value = getattr(self, name)
-                raise SeqzooError(f"`{name}` must be at least 0 and below 1, got {value!r}.")
+        between(self, "dropout", "recurrent_dropout", "label_smoothing")
 
     def adapt(self, examples: Examples) -> PreparedManyToOne:
         # Imported here so that the choices alone cost no TensorFlow.

@@ -64,6 +64,30 @@ class TrainingSettings:
         choose("precision", self.precision, Precision)
 
 
+def least(choices: object, **bounds: float) -> None:
+    """Checks fields of a dataclass that are numbers or None against the least they may be.
+
+    Raises:
+        SeqzooError: one is smaller.
+    """
+    for name, bound in bounds.items():
+        value = getattr(choices, name)
+        if value is not None and not value >= bound:
+            raise SeqzooError(f"`{name}` must be at least {bound}, got {value!r}.")
+
+
+def between(choices: object, *names: str) -> None:
+    """Checks fields of a dataclass that are shares.
+
+    Raises:
+        SeqzooError: one is not at least 0 and below 1.
+    """
+    for name in names:
+        value = getattr(choices, name)
+        if not 0 <= value < 1:
+            raise SeqzooError(f"`{name}` must be at least 0 and below 1, got {value!r}.")
+
+
 def choose(name: str, value: object, choices: object) -> None:
     """Checks that a value is one of a `Literal`'s.
 

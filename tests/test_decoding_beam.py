@@ -48,9 +48,10 @@ def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
 def test_the_penalties_change_the_order() -> None:
     # Else the test above would show nothing.
     toy = Toy(ids=5, source=4, seed=1)
+    penalised: list[dict] = [{}, {"alpha": 1.3}, {"beta": 0.8}]
     orders = [
         [tokens for _, tokens, _ in toy.exhaustive(0, LONGEST, **penalties)]
-        for penalties in ({}, {"alpha": 1.3}, {"beta": 0.8})
+        for penalties in penalised
     ]
     assert orders[0] != orders[1] != orders[2] != orders[0]
 

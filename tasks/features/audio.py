@@ -38,11 +38,9 @@ class AudioFeatures(Features):
 
     @classmethod
     def learn(cls, task: Any, examples: Examples) -> "AudioFeatures":
-        features = cls(task, [0.0] * task.mel_bins, [1.0] * task.mel_bins)
-        flat = features.encode(examples).flat.astype(np.float64)
-        features.mean = flat.mean(0).tolist()
-        features.scale = np.maximum(flat.std(0), 1e-3).tolist()
-        return features
+        plain = cls(task, [0.0] * task.mel_bins, [1.0] * task.mel_bins)
+        flat = plain.encode(examples).flat.astype(np.float64)
+        return cls(task, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         waves = []

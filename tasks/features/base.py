@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,11 @@ class Features(ABC):
     def from_config(cls, task: Any, config: dict[str, Any], vocabularies: dict) -> "Features":
         """The opposite of `to_config`."""
 
+    @cached_property
+    def _graph(self) -> Any:
+        """`transform`, traced once: free dimensions take any number of examples."""
+        return tf.function(self.transform, input_signature=self.signature)
+
     def encode(self, examples: Examples) -> Sequences:
         """All examples, transformed.
 
@@ -76,14 +82,12 @@ class Features(ABC):
             SeqzooError: an input is not as it should be, or a sequence has no step.
         """
         flat, lengths = [], []
-        # Free dimensions, so that a last, smaller chunk needs no second trace.
-        run = tf.function(self.transform, input_signature=self.signature)
         for start in range(0, len(examples), self.chunk):
             part = range(start, min(start + self.chunk, len(examples)))
             raw = self.raw(
                 examples.inputs[part.start : part.stop], [examples.place(i) for i in part]
             )
-            values, steps = (tensor.numpy() for tensor in run(*raw))
+            values, steps = (tensor.numpy() for tensor in self._graph(*raw))
             if not steps.all():
                 raise empty(examples.place(part[int(np.argmin(steps))]))
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])

@@ -85,11 +85,12 @@ def readings(text: str) -> set[datetime.date]:
     day, month, year; as month, day, year; and as year, month, day, with the years from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
-    orders = {
+    known: dict[tuple[bool, ...], tuple[str, ...]] = {
         (True, False, False): ("ymd",),
         (False, False, True): ("dmy", "mdy"),
         (False, False, False): ("dmy", "mdy", "ymd"),
-    }.get(tuple(len(number) == 4 for number in numbers), ())
+    }
+    orders = known.get(tuple(len(number) == 4 for number in numbers), ())
     found = set()
     for order in orders:
         values = dict(zip(order, map(int, numbers), strict=True))

@@ -1,0 +1,1 @@
+"""What templates that generate share: the decoder network, its texts, and how it is asked."""
