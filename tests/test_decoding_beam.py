@@ -48,10 +48,9 @@ def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
 def test_the_penalties_change_the_order() -> None:
     # Else the test above would show nothing.
     toy = Toy(ids=5, source=4, seed=1)
-    penalised: list[dict] = [{}, {"alpha": 1.3}, {"beta": 0.8}]
     orders = [
-        [tokens for _, tokens, _ in toy.exhaustive(0, LONGEST, **penalties)]
-        for penalties in penalised
+        [tokens for _, tokens, _ in toy.exhaustive(0, LONGEST, alpha=alpha, beta=beta)]
+        for alpha, beta in ((0.0, 0.0), (1.3, 0.0), (0.0, 0.8))
     ]
     assert orders[0] != orders[1] != orders[2] != orders[0]
 
@@ -100,8 +99,8 @@ def _reference(toy: Toy, row: int, width: int, answers: int, longest: int, alpha
     return sorted(ended, reverse=True)[:answers]
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1.2])
-@pytest.mark.parametrize("width, answers", [(2, 1), (3, 3), (5, 2)])
+@pytest.mark.parametrize("alpha", [0.0, 1.2, 4.0])
+@pytest.mark.parametrize("width, answers", [(2, 1), (3, 3), (5, 1)])
 def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: int) -> None:
     toy = Toy(ids=8, rows=12, sharpness=0.7, seed=3)
     found = toy.decode(

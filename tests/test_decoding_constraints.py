@@ -1,5 +1,9 @@
 """Constraints hold, choose as they say, and leave the reported log-probabilities alone."""
 
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -236,3 +240,9 @@ def test_arguments_that_do_not_fit() -> None:
         toy.decode(method="beam", coverage_penalty=0.5)
     with pytest.raises(SeqzooError, match="`end` must be .* 6, got 6"):
         toy.decode(more={"end": 6})
+
+
+def test_choices_cost_no_tensorflow() -> None:
+    program = "import sys, seqzoo.tasks.decoding; assert 'tensorflow' not in sys.modules"
+    root = pathlib.Path(__file__).resolve().parent.parent
+    subprocess.run([sys.executable, "-c", program], cwd=root, check=True)
