@@ -85,12 +85,14 @@ def readings(text: str) -> set[datetime.date]:
     day, month, year; as month, day, year; and as year, month, day, with the years from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
-    known: dict[tuple[bool, ...], tuple[str, ...]] = {
+    if len(numbers) != 3:
+        return set()
+    first, second, third = (len(number) == 4 for number in numbers)
+    orders = {
         (True, False, False): ("ymd",),
         (False, False, True): ("dmy", "mdy"),
         (False, False, False): ("dmy", "mdy", "ymd"),
-    }
-    orders = known.get(tuple(len(number) == 4 for number in numbers), ())
+    }.get((first, second, third), ())
     found = set()
     for order in orders:
         values = dict(zip(order, map(int, numbers), strict=True))

@@ -1,4 +1,4 @@
-"""The `dates` data set: a date as people write it in 290 languages -> the same day in ISO 8601."""
+"""The `dates` data set: a date as people write it in 280 languages -> the same in ISO 8601."""
 
 import datetime
 import random
@@ -28,13 +28,13 @@ class Pair(NamedTuple):
 
 
 class Dates(tfds.core.GeneratorBasedBuilder):
-    """Dates as people write them, in 290 languages -> ISO 8601.
+    """Dates as people write them, in 280 languages -> ISO 8601.
 
     Made, without a download, from the Unicode CLDR that Babel carries; see `date_forms.py`. `text`
     is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium, short
     ("25/03/2021"), with or without the day of the week; `iso` is the same day as "2021-03-25".
     All days are of the Gregorian calendar. Half of the dates in a locale with digits of its own are
-    written in those. The years are 1900 to 2099; half of the dates are of 1980 to 2039.
+    written in those. The years are 1900 to 2099, two thirds of the dates are of 1980 to 2039.
 
     Each text stands once and has one right answer:
 
@@ -49,7 +49,8 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     Split by the day: no day of one split stands in another in any locale, so that the test asks
     for dates that training has not shown in any form. A language gets its share of the dates
     whatever the number of its locales, 31 well-known ones four times that of the others; half of it
-    is in the language's own locale, the rest in regional ones that write dates in another way.
+    is in the language's own locale, the rest in regional ones that write dates in another way,
+    where there are such.
     """
 
     # The second number is Babel's release; see `Languages`.

@@ -89,7 +89,7 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
             yield (
                 f"{glyph.face}/{ord(glyph.character):x}",
                 {
-                    "image": glyph.image[..., np.newaxis],
+                    "image": glyph_images.png(glyph.image),
                     "caption": glyph.caption,
                     "character": glyph.character,
                     "face": glyph.face,

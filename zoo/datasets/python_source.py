@@ -1,6 +1,5 @@
 """The `python_source` data set: the source of Python's standard library, for language models."""
 
-import pathlib
 from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
@@ -39,9 +38,7 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
         return {split: self._generate_examples(split) for split in ("train", "validation", "test")}
 
-    def _generate_examples(
-        self, split: str, folder: pathlib.Path | None = None
-    ) -> Iterator[tuple[str, dict[str, str]]]:
-        for path, text in library.sources(folder):
+    def _generate_examples(self, split: str) -> Iterator[tuple[str, dict[str, str]]]:
+        for path, text in library.sources():
             if split_of(path) == split:
                 yield path, {"text": text, "path": path}
