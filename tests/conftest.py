@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -57,6 +58,40 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     assert result.exit_code == 0, result.output
     (folder / "output.txt").write_text(result.stdout)
     return folder
+
+
+@pytest.fixture
+def plain_loop() -> Iterator[None]:
+    """Traces the plain loop, which costs no compilation."""
+    import seqzoo.cells
+
+    with seqzoo.cells.portable():
+        yield
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training tells of each step."""
+    from seqzoo.tasks import epochs
+
+    monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
+    """The folder of a run of two epochs, never interrupted, and what it told."""
+    from task_data import settings, splits, task
+    from training_cases import CHOICES, Told
+
+    import seqzoo.cells
+    from seqzoo.tasks import epochs
+    from seqzoo.tasks.training import train
+
+    folder, told = tmp_path_factory.mktemp("runs") / "unbroken", Told()
+    with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():
+        patch.setattr(epochs, "TELL_SECONDS", 0.0)
+        train(task(**CHOICES), splits(), settings(), folder, progress=told)
+    return folder, told
 
 
 @pytest.fixture

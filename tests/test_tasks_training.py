@@ -1,85 +1,24 @@
-"""Training: run folders, exact resumption, stopping, and errors that leave nothing half-written."""
+"""Training: what a run folder holds, the same numbers each time, precisions and replicas."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, task
+from training_cases import CHOICES, assert_same, history, weights
 
-import seqzoo.cells
-from seqzoo.tasks import Examples, Interrupted, SeqzooError, epochs
+from seqzoo.tasks import epochs
 from seqzoo.tasks.plans import Padding
-from seqzoo.tasks.progress import Silent
 from seqzoo.tasks.run import Run
 from seqzoo.tasks.schedules import LearningRate
 from seqzoo.tasks.training import train
 
-CHOICES = {"dropout": 0.1, "recurrent_dropout": 0.1}
-
-
-@pytest.fixture(autouse=True)
-def plain_loop():
-    """Traces the plain loop, which costs no compilation."""
-    with seqzoo.cells.portable():
-        yield
-
-
-@pytest.fixture(autouse=True)
-def every_step(monkeypatch):
-    monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
-
-
-class Told(Silent):
-    """Notes what training tells, and may interrupt it."""
-
-    def __init__(self, stop_at: int | None = None):
-        self.steps, self.rows, self.stop_at = [], [], stop_at
-
-    def step(self, done, loss, metric, examples):
-        self.steps.append((done, loss, metric, examples))
-        if len(self.steps) == self.stop_at:
-            raise KeyboardInterrupt
-
-    def row(self, row):
-        self.rows.append(row)
-
-
-def weights(folder) -> dict[str, np.ndarray]:
-    """All of the last checkpoint: weights, optimizer, seeds and counters."""
-    reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
-    parts = ("model/", "optimizer/", "loop/")
-    keys = [key for key in reader.get_variable_to_shape_map() if key.startswith(parts)]
-    assert len(keys) > 10
-    return {key: reader.get_tensor(key) for key in keys}
-
-
-def history(folder) -> list[dict]:
-    return [{**row, "seconds": None} for row in Run.open(folder).history]
-
-
-def assert_same(one, other) -> None:
-    first, second = weights(one), weights(other)
-    assert first.keys() == second.keys()
-    for key in first:
-        np.testing.assert_array_equal(first[key], second[key], err_msg=key)
-    assert history(one) == history(other)
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """A run of two epochs, never interrupted, and what it told."""
-    folder, told = tmp_path_factory.mktemp("runs") / "unbroken", Told()
-    with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():
-        patch.setattr(epochs, "TELL_SECONDS", 0.0)
-        train(task(**CHOICES), splits(), settings(), folder, progress=told)
-    return folder, told
+pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
 
 def test_a_run_folder_holds_what_it_must(unbroken) -> None:
@@ -114,14 +53,8 @@ def test_the_best_model_is_the_one_that_is_kept(unbroken) -> None:
 
 def test_each_epoch_is_shuffled_anew() -> None:
     prepared = task().adapt(names(96, 1))
-    training = epochs.Epochs(
-        prepared,
-        settings(),
-        Padding([9], []),
-        prepared.data(names(96, 1)),
-        None,
-        tf.distribute.get_strategy(),
-    )
+    data, strategy = prepared.data(names(96, 1)), tf.distribute.get_strategy()
+    training = epochs.Epochs(prepared, settings(), Padding([9], []), data, None, strategy)
     first, again, second = (training.plan(epoch).rows for epoch in (0, 0, 1))
     assert (first == again).all() and (first != second).any()
 
@@ -144,111 +77,6 @@ def test_the_same_seed_gives_the_same_numbers(unbroken, tmp_path) -> None:
     assert_same(unbroken[0], tmp_path / "again")
     train(task(**CHOICES), splits(), settings(seed=1, epochs=1), tmp_path / "other")
     assert history(tmp_path / "other")[0] != history(unbroken[0])[0]
-
-
-@pytest.mark.parametrize("stops", [(6,), (2, 5)])
-def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: tuple) -> None:
-    folder = tmp_path / "run"
-    for index, stop in enumerate(stops):
-        with pytest.raises(Interrupted, match=f"--resume --run {folder}"):
-            train(
-                task(**CHOICES),
-                splits(),
-                settings(),
-                folder,
-                progress=Told(stop),
-                resume=index > 0,
-            )
-    train(task(**CHOICES), splits(), settings(), folder, resume=True)
-    assert_same(unbroken[0], folder)
-
-
-def test_a_signal_is_heard_between_steps(tmp_path) -> None:
-    class Interrupting(Told):
-        def step(self, done, loss, metric, examples):
-            super().step(done, loss, metric, examples)
-            if len(self.steps) == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    with pytest.raises(Interrupted, match="Stopped at step [23] of epoch 1, after a checkpoint"):
-        train(task(), splits(), settings(), tmp_path / "run", progress=Interrupting())
-    with pytest.raises(SeqzooError, match="no model yet.*--resume"):
-        Run.open(tmp_path / "run").predict(["abc"])
-
-
-def test_a_finished_run_resumed_stays_as_it_is(unbroken) -> None:
-    before, rows = weights(unbroken[0]), history(unbroken[0])
-    train(
-        task(**CHOICES), splits(), settings(), unbroken[0], resume=True, progress=(told := Told())
-    )
-    assert not told.steps and history(unbroken[0]) == rows
-    assert all((before[key] == value).all() for key, value in weights(unbroken[0]).items())
-
-
-PROGRAM = """
-import sys
-from dataclasses import replace
-from task_data import settings, splits, task
-from seqzoo.tasks import epochs
-from seqzoo.tasks.plans import Padding
-from seqzoo.tasks.progress import Silent
-from seqzoo.tasks.training import train
-
-epochs.TELL_SECONDS = 0.0
-folder, resume = sys.argv[1], sys.argv[2] == "resume"
-
-class Telling(Silent):
-    def epoch(self, epoch, done):
-        self.begun = epoch
-    def step(self, done, *rest):
-        print(self.begun, done, flush=True)
-
-train(
-    task(dropout=0.1, recurrent_dropout=0.1),
-    replace(splits(train=480), validation=None),
-    settings(batch_size=8, checkpoint_seconds=0.05),
-    folder,
-    resume=resume,
-    progress=Telling(),
-)
-"""
-
-
-def _start(*arguments: str) -> subprocess.Popen:
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    paths = os.pathsep.join([root, os.path.join(root, "tests")])
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env={**os.environ, "PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def _lines(process: subprocess.Popen):
-    assert process.stdout is not None
-    for line in process.stdout:
-        yield tuple(map(int, line.split()))
-
-
-def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
-    # On the fast path, in processes of their own.
-    with _start(str(tmp_path / "whole"), "begin") as process:
-        told = list(_lines(process))
-    assert process.returncode == 0 and len(told) == 120
-    with _start(str(tmp_path / "killed"), "begin") as process:
-        for told in _lines(process):
-            if told == (2, 37):
-                process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    with _start(str(tmp_path / "killed"), "resume") as process:
-        rest = list(_lines(process))
-    assert process.returncode == 0
-    # It went on in mid-epoch, from a checkpoint and not from the beginning.
-    assert rest[0][0] == 2 and 1 < rest[0][1] <= 38 and rest[-1] == (2, 60)
-    assert_same(tmp_path / "whole", tmp_path / "killed")
-    assert not list((tmp_path / "killed" / "checkpoints").glob("*temp*"))
 
 
 DISTRIBUTED = """
@@ -303,35 +131,6 @@ def test_bfloat16_learns(tmp_path) -> None:
     assert run.history[-1]["validation_accuracy"] > 0.6
 
 
-def test_float16_learns_and_resumes(tmp_path) -> None:
-    chosen = settings(precision="mixed_float16")
-    train(task(**CHOICES), splits(), chosen, tmp_path / "whole")
-    with pytest.raises(Interrupted):
-        train(task(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(8))
-    train(task(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
-    assert_same(tmp_path / "whole", tmp_path / "broken")
-    assert history(tmp_path / "whole")[-1]["validation_accuracy"] > 0.8
-
-
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path) -> None:
-    # A learning rate beyond float32 spoils the weights at once: step 1 is good, step 2 is not.
-    folder = tmp_path / "run"
-    data = Examples([np.full((3, 1), value) for value in (1.0, 2.0)] * 8, ["a", "b"] * 8)
-    with pytest.raises(
-        SeqzooError, match=r"no longer a finite number at step 2 \(epoch 2\)"
-    ) as error:
-        train(
-            task(input="series"),
-            replace(splits(), train=data, validation=None),
-            settings(learning_rate=1e38, schedule="constant", epochs=5),
-            folder,
-        )
-    assert "checkpoint of step 1 is kept" in str(error.value)
-    assert all(np.isfinite(value).all() for value in weights(folder).values())
-    assert len(Run.open(folder).history) == 1
-    assert Run.open(folder).model is not None
-
-
 def test_patience_ends_training(tmp_path) -> None:
     # Without learning there is nothing better than the first epoch.
     chosen = settings(epochs=9, patience=2, learning_rate=1e-30, schedule="constant")
@@ -369,80 +168,3 @@ def test_every_kind_of_target_trains(tmp_path) -> None:
         assert losses[nearest][f"validation_{name}"] == pytest.approx(figures[name], rel=1e-4)
         assert json.loads((tmp_path / kind / "scores" / "evaluation.json").read_text()) == figures
         run.predict(other.inputs[:3])
-
-
-@pytest.mark.parametrize(
-    "choices, data, message",
-    [
-        ({"cell": "lstn"}, splits(), "no cell named 'lstn'.*'lstm'"),
-        ({}, replace(splits(), train=Examples([], [])), "there are none"),
-        (
-            {},
-            replace(splits(), validation=Examples(["ab"], ["Z"], lines=[7])),
-            "In the validation examples: line 7 has the label 'Z'",
-        ),
-        (
-            {},
-            replace(splits(), validation=Examples(["ab", ""], ["A", "A"])),
-            "In the validation examples: .*example 1 has none",
-        ),
-        (
-            {},
-            replace(splits(), train=Examples(["ab", "", "b"], ["A", "A", "B"])),
-            "In the training examples: .*example 1 has none",
-        ),
-    ],
-)
-def test_bad_input_leaves_no_folder(tmp_path, choices: dict, data, message: str) -> None:
-    with pytest.raises(SeqzooError, match=message):
-        train(task(**choices), data, settings(), tmp_path / "run")
-    assert not list(tmp_path.iterdir())
-
-
-def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None:
-    folder = unbroken[0]
-    with pytest.raises(SeqzooError, match="exists already.*--resume"):
-        train(task(**CHOICES), splits(), settings(), folder)
-    for changed, message in (
-        ({"task": task(units=9, **CHOICES)}, "units=8, got 9"),
-        ({"settings": settings(epochs=3)}, "epochs=2, got 3"),
-        ({"splits": splits(train=95)}, "The data differ"),
-    ):
-        arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
-        with pytest.raises(SeqzooError, match=message):
-            train(**{**arguments, **changed}, folder=folder, resume=True)
-    for path in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(SeqzooError, match="is not a run folder"):
-            train(task(), splits(), settings(), path, resume=True)
-    with pytest.raises(SeqzooError, match="multiple of the 2 replicas"):
-        train(
-            task(),
-            splits(),
-            settings(batch_size=15),
-            tmp_path / "odd",
-            strategy=SimpleNamespace(num_replicas_in_sync=2),
-        )
-
-
-def test_damaged_runs_are_told(unbroken, tmp_path) -> None:
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(SeqzooError, match="config.json is damaged"):
-        Run.open(tmp_path)
-    (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(SeqzooError, match="not a run folder"):
-        Run.open(tmp_path)
-    config = json.loads((unbroken[0] / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "format": 99}))
-    with pytest.raises(SeqzooError, match="newer seqzoo"):
-        Run.open(tmp_path)
-
-
-def test_settings_are_checked() -> None:
-    for choices, message in (
-        ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
-        ({"learning_rate": 0.0}, "`learning_rate` must be above 0, got 0.0"),
-        ({"schedule": "step"}, "`schedule` must be one of 'cosine', 'constant', got 'step'"),
-        ({"precision": "half"}, "`precision` must be one of"),
-    ):
-        with pytest.raises(SeqzooError, match=message):
-            settings(**choices)
