@@ -8,26 +8,25 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# What TensorFlow says on every machine that has no NVIDIA driver, or where oneDNN is on. The 303 of
-# cuInit is "there is no driver"; with a driver that does not work it says something else, and that
-# is shown.
+# What TensorFlow says on every machine without an NVIDIA driver, or with oneDNN. The 303 of cuInit
+# is "there is no driver"; with a driver that does not work it says something else, and that is
+# shown.
 NOISE = re.compile(
     rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
-    rb"|oneDNN custom operations are on"
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
+    rb"|oneDNN custom operations are on|oneDNN supports DT_BOOL only"
 )
 
 
 def start_tensorflow() -> None:
     """Imports TensorFlow and looks for devices; a second call does nothing.
 
-    Messages of its native code are turned off, unless TF_CPP_MIN_LOG_LEVEL asks for them: what goes
-    wrong also raises, and oneDNN calls it an error where it leaves an operation to another kernel.
-    All that is said on standard error meanwhile and is not `NOISE` still appears.
+    Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL asks for
+    them. All that is said on standard error meanwhile and is not `NOISE` still appears.
     """
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # Chooses for `import keras`, whose configuration file may name another one.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _filtered_errors():
@@ -38,6 +37,18 @@ def start_tensorflow() -> None:
     tensorflow.get_logger().setLevel("ERROR")
     logging = importlib.import_module("absl.logging")
     logging.set_verbosity(logging.ERROR)
+
+
+def start_devices() -> None:
+    """Makes TensorFlow's devices ready, as the first operation does; masks are turned quietly then.
+
+    Apart from `start_tensorflow`, because devices can no longer be configured after it.
+    """
+    start_tensorflow()
+    tensorflow = importlib.import_module("tensorflow")
+    # oneDNN complains once a process, as an error, where it is first given truth values to turn.
+    with _filtered_errors(), tensorflow.device("CPU:0"):
+        tensorflow.transpose([[True]])
 
 
 @contextlib.contextmanager

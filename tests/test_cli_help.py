@@ -78,6 +78,8 @@ def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
     noise = [
         "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
         "I0000 00:00:17 1 cudart_stub.cc:31] Could not find cuda drivers on your machine",
+        "I0000 00:00:17 1 port.cc:153] oneDNN custom operations are on. You may see slightly",
+        "E0000 00:00:17 1 util.cc:131] oneDNN supports DT_BOOL only on platforms with AVX-512. Fa",
         "E0000 00:00:17 1 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed "
         "call to cuInit: UNKNOWN ERROR (303)",
     ]

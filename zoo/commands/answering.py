@@ -9,7 +9,7 @@ from typing import Any
 
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.source import Source
 
 CHUNK = 512
@@ -97,7 +97,7 @@ def _open(folder: str) -> Any:
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
         raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
-    start_tensorflow()
+    start_devices()
     from seqzoo.tasks.run import Run
 
     return Run.open(path)

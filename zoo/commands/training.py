@@ -12,7 +12,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.tasks.startup import start_devices, start_tensorflow
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.source import Source
 
@@ -141,7 +141,7 @@ def execute(plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print) -> Tr
         SeqzooError: data or choices that cannot be trained on.
         Interrupted: Ctrl-C, after a checkpoint.
     """
-    start_tensorflow()
+    start_devices()
     from seqzoo.tasks.networks import make_cell
     from seqzoo.tasks.progress import Silent, TerminalProgress
     from seqzoo.tasks.training import train
