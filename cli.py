@@ -40,6 +40,23 @@ class Commands(click.Group):
             raise
         except click.UsageError as error:
             raise Mistake(error.format_message()) from error
+        except BrokenPipeError:  # `| head` has read enough; click ends quietly
+            raise
+        except OSError as error:
+            raise Mistake(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
+        except Exception as error:
+            if not _is_lack_of_memory(error):
+                raise
+            raise Mistake(
+                "There is not enough memory for this; try fewer units, a smaller batch, or "
+                "--maximum-length."
+            ) from error
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    tensorflow = sys.modules.get("tensorflow")
+    kinds = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
+    return isinstance(error, kinds)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

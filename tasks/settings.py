@@ -1,5 +1,6 @@
 """How a template is trained: the choices that do not belong to the model."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,6 +8,9 @@ from seqzoo.tasks.errors import SeqzooError
 
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+LARGEST_SEED = 2**32 - 1
+"""That NumPy takes."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,16 @@ class TrainingSettings:
             if getattr(self, name) < 1:
                 raise SeqzooError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
         for name in ("warmup_steps", "weight_decay", "seed", "checkpoint_seconds"):
-            if getattr(self, name) < 0:
-                raise SeqzooError(f"`{name}` must be at least 0, got {getattr(self, name)!r}.")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SeqzooError(
+                    f"`{name}` must be at least 0 and finite, got {getattr(self, name)!r}."
+                )
+        if self.seed > LARGEST_SEED:
+            raise SeqzooError(f"`seed` must be at most {LARGEST_SEED}, got {self.seed}.")
         for name in ("learning_rate", "clip_norm", "patience", "batch_steps"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise SeqzooError(f"`{name}` must be above 0, got {value!r}.")
+            if value is not None and not 0 < value < math.inf:
+                raise SeqzooError(f"`{name}` must be above 0 and finite, got {value!r}.")
         choose("schedule", self.schedule, Schedule)
         choose("precision", self.precision, Precision)
 

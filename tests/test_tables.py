@@ -68,6 +68,17 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
     "broken JSON": ("t.jsonl", b'{"a": 1}\n{"a": \n', "t.jsonl, line 2, character 7: no JSON"),
     "JSON that is no object": ("t.jsonl", b"[1]\n", "line 1: must be a JSON object, got '[1]'."),
     "an unknown ending": ("t.xls", b"a", "t.xls must end in one of .csv, .tsv"),
+    "JSON too deep": (
+        "t.jsonl",
+        b"[" * 100_000,
+        "t.jsonl, line 1: cannot be read: maximum recursion",
+    ),
+    "JSON with an endless number": ("t.jsonl", b'{"a": ' + b"9" * 5000 + b"}", "line 1: cannot be"),
+    "a damaged gzip": (
+        "t.csv.gz",
+        gzip.compress(b"a,b\n", mtime=0)[:10] + b"\xff" * 20,
+        "t.csv.gz cannot be read: Error -3 while decompressing data",
+    ),
     "no gzip": ("t.csv.gz", b"a,b", "t.csv.gz cannot be read: Not a gzipped file"),
 }
 
@@ -113,6 +124,12 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "empty series": ("series", "class", "[]", "x", "'in' is empty."),
     "words in a series": ("series", "class", "1 x", "x", "must be numbers, but 'x' is no number"),
     "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists are not equally long"),
+    "too large a number": ("series", "class", "1 -1e39", "x", "'in' holds a number beyond 3.4e+38"),
+    "too large a value": ("words", "value", "a", 1e39, "'out' holds a number beyond 3.4e+38"),
+    "far too large a number": ("series", "class", [1, 10**400], "x", "'in' must be numbers, but"),
+    "a list too deep": ("series", "class", "[" * 100_000, "x", "'in' is a JSON list that cannot"),
+    "half a character": ("words", "class", "a\ud800", "x", "'in' is not Unicode text (character 2"),
+    "half a character in a label": ("words", "class", "a", "\ud800", "'out' is not Unicode text"),
     "broken list": ("series", "class", "[1, 2", "x", "'in' is no JSON list"),
     "no labels": ("words", "labels", "a", 3, "'out' must be a list of labels, got 3."),
     "no sound": ("audio", "class", "a.wav", "x", "'in' names a file that is not there"),

@@ -14,6 +14,9 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Models count in float32."""
+
 SAMPLE_BYTES = {1: np.uint8, 2: np.dtype("<i2"), 4: np.dtype("<i4")}
 
 
@@ -23,6 +26,12 @@ def text(field: Any) -> str:
         raise SeqzooError(f"must be text, got {_shown(field)}")
     if not field.strip():
         raise SeqzooError("is empty")
+    try:
+        field.encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON may spell out half a character: "\\ud800"
+        raise SeqzooError(
+            f"is not Unicode text (character {error.start + 1} is half of one)"
+        ) from error
     return field
 
 
@@ -131,7 +140,7 @@ def _numbers(field: Any) -> np.ndarray:
         field = _json(stripped) if stripped.startswith("[") else stripped.split()
     try:
         numbers = np.asarray(field, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         wrong = _first_wrong(field)
         reason = f"{wrong} is no number" if wrong else "its lists are not equally long"
         raise SeqzooError(f"must be numbers, but {reason}") from error
@@ -143,6 +152,8 @@ def _numbers(field: Any) -> np.ndarray:
         number = numbers[tuple(place)]
         shown = "NaN" if math.isnan(number) else "an infinite number"
         raise SeqzooError(f"holds {shown} (number {int(place[0]) + 1}); fill it in or leave it out")
+    if np.abs(numbers).max() > LARGEST:
+        raise SeqzooError(f"holds a number beyond {LARGEST:.2g}; divide all of them by something")
     return numbers
 
 
@@ -152,7 +163,7 @@ def _first_wrong(field: Any) -> str:
         return next(filter(None, map(_first_wrong, field)), "")
     try:
         float(field)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _shown(field)
     return ""
 
@@ -162,6 +173,8 @@ def _json(field: str) -> Any:
         return json.loads(field)
     except json.JSONDecodeError as error:
         raise SeqzooError(f"is no JSON list ({error.msg}, character {error.colno})") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep lists
+        raise SeqzooError(f"is a JSON list that cannot be read ({error})") from error
 
 
 def _shown(field: Any) -> str:

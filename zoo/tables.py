@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pathlib
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,7 @@ def _read_text(path: pathlib.Path) -> str:
         data = path.read_bytes()
         if path.name.lower().endswith(".gz"):
             data = gzip.decompress(data)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise SeqzooError(f"{path} cannot be read: {reason}.") from error
     if not data.strip():
@@ -159,6 +160,8 @@ def _read_json_lines(path: pathlib.Path, text: str) -> tuple[list[dict[str, Any]
             raise SeqzooError(
                 f"{path}, line {line}, character {error.colno}: no JSON ({error.msg})."
             ) from error
+        except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep lists
+            raise SeqzooError(f"{path}, line {line}: cannot be read: {error}.") from error
         if not isinstance(row, dict):
             raise SeqzooError(f"{path}, line {line}: must be a JSON object, got {record[:40]!r}.")
         rows.append(row)

@@ -10,6 +10,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.startup import start_devices
+from seqzoo.zoo.commands.reports import one_line
 from seqzoo.zoo.source import Source
 
 CHUNK = 512
@@ -160,6 +161,6 @@ def _answer(number: int, answer: Any, top: int, as_json: bool) -> str:
             reply["alternatives"] = dict(answer.alternatives[:top])
         return json.dumps(reply, ensure_ascii=False)
     if answer.probability is None:
-        return answer.label
+        return one_line(answer.label)
     pairs = [(answer.label, answer.probability), *answer.alternatives[1:top]]
-    return "\t".join(f"{label}\t{probability:.4f}" for label, probability in pairs)
+    return "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)

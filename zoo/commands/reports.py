@@ -16,7 +16,7 @@ WORST = 10
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table: drawn on a terminal; on a pipe, columns separated by tabs below their heads."""
     if not sys.stdout.isatty():
-        return "\n".join("\t".join(row) for row in [heads, *rows])
+        return "\n".join("\t".join(map(one_line, row)) for row in [heads, *rows])
     from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
@@ -65,6 +65,11 @@ def shown_target(target: Any) -> str:
     if hasattr(target, "__len__"):
         return ", ".join(map(shown_target, target))
     return f"{float(target):.6g}"
+
+
+def one_line(text: str) -> str:
+    """A label as a field of a line: tabs and line ends, which separate those, become spaces."""
+    return " ".join(text.splitlines()).replace("\t", " ")
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -188,7 +188,8 @@ def report(trained: Trained, program: str) -> str:
         probability = "" if answer.probability is None else f"{answer.probability:.2f}"
         truth = reports.shown_target(examples.targets[index])
         shown = reports.shortened(raw) if is_text else examples.place(index)
-        rows.append([shown, answer.label, probability, truth, "" if truth == answer.label else "x"])
+        wrong = "x" if _is_wrong(run.task, answer, examples.targets[index]) else ""
+        rows.append([shown, answer.label, probability, truth, wrong])
     asked = shlex.quote(reports.shortened(inputs[0])) if is_text else "INPUT"
     folder = shlex.quote(str(run.folder))
     return "\n".join(
@@ -206,6 +207,12 @@ def report(trained: Trained, program: str) -> str:
             "",
         ]
     )
+
+
+def _is_wrong(task: ManyToOne, answer: Any, truth: Any) -> bool:
+    if task.target == "labels":  # in any order
+        return set(answer.value) != set(truth)
+    return task.target == "class" and answer.value != truth  # no value is ever quite right
 
 
 def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:

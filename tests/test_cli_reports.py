@@ -1,0 +1,40 @@
+"""Tables and lines that commands print."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seqzoo.tasks import ManyToOne
+from seqzoo.tasks.base import Answer
+from seqzoo.tasks.examples import Examples
+from seqzoo.zoo.commands import answering, reports, training
+
+
+def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
+    rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
+    assert reports.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
+    answer = Answer("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
+    assert answering._answer(1, answer, 2, False) == "a b\t0.7500\tc d\t0.2500"
+
+
+@pytest.mark.parametrize(
+    "target, truths, answers, wrong",
+    [
+        ("class", ["x", "y"], ["x", "x"], ["", "x"]),
+        ("labels", [("x", "y"), ("x",), ()], [("y", "x"), ("y",), ()], ["", "x", ""]),
+        ("value", np.array([1.5, 2.0], np.float32), [1.5, 2.25], ["", ""]),
+    ],
+)
+def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
+    inputs = [f"text {index}" for index in range(len(answers))]
+    given = [Answer(str(value), value, None if target == "value" else 0.5) for value in answers]
+    run = SimpleNamespace(
+        task=ManyToOne(input="words", target=target),
+        folder="runs/one",
+        predict=lambda asked, top: [given[inputs.index(text)] for text in asked],
+    )
+    trained = training.Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
+    lines = training.report(trained, "seqzoo").splitlines()
+    start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
+    assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
