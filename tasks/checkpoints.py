@@ -17,6 +17,9 @@ class Checkpoints:
     Args:
         folder: where they lie.
         loop: whose variables are kept.
+
+    Raises:
+        SeqzooError: what lies there is damaged.
     """
 
     def __init__(self, folder: pathlib.Path, loop: Loop):
@@ -26,9 +29,12 @@ class Checkpoints:
         # two can never be of different steps.
         self._state = tf.Variable("", dtype=tf.string, trainable=False)
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
-        self._manager = tf.train.CheckpointManager(
-            tracked, str(folder), max_to_keep=2, checkpoint_name="step"
-        )
+        try:
+            self._manager = tf.train.CheckpointManager(
+                tracked, str(folder), max_to_keep=2, checkpoint_name="step"
+            )
+        except ValueError as error:  # its list of checkpoints is no text
+            raise SeqzooError(f"The checkpoints in {folder} cannot be read: {error}.") from error
 
     @property
     def last(self) -> int | None:
@@ -55,7 +61,7 @@ class Checkpoints:
             return None
         try:
             self._manager.checkpoint.restore(path).assert_consumed()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"The checkpoint {path} cannot be read: {reason}") from error
         return json.loads(self._state.numpy())

@@ -1,7 +1,7 @@
 """Raw examples in memory: what a data source hands to a task."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -28,17 +28,6 @@ class Examples:
     def place(self, index: int) -> str:
         """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
         return f"example {index}" if self.lines is None else f"line {self.lines[index]}"
-
-    def take(self, limit: int | None) -> "Examples":
-        """The first `limit` examples; all of them for None."""
-        if limit is None:
-            return self
-        return replace(
-            self,
-            inputs=self.inputs[:limit],
-            targets=None if self.targets is None else self.targets[:limit],
-            lines=None if self.lines is None else self.lines[:limit],
-        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shlex
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -66,7 +67,7 @@ class Run:
         """Opens a run folder.
 
         Raises:
-            SeqzooError: it is none, or of a newer version.
+            SeqzooError: it is none, damaged, or of a newer version.
         """
         folder = pathlib.Path(folder)
         if not (folder / CONFIG).is_file():
@@ -79,13 +80,18 @@ class Run:
             raise SeqzooError(
                 f"{folder} is not a run folder: its config.json is of something else."
             )
-        if config["format"] > FORMAT:
-            raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
-        vocabularies = {
-            name: Vocabulary.load(folder / file) for name, file in config["vocabularies"].items()
-        }
-        prepared = _template(config).restore(config["prepared"], vocabularies)
-        return cls(folder, config, prepared)
+        try:
+            if config["format"] > FORMAT:
+                raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
+            sizes = config.get("vocabulary_sizes", {})
+            vocabularies = {
+                name: Vocabulary.load(folder / file, sizes.get(name))
+                for name, file in config["vocabularies"].items()
+            }
+            prepared = _template(config).restore(config["prepared"], vocabularies)
+            return cls(folder, config, prepared)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SeqzooError(f"{folder / CONFIG} is damaged: {error!r}.") from error
 
     @classmethod
     def create(cls, folder: str | os.PathLike, config: dict, prepared: Prepared) -> "Run":
@@ -123,9 +129,11 @@ class Run:
                 f"{self.folder} has no model yet, because no epoch has ended; train it with "
                 f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
             )
+        if not zipfile.is_zipfile(path):
+            raise SeqzooError(f"{path} is damaged, or no model; train it again.")
         try:
             return keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
 

@@ -116,6 +116,7 @@ def describe(
         "source": source,
         "padded_lengths": asdict(padding),
         "vocabularies": {name: f"{name}.jsonl" for name in prepared.vocabularies},
+        "vocabulary_sizes": {name: len(own) for name, own in prepared.vocabularies.items()},
         "prepared": prepared.to_config(),
         "versions": {
             "python": platform.python_version(),

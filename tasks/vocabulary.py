@@ -66,15 +66,24 @@ class Vocabulary:
             temporary.write_bytes("".join(lines).encode("utf-8"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> "Vocabulary":
+    def load(cls, path: str | os.PathLike, size: int | None = None) -> "Vocabulary":
         """Reads what `save` wrote.
 
+        Args:
+            path: the file.
+            size: ids that it must have, padding and unknown included; None if that is not known.
+
         Raises:
-            SeqzooError: it cannot be read.
+            SeqzooError: it cannot be read, or holds something else.
         """
         try:
             # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
             lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
-            return cls([json.loads(line) for line in lines if line])
+            tokens = [json.loads(line) for line in lines if line]
         except (OSError, ValueError) as error:
             raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
+        whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
+        # With fewer tokens a model would answer all the same, and be wrong.
+        if not whole or size not in (None, len(tokens) + SPECIAL):
+            raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
+        return cls(tokens)

@@ -1,6 +1,8 @@
 """What bad input gets: one line on standard error, exit code 2, and nothing written."""
 
+import json
 import re
+import shutil
 
 import pytest
 from cli_cases import files, process, seqzoo
@@ -54,7 +56,11 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "weight decay of no number": ("", f"{TRAIN} --weight-decay nan", "`weight_decay` .*got nan"),
     "seed too large": ("", f"{TRAIN} --seed 4294967296", "`seed` must be at most 4294967295"),
     "name of a run too long": ("", f"{TRAIN} --run {'x' * 300}", "x: File name too long"),
-    "more than fits": (GOOD, f"{TRAIN} --units 99999999", "not enough memory.*fewer units"),
+    "more than fits": (
+        GOOD,
+        f"{TRAIN} --units 3000000 --embedding 1",
+        "not enough memory.*fewer units",
+    ),
     "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave something to train"),
     "unknown option": ("", "train language-id --unit 3", "No such option.*--unit"),
     "unknown command": ("", "trian", "No such command 'trian'"),
@@ -110,6 +116,20 @@ def test_bad_input_to_a_run(trained, tmp_path) -> None:
         (line,) = result.stderr.splitlines()
         assert re.search(message, line), line
         assert files(tmp_path) == before
+
+
+def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "source": {}}))
+    for words in (["evaluate", run], ["train", "--resume", "--run", run]):
+        result = seqzoo(*words)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert re.fullmatch("Error: .*trained from Python .* --data, .*\n", result.stderr)
+    data = ["--data", trained / "data.csv", "--input", "text", "--target", "label"]
+    named, stored = seqzoo("evaluate", run, *data), seqzoo("evaluate", trained / "run", *data)
+    assert named.exit_code == 0 and named.stdout == stored.stdout
 
 
 def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:

@@ -89,6 +89,15 @@ def test_limit_is_the_same_every_time_and_leaves_only_known_labels(tmp_path) -> 
     assert inputs_of(open_source(source)[0]) == inputs_of(splits)
 
 
+def test_limit_of_a_whole_file_is_drawn_from_all_of_it(tmp_path) -> None:
+    rows = [f"text {i},{'first' if i < 100 else 'second'}" for i in range(200)]  # sorted by label
+    source = csv_source(write(tmp_path / "t.csv", "text,label\n" + "\n".join(rows)), limit=20)
+    examples = open_examples(source, "all")
+    assert len(examples) == 20 and set(examples.targets) == {"first", "second"}
+    assert examples.lines == sorted(examples.lines or ())
+    assert open_examples(source, "all").inputs == examples.inputs
+
+
 def test_values_and_several_labels(tmp_path) -> None:
     rows = [json.dumps({"text": f"t {i}", "label": [i, i / 2]}) for i in range(20)]
     splits, _ = open_source(

@@ -12,7 +12,7 @@ import pytest
 from task_data import names, series, settings, task
 from tensorflow.core.protobuf import saved_model_pb2
 
-from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks import Examples, SeqzooError, plots
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.features.series import pad
 from seqzoo.tasks.plans import Padding
@@ -192,7 +192,7 @@ def test_confusion_plots_show_their_matrix(classes: int, tmp_path) -> None:
     assert (matplotlib.image.imread(tmp_path / "other.png") != image).any()
 
 
-def test_history_plots(tmp_path) -> None:
+def test_history_plots(tmp_path, monkeypatch) -> None:
     names = ("loss", "mae", "validation_loss", "validation_mae")
     rows = [
         {"epoch": epoch, **{name: scale / epoch for scale, name in enumerate(names, 1)}}
@@ -200,5 +200,13 @@ def test_history_plots(tmp_path) -> None:
     ]
     plot_history(tmp_path, rows, "mae")
     assert {path.name for path in tmp_path.iterdir()} == {"loss.png", "mae.png"}
+    one = tmp_path / "one"
+    one.mkdir()
+    ticks = []
+    monkeypatch.setattr(
+        plots, "_save", lambda figure, _: ticks.append(figure.axes[0].get_xticks().tolist())
+    )
+    plot_history(one, rows[:1], "mae")
+    assert 1 in ticks[0] and all(tick == int(tick) for tick in ticks[0])
     plot_history(tmp_path, [], "accuracy")
     assert not (tmp_path / "accuracy.png").exists()

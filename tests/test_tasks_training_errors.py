@@ -1,6 +1,8 @@
 """Training that cannot be: errors that say why and leave nothing half-written."""
 
 import json
+import pathlib
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -88,17 +90,78 @@ def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None
         )
 
 
-def test_damaged_runs_are_told(unbroken, tmp_path) -> None:
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(SeqzooError, match="config.json is damaged"):
+def damaged(unbroken, tmp_path) -> pathlib.Path:
+    """A copy of a good run, to be spoiled."""
+    return pathlib.Path(shutil.copytree(unbroken[0], tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "config.json is damaged"),
+        ("[]", "not a run folder"),
+        ('{"template": "many-to-one"}', "config.json is damaged: KeyError"),
+        ('{"template": "many-to-one", "format": "x"}', "config.json is damaged: TypeError"),
+        ('{"template": "many-to-one", "format": 99}', "newer seqzoo"),
+    ],
+)
+def test_damaged_configurations_are_told(tmp_path, text: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(SeqzooError, match=message):
         Run.open(tmp_path)
-    (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(SeqzooError, match="not a run folder"):
-        Run.open(tmp_path)
-    config = json.loads((unbroken[0] / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "format": 99}))
-    with pytest.raises(SeqzooError, match="newer seqzoo"):
-        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["task", "training", "prepared", "vocabularies"])
+def test_configurations_that_lack_something_are_told(unbroken, tmp_path, part: str) -> None:
+    folder = damaged(unbroken, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != part}))
+    with pytest.raises(SeqzooError, match=f"config.json is damaged: KeyError.*{part}"):
+        Run.open(folder)
+
+
+def test_damaged_vocabularies_are_told(unbroken, tmp_path) -> None:
+    path = damaged(unbroken, tmp_path) / "vocabulary.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    for content in (lines[:-1], [*lines, '"more"\n'], lines[:1] * len(lines), ["1\n"] * len(lines)):
+        path.write_text("".join(content))
+        with pytest.raises(SeqzooError, match="vocabulary.jsonl is damaged"):
+            Run.open(path.parent)
+    path.write_text("".join(lines)[:-3])
+    with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read"):
+        Run.open(path.parent)
+    path.unlink()
+    with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read: .*No such file"):
+        Run.open(path.parent)
+
+
+def test_damaged_models_are_told(unbroken, tmp_path) -> None:
+    path = damaged(unbroken, tmp_path) / "model.keras"
+    content = path.read_bytes()
+    half = len(content) // 2
+    spoilt = content[:half] + b"\xff" * 40 + content[half + 40 :]
+    for changed, message in ((content[:half], "is damaged"), (b"", "is damaged"), (spoilt, "CRC")):
+        path.write_bytes(changed)
+        with pytest.raises(SeqzooError, match=f"model.keras .*{message}"):
+            Run.open(path.parent).predict(["abc"])
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("checkpoint", b"\xff" * 300),
+        ("step-12.data-00000-of-00001", b"\xff" * 300),
+        ("step-12.data-00000-of-00001", b""),
+        ("step-12.index", b""),
+    ],
+)
+def test_damaged_checkpoints_are_told(unbroken, tmp_path, name: str, content: bytes) -> None:
+    path = damaged(unbroken, tmp_path) / "checkpoints" / name
+    assert path.is_file()
+    path.write_bytes(content)
+    arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
+    with pytest.raises(SeqzooError, match="checkpoints? .*cannot be read"):
+        train(**arguments, folder=path.parent.parent, resume=True)
 
 
 def test_settings_are_checked() -> None:

@@ -89,6 +89,28 @@ class Source:
         config["columns"] = None if self.columns is None else list(self.columns)
         return config
 
+    @classmethod
+    def of_run(cls, run: Any, data: str | None = None) -> "Source":
+        """Where the examples of a run come from.
+
+        Args:
+            run: a `seqzoo.tasks.run.Run`.
+            data: for a run that does not know.
+
+        Raises:
+            SeqzooError: it does not know, because Python handed it its examples.
+        """
+        if not run.source and data is None:
+            raise SeqzooError(
+                f"{run.folder} was trained from Python and does not know where its data lie; name "
+                "a file by --data, or go on in Python."
+            )
+        known = {"data": data, "kind": run.task.input, "target_kind": run.task.target}
+        try:
+            return cls(**(run.source or known))
+        except TypeError as error:
+            raise SeqzooError(f"The source in {run.folder} is damaged: {error}.") from error
+
     def is_file(self) -> bool:
         """Whether `data` names a file; if not, it is an embedded or a tfds data set.
 

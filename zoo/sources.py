@@ -44,10 +44,13 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     """
     choose("split", split, Literal["train", "validation", "test", "all"])
     if split == "all":
+        from seqzoo.zoo import splitting
         from seqzoo.zoo.files import read_file
 
         part, _ = read_file(source.absolute().data, source)
-        return part.examples.take(source.limit)
+        if source.limit is not None:  # not the first ones: files are often sorted by label
+            part = part.pick(sorted(splitting.order(part.keys, source.seed)[: source.limit]))
+        return part.examples
     splits, _ = open_source(source)
     examples = getattr(splits, split)
     if examples is None:

@@ -47,7 +47,7 @@ def evaluate(
     run = _open(folder)
     from seqzoo.zoo.sources import open_examples
 
-    stored = Source(**run.source)
+    stored = Source.of_run(run, given.get("data"))
     source = replace(stored, **given)
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"

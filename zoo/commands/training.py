@@ -114,7 +114,7 @@ def resumed(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
     from seqzoo.tasks.run import Run
 
     run = Run.open(path)
-    source = Source(**run.source)
+    source = Source.of_run(run)
     begun = Plan(path, run.task, run.settings, source, resume=True)  # pyright: ignore
     wanted = _override(begun, given)
     wanted = replace(wanted, source=wanted.source.absolute())
