@@ -29,13 +29,13 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Interrupted as stop:
-            click.echo(str(stop), err=True)
+            click.echo(_as_called(ctx, stop), err=True)
             ctx.exit(130)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)
         except SeqzooError as error:
-            raise Mistake(str(error)) from error
+            raise Mistake(_as_called(ctx, error)) from error
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
@@ -225,6 +225,11 @@ def list_(what: str | None, pattern: str) -> None:
     from seqzoo.zoo.commands import reports
 
     click.echo(reports.listing(what, pattern), nl=False)
+
+
+def _as_called(ctx: click.Context, message: object) -> str:
+    """A message of the library, which tells what to type as if the command were installed."""
+    return str(message).replace("seqzoo train", f"{_program(ctx)} train")
 
 
 def _program(ctx: click.Context) -> str:

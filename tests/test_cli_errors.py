@@ -133,6 +133,12 @@ def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) 
 
 
 def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:
+    # Told as it can be typed in a checkout.
+    result = process("predict", ".", "text", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(
+        r"Error: .*name one that `python \S*cli\.py train` wrote\.\n", result.stderr
+    )
     result = process("train", "many-to-one", "--data", "x.csv", "--kind", "words", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "Error: There is no file x.csv.\n"

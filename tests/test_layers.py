@@ -156,6 +156,9 @@ def test_initial_weights_are_drawn_as_those_of_keras():
     cell = LSTMCell(UNITS)
     cell.build((None, FEATURES))
     np.testing.assert_array_equal(cell.bias, np.repeat([0, 1, 0, 0], UNITS))
+    plain = LSTMCell(UNITS, unit_forget_bias=False, bias_initializer="random_normal")
+    plain.build((None, FEATURES))
+    assert all(np.std(part) > 1e-3 for part in np.split(np.array(plain.bias), 4))
     product = np.array(cell.recurrent_kernel) @ np.array(cell.recurrent_kernel).T
     np.testing.assert_allclose(product, np.eye(UNITS), atol=1e-6)
 
