@@ -138,6 +138,7 @@ def train(
 )
 @click.option("--report", help="Folder to write tables and plots to.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@options.decoding
 def evaluate(
     run: str, split: str | None, report: str | None, as_json: bool, **choices: Any
 ) -> None:
@@ -151,8 +152,8 @@ def evaluate(
     """
     from seqzoo.zoo.commands import answering, reports
 
-    given = {key: value for key, value in choices.items() if value is not None}
-    figures = answering.evaluate(run, given, split, report)
+    decoding, given = options.parted(choices)
+    figures = answering.evaluate(run, given, split, report, decoding)
     if as_json:
         click.echo(json.dumps(figures, ensure_ascii=False))
     else:
@@ -164,7 +165,8 @@ def evaluate(
 @click.argument("text", nargs=-1)
 @click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
-def predict(run: str, text: tuple[str, ...], top: int, as_json: bool) -> None:
+@options.decoding
+def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices: Any) -> None:
     """Ask the model in the folder RUN: each TEXT, or each line of standard input.
 
     One answer a line, in order: the label, a tab, its probability; with --top, further pairs. A
@@ -176,14 +178,16 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool) -> None:
       seqzoo predict runs/language-id "guten Morgen" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/digits sounds/seven.wav
+      seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
     from seqzoo.zoo.commands import answering
 
+    decoding, _ = options.parted(choices)
     lines = [line.encode("utf-8", "surrogateescape") for line in text] if text else None
     if lines is None and sys.stdin.isatty():
         click.echo("One input a line; end with Ctrl-D.", err=True)
     bad = 0
-    for answer in answering.answers(run, lines or sys.stdin.buffer, top, as_json):
+    for answer in answering.answers(run, lines or sys.stdin.buffer, top, as_json, decoding):
         click.echo(answer.text, err=answer.bad)
         bad += answer.bad
     if bad:
@@ -193,8 +197,9 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool) -> None:
 @main.command()
 @click.argument("run")
 @click.argument("folder")
-@click.option("--top", type=click.IntRange(1), default=5, help="Answers an input. [default: 5]")
-def export(run: str, folder: str, top: int) -> None:
+@click.option("--top", type=click.IntRange(1), help="Answers an input. [default: 5, 1 of texts]")
+@options.decoding
+def export(run: str, folder: str, top: int | None, **choices: Any) -> None:
     """Export the model in the folder RUN as a SavedModel in FOLDER.
 
     It takes raw inputs (text, numbers, sound), returns labels and probabilities, and needs
@@ -206,7 +211,7 @@ def export(run: str, folder: str, top: int) -> None:
     """
     from seqzoo.zoo.commands import answering
 
-    click.echo(answering.export(run, folder, top))
+    click.echo(answering.export(run, folder, top, options.parted(choices)[0]))
 
 
 @main.command("list")

@@ -61,6 +61,12 @@ class Template(ABC):
     name: ClassVar[str]
     """Of the template on the command line."""
 
+    input: Any
+    """What a sequence is made of: one of a few names."""
+
+    target: Any
+    """What an answer is: one of a few names."""
+
     @abstractmethod
     def adapt(self, examples: Examples) -> Prepared:
         """The template with all that it learns from training examples before training.

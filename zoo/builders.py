@@ -14,6 +14,7 @@ from seqzoo.zoo import datasets, splitting
 from seqzoo.zoo.source import TFDS, Source
 from seqzoo.zoo.splitting import Part, input_key
 
+TEXTS = ("characters", "words")
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 NEEDS = {
     "characters": "text",
@@ -142,7 +143,7 @@ def _feature(
 
 def _fits(kind: str, feature: Any) -> bool:
     of = tfds.features
-    if kind in ("characters", "words"):
+    if kind in TEXTS:
         return isinstance(feature, of.Text)
     if kind == "rows":
         return isinstance(feature, of.Image)
@@ -202,7 +203,7 @@ def _part(
         labels = [(to_label(target),) for target in targets]
     elif source.target_kind == "labels":
         labels = [tuple(map(to_label, target)) for target in targets]
-    if source.kind in ("characters", "words"):
+    if source.kind in TEXTS:
         inputs = [text.decode("utf-8", errors="replace") for text in inputs]
         empty = {index for index, text in enumerate(inputs) if not text.strip()}
     else:
@@ -223,6 +224,8 @@ def _part(
         answers: Any = [own[0] for own in labels or ()]
     elif source.target_kind == "labels":
         answers = labels
+    elif source.target_kind in TEXTS:
+        answers = [targets[index].decode("utf-8", errors="replace") for index in kept]
     else:
         answers = np.asarray([targets[index] for index in kept], np.float32)
     return Part(name, Examples(values, answers), [input_key(value) for value in values], labels)

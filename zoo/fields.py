@@ -53,6 +53,17 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
     return tuple(label(part) for part in field)
 
 
+def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
+    """The function that reads a target of a kind."""
+    return {
+        "class": label,
+        "labels": lambda field: labels(field, separator),
+        "value": value,
+        "characters": text,
+        "words": text,
+    }[kind]
+
+
 def value(field: Any) -> float | tuple[float, ...]:
     """A number, or several: separated by spaces, or a JSON list."""
     numbers = _numbers(field)

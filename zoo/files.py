@@ -62,18 +62,14 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         shapes = [image.shape for image in inputs]
         _check_equal(table, source.input, shapes, shapes[0], "numbers")
         inputs = np.stack(inputs)
-    read_target: Callable[[Any], Any] = {
-        "class": fields.label,
-        "labels": lambda field: fields.labels(field, source.separator),
-        "value": fields.value,
-    }[source.target_kind]
+    read_target = fields.target_reader(source.target_kind, source.separator)
     targets: Any = _parse(table, source.target, target_fields, read_target)
     labels = None
     if source.target_kind == "value":
         counts = [np.size(value) for value in targets]
         _check_equal(table, source.target, counts, counts[0], "numbers")
         targets = np.asarray(targets, np.float32)
-    else:
+    elif source.target_kind in ("class", "labels"):
         labels = [(own,) if isinstance(own, str) else own for own in targets]
     examples = Examples(inputs, targets, table.lines)
     return Part(path, examples, [input_key(value) for value in inputs], labels), sample_rate

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
+from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.source import Source
@@ -23,7 +25,7 @@ class Preset:
 
     description: str
     source: Source
-    task: ManyToOne
+    task: Template
     training: TrainingSettings
     score: str = ""
 
@@ -57,6 +59,12 @@ PRESETS = {
             maximum_length=300,
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=1e-3),
+    ),
+    "date-normaliser": Preset(
+        "A date as people write it, in any of many languages, to ISO 8601",
+        Source(data="dates", kind="characters", target_kind="characters"),
+        ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
+        TrainingSettings(epochs=6, batch_size=128, learning_rate=4e-3),
     ),
 }
 

@@ -3,12 +3,14 @@
 import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.many_to_one import Input, Target
 from seqzoo.tasks.settings import choose
 from seqzoo.zoo.datasets import DATASETS
+
+Kind = Literal["characters", "words", "rows", "series", "audio"]
+TargetKind = Literal["class", "labels", "value", "characters", "words"]
 
 TFDS = "tfds:"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -23,8 +25,8 @@ class Source:
     Attributes:
         data: an embedded data set ("languages"), "tfds:NAME", or the path of a .csv, .tsv or
             .jsonl file.
-        kind: what an input is made of, as in `ManyToOne.input`.
-        target_kind: what a target is, as in `ManyToOne.target`.
+        kind: what an input is made of, as templates call it in `input`.
+        target_kind: what a target is, as templates call it in `target`.
         input: the column or feature of the inputs; None to guess it (not in files).
         target: the column or feature of the targets; None to guess it (not in files).
         columns: the names of a file's columns where it has no line that names them.
@@ -58,8 +60,8 @@ class Source:
     sample_rate: int | None = None
 
     def __post_init__(self) -> None:
-        choose("kind", self.kind, Input)
-        choose("target_kind", self.target_kind, Target)
+        choose("kind", self.kind, Kind)
+        choose("target_kind", self.target_kind, TargetKind)
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(f"`delimiter` must be one character, got {self.delimiter!r}.")
         if not self.separator:

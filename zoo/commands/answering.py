@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands.reports import one_line
@@ -31,7 +32,11 @@ class Reply:
 
 
 def evaluate(
-    folder: str, given: dict[str, Any], split: str | None, report: str | None
+    folder: str,
+    given: dict[str, Any],
+    split: str | None,
+    report: str | None,
+    decoding: dict[str, Any],
 ) -> dict[str, Any]:
     """The figures of a run.
 
@@ -40,6 +45,7 @@ def evaluate(
         given: fields of its source that were typed.
         split: to score on; None for all of a file that was typed, else the test split.
         report: folder to write tables and plots to.
+        decoding: how texts are generated, as far as it was typed.
 
     Raises:
         SeqzooError: there is no such run or no such data, or they do not fit each other.
@@ -53,10 +59,13 @@ def evaluate(
         split = "all" if source.is_file() else "test"
     if split == "all" and not source.is_file():
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
-    return run.evaluate(open_examples(source, split or "test"), folder=report)
+    examples = open_examples(source, split or "test")
+    return run.evaluate(examples, asking(run, None, decoding), folder=report)
 
 
-def answers(folder: str, lines: Iterable[bytes], top: int, as_json: bool) -> Iterator[Reply]:
+def answers(
+    folder: str, lines: Iterable[bytes], top: int, as_json: bool, decoding: dict[str, Any]
+) -> Iterator[Reply]:
     """A reply for each line, in their order.
 
     Args:
@@ -64,33 +73,71 @@ def answers(folder: str, lines: Iterable[bytes], top: int, as_json: bool) -> Ite
         lines: in UTF-8.
         top: labels a line.
         as_json: whether a reply is a JSON object.
+        decoding: how texts are generated, as far as it was typed.
 
     Raises:
-        SeqzooError: there is no such run, or it has no model yet.
+        SeqzooError: there is no such run, it has no model yet, or it generates no texts.
     """
     run = _open(folder)
+    options = asking(run, top, decoding)
     _ = run.model  # says that there is none before the first line is read
     numbered = enumerate(lines, 1)
     # A person who types sees each answer at once; files are answered many lines at a time.
     size = 1 if getattr(lines, "isatty", bool)() else CHUNK
     while chunk := list(itertools.islice(numbered, size)):
-        yield from _replies(run, chunk, top, as_json)
+        yield from _replies(run, chunk, options, as_json)
 
 
-def export(folder: str, target: str, top: int) -> str:
+def export(folder: str, target: str, top: int | None, decoding: dict[str, Any]) -> str:
     """Exports a run's model; returns how to load it.
 
     Raises:
         SeqzooError: there is no such run, or the target exists.
     """
     run = _open(folder)
-    run.export(target, AnswerOptions(top))
+    run.export(target, asking(run, top, decoding))
     example = {"characters": '["a text"]', "words": '["a text"]'}.get(run.task.input, "inputs")
     return (
         f"{target} answers in any program that has TensorFlow:\n"
         f"  model = tf.saved_model.load({target!r})\n"
         f"  model.signatures['serving_default'](tf.constant({example}))"
     )
+
+
+def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
+    """How a run is asked.
+
+    Args:
+        run: the run.
+        top: answers an input; None for 1 text, or 5 labels.
+        typed: choices of `Decoding` that were typed, with "longest_answer" for its maximum length,
+            and "seed".
+
+    Raises:
+        SeqzooError: it generates no texts, or the choices do not fit each other.
+    """
+    own: Decoding | None = getattr(run.prepared, "decoding", None)
+    if own is None:
+        if typed:
+            option = next(iter(typed)).replace("_", "-")
+            raise SeqzooError(
+                f"--{option} is for models that generate texts; {run.folder} is none."
+            )
+        return AnswerOptions(top or 5)
+    top = top or 1
+    typed = dict(typed)
+    seed = typed.pop("seed", None)
+    if "longest_answer" in typed:
+        typed["maximum_length"] = typed.pop("longest_answer")
+    if "method" not in typed and own.method == "greedy" and (top > 1 or BEAM & typed.keys()):
+        typed["method"] = "beam"
+    if typed.get("method") == "beam":
+        typed["beam_width"] = max(top, typed.get("beam_width", own.beam_width))
+    return AnswerOptions(top, replace(own, answers=top, **typed), seed)
+
+
+BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
+"""Choices that only beam search has."""
 
 
 def _open(folder: str) -> Any:
@@ -105,7 +152,7 @@ def _open(folder: str) -> Any:
 
 
 def _replies(
-    run: Any, chunk: Sequence[tuple[int, bytes]], top: int, as_json: bool
+    run: Any, chunk: Sequence[tuple[int, bytes]], options: AnswerOptions, as_json: bool
 ) -> Iterator[Reply]:
     from seqzoo.zoo import fields
 
@@ -118,17 +165,17 @@ def _replies(
         except SeqzooError as error:
             replies[number] = Reply(f"Line {number} {error}.", bad=True)
     try:
-        found = run.predict(list(inputs.values()), AnswerOptions(top))
+        found = run.predict(list(inputs.values()), options)
         replies |= {
-            number: Reply(_answer(number, answer, top, as_json))
+            number: Reply(_answer(number, answer, options.top, as_json))
             for number, answer in zip(inputs, found, strict=True)
         }
     except SeqzooError:
         # One of them cannot be answered: one at a time shows which.
         for number, value in inputs.items():
             try:
-                (answer,) = run.predict([value], AnswerOptions(top))
-                replies[number] = Reply(_answer(number, answer, top, as_json))
+                (answer,) = run.predict([value], options)
+                replies[number] = Reply(_answer(number, answer, options.top, as_json))
             except SeqzooError as error:
                 replies[number] = Reply(f"Line {number}: {error}", bad=True)
     for number, _ in chunk:

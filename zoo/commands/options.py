@@ -10,8 +10,11 @@ from typing import Any, get_args
 
 import click
 
-from seqzoo.tasks.many_to_one import Input, Pooling, Target
+from seqzoo.tasks.decoding.settings import Method
+from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
+from seqzoo.tasks.many_to_one import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
+from seqzoo.zoo.source import Kind, TargetKind
 
 
 def _file_or_share(_: click.Context, __: click.Parameter, text: str | None) -> float | str | None:
@@ -71,8 +74,8 @@ column = _stack(
 
 source = _stack(
     click.option("--data", help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file."),
-    _choice("--kind", Input, "What an input is made of."),
-    _choice("--target-kind", Target, "What a target is. [default: class]"),
+    _choice("--kind", Kind, "What an input is made of."),
+    _choice("--target-kind", TargetKind, "What a target is. [default: that of the template]"),
     column,
     click.option(
         "--validation",
@@ -110,12 +113,16 @@ task = _stack(
     click.option("--lowercase/--keep-case", default=None, help="Put text in lower case, or not."),
     _integer("--maximum-length", "Cut sequences after so many steps."),
     _number("--label-smoothing", "Share of the probability to spread over all classes."),
+    _choice("--attention", AttentionKind, "How a decoder looks at its input."),
+    click.option("--tied/--untied", default=None, help="Share vectors of input and output tokens."),
+    _number("--scheduled-sampling", "Share of its own tokens that a decoder is trained on."),
     _integer("--mel-bins", "Bands of the spectrogram of audio."),
 )
 
 training = _stack(
     _integer("--epochs", "Passes over the training examples."),
     _integer("--batch-size", "Examples a step."),
+    _integer("--batch-steps", "Time steps a batch at most, so that long examples come in fewer."),
     _number("--learning-rate", "The highest learning rate."),
     _choice("--schedule", Schedule, "How the learning rate goes on."),
     _integer("--warmup-steps", "Steps in which the learning rate rises."),
@@ -124,4 +131,42 @@ training = _stack(
     _integer("--patience", "Stop after so many epochs without a better score."),
     _integer("--seed", "Of weights, shuffling and dropout; the splits stay."),
     _choice("--precision", Precision, "Numbers of the layers."),
+)
+
+DECODING = (
+    "method",
+    "beam_width",
+    "length_penalty",
+    "coverage_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+    "minimum_length",
+    "longest_answer",
+    "no_repeat_ngram",
+    "repetition_penalty",
+    "seed",
+)
+
+
+def parted(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was typed: choices of decoding, and all others."""
+    typed = {name: value for name, value in choices.items() if value is not None}
+    decoding_choices = {name: typed.pop(name) for name in DECODING if name in typed}
+    return decoding_choices, typed
+
+
+decoding = _stack(
+    _choice("--method", Method, "How texts are generated. [default: greedy]"),
+    _integer("--beam-width", "Beginnings that beam search keeps. [default: 4]"),
+    _number("--length-penalty", "How much beam search favours long answers. [default: 0]"),
+    _number("--coverage-penalty", "How much it favours answers that use all of the input."),
+    _number("--temperature", "Of sampling. [default: 1]"),
+    _integer("--top-k", "Sample from so many most probable tokens."),
+    _number("--top-p", "Sample from the tokens that together have this probability."),
+    _integer("--minimum-length", "Tokens that an answer has at least."),
+    _integer("--longest-answer", "Tokens that an answer has at most."),
+    _integer("--no-repeat-ngram", "Size of the n-grams that occur only once in an answer."),
+    _number("--repetition-penalty", "What tokens lose that an answer holds already. [default: 1]"),
+    _integer("--seed", "Of sampling."),
 )

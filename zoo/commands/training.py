@@ -3,14 +3,13 @@
 import pathlib
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.examples import Examples, Splits
-from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices, start_tensorflow
 from seqzoo.zoo.presets import PRESETS
@@ -27,14 +26,14 @@ class Plan:
 
     Attributes:
         folder: the run folder.
-        task: the template with its choices.
+        task: the `Template` with its choices.
         settings: how to train it.
         source: where the examples come from.
         resume: whether the folder's training goes on.
     """
 
     folder: pathlib.Path
-    task: ManyToOne
+    task: Any
     settings: TrainingSettings
     source: Source
     resume: bool = False
@@ -79,8 +78,10 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
         for option in ("data", "kind"):
             if option not in given:
                 raise SeqzooError(f"{name} needs --{option}; see `seqzoo train --help`.")
-        task, settings = ManyToOne(input=given["kind"]), TrainingSettings()
-        source = Source(data=given["data"], kind=given["kind"])
+        # Choices may fit each other only together: those of the task are made in one.
+        task: Any = TEMPLATES[name](**_of(TEMPLATES[name], given, TASK_NAMES))
+        settings = TrainingSettings()
+        source = Source(given["data"], given["kind"], task.target)
     else:
         raise SeqzooError(
             f"There is no preset or template {name!r} (there are {', '.join(known)})"
@@ -209,10 +210,10 @@ def report(trained: Trained, program: str) -> str:
     )
 
 
-def _is_wrong(task: ManyToOne, answer: Any, truth: Any) -> bool:
+def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
     if task.target == "labels":  # in any order
         return set(answer.value) != set(truth)
-    return task.target == "class" and answer.value != truth  # no value is ever quite right
+    return task.target != "value" and answer.value != truth  # no value is ever quite right
 
 
 def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
@@ -234,25 +235,33 @@ def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
 def _override(plan: Plan, given: dict[str, Any]) -> Plan:
     """The plan with what was typed."""
 
-    def of(choices: Any) -> dict[str, Any]:
-        return {field.name: given[field.name] for field in fields(choices) if field.name in given}
-
-    task = of(plan.task)
-    for name, typed in (("input", "kind"), ("target", "target_kind")):
-        task.pop(name, None)  # a column or feature, not what the task calls so
-        if typed in given:
-            task[name] = given[typed]
-    source = of(plan.source)
+    task = _of(plan.task, given, TASK_NAMES)
+    settings = _of(plan.settings, given)
+    source = _of(plan.source, given)
     source.pop("seed", None)  # other weights, the same splits
+    for name in given.keys() - {"kind", "target_kind"} - task.keys() - settings.keys():
+        if name not in source:
+            option = "--" + name.replace("_", "-").removesuffix("s" * (name == "cell_options"))
+            raise SeqzooError(f"{plan.task.name} has no choice {option}; see its documentation.")
     return replace(
         plan,
         task=replace(plan.task, **task),
-        settings=replace(plan.settings, **of(plan.settings)),
+        settings=replace(plan.settings, **settings),
         source=replace(plan.source, **source),
     )
 
 
-def _parts(plan: Plan) -> tuple[ManyToOne, TrainingSettings, Source]:
+TASK_NAMES = {"input": "kind", "target": "target_kind"}
+"""Fields of templates that are typed otherwise, since --input and --target name columns."""
+
+
+def _of(choices: Any, given: dict[str, Any], names: Mapping[str, str] = {}) -> dict[str, Any]:
+    """What was typed of a dataclass's fields."""
+    typed = {field.name: names.get(field.name, field.name) for field in fields(choices)}
+    return {name: given[own] for name, own in typed.items() if own in given}
+
+
+def _parts(plan: Plan) -> tuple[Any, TrainingSettings, Source]:
     return plan.task, plan.settings, plan.source
 
 
