@@ -6,13 +6,14 @@ from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_one import ManyToOne
+from seqzoo.tasks.one_to_many import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
 
 # `seqzoo.tasks.training.train` and `seqzoo.tasks.run.Run` import TensorFlow and stay out of here,
 # so that a command line can know templates and settings without it.
 
 TEMPLATES: dict[str, type[Template]] = {
-    template.name: template for template in (ManyToOne, ManyToManyEncoderDecoder)
+    template.name: template for template in (ManyToOne, OneToMany, ManyToManyEncoderDecoder)
 }
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Interrupted",
     "ManyToManyEncoderDecoder",
     "ManyToOne",
+    "OneToMany",
     "SeqzooError",
     "Splits",
     "TrainingSettings",

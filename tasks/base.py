@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from seqzoo.tasks.errors import SeqzooError
 
 if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable
+
     import numpy as np
 
     from seqzoo.tasks.decoding import Decoding
@@ -184,6 +187,13 @@ class Prepared(ABC):
     def signature(self) -> list:
         """The `tf.TensorSpec`s of raw inputs."""
 
+    @property
+    def entrances(self) -> dict[str, tuple[list, Callable]]:
+        """Further forms of raw inputs that an exported model takes: the name of a signature -> its
+        `tf.TensorSpec`s, and what turns tensors of these into those of `signature`; none by
+        default."""
+        return {}
+
     @abstractmethod
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """Raw inputs to answers, in TensorFlow operations alone."""
@@ -214,6 +224,24 @@ class Prepared(ABC):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         """All figures of an evaluation, fit for JSON, without number of examples and loss."""
+
+    def illustrate(
+        self,
+        model: Any,
+        examples: Examples,
+        found: dict[str, list],
+        folder: pathlib.Path,
+        options: AnswerOptions,
+    ) -> None:
+        """Writes plots of some answers beside the figures of an evaluation; none by default.
+
+        Args:
+            model: the trained model.
+            examples: that were scored.
+            found: the tensors of `score`, as lists with an array an example.
+            folder: of the evaluation.
+            options: how was asked.
+        """
 
     @property
     @abstractmethod

@@ -1,7 +1,9 @@
 """Plots of a training and of an evaluation, as PNG files."""
 
 import pathlib
+import textwrap
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -16,6 +18,9 @@ NUMBERED = 30
 
 LISTED = 25
 """Confusions that are listed beside a matrix too large for names."""
+
+LOOKS = 24
+"""Pictures at most in a plot of attention, the image itself included."""
 
 INK = "#222222"
 TRAINING, VALIDATION = "#4878a8", "#d1603d"
@@ -76,6 +81,78 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
         _list_confusions(grid[0, 1], figures)
     axes.set_title(title, fontsize=10, color=INK)
     _save(figure, path)
+
+
+def plot_captions(
+    path: pathlib.Path, images: np.ndarray, captions: Sequence[str], truths: Sequence[str]
+) -> None:
+    """Draws images, each with its caption below, and where that is wrong with the truth, too.
+
+    Args:
+        path: of the PNG file.
+        images: (n, height, width) or (n, height, width, channels), bytes.
+        captions: what a model says.
+        truths: what is true.
+    """
+    columns = min(len(images), 6)
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(2.1 * columns, 2.5 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, image, said, true in zip(grid.flat, images, captions, truths, strict=False):
+        _show(axes, image)
+        wrong = "" if said == true else f"\n[{_wrapped(true)}]"
+        colour = VALIDATION if wrong else INK
+        text = _wrapped(said) + wrong
+        axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        axes.texts[-1].set_color(colour)
+    _save(figure, path)
+
+
+def plot_attention(
+    path: pathlib.Path, image: np.ndarray, tokens: Sequence[str], maps: np.ndarray
+) -> None:
+    """Draws where on an image a model looked for each of its tokens; brighter is more.
+
+    Args:
+        path: of the PNG file.
+        image: (height, width) or (height, width, channels), bytes.
+        tokens: of the caption.
+        maps: (tokens, rows, columns).
+    """
+    tokens = tokens[: LOOKS - 1]
+    columns = min(len(tokens) + 1, 6)
+    rows = -(-(len(tokens) + 1) // columns)
+    figure = Figure(figsize=(2 * columns, 2.2 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    _show(grid.flat[0], image)
+    height, width = image.shape[:2]
+    for axes, token, weights in zip(list(grid.flat)[1:], tokens, maps, strict=False):
+        _show(axes, image)
+        axes.imshow(
+            weights,
+            cmap="magma",
+            alpha=0.65,
+            extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+            interpolation="nearest",
+            vmin=0,
+        )
+        axes.set_title(_plain(token), fontsize=9, color=INK)
+    _save(figure, path)
+
+
+def _show(axes: Any, image: np.ndarray) -> None:
+    if image.ndim == 3 and image.shape[2] not in (3, 4):
+        image = image[..., 0]
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+
+
+def _wrapped(text: str) -> str:
+    """A caption in lines as wide as an image."""
+    return "\n".join(line.replace("$", r"\$") for line in textwrap.wrap(text, 26)) or "(nothing)"
 
 
 def _name_and_number(axes: Any, matrix: np.ndarray, share: np.ndarray, names: list[str]) -> None:

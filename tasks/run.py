@@ -185,6 +185,7 @@ class Run:
         }
         if folder is not None:
             write_evaluation(pathlib.Path(folder), figures)
+            self.prepared.illustrate(self.model, examples, found, pathlib.Path(folder), options)
         return figures
 
     def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:

@@ -4,9 +4,12 @@ from typing import Any
 
 from seqzoo.tasks.features.audio import AudioFeatures
 from seqzoo.tasks.features.base import Features
+from seqzoo.tasks.features.images import ImageFeatures
+from seqzoo.tasks.features.names import NameFeatures
 from seqzoo.tasks.features.rows import RowFeatures
 from seqzoo.tasks.features.series import SeriesFeatures
 from seqzoo.tasks.features.text import TextFeatures
+from seqzoo.tasks.features.vectors import VectorFeatures
 
 FEATURES: dict[str, type[Features]] = {
     "characters": TextFeatures,
@@ -14,6 +17,9 @@ FEATURES: dict[str, type[Features]] = {
     "rows": RowFeatures,
     "series": SeriesFeatures,
     "audio": AudioFeatures,
+    "image": ImageFeatures,
+    "vector": VectorFeatures,
+    "class": NameFeatures,
 }
 
 

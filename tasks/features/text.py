@@ -31,6 +31,26 @@ def split_words(text: Any) -> Any:
     return tf.strings.split(tf.strings.regex_replace(text, r"\pZ", " "))
 
 
+def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
+    """Texts as an array of UTF-8 bytes.
+
+    Raises:
+        SeqzooError: one is no text; the message names its place.
+    """
+    found = []
+    for text, place in zip(texts, places, strict=True):
+        if not isinstance(text, str):
+            raise SeqzooError(f"Text was expected, but {place} is {type(text).__name__}.")
+        try:
+            found.append(text.encode("utf-8"))
+        except UnicodeEncodeError as error:
+            raise SeqzooError(
+                f"{place} is not Unicode text ({error.reason} at character {error.start}); "
+                "leave it out or mend it."
+            ) from error
+    return np.array(found, object)
+
+
 class TextFeatures(Features):
     """Characters or words as ids.
 
@@ -55,18 +75,7 @@ class TextFeatures(Features):
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        encoded = []
-        for text, place in zip(inputs, places, strict=True):
-            if not isinstance(text, str):
-                raise SeqzooError(f"Text was expected, but {place} is {type(text).__name__}.")
-            try:
-                encoded.append(text.encode("utf-8"))
-            except UnicodeEncodeError as error:
-                raise SeqzooError(
-                    f"{place} is not Unicode text ({error.reason} at character {error.start}); "
-                    "leave it out or mend it."
-                ) from error
-        return (np.array(encoded, object),)
+        return (encoded(inputs, places),)
 
     def split(self, text: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time)."""

@@ -1,0 +1,177 @@
+"""Grids of features from images: convolutions of our own, or one of Keras' applications."""
+
+import contextlib
+import inspect
+from collections.abc import Iterator, Sequence
+from math import gcd
+from types import ModuleType
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+
+GROUPS = 8
+"""Of channels that are normalised together, where the filters can be divided so."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class ConvolutionalGrid(keras.layers.Layer):
+    """Stages of a convolution, a normalisation and a maximum over each 2 by 2 places.
+
+        x = max over 2 x 2 of relu(normalise(W3x3 * x))
+
+    Args:
+        filters: of each stage.
+        normalization: "group" (Wu and He 2018), "batch" (Ioffe and Szegedy 2015) or "none".
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, filters: Sequence[int], normalization: str = "group", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.filters = list(filters)
+        self.normalization = normalization
+        policy = self.dtype_policy
+        self.convolutions, self.normalizations = [], []
+        for size in filters:
+            self.convolutions.append(
+                keras.layers.Conv2D(
+                    size,
+                    3,
+                    padding="same",
+                    use_bias=normalization == "none",
+                    kernel_initializer="he_normal",
+                    dtype=policy,
+                )
+            )
+            if normalization == "group":
+                layer = keras.layers.GroupNormalization(gcd(size, GROUPS), dtype=policy)
+                self.normalizations.append(layer)
+            elif normalization == "batch":
+                # A short training must not end with the statistics of its beginning.
+                layer = keras.layers.BatchNormalization(momentum=0.9, dtype=policy)
+                self.normalizations.append(layer)
+        self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
+
+    def call(self, images: Any, rows: Any, training: bool = False) -> Any:
+        """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
+
+        Args:
+            images: as floats.
+            rows: (batch,), of bool: which images there are; others only fill up a batch, and stay
+                out of its statistics.
+            training: whether statistics are those of the batch.
+        """
+        values = ops.cast(images, "float32") / 255
+        values = ops.cast(values, self.compute_dtype)
+        for index, convolution in enumerate(self.convolutions):
+            values = convolution(values)
+            if self.normalization == "batch":
+                mask = rows[:, None, None] if training else None
+                values = self.normalizations[index](values, training=training, mask=mask)
+            elif self.normalization == "group":
+                values = self.normalizations[index](values)
+            values = self.pool(ops.relu(values))
+        return values
+
+    def get_config(self) -> dict:
+        own = {"filters": self.filters, "normalization": self.normalization}
+        return {**super().get_config(), **own}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class ApplicationGrid(keras.layers.Layer):
+    """One of `keras.applications` without its classifier, its own scaling of pixels included.
+
+    Args:
+        application: name of the function that makes it, such as "MobileNetV2".
+        size: height and width of the images.
+        weights: path of a file, "imagenet" or None; not part of the configuration, because a saved
+            layer has its weights.
+        frozen: whether the weights stay as they are, statistics included.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        SeqzooError: there is no such application, images are too small for it, or the weights are
+            not its own.
+    """
+
+    def __init__(
+        self,
+        application: str,
+        size: Sequence[int],
+        weights: str | None = None,
+        frozen: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.application = application
+        self.size = list(size)
+        self.frozen = frozen
+        module = application_module(application)
+        self.preprocess = module.preprocess_input
+        make = getattr(module, application)
+        try:
+            with _policy(self.dtype_policy):
+                self.network = make(include_top=False, weights=weights, input_shape=(*self.size, 3))
+        except (ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise SeqzooError(
+                f"The encoder {application} cannot be made for images of {size[0]} by {size[1]}: "
+                f"{reason}"
+            ) from error
+        self.network.trainable = not frozen
+
+    def call(self, images: Any, rows: Any, training: bool = False) -> Any:
+        """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
+
+        Images of one channel are grey; of four, the last one is opacity, before white.
+        """
+        values = ops.cast(images, "float32")
+        if values.shape[-1] == 1:
+            values = ops.repeat(values, 3, axis=-1)
+        elif values.shape[-1] == 4:
+            opacity = values[..., 3:] / 255
+            values = values[..., :3] * opacity + 255 * (1 - opacity)
+        return self.network(self.preprocess(values), training=training and not self.frozen)
+
+    def get_config(self) -> dict:
+        own = {"application": self.application, "size": self.size, "frozen": self.frozen}
+        return {**super().get_config(), **own}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""
+
+
+def application_module(name: str) -> ModuleType:
+    """The module of `keras.applications` that an application belongs to.
+
+    Raises:
+        SeqzooError: there is no application of that name.
+    """
+    known = {}
+    for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
+        if hasattr(module, "preprocess_input"):
+            made = inspect.getmembers(module, inspect.isfunction)
+            known |= {own: module for own, _ in made if own[0].isupper()}
+    if name not in known:
+        raise SeqzooError(
+            "`encoder` must be 'convolutional' or one of keras.applications "
+            f"({', '.join(sorted(known))}), got {name!r}{nearest(name, ['convolutional', *known])}"
+        )
+    return known[name]
+
+
+@contextlib.contextmanager
+def _policy(policy: Any) -> Iterator[None]:
+    """Applications take the policy of all layers, and none of their own."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
