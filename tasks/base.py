@@ -242,6 +242,7 @@ class Prepared(ABC):
             folder: of the evaluation.
             options: how was asked.
         """
+        return None
 
     @property
     @abstractmethod

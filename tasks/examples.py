@@ -12,7 +12,9 @@ class Examples:
     Attributes:
         inputs: for text ("characters", "words") strings; for "rows" an array of shape
             (n, height, width) or (n, height, width, channels); for "series" arrays of shape
-            (time, features) or (time,); for "audio" float arrays of shape (samples,).
+            (time, features) or (time,); for "audio" float arrays of shape (samples,); for "image"
+            arrays of uint8, (height, width) or (height, width, channels), or the bytes of image
+            files; for "vector" arrays of shape (features,); for "class" strings.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None where there is nothing to learn or to score.
         lines: where each example stands in its file, counted from 1, for messages; or None.

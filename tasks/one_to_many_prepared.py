@@ -130,7 +130,8 @@ class PreparedOneToMany(PreparedGenerator):
         inputs = [examples.inputs[index] for index in chosen]
         (images,) = self.features.raw(inputs, [examples.place(index) for index in chosen])
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
-        truths = [required_texts(examples)[index] for index in chosen]
+        targets = required_texts(examples)
+        truths = [str(targets[index]) for index in chosen]
         plot_captions(folder / "captions.png", images, captions, truths)
         if self.task.attention == "none":
             return
