@@ -4,6 +4,7 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Template
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
+from seqzoo.tasks.many_to_many_aligned import ManyToManyAligned
 from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.one_to_many import OneToMany
@@ -13,7 +14,8 @@ from seqzoo.tasks.settings import TrainingSettings
 # so that a command line can know templates and settings without it.
 
 TEMPLATES: dict[str, type[Template]] = {
-    template.name: template for template in (ManyToOne, OneToMany, ManyToManyEncoderDecoder)
+    template.name: template
+    for template in (ManyToOne, OneToMany, ManyToManyAligned, ManyToManyEncoderDecoder)
 }
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Decoding",
     "Examples",
     "Interrupted",
+    "ManyToManyAligned",
     "ManyToManyEncoderDecoder",
     "ManyToOne",
     "OneToMany",

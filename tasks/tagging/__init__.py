@@ -1,0 +1,1 @@
+"""What tagging needs: tokens with their characters, tags, their network, scores and tables."""

@@ -1,0 +1,62 @@
+"""Tags under their words, as text in columns."""
+
+import unicodedata
+from collections.abc import Sequence
+
+
+def interlinear(
+    tokens: Sequence[str],
+    tags: Sequence[str],
+    truth: Sequence[str] | None = None,
+    *,
+    width: int = 100,
+) -> str:
+    """Lines of words, each with its tag under it, and the right tag under a wrong one.
+
+        The  dog   barks
+        DET  NOUN  NOUN
+                   VERB
+
+    Args:
+        tokens: words or characters; those that cannot be printed are written as Python would.
+        tags: as many.
+        truth: the right tags, if they are known.
+        width: columns after which a new line begins.
+
+    Raises:
+        ValueError: there are more of one than of the other.
+    """
+    rows = [list(map(_printable, tokens)), list(tags)]
+    if truth is not None:
+        pairs = zip(tags, truth, strict=True)
+        rows.append([right if right != said else "" for said, right in pairs])
+    blocks: list[list[str]] = []
+    used = width
+    for column in zip(*rows, strict=True):
+        wide = max(map(columns, column))
+        if used + 2 + wide > width or not blocks:
+            blocks.append(["" for _ in rows])
+            used = -2
+        used += 2 + wide
+        gap = "  " if used > wide else ""
+        block = blocks[-1]
+        for row, text in enumerate(column):
+            block[row] += gap + text + " " * (wide - columns(text))
+    lines = [[line.rstrip() for line in block] for block in blocks]
+    # A third line is there only where something is wrong.
+    return "\n\n".join("\n".join(line for line in block if line) for block in lines)
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes: wide characters two, marks none."""
+    return sum(
+        0
+        if unicodedata.combining(character)
+        else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def _printable(token: str) -> str:
+    token = "".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in token)
+    return token if token.strip() else "␣" * max(len(token), 1)
