@@ -10,7 +10,6 @@ from seqzoo.tasks.errors import SeqzooError
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Callable
 
     import numpy as np
 
@@ -187,16 +186,14 @@ class Prepared(ABC):
     def signature(self) -> list:
         """The `tf.TensorSpec`s of raw inputs."""
 
-    @property
-    def entrances(self) -> dict[str, tuple[list, Callable]]:
-        """Further forms of raw inputs that an exported model takes: the name of a signature -> its
-        `tf.TensorSpec`s, and what turns tensors of these into those of `signature`; none by
-        default."""
-        return {}
-
     @abstractmethod
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """Raw inputs to answers, in TensorFlow operations alone."""
+
+    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+        """Further signatures of an exported model by name: each a function of raw inputs by name
+        to a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
+        return {}
 
     @abstractmethod
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
@@ -204,7 +201,8 @@ class Prepared(ABC):
         first axis of each tensor is that of the batch."""
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        """`infer`, and the "loss" and "count" of each example of a batch with targets."""
+        """`infer`, and the "loss" and "count" of each example of a batch with targets; where states
+        are carried on, "carried" too."""
         outcome = self.forward(model, batch, training=False)
         found = {"loss": outcome.losses, "count": self.counts(batch)}
         return found | self.infer(model, batch, options)

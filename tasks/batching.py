@@ -13,20 +13,27 @@ def batches(data: Data, plan: Plan) -> Any:
 
     Each is a dictionary: "values" (batch, time, ...), zero behind a sequence's end; "lengths"
     (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
-    with "target_lengths" (batch,) where these are sequences.
+    with "target_lengths" (batch,) where these are sequences; "rows" (batch,), int32, which examples
+    they are; and all that the plan says of parts of examples, see `Plan.views`.
     """
     tensors = data.tensors
     with tf.device("CPU:0"):
         rows, weights = tf.constant(plan.rows), tf.constant(plan.weights)
+        views = {name: tf.constant(array) for name, array in plan.views.items()}
 
     def gather(start, stop, longest, longest_target):
         own = rows[start:stop]
         own.set_shape([plan.size])
-        batch = {"weights": tf.ensure_shape(weights[start:stop], [plan.size])}
+        batch = {"weights": tf.ensure_shape(weights[start:stop], [plan.size]), "rows": own}
+        parts = {
+            name: tf.ensure_shape(array[start:stop], [plan.size]) for name, array in views.items()
+        }
+        starts, lengths = parts.pop("starts", None), parts.pop("lengths", None)
+        batch |= parts
         batch["values"], batch["lengths"] = _padded(
             tensors["flat"],
-            tf.gather(tensors["starts"], own),
-            tf.gather(tensors["lengths"], own),
+            tf.gather(tensors["starts"], own) if starts is None else starts,
+            tf.gather(tensors["lengths"], own) if lengths is None else lengths,
             longest if plan.length is None else plan.length,
         )
         if "targets" in tensors:
@@ -34,8 +41,8 @@ def batches(data: Data, plan: Plan) -> Any:
         elif "target_flat" in tensors:
             batch["targets"], batch["target_lengths"] = _padded(
                 tensors["target_flat"],
-                tf.gather(tensors["target_starts"], own),
-                tf.gather(tensors["target_lengths"], own),
+                tf.gather(tensors["target_starts"], own) if starts is None else starts,
+                tf.gather(tensors["target_lengths"], own) if lengths is None else lengths,
                 longest_target,
             )
         return batch

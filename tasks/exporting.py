@@ -1,7 +1,6 @@
 """A trained model as a SavedModel that needs nothing of ours."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -14,9 +13,8 @@ from seqzoo.tasks.files import creating
 def export(
     prepared: Prepared, model: Any, folder: str | os.PathLike, options: AnswerOptions
 ) -> None:
-    """Writes a SavedModel whose "serving_default" takes raw examples and returns answers.
-
-    Each of `Prepared.entrances` is a signature of its own.
+    """Writes a SavedModel whose "serving_default" takes raw examples and returns answers, and that
+    has all `Prepared.signatures` besides.
 
     Args:
         prepared: the template the model belongs to.
@@ -27,20 +25,20 @@ def export(
     Raises:
         SeqzooError: the folder exists, or cannot be made.
     """
+    names = [spec.name for spec in prepared.signature]
 
-    def concrete(specs: list, enter: Callable[..., tuple]) -> Any:
-        def answer(**raw: Any) -> dict[str, Any]:
-            inputs = enter(*(raw[spec.name] for spec in specs))
-            return prepared.respond(model, inputs, options)
+    def answer(**raw: Any) -> dict[str, Any]:
+        return prepared.respond(model, tuple(raw[name] for name in names), options)
 
-        served = tf.function(answer, autograph=False)
-        return served.get_concrete_function(**{spec.name: spec for spec in specs})
-
+    ways = {"serving_default": (answer, prepared.signature), **prepared.signatures(model, options)}
     with creating(folder) as temporary, seqzoo.cells.portable():
-        signatures = {"serving_default": concrete(prepared.signature, lambda *raw: raw)}
-        signatures |= {name: concrete(*own) for name, own in prepared.entrances.items()}
         module = tf.Module()
         # Only what a module tracks is written with it.
         module.weights = [variable.value for variable in model.variables]
         module.tables = [vocabulary.table for vocabulary in prepared.vocabularies.values()]
-        tf.saved_model.save(module, str(temporary), signatures=signatures)
+        module.served, concrete = {}, {}
+        for name, (way, specs) in ways.items():
+            served = tf.function(way, autograph=False)
+            module.served[name] = served
+            concrete[name] = served.get_concrete_function(**{spec.name: spec for spec in specs})
+        tf.saved_model.save(module, str(temporary), signatures=concrete)

@@ -1,7 +1,6 @@
 """`OneToMany` with all that it learnt from training examples."""
 
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -107,12 +106,16 @@ class PreparedOneToMany(PreparedGenerator):
         lengths = tf.where(batch["weights"] > 0, batch["lengths"], 0)
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
-    @property
-    def entrances(self) -> dict[str, tuple[list, Callable]]:
+    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
         features = self.features
         if not isinstance(features, ImageFeatures) or features.channels not in DECODED:
             return {}
-        return {"bytes": (features.encoded_signature, lambda encoded: (features.decode(encoded),))}
+        (spec,) = features.encoded_signature
+
+        def answer(**raw: Any) -> dict[str, Any]:
+            return self.respond(model, (features.decode(raw[spec.name]),), options)
+
+        return {"bytes": (answer, [spec])}
 
     def illustrate(
         self,

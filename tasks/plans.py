@@ -1,7 +1,7 @@
 """Which examples make a batch, and to what lengths it is padded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Padding:
     def choose(cls, data: Data, most: int, batch_size: int, *, epochs: int = 1) -> "Padding":
         """The lengths that cost the least time, compiling included; see `choose_lengths`."""
         lengths = [data.inputs.lengths]
+        if data.window is not None:
+            lengths = [np.minimum(lengths[0], data.window)]
         if isinstance(data.targets, Sequences):
             lengths.append(data.targets.lengths)
         chosen = [choose_lengths(own, most, batch_size, epochs=epochs) for own in lengths]
@@ -49,6 +51,9 @@ class Plan:
         target_lengths: shape (steps,), int32: what its targets are padded to.
         size: rows of all batches where they are equal, else None.
         length: length of all batches where they are equal, else None; it can then be static.
+        views: where the rows are parts of examples, arrays of shape (all rows,) by name: "starts"
+            (int64) and "lengths" (int32) say which part of all steps a row is (of targets, if
+            any, the same); all others are handed on with the batch.
     """
 
     rows: np.ndarray
@@ -58,6 +63,7 @@ class Plan:
     target_lengths: np.ndarray
     size: int | None
     length: int | None
+    views: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -35,6 +35,9 @@ FORMAT = 1
 FEW = 256
 """Examples up to which compiling the time loop would take longer than running it as it is."""
 
+FEW_BATCHES = 20
+"""The same of batches, for examples that are run in many windows."""
+
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
 CHECKPOINTS, LOGS = "checkpoints", "logs"
 
@@ -197,22 +200,33 @@ class Run:
         export(self.prepared, self.model, folder, options or AnswerOptions())
 
     def _collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
-        """What `Prepared.infer` or `Prepared.score` says of all examples, in their order."""
-        settings = replace(self.settings, batch_size=min(self.settings.batch_size, len(data)))
+        """What `Prepared.infer` or `Prepared.score` says of all examples, in their order; what it
+        says of several parts of an example is summed."""
+        settings = self.settings
+        if data.window is None:
+            settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
         plan = self.prepared.plan(data, self.padding, settings)
+        carried: tuple = ()
+        if data.window is not None:
+            carried = tuple(tf.zeros([plan.size, units]) for units in self.prepared.carries)
         found: dict[str, list] = {}
         at = 0
         dataset = batches(data, plan)
-        run = self._compiled(ask, dataset.element_spec, options, few=len(data) <= FEW)
+        spec = dataset.element_spec
+        if carried:
+            spec = spec | {"carried": tuple(tf.TensorSpec(own.shape, own.dtype) for own in carried)}
+        few = len(data) <= FEW and len(plan) <= FEW_BATCHES
+        run = self._compiled(ask, spec, options, few=few)
         for batch in dataset:
-            result = run(batch)
+            result = run(batch | {"carried": carried} if carried else batch)
+            carried = result.pop("carried", ())
             rows = plan.rows[at : at + len(batch["weights"])]
             real = plan.weights[at : at + len(rows)] > 0
             at += len(rows)
             for name, value in result.items():
                 place = found.setdefault(name, [None] * len(data))
                 for row, own in zip(rows[real], value.numpy()[real], strict=True):
-                    place[row] = own
+                    place[row] = own if place[row] is None else place[row] + own
         return found
 
     def _compiled(
@@ -227,15 +241,17 @@ class Run:
                 with seqzoo.cells.portable() if few else contextlib.nullcontext():
                     return ask(model, batch, options)
 
-            free = {name: tf.TensorSpec(_free(own), own.dtype) for name, own in spec.items()}
+            free = {name: _free(own) for name, own in spec.items()}
             self._graphs[key] = tf.function(run, input_signature=[free])
         return self._graphs[key]
 
 
-def _free(spec: tf.TensorSpec) -> list[int | None]:
-    """A shape whose first two axes, rows and time, are free."""
+def _free(spec: Any) -> Any:
+    """A spec whose first two axes, rows and time, are free; of carried states, rows alone."""
+    if isinstance(spec, tuple):
+        return tuple(tf.TensorSpec([None, *own.shape[1:]], own.dtype) for own in spec)
     shape = spec.shape.as_list()
-    return [None, None, *shape[2:]][: len(shape)]
+    return tf.TensorSpec([None, None, *shape[2:]][: len(shape)], spec.dtype)
 
 
 def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:

@@ -42,10 +42,13 @@ class Data:
     Attributes:
         inputs: the sequences that batches are sorted by.
         targets: array of shape (n, ...), or sequences of their own lengths, or None.
+        window: steps that a sequence is cut to, the state being carried from one window to the
+            next; None where each is run in one piece.
     """
 
     inputs: Sequences
     targets: np.ndarray | Sequences | None = None
+    window: int | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

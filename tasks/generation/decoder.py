@@ -112,6 +112,7 @@ class Decoder(keras.layers.Layer):
         memory: Any = None,
         mask: Any = None,
         training: bool = False,
+        steps: Any = None,
     ) -> tuple[Any, list[list]]:
         """Runs over whole sequences.
 
@@ -121,6 +122,8 @@ class Decoder(keras.layers.Layer):
             memory: (batch, source, features), if there is attention.
             mask: (batch, source): which steps of the memory there are.
             training: whether dropout is on.
+            steps: (batch, time): which tokens count; the others leave states as they are. None
+                for all.
 
         Returns:
             Logits, (batch, time, vocabulary), float32, and the states after the last step.
@@ -128,7 +131,7 @@ class Decoder(keras.layers.Layer):
         values, context, last = self.embedding(tokens), None, []
         for index, layer in enumerate(self.recurrent):
             inputs = values if context is None else ops.concatenate([values, context], axis=-1)
-            values, *new = layer(inputs, initial_state=states[index], training=training)
+            values, *new = layer(inputs, mask=steps, initial_state=states[index], training=training)
             last.append(new)
             if index == 0 and self.attention is not None:
                 context, _ = self.attention(values, memory, mask)

@@ -20,6 +20,9 @@ START_TOKEN, END_TOKEN = "\x02", "\x03"
 START, END = SPECIAL, SPECIAL + 1
 """Their ids."""
 
+CHUNK = 1_000_000
+"""Characters of texts that are split at once."""
+
 
 @dataclass(frozen=True)
 class TextChoices:
@@ -95,11 +98,16 @@ class Texts:
         return [token.decode("utf-8") for token in self.split([text]).values.numpy()]
 
     def _split(self, texts: Sequence[str], places: Sequence[str]) -> Any:
-        size = TextFeatures.chunk
-        for start in range(0, len(texts), size):
-            part = slice(start, start + size)
-            (raw,) = self.features.raw(texts[part], places[part])
+        start = 0
+        while start < len(texts):
+            # Texts may be whole books, of which a thousand would not fit into memory.
+            stop, characters = start, 0
+            while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
+                characters += len(texts[stop])
+                stop += 1
+            (raw,) = self.features.raw(texts[start:stop], places[start:stop])
             yield self.split(tf.constant(raw, tf.string))
+            start = stop
 
     def to_config(self) -> dict[str, Any]:
         """All that was learnt, except for the vocabulary."""
