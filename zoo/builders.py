@@ -25,6 +25,11 @@ NEEDS = {
     "class": "a class",
     "labels": "a list of classes",
     "value": "a number",
+    "image": "an image",
+    "vector": "numbers",
+    "notes": "frames of zeros and ones",
+    "tags": "a sequence of classes",
+    "values": "numbers in time",
 }
 
 
@@ -48,10 +53,10 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     features = dict(sorted(builder.info.features.items()))  # else in any order
     input_name = _feature(source, "input", source.kind, features, supervised[0])
     others = {name: feature for name, feature in features.items() if name != input_name}
-    target_name = _feature(source, "target", source.target_kind, others, supervised[1])
-    notes = [f"Input {input_name!r}, target {target_name!r}."]
-    if not (source.input and source.target):
-        notes = [f"Input {input_name!r} and target {target_name!r} were guessed from its features."]
+    target_name = None
+    if source.target_kind != "next":
+        target_name = _feature(source, "target", source.target_kind, others, supervised[1])
+    notes = [_said(source, input_name, target_name)]
     source = replace(source, input=input_name, target=target_name)
 
     official = _official_splits(builder)
@@ -71,6 +76,19 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
         splitting.check_labels(parts)
     name = f"{builder.info.full_name}".removesuffix(f"/{builder.version}")
     return splitting.to_splits(name, parts, notes), source
+
+
+def _said(source: Source, input_name: str, target_name: str | None) -> str:
+    """A sentence on which features are used."""
+    names = [f"input {input_name!r}"]
+    guessed = source.input is None
+    if target_name is not None:
+        names.append(f"target {target_name!r}")
+        guessed |= source.target is None
+    if not guessed:
+        return f"{', '.join(names).capitalize()}."
+    verb = "was" if target_name is None else "were"
+    return f"{' and '.join(names).capitalize()} {verb} guessed from its features."
 
 
 def _prepared(source: Source) -> tfds.core.DatasetBuilder:
@@ -144,20 +162,21 @@ def _feature(
 def _fits(kind: str, feature: Any) -> bool:
     of = tfds.features
     if kind in TEXTS:
-        return isinstance(feature, of.Text)
-    if kind == "rows":
+        words = isinstance(feature, of.Sequence) and isinstance(feature.feature, of.Text)
+        return isinstance(feature, of.Text) or (words and kind == "words")
+    if kind in ("rows", "image"):
         return isinstance(feature, of.Image)
     if kind == "audio":
         return isinstance(feature, of.Audio)
     names = of.ClassLabel | of.Text
     if isinstance(feature, of.Sequence) and isinstance(feature.feature, names):
-        return kind == "labels"
+        return kind in ("labels", "tags")
     if isinstance(feature, names):
         return kind == "class"
     shape = getattr(feature, "shape", None)
     plain = type(feature) in (of.Tensor, of.Scalar, of.Sequence)
     if (
-        kind == "labels"
+        kind in ("labels", "tags")
         or not plain
         or shape is None
         or not np.issubdtype(feature.np_dtype, np.number)
@@ -165,7 +184,8 @@ def _fits(kind: str, feature: Any) -> bool:
         return False
     if kind == "class":
         return len(shape) == 0 and np.issubdtype(feature.np_dtype, np.integer)
-    return len(shape) in ((1, 2) if kind == "series" else (0, 1))
+    dimensions = {"value": (0, 1), "vector": (1,)}
+    return len(shape) in dimensions.get(kind, (1, 2))
 
 
 def _read(
@@ -173,7 +193,7 @@ def _read(
 ) -> Part:
     """The examples of a split that have an input and a label."""
     most = most or source.limit
-    wanted = {source.input: True, source.target: True}
+    wanted = {name: True for name in (source.input, source.target) if name}
     dataset = builder.as_dataset(
         split=f"{split}[:{most}]" if most else split,
         decoders=tfds.decode.PartialDecoding(wanted),
@@ -182,11 +202,12 @@ def _read(
     features = builder.info.features
     shape = features[source.input].shape
     # Unequal lengths cannot be batched, and one example at a time is slow: only where it must be.
-    ragged = None in shape or source.target_kind == "labels"
+    ragged = None in shape or source.target_kind in ("labels", "tags", "values")
     inputs, targets = [], []
     for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
         inputs += [batch[source.input]] if ragged else list(batch[source.input])
-        targets += [batch[source.target]] if ragged else list(batch[source.target])
+        if source.target:
+            targets += [batch[source.target]] if ragged else list(batch[source.target])
     return _part(f"{source.data} {split}", builder, source, inputs, targets)
 
 
@@ -197,13 +218,18 @@ def _part(
     inputs: list[Any],
     targets: list[Any],
 ) -> Part:
-    to_label = _labeller(builder, str(source.target))
     labels: list[tuple[str, ...]] | None = None
-    if source.target_kind == "class":
-        labels = [(to_label(target),) for target in targets]
-    elif source.target_kind == "labels":
-        labels = [tuple(map(to_label, target)) for target in targets]
-    if source.kind in TEXTS:
+    if source.target_kind in ("class", "labels", "tags"):
+        to_label = _labeller(builder, str(source.target))
+        several = source.target_kind != "class"
+        labels = [tuple(map(to_label, own if several else [own])) for own in targets]
+    if source.kind == "class":
+        to_label = _labeller(builder, str(source.input))
+        inputs = [to_label(own) for own in inputs]
+    if source.kind in TEXTS and inputs and isinstance(inputs[0], np.ndarray):
+        inputs = [tuple(word.decode("utf-8", errors="replace") for word in own) for own in inputs]
+        empty = {index for index, words in enumerate(inputs) if not words}
+    elif source.kind in TEXTS:
         inputs = [text.decode("utf-8", errors="replace") for text in inputs]
         empty = {index for index, text in enumerate(inputs) if not text.strip()}
     else:
@@ -217,13 +243,17 @@ def _part(
     elif source.kind == "audio":
         scale = np.iinfo(np.int16).max  # tfds' sound is 16-bit, whatever its dtype
         values = [np.asarray(samples, np.float32) / scale for samples in values]
-    elif source.kind == "series":
+    elif source.kind in ("series", "notes", "vector"):
         values = [np.asarray(series, np.float32) for series in values]
     labels = None if labels is None else [labels[index] for index in kept]
     if source.target_kind == "class":
         answers: Any = [own[0] for own in labels or ()]
-    elif source.target_kind == "labels":
+    elif source.target_kind in ("labels", "tags"):
         answers = labels
+    elif source.target_kind == "next":
+        answers = None
+    elif source.target_kind == "values":
+        answers = [np.asarray(targets[index], np.float32) for index in kept]
     elif source.target_kind in TEXTS:
         answers = [targets[index].decode("utf-8", errors="replace") for index in kept]
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.tables import _read_text
+from seqzoo.zoo.tables import read_text
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
@@ -61,7 +61,7 @@ def read_conll(path: pathlib.Path, word: str | int = "form", tag: str | int = "u
             the message names the line.
     """
     path = pathlib.Path(path)
-    lines = [line.rstrip("\r") for line in _read_text(path).split("\n")]
+    lines = [line.rstrip("\r") for line in read_text(path).split("\n")]
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
     blocks = list(_blocks(path, lines, universal=universal))
     names = CONLLU if universal else None

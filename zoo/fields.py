@@ -61,7 +61,38 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
         "value": value,
         "characters": text,
         "words": text,
+        "tags": tags,
+        "values": values,
     }[kind]
+
+
+def tags(field: Any) -> tuple[str, ...]:
+    """One tag a step: a JSON list, or text with white space between them."""
+    if isinstance(field, str) and not field.lstrip().startswith("["):
+        field = field.split()
+    return labels(field)
+
+
+def values(field: Any) -> np.ndarray:
+    """Numbers at each step, float32, (time,) or (time, numbers)."""
+    return series(field)
+
+
+def vector(field: Any) -> np.ndarray:
+    """Numbers, float32, (numbers,): separated by spaces, or a JSON list."""
+    numbers = _numbers(field)
+    if numbers.ndim > 1:
+        raise SeqzooError(f"must be a list of numbers, got {_shown(field)}")
+    return numbers.astype(np.float32)
+
+
+def image(field: Any, folder: pathlib.Path) -> bytes:
+    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds."""
+    path = _file(field, folder)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SeqzooError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def value(field: Any) -> float | tuple[float, ...]:
@@ -130,6 +161,10 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
         "characters": text,
         "words": text,
         "series": series,
+        "notes": series,
+        "vector": vector,
+        "class": label,
+        "image": lambda field: image(field, folder),
         "rows": lambda field: rows(field, folder),
         "audio": lambda field: audio(field, folder),
     }[kind]

@@ -1,4 +1,4 @@
-"""Examples from CSV, TSV and JSON Lines files, and errors that name the line."""
+"""Examples from tables, plain texts and CoNLL files, and errors that name the line."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -10,9 +10,10 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.zoo import fields, splitting
-from seqzoo.zoo.source import Source
+from seqzoo.zoo.conll import read_conll
+from seqzoo.zoo.source import CONLL, PLAIN_TEXT, Source, suffix_of
 from seqzoo.zoo.splitting import Part, input_key
-from seqzoo.zoo.tables import Table, read_table
+from seqzoo.zoo.tables import Table, read_table, read_text
 
 
 def open_files(source: Source) -> tuple[Splits, Source]:
@@ -24,7 +25,10 @@ def open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
-    parts = splitting.split(whole, source.shares(), source.seed)
+    if source.whole:
+        parts = splitting.cut_text(whole, source.shares())
+    else:
+        parts = splitting.split(whole, source.shares(), source.seed)
     for name in ("validation", "test"):
         path = getattr(source, name)
         if isinstance(path, str):
@@ -44,35 +48,78 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
     Raises:
         SeqzooError: as `open_files`.
     """
+    suffix = suffix_of(path)
+    if suffix == PLAIN_TEXT:
+        return read_lines(pathlib.Path(path), whole=source.whole), None
+    if suffix in CONLL:
+        return _read_tagged(path, source), None
     table = read_table(pathlib.Path(path), columns=source.columns, delimiter=source.delimiter)
-    columns = [("input", source.input), ("target", source.target)]
-    input_fields, target_fields = (table.column(name, argument) for argument, name in columns)
-    read_input = fields.reader(source.kind, table.path.parent)
-    inputs: Any = _parse(table, source.input, input_fields, read_input)
+    inputs, sample_rate = _inputs(table, source)
+    targets, labels = _targets(table, source)
+    examples = Examples(inputs, targets, table.lines)
+    return Part(path, examples, [input_key(value) for value in inputs], labels), sample_rate
+
+
+def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
+    """The inputs of a table, and the sample rate of sound."""
+    column = table.column(source.input, "input")
+    inputs: Any = _parse(table, source.input, column, fields.reader(source.kind, table.path.parent))
     sample_rate = source.sample_rate
     if source.kind == "audio":
         rates = [rate for _, rate in inputs]
         sample_rate = sample_rate or rates[0]
         _check_equal(table, source.input, rates, sample_rate, "samples a second")
         inputs = [samples for samples, _ in inputs]
-    elif source.kind == "series":
+    elif source.kind in ("series", "notes"):
         widths = [series.shape[1:] for series in inputs]
         _check_equal(table, source.input, widths, widths[0], "numbers a step")
-    elif source.kind == "rows":
-        shapes = [image.shape for image in inputs]
+    elif source.kind in ("rows", "vector"):
+        shapes = [numbers.shape for numbers in inputs]
         _check_equal(table, source.input, shapes, shapes[0], "numbers")
         inputs = np.stack(inputs)
-    read_target = fields.target_reader(source.target_kind, source.separator)
-    targets: Any = _parse(table, source.target, target_fields, read_target)
-    labels = None
-    if source.target_kind == "value":
+    elif source.kind == "words" and source.target_kind == "tags":
+        inputs = [tuple(sentence.split()) for sentence in inputs]
+    return inputs, sample_rate
+
+
+def _targets(table: Table, source: Source) -> tuple[Any, list | None]:
+    """The targets of a table, and the labels in each, if they are labels."""
+    kind = source.target_kind
+    if kind == "next":
+        return None, None
+    column = table.column(source.target, "target")
+    read = fields.target_reader(kind, source.separator)
+    targets: Any = _parse(table, source.target, column, read)
+    if kind == "value":
         counts = [np.size(value) for value in targets]
         _check_equal(table, source.target, counts, counts[0], "numbers")
-        targets = np.asarray(targets, np.float32)
-    elif source.target_kind in ("class", "labels"):
-        labels = [(own,) if isinstance(own, str) else own for own in targets]
-    examples = Examples(inputs, targets, table.lines)
-    return Part(path, examples, [input_key(value) for value in inputs], labels), sample_rate
+        return np.asarray(targets, np.float32), None
+    if kind in ("class", "labels", "tags"):
+        return targets, [(own,) if isinstance(own, str) else own for own in targets]
+    return targets, None
+
+
+def _read_tagged(path: str, source: Source) -> Part:
+    """The sentences of a CoNLL file."""
+    found = read_conll(pathlib.Path(path), source.input or "form", source.target or "upos")
+    examples = Examples(found.sentences, found.tags, found.lines)
+    return Part(path, examples, [input_key(words) for words in found.sentences], found.tags)
+
+
+def read_lines(path: pathlib.Path, *, whole: bool) -> Part:
+    """The lines of a plain text that are not empty, or the text as one.
+
+    Raises:
+        SeqzooError: it cannot be read, or it is empty.
+    """
+    text = read_text(path)
+    numbered = [(1, text)] if whole else list(enumerate(text.splitlines(), 1))
+    kept = [(number, line) for number, line in numbered if line.strip()]
+    if not kept:
+        raise SeqzooError(f"{path} is empty.")
+    lines = [line for _, line in kept]
+    examples = Examples(lines, None, [number for number, _ in kept])
+    return Part(str(path), examples, [input_key(line) for line in lines], None)
 
 
 def _parse(

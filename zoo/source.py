@@ -9,13 +9,17 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.settings import choose
 from seqzoo.zoo.datasets import DATASETS
 
-Kind = Literal["characters", "words", "rows", "series", "audio"]
-TargetKind = Literal["class", "labels", "value", "characters", "words"]
+Kind = Literal[
+    "characters", "words", "rows", "series", "audio", "image", "vector", "class", "notes"
+]
+TargetKind = Literal["class", "labels", "value", "characters", "words", "tags", "values", "next"]
 
 TFDS = "tfds:"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
-SUFFIXES = (*DELIMITERS, *JSON_LINES)
+PLAIN_TEXT = ".txt"
+CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
+SUFFIXES = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Source:
 
     Attributes:
         data: an embedded data set ("languages"), "tfds:NAME", or the path of a .csv, .tsv or
-            .jsonl file.
+            .jsonl file; for tags also .conll or .conllu, for what is next also .txt.
         kind: what an input is made of, as templates call it in `input`.
         target_kind: what a target is, as templates call it in `target`.
         input: the column or feature of the inputs; None to guess it (not in files).
@@ -38,6 +42,7 @@ class Source:
         seed: of the shares.
         data_dir: the folder of prepared tfds data sets.
         limit: the most examples of a split; None for all.
+        whole: whether a plain text is one sequence, held out from its end, instead of one a line.
         sample_rate: of sound, in samples a second; None to take that of the files.
 
     Raises:
@@ -57,11 +62,14 @@ class Source:
     seed: int = 0
     data_dir: str | None = None
     limit: int | None = None
+    whole: bool = False
     sample_rate: int | None = None
 
     def __post_init__(self) -> None:
         choose("kind", self.kind, Kind)
         choose("target_kind", self.target_kind, TargetKind)
+        if self.whole and self.target_kind != "next":
+            raise SeqzooError(f"`whole` is for what is next, got target {self.target_kind!r}.")
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(f"`delimiter` must be one character, got {self.delimiter!r}.")
         if not self.separator:
@@ -79,6 +87,11 @@ class Source:
                 f"`validation` and `test` must leave something to train on, got {self.validation} "
                 f"and {self.test}."
             )
+
+    @property
+    def suffix(self) -> str:
+        """The ending of a file's name that says what it is."""
+        return suffix_of(self.data)
 
     def shares(self) -> dict[str, float]:
         """The shares held out for validation and for the test; 0 where they have a file."""
@@ -124,7 +137,7 @@ class Source:
             return False
         if pathlib.Path(data).expanduser().exists():
             return True
-        if pathlib.Path(data.lower().removesuffix(".gz")).suffix in SUFFIXES or "/" in data:
+        if suffix_of(data) in SUFFIXES or "/" in data:
             raise SeqzooError(f"There is no file {data}.")
         raise SeqzooError(
             f"`data` must be one of {', '.join(DATASETS)}, {TFDS}NAME or a file that ends in one "
@@ -144,3 +157,8 @@ class Source:
             test=resolved(self.test),
             data_dir=resolved(self.data_dir),
         )
+
+
+def suffix_of(path: str) -> str:
+    """The ending of a file's name that says what it is: that of "a.csv.gz" is ".csv"."""
+    return pathlib.Path(path.lower().removesuffix(".gz")).suffix

@@ -1,6 +1,7 @@
 """Random splits that are the same every time, with all examples of one input in one split."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,6 +57,10 @@ def input_key(value: Any) -> bytes:
     """Equal for equal inputs, whatever they are: text, numbers, images or sound."""
     if isinstance(value, str):
         return value.encode("utf-8")
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, list | tuple):  # of words
+        return json.dumps(value).encode("utf-8")
     array = np.asarray(value)
     return repr((array.shape, array.dtype.str)).encode() + array.tobytes()
 
@@ -113,6 +118,32 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
         name: whole.pick(sorted(part)) if part else None
         for name, part in {**held, "train": train}.items()
     }
+
+
+def cut_text(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
+    """Holds the end of one long text out: first what is for validation, then what is for the test.
+
+    Args:
+        whole: its one example is the text.
+        shares: name of a split -> its share of the characters; what is left is "train".
+
+    Raises:
+        SeqzooError: the text is too short.
+    """
+    text = whole.examples.inputs[0]
+    ends, start = {}, len(text)
+    for name in ("test", "validation"):
+        ends[name], start = start, start - round(shares[name] * len(text))
+    ends["train"] = start
+    starts = {"train": 0, "validation": ends["train"], "test": ends["validation"]}
+    parts: dict[str, Part | None] = {}
+    for name, begin in starts.items():
+        part = text[begin : ends[name]]
+        if not part and (name == "train" or shares[name]):
+            raise SeqzooError(f"{whole.name} has {len(text)} characters, too few to part it.")
+        examples = Examples([part], None, [1])
+        parts[name] = Part(whole.name, examples, [input_key(part)], None) if part else None
+    return parts
 
 
 def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:

@@ -71,7 +71,7 @@ def read_table(
     Raises:
         SeqzooError: the file cannot be read, is empty, or a line is not as it should be.
     """
-    text = _read_text(path)
+    text = read_text(path)
     suffix = pathlib.Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in JSON_LINES:
         rows, lines = _read_json_lines(path, text)
@@ -88,7 +88,12 @@ def read_table(
     return Table(path, names, rows, lines)
 
 
-def _read_text(path: pathlib.Path) -> str:
+def read_text(path: pathlib.Path) -> str:
+    """All of a file in UTF-8, which may be compressed (.gz).
+
+    Raises:
+        SeqzooError: it cannot be read, is empty, or is not UTF-8.
+    """
     try:
         data = path.read_bytes()
         if path.name.lower().endswith(".gz"):
