@@ -211,7 +211,16 @@ class Bidirectional(keras.layers.Bidirectional):
         if isinstance(layer, RecurrentCell):
             own = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
             layer, kwargs = Recurrent(layer, **kwargs), own
-        super().__init__(layer, merge_mode, weights, backward_layer, **kwargs)
+        super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
+        # Keras takes `weights` too, and does nothing with them.
+        self._weights_to_begin_with = weights
+
+    def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:
+        """Makes the weights of both directions for inputs of shape (batch, time, features)."""
+        super().build(sequences_shape, initial_state_shape)
+        if self._weights_to_begin_with is not None:
+            self.set_weights(self._weights_to_begin_with)
+            self._weights_to_begin_with = None
 
     def execution_path(self) -> str:
         """Says which path each direction takes in this process; see `Recurrent`."""

@@ -60,6 +60,16 @@ def test_a_backward_layer_of_its_own():
     assert error(outputs[:, :UNITS], layer.forward_layer(X32)) == 0
 
 
+def test_weights_to_begin_with():
+    wanted = Bidirectional(LSTMCell(UNITS))
+    expected = wanted(X32)
+    layer = Bidirectional(LSTMCell(UNITS), weights=wanted.get_weights())
+    assert error(layer(X32), expected) == 0
+    assert error(Bidirectional(LSTMCell(UNITS))(X32), expected) > 0.01
+    with pytest.raises(ValueError, match="5 weights|length"):
+        Bidirectional(LSTMCell(UNITS), weights=wanted.get_weights()[:-1])(X32)
+
+
 def test_initial_states_reach_their_direction():
     layer = Bidirectional(LSTMCell(UNITS))
     states = list(np.random.default_rng(1).normal(size=(4, BATCH, UNITS)).astype("float32"))
