@@ -133,10 +133,11 @@ def test_unknown_data_is_answered_with_the_nearest() -> None:
         open_source(Source("tfds:mnsit", "rows"))
 
 
-def test_data_that_cannot_be_prepared_are_one_line(monkeypatch, tmp_path) -> None:
+def test_data_that_cannot_be_prepared_are_one_line(monkeypatch, tmp_path, capsys) -> None:
     import tensorflow_datasets as tfds
 
     def fail(self, **_):
+        print("Downloading")
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
@@ -144,6 +145,8 @@ def test_data_that_cannot_be_prepared_are_one_line(monkeypatch, tmp_path) -> Non
         SeqzooError, match=r"tfds:mnist could not be prepared: no route \(`data_dir`"
     ):
         open_source(Source("tfds:mnist", "rows", data_dir=str(tmp_path)))
+    told = capsys.readouterr()
+    assert told.out == "" and "Downloading" in told.err
 
 
 def test_mnist(tfds_data_dir) -> None:

@@ -1,6 +1,8 @@
 """Examples from tfds data sets, embedded and public: which features, which splits."""
 
+import contextlib
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -98,7 +100,9 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
             return datasets.load(source.data, source.data_dir)
         builder = tfds.builder(name, data_dir=source.data_dir)
         if not builder.is_prepared():
-            builder.download_and_prepare()
+            # tfds tells of it on standard output, which is for a command's answers.
+            with contextlib.redirect_stdout(sys.stderr):
+                builder.download_and_prepare()
         return builder
     except SeqzooError:
         raise
