@@ -25,7 +25,7 @@ from cell_cases import (
 )
 from custom_cells import CUSTOM, Multiplicative, StepOnly, make
 
-from seqzoo.cells import Recurrent, scan
+from seqzoo.cells import Recurrent, create, scan
 
 LSTM = Case("lstm", {})
 DROPOUTS: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
@@ -173,6 +173,16 @@ def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
     x = rng.normal(size=(batch, TIME, FEATURES))
     mask = rng.random((batch, TIME)) < 0.7
     check(cell, mask, x=x, return_sequences=True)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_of_a_single_feature(name):
+    # The loops then multiply instead of making a matrix product.
+    cell = create(name, UNITS, dtype="float64")
+    cell.build((None, 1))
+    rng = np.random.default_rng(7)
+    cell.set_weights([rng.normal(0, 0.6, weight.shape) for weight in cell.get_weights()])
+    check(cell, MASK, x=X[..., :1], return_sequences=True)
 
 
 def test_of_one_step():
