@@ -119,12 +119,12 @@ def train(
       seqzoo train many-to-one --data reviews.csv --kind words --input text --target label
       seqzoo train --resume --run runs/language-id
     """
-    from seqzoo.zoo.commands import training
+    from seqzoo.zoo.commands import summary, training
 
     given = {key: value for key, value in choices.items() if value is not None}
     plan = (training.resumed if resume else training.planned)(name, run, given)
     trained = training.execute(plan, quiet=quiet, say=click.echo)
-    click.echo(trained.run.folder if quiet else training.report(trained, _program(ctx)))
+    click.echo(trained.run.folder if quiet else summary.summary(trained, _program(ctx)))
 
 
 @main.command()

@@ -32,9 +32,9 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     run = SimpleNamespace(
         task=ManyToOne(input="words", target=target),
         folder="runs/one",
-        predict=lambda asked, top: [given[inputs.index(text)] for text in asked],
+        predict=lambda asked: [given[inputs.index(text)] for text in asked],
     )
     trained = training.Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
-    lines = training.report(trained, "seqzoo").splitlines()
+    lines = summary.summary(trained, "seqzoo").splitlines()
     start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong

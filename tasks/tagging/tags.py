@@ -96,7 +96,7 @@ class Tags:
                     "stand there; mend it, or train without `crf`."
                 )
 
-    def breach(self, ids: Sequence[int]) -> int | None:
+    def breach(self, ids: Sequence[int] | np.ndarray) -> int | None:
         """The first step at which tags are not well formed, or None."""
         moves, starts, ends = bio_constraints(self.names)
         for step, tag in enumerate(ids):

@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -16,8 +15,6 @@ from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.source import Source
 
 RUNS = pathlib.Path("runs")
-SAMPLE = 8
-"""Answers that a report shows."""
 
 
 @dataclass(frozen=True)
@@ -167,53 +164,6 @@ def execute(plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print) -> Tr
     split, examples = _held_out(splits)
     figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}
     return Trained(run, split, examples, figures)
-
-
-def report(trained: Trained, program: str) -> str:
-    """What a person reads at the end: score, some answers, where the run is, what to type next.
-
-    Args:
-        trained: from `execute`.
-        program: how the command line is called.
-    """
-    from seqzoo.zoo.commands import reports
-
-    run, examples = trained.run, trained.examples
-    # Spread over the split, so that data sorted by class show more than one.
-    step = max(1, len(examples) // SAMPLE)
-    chosen = list(range(0, len(examples), step))[:SAMPLE]
-    inputs = [examples.inputs[index] for index in chosen]
-    is_text = run.task.input in ("characters", "words")
-    rows = []
-    for index, raw, answer in zip(chosen, inputs, run.predict(inputs), strict=True):
-        probability = "" if answer.probability is None else f"{answer.probability:.2f}"
-        truth = reports.shown_target(examples.targets[index])
-        shown = reports.shortened(raw) if is_text else examples.place(index)
-        wrong = "x" if _is_wrong(run.task, answer, examples.targets[index]) else ""
-        rows.append([shown, answer.label, probability, truth, wrong])
-    asked = shlex.quote(reports.shortened(inputs[0])) if is_text else "INPUT"
-    folder = shlex.quote(str(run.folder))
-    return "\n".join(
-        [
-            f"\nOn {trained.split} examples: {reports.line(trained.figures)}."
-            if trained.split
-            else "\nNothing was held out to score it on.",
-            f"\nSome of its answers on {trained.split or 'training'} examples:",
-            reports.table(["input", "answer", "probability", "truth", "wrong"], rows),
-            f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
-            "Next:",
-            f"  {program} predict {folder} {asked}",
-            f"  {program} evaluate {folder}",
-            f"  {program} export {folder} exported",
-            "",
-        ]
-    )
-
-
-def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
-    if task.target == "labels":  # in any order
-        return set(answer.value) != set(truth)
-    return task.target != "value" and answer.value != truth  # no value is ever quite right
 
 
 def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
