@@ -102,7 +102,8 @@ class Attention(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, :]
             scores = ops.where(mask, scores, -1e30)
-        weights = ops.softmax(scores)
+        # Keras warns of a softmax over one step; its gradient, zero, has to be there all the same.
+        weights = scores * 0 + 1 if scores.shape[-1] == 1 else ops.softmax(scores)
         if mask is not None:
             weights = ops.where(mask, weights, 0.0)  # without any step, softmax is uniform
         weights = ops.cast(weights, self.compute_dtype)

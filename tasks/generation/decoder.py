@@ -92,7 +92,11 @@ class Decoder(keras.layers.Layer):
         self.output_layer = None if tied else keras.layers.Dense(vocabulary_size, dtype="float32")
         if tied:
             self.output_bias = self.add_weight(
-                shape=(vocabulary_size,), initializer="zeros", dtype="float32", name="output_bias"
+                shape=(vocabulary_size,),
+                initializer="zeros",
+                dtype="float32",
+                autocast=False,
+                name="output_bias",
             )
 
     @property
