@@ -22,6 +22,10 @@ _WITHIN = re.compile(r"\d+[-.]\d+")
 """Numbers of what is no word of its own: multiword tokens and empty nodes."""
 
 
+_SPACE = " \t"
+"""What parts fields; other white space may be a word."""
+
+
 class Sentences(NamedTuple):
     """What a file holds.
 
@@ -87,24 +91,30 @@ def read_conll(path: pathlib.Path, word: str | int = "form", tag: str | int = "u
 
 def _blocks(path: pathlib.Path, lines: Sequence[str], *, universal: bool) -> Iterator[list[_Row]]:
     """The lines of words, sentence by sentence."""
-    words = (line for line in lines if line.strip() and not line.startswith("#"))
+    words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
     first = next(words, "")
-    separator = "\t" if universal or "\t" in first else None
-    width = len(CONLLU) if universal else len(first.split(separator))
+    tabs = universal or "\t" in first
+    parts = re.compile("\t" if tabs else "[ \t]+")
+
+    def split(line: str) -> list[str]:
+        line = line if tabs else line.strip(_SPACE)
+        return [field.strip(_SPACE) for field in parts.split(line)]
+
+    width = len(CONLLU) if universal else len(split(first))
     block: list[_Row] = []
     for number, line in enumerate([*lines, ""], 1):
-        if not line.strip():
+        if not line.strip(_SPACE):
             if block:
                 yield block
             block = []
             continue
-        fields = [field.strip() for field in line.split(separator)]
+        fields = split(line)
         if line.startswith("#") and (universal or len(fields) != width):
             continue
         if len(fields) != width:
             raise SeqzooError(
                 f"{path}, line {number}: {len(fields)} fields where {width} should be"
-                f"{', with tabs between them' if separator else ''}."
+                f"{', with tabs between them' if tabs else ''}."
             )
         if universal and not fields[0].isdecimal():
             if not _WITHIN.fullmatch(fields[0]):
