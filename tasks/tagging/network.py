@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 import seqzoo.cells
+from seqzoo.cells.scan import round_length
 from seqzoo.tasks.networks import LengthMask, recurrent_stack
 from seqzoo.tasks.vocabulary import UNKNOWN
 
@@ -90,9 +92,20 @@ class WordCharacters(keras.layers.Layer):
 
     def call(self, values: Any, training: bool = False) -> Any:
         longest = values.shape[2] - 1
-        ids = ops.reshape(values[:, :, 1:], (-1, longest))
-        vectors = self.recurrent(self.embedding(ids), mask=ids > 0, training=training)
-        return ops.reshape(vectors, (*ops.shape(values)[:2], 2 * self.choices["units"]))
+        rows = tf.reshape(values[:, :, 1:], (-1, longest))
+        # Each word once: a batch of sentences has three or four times as many steps, padding
+        # included. There is no kernel for rows of a matrix on a GPU.
+        with tf.device("CPU:0"):
+            words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
+        # Loops are compiled for each number of rows.
+        missing = round_length(tf.shape(words)[0]) - tf.shape(words)[0]
+        words = tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest))
+        # A step at least, because cuDNN takes no row without one; padding leads nowhere.
+        lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
+        mask = tf.sequence_mask(lengths, longest)
+        vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
+        vectors = tf.gather(vectors, places)
+        return tf.reshape(vectors, (*ops.shape(values)[:2], 2 * self.choices["units"]))
 
     def compute_output_spec(self, values: Any, training: bool = False) -> Any:
         shape = (*values.shape[:2], 2 * self.choices["units"])

@@ -88,7 +88,7 @@ class Tags:
         if not self.well_formed:
             return
         for index in range(len(encoded)):
-            step = self.breach(encoded[index])
+            step = self.breach(encoded[index].tolist())
             if step is not None:
                 raise SeqzooError(
                     f"Tags must be well formed, as all are in training, but {examples.place(index)}"
