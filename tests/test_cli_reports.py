@@ -8,7 +8,7 @@ import pytest
 from seqzoo.tasks import ManyToOne
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.examples import Examples
-from seqzoo.zoo.commands import answering, reports, training
+from seqzoo.zoo.commands import answering, reports, summary, training
 
 
 def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:

@@ -55,9 +55,7 @@ def test_a_string_is_split_at_spaces_but_not_at_those_that_do_not_break() -> Non
 
 
 def test_characters_stay_one_step_each_in_lower_case() -> None:
-    features = _features(
-        Examples(["aİ\nA𝄞"]), input="characters", lowercase=True, minimum_count=1
-    )
+    features = _features(Examples(["aİ\nA𝄞"]), input="characters", lowercase=True, minimum_count=1)
     values, lengths = features.transform(tf.constant(["aİ\nA𝄞", "𝄞"]))
     assert lengths.numpy().tolist() == [5, 1]
     assert [features.vocabulary.tokens[one - 2] for one in values[0]] == ["a", "i̇", "\n", "a", "𝄞"]
