@@ -196,6 +196,29 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices:
 
 @main.command()
 @click.argument("run")
+@click.argument("text", nargs=-1)
+@click.option("--count", type=click.IntRange(1), default=1, help="Texts an input. [default: 1]")
+@options.decoding
+def generate(run: str, text: tuple[str, ...], count: int, **choices: Any) -> None:
+    """Write texts with the model in the folder RUN, as they are, line ends and all.
+
+    A language model goes on from each TEXT, or begins by itself where there is none; other models
+    take inputs as `seqzoo predict` does, and answer the same.
+
+    \b
+    Examples:
+      seqzoo generate runs/python-source "def main(" --temperature 0.7 --longest-answer 200
+      seqzoo generate runs/glyph-captioner letter.png
+    """
+    from seqzoo.zoo.commands import answering
+
+    decoding, _ = options.parted(choices)
+    for written in answering.generated(run, text, count, decoding):
+        click.echo(written)
+
+
+@main.command()
+@click.argument("run")
 @click.argument("folder")
 @click.option("--top", type=click.IntRange(1), help="Answers an input. [default: 5, 1 of texts]")
 @options.decoding

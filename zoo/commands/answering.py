@@ -88,6 +88,41 @@ def answers(
         yield from _replies(run, chunk, options, as_json)
 
 
+def generated(
+    folder: str, inputs: Sequence[str], count: int, decoding: dict[str, Any]
+) -> Iterator[str]:
+    """Texts for each input: of a language model, the input and what follows it.
+
+    Args:
+        folder: of the run.
+        inputs: as they stand in files; a language model takes an empty one too.
+        count: texts an input.
+        decoding: how texts are generated, as far as it was typed.
+
+    Raises:
+        SeqzooError: there is no such run, it generates no texts, or an input is not as it should
+            be.
+    """
+    run = _open(folder)
+    if getattr(run.prepared, "decoding", None) is None:
+        raise SeqzooError(f"{run.folder} generates no texts; ask it with `seqzoo predict`.")
+    goes_on = run.task.target == "next"
+    if not inputs and not goes_on:
+        raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
+    values: list[Any] = list(inputs) or [""]
+    if not goes_on:
+        from seqzoo.zoo import fields
+
+        read = fields.reader(run.task.input, pathlib.Path.cwd())
+        values = [_input(run, read, value.encode("utf-8", "surrogateescape")) for value in values]
+    for value, answer in zip(
+        values, run.predict(values, asking(run, count, decoding)), strict=True
+    ):
+        for text, _ in answer.alternatives:
+            separator = " " if goes_on and run.task.input == "words" and value else ""
+            yield f"{value}{separator}{text}" if goes_on else text
+
+
 def export(folder: str, target: str, top: int | None, decoding: dict[str, Any]) -> str:
     """Exports a run's model; returns how to load it.
 
