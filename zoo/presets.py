@@ -21,6 +21,8 @@ class Preset:
         task: the template with its choices.
         training: how to train it.
         score: what it reached, with seed, time and machine; empty where nobody measured it.
+        needs: the files that --data, --validation and --test must name, where its source does not
+            say it; empty where it needs none.
     """
 
     description: str
@@ -28,6 +30,7 @@ class Preset:
     task: Template
     training: TrainingSettings
     score: str = ""
+    needs: str = ""
 
 
 PRESETS = {

@@ -24,6 +24,12 @@ CHUNK = 1_000_000
 """Characters of texts that are split at once."""
 
 
+def spaced(text: Any) -> Any:
+    """Words joined by spaces -> the same as text is written: "Yes , sir ." becomes "Yes, sir."."""
+    text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
+    return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
+
+
 @dataclass(frozen=True)
 class TextChoices:
     """What `TextFeatures` asks of a template."""
@@ -91,7 +97,7 @@ class Texts:
         inside = tf.range(tf.shape(ids)[-1]) < lengths[..., None]
         separator = " " if self.choices.input == "words" else ""
         text = tf.strings.reduce_join(tf.where(inside, tokens, ""), -1, separator=separator)
-        return tf.strings.strip(text) if separator else text
+        return spaced(tf.strings.strip(text)) if separator else text
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of one text, as scores count them."""

@@ -84,6 +84,8 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
             f"There is no preset or template {name!r} (there are {', '.join(known)})"
             f"{nearest(name, known)}"
         )
+    if not source.data and "data" not in given:
+        raise SeqzooError(f"{name} needs --data: {PRESETS[name].needs}.")
     path = pathlib.Path(folder).expanduser() if folder else _runs(name)[1]
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise SeqzooError(
