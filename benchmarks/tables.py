@@ -1,13 +1,19 @@
-"""Real data as the tables that `seqzoo train --data` reads.
+"""Real data as the files that `seqzoo train --data` reads.
 
-python -m benchmarks.tables cmudict DATA/cmudict OUT
-python -m benchmarks.tables tatoeba DATA/tatoeba_fra_eng OUT
+    python -m benchmarks.tables DATA OUT [NAME ...]
+
+DATA holds a folder for each data set, as it is published; OUT gets the files.
 """
 
 import argparse
+import csv
 import gzip
+import io
+import json
 import pathlib
 import re
+import shutil
+import tarfile
 import zipfile
 
 
@@ -30,23 +36,84 @@ def tatoeba(source: pathlib.Path, out: pathlib.Path) -> None:
     write(out / "tatoeba.tsv", ["english\tfrench", *("\t".join(pair) for pair in pairs)])
 
 
+def shakespeare(source: pathlib.Path, out: pathlib.Path) -> None:
+    """One long text."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "input.txt", out / "shakespeare.txt")
+
+
+def ewt(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Sentences of the English Web Treebank."""
+    out.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "dev", "test"):
+        shutil.copy(source / f"en_ewt-ud-{split}.conllu.gz", out / f"ewt-{split}.conllu.gz")
+
+
+def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Sentences with emerging entities: a word and its tag a line."""
+    files = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
+    for split, file in zip(("train", "dev", "test"), files, strict=True):
+        write(out / f"wnut17-{split}.conll", (source / file).read_text("utf-8").split("\n"))
+
+
+def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Pictures on white, and a table of English captions a split, of either way to split."""
+    from PIL import Image
+
+    (out / "emoji").mkdir(parents=True, exist_ok=True)
+    with tarfile.open(source / "png72.tar") as archive:
+        for member in archive:
+            data = archive.extractfile(member)
+            if data is not None and member.name.endswith(".png"):
+                image = Image.open(io.BytesIO(data.read())).convert("RGBA")
+                white = Image.new("RGBA", image.size, "white")
+                white.alpha_composite(image)
+                white.convert("RGB").save(out / "emoji" / pathlib.Path(member.name).name)
+    with open(source / "captions.tsv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for column in ("split", "split_group"):
+        for split in ("train", "val", "test"):
+            lines = [f"emoji/{row['file']}\t{row['en']}" for row in rows if row[column] == split]
+            write(out / f"emoji-{column}-{split}.tsv", ["file\tcaption", *lines])
+
+
+def chorales(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Bach's chorales as frames of 88 keys, zero or one: `notes` of a JSON line each."""
+    from scipy.io import loadmat
+
+    data = loadmat(source / "JSB_Chorales.mat")
+    for split, name in (("train", "traindata"), ("valid", "validdata"), ("test", "testdata")):
+        songs = [song.astype(int).tolist() for song in data[name][0]]
+        write(out / f"chorales-{split}.jsonl", [json.dumps({"notes": song}) for song in songs])
+
+
 def write(path: pathlib.Path, lines: list[str]) -> None:
     """One line each, and how many there are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    print(f"{path}: {len(lines) - 1:,} lines")
+    print(f"{path}: {len(lines):,} lines")
 
 
-MAKERS = {"cmudict": cmudict, "tatoeba": tatoeba}
+MAKERS = {
+    "cmudict": cmudict,
+    "tatoeba_fra_eng": tatoeba,
+    "tinyshakespeare": shakespeare,
+    "ud_english_ewt": ewt,
+    "wnut17": wnut17,
+    "noto_emoji_captions": emoji,
+    "poly_music": chorales,
+}
+"""What makes the files of each data set, by the name of its folder."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("name", choices=MAKERS)
-    parser.add_argument("source", type=pathlib.Path, help="folder of the data")
+    parser.add_argument("data", type=pathlib.Path, help="folder with a folder a data set")
     parser.add_argument("out", type=pathlib.Path, help="folder to write to")
+    parser.add_argument("names", nargs="*", choices=[[], *MAKERS], help="data sets; all by default")
     chosen = parser.parse_args()
-    MAKERS[chosen.name](chosen.source, chosen.out)
+    for name in chosen.names or MAKERS:
+        MAKERS[name](chosen.data / name, chosen.out)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from seqzoo.tasks.generation.scores import scores_of
 from seqzoo.tasks.generation.texts import END, TextChoices, Texts
 from seqzoo.tasks.vocabulary import UNKNOWN
 
-SENTENCES = ["Yes, sir. (It is!)", "a man: light skin tone, bald", "don't go; stay", ""]
+SENTENCES = ["Yes, sir. (It is!)", "a man: medium-light skin tone, bald", "don't go; stay", ""]
 
 
 def texts(kind: str, **choices) -> Texts:

@@ -5,8 +5,10 @@ from fnmatch import fnmatch
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.many_to_many_aligned import ManyToManyAligned
 from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_one import ManyToOne
+from seqzoo.tasks.one_to_many import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.source import Source
 
@@ -37,9 +39,10 @@ PRESETS = {
     "language-id": Preset(
         "A word or a name to its language, one of 163",
         Source(data="languages", kind="characters"),
-        ManyToOne(input="characters", cell="gru", units=128, embedding=64),
-        TrainingSettings(epochs=5, batch_size=256, learning_rate=6e-3),
-        "81.7% of 20,319 test names, seed 0",
+        ManyToOne(
+            input="characters", cell="gru", units=128, embedding=64, ngrams=4, bag=True, dropout=0.3
+        ),
+        TrainingSettings(epochs=3, batch_size=256, learning_rate=6e-3),
     ),
     "mnist-rows": Preset(
         "A handwritten digit, read row by row, to 0-9",
@@ -63,11 +66,74 @@ PRESETS = {
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=1e-3),
     ),
+    "glyph-captioner": Preset(
+        "A picture of a character to its Unicode name, in faces never seen",
+        Source(data="glyphs", kind="image", target_kind="words"),
+        OneToMany(
+            filters=(16, 32, 64, 128),
+            normalization="batch",
+            random_shift=0.04,
+            random_zoom=0.1,
+            random_shear=0.15,
+        ),
+        TrainingSettings(epochs=12, batch_size=64, learning_rate=3e-3, warmup_steps=100),
+    ),
+    "emoji-captioner": Preset(
+        "An emoji to what it shows",
+        Source(data="", kind="image", target_kind="words", input="file", target="caption"),
+        OneToMany(
+            filters=(32, 64, 128),
+            normalization="batch",
+            image_size=(36, 36),
+            random_shift=0.03,
+            random_zoom=0.05,
+            dropout=0.1,
+        ),
+        TrainingSettings(epochs=30, batch_size=32, learning_rate=2e-3, warmup_steps=100),
+        needs="a table of image files and captions, such as emoji-split-train.tsv",
+    ),
+    "python-highlighter": Preset(
+        "Python source to the kind of each character: keyword, name, string, comment, ...",
+        Source(data="python_tokens", kind="characters", target_kind="tags"),
+        ManyToManyAligned(input="characters", cell="gru", units=64, embedding=32),
+        TrainingSettings(epochs=4, batch_size=32, learning_rate=4e-3),
+    ),
+    "upos-tagger": Preset(
+        "A sentence to the part of speech of each word",
+        Source(data="", kind="words", target_kind="tags"),
+        ManyToManyAligned(cell="gru", units=128, embedding=64, characters=32, dropout=0.4),
+        TrainingSettings(epochs=6, batch_size=32, learning_rate=3e-3),
+        needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
+    ),
+    "python-source": Preset(
+        "Python source, character by character: writes it",
+        Source(data="python_source", kind="characters", target_kind="next"),
+        ManyToManyAligned(input="characters", target="next", cell="gru", units=256),
+        TrainingSettings(epochs=2, batch_size=32, learning_rate=3e-3),
+    ),
+    "shakespeare": Preset(
+        "Shakespeare, character by character: writes on",
+        Source(data="", kind="characters", target_kind="next", whole=True, test=0.0),
+        ManyToManyAligned(
+            input="characters", target="next", whole=True, cell="lstm", units=512, window=64
+        ),
+        TrainingSettings(epochs=4, batch_size=64, learning_rate=4e-3, warmup_steps=20),
+        needs="a plain text, such as tiny Shakespeare's input.txt",
+    ),
     "date-normaliser": Preset(
         "A date as people write it, in any of many languages, to ISO 8601",
         Source(data="dates", kind="characters", target_kind="characters"),
         ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
         TrainingSettings(epochs=6, batch_size=128, learning_rate=4e-3),
+    ),
+    "pronunciation": Preset(
+        "An English word to its phonemes",
+        Source(data="", kind="characters", target_kind="words", input="word", target="phonemes"),
+        ManyToManyEncoderDecoder(
+            target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1
+        ),
+        TrainingSettings(epochs=10, batch_size=256, learning_rate=4e-3),
+        needs="a table of words and phonemes, such as CMUdict's",
     ),
 }
 

@@ -25,7 +25,9 @@ CHUNK = 1_000_000
 
 
 def spaced(text: Any) -> Any:
-    """Words joined by spaces -> the same as text is written: "Yes , sir ." becomes "Yes, sir."."""
+    """Words joined by spaces -> the same as text is written: "Well - known , sir ." becomes
+    "Well-known, sir."."""
+    text = tf.strings.regex_replace(text, r"([\pL\pN]) - ([\pL\pN])", r"\1-\2")
     text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
     return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
 
