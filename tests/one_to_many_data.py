@@ -1,5 +1,7 @@
 """Small examples that the tests of `OneToMany` share."""
 
+from typing import Any
+
 import numpy as np
 
 from seqzoo.tasks import Examples, OneToMany
@@ -15,7 +17,7 @@ def captions(count: int) -> list[str]:
     return [each[index % 3] for index in range(count)]
 
 
-def inputs(kind: str, count: int, seed: int = 0):
+def inputs(kind: str, count: int, seed: int = 0) -> Any:
     """Raw inputs, each a third of which is alike and tells the caption."""
     random = np.random.default_rng(seed)
     if kind == "image":
