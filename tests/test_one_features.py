@@ -35,7 +35,7 @@ def test_images_stay_bytes_one_step_each(shape: tuple) -> None:
 def test_encoded_images_are_the_images(shape: tuple) -> None:
     images = np.random.default_rng(1).integers(0, 256, (3, *shape)).astype(np.uint8)
     files = [_png(image) for image in images]
-    learnt = features.learn(template(), Examples(files))
+    learnt = ImageFeatures.learn(template(), Examples(files))
     assert learnt.channels == (shape[2] if len(shape) == 3 else 1)
     found = ImageFeatures(template(), shape)
     np.testing.assert_array_equal(found.encode(Examples(files)).flat, images)

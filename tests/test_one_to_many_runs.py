@@ -12,11 +12,13 @@ from one_to_many_data import KINDS, captioned, inputs, template
 from task_data import settings
 from tensorflow.core.protobuf import saved_model_pb2
 
+import seqzoo.cells
 from seqzoo.tasks import Decoding, Splits
 from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.plots import plot_attention, plot_captions
 from seqzoo.tasks.run import Run
-from seqzoo.tasks.training import train
+from seqzoo.tasks.training import describe, train
 
 CHOICES: dict[str, dict[str, Any]] = {
     "image": {"cell": "gru", "random_zoom": 0.1},
@@ -58,10 +60,15 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
     folder, runs = tmp_path_factory.mktemp("exported"), {}
     for kind in KINDS:
-        task = template(kind, **CHOICES[kind])
-        both = Splits(captioned(kind), captioned(kind, 6))
-        chosen = settings(epochs=1, batch_size=8)
-        runs[kind] = train(task, both, chosen, folder / kind)
+        task, examples = template(kind, **CHOICES[kind]), captioned(kind)
+        if kind == "image":
+            with seqzoo.cells.portable():
+                runs[kind] = train(task, Splits(examples), settings(epochs=1), folder / kind)
+        else:
+            prepared = task.adapt(examples)
+            config = describe(task, prepared, settings(), {}, Padding([1], [5]))
+            runs[kind] = Run.create(folder / kind, config, prepared)
+            prepared.build("float32").save(folder / kind / "model.keras")
         runs[kind].export(folder / kind / "saved", ASKED)
         np.savez(folder / kind / "raw.npz", **_raw(kind, inputs(kind, 5, seed=4)))  # pyright: ignore[reportArgumentType]
     folders = [str(folder / kind) for kind in KINDS]
@@ -111,7 +118,7 @@ def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
     assert {path.name for path in (tmp_path / "class").iterdir()} == {"evaluation.json"}
 
 
-@pytest.mark.parametrize("channels", [(), (1,), (3,), (4,)])
+@pytest.mark.parametrize("channels", [(), (1,), (4,)])
 def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (7, 6, 8, *channels)).astype(np.uint8)

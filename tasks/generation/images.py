@@ -84,7 +84,7 @@ class ImageEncoder(keras.layers.Layer):
         self.summaries = summaries
         self.pooling = pooling
         self.rate = dropout
-        self.view = RandomView(**(view or {}))
+        self.view = RandomView(**(view or {}), dtype="float32")
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.places: Sequence[int] = ()
         """Rows and columns of the grid, once it is built."""
