@@ -27,6 +27,7 @@ from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.plots import plot_confusion
 from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.tagging.interlinear import interlinear
 from seqzoo.tasks.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -263,6 +264,10 @@ def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
         write_table(folder / "per_class.csv", table)
     if "confusion" in figures:
         plot_confusion(folder / "confusion.png", figures)
+    tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
+    if tagged:
+        texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]
+        (folder / "samples.txt").write_text("\n\n\n".join(texts) + "\n", encoding="utf-8")
 
 
 def _template(config: dict[str, Any]) -> Template:
