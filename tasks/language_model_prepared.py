@@ -12,6 +12,7 @@ from seqzoo.tasks.decoding.decoder import Decoded, decode
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.features.text import TextFeatures
 from seqzoo.tasks.generation.decoder import Decoder
 from seqzoo.tasks.generation.language import LanguageModel
 from seqzoo.tasks.generation.texts import END, START, TextChoices, Texts
@@ -178,7 +179,12 @@ class PreparedLanguageModel(Prepared):
 
     @property
     def signature(self) -> list:
-        return self.texts.features.signature
+        return self.features.signature
+
+    @property
+    def features(self) -> TextFeatures:
+        """How texts are split."""
+        return self.texts.features
 
     def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
         def rate(text: Any) -> dict[str, Any]:

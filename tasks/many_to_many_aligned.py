@@ -45,8 +45,10 @@ class ManyToManyAligned(Template):
         word_dropout: share of the words that become unknown in training, except for their
             characters. For "words" with "tags".
         crf: whether tags are chosen together, by a conditional random field.
-        window: steps that a long text is cut to, through which gradients flow; states are carried
-            on. For "next" of words and characters.
+        window: steps that a long sequence is cut to in training with "next", through which
+            gradients flow. Texts carry the states on from window to window; series and notes take
+            a window from anywhere in the sequence, and begin it with a zero state.
+        horizon: steps that follow a series or notes where nothing else is said.
         whole: whether the examples are parts of one long text, so that no start or end token
             stands between a window and the next. For "next" of words and characters.
         tied: whether the output layer's weights are the vectors of the tokens.
@@ -75,6 +77,7 @@ class ManyToManyAligned(Template):
     word_dropout: float = 0.0
     crf: bool = False
     window: int = 100
+    horizon: int = 24
     whole: bool = False
     tied: bool = False
 
@@ -91,6 +94,7 @@ class ManyToManyAligned(Template):
             characters=0,
             character_embedding=1,
             window=1,
+            horizon=1,
         )
         between(self, "dropout", "recurrent_dropout", "word_dropout")
         for name, fits, where in (
@@ -131,6 +135,10 @@ class ManyToManyAligned(Template):
             from seqzoo.tasks.language_model_prepared import PreparedLanguageModel
 
             return PreparedLanguageModel
+        if self.target == "next":
+            from seqzoo.tasks.next_step_prepared import PreparedNextStep
+
+            return PreparedNextStep
         if self.target == "tags":
             from seqzoo.tasks.tagger_prepared import PreparedTagger
 

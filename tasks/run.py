@@ -64,7 +64,7 @@ class Run:
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])
-        self._graphs: dict[tuple, Callable] = {}
+        self._graphs: dict[Any, Callable] = {}
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Run":
@@ -191,6 +191,42 @@ class Run:
             write_evaluation(pathlib.Path(folder), figures)
             self.prepared.illustrate(self.model, examples, found, pathlib.Path(folder), options)
         return figures
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """How probable a language model finds texts.
+
+        Args:
+            texts: whole ones.
+
+        Returns:
+            The log-probability of each, in nats: that of all its tokens and of its end, if the
+            model knows ends.
+
+        Raises:
+            SeqzooError: the model is none of language, or a text is none.
+        """
+        rate = getattr(self.prepared, "rate", None)
+        if rate is None:
+            raise SeqzooError(
+                f"{self.folder} holds no language model, and cannot tell how probable a text is."
+            )
+        places = [f"example {index}" for index in range(len(texts))]
+        (raw,) = self.prepared.features.raw(texts, places)  # pyright: ignore[reportAttributeAccessIssue]
+        if "rate" not in self._graphs:
+            model = self.model
+
+            def run(text: Any) -> Any:
+                return rate(model, text)["log_probability"]
+
+            spec = tf.TensorSpec([None], tf.string)
+            self._graphs["rate"] = tf.function(run, input_signature=[spec])
+        size = self.settings.batch_size
+        parts = [raw[start : start + size] for start in range(0, len(raw), size)]
+        return [
+            float(own)
+            for part in parts
+            for own in self._graphs["rate"](tf.constant(part, tf.string))
+        ]
 
     def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
         """Writes a SavedModel that takes raw examples and needs nothing of ours to load.

@@ -6,6 +6,7 @@ from seqzoo.tasks.features.audio import AudioFeatures
 from seqzoo.tasks.features.base import Features
 from seqzoo.tasks.features.images import ImageFeatures
 from seqzoo.tasks.features.names import NameFeatures
+from seqzoo.tasks.features.notes import NoteFeatures
 from seqzoo.tasks.features.rows import RowFeatures
 from seqzoo.tasks.features.series import SeriesFeatures
 from seqzoo.tasks.features.text import TextFeatures
@@ -20,6 +21,7 @@ FEATURES: dict[str, type[Features]] = {
     "image": ImageFeatures,
     "vector": VectorFeatures,
     "class": NameFeatures,
+    "notes": NoteFeatures,
 }
 
 

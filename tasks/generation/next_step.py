@@ -1,0 +1,110 @@
+"""The network of a forecaster: steps in, the steps that follow out, with states."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class NextStep(keras.Model):
+    """Steps of numbers to outputs of the same size for the steps that follow them:
+    recurrent layers -> dropout -> dense.
+
+    Args:
+        size: numbers a step.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each layer.
+        layers: how many recurrent layers are stacked.
+        dropout: share of each layer's inputs, and of the last features, dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        precision: Keras' dtype policy of the layers.
+        **kwargs: of `keras.Model`.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        cell: str,
+        units: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: Mapping[str, Any] | None = None,
+        precision: str = "float32",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "size": size,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "cell_options": dict(cell_options or {}),
+            "precision": precision,
+        }
+        self.recurrent = [
+            seqzoo.cells.Recurrent(
+                seqzoo.cells.create(
+                    cell,
+                    units,
+                    dropout=dropout,
+                    recurrent_dropout=recurrent_dropout,
+                    dtype=precision,
+                    **self.choices["cell_options"],
+                ),
+                return_sequences=True,
+                return_state=True,
+                dtype=precision,
+            )
+            for _ in range(layers)
+        ]
+        self.dropout = keras.layers.Dropout(dropout, dtype=precision)
+        self.output_layer = keras.layers.Dense(size, dtype="float32")
+
+    def build(self, *_: Any) -> None:
+        """Makes all weights, by running one step."""
+        with seqzoo.cells.portable():
+            self.call(tf.zeros([1, 2, self.choices["size"]]))
+        self.built = True
+
+    def call(self, values: Any, steps: Any = None, training: bool = False) -> tuple[Any, list]:
+        """Runs over sequences from zero states.
+
+        Args:
+            values: (batch, time, size).
+            steps: (batch, time): which of them count; None for all.
+            training: whether dropout is on.
+
+        Returns:
+            Outputs, (batch, time, size), float32, and the states of each layer after the last step
+            that counts.
+        """
+        last = []
+        for layer in self.recurrent:
+            values, *states = layer(values, mask=steps, training=training)
+            last.append(states)
+        return self.output_layer(self.dropout(values, training=training)), last
+
+    def step(self, values: Any, states: Sequence) -> tuple[Any, list]:
+        """One step: values (rows, size) and states -> outputs (rows, size) and new states."""
+        last = []
+        for layer, own in zip(self.recurrent, states, strict=True):
+            values, new = layer.cell(values, own)
+            last.append(list(new))
+        return self.output_layer(values), last
+
+    def get_config(self) -> dict:
+        return {"name": self.name, **self.choices}
+
+    def get_build_config(self) -> dict:
+        return {"size": self.choices["size"]}
+
+    def build_from_config(self, config: dict) -> None:
+        self.build()

@@ -1,0 +1,146 @@
+"""What is answered at each step of a sequence: numbers, or notes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.metrics import f1
+
+
+class StepTargets(ABC):
+    """One kind of answers; `outputs` are a model's, (batch, time, `size`), float32.
+
+    Attributes:
+        metric: name of the figure that is shown beside the loss; a mean over steps.
+        size: outputs a model must have a step.
+    """
+
+    metric: str
+    size: int
+
+    @abstractmethod
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Loss and metric of each step, (batch, time)."""
+
+    @abstractmethod
+    def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
+        """A step that a model is fed next, from its outputs, each (rows, size).
+
+        Args:
+            outputs: the model's.
+            numbers: random ones in [0, 1), (rows, size), or None for the most probable step.
+            temperature: what log-odds are divided by where numbers are random.
+        """
+
+    @abstractmethod
+    def decode(self, values: Any) -> Any:
+        """Steps as a model takes them -> as the data have them."""
+
+    @abstractmethod
+    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+        """All figures of an evaluation, fit for JSON, without number of examples and loss.
+
+        Args:
+            outputs: arrays of shape (time, size), one an example.
+            targets: the same.
+        """
+
+    @abstractmethod
+    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+        """Steps as the data have them, (time, size), as text and as plain Python."""
+
+
+class StepValues(StepTargets):
+    """Numbers, standardised for the model; loss is their mean squared error, the metric the mean
+    absolute error in the units of the data.
+
+    Args:
+        mean: of each number, in training.
+        scale: standard deviation of each number, in training.
+    """
+
+    metric = "mae"
+
+    def __init__(self, mean: list[float], scale: list[float]):
+        self.mean = mean
+        self.scale = scale
+        self.size = len(mean)
+
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        error = outputs - targets
+        absolute = tf.abs(error * tf.constant(self.scale, tf.float32))
+        return tf.reduce_mean(tf.square(error), -1), tf.reduce_mean(absolute, -1)
+
+    def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
+        del numbers, temperature  # the mean is all that the model knows
+        return outputs
+
+    def decode(self, values: Any) -> Any:
+        return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
+
+    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+        truth = np.concatenate(targets).astype(np.float64) * self.scale
+        return {
+            **errors(np.concatenate(outputs) * self.scale - truth),
+            # What a model would reach that always answers with the mean of these steps.
+            "rmse_of_mean": float(np.sqrt(truth.var(0).mean())),
+        }
+
+    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+        rows = [tuple(row) for row in values.astype(float).tolist()]
+        texts = [" ".join(f"{number:.6g}" for number in row) for row in rows]
+        return ", ".join(texts), tuple(row[0] if self.size == 1 else row for row in rows)
+
+
+class StepNotes(StepTargets):
+    """Notes that sound or do not, each with its own probability; loss and metric are the negative
+    log-likelihood of a frame, in nats (Boulanger-Lewandowski, Bengio and Vincent 2012, section 6).
+
+    Args:
+        size: how many notes there are.
+    """
+
+    metric = "nll"
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
+        each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=outputs)
+        frames = tf.reduce_sum(each, -1)
+        return frames, frames
+
+    def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
+        if numbers is None:
+            return tf.cast(outputs > 0, outputs.dtype)
+        return tf.cast(numbers < tf.sigmoid(outputs / temperature), outputs.dtype)
+
+    def decode(self, values: Any) -> Any:
+        return values
+
+    def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
+        said, there = np.concatenate(outputs) > 0, np.concatenate(targets) > 0
+        hits, either = int((said & there).sum()), int((said | there).sum())
+        logits = np.concatenate(outputs).astype(np.float64)
+        each = np.logaddexp(0, logits) - logits * there
+        return {
+            "nll": float(each.sum(1).mean()),
+            # Of notes: those that sound in both, by those that sound in either (Bay et al. 2009).
+            "note_accuracy": hits / either if either else 1.0,
+            "note_f1": f1(hits, int(said.sum()), int(there.sum())),
+        }
+
+    def answer(self, values: np.ndarray) -> tuple[str, tuple]:
+        frames = tuple(tuple(np.flatnonzero(frame).tolist()) for frame in values)
+        return " | ".join(" ".join(str(note) for note in frame) for frame in frames), frames
+
+
+def errors(difference: np.ndarray) -> dict[str, float]:
+    """Mean absolute error, and root of the mean squared error."""
+    return {
+        "mae": float(np.abs(difference).mean()),
+        "rmse": float(np.sqrt(np.square(difference).mean())),
+    }
