@@ -123,7 +123,7 @@ class ManyToManyAligned(Template):
         """Whether layers read in both directions."""
         return self.target != "next" if self.bidirectional is None else self.bidirectional
 
-    def adapt(self, examples: Examples) -> Prepared:
+    def adapt(self, examples: Examples) -> Any:
         return self._kind().learn(self, examples)
 
     def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Prepared:

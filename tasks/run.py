@@ -59,8 +59,9 @@ class Run:
     def __init__(self, folder: pathlib.Path, config: dict[str, Any], prepared: Prepared):
         self.folder = folder
         self.config = config
-        self.prepared = prepared
-        self.task: Template = _template(config)
+        # Not typed: each template has more than the contracts say.
+        self.prepared: Any = prepared
+        self.task: Any = _template(config)
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])

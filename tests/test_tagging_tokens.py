@@ -23,6 +23,7 @@ def test_words_and_their_characters_against_python() -> None:
     features = _features(Examples(inputs), characters=3, minimum_count=1, lowercase=True)
     assert set(features.vocabulary.tokens) == {"ab", "a\u00a0b", long, "ß", "i̇s"}
     values, lengths = features.transform(*features.raw(inputs, "abc"))
+    assert features.characters is not None
     assert lengths.numpy().tolist() == [4, 2, 1] and values.shape == (3, 4, 1 + LONGEST)
     known = features.vocabulary.tokens, features.characters.tokens
     for row, words in zip(values.numpy(), inputs, strict=True):
@@ -40,6 +41,7 @@ def test_unknown_words_keep_their_characters() -> None:
     features = _features(Examples([["ab", "ab", "ba"]]), characters=1)
     assert features.vocabulary.tokens == ["ab"]
     values, _ = features.transform(tf.constant(["ba x ab"]))
+    assert features.characters is not None
     b, a = (features.characters.tokens.index(c) + 2 for c in "ba")
     assert values[0, :, 0].numpy().tolist() == [1, 1, 2]
     assert values[0, :, 1:3].numpy().tolist() == [[b, a], [1, 0], [a, b]]
@@ -87,6 +89,7 @@ def test_no_words_at_all_have_a_step_to_run() -> None:
 
 def test_vocabularies_rebuild_features() -> None:
     features = _features(sentences(9, 0), characters=2)
+    assert features.characters is not None
     known = {
         tokens.WORD: Vocabulary(features.vocabulary.tokens),
         tokens.CHARACTERS: Vocabulary(features.characters.tokens),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import settings
-from test_tasks_training import Told, assert_same
+from training_cases import Told, assert_same
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError, Splits
@@ -182,7 +182,7 @@ def test_every_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> 
         assert not any(state.numpy().any() for state in loop.carried)
     assert all(later < earlier for earlier, later in pairwise(losses)), losses
     assert losses[-1] < 0.85 * losses[0]
-    assert loop._train.experimental_get_tracing_count() == 1
+    assert loop._train is not None and loop._train.experimental_get_tracing_count() == 1
     loop.model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     tokens = tf.constant([[2, 4, 5], [6, 5, 4]])
