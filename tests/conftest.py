@@ -37,13 +37,22 @@ def shared_data() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def languages_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A tfds data folder that holds the `languages` data set, prepared once a session."""
+def embedded_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A tfds data folder for the embedded data sets, the same for all processes of a test run:
+    each set is prepared where it is first loaded."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return folder / "embedded"
+
+
+@pytest.fixture(scope="session")
+def languages_data_dir(embedded_data_dir: pathlib.Path) -> pathlib.Path:
+    """A tfds data folder that holds the `languages` data set."""
     from seqzoo.zoo import datasets
 
-    folder = tmp_path_factory.mktemp("tfds")
-    datasets.load("languages", folder)
-    return folder
+    datasets.load("languages", embedded_data_dir)
+    return embedded_data_dir
 
 
 @pytest.fixture(scope="session")

@@ -223,3 +223,16 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_reading_names_leaves_babel_as_it_is() -> None:
+    # Babel keeps one form of each locale for the whole process, and formats dates from it.
+    program = (
+        "from babel import Locale\n"
+        "from seqzoo.zoo.datasets import cldr\n"
+        "before = len(cldr.names(300)['fr'])\n"
+        "assert Locale('fr').default_numbering_system == 'latn'\n"
+        "assert Locale('ht').months['format']['wide'][1]\n"
+        "assert len(cldr.names(300)['fr']) == before\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

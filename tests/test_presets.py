@@ -2,7 +2,9 @@
 
 import pathlib
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from seqzoo.cli import main
@@ -18,19 +20,77 @@ def test_preset_fits_together(name) -> None:
     assert preset.description and not preset.description.endswith(".")
     assert preset.source.kind == preset.task.input
     assert preset.source.target_kind == preset.task.target
+    assert bool(preset.needs) == (not preset.source.data)
+    assert not preset.needs.endswith(".")
+
+
+def _pictures(folder: pathlib.Path) -> pathlib.Path:
+    random = np.random.default_rng(0)
+    lines = ["file\tcaption"]
+    for index in range(12):
+        png = tf.io.encode_png(random.integers(0, 256, (40, 40, 3)).astype(np.uint8)).numpy()
+        (folder / f"{index}.png").write_bytes(png)
+        lines.append(f"{index}.png\t{'a cat' if index % 2 else 'a dog: small'}")
+    (folder / "captions.tsv").write_text("\n".join(lines) + "\n")
+    return folder / "captions.tsv"
+
+
+def _sentences(folder: pathlib.Path) -> pathlib.Path:
+    lines = []
+    for index in range(30):
+        rows = (("The", "DET"), (f"dog{index}", "NOUN"), ("barks", "VERB"))
+        lines += [f"{n}\t{word}\t_\t{tag}" + "\t_" * 6 for n, (word, tag) in enumerate(rows, 1)]
+        lines.append("")
+    (folder / "some.conllu").write_text("\n".join(lines))
+    return folder / "some.conllu"
+
+
+def _text(folder: pathlib.Path) -> pathlib.Path:
+    (folder / "text.txt").write_text("To be, or not to be: that is the question.\n" * 60)
+    return folder / "text.txt"
+
+
+def _words(folder: pathlib.Path) -> pathlib.Path:
+    lines = [f"{'ab'[i % 2]}{i}\t{'AE B'[i % 2 :]} T" for i in range(30)]
+    (folder / "words.tsv").write_text("\n".join(["word\tphonemes", *lines]) + "\n")
+    return folder / "words.tsv"
+
+
+FILES = {
+    "emoji-captioner": _pictures,
+    "upos-tagger": _sentences,
+    "shakespeare": _text,
+    "pronunciation": _words,
+}
+"""Small files of the kind that a preset needs."""
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_trains_shrunk(name, request, tmp_path: pathlib.Path) -> None:
-    embedded = PRESETS[name].source.data in DATASETS
-    folder = request.getfixturevalue("languages_data_dir" if embedded else "tfds_data_dir")
-    words = ["train", name, "--limit", "64", "--epochs", "1", "--units", "4", "--quiet"]
-    if PRESETS[name].task.input == "words":
+    preset = PRESETS[name]
+    words = ["train", name, "--epochs", "1", "--units", "4", "--quiet"]
+    words += ["--limit", "2" if preset.task.target == "next" else "32"]
+    if preset.needs:
+        words += ["--data", str(FILES[name](tmp_path))]
+    else:
+        embedded = preset.source.data in DATASETS
+        folder = request.getfixturevalue("embedded_data_dir" if embedded else "tfds_data_dir")
+        words += ["--data-dir", str(folder)]
+    if preset.source.kind == "words" and preset.task.name == "many-to-one":
         words += ["--maximum-length", "12"]
-    words += ["--data-dir", str(folder), "--run", str(tmp_path / "run")]
+    words += ["--run", str(tmp_path / "run")]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "run" / "model.keras").exists()
+    assert (tmp_path / "run" / "scores" / "evaluation.json").exists()
+
+
+def test_a_preset_says_which_file_it_needs() -> None:
+    result = CliRunner().invoke(main, ["train", "upos-tagger"])
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: upos-tagger needs --data: a CoNLL-U file, such as en_ewt-ud-train.conllu.\n"
+    )
 
 
 def test_unknown_preset_is_answered_with_the_nearest() -> None:

@@ -93,7 +93,7 @@ PRESETS = {
         needs="a table of image files and captions, such as emoji-split-train.tsv",
     ),
     "python-highlighter": Preset(
-        "Python source to the kind of each character: keyword, name, string, comment, ...",
+        "Python source to the kind of each character: keyword, name, string, comment and so on",
         Source(data="python_tokens", kind="characters", target_kind="tags"),
         ManyToManyAligned(input="characters", cell="gru", units=64, embedding=32),
         TrainingSettings(epochs=4, batch_size=32, learning_rate=4e-3),

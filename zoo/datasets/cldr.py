@@ -6,10 +6,11 @@ scripts, currencies, cities, time zones, months, days and units. Needs Babel alo
 
 import collections
 import functools
+import pickle
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import babel
 from babel import localedata
@@ -126,14 +127,23 @@ def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
         language = locale.split("_")[0]
         if locale == "root" or locale in NEAR_COPIES or language in NEAR_COPIES:
             continue
-        # What a locale inherits is another's: Haitian Creole would otherwise carry all of French.
-        data = cast(dict[str, Any], localedata.load(locale, merge_inherited=False))
+        data = _own_data(locale)
         language = MERGED.get(language, language)
         for item, name in _named(data):
             text = clean(name)
             if text:
                 found[language].setdefault(text.casefold(), (text, item))
     return {language: _in_own_script(keys) for language, keys in found.items()}
+
+
+def _own_data(locale: str) -> dict[str, Any]:
+    """A locale without what it inherits from another: Haitian Creole would carry all of French.
+
+    Not by `localedata.load`, whose cache does not tell whole locales from such parts of them:
+    whichever is asked for first, the other would get.
+    """
+    with open(localedata.resolve_locale_filename(locale), "rb") as file:
+        return pickle.load(file)
 
 
 def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
