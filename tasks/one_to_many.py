@@ -32,7 +32,8 @@ class OneToMany(Template):
     An image becomes a grid of features. With attention the decoder looks at the grid in each step
     (Xu et al. 2015, "Show, Attend and Tell"); without it the decoder's first states are all that
     it has of the image (Vinyals et al. 2015, "Show and Tell"). A vector or a class is a grid of one
-    place: with attention it is handed to each step.
+    place: with attention it is handed to each step. Of four channels of an image, the last one is
+    opacity: it is seen before white.
 
     Attributes:
         input: what is described.

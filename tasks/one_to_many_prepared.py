@@ -135,6 +135,11 @@ class PreparedOneToMany(PreparedGenerator):
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
+        # Texts of equal tokens are equal, as in the figures.
+        captions = [
+            true if self.texts.tokens(said) == self.texts.tokens(true) else said
+            for said, true in zip(captions, truths, strict=True)
+        ]
         plot_captions(folder / "captions.png", images, captions, truths)
         if self.task.attention == "none":
             return

@@ -74,6 +74,22 @@ def test_stages_are_what_they_say(normalization: str) -> None:
     np.testing.assert_allclose(got, values, atol=2e-4)
 
 
+def test_what_cannot_be_seen_changes_nothing() -> None:
+    images = _images(2, 6, 4, 4)
+    images[0, :, :2, 3], images[1, ..., 3] = 0, 255
+    hidden = images.copy()
+    hidden[0, :, :2, :3] = 7
+    white = images[..., :3].copy()
+    white[0, :, :2] = 255
+    layer = ConvolutionalGrid([4])
+    rows = tf.constant([True, True])
+    one, other = layer(images, rows).numpy(), layer(hidden, rows).numpy()
+    np.testing.assert_array_equal(one, other)
+    images[0, :, 2:, 3] = 255
+    np.testing.assert_allclose(layer(images, rows), layer(white, rows), atol=1e-5)
+    assert layer.convolutions[0].kernel.shape == (3, 3, 3, 4)
+
+
 def test_statistics_are_those_of_the_images_that_are_there() -> None:
     images = _images(3, 8, 6, 1)
     moved = []

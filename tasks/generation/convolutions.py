@@ -58,13 +58,12 @@ class ConvolutionalGrid(keras.layers.Layer):
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
-            images: as floats.
+            images: of any number of channels; of four, the last one is opacity, before white.
             rows: (batch,), of bool: which images there are; others only fill up a batch, and stay
                 out of its statistics.
             training: whether statistics are those of the batch.
         """
-        values = ops.cast(images, "float32") / 255
-        values = ops.cast(values, self.compute_dtype)
+        values = ops.cast(opaque(images) / 255, self.compute_dtype)
         for index, convolution in enumerate(self.convolutions):
             values = convolution(values)
             if self.normalization == "batch":
@@ -131,12 +130,9 @@ class ApplicationGrid(keras.layers.Layer):
 
         Images of one channel are grey; of four, the last one is opacity, before white.
         """
-        values = ops.cast(images, "float32")
+        values = opaque(images)
         if values.shape[-1] == 1:
             values = ops.repeat(values, 3, axis=-1)
-        elif values.shape[-1] == 4:
-            opacity = values[..., 3:] / 255
-            values = values[..., :3] * opacity + 255 * (1 - opacity)
         return self.network(self.preprocess(values), training=training and not self.frozen)
 
     def get_config(self) -> dict:
@@ -145,6 +141,15 @@ class ApplicationGrid(keras.layers.Layer):
 
     def get_build_config(self) -> None:
         """None: the generator builds its parts."""
+
+
+def opaque(images: Any) -> Any:
+    """Images as float32; of four channels, three: what is seen before white."""
+    values = ops.cast(images, "float32")
+    if values.shape[-1] != 4:
+        return values
+    opacity = values[..., 3:] / 255
+    return values[..., :3] * opacity + 255 * (1 - opacity)
 
 
 def application_module(name: str) -> ModuleType:
