@@ -47,10 +47,9 @@ def _stage(values: np.ndarray, kernel: np.ndarray, normalise) -> np.ndarray:
 def test_stages_are_what_they_say(normalization: str) -> None:
     layer = ConvolutionalGrid([8, 12], normalization)
     images = _images(2, 7, 6, 3)
-    rows = tf.constant([True, True])
-    got = layer(images, rows)
+    layer(images)
     _randomised(layer)
-    got = layer(images, rows).numpy()
+    got = layer(images).numpy()
     assert got.shape == (2, 2, 2, 12)
     values = images / 255
 
@@ -82,26 +81,28 @@ def test_what_cannot_be_seen_changes_nothing() -> None:
     white = images[..., :3].copy()
     white[0, :, :2] = 255
     layer = ConvolutionalGrid([4])
-    rows = tf.constant([True, True])
-    one, other = layer(images, rows).numpy(), layer(hidden, rows).numpy()
+    one, other = layer(images).numpy(), layer(hidden).numpy()
     np.testing.assert_array_equal(one, other)
     images[0, :, 2:, 3] = 255
-    np.testing.assert_allclose(layer(images, rows), layer(white, rows), atol=1e-5)
+    np.testing.assert_allclose(layer(images), layer(white), atol=1e-5)
     assert layer.convolutions[0].kernel.shape == (3, 3, 3, 4)
 
 
 def test_statistics_are_those_of_the_images_that_are_there() -> None:
-    images = _images(3, 8, 6, 1)
-    moved = []
-    for given, rows in ((images[:2], [True, True]), (images, [True, True, False])):
+    images = _images(3, 1, 8, 6, 1)
+    moved, memories = [], []
+    for given, lengths in ((images[:2], [1, 1]), (images, [1, 1, 0]), (images[:1], [0])):
         keras.utils.set_random_seed(0)
-        layer = ConvolutionalGrid([4], "batch")
-        layer(given, tf.constant(rows))
-        layer(given, tf.constant(rows), training=True)
-        moved.append([variable.numpy() for variable in layer.non_trainable_weights])
+        encoder = ImageEncoder(ConvolutionalGrid([4], "batch"))
+        encoder(given, tf.constant(lengths))
+        memories.append(encoder(given, tf.constant(lengths), training=True)[0].numpy())
+        moved.append([variable.numpy() for variable in encoder.grid.non_trainable_weights])
     assert np.abs(moved[0][0]).max() > 1e-4
-    for two, three in zip(*moved, strict=True):
+    for two, three in zip(moved[0], moved[1], strict=True):
         np.testing.assert_allclose(three, two, atol=1e-6)
+    np.testing.assert_allclose(memories[1][:2], memories[0], atol=1e-6)
+    assert memories[1].shape[0] == 3 and all(np.isfinite(own).all() for own in memories)
+    assert all(np.isfinite(own).all() for own in moved[2])  # a replica may get no image at all
 
 
 @pytest.mark.parametrize("pooling", ["mean", "flatten"])
@@ -110,7 +111,7 @@ def test_the_memory_is_the_grid_row_by_row(pooling: str) -> None:
     images = _images(3, 1, 6, 10)
     lengths = tf.ones(3, tf.int32)
     memory, mask, summaries = encoder(images, lengths)
-    grid = encoder.grid(images[:, 0, ..., None], lengths > 0).numpy()
+    grid = encoder.grid(images[:, 0, ..., None]).numpy()
     assert encoder.places == (3, 5) and len(summaries) == 2
     for y in range(3):
         for x in range(5):
@@ -180,9 +181,9 @@ def test_applications_get_colours_scaled_their_way(monkeypatch) -> None:
     monkeypatch.setattr(module, "MobileNetV2", lambda **options: keras.Sequential())
     layer = ApplicationGrid("MobileNetV2", (4, 5))
     seen = layer.network = _Seen()
-    layer.call(np.array([[[[0], [51]]]], np.uint8), None, training=True)
+    layer.call(np.array([[[[0], [51]]]], np.uint8), training=True)
     np.testing.assert_allclose(seen.images[0, 0], [[-1, -1, -1], [-0.6] * 3], atol=1e-6)
-    layer.call(np.array([[[[10, 20, 30, 0], [51, 0, 255, 255]]]], np.uint8), None)
+    layer.call(np.array([[[[10, 20, 30, 0], [51, 0, 255, 255]]]], np.uint8))
     np.testing.assert_allclose(seen.images[0, 0], [[1, 1, 1], [-0.6, -1, 1]], atol=1e-6)
     assert seen.training is False
 

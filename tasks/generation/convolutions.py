@@ -54,21 +54,18 @@ class ConvolutionalGrid(keras.layers.Layer):
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
 
-    def call(self, images: Any, rows: Any, training: bool = False) -> Any:
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
             images: of any number of channels; of four, the last one is opacity, before white.
-            rows: (batch,), of bool: which images there are; others only fill up a batch, and stay
-                out of its statistics.
             training: whether statistics are those of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
         for index, convolution in enumerate(self.convolutions):
             values = convolution(values)
             if self.normalization == "batch":
-                mask = rows[:, None, None] if training else None
-                values = self.normalizations[index](values, training=training, mask=mask)
+                values = self.normalizations[index](values, training=training)
             elif self.normalization == "group":
                 values = self.normalizations[index](values)
             values = self.pool(ops.relu(values))
@@ -125,7 +122,7 @@ class ApplicationGrid(keras.layers.Layer):
             ) from error
         self.network.trainable = not frozen
 
-    def call(self, images: Any, rows: Any, training: bool = False) -> Any:
+    def call(self, images: Any, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
 
         Images of one channel are grey; of four, the last one is opacity, before white.

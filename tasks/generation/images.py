@@ -92,11 +92,19 @@ class ImageEncoder(keras.layers.Layer):
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """Images (batch, 1, height, width[, channels]) -> memory, mask, and a summary a layer.
 
-        Steps behind the first one are padding; a row of length 0 has no image.
+        Steps behind the first one are padding; a row of length 0 has no image, and only fills up
+        the batch.
         """
         images = values[:, 0]
         images = images[..., None] if len(images.shape) == 3 else images
-        grid = self.grid(self.view(images, training=training), lengths > 0, training=training)
+        rows = places = None
+        if training:
+            # A batch's statistics must be those of images that there are.
+            rows, places = _rows_there(lengths)
+            images = tf.gather(images, rows)
+        grid = self.grid(self.view(images, training=training), training=training)
+        if training:
+            grid = tf.gather(grid, places)
         self.places = tuple(grid.shape[1:3])
         size = grid.shape[-1]
         memory = tf.reshape(grid, [-1, self.places[0] * self.places[1], size])
@@ -123,6 +131,15 @@ class ImageEncoder(keras.layers.Layer):
 
     def get_build_config(self) -> None:
         """None: the generator builds its parts."""
+
+
+def _rows_there(lengths: Any) -> tuple[Any, Any]:
+    """The rows of a length above 0, or the first one where there is none; and of all rows, where
+    among these each one stands: those of length 0 get one that is there."""
+    there = tf.cast(lengths > 0, tf.int32)
+    some = tf.where(there > 0)[:, 0]
+    rows = tf.cond(tf.size(some) > 0, lambda: some, lambda: tf.zeros([1], tf.int64))
+    return rows, tf.maximum(tf.cumsum(there) - 1, 0)
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
