@@ -187,7 +187,9 @@ def test_words_become_unknown_in_training_alone() -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision(precision: str, tmp_path) -> None:
-    prepared = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(sentences(9, 1))
+    prepared: Any = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(
+        sentences(9, 1)
+    )
     model = prepared.build(precision)
     assert all(weight.dtype == "float32" for weight in model.trainable_weights)
     assert model.get_layer("characters").recurrent.forward_layer.cell.compute_dtype == (

@@ -1,5 +1,7 @@
 """Sentences and their tags as tensors: words, their characters, what may follow what."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +15,7 @@ from seqzoo.tasks.tagging.tokens import LONGEST, TokenFeatures, choices_of
 from seqzoo.tasks.vocabulary import Vocabulary
 
 
-def _features(examples: Examples, **choices) -> TokenFeatures:
+def _features(examples: Examples, **choices) -> Any:
     return TokenFeatures.learn(choices_of(tagger(**choices)), examples)
 
 
