@@ -89,6 +89,11 @@ def test_no_words_at_all_have_a_step_to_run() -> None:
     assert features.tokens(tf.constant([""])).numpy().tolist() == [[b""]]
 
 
+def test_what_is_learnt_from_nothing() -> None:
+    features = _features(Examples([[], " "]), lowercase=True, characters=2)
+    assert features.vocabulary.tokens == features.characters.tokens == []
+
+
 def test_vocabularies_rebuild_features() -> None:
     features = _features(sentences(9, 0), characters=2)
     assert features.characters is not None

@@ -67,7 +67,9 @@ class TokenFeatures(TextFeatures):
             counts.update(tokens.flat_values.numpy().tolist())
         tokens, size = counts, task.vocabulary_size
         if task.lowercase:
-            lowered = tf.strings.lower(list(counts), encoding="utf-8").numpy()
+            lowered = tf.strings.lower(
+                tf.constant(list(counts), tf.string), encoding="utf-8"
+            ).numpy()
             tokens = Counter()
             for token, count in zip(lowered, counts.values(), strict=True):
                 tokens[token] += count
@@ -136,7 +138,7 @@ def choices_of(task: Any) -> Any:
 
 def features_of(task: Any) -> type[Features]:
     """The kind of features that a `ManyToManyAligned` needs."""
-    return SeriesFeatures if task.input == "series" else TokenFeatures
+    return TokenFeatures if task.input in ("words", "characters") else SeriesFeatures
 
 
 def _joined(words: Any, place: str) -> str:
