@@ -1,0 +1,120 @@
+"""Trains presets on real data, one after the other, and writes a table of their scores.
+
+    python -m benchmarks.tables DATA FILES
+    python -m benchmarks.quality FILES RUNS [NAME ...] [--output docs/quality.md]
+
+A run that is there already is not trained again; one that was stopped goes on. A row says what a
+preset reached on its test split, with seed 0, beside the figure that it is held against.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+PREFACE = """# Quality
+
+What presets reach on real data, seed 0, {cores} cores ({machine}), all told from the command to the
+score. "bar" is what we hold them against. Made by
+
+    python -m benchmarks.tables DATA FILES
+    python -m benchmarks.quality FILES RUNS --output docs/quality.md
+
+"""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """A preset on real data.
+
+    Attributes:
+        files: --data, --validation and --test, of the folder that `benchmarks.tables` fills.
+        figure: of the evaluation.
+        bar: what it is held against.
+        higher: whether more is better.
+    """
+
+    files: tuple[str, ...]
+    figure: str
+    bar: float
+    higher: bool = True
+
+
+RUNS = {
+    "language-id": Quality((), "accuracy", 0.865),
+    "mnist-rows": Quality((), "accuracy", 0.988),
+    "glyph-captioner": Quality((), "exact_match", 0.90),
+    "emoji-captioner": Quality(
+        ("emoji-split-train.tsv", "emoji-split-val.tsv", "emoji-split-test.tsv"),
+        "exact_match",
+        0.60,
+    ),
+    "upos-tagger": Quality(
+        ("ewt-train.conllu.gz", "ewt-dev.conllu.gz", "ewt-test.conllu.gz"), "accuracy", 0.940
+    ),
+    "shakespeare": Quality(("shakespeare.txt",), "nats", 1.88, higher=False),
+    "date-normaliser": Quality((), "exact_match", 0.99),
+    "pronunciation": Quality(("cmudict.tsv",), "token_error", 0.07, higher=False),
+}
+
+
+def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
+    """Trains a preset where that is not done yet, and gives a row of the table."""
+    run, quality = runs / name, RUNS[name]
+    names = ("--data", "--validation", "--test")
+    options = [
+        word
+        for option, file in zip(names, quality.files, strict=False)
+        for word in (option, str(files / file))
+    ]
+    done = run / "quality.json"
+    if not done.exists():
+        command = [sys.executable, str(ROOT / "cli.py"), "train", name, *options]
+        began = time.monotonic()
+        resume = ["--resume"] if run.exists() else []
+        subprocess.run([*command, "--run", str(run), *resume], check=True)
+        seconds = {"seconds": round(time.monotonic() - began), "whole": not resume}
+        done.write_text(json.dumps(seconds))
+    scores = json.loads((run / "scores" / "evaluation.json").read_text(encoding="utf-8"))
+    return {"name": name, "scores": scores, **json.loads(done.read_text())}
+
+
+def row(found: dict) -> str:
+    """A line of the table."""
+    quality, scores = RUNS[found["name"]], found["scores"]
+    value = scores[quality.figure]
+    met = value >= quality.bar if quality.higher else value <= quality.bar
+    sign = "≥" if quality.higher else "≤"
+    seconds = str(found["seconds"]) if found["whole"] else "resumed"
+    return (
+        f"| `{found['name']}` | {scores['examples']:,} | {quality.figure.replace('_', ' ')} "
+        f"| {value:.4f} | {sign} {quality.bar:g} | {'yes' if met else 'no'} | {seconds} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
+    parser.add_argument("runs", type=pathlib.Path, help="folder of the runs")
+    parser.add_argument("names", nargs="*", choices=[[], *RUNS], help="presets; all by default")
+    parser.add_argument("--output", type=pathlib.Path, help="page to write")
+    chosen = parser.parse_args()
+    heads = ["preset", "test examples", "figure", "score", "bar", "met", "seconds"]
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for name in chosen.names or RUNS:
+        lines.append(row(measure(name, chosen.files, chosen.runs)))
+        print(lines[-1], flush=True)
+    if chosen.output:
+        preface = PREFACE.format(cores=os.cpu_count(), machine=platform.machine())
+        chosen.output.write_text(preface + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
