@@ -111,7 +111,8 @@ class Texts:
             # Texts may be whole books, of which a thousand would not fit into memory.
             stop, characters = start, 0
             while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
-                characters += len(texts[stop])
+                # What is no text is told by `raw`.
+                characters += len(texts[stop]) if isinstance(texts[stop], str) else 0
                 stop += 1
             (raw,) = self.features.raw(texts[start:stop], places[start:stop])
             yield self.split(tf.constant(raw, tf.string))
