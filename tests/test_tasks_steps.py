@@ -176,7 +176,7 @@ def test_every_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path
     loop = Loop(prepared, chosen, 30, tf.distribute.get_strategy())
     losses = [loop.means()[0] * i for i, _ in enumerate(loop.train(data, repeat(plan, 30)), 1)]
     assert losses[-1] - losses[-2] < (0.9 if kind == "notes" else 0.8) * losses[0]
-    assert loop._train.experimental_get_tracing_count() == 1
+    assert loop._train is not None and loop._train.experimental_get_tracing_count() == 1
     (batch,) = batches(data, plan)
     inside = np.arange(16) < batch["lengths"].numpy()[:, None]
     random, noisy = np.random.default_rng(0), dict(batch)

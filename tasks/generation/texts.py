@@ -112,7 +112,7 @@ class Texts:
             stop, characters = start, 0
             while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
                 # What is no text is told by `raw`.
-                characters += len(texts[stop]) if isinstance(texts[stop], str) else 0
+                characters += len(str(texts[stop])) if isinstance(texts[stop], str) else 0
                 stop += 1
             (raw,) = self.features.raw(texts[start:stop], places[start:stop])
             yield self.split(tf.constant(raw, tf.string))
