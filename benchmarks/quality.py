@@ -60,6 +60,12 @@ RUNS = {
         ("ewt-train.conllu.gz", "ewt-dev.conllu.gz", "ewt-test.conllu.gz"), "accuracy", 0.940
     ),
     "shakespeare": Quality(("shakespeare.txt",), "nats", 1.88, higher=False),
+    "chorales": Quality(
+        ("chorales-train.jsonl", "chorales-valid.jsonl", "chorales-test.jsonl"),
+        "nll",
+        8.45,
+        higher=False,
+    ),
     "date-normaliser": Quality((), "exact_match", 0.99),
     "pronunciation": Quality(("cmudict.tsv",), "token_error", 0.07, higher=False),
 }

@@ -1,5 +1,6 @@
 """Every preset trains, shrunk, and answers; their names and records are in order."""
 
+import json
 import pathlib
 
 import numpy as np
@@ -56,7 +57,16 @@ def _words(folder: pathlib.Path) -> pathlib.Path:
     return folder / "words.tsv"
 
 
+def _frames(folder: pathlib.Path) -> pathlib.Path:
+    random = np.random.default_rng(0)
+    songs = [random.integers(0, 2, (9, 4)).tolist() for _ in range(20)]
+    lines = [json.dumps({"notes": song}) + "\n" for song in songs]
+    (folder / "songs.jsonl").write_text("".join(lines))
+    return folder / "songs.jsonl"
+
+
 FILES = {
+    "chorales": _frames,
     "emoji-captioner": _pictures,
     "upos-tagger": _sentences,
     "shakespeare": _text,

@@ -43,6 +43,7 @@ PRESETS = {
             input="characters", cell="gru", units=128, embedding=64, ngrams=4, bag=True, dropout=0.3
         ),
         TrainingSettings(epochs=3, batch_size=256, learning_rate=6e-3),
+        "86.8% of 20,319 test names, seed 0",
     ),
     "mnist-rows": Preset(
         "A handwritten digit, read row by row, to 0-9",
@@ -69,14 +70,9 @@ PRESETS = {
     "glyph-captioner": Preset(
         "A picture of a character to its Unicode name, in faces never seen",
         Source(data="glyphs", kind="image", target_kind="words"),
-        OneToMany(
-            filters=(16, 32, 64, 128),
-            normalization="batch",
-            random_shift=0.04,
-            random_zoom=0.1,
-            random_shear=0.15,
-        ),
-        TrainingSettings(epochs=12, batch_size=64, learning_rate=3e-3, warmup_steps=100),
+        OneToMany(filters=(32, 64, 128), normalization="batch", random_shift=0.02),
+        TrainingSettings(epochs=8, batch_size=64, learning_rate=2e-3, warmup_steps=100),
+        "86.2% exact captions of 4,807 glyphs in unseen faces, seed 0",
     ),
     "emoji-captioner": Preset(
         "An emoji to what it shows",
@@ -90,6 +86,7 @@ PRESETS = {
             dropout=0.1,
         ),
         TrainingSettings(epochs=30, batch_size=32, learning_rate=2e-3, warmup_steps=100),
+        "73.8% exact captions of 454 emoji (noto_emoji_captions, split), seed 0",
         needs="a table of image files and captions, such as emoji-split-train.tsv",
     ),
     "python-highlighter": Preset(
@@ -103,6 +100,7 @@ PRESETS = {
         Source(data="", kind="words", target_kind="tags"),
         ManyToManyAligned(cell="gru", units=128, embedding=64, characters=32, dropout=0.4),
         TrainingSettings(epochs=6, batch_size=32, learning_rate=3e-3),
+        "94.07% of the words of UD English EWT's test, seed 0",
         needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
     ),
     "python-source": Preset(
@@ -118,7 +116,23 @@ PRESETS = {
             input="characters", target="next", whole=True, cell="lstm", units=512, window=64
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=4e-3, warmup_steps=20),
+        "1.536 nats a character of tiny Shakespeare's last tenth, seed 0",
         needs="a plain text, such as tiny Shakespeare's input.txt",
+    ),
+    "chorales": Preset(
+        "Four voices, frame by frame: composes on",
+        Source(data="", kind="notes", target_kind="next", input="notes"),
+        ManyToManyAligned(
+            input="notes",
+            target="next",
+            cell="lstm",
+            units=200,
+            recurrent_dropout=0.3,
+            window=160,
+        ),
+        TrainingSettings(epochs=120, batch_size=16, learning_rate=4e-3),
+        "8.33 nats a frame of the JSB chorales' test, seed 0",
+        needs="a JSON Lines file of frames of zeros and ones, such as chorales-train.jsonl",
     ),
     "date-normaliser": Preset(
         "A date as people write it, in any of many languages, to ISO 8601",
