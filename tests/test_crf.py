@@ -1,4 +1,4 @@
-"""The CRF against all paths, and what masks, constraints, precision and saving must not change."""
+"""The CRF against all paths, and what masks, constraints and precision must not change."""
 
 import itertools
 from typing import Any
@@ -7,30 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from graphs import must_compile
+from crf_cases import ALLOWED, EMISSIONS, GOLD, LENGTHS, PATHS_ALLOWED, TAGS, TIME, make
 
 from seqzoo.tasks.crf import CRF, LOWEST
-from seqzoo.tasks.entities import bio_constraints
-
-BATCH, TIME, TAGS = 4, 5, 3
-LENGTHS = np.array([5, 3, 0, 1])
-EMISSIONS = np.random.default_rng(11).normal(0, 2, (BATCH, TIME, TAGS))
-GOLD = np.array([[0, 2, 0, 2, 1], [1, 1, 2, 0, 0], [0] * 5, [1, 2, 2, 2, 2]])
-# From tag 2 to 1, from 1 to 0, and from 0 to itself are forbidden; 2 begins and 0 ends nothing.
-ALLOWED: Any = (
-    [[False, True, True], [False, True, True], [True, False, True]],
-    [True, True, False],
-    [False, True, True],
-)
-PATHS_ALLOWED = np.array([[0, 1, 2, 0, 2], [1, 1, 2, 0, 0], [0] * 5, [1, 2, 2, 2, 2]])
-
-
-def make(allowed: Any = None, tags: int = TAGS, dtype: str = "float64") -> CRF:
-    """A layer with random weights."""
-    layer = CRF(tags, allowed, dtype=dtype)
-    random = np.random.default_rng(7)
-    layer.set_weights([random.normal(0, 1.5, w.shape) for w in layer.get_weights()])
-    return layer
 
 
 def paths(layer: CRF, emissions: np.ndarray, allowed: Any) -> dict[tuple, float]:
@@ -282,57 +261,6 @@ def test_it_learns_transitions_that_emissions_do_not_show() -> None:
         last = float(train())
     assert last < 0.2 < 5 < first
     assert (layer.decode(emissions, lengths)[0].numpy() == gold).all()
-
-
-def test_saved_in_a_model(tmp_path) -> None:
-    names = ["O", "B-a", "I-a", "B-b", "I-b"]
-    inputs = keras.Input((None, 4))
-    outputs = CRF(5, bio_constraints(names), name="crf")(keras.layers.Dense(5)(inputs))
-    model = keras.Model(inputs, outputs)
-    random = np.random.default_rng(2)
-    model.set_weights([random.normal(size=w.shape) for w in model.get_weights()])
-    assert len(model.trainable_variables) == 5
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    x = random.normal(size=(3, 7, 4)).astype("float32")
-    for a, b in zip(
-        model.get_layer("crf").decode(model(x), [7, 4, 1]),
-        again.get_layer("crf").decode(again(x), [7, 4, 1]),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(a, b)
-    config = again.get_layer("crf").get_config()
-    assert config == model.get_layer("crf").get_config() and config["allowed"][1][2] is False
-    assert CRF.from_config(CRF(3).get_config()).get_config()["allowed"] is None
-
-
-def test_exported_as_a_saved_model(tmp_path) -> None:
-    layer = make(ALLOWED, dtype="float32")
-    module = tf.Module()
-    module.weights = [weight.value for weight in layer.weights]
-
-    @tf.function(
-        autograph=False,
-        input_signature=[tf.TensorSpec((None, None, TAGS)), tf.TensorSpec((None,), tf.int32)],
-    )
-    def serve(emissions: Any, lengths: Any) -> dict[str, Any]:
-        tags, scores = layer.decode(emissions, lengths)
-        return {"tags": tags, "scores": scores, "marginals": layer.marginals(emissions, lengths)}
-
-    module.serve = serve
-    tf.saved_model.save(module, tmp_path / "saved", signatures=serve)
-    assert not must_compile(serve.get_concrete_function().graph.as_graph_def())
-    loaded = tf.saved_model.load(tmp_path / "saved")
-    for time in (TIME, 2, 0):
-        emissions = tf.constant(EMISSIONS[:, :time], tf.float32)
-        lengths = tf.constant(np.minimum(LENGTHS, time), tf.int32)
-        served = loaded.signatures["serving_default"](emissions=emissions, lengths=lengths)
-        expected = serve(emissions, lengths)
-        assert {name: value.shape for name, value in served.items()} == {
-            name: value.shape for name, value in expected.items()
-        }
-        np.testing.assert_array_equal(served["tags"], layer.decode(emissions, lengths)[0])
-        np.testing.assert_allclose(served["marginals"], expected["marginals"], atol=1e-6)
 
 
 @pytest.mark.parametrize(
