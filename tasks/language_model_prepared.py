@@ -231,7 +231,7 @@ class PreparedLanguageModel(Prepared):
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         decoded = self.generate(model, batch, options)
         return {
-            "texts": self.texts.join(decoded.tokens, decoded.lengths),
+            "texts": self.texts.join(decoded.tokens, decoded.lengths, goes_on=True),
             "log_probabilities": decoded.log_probabilities,
         }
 

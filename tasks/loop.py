@@ -71,7 +71,9 @@ class Loop:
         """Takes the steps of a plan; yields after each."""
         dataset = batches(data, plan)
         if self._train is None:
-            self._train = tf.function(self._train_step, input_signature=[dataset.element_spec])
+            self._train = tf.function(
+                self._train_step, input_signature=[dataset.element_spec], autograph=False
+            )
         for batch in dataset:
             self._train(batch)
             yield
@@ -80,7 +82,9 @@ class Loop:
         """Loss and metric over a plan, without training."""
         dataset = batches(data, plan)
         if self._score is None:
-            self._score = tf.function(self._score_step, input_signature=[dataset.element_spec])
+            self._score = tf.function(
+                self._score_step, input_signature=[dataset.element_spec], autograph=False
+            )
         totals = np.zeros(2 + self.prepared.sums)
         self.forget()
         for batch in dataset:

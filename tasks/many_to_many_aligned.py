@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Prepared, Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import between, choose, least
+from seqzoo.tasks.settings import TEXTS, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.examples import Examples
     from seqzoo.tasks.vocabulary import Vocabulary
 
-AlignedInput = Literal["words", "characters", "series", "notes"]
+AlignedInput = Literal["words", "characters", "subwords", "series", "notes"]
 AlignedTarget = Literal["tags", "values", "next"]
 
 
@@ -26,7 +26,8 @@ class ManyToManyAligned(Template):
         input: what a sequence is made of: the words of a sentence, the characters of a text,
             numbers, or "notes", frames of zeros and ones of which several may sound at once.
         target: "tags", one class a step; "values", numbers a step; "next", the step that follows:
-            a language model of words or characters, a forecaster of series, a composer of notes.
+            a language model of characters, words or subwords, a forecaster of series, a composer
+            of notes.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: of each layer, and of each direction.
         layers: how many recurrent layers are stacked.
@@ -50,7 +51,7 @@ class ManyToManyAligned(Template):
             a window from anywhere in the sequence, and begin it with a zero state.
         horizon: steps that follow a series or notes where nothing else is said.
         whole: whether the examples are parts of one long text, so that no start or end token
-            stands between a window and the next. For "next" of words and characters.
+            stands between a window and the next. For "next" of texts.
         tied: whether the output layer's weights are the vectors of the tokens.
 
     Raises:
@@ -101,13 +102,17 @@ class ManyToManyAligned(Template):
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
-            ("whole", self.models_language, "target 'next' of words or characters"),
-            ("tied", self.models_language, "target 'next' of words or characters"),
+            ("whole", self.models_language, "target 'next' of texts"),
+            ("tied", self.models_language, "target 'next' of texts"),
         ):
             if getattr(self, name) and not fits:
                 raise SeqzooError(
                     f"`{name}` is for {where}, got input {self.input!r} and target {self.target!r}."
                 )
+        if self.input == "subwords" and self.target != "next":
+            raise SeqzooError(
+                f"`input` must be words or characters for target {self.target!r}, got 'subwords'."
+            )
         if self.bidirectional and self.target == "next":
             raise SeqzooError(
                 "`bidirectional` must be off for target 'next', since the layers would see it."
@@ -115,8 +120,8 @@ class ManyToManyAligned(Template):
 
     @property
     def models_language(self) -> bool:
-        """Whether it tells the next word or character."""
-        return self.target == "next" and self.input in ("words", "characters")
+        """Whether it tells the next character, word or subword."""
+        return self.target == "next" and self.input in TEXTS
 
     @property
     def both_ways(self) -> bool:

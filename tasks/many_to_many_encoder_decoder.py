@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.many_to_one import Input
-from seqzoo.tasks.settings import between, choose, least
+from seqzoo.tasks.settings import TextKind, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.encoder_decoder_prepared import PreparedEncoderDecoder
     from seqzoo.tasks.examples import Examples
     from seqzoo.tasks.vocabulary import Vocabulary
 
-Output = Literal["characters", "words"]
 AttentionKind = Literal["additive", "multiplicative", "none"]
 
 
@@ -35,10 +34,10 @@ class ManyToManyEncoderDecoder(Template):
         dropout: share of each layer's inputs, and of the last features, dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
         cell_options: further options of the cell's class.
-        embedding: size of the vector of a character or word.
+        embedding: size of the vector of a character, word or subword.
         tied: whether the output layer's weights are the vectors of the targets' tokens.
         vocabulary_size: tokens kept at most, on each side.
-        minimum_count: how often a token must occur in training to be kept.
+        minimum_count: how often a character or word must occur in training to be kept.
         lowercase: whether input text is put in lower case first.
         maximum_length: steps after which an input is cut; None for no cut.
         label_smoothing: share of the probability that the loss spreads over all tokens.
@@ -54,7 +53,7 @@ class ManyToManyEncoderDecoder(Template):
     name: ClassVar[str] = "many-to-many-encoder-decoder"
 
     input: Input = "characters"
-    target: Output = "characters"
+    target: TextKind = "characters"
     cell: str = "gru"
     units: int = 128
     layers: int = 1
@@ -76,7 +75,7 @@ class ManyToManyEncoderDecoder(Template):
 
     def __post_init__(self) -> None:
         choose("input", self.input, Input)
-        choose("target", self.target, Output)
+        choose("target", self.target, TextKind)
         choose("attention", self.attention, AttentionKind)
         least(
             self,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import between, choose, least
+from seqzoo.tasks.settings import TEXTS, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.examples import Examples
     from seqzoo.tasks.many_to_one_prepared import PreparedManyToOne
     from seqzoo.tasks.vocabulary import Vocabulary
 
-Input = Literal["characters", "words", "rows", "series", "audio"]
+Input = Literal["characters", "words", "subwords", "rows", "series", "audio"]
 Target = Literal["class", "labels", "value"]
 Pooling = Literal["last", "mean", "max"]
 
@@ -32,16 +32,16 @@ class ManyToOne(Template):
         layers: how many recurrent layers are stacked.
         bidirectional: whether each layer reads the sequence in both directions.
         pooling: the last output, or the mean or maximum over all steps.
-        ngrams: the longest n-gram of characters or words that adds a vector of its own to the step
+        ngrams: the longest n-gram of tokens that adds a vector of its own to the step
             it ends in; 1 for none.
         ngram_buckets: vectors that the n-grams of one length share.
         bag: whether the vectors of all steps, summed, are handed to the last layer too (a bag of
-            characters, words or n-grams).
+            characters, words, subwords or n-grams).
         dropout: share of each layer's inputs, and of the pooled features, dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
         cell_options: further options of the cell's class.
-        embedding: size of the vector of a character or word.
-        vocabulary_size: characters or words kept at most, padding and unknown included.
+        embedding: size of the vector of a character, word or subword.
+        vocabulary_size: tokens kept at most, padding and unknown included.
         minimum_count: how often a character or word must occur in training to be kept; with 1
             the vector of the unknown is never trained.
         lowercase: whether text is put in lower case first.
@@ -97,9 +97,11 @@ class ManyToOne(Template):
         )
         if self.ngram_buckets > 200_000:
             raise SeqzooError(f"`ngram_buckets` must be at most 200000, got {self.ngram_buckets}.")
-        if self.input not in ("characters", "words") and (self.ngrams > 1 or self.bag):
+        if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
-            raise SeqzooError(f"`{name}` is for characters and words, got input {self.input!r}.")
+            raise SeqzooError(
+                f"`{name}` is for characters, words and subwords, got input {self.input!r}."
+            )
         between(self, "dropout", "recurrent_dropout", "label_smoothing")
 
     def adapt(self, examples: Examples) -> PreparedManyToOne:

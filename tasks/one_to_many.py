@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import between, choose, least
+from seqzoo.tasks.settings import TextKind, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.examples import Examples
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from seqzoo.tasks.vocabulary import Vocabulary
 
 Input = Literal["image", "vector", "class"]
-Output = Literal["characters", "words"]
 AttentionKind = Literal["additive", "multiplicative", "none"]
 Normalization = Literal["group", "batch", "none"]
 Pooling = Literal["mean", "flatten"]
@@ -76,7 +75,7 @@ class OneToMany(Template):
     name: ClassVar[str] = "one-to-many"
 
     input: Input = "image"
-    target: Output = "words"
+    target: TextKind = "words"
     cell: str = "gru"
     units: int = 256
     layers: int = 1
@@ -103,7 +102,7 @@ class OneToMany(Template):
 
     def __post_init__(self) -> None:
         choose("input", self.input, Input)
-        choose("target", self.target, Output)
+        choose("target", self.target, TextKind)
         choose("attention", self.attention, AttentionKind)
         choose("normalization", self.normalization, Normalization)
         choose("pooling", self.pooling, Pooling)

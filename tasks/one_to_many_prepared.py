@@ -136,9 +136,10 @@ class PreparedOneToMany(PreparedGenerator):
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
         # Texts of equal tokens are equal, as in the figures.
+        pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
         captions = [
-            true if self.texts.tokens(said) == self.texts.tokens(true) else said
-            for said, true in zip(captions, truths, strict=True)
+            true if equal else said
+            for said, true, equal in zip(captions, truths, (a == b for a, b in pairs), strict=True)
         ]
         plot_captions(folder / "captions.png", images, captions, truths)
         if self.task.attention == "none":

@@ -220,7 +220,7 @@ class Run:
                 return rate(model, text)["log_probability"]
 
             spec = tf.TensorSpec([None], tf.string)
-            self._graphs["rate"] = tf.function(run, input_signature=[spec])
+            self._graphs["rate"] = tf.function(run, input_signature=[spec], autograph=False)
         size = self.settings.batch_size
         parts = [raw[start : start + size] for start in range(0, len(raw), size)]
         return [
@@ -280,7 +280,7 @@ class Run:
                     return ask(model, batch, options)
 
             free = {name: _free(own) for name, own in spec.items()}
-            self._graphs[key] = tf.function(run, input_signature=[free])
+            self._graphs[key] = tf.function(run, input_signature=[free], autograph=False)
         return self._graphs[key]
 
 

@@ -2,12 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from seqzoo.tasks.errors import SeqzooError
 
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+TextKind = Literal["characters", "words", "subwords"]
+
+TEXTS = get_args(TextKind)
+"""What a text may be made of."""
 
 LARGEST_SEED = 2**32 - 1
 """That NumPy takes."""

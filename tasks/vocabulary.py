@@ -23,10 +23,12 @@ class Vocabulary:
 
     Args:
         tokens: all different.
+        scores: the log-probability of each, where tokens are subwords.
     """
 
-    def __init__(self, tokens: list[str]):
+    def __init__(self, tokens: list[str], scores: list[float] | None = None):
         self.tokens = list(tokens)
+        self.scores = None if scores is None else list(scores)
 
     @classmethod
     def learn(cls, counts: Counter, size: int, minimum_count: int) -> "Vocabulary":
@@ -60,9 +62,11 @@ class Vocabulary:
         return self.table.lookup(tokens)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one token a line, each as a JSON string, since tokens may be line ends."""
+        """Writes one token a line, each as a JSON string, since tokens may be line ends; with
+        scores, a list of both."""
+        rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
         with replacing(path) as temporary:
-            lines = [json.dumps(token, ensure_ascii=False) + "\n" for token in self.tokens]
+            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
             temporary.write_bytes("".join(lines).encode("utf-8"))
 
     @classmethod
@@ -79,11 +83,21 @@ class Vocabulary:
         try:
             # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
             lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
-            tokens = [json.loads(line) for line in lines if line]
+            rows = [json.loads(line) for line in lines if line]
         except (OSError, ValueError) as error:
             raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
+        read = _scored(rows) or cls(rows)
+        tokens = read.tokens
         whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
         # With fewer tokens a model would answer all the same, and be wrong.
         if not whole or size not in (None, len(tokens) + SPECIAL):
             raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
-        return cls(tokens)
+        return read
+
+
+def _scored(rows: list) -> Vocabulary | None:
+    """The vocabulary of rows of a token and its score; None where they are others."""
+    pairs = [row for row in rows if isinstance(row, list) and len(row) == 2]
+    if not rows or len(pairs) < len(rows) or not all(isinstance(row[1], float) for row in rows):
+        return None
+    return Vocabulary([token for token, _ in rows], [score for _, score in rows])

@@ -12,15 +12,16 @@ import tensorflow_datasets as tfds
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.examples import Examples, Splits
+from seqzoo.tasks.settings import TEXTS
 from seqzoo.zoo import datasets, splitting
 from seqzoo.zoo.source import TFDS, Source
 from seqzoo.zoo.splitting import Part, input_key
 
-TEXTS = ("characters", "words")
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 NEEDS = {
     "characters": "text",
     "words": "text",
+    "subwords": "text",
     "rows": "an image",
     "series": "numbers in time",
     "audio": "sound",

@@ -61,6 +61,7 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
         "value": value,
         "characters": text,
         "words": text,
+        "subwords": text,
         "tags": tags,
         "values": values,
     }[kind]
@@ -160,6 +161,7 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
     return {
         "characters": text,
         "words": text,
+        "subwords": text,
         "series": series,
         "notes": series,
         "vector": vector,

@@ -10,9 +10,20 @@ from seqzoo.tasks.settings import choose
 from seqzoo.zoo.datasets import DATASETS
 
 Kind = Literal[
-    "characters", "words", "rows", "series", "audio", "image", "vector", "class", "notes"
+    "characters",
+    "words",
+    "subwords",
+    "rows",
+    "series",
+    "audio",
+    "image",
+    "vector",
+    "class",
+    "notes",
 ]
-TargetKind = Literal["class", "labels", "value", "characters", "words", "tags", "values", "next"]
+TargetKind = Literal[
+    "class", "labels", "value", "characters", "words", "subwords", "tags", "values", "next"
+]
 
 TFDS = "tfds:"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}

@@ -15,6 +15,7 @@ from seqzoo.tasks.features.vectors import VectorFeatures
 FEATURES: dict[str, type[Features]] = {
     "characters": TextFeatures,
     "words": TextFeatures,
+    "subwords": TextFeatures,
     "rows": RowFeatures,
     "series": SeriesFeatures,
     "audio": AudioFeatures,

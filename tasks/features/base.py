@@ -73,7 +73,7 @@ class Features(ABC):
     @cached_property
     def _graph(self) -> Any:
         """`transform`, traced once: free dimensions take any number of examples."""
-        return tf.function(self.transform, input_signature=self.signature)
+        return tf.function(self.transform, input_signature=self.signature, autograph=False)
 
     def encode(self, examples: Examples) -> Sequences:
         """All examples, transformed.

@@ -73,7 +73,7 @@ class ImageFeatures(Features):
     @cached_property
     def _decode(self) -> Any:
         """`decode`, traced once."""
-        return tf.function(self.decode, input_signature=self.encoded_signature)
+        return tf.function(self.decode, input_signature=self.encoded_signature, autograph=False)
 
     def decode(self, encoded: Any) -> Any:
         """PNG, JPEG, BMP or GIF images, strings (batch,) -> the images of `signature`."""

@@ -1,7 +1,7 @@
-"""Text: characters or words to ids, in the graph."""
+"""Text: characters, words or subwords to ids, in the graph."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.features.base import Features
+from seqzoo.tasks.features.subwords import learn_subwords, spaces_made_one, split_subwords
 from seqzoo.tasks.vocabulary import PADDING, Vocabulary
 
 
@@ -51,8 +52,30 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
     return np.array(found, object)
 
 
+def learn_vocabulary(
+    choices: Any, chunks: Iterable[Any], split: Callable, reserved: Sequence[str] = ()
+) -> Vocabulary:
+    """The tokens of texts.
+
+    Args:
+        choices: a template with `input`, `vocabulary_size` and `minimum_count`.
+        chunks: some texts at a time, strings (batch,).
+        split: strings -> tokens, ragged; not used for subwords.
+        reserved: tokens in front of those that are learnt.
+    """
+    if choices.input == "subwords":
+        spaced = (spaces_made_one(texts).numpy() for texts in chunks)
+        return learn_subwords(spaced, choices.vocabulary_size, choices.minimum_count, reserved)
+    counts = Counter()
+    for texts in chunks:
+        counts.update(split(texts).flat_values.numpy().tolist())
+    size = choices.vocabulary_size - len(reserved)
+    learnt = Vocabulary.learn(counts, size, choices.minimum_count)
+    return Vocabulary([*reserved, *learnt.tokens])
+
+
 class TextFeatures(Features):
-    """Characters or words as ids.
+    """Characters, words or subwords as ids.
 
     Args:
         task: a template with `input`, `lowercase` and `maximum_length`.
@@ -65,27 +88,34 @@ class TextFeatures(Features):
 
     @classmethod
     def learn(cls, task: Any, examples: Examples) -> "TextFeatures":
-        features, counts = cls(task, Vocabulary([])), Counter()
-        for start in range(0, len(examples), cls.chunk):
-            part = range(start, min(start + cls.chunk, len(examples)))
-            places = [examples.place(index) for index in part]
-            raw = features.raw(examples.inputs[part.start : part.stop], places)
-            counts.update(features.split(*raw).flat_values.numpy().tolist())
-        features.vocabulary = Vocabulary.learn(counts, task.vocabulary_size, task.minimum_count)
+        features = cls(task, Vocabulary([]))
+
+        def chunks() -> Iterable[Any]:
+            for start in range(0, len(examples), cls.chunk):
+                part = range(start, min(start + cls.chunk, len(examples)))
+                places = [examples.place(index) for index in part]
+                yield features.cased(*features.raw(examples.inputs[start : part.stop], places))
+
+        features.vocabulary = learn_vocabulary(task, chunks(), features.split)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         return (encoded(inputs, places),)
 
+    def cased(self, text: Any) -> Any:
+        """Strings -> the same in lower case, if that is chosen."""
+        return tf.strings.lower(text, encoding="utf-8") if self.task.lowercase else text
+
     def split(self, text: Any) -> Any:
-        """Strings (batch,) -> tokens, ragged (batch, time)."""
-        if self.task.lowercase:
-            text = tf.strings.lower(text, encoding="utf-8")
-        split = split_words if self.task.input == "words" else split_characters
-        return split(text)[:, : self.task.maximum_length]
+        """Strings (batch,), in the right case -> tokens, ragged (batch, time)."""
+        if self.task.input == "subwords":
+            tokens = split_subwords(text, self.vocabulary)
+        else:
+            tokens = (split_words if self.task.input == "words" else split_characters)(text)
+        return tokens[:, : self.task.maximum_length]
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
-        tokens = self.split(*raw)
+        tokens = self.split(self.cased(*raw))
         ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
         return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 

@@ -14,7 +14,9 @@ SHOWN = 50
 
 
 def scores_of(
-    texts: Sequence[str], examples: Examples, tokens: Callable[[str], list[str]]
+    texts: Sequence[str],
+    examples: Examples,
+    tokens: Callable[[Sequence[str]], list[list[str]]],
 ) -> dict[str, Any]:
     """Figures of one answer an example.
 
@@ -23,7 +25,7 @@ def scores_of(
     Args:
         texts: the answers.
         examples: with targets.
-        tokens: what splits a text into the tokens that errors are counted in.
+        tokens: what splits texts into the tokens that errors are counted in.
 
     Returns:
         "exact_match", "token_error"; where texts have several words, "bleu_1" to "bleu_4" and
@@ -40,7 +42,8 @@ def scores_of(
         places.setdefault(key, index)
     said = list(answers.values())
     known = [list(dict.fromkeys(references[key])) for key in answers]
-    split = {text: tokens(text) for text in {*said, *(one for own in known for one in own)}}
+    distinct = sorted({*said, *(one for own in known for one in own)})
+    split = dict(zip(distinct, tokens(distinct), strict=True))
     rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
     figures: dict[str, Any] = {
         "inputs": len(said),

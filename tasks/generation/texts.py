@@ -1,16 +1,17 @@
 """Texts as targets: from strings to token ids with an end, and back, in the graph."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
-from seqzoo.tasks.features.text import TextFeatures
+from seqzoo.tasks.features.subwords import join_subwords
+from seqzoo.tasks.features.text import TextFeatures, learn_vocabulary, split_words
 from seqzoo.tasks.sequences import Sequences
 from seqzoo.tasks.vocabulary import SPECIAL, Vocabulary
 
@@ -65,15 +66,15 @@ class Texts:
         Raises:
             SeqzooError: a text is none.
         """
-        self = cls(choices, Vocabulary([START_TOKEN, END_TOKEN]), 0)
-        counts, longest = Counter(), 0
-        for tokens in self._split(texts, places):
-            counts.update(tokens.flat_values.numpy().tolist())
-            longest = max(longest, int(tf.reduce_max(tokens.row_lengths())))
-        learnt = Vocabulary.learn(counts, choices.vocabulary_size - 2, choices.minimum_count)
-        if not learnt.tokens:
+        own = cls(choices, Vocabulary([]), 0)
+        chunks = map(own._clean, own._chunks(texts, places))
+        learnt = learn_vocabulary(choices, chunks, own.features.split, (START_TOKEN, END_TOKEN))
+        if len(learnt.tokens) == 2:
             raise SeqzooError("The targets hold no token that occurs often enough to be learnt.")
-        return cls(choices, Vocabulary([START_TOKEN, END_TOKEN, *learnt.tokens]), longest)
+        own = cls(choices, learnt, 0)
+        for chunk in own._chunks(texts, places):
+            own.longest = max(own.longest, int(tf.reduce_max(own._graph(chunk).row_lengths())))
+        return own
 
     def encode(self, texts: Sequence[str], places: Sequence[str]) -> Sequences:
         """Ids of the tokens of each text and of its end.
@@ -82,8 +83,8 @@ class Texts:
             SeqzooError: a text is none.
         """
         flat, lengths = [], []
-        for tokens in self._split(texts, places):
-            ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
+        for chunk in self._chunks(texts, places):
+            ids = tf.ragged.map_flat_values(self.vocabulary.ids, self._graph(chunk))
             ids = tf.concat([ids, tf.fill([ids.nrows(), 1], END)], axis=1)
             flat.append(ids.flat_values.numpy())
             lengths.append(ids.row_lengths().numpy().astype(np.int32))
@@ -91,21 +92,52 @@ class Texts:
 
     def split(self, texts: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time)."""
-        return self.features.split(tf.strings.regex_replace(texts, "[\\x02\\x03]", ""))
+        return self.features.split(self._clean(texts))
 
-    def join(self, ids: Any, lengths: Any) -> Any:
-        """Ids (..., time) and lengths (...) -> strings (...)."""
+    @cached_property
+    def _graph(self) -> Any:
+        """`split`, traced once."""
+        return tf.function(
+            self.split, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
+        )
+
+    def join(self, ids: Any, lengths: Any, goes_on: bool = False) -> Any:
+        """Ids (..., time) and lengths (...) -> strings (...).
+
+        Args:
+            ids: of tokens.
+            lengths: of texts.
+            goes_on: whether a text stands behind another, so that subwords keep a space in front.
+        """
         tokens = tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
-        inside = tf.range(tf.shape(ids)[-1]) < lengths[..., None]
-        separator = " " if self.choices.input == "words" else ""
-        text = tf.strings.reduce_join(tf.where(inside, tokens, ""), -1, separator=separator)
-        return spaced(tf.strings.strip(text)) if separator else text
+        tokens = tf.where(tf.range(tf.shape(ids)[-1]) < lengths[..., None], tokens, "")
+        if self.choices.input == "subwords":
+            return join_subwords(tokens) if goes_on else tf.strings.strip(join_subwords(tokens))
+        if self.choices.input == "words":
+            return spaced(tf.strings.strip(tf.strings.reduce_join(tokens, -1, separator=" ")))
+        return tf.strings.reduce_join(tokens, -1)
 
-    def tokens(self, text: str) -> list[str]:
-        """The tokens of one text, as scores count them."""
-        return [token.decode("utf-8") for token in self.split([text]).values.numpy()]
+    def tokens(self, texts: Sequence[str]) -> list[list[str]]:
+        """The tokens of each text, as scores count them; words instead of subwords, since these
+        are of our making."""
+        split = split_words if self.choices.input == "subwords" else self._graph
+        return [
+            [token.decode("utf-8") for token in row]
+            for chunk in self._chunks(texts, texts)
+            for row in split(chunk).to_list()
+        ]
 
-    def _split(self, texts: Sequence[str], places: Sequence[str]) -> Any:
+    def _clean(self, texts: Any) -> Any:
+        """Strings -> the same in the right case, without the signs of start and end."""
+        texts = tf.strings.regex_replace(texts, f"[{START_TOKEN}{END_TOKEN}]", "")
+        return self.features.cased(texts)
+
+    def _chunks(self, texts: Sequence[str], places: Sequence[str]) -> Iterable[Any]:
+        """Some texts at a time, strings (batch,).
+
+        Raises:
+            SeqzooError: a text is none.
+        """
         start = 0
         while start < len(texts):
             # Texts may be whole books, of which a thousand would not fit into memory.
@@ -115,15 +147,12 @@ class Texts:
                 characters += len(str(texts[stop])) if isinstance(texts[stop], str) else 0
                 stop += 1
             (raw,) = self.features.raw(texts[start:stop], places[start:stop])
-            yield self.split(tf.constant(raw, tf.string))
+            yield tf.constant(raw, tf.string)
             start = stop
 
     def to_config(self) -> dict[str, Any]:
         """All that was learnt, except for the vocabulary."""
         return {"longest": self.longest}
-
-
-TextKind = Literal["characters", "words"]
 
 
 def required_texts(examples: Examples) -> Sequence[str]:

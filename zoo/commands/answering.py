@@ -10,6 +10,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands.reports import one_line
 from seqzoo.zoo.source import Source
@@ -131,7 +132,7 @@ def export(folder: str, target: str, top: int | None, decoding: dict[str, Any]) 
     """
     run = _open(folder)
     run.export(target, asking(run, top, decoding))
-    example = {"characters": '["a text"]', "words": '["a text"]'}.get(run.task.input, "inputs")
+    example = '["a text"]' if run.task.input in TEXTS else "inputs"
     return (
         f"{target} answers in any program that has TensorFlow:\n"
         f"  model = tf.saved_model.load({target!r})\n"
