@@ -165,8 +165,9 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
     candidates = tf.stack(candidates, 1)
     ids = vocabulary.ids(candidates)
     infinite = -float("inf")
-    scores = tf.gather(tf.constant([infinite] * SPECIAL + vocabulary.scores), ids)
-    unknown = min(vocabulary.scores) - UNKNOWN_COST
+    known = vocabulary.scores or [0.0] * len(vocabulary.tokens)
+    scores = tf.gather(tf.constant([infinite] * SPECIAL + known), ids)
+    unknown = min(known) - UNKNOWN_COST
     alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
     scores = tf.concat([alone, scores[:, 1:]], 1)
     return candidates, tf.where(
