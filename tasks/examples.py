@@ -10,7 +10,7 @@ class Examples:
     """One split of a data set.
 
     Attributes:
-        inputs: for text ("characters", "words") strings; for "rows" an array of shape
+        inputs: for text ("characters", "words", "subwords") strings; for "rows" an array of shape
             (n, height, width) or (n, height, width, channels); for "series" arrays of shape
             (time, features) or (time,); for "audio" float arrays of shape (samples,); for "image"
             arrays of uint8, (height, width) or (height, width, channels), or the bytes of image

@@ -43,6 +43,7 @@ def test_columns_by_number(tmp_path) -> None:
     text = "-DOCSTART- -X- O\n\nEU NNP B-ORG\n# is O\n\n# id 7 of 9\n\u2028 NN O\n \t\n"
     path = _write(tmp_path / "a.conll", "\ufeff" + text)
     found = read_conll(path, 1, -1)
+    assert read_conll(path) == found
     assert found.sentences[0] == ("EU", "#")
     assert found.tags[0] == ("B-ORG", "O") and found.lines[0] == 3
     assert read_conll(path, "1", "2").tags[0] == ("NNP", "is")

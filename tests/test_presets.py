@@ -46,6 +46,18 @@ def _sentences(folder: pathlib.Path) -> pathlib.Path:
     return folder / "some.conllu"
 
 
+def _entities(folder: pathlib.Path) -> pathlib.Path:
+    sentences = [f"In O\nNew B-place\nYork{index} I-place\nit O\nrains O\n" for index in range(30)]
+    (folder / "some.conll").write_text("\n".join(sentences))
+    return folder / "some.conll"
+
+
+def _pairs(folder: pathlib.Path) -> pathlib.Path:
+    lines = [f"I see {i} dogs.\tJe vois {i} chiens." for i in range(30)]
+    (folder / "pairs.tsv").write_text("\n".join(["english\tfrench", *lines]) + "\n")
+    return folder / "pairs.tsv"
+
+
 def _text(folder: pathlib.Path) -> pathlib.Path:
     (folder / "text.txt").write_text("To be, or not to be: that is the question.\n" * 60)
     return folder / "text.txt"
@@ -68,9 +80,11 @@ def _frames(folder: pathlib.Path) -> pathlib.Path:
 FILES = {
     "chorales": _frames,
     "emoji-captioner": _pictures,
+    "entity-tagger": _entities,
     "upos-tagger": _sentences,
     "shakespeare": _text,
     "pronunciation": _words,
+    "english-french": _pairs,
 }
 """Small files of the kind that a preset needs."""
 

@@ -45,7 +45,9 @@ class _Row(NamedTuple):
     fields: list[str]
 
 
-def read_conll(path: pathlib.Path, word: str | int = "form", tag: str | int = "upos") -> Sentences:
+def read_conll(
+    path: pathlib.Path, word: str | int | None = None, tag: str | int | None = None
+) -> Sentences:
     """Reads the words and tags of a file, which may be compressed (.gz).
 
     In CoNLL-U (.conllu) multiword tokens ("3-4"), empty nodes ("3.1") and comments are left out. In
@@ -57,8 +59,8 @@ def read_conll(path: pathlib.Path, word: str | int = "form", tag: str | int = "u
         path: the file, in UTF-8.
         word: the column of words: a name in CoNLL-U and in files whose first line names the
             columns, by itself or behind "# global.columns ="; else a number, from 1 for the first
-            or from -1 for the last.
-        tag: the column of tags.
+            or from -1 for the last. None for "form" in CoNLL-U, and for the first column in others.
+        tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
 
     Raises:
         SeqzooError: the file cannot be read, has no such column, or a line is not as it should be;
@@ -71,7 +73,9 @@ def read_conll(path: pathlib.Path, word: str | int = "form", tag: str | int = "u
     names = CONLLU if universal else None
     if lines[0].startswith(COLUMNS):
         names = tuple(lines[0].removeprefix(COLUMNS).lower().split())
-    elif names is None and blocks and not (_is_number(word) and _is_number(tag)):
+    word = _or_default(word, names, "form", 1)
+    tag = _or_default(tag, names, "upos", -1)
+    if names is None and blocks and not (_is_number(word) and _is_number(tag)):
         names = tuple(blocks[0].pop(0).fields)
         blocks = [block for block in blocks if block]
     if not blocks:
@@ -150,6 +154,14 @@ def _place(
             f"got {column!r}{nearest(str(column), known)}"
         )
     return known.index(column)
+
+
+def _or_default(
+    column: str | int | None, names: Sequence[str] | None, name: str, number: int
+) -> str | int:
+    if column is not None:
+        return column
+    return name if names and name in names else number
 
 
 def _is_number(column: str | int) -> bool:

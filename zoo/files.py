@@ -101,7 +101,7 @@ def _targets(table: Table, source: Source) -> tuple[Any, list | None]:
 
 def _read_tagged(path: str, source: Source) -> Part:
     """The sentences of a CoNLL file."""
-    found = read_conll(pathlib.Path(path), source.input or "form", source.target or "upos")
+    found = read_conll(pathlib.Path(path), source.input, source.target)
     examples = Examples(found.sentences, found.tags, found.lines)
     return Part(path, examples, [input_key(words) for words in found.sentences], found.tags)
 

@@ -103,6 +103,21 @@ PRESETS = {
         "94.07% of the words of UD English EWT's test, seed 0",
         needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
     ),
+    "entity-tagger": Preset(
+        "A sentence to the people, places, products and so on that it names",
+        Source(data="", kind="words", target_kind="tags"),
+        ManyToManyAligned(
+            cell="lstm",
+            units=100,
+            embedding=64,
+            characters=32,
+            dropout=0.5,
+            lowercase=True,
+            crf=True,
+        ),
+        TrainingSettings(epochs=12, batch_size=16, learning_rate=2e-3),
+        needs="a CoNLL file of words and their BIO tags, such as wnut17train.conll",
+    ),
     "python-source": Preset(
         "Python source, character by character: writes it",
         Source(data="python_source", kind="characters", target_kind="next"),
@@ -148,6 +163,22 @@ PRESETS = {
         ),
         TrainingSettings(epochs=10, batch_size=256, learning_rate=4e-3),
         needs="a table of words and phonemes, such as CMUdict's",
+    ),
+    "english-french": Preset(
+        "An English sentence to French",
+        Source(data="", kind="subwords", target_kind="subwords", input="english", target="french"),
+        ManyToManyEncoderDecoder(
+            input="subwords",
+            target="subwords",
+            cell="gru",
+            units=256,
+            embedding=128,
+            dropout=0.2,
+            label_smoothing=0.1,
+            vocabulary_size=4000,
+        ),
+        TrainingSettings(epochs=8, batch_size=128, learning_rate=2e-3, warmup_steps=200),
+        needs="a table of English sentences and their French translations, such as tatoeba.tsv",
     ),
 }
 
