@@ -1,0 +1,48 @@
+"""What docstrings say of single choices: the entries of their sections, by name."""
+
+import inspect
+import re
+from typing import Any
+
+SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Reference|Note):(.*)$")
+
+
+def first_line(thing: Any) -> str:
+    """The first line of a docstring; empty where there is none."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def parted(docstring: str) -> tuple[str, dict[str, list[str]]]:
+    """A cleaned docstring as what stands before its sections, and the lines of each section."""
+    sections: dict[str, list[str]] = {}
+    body: list[str] = []
+    lines = body
+    for line in docstring.splitlines():
+        if found := SECTION.match(line):
+            lines = sections.setdefault(found[1], [])
+            lines += [found[2].strip()] if found[2].strip() else []
+        else:
+            lines.append(line)
+    return "\n".join(body).strip(), sections
+
+
+def entries(docstring: str, section: str) -> dict[str, str]:
+    """The entries of a section, such as "Attributes" or "Args": name -> what it is, in one line.
+
+    An entry begins with "name: "; lines that stand further in belong to it.
+    """
+    found: dict[str, str] = {}
+    name = ""
+    for line in parted(docstring)[1].get(section, []):
+        own = re.match(r"^ {4}(\*{0,2}\w+):\s*(.*)$", line)
+        if own:
+            name = own[1]
+            found[name] = own[2].strip()
+        elif name and line.strip():
+            found[name] += f" {line.strip()}"
+    return found
+
+
+def choices(kind: type) -> dict[str, str]:
+    """What each field of a dataclass is, by the "Attributes" of its docstring."""
+    return entries(inspect.getdoc(kind) or "", "Attributes")

@@ -1,0 +1,81 @@
+"""Types of choices, as a person is told them and as a file's values are checked against them."""
+
+import json
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field
+from typing import Any, Literal, Union, get_args, get_origin
+
+from seqzoo.tasks.errors import nearest
+
+NONE = "none"
+"""How a file says None of a choice that takes no text; of others, and of those that are None by
+default, it says nothing at all."""
+
+PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
+
+
+class Unfit(Exception):
+    """A value of another type; the message says what was expected."""
+
+
+def described(hint: Any) -> str:
+    """A type in words: "a whole number", "one of 1, 2"."""
+    if hint in PLAIN:
+        return PLAIN[hint]
+    origin, members = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return f"one of {', '.join(map(json.dumps, members))}"
+    if origin in (Union, types.UnionType):
+        parts = [described(member) for member in members if member is not types.NoneType]
+        return " or ".join(parts + [json.dumps(NONE)] * takes_none(hint))
+    if origin is Sequence:
+        return f"a list of {SEVERAL.get(members[0], 'values')}"
+    return "a table of names and values" if origin is Mapping else "any value"
+
+
+def takes_none(hint: Any) -> bool:
+    """Whether a file may say `NONE` of it."""
+    members = get_args(hint)
+    return types.NoneType in members and str not in members
+
+
+def fitted(value: Any, hint: Any) -> Any:
+    """A value of a file as its field wants it: whole numbers become numbers, `NONE` becomes None.
+
+    Raises:
+        Unfit: it is of another type.
+    """
+    origin, members = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value == NONE and takes_none(hint):
+            return None
+        for member in members:
+            try:
+                return fitted(value, member)
+            except Unfit:
+                continue
+    elif origin is Literal:
+        if value in members:
+            return value
+        near = nearest(value, members) if isinstance(value, str) else "."
+        raise Unfit(f"must be {described(hint)}, got {json.dumps(value, default=str)}{near}")
+    elif origin is Sequence:
+        if isinstance(value, list):
+            return [fitted(own, members[0]) for own in value]
+    elif origin is Mapping:
+        if isinstance(value, dict):
+            return value
+    elif hint is Any:
+        return value
+    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    elif type(value) is hint:
+        return value
+    raise Unfit(f"must be {described(hint)}, got {json.dumps(value, default=str)}.")
+
+
+def default(field: Field) -> Any:
+    """The default of a dataclass's field; `MISSING` where it has none."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
