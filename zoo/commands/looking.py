@@ -1,5 +1,6 @@
 """The commands that tell what there is, without training anything."""
 
+import json
 import shlex
 from typing import Any
 
@@ -16,17 +17,22 @@ from seqzoo.zoo.commands.program import program
     "what", required=False, type=click.Choice(["cells", "templates", "presets", "datasets"])
 )
 @click.argument("pattern", default="*")
-def list_(what: str | None, pattern: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print kinds, names and lines as JSON.")
+def list_(what: str | None, pattern: str, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
 
     \b
     Examples:
       seqzoo list
       seqzoo list presets "mnist-*"
+      seqzoo list cells --json
     """
     from seqzoo.zoo.commands import reports
 
-    click.echo(reports.listing(what, pattern), nl=False)
+    if as_json:
+        click.echo(json.dumps(reports.listed(what, pattern), ensure_ascii=False))
+    else:
+        click.echo(reports.listing(what, pattern), nl=False)
 
 
 @click.command()
@@ -59,4 +65,38 @@ def init(ctx: click.Context, name: str, output: str | None, force: bool, **choic
         click.echo(f"{written} holds all choices. To train it: {command}")
 
 
-COMMANDS = (list_, init)
+@click.command()
+@click.argument("name")
+@click.option(
+    "--features",
+    type=click.IntRange(1),
+    default=64,
+    help="Features that a cell's parameters are counted for. [default: 64]",
+)
+@click.option(
+    "--units",
+    type=click.IntRange(1),
+    default=128,
+    help="Units that they are counted for. [default: 128]",
+)
+@click.option("--data-dir", help="Folder of tfds data sets.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+def show(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
+    """Tell all that is known of NAME, a cell, a template, a preset or a data set.
+
+    \b
+    Examples:
+      seqzoo show gru --features 300 --units 512
+      seqzoo show many-to-one
+      seqzoo show language-id --json
+    """
+    from seqzoo.zoo.commands import facts, showing
+
+    found = facts.facts(name, features, units, data_dir)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, default=list))
+    else:
+        click.echo(showing.text(found, program(click.get_current_context())), nl=False)
+
+
+COMMANDS = (init, list_, show)

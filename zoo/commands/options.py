@@ -141,6 +141,13 @@ training = _stack(
     _choice("--precision", Precision, "Numbers of the layers."),
 )
 
+
+def listed(*stacks: Callable) -> list[click.Option]:
+    """The options of stacks, in their order."""
+    command = click.command()(_stack(*stacks)(lambda **_: None))
+    return [option for option in command.params if isinstance(option, click.Option)]
+
+
 DECODING = (
     "method",
     "beam_width",

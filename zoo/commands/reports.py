@@ -1,13 +1,13 @@
 """Tables and lines that commands print: drawn for a terminal, plain for a pipe."""
 
-import inspect
 import io
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from seqzoo.tasks.startup import start_tensorflow
+from seqzoo.zoo.commands import static
+from seqzoo.zoo.commands.docstrings import first_line
 
 WORST = 10
 """Classes and confusions that an evaluation lists."""
@@ -78,20 +78,28 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def listing(what: str | None, pattern: str) -> str:
-    """Names and what they stand for; of everything where `what` is None."""
+def listed(what: str | None, pattern: str) -> dict[str, dict[str, str]]:
+    """What there is: kind -> name -> what it stands for; of every kind where `what` is None."""
     sections = {
         "cells": _cells,
         "templates": _templates,
         "presets": _presets,
         "datasets": _datasets,
     }
-    found = {name: sections[name]() for name in ([what] if what else sections)}
-    parts = []
-    for name, entries in found.items():
-        rows = [[key, text] for key, text in entries.items() if fnmatch(key, pattern)]
-        if rows:
-            parts.append(table([name, ""], rows))
+    found = {kind: sections[kind]() for kind in ([what] if what else sections)}
+    return {
+        kind: {name: text for name, text in entries.items() if fnmatch(name, pattern)}
+        for kind, entries in found.items()
+    }
+
+
+def listing(what: str | None, pattern: str) -> str:
+    """The same as tables."""
+    parts = [
+        table([kind, ""], [[name, text] for name, text in entries.items()])
+        for kind, entries in listed(what, pattern).items()
+        if entries
+    ]
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
@@ -101,21 +109,14 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _first_line(thing: Any) -> str:
-    return (inspect.getdoc(thing) or "").partition("\n")[0]
-
-
 def _cells() -> dict[str, str]:
-    start_tensorflow()
-    from seqzoo.cells import CELLS
-
-    return {name: _first_line(cell) for name, cell in CELLS.items()}
+    return {name: text.partition("\n")[0] for name, text in static.cells().items()}
 
 
 def _templates() -> dict[str, str]:
     from seqzoo.tasks import TEMPLATES
 
-    return {name: _first_line(template) for name, template in TEMPLATES.items()}
+    return {name: first_line(template) for name, template in TEMPLATES.items()}
 
 
 def _presets() -> dict[str, str]:
@@ -125,9 +126,4 @@ def _presets() -> dict[str, str]:
 
 
 def _datasets() -> dict[str, str]:
-    import pkgutil
-
-    start_tensorflow()
-    from seqzoo.zoo.datasets import DATASETS
-
-    return {name: _first_line(pkgutil.resolve_name(place)) for name, place in DATASETS.items()}
+    return {name: text.partition("\n")[0] for name, text in static.datasets().items()}
