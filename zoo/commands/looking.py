@@ -2,11 +2,12 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from seqzoo.zoo.commands import options
+from seqzoo.zoo.commands import completing, options
 from seqzoo.zoo.commands.program import program
 
 # TensorFlow takes seconds to import: what needs it is imported inside the commands.
@@ -16,7 +17,7 @@ from seqzoo.zoo.commands.program import program
 @click.argument(
     "what", required=False, type=click.Choice(["cells", "templates", "presets", "datasets"])
 )
-@click.argument("pattern", default="*")
+@click.argument("pattern", default="*", shell_complete=completing.of_a_kind)
 @click.option("--json", "as_json", is_flag=True, help="Print kinds, names and lines as JSON.")
 def list_(what: str | None, pattern: str, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
@@ -36,7 +37,7 @@ def list_(what: str | None, pattern: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.initial)
 @options.source
 @options.task
 @options.training
@@ -66,7 +67,7 @@ def init(ctx: click.Context, name: str, output: str | None, force: bool, **choic
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.everything)
 @click.option(
     "--features",
     type=click.IntRange(1),
@@ -99,4 +100,50 @@ def show(name: str, features: int, units: int, data_dir: str | None, as_json: bo
         click.echo(showing.text(found, program(click.get_current_context())), nl=False)
 
 
-COMMANDS = (init, list_, show)
+@click.command()
+@click.option("--data-dir", help="A further folder of tfds data sets to look into.")
+@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
+def doctor(data_dir: str | None, as_json: bool) -> None:
+    """Look whether all that is needed is here and works, and which devices and paths there are.
+
+    The exit code is 1 if something is broken. Small layers are really run.
+
+    \b
+    Examples:
+      seqzoo doctor
+      seqzoo doctor --json > machine.json
+    """
+    from seqzoo.zoo.commands import doctor as examination
+    from seqzoo.zoo.commands import reports
+
+    findings = []
+    for finding in examination.examine(data_dir):
+        findings.append(finding)
+        if not as_json:
+            click.echo(reports.finding(finding), nl=False)
+    broken = any(finding.state == "broken" for finding in findings)
+    if as_json:
+        rows = [asdict(finding) for finding in findings]
+        click.echo(json.dumps({"healthy": not broken, "findings": rows}, ensure_ascii=False))
+    else:
+        click.echo("Something is broken." if broken else "All that is needed works.")
+    if broken:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what SHELL reads to complete commands, options and names.
+
+    \b
+    Examples:
+      seqzoo completion bash > ~/.seqzoo-completion.bash
+      seqzoo completion zsh > ~/.seqzoo-completion.zsh
+      seqzoo completion fish > ~/.config/fish/completions/seqzoo.fish
+    """
+    click.echo(completing.script(ctx.find_root().command, shell))
+
+
+COMMANDS = (completion, doctor, init, list_, show)

@@ -14,6 +14,7 @@ from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
 from seqzoo.tasks.many_to_one import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
+from seqzoo.zoo.commands import completing
 from seqzoo.zoo.source import Kind, TargetKind
 
 
@@ -73,7 +74,11 @@ column = _stack(
 )
 
 source = _stack(
-    click.option("--data", help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file."),
+    click.option(
+        "--data",
+        shell_complete=completing.data,
+        help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file.",
+    ),
     _choice("--kind", Kind, "What an input is made of."),
     _choice("--target-kind", TargetKind, "What a target is. [default: that of the template]"),
     column,
@@ -90,7 +95,9 @@ source = _stack(
 )
 
 task = _stack(
-    click.option("--cell", help="Recurrent cell; see `seqzoo list cells`."),
+    click.option(
+        "--cell", shell_complete=completing.cells, help="Recurrent cell; see `seqzoo list cells`."
+    ),
     _integer("--units", "Units of each layer, and of each direction."),
     _integer("--layers", "Recurrent layers."),
     click.option("--bidirectional/--one-direction", default=None, help="Read both ways, or one."),

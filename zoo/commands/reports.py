@@ -58,6 +58,13 @@ def figures(scores: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def finding(found: Any) -> str:
+    """A finding of `doctor` in a line, and one more on what to do."""
+    mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[found.state]
+    fix = f"          {found.fix}\n" if found.fix else ""
+    return f"{mark}  {found.subject}: {found.told}\n{fix}"
+
+
 def shown_target(target: Any) -> str:
     """A target as an answer's label is written."""
     if isinstance(target, str):

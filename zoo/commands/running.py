@@ -6,18 +6,20 @@ from typing import Any
 
 import click
 
-from seqzoo.zoo.commands import options
+from seqzoo.zoo.commands import completing, options
 from seqzoo.zoo.commands.program import program
 
 # TensorFlow takes seconds to import: what needs it is imported inside the commands.
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.trainable)
 @options.source
 @options.task
 @options.training
-@click.option("--run", help="Run folder to write. [default: runs/NAME]")
+@click.option(
+    "--run", shell_complete=completing.runs, help="Run folder to write. [default: runs/NAME]"
+)
 @click.option("--resume", is_flag=True, help="Go on with the training that was begun there.")
 @click.option("--quiet", is_flag=True, help="Print nothing but where the run is.")
 @click.pass_context
@@ -46,8 +48,12 @@ def train(
 
 
 @click.command()
-@click.argument("run")
-@click.option("--data", help="File or data set to score on; by default that of the training.")
+@click.argument("run", shell_complete=completing.runs)
+@click.option(
+    "--data",
+    shell_complete=completing.data,
+    help="File or data set to score on; by default that of the training.",
+)
 @options.column
 @click.option(
     "--split",
@@ -79,7 +85,7 @@ def evaluate(
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
 @click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
@@ -113,7 +119,7 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices:
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
 @click.option("--count", type=click.IntRange(1), default=1, help="Texts an input. [default: 1]")
 @options.decoding
@@ -136,7 +142,7 @@ def generate(run: str, text: tuple[str, ...], count: int, **choices: Any) -> Non
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @click.argument("folder")
 @click.option("--top", type=click.IntRange(1), help="Answers an input. [default: 5, 1 of texts]")
 @options.decoding

@@ -1,0 +1,49 @@
+"""Runs a small layer on the path that it takes here and on the plain loop, and compares them."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
+
+ROWS, STEPS, FEATURES, UNITS = 3, 6, 5, 4
+
+
+def path_of(name: str) -> str:
+    """A sentence on the path that layers of a cell take here."""
+    return seqzoo.cells.Recurrent(seqzoo.cells.create(name, UNITS)).execution_path()
+
+
+def difference(name: str) -> float:
+    """The largest difference of outputs and of the weights' gradients between both paths.
+
+    Args:
+        name: of a cell.
+    """
+    fast, slow = _results(name, fast=True), _results(name, fast=False)
+    return max(float(np.abs(a - b).max()) for a, b in zip(fast, slow, strict=True))
+
+
+def tolerance() -> float:
+    """What two paths may differ by: GPUs make products of fewer bits."""
+    return 5e-3 if tf.config.list_physical_devices("GPU") else 1e-4
+
+
+def _results(name: str, *, fast: bool) -> list[np.ndarray]:
+    """Outputs of a masked batch, and the gradient of each weight."""
+    draw = np.random.default_rng(0)
+    layer: Any = seqzoo.cells.Recurrent(
+        seqzoo.cells.create(name, UNITS), return_sequences=True, fast=fast
+    )
+    inputs = tf.constant(draw.normal(size=(ROWS, STEPS, FEATURES)).astype(np.float32))
+    layer.build(inputs.shape)
+    layer.set_weights([draw.normal(size=own.shape) * 0.5 for own in layer.get_weights()])
+    wanted = tf.constant(draw.normal(size=(ROWS, STEPS, UNITS)).astype(np.float32))
+    mask = tf.sequence_mask([STEPS, 2, 4], STEPS)
+    with tf.GradientTape() as tape:
+        outputs = layer(inputs, mask=mask)
+        loss = keras.ops.sum(outputs * wanted)
+    gradients = tape.gradient(loss, layer.trainable_weights)
+    return [np.array(outputs), *map(np.array, gradients)]
