@@ -12,6 +12,7 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
+from seqzoo.zoo.commands import devices
 from seqzoo.zoo.commands.reports import one_line
 from seqzoo.zoo.source import Source
 
@@ -38,6 +39,7 @@ def evaluate(
     split: str | None,
     report: str | None,
     decoding: dict[str, Any],
+    device: str | None = None,
 ) -> dict[str, Any]:
     """The figures of a run.
 
@@ -47,11 +49,12 @@ def evaluate(
         split: to score on; None for all of a file that was typed, else the test split.
         report: folder to write tables and plots to.
         decoding: how texts are generated, as far as it was typed.
+        device: see `devices.choose`.
 
     Raises:
         SeqzooError: there is no such run or no such data, or they do not fit each other.
     """
-    run = _open(folder)
+    run = _open(folder, device)
     from seqzoo.zoo.sources import open_examples
 
     stored = Source.of_run(run, given.get("data"))
@@ -65,7 +68,12 @@ def evaluate(
 
 
 def answers(
-    folder: str, lines: Iterable[bytes], top: int, as_json: bool, decoding: dict[str, Any]
+    folder: str,
+    lines: Iterable[bytes],
+    top: int,
+    as_json: bool,
+    decoding: dict[str, Any],
+    device: str | None = None,
 ) -> Iterator[Reply]:
     """A reply for each line, in their order.
 
@@ -75,11 +83,12 @@ def answers(
         top: labels a line.
         as_json: whether a reply is a JSON object.
         decoding: how texts are generated, as far as it was typed.
+        device: see `devices.choose`.
 
     Raises:
         SeqzooError: there is no such run, it has no model yet, or it generates no texts.
     """
-    run = _open(folder)
+    run = _open(folder, device)
     options = asking(run, top, decoding)
     _ = run.model  # says that there is none before the first line is read
     numbered = enumerate(lines, 1)
@@ -90,7 +99,11 @@ def answers(
 
 
 def generated(
-    folder: str, inputs: Sequence[str], count: int, decoding: dict[str, Any]
+    folder: str,
+    inputs: Sequence[str],
+    count: int,
+    decoding: dict[str, Any],
+    device: str | None = None,
 ) -> Iterator[str]:
     """Texts for each input: of a language model, the input and what follows it.
 
@@ -99,12 +112,13 @@ def generated(
         inputs: as they stand in files; a language model takes an empty one too.
         count: texts an input.
         decoding: how texts are generated, as far as it was typed.
+        device: see `devices.choose`.
 
     Raises:
         SeqzooError: there is no such run, it generates no texts, or an input is not as it should
             be.
     """
-    run = _open(folder)
+    run = _open(folder, device)
     if getattr(run.prepared, "decoding", None) is None:
         raise SeqzooError(f"{run.folder} generates no texts; ask it with `seqzoo predict`.")
     goes_on = run.task.target == "next"
@@ -124,13 +138,19 @@ def generated(
             yield f"{value}{separator}{text}" if goes_on else text
 
 
-def export(folder: str, target: str, top: int | None, decoding: dict[str, Any]) -> str:
+def export(
+    folder: str,
+    target: str,
+    top: int | None,
+    decoding: dict[str, Any],
+    device: str | None = None,
+) -> str:
     """Exports a run's model; returns how to load it.
 
     Raises:
         SeqzooError: there is no such run, or the target exists.
     """
-    run = _open(folder)
+    run = _open(folder, device)
     run.export(target, asking(run, top, decoding))
     example = '["a text"]' if run.task.input in TEXTS else "inputs"
     return (
@@ -176,11 +196,12 @@ BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
 """Choices that only beam search has."""
 
 
-def _open(folder: str) -> Any:
+def _open(folder: str, device: str | None) -> Any:
     path = pathlib.Path(folder).expanduser()
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
         raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
+    devices.choose(device)
     start_devices()
     from seqzoo.tasks.run import Run
 

@@ -134,6 +134,10 @@ task = _stack(
     _integer("--mel-bins", "Bands of the spectrogram of audio."),
 )
 
+device = click.option(
+    "--device", type=click.Choice(["cpu", "gpu"]), help="Where to compute. [default: a GPU if any]"
+)
+
 training = _stack(
     _integer("--epochs", "Passes over the training examples."),
     _integer("--batch-size", "Examples a step."),

@@ -1,5 +1,6 @@
 """The commands that train a model, score it, ask it and export it."""
 
+import functools
 import json
 import sys
 from typing import Any
@@ -21,10 +22,19 @@ from seqzoo.zoo.commands.program import program
     "--run", shell_complete=completing.runs, help="Run folder to write. [default: runs/NAME]"
 )
 @click.option("--resume", is_flag=True, help="Go on with the training that was begun there.")
+@options.device
 @click.option("--quiet", is_flag=True, help="Print nothing but where the run is.")
+@click.option("--json", "as_json", is_flag=True, help="Print run, metric and figures as JSON.")
 @click.pass_context
 def train(
-    ctx: click.Context, name: str | None, run: str | None, resume: bool, quiet: bool, **choices: Any
+    ctx: click.Context,
+    name: str | None,
+    run: str | None,
+    resume: bool,
+    device: str | None,
+    quiet: bool,
+    as_json: bool,
+    **choices: Any,
 ) -> None:
     """Train NAME, a preset, a template or a file of `seqzoo init`, and write a run folder.
 
@@ -37,14 +47,22 @@ def train(
       seqzoo train mnist-rows --cell gru --epochs 3 --data-dir ~/tensorflow_datasets
       seqzoo train many-to-one --data reviews.csv --kind words --input text --target label
       seqzoo train reviews.toml --epochs 5
+      seqzoo train language-id --device cpu --quiet --json > trained.json
       seqzoo train --resume --run runs/language-id
     """
     from seqzoo.zoo.commands import summary, training
 
     given = {key: value for key, value in choices.items() if value is not None}
-    plan = (training.resumed if resume else training.planned)(name, run, given)
-    trained = training.execute(plan, quiet=quiet, say=click.echo)
-    click.echo(trained.run.folder if quiet else summary.summary(trained, program(ctx)))
+    if resume:
+        plan = training.resumed(name, run, given, device)
+    else:
+        plan = training.planned(name, run, given)
+    say = functools.partial(click.echo, err=as_json)
+    trained = training.execute(plan, quiet=quiet, say=say, device=device)
+    if as_json:
+        click.echo(json.dumps(training.told(trained), ensure_ascii=False))
+    else:
+        click.echo(trained.run.folder if quiet else summary.summary(trained, program(ctx)))
 
 
 @click.command()
@@ -62,9 +80,15 @@ def train(
 )
 @click.option("--report", help="Folder to write tables and plots to.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@options.device
 @options.decoding
 def evaluate(
-    run: str, split: str | None, report: str | None, as_json: bool, **choices: Any
+    run: str,
+    split: str | None,
+    report: str | None,
+    as_json: bool,
+    device: str | None,
+    **choices: Any,
 ) -> None:
     """Score the model in the folder RUN on held-out examples.
 
@@ -77,7 +101,7 @@ def evaluate(
     from seqzoo.zoo.commands import answering, reports
 
     decoding, given = options.parted(choices)
-    figures = answering.evaluate(run, given, split, report, decoding)
+    figures = answering.evaluate(run, given, split, report, decoding, device)
     if as_json:
         click.echo(json.dumps(figures, ensure_ascii=False))
     else:
@@ -89,8 +113,16 @@ def evaluate(
 @click.argument("text", nargs=-1)
 @click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@options.device
 @options.decoding
-def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices: Any) -> None:
+def predict(
+    run: str,
+    text: tuple[str, ...],
+    top: int,
+    as_json: bool,
+    device: str | None,
+    **choices: Any,
+) -> None:
     """Ask the model in the folder RUN: each TEXT, or each line of standard input.
 
     One answer a line, in order: the label, a tab, its probability; with --top, further pairs. A
@@ -111,7 +143,8 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices:
     if lines is None and sys.stdin.isatty():
         click.echo("One input a line; end with Ctrl-D.", err=True)
     bad = 0
-    for answer in answering.answers(run, lines or sys.stdin.buffer, top, as_json, decoding):
+    asked = lines or sys.stdin.buffer
+    for answer in answering.answers(run, asked, top, as_json, decoding, device):
         click.echo(answer.text, err=answer.bad)
         bad += answer.bad
     if bad:
@@ -122,8 +155,11 @@ def predict(run: str, text: tuple[str, ...], top: int, as_json: bool, **choices:
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
 @click.option("--count", type=click.IntRange(1), default=1, help="Texts an input. [default: 1]")
+@options.device
 @options.decoding
-def generate(run: str, text: tuple[str, ...], count: int, **choices: Any) -> None:
+def generate(
+    run: str, text: tuple[str, ...], count: int, device: str | None, **choices: Any
+) -> None:
     """Write texts with the model in the folder RUN, as they are, line ends and all.
 
     A language model goes on from each TEXT, or begins by itself where there is none; other models
@@ -137,7 +173,7 @@ def generate(run: str, text: tuple[str, ...], count: int, **choices: Any) -> Non
     from seqzoo.zoo.commands import answering
 
     decoding, _ = options.parted(choices)
-    for written in answering.generated(run, text, count, decoding):
+    for written in answering.generated(run, text, count, decoding, device):
         click.echo(written)
 
 
@@ -145,8 +181,9 @@ def generate(run: str, text: tuple[str, ...], count: int, **choices: Any) -> Non
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("folder")
 @click.option("--top", type=click.IntRange(1), help="Answers an input. [default: 5, 1 of texts]")
+@options.device
 @options.decoding
-def export(run: str, folder: str, top: int | None, **choices: Any) -> None:
+def export(run: str, folder: str, top: int | None, device: str | None, **choices: Any) -> None:
     """Export the model in the folder RUN as a SavedModel in FOLDER.
 
     It takes raw inputs (text, numbers, sound), returns labels and probabilities, and needs
@@ -158,7 +195,8 @@ def export(run: str, folder: str, top: int | None, **choices: Any) -> None:
     """
     from seqzoo.zoo.commands import answering
 
-    click.echo(answering.export(run, folder, top, options.parted(choices)[0]))
+    decoding, _ = options.parted(choices)
+    click.echo(answering.export(run, folder, top, decoding, device))
 
 
 COMMANDS = (train, evaluate, predict, generate, export)

@@ -8,7 +8,8 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
-from seqzoo.tasks.startup import start_devices, start_tensorflow
+from seqzoo.tasks.startup import start_devices
+from seqzoo.zoo.commands import devices
 from seqzoo.zoo.commands.choices import CONFIG, Choices, chosen, overridden
 from seqzoo.zoo.source import Source
 
@@ -67,13 +68,16 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
     return Plan(path, choices)
 
 
-def resumed(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan:
+def resumed(
+    name: str | None, folder: str | None, given: dict[str, Any], device: str | None = None
+) -> Plan:
     """A training that goes on, with the choices it was begun with.
 
     Args:
         name: of the preset, the template or the file; None where `folder` is named.
         folder: the run folder; None for the last one of runs/NAME.
         given: choices that were typed; they, and those of the file, must not differ from the run's.
+        device: see `devices.choose`.
 
     Raises:
         SeqzooError: there is no such run, or it was begun with other choices.
@@ -83,7 +87,7 @@ def resumed(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
     path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[0]
     if path is None:
         raise SeqzooError(f"There is no run of {name} in {RUNS} to go on with; name it by --run.")
-    start_tensorflow()
+    devices.choose(device)
     from seqzoo.tasks.run import Run
 
     run = Run.open(path)
@@ -118,18 +122,22 @@ def _with_guesses(wanted: Choices, begun: Choices) -> Choices:
     return replace(wanted, task=task, source=replace(wanted.source, **source))
 
 
-def execute(plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print) -> Trained:
+def execute(
+    plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print, device: str | None = None
+) -> Trained:
     """Trains and scores.
 
     Args:
         plan: from `planned` or `resumed`.
         quiet: whether nothing is shown meanwhile.
         say: hears a sentence on the data.
+        device: see `devices.choose`.
 
     Raises:
         SeqzooError: data or choices that cannot be trained on.
         Interrupted: Ctrl-C, after a checkpoint.
     """
+    devices.choose(device)
     start_devices()
     from seqzoo.tasks.networks import make_cell
     from seqzoo.tasks.progress import Silent, TerminalProgress
@@ -155,6 +163,25 @@ def execute(plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print) -> Tr
     split, examples = _held_out(splits)
     figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}
     return Trained(run, split, examples, figures)
+
+
+def told(trained: Trained) -> dict[str, Any]:
+    """What `seqzoo train --json` prints of a training.
+
+    Returns: "run", "split", "metric" and "better" (1 where more is better, else -1), "parameters"
+        of the model, "seconds" of each epoch, and "figures", which are empty where nothing was
+        held out.
+    """
+    run = trained.run
+    return {
+        "run": str(run.folder),
+        "split": trained.split,
+        "metric": run.prepared.metric,
+        "better": run.prepared.better,
+        "parameters": run.model.count_params(),
+        "seconds": [row["seconds"] for row in run.history],
+        "figures": trained.figures,
+    }
 
 
 def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:

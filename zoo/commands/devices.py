@@ -1,0 +1,43 @@
+"""`--device`: whether a command computes on the processor or on a GPU."""
+
+import importlib
+import os
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.startup import start_tensorflow
+
+
+def choose(device: str | None) -> None:
+    """Starts TensorFlow with the devices that were asked for; to be called before it computes.
+
+    Args:
+        device: "cpu" hides all GPUs; "gpu" checks that there is one; None takes what there is.
+
+    Raises:
+        SeqzooError: there is no GPU, or devices are in use already.
+    """
+    start_tensorflow()
+    if device is None:
+        return
+    tensorflow = importlib.import_module("tensorflow")
+    gpus = tensorflow.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise SeqzooError(
+            "--device gpu: TensorFlow sees no GPU here; leave --device out, or ask `seqzoo doctor`."
+        )
+    if device == "cpu" and gpus:
+        try:
+            tensorflow.config.set_visible_devices([], "GPU")
+        except RuntimeError as error:
+            raise SeqzooError("--device cpu: this process has begun to use a GPU.") from error
+
+
+def python_path() -> dict[str, str]:
+    """An environment in which `python -m seqzoo.cli` is this very package, installed or not."""
+    import seqzoo
+
+    place = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))
+    if os.path.basename(str(seqzoo.__file__)) == "__init__.py":  # installed: not in a checkout
+        place = os.path.dirname(place)
+    paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
