@@ -17,19 +17,21 @@ class Examples:
             files; for "vector" arrays of shape (features,); for "class" strings.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None where there is nothing to learn or to score.
-        lines: where each example stands in its file, counted from 1, for messages; or None.
+        lines: where each example stands in its file, counted as `unit` says, for messages; or None.
+        unit: "line", counted from 1, or "example", counted from 0.
     """
 
     inputs: Any
     targets: Any = None
     lines: Sequence[int] | None = None
+    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def place(self, index: int) -> str:
         """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
-        return f"example {index}" if self.lines is None else f"line {self.lines[index]}"
+        return f"example {index}" if self.lines is None else f"{self.unit} {self.lines[index]}"
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class ManyToManyAligned(Template):
             gradients flow. Texts carry the states on from window to window; series and notes take
             a window from anywhere in the sequence, and begin it with a zero state.
         horizon: steps that follow a series or notes where nothing else is said.
-        whole: whether the examples are parts of one long text, so that no start or end token
-            stands between a window and the next. For "next" of texts.
+        whole: whether the examples are parts of one long text or series; no start or end token
+            stands between the windows of a text. For "next".
         tied: whether the output layer's weights are the vectors of the tokens.
 
     Raises:
@@ -102,7 +102,7 @@ class ManyToManyAligned(Template):
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
-            ("whole", self.models_language, "target 'next' of texts"),
+            ("whole", self.target == "next", "target 'next'"),
             ("tied", self.models_language, "target 'next' of texts"),
         ):
             if getattr(self, name) and not fits:

@@ -1,4 +1,4 @@
-"""Examples from tables, plain texts and CoNLL files, and errors that name the line."""
+"""Examples from tables, plain texts, arrays and CoNLL files, and errors that name the line."""
 
 import pathlib
 from collections.abc import Callable, Sequence
@@ -10,8 +10,9 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.zoo import fields, splitting
+from seqzoo.zoo.array_files import is_in_time, read_arrays
 from seqzoo.zoo.conll import read_conll
-from seqzoo.zoo.source import CONLL, PLAIN_TEXT, Source, suffix_of
+from seqzoo.zoo.source import ARRAYS, CONLL, PLAIN_TEXT, Source, suffix_of
 from seqzoo.zoo.splitting import Part, input_key
 from seqzoo.zoo.tables import Table, read_table, read_text
 
@@ -25,8 +26,8 @@ def open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
-    if source.whole:
-        parts = splitting.cut_text(whole, source.shares())
+    if len(whole.keys) == 1 and (source.whole or is_in_time(source)):
+        parts = splitting.cut(whole, source.shares())
     else:
         parts = splitting.split(whole, source.shares(), source.seed)
     for name in ("validation", "test"):
@@ -53,6 +54,8 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         return read_lines(pathlib.Path(path), whole=source.whole), None
     if suffix in CONLL:
         return _read_tagged(path, source), None
+    if suffix == ARRAYS:
+        return read_arrays(pathlib.Path(path), source)
     table = read_table(pathlib.Path(path), columns=source.columns, delimiter=source.delimiter)
     inputs, sample_rate = _inputs(table, source)
     targets, labels = _targets(table, source)

@@ -30,7 +30,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 PLAIN_TEXT = ".txt"
 CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
-SUFFIXES = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL)
+ARRAYS = ".npz"
+SUFFIXES = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, ARRAYS, *CONLL)
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,12 @@ class Source:
 
     Attributes:
         data: an embedded data set ("languages"), "tfds:NAME", or the path of a .csv, .tsv or
-            .jsonl file; for tags also .conll or .conllu, for what is next also .txt.
+            .jsonl file, or of an .npz file of arrays; for tags also .conll or .conllu, for what is
+            next also .txt.
         kind: what an input is made of, as templates call it in `input`.
         target_kind: what a target is, as templates call it in `target`.
-        input: the column or feature of the inputs; None to guess it (not in files).
-        target: the column or feature of the targets; None to guess it (not in files).
+        input: the column, array or feature of the inputs; None to guess it (not in tables).
+        target: the column, array or feature of the targets; None to guess it (not in tables).
         columns: the names of a file's columns where it has no line that names them.
         delimiter: what separates a file's fields, where its name does not say it.
         separator: what separates several labels in one field.
@@ -53,7 +55,8 @@ class Source:
         seed: of the shares.
         data_dir: the folder of prepared tfds data sets.
         limit: the most examples of a split; None for all.
-        whole: whether a plain text is one sequence, held out from its end, instead of one a line.
+        whole: whether a plain text is one sequence, held out from its end, instead of one a line;
+            of an .npz file, whether series of shape (time, features) are one.
         sample_rate: of sound, in samples a second; None to take that of the files.
 
     Raises:

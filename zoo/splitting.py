@@ -39,7 +39,12 @@ class Part:
         examples = self.examples
         return replace(
             self,
-            examples=Examples(of(examples.inputs), of(examples.targets), of(examples.lines)),
+            examples=replace(
+                examples,
+                inputs=of(examples.inputs),
+                targets=of(examples.targets),
+                lines=of(examples.lines),
+            ),
             keys=of(self.keys),
             labels=of(self.labels),
         )
@@ -120,29 +125,41 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     }
 
 
-def cut_text(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
-    """Holds the end of one long text out: first what is for validation, then what is for the test.
+def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
+    """Holds the end of one long sequence out: first what is for validation, then what is for the
+    test.
 
     Args:
-        whole: its one example is the text.
-        shares: name of a split -> its share of the characters; what is left is "train".
+        whole: its one example is a text, or an array of shape (time, ...) with targets of as many
+            steps, if any.
+        shares: name of a split -> its share of the steps; what is left is "train".
 
     Raises:
-        SeqzooError: the text is too short.
+        SeqzooError: the sequence is too short.
     """
-    text = whole.examples.inputs[0]
-    ends, start = {}, len(text)
+    examples = whole.examples
+    steps = len(examples.inputs[0])
+    ends, start = {}, steps
     for name in ("test", "validation"):
-        ends[name], start = start, start - round(shares[name] * len(text))
+        ends[name], start = start, start - round(shares[name] * steps)
     ends["train"] = start
     starts = {"train": 0, "validation": ends["train"], "test": ends["validation"]}
     parts: dict[str, Part | None] = {}
     for name, begin in starts.items():
-        part = text[begin : ends[name]]
-        if not part and (name == "train" or shares[name]):
-            raise SeqzooError(f"{whole.name} has {len(text)} characters, too few to part it.")
-        examples = Examples([part], None, [1])
-        parts[name] = Part(whole.name, examples, [input_key(part)], None) if part else None
+        inputs, targets, labels = (
+            None if values is None else [values[0][begin : ends[name]]]
+            for values in (examples.inputs, examples.targets, whole.labels)
+        )
+        if begin == ends[name]:
+            if name == "train" or shares[name]:
+                unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to part it.")
+            parts[name] = None
+            continue
+        # Where it begins belongs to the key: parts of a series that repeats itself are others.
+        key = f"{begin} ".encode() + input_key((inputs or [""])[0])
+        own = replace(examples, inputs=inputs, targets=targets)
+        parts[name] = Part(whole.name, own, [key], labels)
     return parts
 
 
