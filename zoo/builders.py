@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import pathlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,26 +15,16 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.zoo import datasets, splitting
+from seqzoo.zoo.builder_features import Feature, chosen, decoders
 from seqzoo.zoo.source import TFDS, Source
 from seqzoo.zoo.splitting import Part, input_key
 
+FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
+"""Builders that read a folder as it is."""
+
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
-NEEDS = {
-    "characters": "text",
-    "words": "text",
-    "subwords": "text",
-    "rows": "an image",
-    "series": "numbers in time",
-    "audio": "sound",
-    "class": "a class",
-    "labels": "a list of classes",
-    "value": "a number",
-    "image": "an image",
-    "vector": "numbers",
-    "notes": "frames of zeros and ones",
-    "tags": "a sequence of classes",
-    "values": "numbers in time",
-}
+DESCRIPTIONS = ("dataset_info.json", "features.json")
+"""Files in a folder of a prepared data set, at least one of them."""
 
 
 def open_builder(source: Source) -> tuple[Splits, Source]:
@@ -52,36 +43,33 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
             )
     source = source.absolute()
     builder = _prepared(source)
-    supervised = builder.info.supervised_keys or (None, None)
-    features = dict(sorted(builder.info.features.items()))  # else in any order
-    input_name = _feature(source, "input", source.kind, features, supervised[0])
-    others = {name: feature for name, feature in features.items() if name != input_name}
-    target_name = None
-    if source.target_kind != "next":
-        target_name = _feature(source, "target", source.target_kind, others, supervised[1])
-    notes = [_said(source, input_name, target_name)]
-    source = replace(source, input=input_name, target=target_name)
+    features = chosen(source, builder)
+    names = [None if own is None else own.name for own in features]
+    notes = [_said(source, names[0], names[1])]
+    source = replace(source, input=names[0], target=names[1])
 
     official = _official_splits(builder)
     parts: dict[str, Part | None] = {"validation": None, "test": None}
     for name in parts:
         if name in official:
-            part = _read(builder, source, official[name])
+            part = _read(builder, source, features, official[name])
             parts[name] = part if part.keys else None
     shares = {name: share for name, share in source.shares().items() if parts[name] is None}
     # Without the rest of the training split, so that a small try of a large data set is quick.
     needed = source.limit and math.ceil(source.limit / (1 - sum(shares.values())))
-    whole = _read(builder, source, official["train"], needed)
+    whole = _read(builder, source, features, official["train"], needed)
     parts |= splitting.split(whole, shares, source.seed)
     if source.limit is not None:
         notes += splitting.limit(parts, source.limit, source.seed)
     elif whole.labels is not None:
         splitting.check_labels(parts)
     name = f"{builder.info.full_name}".removesuffix(f"/{builder.version}")
+    if isinstance(builder, FOLDERS):
+        name = pathlib.Path(source.data).name
     return splitting.to_splits(name, parts, notes), source
 
 
-def _said(source: Source, input_name: str, target_name: str | None) -> str:
+def _said(source: Source, input_name: str | None, target_name: str | None) -> str:
     """A sentence on which features are used."""
     names = [f"input {input_name!r}"]
     guessed = source.input is None
@@ -99,6 +87,8 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
     try:
         if source.data in datasets.DATASETS:
             return datasets.load(source.data, source.data_dir)
+        if source.is_folder():
+            return _of_folder(pathlib.Path(source.data))
         builder = tfds.builder(name, data_dir=source.data_dir)
         if not builder.is_prepared():
             # tfds tells of it on standard output, which is for a command's answers.
@@ -119,6 +109,31 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
         ) from error
 
 
+def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
+    """What reads a folder: a data set that tfds prepared, texts in several languages, or images.
+
+    Raises:
+        SeqzooError: it holds nothing of the kind.
+    """
+    if any((folder / name).is_file() for name in DESCRIPTIONS):
+        return tfds.builder_from_directory(folder)
+    if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
+        others = [path.name for path in folder.iterdir() if path.name.count(".") != 2]
+        if others:
+            raise SeqzooError(
+                f"{folder} must hold nothing but texts called LANGUAGE.SPLIT.txt, got {others[0]}."
+            )
+        return tfds.TranslateFolder(str(folder))
+    splits = [path.name for path in folder.iterdir() if path.is_dir()]
+    builder = tfds.ImageFolder(str(folder)) if splits else None
+    if builder is None or not any(own.num_examples for own in builder.info.splits.values()):
+        raise SeqzooError(
+            f"{folder} must hold a data set that tfds prepared, texts called LANGUAGE.SPLIT.txt, "
+            "or images in SPLIT/CLASS."
+        )
+    return builder
+
+
 def _official_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
     """train, validation and test -> the builder's own name of it, where it has one."""
     own = list(builder.info.splits)
@@ -133,151 +148,97 @@ def _official_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
     return found
 
 
-def _feature(
-    source: Source, argument: str, kind: str, features: dict[str, Any], supervised: Any
-) -> str:
-    """The feature that is asked for, else the one that can only be meant."""
-    named = getattr(source, argument)
-    if named is not None and named not in features:
-        raise SeqzooError(
-            f"`{argument}` must be one of the features of {source.data} ({', '.join(features)}), "
-            f"got {named!r}{nearest(named, features)}"
-        )
-    if named is not None:
-        if not _fits(kind, features[named]):
-            raise SeqzooError(
-                f"`{argument}` must be {NEEDS[kind]} for {kind!r}, but {named!r} of {source.data} "
-                f"is {type(features[named]).__name__}."
-            )
-        return named
-    fitting = [name for name, feature in features.items() if _fits(kind, feature)]
-    if supervised in fitting:
-        return supervised
-    classes = [name for name in fitting if isinstance(features[name], tfds.features.ClassLabel)]
-    fitting = classes or fitting
-    if len(fitting) == 1:
-        return fitting[0]
-    found = f"{', '.join(fitting)} may be meant" if fitting else "none is"
-    raise SeqzooError(
-        f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {found} "
-        f"(of {', '.join(features)})."
-    )
-
-
-def _fits(kind: str, feature: Any) -> bool:
-    of = tfds.features
-    if kind in TEXTS:
-        words = isinstance(feature, of.Sequence) and isinstance(feature.feature, of.Text)
-        return isinstance(feature, of.Text) or (words and kind == "words")
-    if kind in ("rows", "image"):
-        return isinstance(feature, of.Image)
-    if kind == "audio":
-        return isinstance(feature, of.Audio)
-    names = of.ClassLabel | of.Text
-    if isinstance(feature, of.Sequence) and isinstance(feature.feature, names):
-        return kind in ("labels", "tags")
-    if isinstance(feature, names):
-        return kind == "class"
-    shape = getattr(feature, "shape", None)
-    plain = type(feature) in (of.Tensor, of.Scalar, of.Sequence)
-    if (
-        kind in ("labels", "tags")
-        or not plain
-        or shape is None
-        or not np.issubdtype(feature.np_dtype, np.number)
-    ):
-        return False
-    if kind == "class":
-        return len(shape) == 0 and np.issubdtype(feature.np_dtype, np.integer)
-    dimensions = {"value": (0, 1), "vector": (1,)}
-    return len(shape) in dimensions.get(kind, (1, 2))
-
-
 def _read(
-    builder: tfds.core.DatasetBuilder, source: Source, split: str, most: int | None = None
+    builder: tfds.core.DatasetBuilder,
+    source: Source,
+    features: tuple[Feature, Feature | None],
+    split: str,
+    most: int | None = None,
 ) -> Part:
     """The examples of a split that have an input and a label."""
     most = most or source.limit
-    wanted = {name: True for name in (source.input, source.target) if name}
-    dataset = builder.as_dataset(
-        split=f"{split}[:{most}]" if most else split,
-        decoders=tfds.decode.PartialDecoding(wanted),
-        shuffle_files=False,
-    )
-    features = builder.info.features
-    shape = features[source.input].shape
+    own, target = features
+    if isinstance(builder, FOLDERS):
+        # These take neither a part of a split nor a choice of features.
+        dataset = builder.as_dataset(split=split, shuffle_files=False)
+        dataset = dataset.take(most or -1)
+    else:
+        dataset = builder.as_dataset(
+            split=f"{split}[:{most}]" if most else split,
+            decoders=decoders([feature for feature in features if feature], builder),
+            shuffle_files=False,
+        )
     # Unequal lengths cannot be batched, and one example at a time is slow: only where it must be.
-    ragged = None in shape or source.target_kind in ("labels", "tags", "values")
+    ragged = any(None in feature.connector.shape for feature in features if feature)
     inputs, targets = [], []
     for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
-        inputs += [batch[source.input]] if ragged else list(batch[source.input])
-        if source.target:
-            targets += [batch[source.target]] if ragged else list(batch[source.target])
-    return _part(f"{source.data} {split}", builder, source, inputs, targets)
+        inputs += [own.of(batch)] if ragged else list(own.of(batch))
+        if target:
+            targets += [target.of(batch)] if ragged else list(target.of(batch))
+    english = (builder.info.metadata or {}).get("english_names", {})
+    return _part(f"{source.data} {split}", source, features, english, inputs, targets)
 
 
 def _part(
     name: str,
-    builder: tfds.core.DatasetBuilder,
     source: Source,
+    features: tuple[Feature, Feature | None],
+    english: dict[str, str],
     inputs: list[Any],
     targets: list[Any],
 ) -> Part:
+    kind, target_kind = source.kind, source.target_kind
     labels: list[tuple[str, ...]] | None = None
-    if source.target_kind in ("class", "labels", "tags"):
-        to_label = _labeller(builder, str(source.target))
-        several = source.target_kind != "class"
+    if features[1] and target_kind in ("class", "labels", "tags"):
+        to_label = features[1].labeller(english)
+        several = target_kind != "class"
         labels = [tuple(map(to_label, own if several else [own])) for own in targets]
-    if source.kind == "class":
-        to_label = _labeller(builder, str(source.input))
-        inputs = [to_label(own) for own in inputs]
-    if source.kind in TEXTS and inputs and isinstance(inputs[0], np.ndarray):
-        inputs = [tuple(word.decode("utf-8", errors="replace") for word in own) for own in inputs]
-        empty = {index for index, words in enumerate(inputs) if not words}
-    elif source.kind in TEXTS:
-        inputs = [text.decode("utf-8", errors="replace") for text in inputs]
-        empty = {index for index, text in enumerate(inputs) if not text.strip()}
-    else:
-        empty = {index for index, array in enumerate(inputs) if not np.size(array)}
+    if kind == "class":
+        inputs = list(map(features[0].labeller(english), inputs))
+    if kind in TEXTS:
+        inputs = [_text(own, words=target_kind == "tags") for own in inputs]
+    if target_kind in TEXTS:
+        targets = [_text(own, words=False) for own in targets]
+    empty = {index for index, own in enumerate(inputs) if _is_empty(own)}
+    if target_kind in TEXTS:
+        empty |= {index for index, own in enumerate(targets) if _is_empty(own)}
     # tfds marks the withheld labels of a test split with -1.
     withheld = {index for index, own in enumerate(labels or ()) if "" in own}
     kept = [index for index in range(len(inputs)) if index not in empty | withheld]
     values: Any = [inputs[index] for index in kept]
-    if source.kind == "rows" and values:
+    if kind == "rows" and values:
         values = _images(name, values)
-    elif source.kind == "audio":
+    elif kind == "audio":
         scale = np.iinfo(np.int16).max  # tfds' sound is 16-bit, whatever its dtype
         values = [np.asarray(samples, np.float32) / scale for samples in values]
-    elif source.kind in ("series", "notes", "vector"):
+    elif kind in ("series", "notes", "vector"):
         values = [np.asarray(series, np.float32) for series in values]
     labels = None if labels is None else [labels[index] for index in kept]
-    if source.target_kind == "class":
+    if target_kind == "class":
         answers: Any = [own[0] for own in labels or ()]
-    elif source.target_kind in ("labels", "tags"):
+    elif target_kind in ("labels", "tags"):
         answers = labels
-    elif source.target_kind == "next":
+    elif target_kind == "next":
         answers = None
-    elif source.target_kind == "values":
+    elif target_kind == "values":
         answers = [np.asarray(targets[index], np.float32) for index in kept]
-    elif source.target_kind in TEXTS:
-        answers = [targets[index].decode("utf-8", errors="replace") for index in kept]
+    elif target_kind in TEXTS:
+        answers = [targets[index] for index in kept]
     else:
         answers = np.asarray([targets[index] for index in kept], np.float32)
     return Part(name, Examples(values, answers), [input_key(value) for value in values], labels)
 
 
-def _labeller(builder: tfds.core.DatasetBuilder, name: str) -> Any:
-    """The function from a stored label to its text; "" for one that is withheld."""
-    feature = builder.info.features[name]
-    feature = getattr(feature, "feature", feature)
-    if isinstance(feature, tfds.features.Text):
-        return lambda label: label.decode("utf-8", errors="replace")
-    if not isinstance(feature, tfds.features.ClassLabel):
-        return lambda label: str(int(label))
-    # The codes of `languages` have English names, which a reader knows better.
-    english = (builder.info.metadata or {}).get("english_names", {})
-    names = [english.get(label, label) for label in feature.names]
-    return lambda label: names[label] if label >= 0 else ""
+def _text(stored: Any, *, words: bool) -> Any:
+    """A text, or of a sequence of words these, or a text of them with spaces between."""
+    if not isinstance(stored, np.ndarray):
+        return stored.decode("utf-8", errors="replace")
+    found = tuple(word.decode("utf-8", errors="replace") for word in stored)
+    return found if words else " ".join(found)
+
+
+def _is_empty(value: Any) -> bool:
+    return not (value.strip() if isinstance(value, str) else np.size(value))
 
 
 def _images(name: str, images: Sequence[np.ndarray]) -> np.ndarray:

@@ -39,9 +39,9 @@ class Source:
     """What is needed to open the same examples again; plain data, so that a run can store it.
 
     Attributes:
-        data: an embedded data set ("languages"), "tfds:NAME", or the path of a .csv, .tsv or
-            .jsonl file, or of an .npz file of arrays; for tags also .conll or .conllu, for what is
-            next also .txt.
+        data: an embedded data set ("languages"), "tfds:NAME", a folder that tfds prepared or can
+            read, or the path of a .csv, .tsv or .jsonl file, or of an .npz file of arrays; for tags
+            also .conll or .conllu, for what is next also .txt.
         kind: what an input is made of, as templates call it in `input`.
         target_kind: what a target is, as templates call it in `target`.
         input: the column, array or feature of the inputs; None to guess it (not in tables).
@@ -147,7 +147,7 @@ class Source:
             SeqzooError: it names nothing that there is.
         """
         data = self.data
-        if data in DATASETS or data.startswith(TFDS):
+        if data in DATASETS or data.startswith(TFDS) or self.is_folder():
             return False
         if pathlib.Path(data).expanduser().exists():
             return True
@@ -158,6 +158,11 @@ class Source:
             f"of {', '.join(SUFFIXES)}, got {data!r}{nearest(data, DATASETS)}"
         )
 
+    def is_folder(self) -> bool:
+        """Whether `data` names a folder, which tfds reads."""
+        data = self.data
+        return bool(data) and data not in DATASETS and pathlib.Path(data).expanduser().is_dir()
+
     def absolute(self) -> "Source":
         """The same source with paths that hold from any folder."""
 
@@ -166,7 +171,7 @@ class Source:
 
         return replace(
             self,
-            data=resolved(self.data) if self.is_file() else self.data,
+            data=resolved(self.data) if self.is_file() or self.is_folder() else self.data,
             validation=resolved(self.validation),
             test=resolved(self.test),
             data_dir=resolved(self.data_dir),
