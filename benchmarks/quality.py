@@ -39,12 +39,14 @@ class Quality:
         figure: of the evaluation.
         bar: what it is held against; None where it is only reported.
         higher: whether more is better.
+        options: further ones of the command.
     """
 
     files: tuple[str, ...]
     figure: str
     bar: float | None = None
     higher: bool = True
+    options: tuple[str, ...] = ()
 
 
 RUNS = {
@@ -52,9 +54,10 @@ RUNS = {
     "mnist-rows": Quality((), "accuracy", 0.988),
     "glyph-captioner": Quality((), "exact_match", 0.90),
     "emoji-captioner": Quality(
-        ("emoji-split-train.tsv", "emoji-split-val.tsv", "emoji-split-test.tsv"),
+        ("emoji/captions.tsv",),
         "exact_match",
         0.60,
+        options=("--target", "en", "--split-column", "split"),
     ),
     "upos-tagger": Quality(
         ("ewt-train.conllu.gz", "ewt-dev.conllu.gz", "ewt-test.conllu.gz"), "accuracy", 0.940
@@ -84,6 +87,7 @@ def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
         for option, file in zip(names, quality.files, strict=False)
         for word in (option, str(files / file))
     ]
+    options += quality.options
     done = run / "quality.json"
     if not done.exists():
         command = [sys.executable, str(ROOT / "cli.py"), "train", name, *options]

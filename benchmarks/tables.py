@@ -6,7 +6,6 @@ DATA holds a folder for each data set, as it is published; OUT gets the files.
 """
 
 import argparse
-import csv
 import gzip
 import io
 import json
@@ -57,7 +56,7 @@ def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Pictures on white, and a table of English captions a split, of either way to split."""
+    """Pictures on white beside their table, which has captions and two columns of splits."""
     from PIL import Image
 
     (out / "emoji").mkdir(parents=True, exist_ok=True)
@@ -69,12 +68,7 @@ def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
                 white = Image.new("RGBA", image.size, "white")
                 white.alpha_composite(image)
                 white.convert("RGB").save(out / "emoji" / pathlib.Path(member.name).name)
-    with open(source / "captions.tsv", encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    for column in ("split", "split_group"):
-        for split in ("train", "val", "test"):
-            lines = [f"emoji/{row['file']}\t{row['en']}" for row in rows if row[column] == split]
-            write(out / f"emoji-{column}-{split}.tsv", ["file\tcaption", *lines])
+    shutil.copy(source / "captions.tsv", out / "emoji" / "captions.tsv")
 
 
 def chorales(source: pathlib.Path, out: pathlib.Path) -> None:

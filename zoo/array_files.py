@@ -66,8 +66,15 @@ def _read(arrays: Arrays, source: Source) -> tuple[Part, int | None]:
                 f"{path}: {array.name!r} holds {_count(inputs)}, but {target.name!r} "
                 f"{_count(targets)}."
             )
+    splits = None
+    if source.split_column is not None:
+        own = arrays.find(source.split_column, "split_column", ())
+        splits = _classes(own)
+        if len(splits) != len(inputs):
+            raise own.unfit(f"name a split for each of {_count(inputs)}")
     examples = Examples(inputs, targets, range(len(inputs)), unit="example")
-    return Part(str(path), examples, [input_key(value) for value in inputs], labels), sample_rate
+    keys = [input_key(value) for value in inputs]
+    return Part(str(path), examples, keys, labels, splits), sample_rate
 
 
 def is_in_time(source: Source) -> bool:

@@ -22,7 +22,6 @@ from seqzoo.zoo.splitting import Part, input_key
 FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
 """Builders that read a folder as it is."""
 
-VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 DESCRIPTIONS = ("dataset_info.json", "features.json")
 """Files in a folder of a prepared data set, at least one of them."""
 
@@ -41,6 +40,8 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
             raise SeqzooError(
                 f"`{name}` must be a share for {source.data}, got {getattr(source, name)!r}."
             )
+    if source.split_column is not None:
+        raise SeqzooError(f"`split_column` is for files; {source.data} has splits of its own.")
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)
@@ -48,7 +49,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     notes = [_said(source, names[0], names[1])]
     source = replace(source, input=names[0], target=names[1])
 
-    official = _official_splits(builder)
+    official = splitting.official(builder.info.splits, builder.info.full_name)
     parts: dict[str, Part | None] = {"validation": None, "test": None}
     for name in parts:
         if name in official:
@@ -67,6 +68,22 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     if isinstance(builder, FOLDERS):
         name = pathlib.Path(source.data).name
     return splitting.to_splits(name, parts, notes), source
+
+
+def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
+    """One of the splits that a tfds data set itself has.
+
+    Returns: the names of all of them, and the split; None where it has none of that name.
+
+    Raises:
+        SeqzooError: as `open_builder`.
+    """
+    source = source.absolute()
+    builder = _prepared(source)
+    names = list(builder.info.splits)
+    if split not in names:
+        return names, None
+    return names, _read(builder, source, chosen(source, builder), split)
 
 
 def _said(source: Source, input_name: str | None, target_name: str | None) -> str:
@@ -132,20 +149,6 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
             "or images in SPLIT/CLASS."
         )
     return builder
-
-
-def _official_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
-    """train, validation and test -> the builder's own name of it, where it has one."""
-    own = list(builder.info.splits)
-    found = {name: name for name in ("train", "test") if name in own}
-    validation = [name for name in VALIDATION_NAMES if name in own]
-    if validation:
-        found["validation"] = validation[0]
-    if "train" not in found:
-        raise SeqzooError(
-            f"{builder.info.full_name} has no split to train on, only {', '.join(own)}."
-        )
-    return found
 
 
 def _read(

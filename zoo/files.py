@@ -26,14 +26,20 @@ def open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
-    if len(whole.keys) == 1 and (source.whole or is_in_time(source)):
+    if source.split_column is not None:
+        parts = splitting.by_column(whole, source.shares(), source.split_column, source.seed)
+    elif len(whole.keys) == 1 and (source.whole or is_in_time(source)):
         parts = splitting.cut(whole, source.shares())
     else:
         parts = splitting.split(whole, source.shares(), source.seed)
     for name in ("validation", "test"):
         path = getattr(source, name)
         if isinstance(path, str):
-            parts[name], _ = read_file(path, source)
+            if parts[name] is not None:
+                raise SeqzooError(
+                    f"`{name}` must be left out where `split_column` says it, got {path!r}."
+                )
+            parts[name], _ = read_file(path, replace(source, split_column=None))
     notes = splitting.part_equal_inputs(parts)
     splitting.check_labels(parts)
     if source.limit is not None:
@@ -50,6 +56,8 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         SeqzooError: as `open_files`.
     """
     suffix = suffix_of(path)
+    if source.split_column is not None and (suffix == PLAIN_TEXT or suffix in CONLL):
+        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
     if suffix == PLAIN_TEXT:
         return read_lines(pathlib.Path(path), whole=source.whole), None
     if suffix in CONLL:
@@ -60,7 +68,12 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
     inputs, sample_rate = _inputs(table, source)
     targets, labels = _targets(table, source)
     examples = Examples(inputs, targets, table.lines)
-    return Part(path, examples, [input_key(value) for value in inputs], labels), sample_rate
+    splits = None
+    if source.split_column is not None:
+        column = table.column(source.split_column, "split_column")
+        splits = _parse(table, source.split_column, column, fields.label)
+    keys = [input_key(value) for value in inputs]
+    return Part(path, examples, keys, labels, splits), sample_rate
 
 
 def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:

@@ -52,6 +52,9 @@ class Source:
         validation: the share to hold out for validation, or a file of its own. A share does not
             touch a tfds data set that has such a split.
         test: the same for the test.
+        split_column: the column or array of a file that says which split each example is of:
+            "train", "val" or "test", or another one, to be scored by its name. What it lacks is
+            held out by its share.
         seed: of the shares.
         data_dir: the folder of prepared tfds data sets.
         limit: the most examples of a split; None for all.
@@ -73,6 +76,7 @@ class Source:
     separator: str = ","
     validation: float | str = 0.1
     test: float | str = 0.1
+    split_column: str | None = None
     seed: int = 0
     data_dir: str | None = None
     limit: int | None = None

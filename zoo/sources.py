@@ -1,10 +1,10 @@
 """Opens sources: embedded data sets, tfds data sets and files, all in one way."""
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.examples import Examples, Splits
-from seqzoo.tasks.settings import choose
 from seqzoo.zoo.source import Source
 
 # What reads files needs NumPy and what reads data sets TensorFlow; each is imported where it is
@@ -37,22 +37,63 @@ def open_examples(source: Source, split: str = "test") -> Examples:
 
     Args:
         source: where they come from.
-        split: "train", "validation" or "test"; "all" for all examples of a file.
+        split: "train", "validation" or "test"; "all" for all examples of a file; or another split
+            that a tfds data set or a file's `split_column` names.
 
     Raises:
         SeqzooError: as `open_source`; or there are no such examples.
     """
-    choose("split", split, Literal["train", "validation", "test", "all"])
+    if split not in USUAL:
+        return _open_split(source, split)
     if split == "all":
-        from seqzoo.zoo import splitting
         from seqzoo.zoo.files import read_file
 
-        part, _ = read_file(source.absolute().data, source)
-        if source.limit is not None:  # not the first ones: files are often sorted by label
-            part = part.pick(sorted(splitting.order(part.keys, source.seed)[: source.limit]))
-        return part.examples
+        source = replace(source.absolute(), split_column=None)
+        part, _ = read_file(source.data, source)
+        return _limited(part, source)
     splits, _ = open_source(source)
     examples = getattr(splits, split)
     if examples is None:
         raise SeqzooError(f"{splits.name} has no examples for {split}.")
     return examples
+
+
+USUAL = ("train", "validation", "test", "all")
+"""Splits that every source has, the last one of files."""
+
+
+def _open_split(source: Source, split: str) -> Examples:
+    """The examples that a source itself calls a split.
+
+    Raises:
+        SeqzooError: it calls none so; the message says what it calls its splits.
+    """
+    is_file, known, part = source.is_file(), [], None
+    if not is_file:
+        from seqzoo.zoo.builders import open_split
+
+        known, part = open_split(source, split)
+    elif source.split_column is not None:
+        from seqzoo.zoo.files import read_file
+
+        source = source.absolute()
+        whole, _ = read_file(source.data, source)
+        known = list(dict.fromkeys(whole.splits or ()))
+        part = whole.of_split(split) if split in known else None
+    if part is None:
+        names = dict.fromkeys([*(USUAL if is_file else USUAL[:-1]), *known])
+        raise SeqzooError(
+            f"`split` must be one of {', '.join(names)}, got {split!r}{nearest(split, names)}"
+        )
+    if not part.keys:
+        raise SeqzooError(f"{source.data} has no examples for {split}.")
+    return _limited(part, source)
+
+
+def _limited(part: Any, source: Source) -> Examples:
+    """The examples of a `Part`, as many as are wanted."""
+    from seqzoo.zoo import splitting
+
+    if source.limit is not None:  # not the first ones: files are often sorted by label
+        part = part.pick(sorted(splitting.order(part.keys, source.seed)[: source.limit]))
+    return part.examples

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
+
+TRAINING_NAMES = ("train", "training")
+VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Part:
         examples: the examples.
         keys: of each input, from `input_key`.
         labels: of each example; None where targets are values.
+        splits: the split that each example is of, where its file says so.
     """
 
     name: str
     examples: Examples
     keys: Sequence[bytes]
     labels: Sequence[tuple[str, ...]] | None
+    splits: Sequence[str] | None = None
 
     def pick(self, indices: Sequence[int]) -> "Part":
         """Some of the examples, in the order of the indices."""
@@ -47,7 +52,13 @@ class Part:
             ),
             keys=of(self.keys),
             labels=of(self.labels),
+            splits=of(self.splits),
         )
+
+    def of_split(self, name: str) -> "Part":
+        """The examples that their file says to be of a split."""
+        own = [index for index, split in enumerate(self.splits or ()) if split == name]
+        return replace(self.pick(own), name=f"{self.name} ({name})")
 
     def unknown(self, known: set[str]) -> list[int]:
         """The examples that have a label which is not among the known ones."""
@@ -56,6 +67,28 @@ class Part:
     def known(self) -> set[str]:
         """All labels of these examples."""
         return {label for own in self.labels or () for label in own}
+
+
+def official(names: Iterable[str], whose: str) -> dict[str, str]:
+    """train, validation and test -> their own names among those of some splits.
+
+    Args:
+        names: of the splits.
+        whose: for messages.
+
+    Raises:
+        SeqzooError: there is none to train on.
+    """
+    own = {name.lower(): name for name in reversed(list(names))}
+    usual = {"train": TRAINING_NAMES, "validation": VALIDATION_NAMES, "test": ("test",)}
+    found = {
+        split: next(own[name] for name in known if name in own)
+        for split, known in usual.items()
+        if not own.keys().isdisjoint(known)
+    }
+    if "train" not in found:
+        raise SeqzooError(f"{whose} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
+    return found
 
 
 def input_key(value: Any) -> bytes:
@@ -123,6 +156,28 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
         name: whole.pick(sorted(part)) if part else None
         for name, part in {**held, "train": train}.items()
     }
+
+
+def by_column(
+    whole: Part, shares: dict[str, float], column: str, seed: int
+) -> dict[str, Part | None]:
+    """The splits that a file names; what it lacks is held out of its training split.
+
+    Args:
+        whole: the examples, with the split of each.
+        shares: name of a split -> its share of the training split, where the file lacks it.
+        column: the one of the splits, for messages.
+        seed: of the shares.
+
+    Raises:
+        SeqzooError: it has no training split, or one with too few different inputs.
+    """
+    own = official(whole.splits or (), f"{whole.name}, column {column!r},")
+    parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in own.items()}
+    train = parts.pop("train")
+    assert train is not None
+    lacking = {name: share for name, share in shares.items() if name not in parts}
+    return {**split(train, lacking, seed), **parts}
 
 
 def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:

@@ -70,6 +70,7 @@ column = _stack(
     click.option("--delimiter", callback=_delimiter, help="What separates fields: ; or tab."),
     click.option("--separator", help="What separates labels in one field. [default: ,]"),
     click.option("--data-dir", help="Folder of tfds data sets."),
+    click.option("--split-column", help="Column that says which split a line is of."),
     _integer("--limit", "Take at most so many examples of each split."),
 )
 

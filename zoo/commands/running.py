@@ -75,8 +75,8 @@ def train(
 @options.column
 @click.option(
     "--split",
-    type=click.Choice(["train", "validation", "test", "all"]),
-    help="Examples to score on. [default: all of a file that --data names, else test]",
+    help="train, validation, test, all of a file, or a split that the data name otherwise. "
+    "[default: all of a file that --data names, else test]",
 )
 @click.option("--report", help="Folder to write tables and plots to.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
