@@ -70,6 +70,8 @@ RUNS = {
         higher=False,
     ),
     "date-normaliser": Quality((), "exact_match", 0.99),
+    "python-highlighter": Quality((), "accuracy"),
+    "python-source": Quality((), "bits"),
     "entity-tagger": Quality(
         ("wnut17-train.conll", "wnut17-dev.conll", "wnut17-test.conll"), "f1", 0.40
     ),
