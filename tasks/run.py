@@ -23,6 +23,7 @@ from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.exporting import export
 from seqzoo.tasks.files import creating, read_json, write_json, write_table
 from seqzoo.tasks.history import read_history
+from seqzoo.tasks.packing import WEIGHTS, unpack
 from seqzoo.tasks.plans import Padding
 from seqzoo.tasks.plots import plot_confusion
 from seqzoo.tasks.sequences import Data
@@ -128,7 +129,11 @@ class Run:
         Raises:
             SeqzooError: no epoch has ended yet.
         """
-        path = self.folder / MODEL
+        path, packed = self.folder / MODEL, self.folder / WEIGHTS
+        if packed.exists():
+            model = self.prepared.build("float32")
+            unpack(model, packed)
+            return model
         if not path.exists():
             raise SeqzooError(
                 f"{self.folder} has no model yet, because no epoch has ended; train it with "

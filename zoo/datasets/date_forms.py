@@ -80,19 +80,26 @@ class Form:
 def readings(text: str) -> set[datetime.date]:
     """Every day that a date without words can mean to somebody; none where it is no date.
 
-    A year of four digits that stands first is followed by the month and the day, as in ISO 8601;
-    one that stands last follows a day and a month in either order. Three short numbers are read as
-    day, month, year; as month, day, year; and as year, month, day, with the years from `PIVOT` on.
+    A year of four digits that stands first is followed by the month and the day, as in ISO 8601.
+    Else the order is any that a well-known language has with these signs between the numbers:
+    points stand between day, month and year alone, slashes in more than one order. Where those make
+    no date, it is any. Years of two digits are those from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
     if len(numbers) != 3:
         return set()
-    first, second, third = (len(number) == 4 for number in numbers)
-    orders = {
-        (True, False, False): ("ymd",),
-        (False, False, True): ("dmy", "mdy"),
-        (False, False, False): ("dmy", "mdy", "ymd"),
-    }.get((first, second, third), ())
+    years = tuple(len(number) == 4 for number in numbers)
+    possible = {
+        (True, False, False): {"ymd"},
+        (False, False, True): {"dmy", "mdy"},
+        (False, False, False): {"dmy", "mdy", "ymd"},
+    }.get(years, set())
+    known = _orders().get((_signs(text), any(years)), possible)
+    return _days(numbers, possible & known) or _days(numbers, possible)
+
+
+def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
+    """What three numbers mean, read in some orders."""
     found = set()
     for order in orders:
         values = dict(zip(order, map(int, numbers), strict=True))
@@ -104,6 +111,36 @@ def readings(text: str) -> set[datetime.date]:
         except ValueError:
             continue
     return found
+
+
+@functools.cache
+def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
+    """The orders of day, month and year in dates without words, in all locales; in those of
+    `WELL_KNOWN` languages alone where these have any.
+
+    Returns: what stands before, between and behind the numbers, and whether the year has four
+        digits -> orders, such as "dmy".
+    """
+    well_known, all_of_them = collections.defaultdict(set), collections.defaultdict(set)
+    for identifier in localedata.locale_identifiers():
+        for pattern in _patterns(_locale(identifier)):
+            form = _form(identifier, pattern)
+            if form is None or form.months is not None:
+                continue
+            text = _bare(form, _sample(10))
+            order = [match[1] for match in _FIELD.finditer(_without_weekday(pattern)) if match[1]]
+            named = "".join(order).replace("M", "m").replace("L", "m")
+            if sorted(named) == ["d", "m", "y"]:
+                key = _signs(text), "2024" in text
+                all_of_them[key].add(named)
+                if _locale(identifier).language in WELL_KNOWN:
+                    well_known[key].add(named)
+    return all_of_them | well_known
+
+
+def _signs(text: str) -> tuple[str, ...]:
+    """What stands before, between and behind the numbers of a date."""
+    return tuple(_NUMBER.split(text))
 
 
 def forms() -> dict[str, dict[str, list[Form]]]:

@@ -40,9 +40,9 @@ class Dates(tfds.core.GeneratorBasedBuilder):
 
     - Numbers alone are kept only where they can be read in one way. 2021-03-04 is March 4: a year
       of four digits that stands first is followed by month and day. 25/03/2021 and 3/25/2021 are
-      the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept.
-    - Two digits are a year of 1950 to 2049, and only where no other reading makes a date: 25.3.99
-      is kept, 25.3.21 is left out (March 25, 2021, or March 21, 2025).
+      the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept. With
+      points between the numbers well-known languages write the day first: 03.04.2021 is April 3.
+    - Two digits are a year of 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
     - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
       has one meaning in the forms that both write alike, that of the better known language.
 
@@ -54,8 +54,8 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     """
 
     # The second number is Babel's release; see `Languages`.
-    VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
-    RELEASE_NOTES = {str(VERSION): f"First form, from Babel {babel.__version__}."}
+    VERSION = tfds.core.Version("2.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
+    RELEASE_NOTES = {str(VERSION): f"Points put the day first; from Babel {babel.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
