@@ -152,15 +152,16 @@ def test_texts_are_clean_and_without_placeholders(pairs) -> None:
 
 
 def test_numbers_alone_are_read_in_one_way(pairs) -> None:
-    formats = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y")
     checked = 0
     for text, iso, _ in pairs:
         numbers = re.findall(r"\d+", text)
         if re.search(r"[^\W\d]", text) or not any(len(number) == 4 for number in numbers):
             continue
         ascii_text = "-".join(str(int(number)) for number in numbers)
+        # Months stand first between slashes alone.
+        months_first = ("%m-%d-%Y",) if "/" in text else ()
         found = set()
-        for form in formats:
+        for form in ("%Y-%m-%d", "%d-%m-%Y", *months_first):
             try:
                 found.add(datetime.datetime.strptime(ascii_text, form).date())
             except ValueError:

@@ -153,7 +153,7 @@ PRESETS = {
         "A date as people write it, in any of many languages, to ISO 8601",
         Source(data="dates", kind="characters", target_kind="characters"),
         ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
-        TrainingSettings(epochs=6, batch_size=128, learning_rate=4e-3),
+        TrainingSettings(epochs=5, batch_size=128, learning_rate=4e-3),
     ),
     "pronunciation": Preset(
         "An English word to its phonemes",
