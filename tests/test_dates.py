@@ -158,7 +158,7 @@ def test_numbers_alone_are_read_in_one_way(pairs) -> None:
         if re.search(r"[^\W\d]", text) or not any(len(number) == 4 for number in numbers):
             continue
         ascii_text = "-".join(str(int(number)) for number in numbers)
-        # Months stand first between slashes alone, or where the day could not.
+        # Months stand first between slashes, or where the day could not.
         months_first = ("%m-%d-%Y",) if "/" in text or int(numbers[1]) > 12 else ()
         found = set()
         for form in ("%Y-%m-%d", "%d-%m-%Y", *months_first):

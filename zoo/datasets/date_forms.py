@@ -82,8 +82,8 @@ def readings(text: str) -> set[datetime.date]:
 
     A year of four digits that stands first is followed by the month and the day, as in ISO 8601.
     Else the order is any that a well-known language has with these signs between the numbers:
-    points stand between day, month and year alone, slashes in more than one order. Where those make
-    no date, it is any. Years of two digits are those from `PIVOT` on.
+    points stand between day, month and year alone, slashes in more than one order. Where there is
+    none, or those make no date, it is any. Years of two digits are those from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
     if len(numbers) != 3:
@@ -115,14 +115,15 @@ def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
 
 @functools.cache
 def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
-    """The orders of day, month and year in dates without words, in all locales; in those of
-    `WELL_KNOWN` languages alone where these have any.
+    """The orders of day, month and year in dates without words of `WELL_KNOWN` languages.
 
     Returns: what stands before, between and behind the numbers, and whether the year has four
         digits -> orders, such as "dmy".
     """
-    well_known, all_of_them = collections.defaultdict(set), collections.defaultdict(set)
+    found = collections.defaultdict(set)
     for identifier in localedata.locale_identifiers():
+        if _locale(identifier).language not in WELL_KNOWN:
+            continue
         for pattern in _patterns(_locale(identifier)):
             form = _form(identifier, pattern)
             if form is None or form.months is not None:
@@ -131,11 +132,8 @@ def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
             order = [match[1] for match in _FIELD.finditer(_without_weekday(pattern)) if match[1]]
             named = "".join(order).replace("M", "m").replace("L", "m")
             if sorted(named) == ["d", "m", "y"]:
-                key = _signs(text), "2024" in text
-                all_of_them[key].add(named)
-                if _locale(identifier).language in WELL_KNOWN:
-                    well_known[key].add(named)
-    return all_of_them | well_known
+                found[_signs(text), "2024" in text].add(named)
+    return dict(found)
 
 
 def _signs(text: str) -> tuple[str, ...]:
