@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -73,7 +74,7 @@ RUNS = {
     "python-highlighter": Quality((), "accuracy"),
     "python-source": Quality((), "bits"),
     "entity-tagger": Quality(
-        ("wnut17-train.conll", "wnut17-dev.conll", "wnut17-test.conll"), "f1", 0.40
+        ("wnut17-train.conll", "wnut17-dev.conll", "wnut17-test.conll"), "entities.f1", 0.40
     ),
     "english-french": Quality(("tatoeba.tsv",), "bleu_4"),
     "pronunciation": Quality(("cmudict.tsv",), "token_error", 0.07, higher=False),
@@ -105,14 +106,17 @@ def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
 def row(found: dict) -> str:
     """A line of the table."""
     quality, scores = RUNS[found["name"]], found["scores"]
-    value = scores[quality.figure]
+    value: Any = scores
+    for part in quality.figure.split("."):
+        value = value[part]
+    figure = quality.figure.translate(str.maketrans("_.", "  "))
     bar, met = "", ""
     if quality.bar is not None:
         met = "yes" if (value >= quality.bar) == quality.higher or value == quality.bar else "no"
         bar = f"{'≥' if quality.higher else '≤'} {quality.bar:g}"
     seconds = str(found["seconds"]) if found["whole"] else "resumed"
     return (
-        f"| `{found['name']}` | {scores['examples']:,} | {quality.figure.replace('_', ' ')} "
+        f"| `{found['name']}` | {scores['examples']:,} | {figure} "
         f"| {value:.4f} | {bar} | {met} | {seconds} |"
     )
 

@@ -55,7 +55,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
         SeqzooError: the file is damaged, or of another model.
     """
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             parts: dict[int, dict[str, np.ndarray]] = {}
             for key in arrays.files:
                 index, _, name = key.partition(".")

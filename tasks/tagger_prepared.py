@@ -10,10 +10,12 @@ from seqzoo.tasks.crf import CRF
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.features import Features
+from seqzoo.tasks.metrics import f1
 from seqzoo.tasks.networks import make_cell
 from seqzoo.tasks.sequences import Data, Sequences
 from seqzoo.tasks.tagging.figures import SHOWN, figures_of
 from seqzoo.tasks.tagging.network import tagger_network
+from seqzoo.tasks.tagging.spans import Spans
 from seqzoo.tasks.tagging.tags import Tags
 from seqzoo.tasks.tagging.tokens import (
     CHARACTERS,
@@ -30,7 +32,8 @@ class PreparedTagger(Prepared):
 
     The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
     are summed over steps. The value of an `Answer` is a tuple of tags, as a target is a sequence
-    of them, and its probability is that of all of them together.
+    of them, and its probability is that of all of them together. The metric is the F1 of entities
+    where all tags are those of BIO or BIOES, else the accuracy of steps.
 
     Args:
         task: the choices, a `ManyToManyAligned`.
@@ -38,14 +41,14 @@ class PreparedTagger(Prepared):
         tags: what the outputs mean.
     """
 
-    metric = "accuracy"
     better = 1
-    sums = 1
 
     def __init__(self, task: Any, features: Features, tags: Tags):
         self.task = task
         self.features = features
         self.tags = tags
+        self.spans = Spans(tags.names) if tags.entities else None
+        self.metric, self.sums = ("entity_f1", 3) if self.spans else ("accuracy", 1)
 
     @classmethod
     def learn(cls, task: Any, examples: Examples) -> "PreparedTagger":
@@ -115,13 +118,19 @@ class PreparedTagger(Prepared):
     def _outcome(self, model: Any, scores: Any, batch: dict[str, Any], said: Any) -> Outcome:
         targets, lengths = batch["targets"], batch["lengths"]
         losses = -self._log_likelihood(model, scores, targets, lengths)
-        right = (said == targets) & _inside(scores, lengths)
+        inside = _inside(scores, lengths)
+        if self.spans:
+            return Outcome(losses, self.spans.count(said, targets, inside))
+        right = (said == targets) & inside
         return Outcome(losses, tf.reduce_sum(tf.cast(right, tf.float32), 1)[:, None])
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)
 
     def measure(self, sums: np.ndarray, count: float) -> float:
+        if self.spans:
+            right, said, there = sums
+            return f1(float(right), float(said), float(there))
         return float(sums[0] / count)
 
     @property

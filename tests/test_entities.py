@@ -2,10 +2,13 @@
 
 import itertools
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.entities import bio_constraints, entity_spans, split_tag
+from seqzoo.tasks.tagging.spans import Spans
 
 BIO = ["I-b", "O", "B-a", "B-b", "I-a"]
 BIOES = ["E-a", "O", "I-b", "S-a", "B-a", "S-b", "E-b", "I-a", "B-b"]
@@ -78,3 +81,25 @@ def test_constraints_without_types_and_their_errors() -> None:
         bio_constraints(["O", "B-a", "O"])
     with pytest.raises(SeqzooError, match="got '<pad>'"):
         bio_constraints(["<pad>", "O"])
+
+
+@pytest.mark.parametrize("kind", ["BIO", "BIOES"])
+def test_the_graph_counts_the_same_entities(kind: str) -> None:
+    random = np.random.default_rng(0)
+    names = ["O", *(f"{prefix}-{own}" for prefix in kind.replace("O", "") for own in ("X", "Y"))]
+    spans = Spans(names)
+    lengths = random.integers(1, 12, 400)
+    truth = random.integers(0, len(names), (400, 12))
+    # Mostly right, so that whole entities are.
+    said = np.where(random.random(truth.shape) < 0.2, random.integers(0, len(names)), truth)
+    counted = spans.count(
+        tf.constant(said, tf.int32),
+        tf.constant(truth, tf.int32),
+        tf.range(12) < tf.constant(lengths, tf.int32)[:, None],
+    ).numpy()
+    for row, length in enumerate(lengths):
+        known, found = (
+            set(entity_spans([names[tag] for tag in tags[row, :length]])) for tags in (truth, said)
+        )
+        assert counted[row].tolist() == [len(known & found), len(found), len(known)]
+    assert counted[:, 0].sum() > 300

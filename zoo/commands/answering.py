@@ -14,7 +14,9 @@ from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.commands.reports import one_line
+from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.source import Source
+from seqzoo.zoo.trained import folder_of
 
 CHUNK = 512
 """Lines that are answered together."""
@@ -200,7 +202,9 @@ def _open(folder: str, device: str | None) -> Any:
     path = pathlib.Path(folder).expanduser()
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
-        raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
+        if folder not in PRESETS:
+            raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
+        path = folder_of(folder)
     devices.choose(device)
     start_devices()
     from seqzoo.tasks.run import Run

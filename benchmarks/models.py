@@ -1,0 +1,68 @@
+"""Packs trained runs of presets as the models that the package hands out, and scores them again.
+
+    python -m benchmarks.models RUNS [NAME ...]
+
+RUNS is a folder of `benchmarks.quality`. What is scored is the packed model, whose weights have
+fewer bits; the card says that score.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+
+from seqzoo.tasks.packing import pack
+from seqzoo.tasks.run import Run
+from seqzoo.zoo.source import Source
+from seqzoo.zoo.sources import open_source
+from seqzoo.zoo.trained import FOLDER
+
+LICENCES = {
+    "languages": "Unicode License v3 (CLDR, from Babel)",
+    "dates": "Unicode License v3 (CLDR, from Babel)",
+    "glyphs": "Bitstream Vera and DejaVu licence (the faces), Unicode License v3 (the names)",
+    "python_tokens": "PSF License 2 (Python's standard library)",
+    "python_source": "PSF License 2 (Python's standard library)",
+}
+"""Of the data of the presets that need no file."""
+
+FIGURES = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
+FIGURES += ("nats", "perplexity", "bits_per_character")
+"""Of an evaluation that stand on a card."""
+
+
+def hand_out(name: str, runs: pathlib.Path) -> dict:
+    """Packs a run and gives its card."""
+    run = Run.open(runs / name)
+    card = {
+        "preset": name,
+        "data": run.source["data"],
+        "licence": LICENCES[run.source["data"]],
+        "split": "test",
+        "command": f"seqzoo train {name}",
+        "seed": run.settings.seed,
+        "training_seconds": json.loads((runs / name / "quality.json").read_text())["seconds"],
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    }
+    shutil.rmtree(FOLDER / name, ignore_errors=True)
+    pack(run, FOLDER / name, card)
+    splits, _ = open_source(Source.of_run(run))
+    figures = Run.open(FOLDER / name).evaluate(splits.test or splits.validation or splits.train)
+    card["scores"] = {key: figures[key] for key in FIGURES if figures.get(key) is not None}
+    (FOLDER / name / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    return card
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", type=pathlib.Path, help="folder of trained runs, by their presets")
+    parser.add_argument("names", nargs="*", help="presets; all that are trained by default")
+    chosen = parser.parse_args()
+    for name in chosen.names or sorted(path.name for path in chosen.runs.iterdir()):
+        print(json.dumps(hand_out(name, chosen.runs)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
