@@ -161,7 +161,7 @@ PRESETS = {
         ManyToManyEncoderDecoder(
             target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1
         ),
-        TrainingSettings(epochs=10, batch_size=256, learning_rate=4e-3),
+        TrainingSettings(epochs=9, batch_size=256, learning_rate=4e-3),
         needs="a table of words and phonemes, such as CMUdict's",
     ),
     "english-french": Preset(
@@ -177,7 +177,7 @@ PRESETS = {
             label_smoothing=0.1,
             vocabulary_size=4000,
         ),
-        TrainingSettings(epochs=8, batch_size=128, learning_rate=2e-3, warmup_steps=200),
+        TrainingSettings(epochs=6, batch_size=128, learning_rate=2e-3, warmup_steps=200),
         needs="a table of English sentences and their French translations, such as tatoeba.tsv",
     ),
 }
