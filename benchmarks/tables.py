@@ -6,6 +6,7 @@ DATA holds a folder for each data set, as it is published; OUT gets the files.
 """
 
 import argparse
+import csv
 import gzip
 import io
 import json
@@ -14,6 +15,8 @@ import re
 import shutil
 import tarfile
 import zipfile
+
+import numpy as np
 
 
 def cmudict(source: pathlib.Path, out: pathlib.Path) -> None:
@@ -81,6 +84,42 @@ def chorales(source: pathlib.Path, out: pathlib.Path) -> None:
         write(out / f"chorales-{split}.jsonl", [json.dumps({"notes": song}) for song in songs])
 
 
+def names(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Family names and the nationality of each."""
+    lines = ["name\tnationality"]
+    for file in sorted(source.glob("*.txt")):
+        found = file.read_text(encoding="utf-8").split("\n")
+        lines += [f"{name.strip()}\t{file.stem}" for name in found if name.strip()]
+    write(out / "names.tsv", lines)
+
+
+def spam(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Short messages, spam or ham."""
+    lines = (source / "SMSSpamCollection").read_text(encoding="utf-8").strip().split("\n")
+    write(out / "spam.tsv", ["label\ttext", *lines])
+
+
+def digits(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Recordings of digits, with the split that their authors recommend."""
+    with tarfile.open(source / "recordings.tar.gz") as archive:
+        archive.extractall(out / "digits", filter="data")
+    lines = ["file\tdigit\tsplit"]
+    for path in sorted((out / "digits").rglob("*.wav")):
+        digit, _, index = path.stem.split("_")
+        split = "test" if int(index) < 5 else "val" if int(index) < 10 else "train"
+        lines.append(f"{path.relative_to(out)}\t{digit}\t{split}")
+    write(out / "digits.tsv", lines)
+
+
+def series(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Ten years of daily minimum temperatures in Melbourne, as one series."""
+    with open(source / "daily-min-temperatures.csv", encoding="utf-8", newline="") as file:
+        found = [float(row["Temp"]) for row in csv.DictReader(file)]
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(out / "temperatures.npz", inputs=np.array(found, np.float32))
+    print(f"{out / 'temperatures.npz'}: {len(found):,} days")
+
+
 def write(path: pathlib.Path, lines: list[str]) -> None:
     """One line each, and how many there are."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +135,10 @@ MAKERS = {
     "wnut17": wnut17,
     "noto_emoji_captions": emoji,
     "poly_music": chorales,
+    "names": names,
+    "sms_spam": spam,
+    "free_spoken_digits": digits,
+    "ts_classics": series,
 }
 """What makes the files of each data set, by the name of its folder."""
 

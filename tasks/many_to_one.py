@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seqzoo.tasks.many_to_one_prepared import PreparedManyToOne
     from seqzoo.tasks.vocabulary import Vocabulary
 
-Input = Literal["characters", "words", "subwords", "rows", "series", "audio"]
+Input = Literal["characters", "words", "subwords", "rows", "pixels", "series", "audio"]
 Target = Literal["class", "labels", "value"]
 Pooling = Literal["last", "mean", "max"]
 

@@ -1,9 +1,12 @@
 """The documentation is true: its links lead somewhere and its Python blocks run."""
 
+import inspect
 import pathlib
 import re
 
 import pytest
+
+from seqzoo.cells import CELLS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TAUGHT = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,6 +50,15 @@ def test_relative_links_resolve(path: pathlib.Path) -> None:
         if not page.exists() or (anchor and page.suffix == ".md" and anchor not in _anchors(page)):
             broken.append(target)
     assert not broken, f"{_name(path)} links to what is not there: {broken}"
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_page_of_cells_has_their_equations(name: str) -> None:
+    page = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+    lines = (inspect.getdoc(CELLS[name]) or "").partition("Args:")[0].splitlines()
+    equations = [line.strip() for line in lines if re.match(r"(    )?\w = .*", line)]
+    assert equations and all(equation in page for equation in equations)
+    assert f"| `{name}` | `{CELLS[name].__name__}` |" in page
 
 
 @pytest.mark.parametrize("path, line, code", _blocks())

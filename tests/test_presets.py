@@ -2,6 +2,8 @@
 
 import json
 import pathlib
+import wave
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -58,6 +60,36 @@ def _pairs(folder: pathlib.Path) -> pathlib.Path:
     return folder / "pairs.tsv"
 
 
+def _table(head: str, cells: tuple[str, str]) -> Callable[[pathlib.Path], pathlib.Path]:
+    """Writes a table of two columns and two kinds of lines."""
+
+    def make(folder: pathlib.Path) -> pathlib.Path:
+        lines = [f"{cells[i % 2].replace('%', str(i))}" for i in range(40)]
+        (folder / "table.tsv").write_text("\n".join([head, *lines]) + "\n")
+        return folder / "table.tsv"
+
+    return make
+
+
+def _sounds(folder: pathlib.Path) -> pathlib.Path:
+    random = np.random.default_rng(0)
+    lines = ["file\tdigit"]
+    for index in range(30):
+        with wave.open(str(folder / f"{index}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(random.integers(-999, 999, 900).astype("<i2").tobytes())
+        lines.append(f"{index}.wav\t{index % 2}")
+    (folder / "digits.tsv").write_text("\n".join(lines) + "\n")
+    return folder / "digits.tsv"
+
+
+def _series(folder: pathlib.Path) -> pathlib.Path:
+    np.savez(folder / "waves.npz", inputs=np.sin(np.arange(900) / 5))
+    return folder / "waves.npz"
+
+
 def _text(folder: pathlib.Path) -> pathlib.Path:
     (folder / "text.txt").write_text("To be, or not to be: that is the question.\n" * 60)
     return folder / "text.txt"
@@ -84,6 +116,10 @@ FILES = {
     "upos-tagger": _sentences,
     "shakespeare": _text,
     "pronunciation": _words,
+    "name-nationality": _table("name\tnationality", ("Anov%\tRussian", "O'B%\tIrish")),
+    "spam-filter": _table("label\ttext", ("ham\tsee you at %", "spam\twin % now")),
+    "spoken-digits": _sounds,
+    "forecaster": _series,
     "english-french": _pairs,
 }
 """Small files of the kind that a preset needs."""

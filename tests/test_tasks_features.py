@@ -74,6 +74,16 @@ def test_vocabulary_survives_its_file(tmp_path) -> None:
         Vocabulary.load(tmp_path / "v.jsonl")
 
 
+def test_pixels_are_read_from_left_to_right_and_from_the_top() -> None:
+    images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    features = _learn(task(input="pixels"), Examples(images))
+    values, lengths = features.transform(tf.constant(images))
+    assert features.step == ((3,), "uint8") and lengths.numpy().tolist() == [20, 20]
+    np.testing.assert_array_equal(values[1, 7], images[1, 1, 2])
+    grey = _learn(task(input="pixels"), Examples(images[..., 0]))
+    assert grey.transform(tf.constant(images[..., 0]))[0].shape == (2, 20, 1)
+
+
 def test_rows_are_read_from_the_top() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 2)).astype(np.uint8)
     rows = _learn(task(input="rows"), Examples(images))

@@ -127,7 +127,7 @@ def _things(array: Array, source: Source) -> Any:
         raise array.unfit("hold text")
     if source.kind == "class":
         return _classes(array)
-    axes = {"vector": (2,), "rows": (3, 4), "image": (3, 4)}[source.kind]
+    axes = {"vector": (2,), "rows": (3, 4), "pixels": (3, 4), "image": (3, 4)}[source.kind]
     if values.ndim not in axes or not values.size:
         shape = "(n, numbers)" if source.kind == "vector" else "(n, height, width[, channels])"
         raise array.unfit(f"have shape {shape} and hold something")

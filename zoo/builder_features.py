@@ -16,6 +16,7 @@ NEEDS = {
     "words": "text",
     "subwords": "text",
     "rows": "an image",
+    "pixels": "an image",
     "series": "numbers in time",
     "audio": "sound",
     "class": "a class",
@@ -167,7 +168,7 @@ def _fits(kind: str, connector: Any) -> bool:
     if kind in TEXTS:
         words = isinstance(connector, of.Sequence) and isinstance(connector.feature, of.Text)
         return isinstance(connector, of.Text) or (words and kind == "words")
-    if kind in ("rows", "image"):
+    if kind in ("rows", "pixels", "image"):
         return isinstance(connector, of.Image)
     if kind == "audio":
         return isinstance(connector, of.Audio)

@@ -209,7 +209,7 @@ def _part(
     withheld = {index for index, own in enumerate(labels or ()) if "" in own}
     kept = [index for index in range(len(inputs)) if index not in empty | withheld]
     values: Any = [inputs[index] for index in kept]
-    if kind == "rows" and values:
+    if kind in ("rows", "pixels") and values:
         values = _images(name, values)
     elif kind == "audio":
         scale = np.iinfo(np.int16).max  # tfds' sound is 16-bit, whatever its dtype

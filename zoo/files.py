@@ -89,7 +89,7 @@ def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
     elif source.kind in ("series", "notes"):
         widths = [series.shape[1:] for series in inputs]
         _check_equal(table, source.input, widths, widths[0], "numbers a step")
-    elif source.kind in ("rows", "vector"):
+    elif source.kind in ("rows", "pixels", "vector"):
         shapes = [numbers.shape for numbers in inputs]
         _check_equal(table, source.input, shapes, shapes[0], "numbers")
         inputs = np.stack(inputs)

@@ -45,12 +45,48 @@ PRESETS = {
         TrainingSettings(epochs=3, batch_size=256, learning_rate=6e-3),
         "86.8% of 20,319 test names, seed 0",
     ),
+    "name-nationality": Preset(
+        "A family name to where it comes from",
+        Source(data="", kind="characters", input="name", target="nationality"),
+        ManyToOne(input="characters", cell="gru", units=128, embedding=32, dropout=0.3, ngrams=3),
+        TrainingSettings(epochs=6, batch_size=128, learning_rate=3e-3),
+        needs="a table of names and nationalities, such as names.tsv",
+    ),
+    "spam-filter": Preset(
+        "A short message to spam or ham",
+        Source(data="", kind="words", input="text", target="label"),
+        ManyToOne(
+            input="words",
+            cell="lstm",
+            units=32,
+            embedding=32,
+            bidirectional=True,
+            pooling="max",
+            dropout=0.3,
+            lowercase=True,
+        ),
+        TrainingSettings(epochs=8, batch_size=32, learning_rate=2e-3),
+        needs="a table of messages and what they are, such as the SMS Spam Collection",
+    ),
+    "spoken-digits": Preset(
+        "A recording of a spoken digit to 0-9",
+        Source(data="", kind="audio", input="file", target="digit"),
+        ManyToOne(input="audio", cell="gru", units=64, bidirectional=True, dropout=0.2),
+        TrainingSettings(epochs=25, batch_size=32, learning_rate=3e-3),
+        needs="a table of WAV files and digits, such as the Free Spoken Digit Dataset's",
+    ),
     "mnist-rows": Preset(
         "A handwritten digit, read row by row, to 0-9",
         Source(data="tfds:mnist", kind="rows"),
         ManyToOne(input="rows", cell="lstm", units=128),
         TrainingSettings(epochs=10, batch_size=128, learning_rate=2e-3),
         "98.83% of 10,000 test digits, seed 0",
+    ),
+    "mnist-pixels": Preset(
+        "A handwritten digit, read pixel by pixel, to 0-9",
+        Source(data="tfds:mnist", kind="pixels"),
+        ManyToOne(input="pixels", cell="lstm", units=128),
+        TrainingSettings(epochs=10, batch_size=128, learning_rate=1e-3),
     ),
     "imdb-sentiment": Preset(
         "A film review to praise or blame (pos, neg)",
@@ -148,6 +184,15 @@ PRESETS = {
         TrainingSettings(epochs=120, batch_size=16, learning_rate=4e-3),
         "8.33 nats a frame of the JSB chorales' test, seed 0",
         needs="a JSON Lines file of frames of zeros and ones, such as chorales-train.jsonl",
+    ),
+    "forecaster": Preset(
+        "A series to what follows it",
+        Source(data="", kind="series", target_kind="next"),
+        ManyToManyAligned(
+            input="series", target="next", whole=True, cell="gru", units=32, window=100, horizon=30
+        ),
+        TrainingSettings(epochs=40, batch_size=16, learning_rate=5e-3),
+        needs="an .npz file of one long series, such as temperatures.npz",
     ),
     "date-normaliser": Preset(
         "A date as people write it, in any of many languages, to ISO 8601",

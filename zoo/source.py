@@ -14,6 +14,7 @@ Kind = Literal[
     "words",
     "subwords",
     "rows",
+    "pixels",
     "series",
     "audio",
     "image",

@@ -17,6 +17,7 @@ FEATURES: dict[str, type[Features]] = {
     "words": TextFeatures,
     "subwords": TextFeatures,
     "rows": RowFeatures,
+    "pixels": RowFeatures,
     "series": SeriesFeatures,
     "audio": AudioFeatures,
     "image": ImageFeatures,

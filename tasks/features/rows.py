@@ -1,4 +1,4 @@
-"""Images, read one row a step."""
+"""Images, read one row or one pixel a step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +12,13 @@ from seqzoo.tasks.features.base import Features, empty, finite, moments
 
 
 class RowFeatures(Features):
-    """Rows of images of one size, top to bottom; a step holds all channels of a row.
+    """Images of one size, from left to right and from top to bottom; a step is a row with all its
+    channels, or a pixel with its own.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
 
     Args:
-        task: a template with `maximum_length`.
+        task: a template with `input`, "rows" or "pixels", and `maximum_length`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
@@ -66,9 +67,9 @@ class RowFeatures(Features):
         (images,) = raw
         if self.dtype != "uint8":
             images = (images - self.mean[0]) / self.scale[0]
-        height, *rest = self.shape
-        rows = tf.reshape(images, (-1, height, int(np.prod(rest))))[:, : self.task.maximum_length]
-        return rows, tf.fill(tf.shape(rows)[:1], rows.shape[1])
+        steps = int(np.prod(self.shape)) // self.step[0][0]
+        values = tf.reshape(images, (-1, steps, *self.step[0]))[:, : self.task.maximum_length]
+        return values, tf.fill(tf.shape(values)[:1], values.shape[1])
 
     @property
     def signature(self) -> list:
@@ -76,7 +77,8 @@ class RowFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (int(np.prod(self.shape[1:])),), self.dtype
+        first = 2 if self.task.input == "pixels" else 1
+        return (int(np.prod(self.shape[first:])),), self.dtype
 
     def to_config(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,45 @@
+"""Draws README's picture: what the command line answers, as it answers here and now.
+
+python -m benchmarks.picture docs/images/answers.svg
+"""
+
+import argparse
+import io
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+COMMANDS = (
+    'seqzoo predict date-normaliser "3 mars 2021" "03.03.21" "Dienstag, 4. Mai 1999"',
+    'seqzoo predict language-id "guten Morgen, wie geht es" "доброе утро" "buenos días"',
+    'seqzoo generate python-source "def main(" --temperature 0.5 --method sample --seed 1 '
+    "--longest-answer 120",
+)
+
+
+def answer(command: str) -> str:
+    """What a command prints."""
+    words = [sys.executable, str(ROOT / "cli.py"), *shlex.split(command)[1:]]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.rstrip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("picture", type=pathlib.Path, help="SVG file to write")
+    picture = parser.parse_args().picture
+    console = Console(record=True, width=92, file=io.StringIO(), force_terminal=True)
+    for command in COMMANDS:
+        console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
+        console.print(Text(answer(command)), end="\n\n")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    console.save_svg(str(picture), title="seqzoo")
+
+
+if __name__ == "__main__":
+    main()
