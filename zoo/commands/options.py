@@ -25,7 +25,7 @@ def _file_or_share(_: click.Context, __: click.Parameter, text: str | None) -> f
         return text
 
 
-def _names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
+def names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
@@ -66,7 +66,7 @@ def _number(name: str, text: str) -> Callable:
 column = _stack(
     click.option("--input", help="Column or feature of the inputs."),
     click.option("--target", help="Column or feature of the targets."),
-    click.option("--columns", callback=_names, help="Names of a file's columns, if it has none."),
+    click.option("--columns", callback=names, help="Names of a file's columns, if it has none."),
     click.option("--delimiter", callback=_delimiter, help="What separates fields: ; or tab."),
     click.option("--separator", help="What separates labels in one field. [default: ,]"),
     click.option("--data-dir", help="Folder of tfds data sets."),

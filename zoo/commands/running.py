@@ -199,4 +199,48 @@ def export(run: str, folder: str, top: int | None, device: str | None, **choices
     click.echo(answering.export(run, folder, top, decoding, device))
 
 
-COMMANDS = (train, evaluate, predict, generate, export)
+@click.command()
+@click.argument("name", shell_complete=completing.trainable)
+@click.option("--cells", required=True, callback=options.names, help="Names, with commas between.")
+@click.option("--seeds", type=click.IntRange(1), default=3, help="Trainings a cell. [default: 3]")
+@options.source
+@options.task
+@options.training
+@click.option("--run", help="Folder to write. [default: comparisons/NAME]")
+@options.device
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(
+    name: str,
+    cells: list[str],
+    seeds: int,
+    run: str | None,
+    device: str | None,
+    as_json: bool,
+    **choices: Any,
+) -> None:
+    """Train NAME with each of several cells, as large as each other, and tell which is best.
+
+    The cells get the units that bring the whole model nearest to the parameters that it has with
+    the preset's cell, or with the first one of a template. Each training is a process of its own.
+    What is trained already is not trained again: the same command goes on after Ctrl-C, and more
+    cells or seeds add to what there is.
+
+    \b
+    Examples:
+      seqzoo compare language-id --cells vanilla,gated,lstm,gru --epochs 1
+      seqzoo compare many-to-one --cells lstm,gru --data prices.tsv --kind series
+      seqzoo compare reviews.toml --cells lstm,gru --seeds 5 --run comparisons/five
+    """
+    from seqzoo.zoo.commands import comparing, reports
+
+    given = {key: value for key, value in choices.items() if value is not None}
+    say = functools.partial(click.echo, err=True)
+    found, folder = comparing.compare(name, cells, seeds, run, given, device=device, say=say)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+    else:
+        click.echo(f"{reports.table(*found.table())}\n\n{found.verdict()}")
+        click.echo(f"It is in {folder}: comparison.md, .csv, .json and .png.")
+
+
+COMMANDS = (compare, train, evaluate, predict, generate, export)
