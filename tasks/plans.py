@@ -1,10 +1,11 @@
 """Which examples make a batch, and to what lengths it is padded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.sequences import Data, Sequences
 
 CANDIDATES = 200
@@ -76,6 +77,45 @@ class Plan:
             lengths=self.lengths[step:],
             target_lengths=self.target_lengths[step:],
         )
+
+    def shard(self, index: int, count: int) -> "Plan":
+        """What one of several workers takes of a plan that all of them have made.
+
+        Each gets its rows of every batch: all have equally many batches, of the same lengths, and
+        together all examples. A row of a batch is the same worker's in the next one, so that
+        states are carried on. A shard goes on in mid-epoch as a plan does, by `since`.
+
+        Args:
+            index: of the worker, from 0.
+            count: of all workers; the rows of each batch must be a multiple of it, see `multiple`
+                of `make_plan`.
+
+        Raises:
+            SeqzooError: there is no such worker, or the rows cannot be shared out.
+        """
+        if not 0 <= index < count:
+            raise SeqzooError(f"`index` must be at least 0 and below {count}, got {index}.")
+        sizes = np.diff(self.bounds)
+        if (sizes % count).any():
+            raise SeqzooError(
+                f"The rows of each batch must be a multiple of {count} workers, got "
+                f"{int(sizes[sizes % count > 0][0])}; make the plan with `multiple`={count}."
+            )
+        # Not one block after the other: rows that only fill up are a batch's last ones.
+        parts = [np.arange(start + index, end, count) for start, end in self._edges()]
+        own = np.concatenate([np.zeros(0, np.int64), *parts])
+        return replace(
+            self,
+            rows=self.rows[own],
+            weights=self.weights[own],
+            bounds=np.concatenate([[0], np.cumsum(sizes // count)]),
+            size=None if self.size is None else self.size // count,
+            views={name: array[own] for name, array in self.views.items()},
+        )
+
+    def _edges(self) -> Iterator[tuple[int, int]]:
+        """Where each batch begins and ends."""
+        return zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True)
 
 
 def choose_lengths(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -44,6 +45,9 @@ class PreparedGenerator(Prepared):
 
     def build(self, precision: str = "float32") -> Generator:
         model = self.network(precision)
+        if self.task.scheduled_sampling:
+            # A part of the model, so that its state is in checkpoints.
+            model.seed_generator = keras.random.SeedGenerator()
         model.build()
         return model
 
@@ -82,7 +86,8 @@ class PreparedGenerator(Prepared):
         logits = tf.stop_gradient(model(inputs, training=True))
         drawn = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
         own = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
-        chosen = tf.random.uniform(tf.shape(own)) < share
+        random = keras.random.uniform(tf.shape(own), dtype="float32", seed=model.seed_generator)
+        chosen = random < share
         # The token before the first one is the start, whatever is drawn.
         chosen &= tf.range(tf.shape(own)[1]) > 0
         return tf.where(chosen, own, inputs["tokens"])
