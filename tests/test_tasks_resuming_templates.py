@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from seqzoo.tasks.training import train
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
-DROPPED = {"dropout": 0.2, "recurrent_dropout": 0.1}
+DROPPED: dict[str, Any] = {"dropout": 0.2, "recurrent_dropout": 0.1}
 
 
 def _backwards() -> Examples:
@@ -57,7 +58,7 @@ class Copying(Silent):
     def epoch(self, epoch: int, done: int) -> None:
         self.begun = epoch
 
-    def step(self, done: int, *_: object) -> None:
+    def step(self, done, loss, metric, examples) -> None:
         if (self.begun, done) == (2, 3):
             shutil.copytree(self.folder, self.folder.with_name("killed"))
 
