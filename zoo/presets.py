@@ -1,7 +1,9 @@
 """Presets: a data set, a template with its choices and how to train it, each under a name."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
+from typing import Any, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError, nearest
@@ -11,6 +13,8 @@ from seqzoo.tasks.many_to_one import ManyToOne
 from seqzoo.tasks.one_to_many import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.source import Source
+
+Size = Literal["base", "small"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Preset:
         task: the template with its choices.
         training: how to train it.
         score: what it reached, with seed, time and machine; empty where nobody measured it.
+        small: the task's choices that differ in its small size, for less memory and time.
         needs: the files that --data, --validation and --test must name, where its source does not
             say it; empty where it needs none.
     """
@@ -33,6 +38,11 @@ class Preset:
     training: TrainingSettings
     score: str = ""
     needs: str = ""
+    small: Mapping[str, Any] = field(default_factory=lambda: {"units": 64})
+
+    def sized(self, size: Size) -> Template:
+        """The task in a size."""
+        return self.task if size == "base" else replace(self.task, **self.small)
 
 
 PRESETS = {
@@ -44,6 +54,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=3, batch_size=256, learning_rate=6e-3),
         "86.8% of 20,319 test names, seed 0",
+        small={"units": 64, "embedding": 32, "ngram_buckets": 8192},
     ),
     "name-nationality": Preset(
         "A family name to where it comes from",
@@ -67,6 +78,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=8, batch_size=32, learning_rate=2e-3),
         needs="a table of messages and what they are, such as the SMS Spam Collection",
+        small={"units": 16, "embedding": 16},
     ),
     "spoken-digits": Preset(
         "A recording of a spoken digit to 0-9",
@@ -74,6 +86,7 @@ PRESETS = {
         ManyToOne(input="audio", cell="gru", units=64, bidirectional=True, dropout=0.2),
         TrainingSettings(epochs=25, batch_size=32, learning_rate=3e-3),
         needs="a table of WAV files and digits, such as the Free Spoken Digit Dataset's",
+        small={"units": 32},
     ),
     "mnist-rows": Preset(
         "A handwritten digit, read row by row, to 0-9",
@@ -102,6 +115,7 @@ PRESETS = {
             maximum_length=300,
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=1e-3),
+        small={"units": 32, "embedding": 32},
     ),
     "glyph-captioner": Preset(
         "A picture of a character to its Unicode name, in faces never seen",
@@ -109,6 +123,7 @@ PRESETS = {
         OneToMany(filters=(32, 64, 128), normalization="batch", random_shift=0.02),
         TrainingSettings(epochs=14, batch_size=64, learning_rate=2e-3, warmup_steps=100),
         "86.2% exact captions of 4,807 glyphs in unseen faces, seed 0",
+        small={"units": 64, "filters": (16, 32, 64)},
     ),
     "emoji-captioner": Preset(
         "An emoji to what it shows",
@@ -124,12 +139,14 @@ PRESETS = {
         TrainingSettings(epochs=30, batch_size=32, learning_rate=2e-3, warmup_steps=100),
         "73.8% exact captions of 454 emoji (noto_emoji_captions, split), seed 0",
         needs="a table of image files and captions, such as emoji-split-train.tsv",
+        small={"units": 64, "filters": (16, 32, 64)},
     ),
     "python-highlighter": Preset(
         "Python source to the kind of each character: keyword, name, string, comment and so on",
         Source(data="python_tokens", kind="characters", target_kind="tags"),
         ManyToManyAligned(input="characters", cell="gru", units=64, embedding=32),
         TrainingSettings(epochs=4, batch_size=32, learning_rate=4e-3),
+        small={"units": 32, "embedding": 16},
     ),
     "upos-tagger": Preset(
         "A sentence to the part of speech of each word",
@@ -138,6 +155,7 @@ PRESETS = {
         TrainingSettings(epochs=6, batch_size=32, learning_rate=3e-3),
         "94.07% of the words of UD English EWT's test, seed 0",
         needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
+        small={"units": 64, "characters": 16},
     ),
     "entity-tagger": Preset(
         "A sentence to the people, places, products and so on that it names",
@@ -153,12 +171,14 @@ PRESETS = {
         ),
         TrainingSettings(epochs=12, batch_size=16, learning_rate=2e-3),
         needs="a CoNLL file of words and their BIO tags, such as wnut17train.conll",
+        small={"units": 50, "characters": 16},
     ),
     "python-source": Preset(
         "Python source, character by character: writes it",
         Source(data="python_source", kind="characters", target_kind="next"),
         ManyToManyAligned(input="characters", target="next", cell="gru", units=256),
         TrainingSettings(epochs=2, batch_size=32, learning_rate=3e-3),
+        small={"units": 128},
     ),
     "shakespeare": Preset(
         "Shakespeare, character by character: writes on",
@@ -169,6 +189,7 @@ PRESETS = {
         TrainingSettings(epochs=4, batch_size=64, learning_rate=4e-3, warmup_steps=20),
         "1.536 nats a character of tiny Shakespeare's last tenth, seed 0",
         needs="a plain text, such as tiny Shakespeare's input.txt",
+        small={"units": 256},
     ),
     "chorales": Preset(
         "Four voices, frame by frame: composes on",
@@ -184,6 +205,7 @@ PRESETS = {
         TrainingSettings(epochs=120, batch_size=16, learning_rate=4e-3),
         "8.33 nats a frame of the JSB chorales' test, seed 0",
         needs="a JSON Lines file of frames of zeros and ones, such as chorales-train.jsonl",
+        small={"units": 100},
     ),
     "forecaster": Preset(
         "A series to what follows it",
@@ -193,12 +215,14 @@ PRESETS = {
         ),
         TrainingSettings(epochs=40, batch_size=16, learning_rate=5e-3),
         needs="an .npz file of one long series, such as temperatures.npz",
+        small={"units": 16},
     ),
     "date-normaliser": Preset(
         "A date as people write it, in any of many languages, to ISO 8601",
         Source(data="dates", kind="characters", target_kind="characters"),
         ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
         TrainingSettings(epochs=5, batch_size=128, learning_rate=4e-3),
+        small={"units": 64, "embedding": 16},
     ),
     "pronunciation": Preset(
         "An English word to its phonemes",
@@ -208,6 +232,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=9, batch_size=256, learning_rate=4e-3),
         needs="a table of words and phonemes, such as CMUdict's",
+        small={"units": 128},
     ),
     "english-french": Preset(
         "An English sentence to French",
@@ -224,6 +249,7 @@ PRESETS = {
         ),
         TrainingSettings(epochs=6, batch_size=128, learning_rate=2e-3, warmup_steps=200),
         needs="a table of English sentences and their French translations, such as tatoeba.tsv",
+        small={"units": 128, "embedding": 64, "vocabulary_size": 2000},
     ),
 }
 

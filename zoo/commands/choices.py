@@ -49,6 +49,10 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         SeqzooError: there is no such name, or a choice is wrong or missing.
     """
     known = [*PRESETS, *TEMPLATES]
+    given = dict(given)
+    size = given.pop("size", None)
+    if size is not None and name not in PRESETS:
+        raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
     if name is None:
         raise SeqzooError(f"Name a preset or a template to train: {', '.join(known)}.")
     choices: Any
@@ -58,7 +62,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         choices = read_config(name)
     elif name in PRESETS:
         preset = PRESETS[name]
-        choices = Choices(preset.task, preset.training, preset.source)
+        choices = Choices(preset.sized(size or "base"), preset.training, preset.source)
     elif name in TEMPLATES:
         choices = _of_template(name, given, complete)
     else:

@@ -14,6 +14,7 @@ from seqzoo.zoo.commands import docstrings, options, static, types
 from seqzoo.zoo.commands.choices import TASK_NAMES
 from seqzoo.zoo.datasets import DATASETS, default_data_dir
 from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.trained import card, list_trained
 
 DERIVED = ("data", "kind", "target_kind")
 """Fields of a source that are told elsewhere."""
@@ -151,8 +152,10 @@ def _preset(name: str) -> dict[str, Any]:
         "needs": preset.needs,
         "source": {own: source[own] for own in _changed(preset.source) if own not in DERIVED},
         "task": _changed(preset.task),
+        "small": dict(preset.small),
         "training": _changed(preset.training),
         "score": preset.score,
+        "card": card(name) if name in list_trained() else None,
         "command": f"seqzoo train {name}{data}",
     }
 

@@ -15,6 +15,7 @@ from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
 from seqzoo.tasks.many_to_one import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
 from seqzoo.zoo.commands import completing
+from seqzoo.zoo.presets import Size
 from seqzoo.zoo.source import Kind, TargetKind
 
 
@@ -96,6 +97,7 @@ source = _stack(
 )
 
 task = _stack(
+    _choice("--size", Size, "Of a preset's model. [default: base]"),
     click.option(
         "--cell", shell_complete=completing.cells, help="Recurrent cell; see `seqzoo list cells`."
     ),

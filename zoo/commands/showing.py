@@ -81,9 +81,30 @@ def _preset(own: dict[str, Any], program: str) -> list[str]:
         for part in ("source", "task", "training")
         for name, value in own[part].items()
     ]
+    rows += [["task, small", name, _value(value)] for name, value in own["small"].items()]
     lines += [table(["of", "choice", "value"], rows), ""]
     lines.append(f"Score: {own['score']}." if own["score"] else "Score: not measured yet.")
-    return [*lines, f"To train it: {own['command'].replace('seqzoo', program, 1)}"]
+    return [
+        *lines,
+        *_card(own, program),
+        f"To train it: {own['command'].replace('seqzoo', program, 1)}",
+    ]
+
+
+def _card(own: dict[str, Any], program: str) -> list[str]:
+    """What is known of the trained model that comes with the package, if there is one."""
+    card = own["card"]
+    if card is None:
+        return []
+    scores = ", ".join(f"{name} {round(value, 4)}" for name, value in card["scores"].items())
+    return [
+        "",
+        f"A trained model of it comes with the package. On {card['split']} examples: {scores}.",
+        f"Trained on {card['data']}, seed {card['seed']}, in {card['training_seconds']:,} s on "
+        f"{card['machine']}.",
+        f"Licence of the data: {card['licence']}.",
+        f"To ask it: {program} predict {own['name']}",
+    ]
 
 
 def _dataset(own: dict[str, Any], program: str) -> list[str]:

@@ -82,6 +82,8 @@ def resumed(
     Raises:
         SeqzooError: there is no such run, or it was begun with other choices.
     """
+    if "size" in given:
+        raise SeqzooError("--size is for new runs; a run goes on with the choices it has.")
     if not folder and name is None:
         raise SeqzooError("--resume needs --run DIR, or the name that the training was begun with.")
     path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[0]
