@@ -11,6 +11,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.zoo.commands import static
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.trained import list_trained
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -58,6 +59,6 @@ trainable = _completes(lambda _: [*PRESETS, *TEMPLATES], FILE)
 everything = _completes(lambda _: [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS], FILE)
 of_a_kind = _completes(_kind, FILE)
 initial = _completes(lambda ctx: [*PRESETS, *TEMPLATES, *_runs(ctx)], FILE)
-runs = _completes(_runs, FOLDER)
+runs = _completes(lambda ctx: [*_runs(ctx), *list_trained()], FOLDER)
 cells = _completes(lambda _: static.cells(), FILE)
 data = _completes(lambda _: DATASETS, FILE)
