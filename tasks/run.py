@@ -19,16 +19,15 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
 from seqzoo.tasks.batching import batches
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.evaluations import write_evaluation
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.exporting import export
-from seqzoo.tasks.files import creating, read_json, write_json, write_table
+from seqzoo.tasks.files import creating, read_json, write_json
 from seqzoo.tasks.history import read_history
 from seqzoo.tasks.packing import WEIGHTS, unpack
 from seqzoo.tasks.plans import Padding
-from seqzoo.tasks.plots import plot_confusion
 from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.tagging.interlinear import interlinear
 from seqzoo.tasks.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -295,21 +294,6 @@ def _free(spec: Any) -> Any:
         return tuple(tf.TensorSpec([None, *own.shape[1:]], own.dtype) for own in spec)
     shape = spec.shape.as_list()
     return tf.TensorSpec([None, None, *shape[2:]][: len(shape)], spec.dtype)
-
-
-def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Writes figures to a folder, which is made where it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "evaluation.json", figures)
-    table: Sequence[dict[str, Any]] = figures.get("classes", ())
-    if table:
-        write_table(folder / "per_class.csv", table)
-    if "confusion" in figures:
-        plot_confusion(folder / "confusion.png", figures)
-    tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
-    if tagged:
-        texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]
-        (folder / "samples.txt").write_text("\n\n\n".join(texts) + "\n", encoding="utf-8")
 
 
 def _template(config: dict[str, Any]) -> Template:
