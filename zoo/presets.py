@@ -214,7 +214,7 @@ PRESETS = {
         ManyToManyAligned(
             input="series", target="next", whole=True, cell="gru", units=32, window=100, horizon=30
         ),
-        TrainingSettings(epochs=40, batch_size=16, learning_rate=5e-3),
+        TrainingSettings(epochs=80, batch_size=16, learning_rate=1e-2),
         needs="an .npz file of one long series, such as temperatures.npz",
         small={"units": 16},
     ),
