@@ -52,6 +52,9 @@ class Quality:
 
 RUNS = {
     "language-id": Quality((), "accuracy", 0.865),
+    "name-nationality": Quality(("names.tsv",), "accuracy"),
+    "spam-filter": Quality(("spam.tsv",), "accuracy"),
+    "spoken-digits": Quality(("digits.tsv",), "accuracy", options=("--split-column", "split")),
     "mnist-rows": Quality((), "accuracy", 0.988),
     "glyph-captioner": Quality((), "exact_match", 0.90),
     "emoji-captioner": Quality(
@@ -73,6 +76,7 @@ RUNS = {
     "date-normaliser": Quality((), "exact_match", 0.99),
     "python-highlighter": Quality((), "accuracy"),
     "python-source": Quality((), "bits"),
+    "forecaster": Quality(("temperatures.npz",), "mae"),
     "entity-tagger": Quality(
         ("wnut17-train.conll", "wnut17-dev.conll", "wnut17-test.conll"), "entities.f1", 0.40
     ),

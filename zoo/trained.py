@@ -35,7 +35,9 @@ def load(name: str) -> Run:
     start_tensorflow()
     from seqzoo.tasks.run import Run
 
-    return Run.open(folder)
+    run = Run.open(folder)
+    _ = run.model  # read now, so that the first answer does not wait for it
+    return run
 
 
 def card(name: str) -> dict[str, Any]:
