@@ -8,14 +8,14 @@ import pytest
 from seqzoo.tasks import ManyToOne
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.examples import Examples
-from seqzoo.zoo.commands import answering, reports, summary, training
+from seqzoo.zoo.commands import predicting, reports, summary, training
 
 
 def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
     rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
     assert reports.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
     answer = Answer("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
-    assert answering._answer(1, answer, 2, False) == "a b\t0.7500\tc d\t0.2500"
+    assert predicting._answer(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
 
 
 @pytest.mark.parametrize(

@@ -94,15 +94,7 @@ def read_text(path: pathlib.Path) -> str:
     Raises:
         SeqzooError: it cannot be read, is empty, or is not UTF-8.
     """
-    try:
-        data = path.read_bytes()
-        if path.name.lower().endswith(".gz"):
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SeqzooError(f"{path} cannot be read: {reason}.") from error
-    if not data.strip():
-        raise SeqzooError(f"{path} is empty.")
+    data = read_bytes(path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -112,6 +104,24 @@ def read_text(path: pathlib.Path) -> str:
             f"{path}, line {line}, byte {error.start - start + 1}: {data[error.start]:#04x} is not "
             f"UTF-8; save the file as UTF-8."
         ) from error
+
+
+def read_bytes(path: pathlib.Path) -> bytes:
+    """All of a file, which may be compressed (.gz).
+
+    Raises:
+        SeqzooError: it cannot be read, or is empty.
+    """
+    try:
+        data = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SeqzooError(f"{path} cannot be read: {reason}.") from error
+    if not data.strip():
+        raise SeqzooError(f"{path} is empty.")
+    return data
 
 
 def _read_delimited(

@@ -1,10 +1,8 @@
-"""`seqzoo evaluate`, `predict` and `export`: what a run folder is asked for."""
+"""`seqzoo evaluate`, `generate` and `export`: what a run folder is asked for."""
 
-import itertools
-import json
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks.base import AnswerOptions
@@ -13,26 +11,10 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
-from seqzoo.zoo.commands.reports import one_line
+from seqzoo.zoo.commands import inputs as inputs_of
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.source import Source
 from seqzoo.zoo.trained import folder_of
-
-CHUNK = 512
-"""Lines that are answered together."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What to print for a line.
-
-    Attributes:
-        text: the answer, or what is wrong with the line.
-        bad: whether something is.
-    """
-
-    text: str
-    bad: bool = False
 
 
 def evaluate(
@@ -56,7 +38,7 @@ def evaluate(
     Raises:
         SeqzooError: there is no such run or no such data, or they do not fit each other.
     """
-    run = _open(folder, device)
+    run = open_run(folder, device)
     from seqzoo.zoo.sources import open_examples
 
     stored = Source.of_run(run, given.get("data"))
@@ -67,37 +49,6 @@ def evaluate(
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
     examples = open_examples(source, split or "test")
     return run.evaluate(examples, asking(run, None, decoding), folder=report)
-
-
-def answers(
-    folder: str,
-    lines: Iterable[bytes],
-    top: int,
-    as_json: bool,
-    decoding: dict[str, Any],
-    device: str | None = None,
-) -> Iterator[Reply]:
-    """A reply for each line, in their order.
-
-    Args:
-        folder: of the run.
-        lines: in UTF-8.
-        top: labels a line.
-        as_json: whether a reply is a JSON object.
-        decoding: how texts are generated, as far as it was typed.
-        device: see `devices.choose`.
-
-    Raises:
-        SeqzooError: there is no such run, it has no model yet, or it generates no texts.
-    """
-    run = _open(folder, device)
-    options = asking(run, top, decoding)
-    _ = run.model  # says that there is none before the first line is read
-    numbered = enumerate(lines, 1)
-    # A person who types sees each answer at once; files are answered many lines at a time.
-    size = 1 if getattr(lines, "isatty", bool)() else CHUNK
-    while chunk := list(itertools.islice(numbered, size)):
-        yield from _replies(run, chunk, options, as_json)
 
 
 def generated(
@@ -120,7 +71,7 @@ def generated(
         SeqzooError: there is no such run, it generates no texts, or an input is not as it should
             be.
     """
-    run = _open(folder, device)
+    run = open_run(folder, device)
     if getattr(run.prepared, "decoding", None) is None:
         raise SeqzooError(f"{run.folder} generates no texts; ask it with `seqzoo predict`.")
     goes_on = run.task.target == "next"
@@ -128,10 +79,8 @@ def generated(
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
     values: list[Any] = list(inputs) or [""]
     if not goes_on:
-        from seqzoo.zoo import fields
-
-        read = fields.reader(run.task.input, pathlib.Path.cwd())
-        values = [_input(run, read, value.encode("utf-8", "surrogateescape")) for value in values]
+        read = inputs_of.reader(run, pathlib.Path.cwd())
+        values = [read(value) for value in values]
     for value, answer in zip(
         values, run.predict(values, asking(run, count, decoding)), strict=True
     ):
@@ -152,7 +101,7 @@ def export(
     Raises:
         SeqzooError: there is no such run, or the target exists.
     """
-    run = _open(folder, device)
+    run = open_run(folder, device)
     run.export(target, asking(run, top, decoding))
     example = '["a text"]' if run.task.input in TEXTS else "inputs"
     return (
@@ -198,7 +147,12 @@ BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
 """Choices that only beam search has."""
 
 
-def _open(folder: str, device: str | None) -> Any:
+def open_run(folder: str, device: str | None) -> Any:
+    """The `Run` in a folder, with TensorFlow's devices started.
+
+    Raises:
+        SeqzooError: there is none.
+    """
     path = pathlib.Path(folder).expanduser()
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
@@ -210,65 +164,3 @@ def _open(folder: str, device: str | None) -> Any:
     from seqzoo.tasks.run import Run
 
     return Run.open(path)
-
-
-def _replies(
-    run: Any, chunk: Sequence[tuple[int, bytes]], options: AnswerOptions, as_json: bool
-) -> Iterator[Reply]:
-    from seqzoo.zoo import fields
-
-    read = fields.reader(run.task.input, pathlib.Path.cwd())
-    replies: dict[int, Reply] = {}
-    inputs: dict[int, Any] = {}
-    for number, line in chunk:
-        try:
-            inputs[number] = _input(run, read, line)
-        except SeqzooError as error:
-            replies[number] = Reply(f"Line {number} {error}.", bad=True)
-    try:
-        found = run.predict(list(inputs.values()), options)
-        replies |= {
-            number: Reply(_answer(number, answer, options.top, as_json))
-            for number, answer in zip(inputs, found, strict=True)
-        }
-    except SeqzooError:
-        # One of them cannot be answered: one at a time shows which.
-        for number, value in inputs.items():
-            try:
-                (answer,) = run.predict([value], options)
-                replies[number] = Reply(_answer(number, answer, options.top, as_json))
-            except SeqzooError as error:
-                replies[number] = Reply(f"Line {number}: {error}", bad=True)
-    for number, _ in chunk:
-        yield replies[number]
-
-
-def _input(run: Any, read: Any, line: bytes) -> Any:
-    line = line.rstrip(b"\r\n")
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SeqzooError(
-            f"is not UTF-8: byte {error.start + 1} is {line[error.start]:#04x}"
-        ) from error
-    value = read(text)
-    if run.task.input != "audio":
-        return value
-    samples, rate = value
-    if rate != run.task.sample_rate:
-        raise SeqzooError(
-            f"has {rate:,} samples a second, the model was trained with {run.task.sample_rate:,}"
-        )
-    return samples
-
-
-def _answer(number: int, answer: Any, top: int, as_json: bool) -> str:
-    if as_json:
-        reply = {"line": number, "answer": answer.value, "probability": answer.probability}
-        if top > 1:
-            reply["alternatives"] = dict(answer.alternatives[:top])
-        return json.dumps(reply, ensure_ascii=False)
-    if answer.probability is None:
-        return one_line(answer.label)
-    pairs = [(answer.label, answer.probability), *answer.alternatives[1:top]]
-    return "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)

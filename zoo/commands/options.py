@@ -30,7 +30,7 @@ def names(_: click.Context, __: click.Parameter, text: str | None) -> list[str] 
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
-def _delimiter(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+def delimiter(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     return {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
 
 
@@ -68,7 +68,7 @@ column = _stack(
     click.option("--input", help="Column or feature of the inputs."),
     click.option("--target", help="Column or feature of the targets."),
     click.option("--columns", callback=names, help="Names of a file's columns, if it has none."),
-    click.option("--delimiter", callback=_delimiter, help="What separates fields: ; or tab."),
+    click.option("--delimiter", callback=delimiter, help="What separates fields: ; or tab."),
     click.option("--separator", help="What separates labels in one field. [default: ,]"),
     click.option("--data-dir", help="Folder of tfds data sets."),
     click.option("--split-column", help="Column that says which split a line is of."),

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pathlib
 import sys
 from typing import Any
 
@@ -111,40 +112,66 @@ def evaluate(
 @click.command()
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
+@click.option("--input-file", help="Ask the lines of a file, or one of its columns.")
+@click.option("--input", help="Column of the file. [default: that of the training]")
+@click.option("--columns", callback=options.names, help="Names of its columns, if it has none.")
+@click.option("--delimiter", callback=options.delimiter, help="What separates fields: ; or tab.")
 @click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "jsonl", "csv"]),
+    help="What an answer is: fields, a JSON object, or a record. [default: text]",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
 @options.device
 @options.decoding
 def predict(
     run: str,
     text: tuple[str, ...],
+    input_file: str | None,
+    input: str | None,
+    columns: list[str] | None,
+    delimiter: str | None,
     top: int,
+    form: Any,
     as_json: bool,
     device: str | None,
     **choices: Any,
 ) -> None:
-    """Ask the model in the folder RUN: each TEXT, or each line of standard input.
+    """Ask the model in the folder RUN: each TEXT, each line of standard input, or a file.
 
     One answer a line, in order: the label, a tab, its probability; with --top, further pairs. A
     line that cannot be answered is named on standard error, and the exit code is then 2. Inputs
-    that are no text are given as in files: the path of a sound or an image, or numbers.
+    that are no text are given as in files: the path of a sound or an image, or numbers. Files are
+    those that training reads: .txt, .csv, .tsv, .jsonl, and CoNLL.
 
     \b
     Examples:
       seqzoo predict runs/language-id "guten Morgen" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
+      seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
-    from seqzoo.zoo.commands import answering
+    from seqzoo.zoo.commands import inputs, predicting
 
+    if as_json and form not in (None, "jsonl"):
+        raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
+    if input_file and text:
+        raise click.UsageError("Name texts or --input-file, not both.")
+    if not input_file and (input or columns or delimiter):
+        raise click.UsageError("--input, --columns and --delimiter are for --input-file.")
     decoding, _ = options.parted(choices)
-    lines = [line.encode("utf-8", "surrogateescape") for line in text] if text else None
-    if lines is None and sys.stdin.isatty():
+    asked: Any = sys.stdin.buffer
+    if input_file:
+        asked = inputs.File(pathlib.Path(input_file).expanduser(), input, columns, delimiter)
+    elif text:
+        asked = [line.encode("utf-8", "surrogateescape") for line in text]
+    elif sys.stdin.isatty():
         click.echo("One input a line; end with Ctrl-D.", err=True)
-    bad = 0
-    asked = lines or sys.stdin.buffer
-    for answer in answering.answers(run, asked, top, as_json, decoding, device):
+    bad, form = 0, "jsonl" if as_json else form or "text"
+    for answer in predicting.answers(run, asked, top, form, decoding, device):
         click.echo(answer.text, err=answer.bad)
         bad += answer.bad
     if bad:
@@ -243,4 +270,4 @@ def compare(
         click.echo(f"It is in {folder}: comparison.md, .csv, .json and .png.")
 
 
-COMMANDS = (compare, train, evaluate, predict, generate, export)
+COMMANDS = (train, evaluate, predict, generate, export, compare)
