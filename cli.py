@@ -90,6 +90,8 @@ def main() -> None:
       seqzoo train language-id
       seqzoo predict runs/language-id "guten Morgen"
       seqzoo list presets
+      seqzoo show language-id
+      seqzoo compare language-id --cells lstm,gru --epochs 1
     """
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
 
-from seqzoo.zoo.commands import comparing, comparison_sizes
-from seqzoo.zoo.commands.comparing import Ended
+from seqzoo.zoo.commands import comparing, comparison_sizes, processes
 from seqzoo.zoo.commands.comparison_report import Comparison, Result, ordered
+from seqzoo.zoo.commands.processes import Ended
 
 # Sizes
 
@@ -48,7 +48,7 @@ def test_memory_is_that_of_the_process_alone() -> None:
     # In a process of its own, since a large one starts others that count as large.
     program = (
         "import sys\n"
-        "from seqzoo.zoo.commands.comparing import run\n"
+        "from seqzoo.zoo.commands.processes import run\n"
         "def peak(mebibytes):\n"
         "    code = f'x = bytearray({mebibytes} << 20); y = bytes(x)'\n"
         "    ended = run([sys.executable, '-c', code], {})\n"
@@ -67,12 +67,12 @@ def test_memory_is_that_of_the_process_alone() -> None:
 def test_what_a_process_says(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     code = "import os, sys; print(os.environ['A'], 'ü'); sys.exit('first\\nError: too late')"
-    ended = comparing.run([sys.executable, "-X", "utf8", "-c", code], {"A": "b"})
+    ended = processes.run([sys.executable, "-X", "utf8", "-c", code], {"A": "b"})
     assert (ended.code, ended.output, ended.reason) == (1, "b ü\n", "too late")
-    killed = comparing.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {})
+    killed = processes.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {})
     assert (killed.code, killed.reason) == (-9, "it ended with -9")
     # The command line is found from any folder.
-    ended = comparing.run([sys.executable, "-m", "seqzoo.cli", "--version"], {})
+    ended = processes.run([sys.executable, "-m", "seqzoo.cli", "--version"], {})
     assert ended.code == 0 and ended.output.startswith("seqzoo ")
 
 
@@ -102,11 +102,11 @@ def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) 
     try:
         thread = threading.Thread(target=press)
         thread.start()
-        ended = comparing.run([sys.executable, "-c", code], {})
+        ended = processes.run([sys.executable, "-c", code], {})
         thread.join()
     finally:
         os.chdir(here)
-    assert ended.code == comparing.STOPPED
+    assert ended.code == processes.STOPPED
     assert (tmp_path / "heard").read_text() == "x"
 
 
@@ -137,7 +137,7 @@ class Inside:
         if self.stop_at == len(self.trained):
             run.mkdir()
             (run / "config.json").touch()
-            return Ended(comparing.STOPPED, "", "Stopped at step 3", 7 << 30)
+            return Ended(processes.STOPPED, "", "Stopped at step 3", 7 << 30)
         if run.name == self.failing:
             return Ended(2, "", "Error: The loss is no longer a finite number.\n", 1)
         self.trained.append(run.name + " resumed" * ("--resume" in words))

@@ -6,7 +6,7 @@ import pytest
 from cli_cases import MANY_TO_ONE, files, seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.commands import devices
+from seqzoo.zoo.commands import devices, processes
 
 
 def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) -> None:
@@ -75,7 +75,7 @@ def test_other_processes_import_this_very_package(monkeypatch) -> None:
 
     monkeypatch.setenv("PYTHONPATH", "/other")
     monkeypatch.setattr(seqzoo, "__file__", "/checkout/seqzoo.py")
-    assert devices.python_path()["PYTHONPATH"] == "/checkout:/other"
+    assert processes._environment()["PYTHONPATH"] == "/checkout:/other"
     monkeypatch.setattr(seqzoo, "__file__", "/site/seqzoo/__init__.py")
     monkeypatch.delenv("PYTHONPATH")
-    assert devices.python_path()["PYTHONPATH"] == "/site"
+    assert processes._environment()["PYTHONPATH"] == "/site"

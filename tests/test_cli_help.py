@@ -14,6 +14,7 @@ from cli_cases import ROOT, seqzoo
 
 from seqzoo.cli import main
 from seqzoo.tasks import startup
+from seqzoo.zoo.commands import reference
 
 COMMANDS = dict(main.commands)
 
@@ -72,6 +73,32 @@ def test_page_of_the_command_line_has_every_command() -> None:
     order += ["init", "list", "show", "doctor", "completion"]
     assert re.findall(r"^\| `seqzoo (\w+)", page, re.M) == order
     assert sorted(order) == sorted(COMMANDS)
+
+
+def test_page_has_every_option_as_the_help_has_it() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    # Else write it anew: python -m docs.write_options
+    assert page == reference.updated(page, main)
+    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    tables = {own.splitlines()[0]: own for own in sections}
+    assert len(tables) == len(sections) == len(COMMANDS) + 4
+    for name, command in COMMANDS.items():
+        (own,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
+        shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", own)
+        text = own + "".join(tables[f"{title} options"] for title in shared)
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        assert text.count("\n| `--") == len(options)
+        for option in options:
+            row = f"| `{'/'.join([*option.opts, *option.secondary_opts])}` | {option.help}"
+            assert text.count(row) == 1, row
+
+
+def test_help_of_every_option_is_in_the_terminal_too() -> None:
+    for name, command in COMMANDS.items():
+        text = seqzoo(name, "--help").stdout
+        for param in command.params:
+            for own in [*param.opts, *param.secondary_opts]:
+                assert own in text or not own.startswith("--"), (name, own)
 
 
 def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:

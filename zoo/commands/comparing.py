@@ -1,58 +1,29 @@
 """`seqzoo compare`: trains each cell with each seed in a process of its own, and compares them.
 
-Nothing here imports TensorFlow: the system counts the memory of a process that starts another one
-towards the other's peak, so this one has to stay small.
+Nothing here imports TensorFlow, see `processes`.
 """
 
 import json
-import os
 import pathlib
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import Interrupted, SeqzooError, nearest
 from seqzoo.tasks.files import read_json, replacing, write_json
-from seqzoo.zoo.commands import config_writing, devices, static
+from seqzoo.zoo.commands import config_writing, static
 from seqzoo.zoo.commands.choices import CONFIG, Choices, chosen
 from seqzoo.zoo.commands.comparison_report import Comparison, Result, ordered
 from seqzoo.zoo.commands.config_reading import read_config
+from seqzoo.zoo.commands.processes import STOPPED, run
 
 COMPARISONS = pathlib.Path("comparisons")
 
-STOPPED = 130
-"""Exit code of a command that Ctrl-C ended."""
-
 BASE = f"base{CONFIG}"
 """The file of a comparison that holds what all of its trainings have in common."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A process that ended.
-
-    Attributes:
-        code: its exit code; negative where a signal ended it.
-        output: what it wrote to standard output.
-        errors: what it wrote to standard error.
-        peak_bytes: its largest resident memory.
-    """
-
-    code: int
-    output: str
-    errors: str
-    peak_bytes: int
-
-    @property
-    def reason(self) -> str:
-        """Why it failed: the last line that it wrote."""
-        lines = self.errors.strip().splitlines()
-        return lines[-1].removeprefix("Error: ") if lines else f"it ended with {self.code}"
 
 
 def compare(
@@ -213,44 +184,6 @@ def _after_first(values: list[float]) -> list[float]:
 
 def _score(record: dict[str, Any]) -> float | None:
     return record["figures"].get(record["metric"])
-
-
-def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
-    """Runs a process of this Python to its end, and measures its memory.
-
-    Ctrl-C is handed on to it once, so that it can write a checkpoint; the second one kills it.
-
-    Args:
-        words: of the command.
-        variables: of the environment, beside those of this process.
-    """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        # In a session of its own, or a terminal would send it Ctrl-C a second time.
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env={**devices.python_path(), **variables},
-            start_new_session=True,
-        )
-        signals = [signal.SIGINT, signal.SIGKILL]
-        while True:
-            try:
-                _, status, usage = os.wait4(process.pid, 0)
-                break
-            except KeyboardInterrupt:
-                process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
-        process.returncode = os.waitstatus_to_exitcode(status)
-        said, complained = (_written(file) for file in (output, errors))
-    code = process.returncode if len(signals) > 1 else STOPPED  # however it ended: it was stopped
-    scale = 1 if sys.platform == "darwin" else 1024
-    return Ended(code, said, complained, usage.ru_maxrss * scale)
-
-
-def _written(file: Any) -> str:
-    file.seek(0)
-    return file.read().decode("utf-8", "replace")
 
 
 def _gathered(

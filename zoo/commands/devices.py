@@ -1,7 +1,6 @@
 """`--device`: whether a command computes on the processor or on a GPU."""
 
 import importlib
-import os
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.startup import start_tensorflow
@@ -30,14 +29,3 @@ def choose(device: str | None) -> None:
             tensorflow.config.set_visible_devices([], "GPU")
         except RuntimeError as error:
             raise SeqzooError("--device cpu: this process has begun to use a GPU.") from error
-
-
-def python_path() -> dict[str, str]:
-    """An environment in which `python -m seqzoo.cli` is this very package, installed or not."""
-    import seqzoo
-
-    place = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))
-    if os.path.basename(str(seqzoo.__file__)) == "__init__.py":  # installed: not in a checkout
-        place = os.path.dirname(place)
-    paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,11 @@
+"""Writes the reference at the end of cli.md anew: `python -m docs.write_options`."""
+
+import pathlib
+
+from seqzoo.cli import main
+from seqzoo.zoo.commands import reference
+
+if __name__ == "__main__":
+    page = pathlib.Path(__file__).parent / "cli.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(reference.updated(text, main), encoding="utf-8")

@@ -1,0 +1,89 @@
+"""Processes of this Python that are waited for, measured, and stopped by Ctrl-C.
+
+Nothing here imports TensorFlow: the system counts the memory of a process that starts another one
+towards the other's peak, so the one that starts them has to stay small.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+STOPPED = 130
+"""Exit code of a command that Ctrl-C ended."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended.
+
+    Attributes:
+        code: its exit code; negative where a signal ended it.
+        output: what it wrote to standard output.
+        errors: what it wrote to standard error.
+        peak_bytes: its largest resident memory.
+    """
+
+    code: int
+    output: str
+    errors: str
+    peak_bytes: int
+
+    @property
+    def reason(self) -> str:
+        """Why it failed: the last line that it wrote."""
+        lines = self.errors.strip().splitlines()
+        return lines[-1].removeprefix("Error: ") if lines else f"it ended with {self.code}"
+
+
+def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
+    """Runs a process of this Python to its end, and measures its memory.
+
+    Ctrl-C is handed on to it once, so that it can write a checkpoint; the second one kills it.
+
+    Args:
+        words: of the command.
+        variables: of the environment, beside those of this process.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        # In a session of its own, or a terminal would send it Ctrl-C a second time.
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env={**_environment(), **variables},
+            start_new_session=True,
+        )
+        signals = [signal.SIGINT, signal.SIGKILL]
+        while True:
+            try:
+                _, status, usage = os.wait4(process.pid, 0)
+                break
+            except KeyboardInterrupt:
+                process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said, complained = (_written(file) for file in (output, errors))
+    code = process.returncode if len(signals) > 1 else STOPPED  # however it ended: it was stopped
+    scale = 1 if sys.platform == "darwin" else 1024
+    return Ended(code, said, complained, usage.ru_maxrss * scale)
+
+
+def _written(file: Any) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
+
+
+def _environment() -> dict[str, str]:
+    """An environment in which `python -m seqzoo.cli` is this very package, installed or not."""
+    import seqzoo
+
+    place = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))
+    if os.path.basename(str(seqzoo.__file__)) == "__init__.py":  # installed: not in a checkout
+        place = os.path.dirname(place)
+    paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,79 @@
+"""All commands with all options as a page has them, made from the commands themselves."""
+
+import re
+from collections.abc import Sequence
+
+import click
+
+from seqzoo.zoo.commands import options
+
+SHARED = {
+    "Source": options.source,
+    "Task": options.task,
+    "Training": options.training,
+    "Decoding": options.decoding,
+}
+"""Options that several commands have, by the titles under which they stand once."""
+
+BEGIN = "<!-- Written by `python -m docs.write_options`, from the commands' help. -->"
+
+
+def updated(page: str, group: click.Group) -> str:
+    """A page whose end, from `BEGIN` on, is the reference.
+
+    Raises:
+        ValueError: the page has no such place.
+    """
+    head, begin, _ = page.partition(BEGIN)
+    if not begin:
+        raise ValueError(f"The page must hold the line {BEGIN}")
+    return f"{head}{BEGIN}\n{reference(group)}"
+
+
+def reference(group: click.Group) -> str:
+    """The options of each command, those that commands share once, as Markdown."""
+    parts = [
+        section for name, command in group.commands.items() for section in _command(name, command)
+    ]
+    for title, stack in SHARED.items():
+        parts += [f"### {title} options", _table(options.listed(stack))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(name: str, command: click.Command) -> list[str]:
+    own = [param for param in command.params if isinstance(param, click.Option)]
+    titles = []
+    for title, stack in SHARED.items():
+        shared = {_row(option) for option in options.listed(stack)}
+        if shared <= {_row(option) for option in own}:
+            titles.append(title)
+            own = [option for option in own if _row(option) not in shared]
+    arguments = [_argument(param) for param in command.params if isinstance(param, click.Argument)]
+    parts = [f"### `{' '.join(['seqzoo', name, *arguments])}`", _about(command)]
+    parts += [_table(own)] if own else []
+    if titles:
+        links = [f"[{title}](#{title.lower()}-options)" for title in titles]
+        parts.append(f"And the options of {', '.join(links)}.")
+    return parts
+
+
+def _about(command: click.Command) -> str:
+    """The help of a command without its examples."""
+    return re.sub(r"\s*\n\s*", " ", (command.help or "").partition("\n\n")[0].strip())
+
+
+def _argument(argument: click.Argument) -> str:
+    shown = str(argument.metavar or argument.name).upper() + "..." * (argument.nargs < 0)
+    return shown if argument.required else f"[{shown}]"
+
+
+def _table(listed: Sequence[click.Option]) -> str:
+    return "\n".join(["| option | what it is |", "| --- | --- |", *map(_row, listed)])
+
+
+def _row(option: click.Option) -> str:
+    names = "/".join([*option.opts, *option.secondary_opts])
+    text = option.help or ""
+    if isinstance(option.type, click.Choice):
+        text += f" One of {', '.join(map(str, option.type.choices))}."
+    return f"| `{names}` | {text.replace('|', chr(92) + '|')} |"
