@@ -1,8 +1,14 @@
 """`ManyToManyEncoderDecoder` with all that it learnt from training examples."""
 
+import pathlib
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
 from seqzoo.tasks import features as all_features
+from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.generation.decoder import Decoder
@@ -10,6 +16,10 @@ from seqzoo.tasks.generation.network import Generator, SequenceEncoder
 from seqzoo.tasks.generation.prepared import PreparedGenerator
 from seqzoo.tasks.generation.texts import TextChoices, Texts, required_texts
 from seqzoo.tasks.networks import make_cell
+from seqzoo.tasks.plots import Look, plot_looks
+
+SHOWN = 6
+"""Examples of an evaluation whose attention is drawn."""
 
 
 class PreparedEncoderDecoder(PreparedGenerator):
@@ -64,6 +74,44 @@ class PreparedEncoderDecoder(PreparedGenerator):
             **shared,
         )
         return Generator(encoder, decoder, step, name="encoder_decoder")
+
+    def illustrate(
+        self,
+        model: Any,
+        examples: Examples,
+        found: dict[str, list],
+        folder: pathlib.Path,
+        options: AnswerOptions,
+    ) -> None:
+        if self.task.attention == "none":
+            return
+        # From all of them: neighbours are often alike.
+        count = min(len(examples), SHOWN)
+        chosen = np.linspace(0, len(examples) - 1, count).round().astype(int).tolist()
+        inputs = [examples.inputs[index] for index in chosen]
+        places = [examples.place(index) for index in chosen]
+        plot_looks(folder / "attention.png", self.looks(model, inputs, places, options))
+
+    def looks(
+        self, model: Any, inputs: Any, places: list[str], options: AnswerOptions
+    ) -> list[Look]:
+        """Where a model with attention looks in each of some inputs as it writes its answer."""
+        raw = self.features.raw(inputs, places)
+        values, lengths = self.features.transform(*raw)
+        with seqzoo.cells.portable():
+            decoded = self.generate(model, {"values": values, "lengths": lengths}, options)
+        sources = None
+        if self.features.vocabulary is not None:
+            sources = self.features.split(*raw).to_list()  # pyright: ignore[reportAttributeAccessIssue]
+        looks = []
+        for index, steps in enumerate(np.asarray(lengths)):
+            written = int(decoded.lengths[index, 0])
+            ids = decoded.tokens[index, 0, :written, None]
+            tokens = self.texts.join(ids, tf.ones(written, tf.int32)).numpy()
+            names = range(steps) if sources is None else (own.decode() for own in sources[index])
+            weights = decoded.attention[index, 0, :written, :steps].numpy()
+            looks.append(Look([*map(str, names)], [own.decode() for own in tokens], weights))
+        return looks
 
 
 def _text_choices(task: Any) -> TextChoices:

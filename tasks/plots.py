@@ -4,7 +4,7 @@ import pathlib
 import textwrap
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -18,6 +18,9 @@ NUMBERED = 30
 
 LISTED = 25
 """Confusions that are listed beside a matrix too large for names."""
+
+STEPS = 40
+"""Steps at most of an input or an answer in a plot of its attention."""
 
 LOOKS = 24
 """Pictures at most in a plot of attention, the image itself included."""
@@ -142,6 +145,55 @@ def plot_attention(
         )
         axes.set_title(_plain(token), fontsize=9, color=INK)
     _save(figure, path)
+
+
+class Look(NamedTuple):
+    """Where a model looked as it wrote an answer.
+
+    Attributes:
+        source: name of each step of the input.
+        tokens: of the answer.
+        weights: of the steps at each token, (tokens, steps).
+    """
+
+    source: Sequence[str]
+    tokens: Sequence[str]
+    weights: np.ndarray
+
+
+def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
+    """Draws attention: a picture an answer, with the input's steps from left to right and the
+    answer's tokens from top to bottom; darker is more. Long ones are cut."""
+    columns = min(len(looks), 3)
+    rows = -(-len(looks) // columns)
+    steps = min(max(len(look.source) for look in looks), STEPS)
+    tokens = min(max(len(look.tokens) for look in looks), STEPS)
+    size = (columns * (0.19 * steps + 1.4), rows * (0.19 * tokens + 1.2))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, look in zip(grid.flat, looks, strict=False):
+        if not look.tokens:
+            axes.set_title("(nothing)", fontsize=9, color=INK)
+            continue
+        axes.axis("on")
+        weights = look.weights[:STEPS, :STEPS]
+        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        for axis, names in ((axes.xaxis, look.source), (axes.yaxis, look.tokens)):
+            names = [_visible(_plain(name)) for name in names[:STEPS]]
+            axis.set_ticks(range(len(names)), names, fontsize=7)
+        if max(map(len, look.source[:STEPS])) > 1:
+            axes.tick_params("x", rotation=90)
+        axes.tick_params(length=0)
+        axes.xaxis.tick_top()
+        axes.spines[:].set_visible(False)
+    _save(figure, path)
+
+
+def _visible(name: str) -> str:
+    """A space as a sign that is seen."""
+    return name if name.strip() else "␣" * max(len(name), 1)
 
 
 def _show(axes: Any, image: np.ndarray) -> None:

@@ -1,0 +1,264 @@
+"""How much of each batch is padding, and what an epoch costs, against the usual ways to batch.
+
+    python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
+
+FILES is the folder that `benchmarks.tables` filled. All ways train the preset's model in one
+process, in turn, on batches drawn from a whole epoch; see `PREFACE`.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.speed import machine
+from seqzoo.tasks import ManyToManyEncoderDecoder
+from seqzoo.tasks.loop import Loop
+from seqzoo.tasks.plans import Padding, Plan, make_plan
+from seqzoo.tasks.sequences import Data, Sequences
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.source import Source
+from seqzoo.zoo.sources import open_source
+
+HEADING = "## Padding\n"
+PREFACE = """
+What is padded costs time and teaches nothing. Three ways to batch, with the preset's model: `ours`
+(lengths chosen once from the data, batches of one length each), `batch` (shuffled, each batch
+padded to its own longest) and `data` (shuffled, all padded to the longest of all).
+
+Padding is the share of all steps, of inputs and targets together, mean over the epoch and in the
+worst batch. An epoch is as long as its batches: these are sorted by their steps into {bins} parts
+of equal size, the median step of each is measured on some of its batches, the ways in turn, and
+multiplied. Tracing and compiling is told apart, for the batches that were measured alone; "shapes"
+are all different ones in an epoch, "programs" the lengths of inputs that our time loop compiles.
+Seconds depend on the machine and on what else it does; "times ours" compares what ran in turn. Made
+by
+
+    python -m benchmarks.padding FILES --page docs/data.md
+
+{machine}
+"""
+BINS = 8
+HEADS = (
+    "data",
+    "way",
+    "batches",
+    "padding, mean",
+    "worst",
+    "shapes",
+    "programs",
+    "epoch, s",
+    "times ours",
+    "compiling, s",
+)
+
+
+class Case(NamedTuple):
+    """Data and the model that they are trained with.
+
+    Attributes:
+        source: where the examples come from; `data` is a file of FILES if it ends in one.
+        task: the template.
+        settings: of its training.
+    """
+
+    source: Source
+    task: Any
+    settings: TrainingSettings
+
+
+def of_preset(name: str, **source: Any) -> Case:
+    """A preset, perhaps with data of its own."""
+    preset = PRESETS[name]
+    return Case(dataclasses.replace(preset.source, **source), preset.task, preset.training)
+
+
+CASES = {
+    "languages": of_preset("language-id"),
+    "imdb": of_preset(
+        "imdb-sentiment",
+        data="imdb.tsv",
+        input="text",
+        target="label",
+        columns=("label", "stars", "id", "text"),
+    ),
+    "ewt": of_preset("upos-tagger", data="ewt-train.conllu.gz"),
+    "cmudict": of_preset("pronunciation", data="cmudict.tsv"),
+    "dates": of_preset("date-normaliser"),
+    "tatoeba": Case(
+        Source("tatoeba.tsv", "words", "words", input="english", target="french"),
+        ManyToManyEncoderDecoder(input="words", target="words", cell="gru", units=256),
+        TrainingSettings(epochs=10, batch_size=256, batch_steps=4000, learning_rate=2e-3),
+    ),
+}
+
+
+def ways(prepared: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
+    """The batches of an epoch, in each of the ways."""
+    padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
+    longest = [int(own.lengths.max()) for own in _sequences(data)]
+    whole = Padding(longest[:1], longest[1:])
+    return {
+        "ours": prepared.plan(data, padding, settings, seed=(0, 0)),
+        "batch": by_batch(data, settings.batch_size),
+        "data": make_plan(data, whole, settings.batch_size, seed=(0, 0)),
+    }
+
+
+def by_batch(data: Data, size: int) -> Plan:
+    """Shuffled examples, each batch padded to its own longest; the last one is filled up."""
+    rows = np.random.default_rng(0).permutation(len(data)).astype(np.int32)
+    missing = -len(rows) % size
+    weights = np.ones(len(rows) + missing, np.float32)
+    weights[len(rows) :] = 0
+    rows = np.concatenate([rows, np.repeat(rows[-1:], missing)])
+    lengths = [own.lengths[rows].reshape(-1, size).max(1) for own in _sequences(data)]
+    targets = lengths[1] if len(lengths) > 1 else np.zeros_like(lengths[0])
+    bounds = np.arange(0, len(rows) + 1, size)
+    return Plan(rows, weights, bounds, lengths[0], targets, size, None)
+
+
+def _sequences(data: Data) -> list[Sequences]:
+    """Inputs, and targets if they have lengths of their own."""
+    return [data.inputs, *([data.targets] if isinstance(data.targets, Sequences) else [])]
+
+
+def shares(data: Data, plan: Plan) -> tuple[float, float]:
+    """The share of padding in all batches, and in the worst."""
+    real = sum(own.lengths[plan.rows] for own in _sequences(data)) * plan.weights
+    used = np.add.reduceat(real, plan.bounds[:-1])
+    padded = steps(plan)
+    return float(1 - used.sum() / padded.sum()), float((1 - used / padded).max())
+
+
+def steps(plan: Plan) -> np.ndarray:
+    """Of each batch, padding and targets included."""
+    lengths = plan.lengths.astype(np.int64) + plan.target_lengths
+    return np.diff(plan.bounds) * lengths
+
+
+def programs(plan: Plan) -> int:
+    """How many lengths the time loop over inputs is compiled for."""
+    from seqzoo.cells.scan import round_length
+
+    if plan.length is not None:
+        return 1
+    return len({int(round_length(tf.constant(length))) for length in np.unique(plan.lengths)})
+
+
+def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
+    """Some batches of each part of an epoch, as a plan; the part of each; batches a part has."""
+    parts = np.array_split(np.argsort(steps(plan), kind="stable"), min(BINS, len(plan)))
+    random = np.random.default_rng(1)
+    few = max(most // len(parts), 1)
+    picks = [random.permutation(np.resize(random.permutation(part), few)) for part in parts]
+    at = np.stack(picks, 1).reshape(-1)  # the parts in turn
+    rows = np.concatenate([np.arange(*plan.bounds[i : i + 2].tolist()) for i in at])
+    plan = dataclasses.replace(
+        plan,
+        rows=plan.rows[rows],
+        weights=plan.weights[rows],
+        bounds=np.concatenate([[0], np.cumsum(np.diff(plan.bounds)[at])]),
+        lengths=plan.lengths[at],
+        target_lengths=plan.target_lengths[at],
+        views={name: own[rows] for name, own in plan.views.items()},
+    )
+    return plan, np.tile(np.arange(len(parts)), few), np.array([len(part) for part in parts])
+
+
+def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[str, list[float]]:
+    """Seconds of each step, the ways in turn."""
+    running = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for at in range(max(map(len, plans.values()))):
+        order = list(loops) if at % 2 else list(reversed(loops))
+        for name in order:
+            if at < len(plans[name]):
+                began = time.perf_counter()
+                next(running[name])
+                loops[name].step.numpy()
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def measure(name: str, case: Case, most: int) -> list[list[str]]:
+    """The rows of one data set."""
+    splits, source = open_source(case.source)
+    prepared = case.task.adapt(splits.train)
+    data = prepared.data(splits.train)
+    plans = ways(prepared, data, case.settings)
+    keras.utils.set_random_seed(0)
+    loops = {
+        way: Loop(prepared, case.settings, len(plan), tf.distribute.get_strategy())
+        for way, plan in plans.items()
+    }
+    some = {way: chosen(plan, most) for way, plan in plans.items()}
+    first = timed(loops, data, {way: own[0] for way, own in some.items()})
+    second = timed(loops, data, {way: own[0] for way, own in some.items()})
+    epochs, rows = {}, []
+    for way, plan in plans.items():
+        _, parts, counts = some[way]
+        times = np.array(second[way])
+        medians = [statistics.median(times[parts == part]) for part in range(len(counts))]
+        epochs[way] = float(np.dot(medians, counts))
+        compiling = max(sum(first[way]) - sum(second[way]), 0.0)
+        mean, worst = shares(data, plan)
+        shapes = {*zip(np.diff(plan.bounds), plan.lengths, plan.target_lengths, strict=True)}
+        rows.append(
+            [
+                f"{name}, {len(data):,}" if way == "ours" else "",
+                f"`{way}`",
+                f"{len(plan):,}",
+                f"{mean:.1%}",
+                f"{worst:.1%}",
+                str(len(shapes)),
+                str(programs(plan)),
+                f"{epochs[way]:.1f}",
+                f"{epochs[way] / epochs['ours']:.2f}",
+                f"{compiling:.0f}",
+            ]
+        )
+    return rows
+
+
+def line(cells: Sequence[str]) -> str:
+    """One of the table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
+    parser.add_argument("names", nargs="*", choices=[[], *CASES], help="data; all by default")
+    parser.add_argument("--data-dir", help="folder of tfds data sets")
+    parser.add_argument("--limit", type=int, help="examples a split, at most")
+    parser.add_argument("--steps", type=int, default=240, help="that are measured, of each way")
+    parser.add_argument("--page", type=pathlib.Path, help="page whose table to write")
+    given = parser.parse_args()
+    lines = [line(HEADS), line(["---"] * len(HEADS))]
+    for name in given.names or CASES:
+        case = CASES[name]
+        source = dataclasses.replace(case.source, data_dir=given.data_dir, limit=given.limit)
+        if source.suffix:
+            source = dataclasses.replace(source, data=str(given.files / source.data))
+        for cells in measure(name, case._replace(source=source), given.steps):
+            lines.append(line(cells))
+            print(lines[-1], flush=True)
+    if given.page:
+        before = given.page.read_text(encoding="utf-8").partition(HEADING)[0].rstrip("\n")
+        preface = PREFACE.format(bins=BINS, machine=machine())
+        table = "\n".join(lines)
+        given.page.write_text(f"{before}\n\n{HEADING}{preface}\n{table}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
