@@ -147,9 +147,12 @@ def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprin
     Raises:
         SeqzooError: something differs; the message names it.
     """
-    pairs = [("task", task.to_config()), ("training", asdict(settings))]
-    for part, new in pairs:
-        old = run.config[part]
+    # Not as they are written: a choice that came later has its default.
+    pairs = [
+        (task.to_config(), run.task.to_config()),
+        (asdict(settings), asdict(run.settings)),
+    ]
+    for new, old in pairs:
         for name in new:
             if new[name] != old[name] and name not in FREE_TO_CHANGE:
                 raise SeqzooError(

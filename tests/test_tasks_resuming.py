@@ -1,5 +1,6 @@
 """Training that was interrupted or killed goes on to the numbers of an unbroken one."""
 
+import json
 import os
 import shutil
 import signal
@@ -54,6 +55,17 @@ def test_a_finished_run_resumed_stays_as_it_is(unbroken, tmp_path) -> None:
     train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
     assert not told.steps and history(folder) == rows
     assert all((before[key] == value).all() for key, value in weights(folder).items())
+
+
+def test_a_run_from_before_a_choice_was_there_is_resumed(unbroken, tmp_path) -> None:
+    folder = shutil.copytree(unbroken[0], tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    del config["task"]["label_smoothing"], config["training"]["clip_norm"]
+    (folder / "config.json").write_text(json.dumps(config))
+    train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
+    assert not told.steps
+    with pytest.raises(SeqzooError, match="begun with label_smoothing=0.0, got 0.1"):
+        train(task(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
 
 
 PROGRAM = """

@@ -1,16 +1,13 @@
 """The network of a tagger: vectors of tokens -> recurrent layers -> a score for each tag."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
-import seqzoo.cells
-from seqzoo.cells.scan import round_length
 from seqzoo.tasks.networks import LengthMask, recurrent_stack
+from seqzoo.tasks.tagging.characters import ConvolvedCharacters, WordCharacters
 from seqzoo.tasks.vocabulary import UNKNOWN
 
 
@@ -43,76 +40,6 @@ class WordIds(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "rate": self.rate}
-
-
-@keras.saving.register_keras_serializable(package="seqzoo")
-class WordCharacters(keras.layers.Layer):
-    """A vector of each word from its characters, by a layer that reads them in both directions:
-    (batch, time, 1 + characters) -> (batch, time, 2 * units).
-
-    Source: Ling et al. 2015, "Finding Function in Form", section 3.
-
-    Args:
-        vocabulary_size: number of ids of characters; 0 is the padding.
-        size: of a character's vector.
-        cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each direction.
-        cell_options: further options of the cell's class.
-        **kwargs: of `keras.layers.Layer`.
-    """
-
-    def __init__(
-        self,
-        vocabulary_size: int,
-        size: int,
-        cell: str,
-        units: int,
-        cell_options: Mapping[str, Any] | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(**kwargs)
-        self.choices = {
-            "vocabulary_size": vocabulary_size,
-            "size": size,
-            "cell": cell,
-            "units": units,
-            "cell_options": dict(cell_options or {}),
-        }
-        policy = self.dtype_policy
-        self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
-        own = seqzoo.cells.create(cell, units, dtype=policy, **self.choices["cell_options"])
-        layer = seqzoo.cells.Recurrent(own, dtype=policy)
-        self.recurrent = seqzoo.cells.Bidirectional(layer, dtype=policy)
-
-    def build(self, input_shape: tuple) -> None:
-        longest = input_shape[2] - 1
-        self.embedding.build((None, longest))
-        self.recurrent.build((None, longest, self.choices["size"]))
-        self.built = True
-
-    def call(self, values: Any, training: bool = False) -> Any:
-        longest = values.shape[2] - 1
-        rows = tf.reshape(values[:, :, 1:], (-1, longest))
-        # Each word once: a batch of sentences has three or four times as many steps, padding
-        # included. There is no kernel for rows of a matrix on a GPU.
-        with tf.device("CPU:0"):
-            words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
-        # Loops are compiled for each number of rows.
-        missing = round_length(tf.shape(words)[0]) - tf.shape(words)[0]
-        words = tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest))
-        # A step at least, because cuDNN takes no row without one; padding leads nowhere.
-        lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
-        mask = tf.sequence_mask(lengths, longest)
-        vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
-        vectors = tf.gather(vectors, places)
-        return tf.reshape(vectors, (*ops.shape(values)[:2], 2 * self.choices["units"]))
-
-    def compute_output_spec(self, values: Any, training: bool = False) -> Any:
-        shape = (*values.shape[:2], 2 * self.choices["units"])
-        return keras.KerasTensor(shape, self.compute_dtype)
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), **self.choices}
 
 
 def tagger_network(
@@ -150,15 +77,12 @@ def tagger_network(
         )
         vectors = embed(ids)
     if characters_size is not None:
-        read = WordCharacters(
-            characters_size,
-            task.character_embedding,
-            task.cell,
-            task.characters,
-            task.cell_options,
-            dtype=precision,
-            name="characters",
-        )
+        sizes = (characters_size, task.character_embedding)
+        named = {"dtype": precision, "name": "characters"}
+        if task.character_reader == "convolution":
+            read = ConvolvedCharacters(*sizes, 2 * task.characters, **named)
+        else:
+            read = WordCharacters(*sizes, task.cell, task.characters, task.cell_options, **named)
         vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
     stacked = replace(task, bidirectional=task.both_ways)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from seqzoo.tasks.decoding.settings import Method
+from seqzoo.tasks.many_to_many_aligned import CharacterReader
 from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
 from seqzoo.tasks.many_to_one import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
@@ -124,6 +125,7 @@ task = _stack(
     _integer("--maximum-length", "Cut sequences after so many steps."),
     _number("--label-smoothing", "Share of the probability to spread over all classes."),
     _integer("--characters", "Units that read the characters of each word; 0 for none."),
+    _choice("--character-reader", CharacterReader, "What reads them."),
     click.option("--crf/--no-crf", default=None, help="Choose the tags of a sequence together."),
     _number("--word-dropout", "Share of words that are unknown in training."),
     _integer("--window", "Steps that long texts are cut to in training."),
