@@ -12,6 +12,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.zoo.commands import static
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.trained import list_trained
 
 
 def completed(*words: str) -> list[tuple[str, str]]:
@@ -30,7 +31,7 @@ def plain(names) -> list[tuple[str, str]]:
     [
         (["tr"], ["train"]),
         (["train", ""], [*PRESETS, *TEMPLATES]),
-        (["train", "mni"], ["mnist-rows"]),
+        (["train", "mnist-r"], ["mnist-rows"]),
         (["train", "language-id", "--cell", ""], static.cells()),
         (["train", "language-id", "--cell", "g"], ["gated", "gru"]),
         (["train", "language-id", "--recurrent"], ["--recurrent-dropout"]),
@@ -54,7 +55,7 @@ def test_runs_and_files(tmp_path, monkeypatch) -> None:
         (tmp_path / "runs" / name / "config.json").touch()
     (tmp_path / "runs" / "no-run").mkdir()
     for command in ("evaluate", "predict", "generate", "export"):
-        assert completed(command, "") == plain(["runs/one", "runs/other"])
+        assert completed(command, "") == plain(["runs/one", "runs/other", *list_trained()])
     assert completed("predict", "runs/ot") == plain(["runs/other"])
     assert completed("predict", "elsewhere/") == [("dir", "elsewhere/")]
     assert completed("init", "runs/on") == plain(["runs/one"])
