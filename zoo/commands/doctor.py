@@ -27,6 +27,7 @@ REQUIRED = {
     "babel": "2.18",
     "numpy": "2.0",
     "sacrebleu": "2.4",
+    "sentencepiece": "0.2",
 }
 """Packages without which a command fails, and the least release of each."""
 
