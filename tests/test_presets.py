@@ -25,8 +25,8 @@ def test_preset_fits_together(name) -> None:
     assert preset.source.target_kind == preset.task.target
     assert bool(preset.needs) == (not preset.source.data)
     assert not preset.needs.endswith(".")
-    small = preset.sized("small")
-    assert preset.sized("base") is preset.task and small.units < preset.task.units
+    base, small = preset.sized("base").to_config(), preset.sized("small").to_config()
+    assert base == preset.task.to_config() and small["units"] < base["units"]
 
 
 def _pictures(folder: pathlib.Path) -> pathlib.Path:

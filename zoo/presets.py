@@ -42,7 +42,8 @@ class Preset:
 
     def sized(self, size: Size) -> Template:
         """The task in a size."""
-        return self.task if size == "base" else replace(self.task, **self.small)
+        task: Any = self.task
+        return task if size == "base" else replace(task, **self.small)
 
 
 PRESETS = {

@@ -88,13 +88,13 @@ def readings(text: str) -> set[datetime.date]:
     numbers = _NUMBER.findall(text)
     if len(numbers) != 3:
         return set()
-    years = tuple(len(number) == 4 for number in numbers)
+    first, second, third = (len(number) == 4 for number in numbers)
     possible = {
         (True, False, False): {"ymd"},
         (False, False, True): {"dmy", "mdy"},
         (False, False, False): {"dmy", "mdy", "ymd"},
-    }.get(years, set())
-    known = _orders().get((_signs(text), any(years)), possible)
+    }.get((first, second, third), set())
+    known = _orders().get((_signs(text), first or third), possible)
     return _days(numbers, possible & known) or _days(numbers, possible)
 
 
