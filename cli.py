@@ -88,7 +88,7 @@ def main() -> None:
     \b
     Examples:
       seqzoo train language-id
-      seqzoo predict runs/language-id "guten Morgen"
+      seqzoo predict runs/language-id "Südkorea"
       seqzoo list presets
       seqzoo show language-id
       seqzoo compare language-id --cells lstm,gru --epochs 1

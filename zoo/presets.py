@@ -182,6 +182,7 @@ PRESETS = {
         Source(data="python_source", kind="characters", target_kind="next"),
         ManyToManyAligned(input="characters", target="next", cell="gru", units=256),
         TrainingSettings(epochs=2, batch_size=32, learning_rate=3e-3),
+        "1.73 bits a character of 60 test sources, seed 0",
         small={"units": 128},
     ),
     "shakespeare": Preset(

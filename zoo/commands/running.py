@@ -148,7 +148,7 @@ def predict(
 
     \b
     Examples:
-      seqzoo predict runs/language-id "guten Morgen" "buenos días"
+      seqzoo predict runs/language-id "Südkorea" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav

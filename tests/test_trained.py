@@ -1,0 +1,59 @@
+"""Models that are handed out: they answer from the package alone, and packing costs little."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from seqzoo import zoo
+from seqzoo.cli import main
+from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.trained import FOLDER
+
+EMBEDDED = [name for name, preset in PRESETS.items() if preset.source.data in DATASETS]
+
+
+def test_every_preset_on_embedded_data_has_a_small_model() -> None:
+    assert zoo.list_trained() == EMBEDDED
+    sizes = [path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(sizes) < 20e6
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_card_says_what_a_model_is(name: str) -> None:
+    card = zoo.card(name)
+    assert card["preset"] == name and card["data"] == PRESETS[name].source.data
+    assert card["command"] == f"seqzoo train {name}" and card["split"] == "test"
+    assert card["licence"] and card["scores"]["examples"] > 20 and card["training_seconds"] > 9
+    # It is the preset as it stands that was trained.
+    config = json.loads((FOLDER / name / "config.json").read_text(encoding="utf-8"))
+    assert PRESETS[name].task.from_config(config["task"]) == PRESETS[name].task
+    assert config["source"]["data_dir"] is None and str(pathlib.Path.home()) not in str(config)
+
+
+def test_dates_are_answered_at_once() -> None:
+    program = """
+from seqzoo import zoo
+run = zoo.load("date-normaliser")
+began = time.monotonic()
+answers = run.predict(["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"])
+print(time.monotonic() - began)
+print(*(answer.label for answer in answers))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    seconds, answers = done.stdout.splitlines()
+    assert answers == "2021-03-03 2021-03-03 1999-05-04", done.stderr
+    assert float(seconds) < 20  # two on a machine that does nothing else
+
+
+def test_the_command_line_takes_the_name_of_a_model() -> None:
+    result = CliRunner().invoke(main, ["predict", "language-id", "Südkorea"])
+    assert result.exit_code == 0 and result.stdout.startswith("German\t"), result.output
+    result = CliRunner().invoke(main, ["predict", "shakespeare", "To be"])
+    assert result.exit_code == 2
+    assert "shakespeare has no trained model here" in result.stderr
+    assert "train it with" in result.stderr
