@@ -96,7 +96,7 @@ CASES = {
     "tatoeba": Case(
         Source("tatoeba.tsv", "words", "words", input="english", target="french"),
         ManyToManyEncoderDecoder(input="words", target="words", cell="gru", units=256),
-        TrainingSettings(epochs=10, batch_size=256, batch_steps=4000, learning_rate=2e-3),
+        TrainingSettings(epochs=10, batch_size=64, batch_steps=1000, learning_rate=2e-3),
     ),
 }
 

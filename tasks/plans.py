@@ -11,9 +11,10 @@ from seqzoo.tasks.sequences import Data, Sequences
 CANDIDATES = 200
 """Lengths that are considered as padded lengths."""
 
-COMPILATION = 15_000
-"""Time steps of a batch that take about as long as to compile a layer for one more length; both
-grow alike with the number of layers. Measured on two cores with 128 units and 64 rows."""
+COMPILATION = 100_000
+"""Time steps, of all rows of a batch together, that take about as long as to compile a layer for
+one more length; both grow alike with the number of layers. Measured on two cores in training four
+presets of 32 to 256 rows: 72,000 to 200,000."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def choose_lengths(
         origins.append(options.argmin(0))
         best = options.min(0)
         totals.append(best[-1])
-    count = 1 + int(np.argmin(epochs * np.array(totals) + COMPILATION * np.arange(len(totals))))
+    steps = epochs * batch_size * np.array(totals)
+    count = 1 + int(np.argmin(steps + COMPILATION * np.arange(len(totals))))
     chosen, at = [], len(ends)
     for step in reversed(range(count)):
         chosen.append(int(ends[at - 1]))
