@@ -163,4 +163,4 @@ def test_unknown_preset_is_answered_with_the_nearest() -> None:
 
 def test_list_presets() -> None:
     assert presets.list_presets() == list(PRESETS)
-    assert presets.list_presets("mnist-*") == ["mnist-rows"]
+    assert presets.list_presets("mnist-r*") == ["mnist-rows"]

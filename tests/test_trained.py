@@ -37,6 +37,7 @@ def test_a_card_says_what_a_model_is(name: str) -> None:
 
 def test_dates_are_answered_at_once() -> None:
     program = """
+import time
 from seqzoo import zoo
 run = zoo.load("date-normaliser")
 began = time.monotonic()
