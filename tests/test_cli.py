@@ -221,6 +221,22 @@ def test_export_answers_as_predict_does(trained, tmp_path) -> None:
     )
 
 
+def test_what_export_tells_to_type_works(tmp_path) -> None:
+    import tensorflow as tf
+
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\n" + "".join(f"{i} 2 {i % 3},{'ab'[i % 2]}\n" for i in range(40)))
+    words = [*MANY_TO_ONE, "--kind", "series", "--data", data, "--run", tmp_path / "run"]
+    assert seqzoo(*words).exit_code == 0
+    result = seqzoo("export", tmp_path / "run", tmp_path / "exported")
+    load, ask = map(str.strip, result.stdout.splitlines()[1:])
+    names = {"tf": tf, "values": [[[3.0], [2.0], [1.0]]], "lengths": [3]}
+    exec(load, names)
+    (probability,) = eval(ask, names)["probability"].numpy()
+    line = seqzoo("predict", tmp_path / "run", "3 2 1").stdout
+    assert float(line.split("\t")[1]) == pytest.approx(probability, abs=1e-4)
+
+
 def test_list() -> None:
     everything = seqzoo("list").stdout
     for name in ("gru", "many-to-one", "language-id", "languages"):

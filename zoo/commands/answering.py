@@ -103,11 +103,15 @@ def export(
     """
     run = open_run(folder, device)
     run.export(target, asking(run, top, decoding))
-    example = '["a text"]' if run.task.input in TEXTS else "inputs"
+    if run.task.input in TEXTS:
+        raw = 'tf.constant(["a text"])'
+    else:  # by name, without which TensorFlow takes no more than one
+        names = [spec.name for spec in run.prepared.signature]
+        raw = ", ".join(f"{name}=tf.constant({name})" for name in names)
     return (
         f"{target} answers in any program that has TensorFlow:\n"
         f"  model = tf.saved_model.load({target!r})\n"
-        f"  model.signatures['serving_default'](tf.constant({example}))"
+        f"  model.signatures['serving_default']({raw})"
     )
 
 
