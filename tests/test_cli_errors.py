@@ -118,6 +118,12 @@ def test_bad_input_to_a_run(trained, tmp_path) -> None:
         assert files(tmp_path) == before
 
 
+def test_what_cannot_be_generated_from_is_named() -> None:
+    result = seqzoo("generate", "date-normaliser", "3 mars 2021", "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: Text 2 is empty.\n"
+
+
 def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained / "run", run)

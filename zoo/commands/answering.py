@@ -80,7 +80,11 @@ def generated(
     values: list[Any] = list(inputs) or [""]
     if not goes_on:
         read = inputs_of.reader(run, pathlib.Path.cwd())
-        values = [read(value) for value in values]
+        for place, value in enumerate(values):
+            try:
+                values[place] = read(value)
+            except SeqzooError as error:
+                raise SeqzooError(f"Text {place + 1} {error}.") from error
     for value, answer in zip(
         values, run.predict(values, asking(run, count, decoding)), strict=True
     ):
