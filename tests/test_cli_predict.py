@@ -168,6 +168,16 @@ def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
     assert fields({}) == ["1"]
 
 
+def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
+    path = tmp_path / "no.png"
+    path.write_text("no image")
+    result = seqzoo("predict", "glyph-captioner", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "Line 1: A PNG, JPEG, BMP or GIF image was expected, but it is none.\n"
+    )
+
+
 def test_order_is_kept_over_many(run, tmp_path) -> None:
     texts = [f"{'ab'[i % 2]}xyz{i % 7}" if i % 50 else "" for i in range(1100)]
     (tmp_path / "many.csv").write_text("n,text\n" + "".join(f"0,{own}\n" for own in texts))

@@ -101,7 +101,8 @@ def _replies(
                 (answer,) = run.predict([value], options)
                 replies[number] = Reply(_answer(number, answer, options.top, form))
             except SeqzooError as error:
-                replies[number] = Reply(f"Line {number}: {error}", bad=True)
+                told = str(error).replace(" but example 0 ", " but it ", 1)
+                replies[number] = Reply(f"Line {number}: {told}", bad=True)
     for asked in chunk:
         yield replies[asked.number]
 
