@@ -178,6 +178,20 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("text\nabc\n".encode("utf-16"), "line 1 is not UTF-8: it holds 0xff"),
+        (b'"text\nabc\n', "line 1 is no record"),
+    ],
+)
+def test_a_wrong_line_of_names_is_told(tmp_path, content, message) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(SeqzooError, match=message):
+        list(inputs.of_file(inputs.File(path, "text"), {}))
+
+
 def test_order_is_kept_over_many(run, tmp_path) -> None:
     texts = [f"{'ab'[i % 2]}xyz{i % 7}" if i % 50 else "" for i in range(1100)]
     (tmp_path / "many.csv").write_text("n,text\n" + "".join(f"0,{own}\n" for own in texts))

@@ -154,7 +154,14 @@ def _of_table(
     column: str | None,
 ) -> Iterator[Asked]:
     records = _records(text, separator)
-    names = list(columns) if columns else next(records)[1] or []
+    if columns:
+        names = list(columns)
+    else:
+        number, head, wrong = next(records)
+        wrong = wrong or _undecoded("".join(head or ()))
+        if wrong:  # without names no line can be answered
+            raise SeqzooError(f"{path}, line {number} {wrong}.")
+        names = head or []
     place = names.index(_column(path, column, names))
     for number, record, wrong in records:
         if record is None:
