@@ -183,6 +183,7 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
     [
         ("text\nabc\n".encode("utf-16"), "line 1 is not UTF-8: it holds 0xff"),
         (b'"text\nabc\n', "line 1 is no record"),
+        (b"\xef\xbb\xbf\n", "line 1 names no columns"),
     ],
 )
 def test_a_wrong_line_of_names_is_told(tmp_path, content, message) -> None:

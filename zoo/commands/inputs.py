@@ -157,7 +157,7 @@ def _of_table(
     if columns:
         names = list(columns)
     else:
-        number, head, wrong = next(records)
+        number, head, wrong = next(records, (1, None, "names no columns"))
         wrong = wrong or _undecoded("".join(head or ()))
         if wrong:  # without names no line can be answered
             raise SeqzooError(f"{path}, line {number} {wrong}.")
