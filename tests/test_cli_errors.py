@@ -70,6 +70,11 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "resume of no run": ("", "train --resume --run .", r"\. is not a run folder"),
     "evaluate no run": ("", "evaluate .", r"\. is not a run folder"),
     "predict with no run": ("", "predict nowhere text", "nowhere is not a run folder"),
+    "predict with a trained model misspelt": (
+        "",
+        "predict langage-id text",
+        "langage-id is not a run folder.* mean 'language-id'",
+    ),
     "export no run": ("", "export . folder", r"\. is not a run folder"),
     "top of zero": ("", "predict . text --top 0", "0 is not in the range"),
 }

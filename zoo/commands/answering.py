@@ -7,14 +7,14 @@ from typing import Any
 
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.commands import inputs as inputs_of
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.source import Source
-from seqzoo.zoo.trained import folder_of
+from seqzoo.zoo.trained import folder_of, list_trained
 
 
 def evaluate(
@@ -165,7 +165,8 @@ def open_run(folder: str, device: str | None) -> Any:
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
         if folder not in PRESETS:
-            raise SeqzooError(f"{path} is not a run folder; name one that `seqzoo train` wrote.")
+            told = f"{path} is not a run folder; name one that `seqzoo train` wrote"
+            raise SeqzooError(told + nearest(folder, list_trained()))
         path = folder_of(folder)
     devices.choose(device)
     start_devices()
