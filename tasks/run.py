@@ -156,6 +156,8 @@ class Run:
         Raises:
             SeqzooError: an input is not as it should be.
         """
+        if isinstance(inputs, str | bytes):
+            raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
         if not len(inputs):
             return []
         options = options or AnswerOptions()

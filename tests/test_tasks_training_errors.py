@@ -176,3 +176,9 @@ def test_settings_are_checked() -> None:
     ):
         with pytest.raises(SeqzooError, match=message):
             settings(**choices)
+
+
+@pytest.mark.parametrize("text", ["abc", b"abc", ""])
+def test_one_text_is_no_list_of_its_characters(unbroken, text) -> None:
+    with pytest.raises(SeqzooError, match="`inputs` must be a list"):
+        Run.open(unbroken[0]).predict(text)
