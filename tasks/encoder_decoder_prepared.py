@@ -85,9 +85,7 @@ class PreparedEncoderDecoder(PreparedGenerator):
     ) -> None:
         if self.task.attention == "none":
             return
-        # From all of them: neighbours are often alike.
-        count = min(len(examples), SHOWN)
-        chosen = np.linspace(0, len(examples) - 1, count).round().astype(int).tolist()
+        chosen = examples.spread(SHOWN)
         inputs = [examples.inputs[index] for index in chosen]
         places = [examples.place(index) for index in chosen]
         plot_looks(folder / "attention.png", self.looks(model, inputs, places, options))

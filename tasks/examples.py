@@ -29,6 +29,12 @@ class Examples:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def spread(self, count: int) -> list[int]:
+        """So many examples at most, from all over, since neighbours are often alike."""
+        last = len(self) - 1
+        count = min(len(self), count)
+        return [round(last * step / max(count - 1, 1)) for step in range(count)]
+
     def place(self, index: int) -> str:
         """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
         return f"example {index}" if self.lines is None else f"{self.unit} {self.lines[index]}"

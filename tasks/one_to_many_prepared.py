@@ -3,7 +3,6 @@
 import pathlib
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
@@ -127,9 +126,7 @@ class PreparedOneToMany(PreparedGenerator):
     ) -> None:
         if not isinstance(self.features, ImageFeatures):
             return
-        count = min(len(examples), SHOWN)
-        # From all of them: neighbours are often alike.
-        chosen = np.linspace(0, len(examples) - 1, count).round().astype(int).tolist()
+        chosen = examples.spread(SHOWN)
         inputs = [examples.inputs[index] for index in chosen]
         (images,) = self.features.raw(inputs, [examples.place(index) for index in chosen])
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]

@@ -1,0 +1,40 @@
+"""A plain baseline for forecasts: least squares on the steps before.
+
+    python -m benchmarks.baseline_series FILE.npz [STEPS ...]
+
+It is fitted to the first nine tenths of the one series in the file, and scored on the rest.
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+
+TEST = 0.1
+"""The share of the series, from its end, that is asked for."""
+
+
+def errors(series: np.ndarray, steps: int) -> tuple[float, float]:
+    """Mean absolute error, and root of the mean squared one, of the next step."""
+    before = np.lib.stride_tricks.sliding_window_view(series[:-1], steps)
+    inputs = np.concatenate([before, np.ones((len(before), 1))], 1)
+    targets, test = series[steps:], int(len(series) * TEST)
+    weights = np.linalg.lstsq(inputs[:-test], targets[:-test], rcond=None)[0]
+    wrong = inputs[-test:] @ weights - targets[-test:]
+    return float(np.abs(wrong).mean()), float(np.sqrt((wrong**2).mean()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("file", type=pathlib.Path, help="file that benchmarks.tables wrote")
+    parser.add_argument("steps", type=int, nargs="*", help="steps before; 1, 7 and 30 by default")
+    chosen = parser.parse_args()
+    with np.load(chosen.file) as arrays:
+        series = arrays["inputs"].astype(float)
+    for steps in chosen.steps or (1, 7, 30):
+        mean, root = errors(series, steps)
+        print(f"{steps} steps: mean absolute error {mean:.3f}, root mean squared {root:.3f}")
+
+
+if __name__ == "__main__":
+    main()
