@@ -56,6 +56,8 @@ RUNS = {
     "spam-filter": Quality(("spam.tsv",), "accuracy"),
     "spoken-digits": Quality(("digits.tsv",), "accuracy", options=("--split-column", "split")),
     "mnist-rows": Quality((), "accuracy", 0.988),
+    "mnist-pixels": Quality((), "accuracy"),
+    "imdb-sentiment": Quality((), "accuracy", 0.87),
     "glyph-captioner": Quality((), "exact_match", 0.90),
     "emoji-captioner": Quality(
         ("emoji/captions.tsv",),
