@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from seqzoo.tasks.base import Prepared
 from seqzoo.tasks.checkpoints import Checkpoints
 from seqzoo.tasks.errors import Interrupted, SeqzooError
@@ -21,7 +23,7 @@ from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.progress import TrainingProgress
 from seqzoo.tasks.run import CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.sequences import Data
-from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.settings import TEXTS, TrainingSettings
 
 TELL_SECONDS = 0.2
 """Time between two looks at the numbers of a running epoch."""
@@ -90,8 +92,12 @@ class Epochs:
             self.waited, self.seconds = state["waited"], state["seconds"]
         # The table may be older or newer than the checkpoint that training goes on from.
         write_table(folder / HISTORY, self.rows)
+        task: Any = self.prepared.task
         progress.start(
-            epochs=self.settings.epochs, steps=self.loop.steps, metric=self.prepared.metric
+            epochs=self.settings.epochs,
+            steps=self.loop.steps,
+            metric=self.prepared.metric,
+            unit="tokens" if {task.input, task.target} & {*TEXTS} else "steps",
         )
         scalars, summary = Scalars(folder / LOGS), ""
         try:
@@ -116,9 +122,11 @@ class Epochs:
         """Takes the steps of an epoch that are not yet taken."""
         done = int(self.loop.step.numpy())
         self.progress.epoch(epoch + 1, done)
+        plan = self.plan(epoch)
+        tokens = np.cumsum(plan.time_steps(self.training))
         before, began = self.seconds, time.monotonic()
         told = saved = began
-        for _ in self.loop.train(self.training, self.plan(epoch).since(done)):
+        for _ in self.loop.train(self.training, plan.since(done)):
             done += 1
             now = time.monotonic()
             self.seconds = before + now - began
@@ -129,7 +137,7 @@ class Epochs:
             self.check()
             loss, metric = self.loop.means()
             try:
-                self.progress.step(done, loss, metric, int(self.loop.totals[1]))
+                self.progress.step(done, loss, metric, int(tokens[done - 1]))
             except KeyboardInterrupt:
                 stop = True
             if stop:

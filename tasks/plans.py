@@ -70,6 +70,17 @@ class Plan:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def time_steps(self, data: Data) -> np.ndarray:
+        """Steps of each batch without padding, (steps,), int64: those of the inputs, and those of
+        targets that are not the answers to these, step by step."""
+        lengths = self.views.get("lengths", data.inputs.lengths[self.rows]).astype(np.int64)
+        targets = data.targets
+        if isinstance(targets, Sequences):
+            if not np.array_equal(targets.lengths, data.inputs.lengths):
+                lengths += targets.lengths[self.rows]
+        counted = np.where(self.weights > 0, lengths, 0)
+        return np.add.reduceat(counted, self.bounds[:-1])
+
     def since(self, step: int) -> "Plan":
         """The plan without its first steps."""
         return replace(

@@ -4,21 +4,22 @@ import time
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class TrainingProgress(Protocol):
     """Hears of training; all calls come from the thread that trains."""
 
-    def start(self, *, epochs: int, steps: int, metric: str) -> None:
-        """Training begins or goes on: epochs in all, steps an epoch, name of the metric."""
+    def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
+        """Training begins or goes on: epochs in all, steps an epoch, name of the metric, and what
+        the time steps of an example are, as "tokens"."""
 
     def epoch(self, epoch: int, done: int) -> None:
         """An epoch begins, counted from 1; `done` of its steps were taken before a resume."""
 
-    def step(self, done: int, loss: float, metric: float, examples: int) -> None:
-        """Steps taken in the epoch, its mean loss and metric, its examples up to here; not told
-        after every step."""
+    def step(self, done: int, loss: float, metric: float, units: int) -> None:
+        """Steps taken in the epoch, its mean loss and metric, its time steps up to here, of inputs
+        and targets and without padding; not told after every step."""
 
     def row(self, row: dict[str, Any]) -> None:
         """An epoch ended; its row of the history."""
@@ -30,13 +31,13 @@ class TrainingProgress(Protocol):
 class Silent:
     """Tells nothing."""
 
-    def start(self, *, epochs: int, steps: int, metric: str) -> None:
+    def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
         pass
 
     def epoch(self, epoch: int, done: int) -> None:
         pass
 
-    def step(self, done: int, loss: float, metric: float, examples: int) -> None:
+    def step(self, done: int, loss: float, metric: float, units: int) -> None:
         pass
 
     def row(self, row: dict[str, Any]) -> None:
@@ -57,43 +58,50 @@ class TerminalProgress:
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
 
-    def start(self, *, epochs: int, steps: int, metric: str) -> None:
-        self._epochs, self._steps, self._metric = epochs, steps, metric
+    def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
+        self._epochs, self._steps, self._metric, self._unit = epochs, steps, metric, unit
         self._begun: tuple[float, int | None] = (time.monotonic(), None)
         if self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.percentage:>3.0f}%"),
+                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
+                BarColumn(bar_width=12),
                 TextColumn("{task.fields[figures]}"),
-                TimeElapsedColumn(),
+                TimeRemainingColumn(compact=True),
                 TextColumn("left"),
-                TimeRemainingColumn(),
                 console=self._console,
                 transient=True,
             )
-            fields = {"epoch": 1, "epochs": epochs, "figures": "compiling"}
-            self._task = self._bar.add_task("", total=epochs * steps, **fields)
+            self._task = self._bar.add_task(
+                "",
+                total=epochs * steps,
+                epoch=1,
+                epochs=epochs,
+                step=0,
+                steps=steps,
+                figures="compiling",
+            )
             self._bar.start()
 
     def epoch(self, epoch: int, done: int) -> None:
         self._epoch = epoch
         self._begun = (time.monotonic(), None)
         if self._bar is not None:
-            self._bar.update(self._task, epoch=epoch, completed=(epoch - 1) * self._steps + done)
+            completed = (epoch - 1) * self._steps + done
+            self._bar.update(self._task, epoch=epoch, step=done, completed=completed)
 
-    def step(self, done: int, loss: float, metric: float, examples: int) -> None:
+    def step(self, done: int, loss: float, metric: float, units: int) -> None:
         if self._bar is None:
             return
-        figures = f"loss {loss:.4f}  {_words(self._metric)} {metric:.4f}"
+        figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
         began, first = self._begun
         if first is None:
             # The first step of an epoch may be a compilation, and is left out of the speed.
-            self._begun = (time.monotonic(), examples)
+            self._begun = (time.monotonic(), units)
         elif (seconds := time.monotonic() - began) > 0:
-            figures += f"  {(examples - first) / seconds:,.0f} examples/s"
-        done += (self._epoch - 1) * self._steps
-        self._bar.update(self._task, completed=done, figures=figures)
+            figures += f" {(units - first) / seconds:,.0f} {self._unit}/s"
+        completed = (self._epoch - 1) * self._steps + done
+        self._bar.update(self._task, step=done, completed=completed, figures=figures)
 
     def row(self, row: dict[str, Any]) -> None:
         figures = [

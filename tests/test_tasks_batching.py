@@ -9,6 +9,7 @@ from seqzoo.tasks import plans
 from seqzoo.tasks.batching import batches
 from seqzoo.tasks.plans import Padding, Plan, choose_lengths, make_plan
 from seqzoo.tasks.sequences import Data, Sequences
+from seqzoo.tasks.windows import crop_plan
 
 
 @pytest.fixture
@@ -135,6 +136,25 @@ def test_batches_hold_targets_of_their_own_lengths() -> None:
         for row, got in zip(rows, batch["targets"].numpy(), strict=True):
             own = sequences[row]
             assert (got[: len(own)] == own).all() and not got[len(own) :].any()
+
+
+def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> None:
+    random = np.random.default_rng(3)
+    lengths, targets = random.integers(1, 20, 50), random.integers(1, 50, 50)
+    for data, each in (
+        (_data(lengths), lengths),
+        (_data(lengths, targets), lengths + targets),
+        (_data(lengths, lengths), lengths),  # one answer a step
+    ):
+        plan = make_plan(data, Padding([20], [50]), 8, seed=(0, 0))
+        real = zip(_batches(plan, each[plan.rows]), _batches(plan, plan.weights), strict=True)
+        assert plan.time_steps(data).tolist() == [int((own * there).sum()) for own, there in real]
+
+
+def test_the_steps_of_cropped_sequences_are_those_of_their_parts() -> None:
+    lengths = np.array([3, 25, 8])
+    plan = crop_plan(_data(lengths, lengths), Padding([4, 10], []), 2, steps=10, seed=(0, 0))
+    assert plan.time_steps(_data(lengths, lengths)).sum() == 3 + 3 * 10 + 8
 
 
 @pytest.mark.parametrize("shape", [(), (2,)])

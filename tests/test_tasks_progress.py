@@ -10,7 +10,7 @@ from seqzoo.tasks.progress import TerminalProgress
 
 def _told(console: Console) -> str:
     progress = TerminalProgress(console)
-    progress.start(epochs=2, steps=10, metric="micro_f1")
+    progress.start(epochs=2, steps=10, metric="micro_f1", unit="tokens")
     for epoch in (1, 2):
         progress.epoch(epoch, 0)
         for done in (1, 5, 10):
@@ -42,7 +42,7 @@ def test_a_pipe_gets_one_line_an_epoch() -> None:
 
 def test_a_terminal_gets_a_bar_with_figures_and_time_left() -> None:
     told = _told(Console(file=io.StringIO(), width=200, force_terminal=True))
-    for part in ("compiling", "loss 0.5000  micro f1 0.2500", "examples/s", "left", "100%"):
+    for part in ("step 0/10", "compiling", "loss 0.5000 micro f1 0.2500", "tokens/s", "left"):
         assert part in told
     assert "\x1b[?25h" in told  # the cursor is shown again
 

@@ -37,8 +37,8 @@ def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: t
 
 def test_a_signal_is_heard_between_steps(tmp_path) -> None:
     class Interrupting(Told):
-        def step(self, done, loss, metric, examples):
-            super().step(done, loss, metric, examples)
+        def step(self, done, loss, metric, tokens):
+            super().step(done, loss, metric, tokens)
             if len(self.steps) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
 

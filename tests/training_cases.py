@@ -15,8 +15,8 @@ class Told(Silent):
     def __init__(self, stop_at: int | None = None):
         self.steps, self.rows, self.stop_at = [], [], stop_at
 
-    def step(self, done, loss, metric, examples):
-        self.steps.append((done, loss, metric, examples))
+    def step(self, done, loss, metric, tokens):
+        self.steps.append((done, loss, metric, tokens))
         if len(self.steps) == self.stop_at:
             raise KeyboardInterrupt
 
