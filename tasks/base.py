@@ -119,12 +119,14 @@ class Prepared(ABC):
     A batch is a dictionary, see `seqzoo.tasks.batching.batches`.
 
     Attributes:
+        task: the template.
         metric: name of the figure that is shown beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: how many numbers the metric is made of.
         carries: units of each state that a batch hands on to the next one; none by default.
     """
 
+    task: Any
     metric: str
     better: int
     sums: int

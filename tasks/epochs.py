@@ -92,7 +92,7 @@ class Epochs:
             self.waited, self.seconds = state["waited"], state["seconds"]
         # The table may be older or newer than the checkpoint that training goes on from.
         write_table(folder / HISTORY, self.rows)
-        task: Any = self.prepared.task
+        task = self.prepared.task
         progress.start(
             epochs=self.settings.epochs,
             steps=self.loop.steps,

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 
 class TrainingProgress(Protocol):
@@ -17,7 +18,7 @@ class TrainingProgress(Protocol):
     def epoch(self, epoch: int, done: int) -> None:
         """An epoch begins, counted from 1; `done` of its steps were taken before a resume."""
 
-    def step(self, done: int, loss: float, metric: float, units: int) -> None:
+    def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
         """Steps taken in the epoch, its mean loss and metric, its time steps up to here, of inputs
         and targets and without padding; not told after every step."""
 
@@ -37,7 +38,7 @@ class Silent:
     def epoch(self, epoch: int, done: int) -> None:
         pass
 
-    def step(self, done: int, loss: float, metric: float, units: int) -> None:
+    def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
         pass
 
     def row(self, row: dict[str, Any]) -> None:
@@ -67,7 +68,7 @@ class TerminalProgress:
                 TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
                 BarColumn(bar_width=12),
                 TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(compact=True),
+                TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
                 TextColumn("left"),
                 console=self._console,
                 transient=True,
@@ -90,16 +91,16 @@ class TerminalProgress:
             completed = (epoch - 1) * self._steps + done
             self._bar.update(self._task, epoch=epoch, step=done, completed=completed)
 
-    def step(self, done: int, loss: float, metric: float, units: int) -> None:
+    def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
         if self._bar is None:
             return
         figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
         began, first = self._begun
         if first is None:
             # The first step of an epoch may be a compilation, and is left out of the speed.
-            self._begun = (time.monotonic(), units)
+            self._begun = (time.monotonic(), tokens)
         elif (seconds := time.monotonic() - began) > 0:
-            figures += f" {(units - first) / seconds:,.0f} {self._unit}/s"
+            figures += f" {(tokens - first) / seconds:,.0f} {self._unit}/s"
         completed = (self._epoch - 1) * self._steps + done
         self._bar.update(self._task, step=done, completed=completed, figures=figures)
 

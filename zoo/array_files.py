@@ -8,6 +8,7 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples
+from seqzoo.tasks.settings import TEXTS
 from seqzoo.zoo import fields
 from seqzoo.zoo.arrays import Array, Arrays
 from seqzoo.zoo.source import ARRAYS, Source
@@ -42,22 +43,32 @@ def read_arrays(path: pathlib.Path, source: Source) -> tuple[Part, int | None]:
         return _read(arrays, source)
 
 
+def read_inputs(path: pathlib.Path, source: Source, *, width: int) -> tuple[Any, int | None]:
+    """Reads the inputs of a file alone, as `read_arrays` does; targets need not be there.
+
+    Args:
+        path: the file.
+        source: what the inputs are.
+        width: numbers a step of a series; if several, (time, width) is one sequence.
+
+    Returns: the inputs, and the sample rate of sound.
+
+    Raises:
+        SeqzooError: as `read_arrays`.
+    """
+    with Arrays(path) as arrays:
+        array = arrays.find(source.input, "input", INPUTS)
+        return _inputs(arrays, array, source, one=width > 1)
+
+
 def _read(arrays: Arrays, source: Source) -> tuple[Part, int | None]:
     path = arrays.path
     array = arrays.find(source.input, "input", INPUTS)
     kind, target = source.target_kind, None
     if kind != "next":
         target = arrays.find(source.target, "target", TARGETS)
-    sample_rate = source.sample_rate
-    if source.kind in IN_TIME:
-        one = source.whole or source.kind == "notes"
-        one = one or (target is not None and kind in STEPWISE and target.values.ndim == 1)
-        inputs: Any = _sequences(array, arrays.lengths(array.name), source.kind, one=one)
-        if source.kind == "audio":
-            rate = arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)) if sample_rate is None else None
-            inputs, sample_rate = _sounds(array, inputs, rate), sample_rate or _whole(rate)
-    else:
-        inputs = _things(array, source)
+    one = target is not None and kind in STEPWISE and target.values.ndim == 1
+    inputs, sample_rate = _inputs(arrays, array, source, one=one)
     targets, labels = None, None
     if target is not None:
         targets, labels = _targets(target, source, inputs)
@@ -84,6 +95,20 @@ def is_in_time(source: Source) -> bool:
     return source.suffix == ARRAYS and source.kind in IN_TIME and stepwise
 
 
+def _inputs(arrays: Arrays, array: Array, source: Source, *, one: bool) -> tuple[Any, int | None]:
+    """The inputs in an array, and the sample rate of sound."""
+    if source.kind not in IN_TIME:
+        return _things(array, source), source.sample_rate
+    one = one or source.whole or source.kind == "notes"
+    inputs = _sequences(array, arrays.lengths(array.name), source.kind, one=one)
+    if source.kind != "audio":
+        return inputs, source.sample_rate
+    rate = source.sample_rate
+    if rate is None:
+        rate = _whole(arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+    return _sounds(array, inputs), rate
+
+
 def _sequences(array: Array, lengths: Array | None, kind: str, *, one: bool) -> list[np.ndarray]:
     """Sequences of numbers, float32, (time,) or (time, features)."""
     values = array.numbers()
@@ -100,7 +125,7 @@ def _sequences(array: Array, lengths: Array | None, kind: str, *, one: bool) -> 
     return array.finite(sequences)
 
 
-def _sounds(array: Array, inputs: Sequence[np.ndarray], rate: Array | None) -> list[np.ndarray]:
+def _sounds(array: Array, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Samples between -1 and 1."""
     dtype = array.values.dtype
     if dtype.kind not in "if":
@@ -109,8 +134,8 @@ def _sounds(array: Array, inputs: Sequence[np.ndarray], rate: Array | None) -> l
     return [samples / scale for samples in inputs]
 
 
-def _whole(array: Array | None) -> int:
-    if array is None or array.values.size != 1 or array.values.dtype.kind not in "iu":
+def _whole(array: Array) -> int:
+    if array.values.size != 1 or array.values.dtype.kind not in "iu":
         raise SeqzooError(f"{SAMPLE_RATE!r} must be one whole number.")
     return int(array.values.reshape(()))
 
@@ -123,7 +148,7 @@ def _things(array: Array, source: Source) -> Any:
             return [tuple(sentence.split()) for sentence in values]
         return values
     values = array.values
-    if source.kind in ("characters", "words"):
+    if source.kind in TEXTS:
         raise array.unfit("hold text")
     if source.kind == "class":
         return _classes(array)

@@ -8,13 +8,21 @@ import io
 import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.source import CONLL, DELIMITERS, JSON_LINES, PLAIN_TEXT, suffix_of
+from seqzoo.zoo.source import (
+    ARRAYS,
+    CONLL,
+    DELIMITERS,
+    JSON_LINES,
+    PLAIN_TEXT,
+    Source,
+    suffix_of,
+)
 
-FORMS = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL)
+FORMS = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL, ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -22,14 +30,16 @@ class Asked:
     """One input as it stands.
 
     Attributes:
-        number: of the line that it begins at, from 1.
+        number: of the line that it begins at, or of the example among arrays, from 1.
         field: text, or what JSON holds.
         wrong: what is wrong with the line, as "is empty"; None where nothing is.
+        raw: whether the field is a raw input as it stands, which needs no reading.
     """
 
     number: int
     field: Any
     wrong: str | None = None
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
 
         # The column of words stands for that of tags too, since there need be none.
         found = read_conll(file.path, column, column)
-        return (Asked(*own) for own in zip(found.lines, found.sentences, strict=True))
+        pairs = zip(found.lines, found.sentences, strict=True)
+        return (Asked(number, sentence, raw=True) for number, sentence in pairs)
     separator = file.delimiter or DELIMITERS.get(suffix)
     if separator is None and suffix not in (PLAIN_TEXT, *JSON_LINES):
         raise SeqzooError(
@@ -97,6 +108,27 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
     return _of_table(file.path, text, str(separator), columns, column)
 
 
+def of_arrays(file: File, run: Any) -> Iterator[Asked]:
+    """The inputs in an .npz file, in its order.
+
+    Args:
+        file: the file.
+        run: the `seqzoo.tasks.run.Run` that is asked.
+
+    Raises:
+        SeqzooError: it cannot be read, has no such array, or one that is not as it should be.
+    """
+    from seqzoo.zoo.array_files import read_inputs
+
+    stored = Source.of_run(run, str(file.path))
+    source = replace(stored, input=file.column or stored.input, sample_rate=None)
+    width = int(run.prepared.signature[0].shape[-1] or 1) if source.kind == "series" else 1
+    found, rate = read_inputs(file.path, source, width=width)
+    if rate is not None:
+        _check_rate(rate, run, f"{file.path} ")
+    return (Asked(number, value, raw=True) for number, value in enumerate(found, 1))
+
+
 def reader(run: Any, folder: pathlib.Path) -> Callable[[Any], Any]:
     """The function that makes a raw input of the run's kind from a field.
 
@@ -109,20 +141,27 @@ def reader(run: Any, folder: pathlib.Path) -> Callable[[Any], Any]:
     own = fields.reader(run.task.input, folder)
 
     def read(field: Any) -> Any:
-        if isinstance(field, tuple):  # a sentence, word by word
-            return field
         value = own(field)
         if run.task.input != "audio":
             return value
         samples, rate = value
-        if rate != run.task.sample_rate:
-            raise SeqzooError(
-                f"has {rate:,} samples a second, the model was trained with "
-                f"{run.task.sample_rate:,}"
-            )
+        _check_rate(rate, run)
         return samples
 
     return read
+
+
+def _check_rate(rate: int, run: Any, whose: str = "") -> None:
+    """Looks whether a sound has the sample rate of the run's.
+
+    Raises:
+        SeqzooError: it has another.
+    """
+    if rate != run.task.sample_rate:
+        raise SeqzooError(
+            f"{whose}has {rate:,} samples a second, the model was trained with "
+            f"{run.task.sample_rate:,}{'.' if whose else ''}"
+        )
 
 
 def _of_json_lines(path: pathlib.Path, text: str, column: str | None) -> Iterator[Asked]:

@@ -15,6 +15,7 @@ from seqzoo.zoo.commands import inputs as inputs_of
 from seqzoo.zoo.commands.answering import asking, open_run
 from seqzoo.zoo.commands.inputs import Asked, File
 from seqzoo.zoo.commands.reports import one_line
+from seqzoo.zoo.source import ARRAYS, suffix_of
 
 Form = Literal["text", "jsonl", "csv"]
 
@@ -60,7 +61,9 @@ def answers(
     run = open_run(folder, device)
     options = asking(run, top, decoding)
     if isinstance(given, File):
-        asked, place = inputs_of.of_file(given, run.source), given.path.parent
+        arrays = suffix_of(str(given.path)) == ARRAYS
+        asked = inputs_of.of_arrays(given, run) if arrays else inputs_of.of_file(given, run.source)
+        place = given.path.parent
     else:
         asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
     _ = run.model  # says that there is none before the first line is read
@@ -85,7 +88,7 @@ def _replies(
         try:
             if asked.wrong:
                 raise SeqzooError(asked.wrong)
-            inputs[asked.number] = read(asked.field)
+            inputs[asked.number] = asked.field if asked.raw else read(asked.field)
         except SeqzooError as error:
             replies[asked.number] = Reply(f"Line {asked.number} {error}.", bad=True)
     try:
