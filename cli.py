@@ -96,8 +96,11 @@ def main() -> None:
 
 
 def _as_called(ctx: click.Context, message: object) -> str:
-    """A message of the library, which tells what to type as if the command were installed."""
-    return str(message).replace("seqzoo train", f"{program(ctx)} train")
+    """A message of the library, with files by their names in this folder, and with what to type as
+    this program was called."""
+    here = f"{pathlib.Path.cwd()}/".replace("//", "/")
+    told = str(message) if here == "/" else str(message).replace(here, "")
+    return told.replace("seqzoo train", f"{program(ctx)} train")
 
 
 for _command in (*running.COMMANDS, *looking.COMMANDS):

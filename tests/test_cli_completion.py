@@ -72,7 +72,7 @@ def test_scripts_call_the_command(shell) -> None:
 
 def test_other_shells_are_a_mistake() -> None:
     result = seqzoo("completion", "tcsh")
-    assert result.exit_code == 2 and "'tcsh' is not one of" in result.stderr
+    assert result.exit_code == 2 and "one of bash, zsh, fish, got 'tcsh'" in result.stderr
 
 
 def test_completing_imports_nothing_heavy() -> None:

@@ -154,3 +154,29 @@ def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == "Error: There is no file x.csv.\n"
     assert files(tmp_path) == []
+
+
+def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> None:
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "t.csv").write_text("text,label\na,b\n")
+    named = ["train", "many-to-one", "--kind", "words", "--target", "label", "--input", "txt"]
+    for folder, name in ((tmp_path, "some/t.csv"), (tmp_path / "some", "t.csv")):
+        monkeypatch.chdir(folder)
+        told = seqzoo(*named, "--data", name).stderr
+        assert f"must name a column of {name} (text, label), got 'txt'" in told
+    monkeypatch.chdir("/")
+    path = tmp_path / "some" / "t.csv"
+    assert f"must name a column of {path} (" in seqzoo(*named, "--data", path).stderr
+
+
+@pytest.mark.parametrize(
+    "words, near",
+    [
+        (["list", "cels"], "cells"),
+        (["train", "language-id", "--precision", "float23"], "float32"),
+        (["predict", "run", "--format", "txt"], "text"),
+    ],
+)
+def test_a_choice_that_is_nearly_right_is_answered_with_it(words, near) -> None:
+    result = seqzoo(*words)
+    assert result.exit_code == 2 and result.stderr.endswith(f"did you mean {near!r}?\n")

@@ -161,16 +161,10 @@ def _read(
     """The examples of a split that have an input and a label."""
     most = most or source.limit
     own, target = features
-    if isinstance(builder, FOLDERS):
-        # These take neither a part of a split nor a choice of features.
-        dataset = builder.as_dataset(split=split, shuffle_files=False)
-        dataset = dataset.take(most or -1)
-    else:
-        dataset = builder.as_dataset(
-            split=f"{split}[:{most}]" if most else split,
-            decoders=decoders([feature for feature in features if feature], builder),
-            shuffle_files=False,
-        )
+    wanted = {}
+    if not isinstance(builder, FOLDERS):  # which take no choice of features
+        wanted["decoders"] = decoders([feature for feature in features if feature], builder)
+    dataset = builder.as_dataset(split=split, shuffle_files=False, **wanted).take(most or -1)
     # Unequal lengths cannot be batched, and one example at a time is slow: only where it must be.
     ragged = any(None in feature.connector.shape for feature in features if feature)
     inputs, targets = [], []

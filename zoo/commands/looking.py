@@ -15,7 +15,7 @@ from seqzoo.zoo.commands.program import program
 
 @click.command("list")
 @click.argument(
-    "what", required=False, type=click.Choice(["cells", "templates", "presets", "datasets"])
+    "what", required=False, type=options.OneOf(["cells", "templates", "presets", "datasets"])
 )
 @click.argument("pattern", default="*", shell_complete=completing.of_a_kind)
 @click.option("--json", "as_json", is_flag=True, help="Print kinds, names and lines as JSON.")
@@ -132,7 +132,7 @@ def doctor(data_dir: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=options.OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what SHELL reads to complete commands, options and names.

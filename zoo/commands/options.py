@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from seqzoo.tasks.decoding.settings import Method
+from seqzoo.tasks.errors import nearest
 from seqzoo.tasks.many_to_many_aligned import CharacterReader
 from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
 from seqzoo.tasks.many_to_one import Pooling
@@ -18,6 +19,16 @@ from seqzoo.tasks.settings import Precision, Schedule
 from seqzoo.zoo.commands import completing
 from seqzoo.zoo.presets import Size
 from seqzoo.zoo.source import Kind, TargetKind
+
+
+class OneOf(click.Choice):
+    """One of a few names; a name that is nearly one of them is answered with that one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value not in self.choices:
+            known = ", ".join(self.choices)
+            self.fail(f"must be one of {known}, got {value!r}{nearest(value, self.choices)}")
+        return super().convert(value, param, ctx)
 
 
 def _file_or_share(_: click.Context, __: click.Parameter, text: str | None) -> float | str | None:
@@ -54,7 +65,7 @@ def _stack(*options: Callable) -> Callable:
 
 
 def _choice(name: str, values: Any, text: str) -> Callable:
-    return click.option(name, type=click.Choice(get_args(values)), help=text)
+    return click.option(name, type=OneOf(get_args(values)), help=text)
 
 
 def _integer(name: str, text: str) -> Callable:
@@ -140,7 +151,7 @@ task = _stack(
 )
 
 device = click.option(
-    "--device", type=click.Choice(["cpu", "gpu"]), help="Where to compute. [default: a GPU if any]"
+    "--device", type=OneOf(["cpu", "gpu"]), help="Where to compute. [default: a GPU if any]"
 )
 
 training = _stack(

@@ -120,7 +120,7 @@ def evaluate(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "jsonl", "csv"]),
+    type=options.OneOf(["text", "jsonl", "csv"]),
     help="What an answer is: fields, a JSON object, or a record. [default: text]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")

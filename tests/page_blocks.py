@@ -1,0 +1,81 @@
+"""Reads the code blocks of a page, and the lines of a shell in them."""
+
+import pathlib
+import re
+import shlex
+from dataclasses import dataclass
+
+BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block.
+
+    Attributes:
+        path: of the page.
+        line: of its first line, from 1.
+        language: "python", "sh", "text" or what else it says.
+        code: what it holds.
+    """
+
+    path: pathlib.Path
+    line: int
+    language: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a shell.
+
+    Attributes:
+        words: the command and its arguments.
+        stdin: file that it reads, or None.
+        stdout: file that its output is written to, or None.
+    """
+
+    words: list[str]
+    stdin: str | None = None
+    stdout: str | None = None
+
+
+def blocks_of(path: pathlib.Path) -> list[Block]:
+    """All code blocks of a page, in its order."""
+    text = path.read_text(encoding="utf-8")
+    return [
+        Block(path, text.count("\n", 0, match.start()) + 2, match[1], match[2])
+        for match in BLOCK.finditer(text)
+    ]
+
+
+def commands_of(code: str, home: pathlib.Path) -> list[Command]:
+    """The commands of a block: one or several a line, with `&&` between, `<`, `>` and `~`."""
+    commands = []
+    for line in code.splitlines():
+        reader = shlex.shlex(line, posix=True, punctuation_chars="<>&;|")
+        reader.whitespace_split = True
+        words = [str(home) + word[1:] if word.startswith("~/") else word for word in reader]
+        for part in _split(words):
+            commands.append(_command(part))
+    return commands
+
+
+def _split(words: list[str]) -> list[list[str]]:
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == "&&":
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [part for part in parts if part]
+
+
+def _command(words: list[str]) -> Command:
+    files: dict[str, str] = {}
+    for sign in "<>":
+        if sign in words:
+            place = words.index(sign)
+            files[sign] = words[place + 1]
+            words = words[:place] + words[place + 2 :]
+    return Command(words, files.get("<"), files.get(">"))
