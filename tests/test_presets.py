@@ -4,6 +4,7 @@ import json
 import pathlib
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from seqzoo.cli import main
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.run import Run
 from seqzoo.zoo import presets
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
@@ -27,6 +29,16 @@ def test_preset_fits_together(name) -> None:
     assert not preset.needs.endswith(".")
     base, small = preset.sized("base").to_config(), preset.sized("small").to_config()
     assert base == preset.task.to_config() and small["units"] < base["units"]
+
+
+def test_no_preset_hides_another_one_of_its_name() -> None:
+    parts = [
+        presets.many_to_one,
+        presets.one_to_many,
+        presets.many_to_many_aligned,
+        presets.many_to_many_encoder_decoder,
+    ]
+    assert sum(len(part.PRESETS) for part in parts) == len(PRESETS)
 
 
 def _pictures(folder: pathlib.Path) -> pathlib.Path:
@@ -145,6 +157,17 @@ def test_preset_trains_shrunk(name, request, tmp_path: pathlib.Path) -> None:
     assert result.exit_code == 0, result.output
     assert (tmp_path / "run" / "model.keras").exists()
     assert (tmp_path / "run" / "scores" / "evaluation.json").exists()
+    sizes = [_parameters(tmp_path / "run", preset, size) for size in ("base", "small")]
+    assert sizes[1] < sizes[0]
+
+
+def _parameters(folder: pathlib.Path, preset: presets.Preset, size: presets.Size) -> int:
+    """Builds the preset's model in a size, as the run knows its data, with another cell."""
+    run, sized = Run.open(folder), preset.sized(size)
+    choices = {name: getattr(sized, name) for name in {"units", *preset.small}}
+    task = replace(run.task, cell="lstm" if run.task.cell == "gru" else "gru", **choices)
+    prepared = task.restore(run.prepared.to_config(), run.prepared.vocabularies)
+    return prepared.build("float32").count_params()
 
 
 def test_a_preset_says_which_file_it_needs() -> None:

@@ -142,6 +142,7 @@ def _template(name: str) -> dict[str, Any]:
 def _preset(name: str) -> dict[str, Any]:
     preset = PRESETS[name]
     source = preset.source.to_config()
+    task: Any = preset.task
     data = " --data FILE" if preset.needs else ""
     return {
         "kind": "preset",
@@ -153,6 +154,8 @@ def _preset(name: str) -> dict[str, Any]:
         "source": {own: source[own] for own in _changed(preset.source) if own not in DERIVED},
         "task": _changed(preset.task),
         "small": dict(preset.small),
+        "cell": task.cell,
+        "cells": [own for own in static.cells() if own != task.cell],
         "training": _changed(preset.training),
         "score": preset.score,
         "card": card(name) if name in list_trained() else None,

@@ -83,6 +83,8 @@ def _preset(own: dict[str, Any], program: str) -> list[str]:
     ]
     rows += [["task, small", name, _value(value)] for name, value in own["small"].items()]
     lines += [table(["of", "choice", "value"], rows), ""]
+    lines.append(f"Cells: {own['cell']}, or by --cell any of {', '.join(own['cells'])}.")
+    lines.append("Sizes: base, or by --size small the one with the choices marked so.")
     lines.append(f"Score: {own['score']}." if own["score"] else "Score: not measured yet.")
     return [
         *lines,

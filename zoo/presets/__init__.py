@@ -1,0 +1,40 @@
+"""Presets, each under a name."""
+
+from fnmatch import fnmatch
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.presets import (
+    many_to_many_aligned,
+    many_to_many_encoder_decoder,
+    many_to_one,
+    one_to_many,
+)
+from seqzoo.zoo.presets.preset import Preset, Size
+
+PRESETS = {
+    **many_to_one.PRESETS,
+    **one_to_many.PRESETS,
+    **many_to_many_aligned.PRESETS,
+    **many_to_many_encoder_decoder.PRESETS,
+}
+
+
+def get(name: str) -> Preset:
+    """A preset by its name.
+
+    Raises:
+        SeqzooError: there is none of that name.
+    """
+    if name not in PRESETS:
+        raise SeqzooError(
+            f"There is no preset {name!r} (there are {', '.join(PRESETS)}){nearest(name, PRESETS)}"
+        )
+    return PRESETS[name]
+
+
+def list_presets(pattern: str = "*") -> list[str]:
+    """The names of presets, such as those of `list_presets("mnist-*")`."""
+    return [name for name in PRESETS if fnmatch(name, pattern)]
+
+
+__all__ = ["PRESETS", "Preset", "Size", "get", "list_presets"]

@@ -1,0 +1,45 @@
+"""Presets of `ManyToManyEncoderDecoder`: a text for a text."""
+
+from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.presets.preset import Preset
+from seqzoo.zoo.source import Source
+
+PRESETS = {
+    "date-normaliser": Preset(
+        "A date as people write it, in any of many languages, to ISO 8601",
+        Source(data="dates", kind="characters", target_kind="characters"),
+        ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
+        TrainingSettings(epochs=5, batch_size=128, learning_rate=4e-3),
+        "99.67% of 14,763 dates of days never seen, seed 0",
+        small={"units": 64, "embedding": 16},
+    ),
+    "pronunciation": Preset(
+        "An English word to its phonemes",
+        Source(data="", kind="characters", target_kind="words", input="word", target="phonemes"),
+        ManyToManyEncoderDecoder(
+            target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1
+        ),
+        TrainingSettings(epochs=9, batch_size=256, learning_rate=4e-3),
+        "6.58% phoneme error, 27.6% word error on CMUdict's test words, greedy, seed 0",
+        needs="a table of words and phonemes, such as CMUdict's",
+        small={"units": 128},
+    ),
+    "english-french": Preset(
+        "An English sentence to French",
+        Source(data="", kind="subwords", target_kind="subwords", input="english", target="french"),
+        ManyToManyEncoderDecoder(
+            input="subwords",
+            target="subwords",
+            cell="gru",
+            units=256,
+            embedding=128,
+            dropout=0.2,
+            label_smoothing=0.1,
+            vocabulary_size=4000,
+        ),
+        TrainingSettings(epochs=6, batch_size=128, learning_rate=2e-3, warmup_steps=200),
+        needs="a table of English sentences and their French translations, such as tatoeba.tsv",
+        small={"units": 128, "embedding": 64, "vocabulary_size": 2000},
+    ),
+}

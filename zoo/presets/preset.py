@@ -1,0 +1,40 @@
+"""What a preset is: a data set, a template with its choices, and how to train it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.source import Source
+
+Size = Literal["base", "small"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is ready to be trained.
+
+    Attributes:
+        description: one line for people.
+        source: where its examples come from.
+        task: the template with its choices.
+        training: how to train it.
+        score: what it reached, with seed, time and machine; empty where nobody measured it.
+        small: the task's choices that differ in its small size, for less memory and time.
+        needs: the files that --data, --validation and --test must name, where its source does not
+            say it; empty where it needs none.
+    """
+
+    description: str
+    source: Source
+    task: Template
+    training: TrainingSettings
+    score: str = ""
+    needs: str = ""
+    small: Mapping[str, Any] = field(default_factory=lambda: {"units": 64})
+
+    def sized(self, size: Size) -> Template:
+        """The task in a size."""
+        task: Any = self.task
+        return task if size == "base" else replace(task, **self.small)
