@@ -1,7 +1,11 @@
 """The command line: trains, scores, asks and exports sequence models."""
 
 import pathlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -25,7 +29,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _terminated_as_interrupted():
+                return super().invoke(ctx)
         except Interrupted as stop:
             click.echo(_as_called(ctx, stop), err=True)
             ctx.exit(130)
@@ -49,6 +54,19 @@ class Commands(click.Group):
                 "There is not enough memory for this; try fewer units, a smaller batch, or "
                 "--maximum-length."
             ) from error
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A request to end (SIGTERM, as a queue of jobs sends it) is heard as Ctrl-C is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

@@ -1,43 +1,32 @@
 """A run folder, opened: its model answers, is scored and is exported."""
 
-import contextlib
 import os
 import pathlib
 import shlex
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-import seqzoo.cells
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
-from seqzoo.tasks.batching import batches
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.evaluations import write_evaluation
 from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.exporting import export
 from seqzoo.tasks.files import creating, read_json, write_json
 from seqzoo.tasks.history import read_history
+from seqzoo.tasks.inference import Inference
 from seqzoo.tasks.packing import WEIGHTS, unpack
 from seqzoo.tasks.plans import Padding
-from seqzoo.tasks.sequences import Data
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.vocabulary import Vocabulary
 
 FORMAT = 1
 """Of run folders; one that this version cannot read gets a larger number."""
-
-FEW = 256
-"""Examples up to which compiling the time loop would take longer than running it as it is."""
-
-FEW_BATCHES = 20
-"""The same of batches, for examples that are run in many windows."""
 
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
 CHECKPOINTS, LOGS = "checkpoints", "logs"
@@ -65,7 +54,6 @@ class Run:
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])
-        self._graphs: dict[Any, Callable] = {}
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Run":
@@ -146,6 +134,10 @@ class Run:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
 
+    @cached_property
+    def _inference(self) -> Inference:
+        return Inference(self.prepared, self.model, self.settings, self.padding)
+
     def predict(self, inputs: Any, options: AnswerOptions | None = None) -> list[Answer]:
         """Answers raw inputs.
 
@@ -156,13 +148,12 @@ class Run:
         Raises:
             SeqzooError: an input is not as it should be.
         """
-        if isinstance(inputs, str | bytes):
-            raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
+        _check_list(inputs)
         if not len(inputs):
             return []
         options = options or AnswerOptions()
         data = self.prepared.data(Examples(inputs), targets=False)
-        found = self._collect(self.prepared.infer, data, options)
+        found = self._inference.collect(self.prepared.infer, data, options)
         return self.prepared.answers(found, inputs, options)
 
     def evaluate(
@@ -187,7 +178,7 @@ class Run:
         """
         options = options or AnswerOptions()
         data = self.prepared.data(examples)
-        found = self._collect(self.prepared.score, data, options)
+        found = self._inference.collect(self.prepared.score, data, options)
         losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
         figures = {
             "examples": len(data),
@@ -210,30 +201,16 @@ class Run:
             model knows ends.
 
         Raises:
-            SeqzooError: the model is none of language, or a text is none.
+            SeqzooError: the model is none of language, or `texts` is no list of texts.
         """
-        rate = getattr(self.prepared, "rate", None)
-        if rate is None:
+        if not hasattr(self.prepared, "rate"):
             raise SeqzooError(
                 f"{self.folder} holds no language model, and cannot tell how probable a text is."
             )
+        _check_list(texts)
         places = [f"example {index}" for index in range(len(texts))]
-        (raw,) = self.prepared.features.raw(texts, places)  # pyright: ignore[reportAttributeAccessIssue]
-        if "rate" not in self._graphs:
-            model = self.model
-
-            def run(text: Any) -> Any:
-                return rate(model, text)["log_probability"]
-
-            spec = tf.TensorSpec([None], tf.string)
-            self._graphs["rate"] = tf.function(run, input_signature=[spec], autograph=False)
-        size = self.settings.batch_size
-        parts = [raw[start : start + size] for start in range(0, len(raw), size)]
-        return [
-            float(own)
-            for part in parts
-            for own in self._graphs["rate"](tf.constant(part, tf.string))
-        ]
+        (raw,) = self.prepared.features.raw(texts, places)
+        return self._inference.rate(raw)
 
     def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
         """Writes a SavedModel that takes raw examples and needs nothing of ours to load.
@@ -243,59 +220,15 @@ class Run:
         """
         export(self.prepared, self.model, folder, options or AnswerOptions())
 
-    def _collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
-        """What `Prepared.infer` or `Prepared.score` says of all examples, in their order; what it
-        says of several parts of an example is summed."""
-        settings = self.settings
-        if data.window is None:
-            settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
-        plan = self.prepared.plan(data, self.padding, settings)
-        carried: tuple = ()
-        if data.window is not None:
-            carried = tuple(tf.zeros([plan.size, units]) for units in self.prepared.carries)
-        found: dict[str, list] = {}
-        at = 0
-        dataset = batches(data, plan)
-        spec = dataset.element_spec
-        if carried:
-            spec = spec | {"carried": tuple(tf.TensorSpec(own.shape, own.dtype) for own in carried)}
-        few = len(data) <= FEW and len(plan) <= FEW_BATCHES
-        run = self._compiled(ask, spec, options, few=few)
-        for batch in dataset:
-            result = run(batch | {"carried": carried} if carried else batch)
-            carried = result.pop("carried", ())
-            rows = plan.rows[at : at + len(batch["weights"])]
-            real = plan.weights[at : at + len(rows)] > 0
-            at += len(rows)
-            for name, value in result.items():
-                place = found.setdefault(name, [None] * len(data))
-                for row, own in zip(rows[real], value.numpy()[real], strict=True):
-                    place[row] = own if place[row] is None else place[row] + own
-        return found
 
-    def _compiled(
-        self, ask: Callable, spec: dict[str, Any], options: AnswerOptions, *, few: bool
-    ) -> Callable:
-        """`ask` of the model as a graph, kept for the next call."""
-        key = (ask.__name__, tuple(spec), options, few)
-        if key not in self._graphs:
-            model = self.model  # read here: a model that is loaded while tracing stays empty
+def _check_list(inputs: Any) -> None:
+    """Looks whether inputs are several, not one that would be taken apart.
 
-            def run(batch: dict[str, Any]) -> dict[str, Any]:
-                with seqzoo.cells.portable() if few else contextlib.nullcontext():
-                    return ask(model, batch, options)
-
-            free = {name: _free(own) for name, own in spec.items()}
-            self._graphs[key] = tf.function(run, input_signature=[free], autograph=False)
-        return self._graphs[key]
-
-
-def _free(spec: Any) -> Any:
-    """A spec whose first two axes, rows and time, are free; of carried states, rows alone."""
-    if isinstance(spec, tuple):
-        return tuple(tf.TensorSpec([None, *own.shape[1:]], own.dtype) for own in spec)
-    shape = spec.shape.as_list()
-    return tf.TensorSpec([None, None, *shape[2:]][: len(shape)], spec.dtype)
+    Raises:
+        SeqzooError: they are a text.
+    """
+    if isinstance(inputs, str | bytes):
+        raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
 
 
 def _template(config: dict[str, Any]) -> Template:

@@ -47,14 +47,17 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
     assert seqzoo("evaluate", tmp_path / "runs/many-to-one-2").exit_code == 0
 
 
-def test_stopped_training_goes_on_to_the_same_numbers(trained, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_training_goes_on_to_the_same_numbers(
+    number, trained, tmp_path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     command = [*MANY_TO_ONE, "--data", str(trained / "data.csv"), "--seed", "3"]
     tell = progress.TerminalProgress.row
 
     def stop(self, row):
         tell(self, row)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     with monkeypatch.context() as patch:
         patch.setattr(progress.TerminalProgress, "row", stop)

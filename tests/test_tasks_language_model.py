@@ -101,6 +101,8 @@ def test_scores_are_those_of_whole_texts_whatever_the_windows(tmp_path) -> None:
     run = _run(tmp_path / "run", texts, cell="vanilla")
     nats = [_nats(run, text) for text in texts]
     assert run.score(texts) == pytest.approx([-own for own in nats], rel=1e-5)
+    with pytest.raises(SeqzooError, match="got one text; put it in a list"):
+        run.score(texts[0])
     figures = run.evaluate(Examples(texts))
     steps = sum(len(text) + 1 for text in texts)
     assert figures["loss"] == figures["nats"] == pytest.approx(sum(nats) / steps, rel=1e-5)

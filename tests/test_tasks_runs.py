@@ -153,7 +153,7 @@ def test_answers_do_not_depend_on_their_neighbours(tmp_path, monkeypatch) -> Non
         assert alone.probability == pytest.approx(answer.probability, rel=1e-5)
     assert run.predict([]) == []
     # Many examples take the compiled loop.
-    monkeypatch.setattr("seqzoo.tasks.run.FEW", 0)
+    monkeypatch.setattr("seqzoo.tasks.inference.FEW", 0)
     compiled = run.predict(inputs)
     assert [a.probability for a in compiled] == pytest.approx([a.probability for a in together])
     with pytest.raises(SeqzooError, match="example 1 has none"):
