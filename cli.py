@@ -106,7 +106,7 @@ def main() -> None:
     \b
     Examples:
       seqzoo train language-id
-      seqzoo predict runs/language-id "Südkorea"
+      seqzoo predict runs/language-id "Zuid-Korea"
       seqzoo list presets
       seqzoo show language-id
       seqzoo compare language-id --cells lstm,gru --epochs 1

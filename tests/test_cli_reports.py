@@ -38,3 +38,8 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     lines = summary.summary(trained, "seqzoo").splitlines()
     start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
+
+
+def test_examples_that_an_evaluation_shows_are_no_figures() -> None:
+    figures = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
+    assert reports.figures_alone(figures) == {"accuracy": 0.5, "confusion": [[1]]}

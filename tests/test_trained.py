@@ -52,8 +52,8 @@ print(*(answer.label for answer in answers))
 
 
 def test_the_command_line_takes_the_name_of_a_model() -> None:
-    result = CliRunner().invoke(main, ["predict", "language-id", "Südkorea"])
-    assert result.exit_code == 0 and result.stdout.startswith("German\t"), result.output
+    result = CliRunner().invoke(main, ["predict", "language-id", "Zuid-Korea"])
+    assert result.exit_code == 0 and result.stdout.startswith("Dutch\t"), result.output
     result = CliRunner().invoke(main, ["predict", "shakespeare", "To be"])
     assert result.exit_code == 2
     assert "shakespeare has no trained model here" in result.stderr

@@ -134,3 +134,8 @@ def _presets() -> dict[str, str]:
 
 def _datasets() -> dict[str, str]:
     return {name: text.partition("\n")[0] for name, text in static.datasets().items()}
+
+
+def figures_alone(figures: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation without the examples that it shows, which are in its folder."""
+    return {name: own for name, own in figures.items() if name != "samples"}

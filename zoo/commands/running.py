@@ -104,7 +104,7 @@ def evaluate(
     decoding, given = options.parted(choices)
     figures = answering.evaluate(run, given, split, report, decoding, device)
     if as_json:
-        click.echo(json.dumps(figures, ensure_ascii=False))
+        click.echo(json.dumps(reports.figures_alone(figures), ensure_ascii=False))
     else:
         click.echo(reports.figures(figures), nl=False)
 
@@ -144,11 +144,11 @@ def predict(
     One answer a line, in order: the label, a tab, its probability; with --top, further pairs. A
     line that cannot be answered is named on standard error, and the exit code is then 2. Inputs
     that are no text are given as in files: the path of a sound or an image, or numbers. Files are
-    those that training reads: .txt, .csv, .tsv, .jsonl, and CoNLL.
+    those that training reads: .txt, .csv, .tsv, .jsonl, .npz, and CoNLL.
 
     \b
     Examples:
-      seqzoo predict runs/language-id "Südkorea" "buenos días"
+      seqzoo predict runs/language-id "Zuid-Korea" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav

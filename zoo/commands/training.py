@@ -9,7 +9,7 @@ from typing import Any
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.examples import Examples, Splits
 from seqzoo.tasks.startup import start_devices
-from seqzoo.zoo.commands import devices
+from seqzoo.zoo.commands import devices, reports
 from seqzoo.zoo.commands.choices import CONFIG, Choices, chosen, overridden
 from seqzoo.zoo.source import Source
 
@@ -182,7 +182,7 @@ def told(trained: Trained) -> dict[str, Any]:
         "better": run.prepared.better,
         "parameters": run.model.count_params(),
         "seconds": [row["seconds"] for row in run.history],
-        "figures": trained.figures,
+        "figures": reports.figures_alone(trained.figures),
     }
 
 

@@ -9,9 +9,9 @@ PRESETS = {
     "python-highlighter": Preset(
         "Python source to the kind of each character: keyword, name, string, comment and so on",
         Source(data="python_tokens", kind="characters", target_kind="tags"),
-        ManyToManyAligned(input="characters", cell="gru", units=64, embedding=32),
-        TrainingSettings(epochs=4, batch_size=32, learning_rate=4e-3),
-        "99.04% of the characters of 837 test sources, seed 0",
+        ManyToManyAligned(input="characters", cell="gru", units=128, embedding=32),
+        TrainingSettings(epochs=8, batch_size=32, learning_rate=4e-3),
+        "99.56% of the characters of 837 test sources, seed 0",
         small={"units": 32, "embedding": 16},
     ),
     "upos-tagger": Preset(
