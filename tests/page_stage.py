@@ -15,6 +15,9 @@ from seqzoo.zoo import datasets
 from seqzoo.zoo.trained import folder_of
 
 RANDOM = np.random.default_rng(0)
+BEGINNING = RANDOM.bit_generator.state
+"""What is written starts from here, so that it is the same for every page in any order."""
+
 COUNT = 40
 WORDS = "one two three four five six seven eight".split()
 SHRINK = ["--limit", "40", "--epochs", "1", "--units", "6", "--batch-size", "16", "--quiet"]
@@ -25,8 +28,8 @@ def _sentence(length: int = 4) -> str:
     return " ".join(RANDOM.choice(WORDS, length))
 
 
-def _table(path: pathlib.Path, head: str, row: Callable[[int], tuple], separator: str = "") -> None:
-    separator = separator or ("\t" if path.suffix == ".tsv" else ",")
+def _table(path: pathlib.Path, head: str, row: Callable[[int], tuple]) -> None:
+    separator = "\t" if path.suffix == ".tsv" else ","
     lines = [head.replace(",", separator)] if head else []
     lines += [separator.join(map(str, row(index))) for index in range(COUNT)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -38,10 +41,11 @@ def _series() -> str:
 
 def write_files(folder: pathlib.Path) -> None:
     """Writes a small file for each that the pages name."""
+    RANDOM.bit_generator.state = BEGINNING
+    labels = ["bad", "good"]
     splits = ["train", "train", "train", "train", "val", "test", "hard", "train"]
     for name in ("reviews.csv", "more-reviews.csv"):
-        _table(folder / name, "text,label", lambda n: (_sentence(), ["bad", "good"][n % 2]))
-    labels = ["bad", "good"]
+        _table(folder / name, "text,label", lambda n: (_sentence(), labels[n % 2]))
     _table(
         folder / "hard.csv",
         "text,label,split",
@@ -79,10 +83,9 @@ def _write_sounds_and_pictures(folder: pathlib.Path, splits: list[str]) -> None:
     digits = [f"recordings/{n % 10}_theo_{n // 10}.wav" for n in range(COUNT)]
     _table(folder / "sounds.tsv", "file,digit", lambda n: (digits[n], n % 10))
     shutil.copy(folder / "sounds.tsv", folder / "digits.tsv")
-    head = "file,caption,en,split"
     _table(
         folder / "captions.tsv",
-        head,
+        "file,caption,en,split",
         lambda n: (f"pictures/{n}.png", _sentence(), _sentence(2), splits[n % 8]),
     )
 
@@ -91,22 +94,23 @@ def _write_sentences(folder: pathlib.Path) -> None:
     words = "the\tDET\na\tDET\ndog\tNOUN\nbarks\tVERB".splitlines()
     sentences = "".join("\n".join([f"w{n}\tNOUN", *words]) + "\n\n" for n in range(COUNT))
     (folder / "train.conll").write_text(sentences)
-    rows = [own.split("\t") for own in words]
     for part in ("train", "dev", "test"):
-        sentences = [[*rows, (f"{part}{n}", "X")] for n in range(COUNT)]
-        lines = [
-            "".join(
-                f"{n}\t{word}\t{word}\t{tag}" + "\t_" * 6 + "\n"
-                for n, (word, tag) in enumerate(sentence, 1)
-            )
-            for sentence in sentences
-        ]
-        (folder / f"en_ewt-ud-{part}.conllu").write_text("\n".join(lines))
+        found = [_conllu([*words, f"{part}{n}\tX"]) for n in range(COUNT)]
+        (folder / f"en_ewt-ud-{part}.conllu").write_text("\n".join(found))
+
+
+def _conllu(words: list[str]) -> str:
+    rows = (word.split("\t") for word in words)
+    return "".join(
+        f"{number}\t{word}\t{word}\t{tag}" + "\t_" * 6 + "\n"
+        for number, (word, tag) in enumerate(rows, 1)
+    )
 
 
 def write_data_sets(folder: pathlib.Path) -> None:
     """Prepares small data sets under the names of those that tfds downloads, and the embedded
     ones."""
+    RANDOM.bit_generator.state = BEGINNING
     text = tfds.features.Text()
     labelled = {"label": tfds.features.ClassLabel(names=["neg", "pos"]), "text": text}
     digit = {

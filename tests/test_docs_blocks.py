@@ -92,6 +92,8 @@ def _answered(command: Command) -> Result:
         if any(word.startswith("tfds:") for word in words) and "--data-dir" not in words:
             # tfds has read the variable when it was imported.
             words += ["--data-dir", os.environ["TFDS_DATA_DIR"]]
+    elif words[0] == "compare":
+        words += [*(word for word in page_stage.SHRINK if word != "--quiet"), "--seeds", "1"]
     elif words[0] == "evaluate":
         words += ["--limit", "20"]
     given = pathlib.Path(command.stdin).read_bytes() if command.stdin else None
