@@ -13,6 +13,7 @@ import click
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.zoo.commands import looking, running
 from seqzoo.zoo.commands.program import program
+from seqzoo.zoo.trained import FOLDER as MODELS
 
 
 class Mistake(click.ClickException):
@@ -51,8 +52,8 @@ class Commands(click.Group):
             if not _is_lack_of_memory(error):
                 raise
             raise Mistake(
-                "There is not enough memory for this; try fewer units, a smaller batch, or "
-                "--maximum-length."
+                "There is not enough memory for this; ask for less: fewer units, a smaller batch, "
+                "shorter sequences, a narrower beam."
             ) from error
 
 
@@ -62,7 +63,14 @@ def _terminated_as_interrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+    def end(*_: object) -> None:
+        # Not always by SIGINT: what a script starts in the background ignores that.
+        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
@@ -114,10 +122,12 @@ def main() -> None:
 
 
 def _as_called(ctx: click.Context, message: object) -> str:
-    """A message of the library, with files by their names in this folder, and with what to type as
-    this program was called."""
+    """A message of the library, with files by their names in this folder, models that come with the
+    package by theirs, and with what to type as this program was called."""
+    told = str(message).replace(f"{MODELS}/", "")
     here = f"{pathlib.Path.cwd()}/".replace("//", "/")
-    told = str(message) if here == "/" else str(message).replace(here, "")
+    if here != "/":
+        told = told.replace(here, "")
     return told.replace("seqzoo train", f"{program(ctx)} train")
 
 

@@ -46,6 +46,11 @@ class Recurrent(keras.layers.RNN):
         fast: bool = True,
         **kwargs: Any,
     ):
+        if isinstance(cell, type):
+            raise ValueError(
+                f"`cell` must be a cell, got the class {cell.__name__}; make one of it: "
+                f"{cell.__name__}(units)."
+            )
         super().__init__(
             cell,
             return_sequences=return_sequences,
@@ -57,6 +62,7 @@ class Recurrent(keras.layers.RNN):
             **kwargs,
         )
         self.fast = fast
+        self.input_spec = keras.InputSpec(min_ndim=3)  # (batch, time, features)
         self.supports_jit = paths.choose(self).path is not Path.CUDNN
         self._scan: Any = None
 

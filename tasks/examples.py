@@ -1,7 +1,7 @@
 """Raw examples in memory: what a data source hands to a task."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -28,6 +28,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def pick(self, chosen: Sequence[int]) -> "Examples":
+        """Some of the examples, in the order in which they are named."""
+
+        def of(values: Any) -> Any:
+            if hasattr(values, "shape"):  # an array
+                return values[list(chosen)]
+            return None if values is None else [values[index] for index in chosen]
+
+        return replace(self, inputs=of(self.inputs), targets=of(self.targets), lines=of(self.lines))
 
     def spread(self, count: int) -> list[int]:
         """So many examples at most, from all over, since neighbours are often alike."""

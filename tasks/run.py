@@ -225,10 +225,12 @@ def _check_list(inputs: Any) -> None:
     """Looks whether inputs are several, not one that would be taken apart.
 
     Raises:
-        SeqzooError: they are a text.
+        SeqzooError: they are a text, or have no length.
     """
     if isinstance(inputs, str | bytes):
         raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
+    if not hasattr(inputs, "__len__"):
+        raise SeqzooError(f"`inputs` must be a list of inputs, got {type(inputs).__name__}.")
 
 
 def _template(config: dict[str, Any]) -> Template:

@@ -196,6 +196,9 @@ def test_evaluate(trained, tmp_path) -> None:
     figures = json.loads(seqzoo("evaluate", trained / "run", "--json").stdout)
     assert figures["examples"] == 6
     assert figures["accuracy"] == stored["accuracy"]
+    few = json.loads(seqzoo("evaluate", trained / "run", "--limit", 4, "--json").stdout)
+    assert few["examples"] == 4
+    assert seqzoo("evaluate", trained / "run", "--limit", 0).exit_code == 2
     table(tmp_path / "other.csv", 20)
     result = seqzoo(
         "evaluate",

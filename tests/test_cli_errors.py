@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+import signal
 
 import pytest
 from cli_cases import files, process, seqzoo
+
+import seqzoo.cli as cli
 
 ROWS = "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
 GOOD = f"text,label\n{ROWS}"
@@ -180,3 +183,44 @@ def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> 
 def test_a_choice_that_is_nearly_right_is_answered_with_it(words, near) -> None:
     result = seqzoo(*words)
     assert result.exit_code == 2 and result.stderr.endswith(f"did you mean {near!r}?\n")
+
+
+def test_a_request_to_end_is_heard_where_control_c_is_ignored() -> None:
+    # As in what a script starts in the background.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), cli._terminated_as_interrupted():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--method", "greedy", "--temperature", "2"], "--temperature is for --method sample"),
+        (["--method", "sample", "--beam-width", "2"], "--beam-width is for --method beam"),
+        (["--method", "beam", "--beam-width", "0"], "`beam_width` must be at least 1, got 0"),
+        (["--beam-width", "2", "--top", "5"], "`answers` must be at most 2 with the method 'beam'"),
+    ],
+)
+def test_ways_to_generate_that_contradict_each_other(options, message) -> None:
+    result = seqzoo("predict", "date-normaliser", "3 mars 2021", *options)
+    assert (result.exit_code, result.stdout) == (2, "") and message in result.stderr
+
+
+def test_a_model_of_the_package_is_called_by_its_name() -> None:
+    told = seqzoo("predict", "language-id", "a", "--method", "beam").stderr
+    assert told == "Error: --method is for models that generate texts; language-id is none.\n"
+
+
+def test_a_pattern_that_nothing_matches() -> None:
+    result = seqzoo("list", "presets", "zzz*")
+    assert result.exit_code == 2 and "None of presets has a name like 'zzz*'." in result.stderr
+
+
+def test_a_folder_as_inputs_is_told_before_the_model_is_loaded(trained, tmp_path) -> None:
+    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "no.csv", "No such file")):
+        told = seqzoo("predict", "no-run", "--input-file", path).stderr
+        assert told.startswith(f"Error: {path} cannot be read: {reason}")

@@ -40,6 +40,18 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
 
 
+def test_scores_of_entities_stand_in_the_line() -> None:
+    told = reports.line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
+    assert told == "accuracy 0.5000, entity F1 0.0000"
+
+
+def test_examples_are_picked_in_any_order() -> None:
+    examples = Examples(np.arange(6).reshape(3, 2), ["a", "b", "c"], range(5, 8))
+    few = examples.pick([2, 0])
+    assert few.inputs.tolist() == [[4, 5], [0, 1]] and few.targets == ["c", "a"]
+    assert few.place(0) == "line 7" and examples.pick([1]).place(0) == "line 6"
+
+
 def test_examples_that_an_evaluation_shows_are_no_figures() -> None:
     figures = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
     assert reports.figures_alone(figures) == {"accuracy": 0.5, "confusion": [[1]]}

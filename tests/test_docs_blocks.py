@@ -93,7 +93,8 @@ def _answered(command: Command) -> Result:
             # tfds has read the variable when it was imported.
             words += ["--data-dir", os.environ["TFDS_DATA_DIR"]]
     elif words[0] == "compare":
-        words += [*(word for word in page_stage.SHRINK if word != "--quiet"), "--seeds", "1"]
+        words += [*(word for word in page_stage.SHRINK if word != "--quiet")]
+        words += ["--seeds", "1", "--cells", "gru,vanilla"]
     elif words[0] == "evaluate":
         words += ["--limit", "20"]
     given = pathlib.Path(command.stdin).read_bytes() if command.stdin else None

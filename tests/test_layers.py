@@ -198,3 +198,10 @@ def test_a_last_batch_of_another_size():
     model.compile("sgd", "mse")
     model.fit(x, np.zeros((10, UNITS)), batch_size=4, verbose=0)
     assert error(model.predict(x, batch_size=4, verbose=0), model(x)) < 1e-6
+
+
+def test_inputs_without_time_and_classes_of_cells_are_mistakes():
+    with pytest.raises(ValueError, match="expected min_ndim=3, found ndim=2"):
+        Recurrent(VanillaCell(UNITS))(np.zeros((2, FEATURES), "float32"))
+    with pytest.raises(ValueError, match=r"got the class LSTMCell; make one of it: LSTMCell\(un"):
+        Recurrent(LSTMCell)

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from seqzoo.cli import main
-from seqzoo.zoo import card, list_trained
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo import card, list_trained, load
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.trained import FOLDER
@@ -49,6 +50,20 @@ print(*(answer.label for answer in answers))
     seconds, answers = done.stdout.splitlines()
     assert answers == "2021-03-03 2021-03-03 1999-05-04", done.stderr
     assert float(seconds) < 20  # two on a machine that does nothing else
+
+
+@pytest.mark.parametrize("wrong, got", [(None, "NoneType"), (5, "int"), (iter(["a"]), "iterator")])
+def test_what_is_no_list_is_a_mistake(wrong, got) -> None:
+    with pytest.raises(SeqzooError, match=f"must be a list of inputs, got .*{got}"):
+        load("date-normaliser").predict(wrong)
+
+
+def test_a_run_folder_is_opened_otherwise(tmp_path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(SeqzooError, match="is a run folder; open it with seqzoo.tasks.run.Run.op"):
+        load(str(tmp_path))
+    with pytest.raises(SeqzooError, match="must be that of a preset, got NoneType"):
+        load(None)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_command_line_takes_the_name_of_a_model() -> None:

@@ -27,8 +27,12 @@ def load(name: str) -> Run:
         name: of a preset in `list_trained()`.
 
     Raises:
-        SeqzooError: there is no such preset, or no trained model of it.
+        SeqzooError: there is no such preset, or no trained model of it; a run folder is none.
     """
+    if not isinstance(name, str):
+        raise SeqzooError(f"`name` must be that of a preset, got {type(name).__name__}.")
+    if (pathlib.Path(name) / "config.json").is_file():
+        raise SeqzooError(f"{name} is a run folder; open it with seqzoo.tasks.run.Run.open.")
     folder = folder_of(name)
     from seqzoo.tasks.startup import start_tensorflow
 

@@ -1,6 +1,7 @@
 """`seqzoo evaluate`, `generate` and `export`: what a run folder is asked for."""
 
 import pathlib
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
@@ -29,7 +31,7 @@ def evaluate(
 
     Args:
         folder: of the run.
-        given: fields of its source that were typed.
+        given: fields of its source that were typed; a limit is that of the examples to score on.
         split: to score on; None for all of a file that was typed, else the test split.
         report: folder to write tables and plots to.
         decoding: how texts are generated, as far as it was typed.
@@ -41,6 +43,8 @@ def evaluate(
     run = open_run(folder, device)
     from seqzoo.zoo.sources import open_examples
 
+    given = dict(given)
+    limit = given.pop("limit", None)
     stored = Source.of_run(run, given.get("data"))
     source = replace(stored, **given)
     if "data" in given and split is None:
@@ -48,7 +52,21 @@ def evaluate(
     if split == "all" and not source.is_file():
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
     examples = open_examples(source, split or "test")
+    if limit is not None:  # of these alone: what the model was trained on has its own limit
+        examples = _drawn(examples, limit)
     return run.evaluate(examples, asking(run, None, decoding), folder=report)
+
+
+def _drawn(examples: Examples, limit: int) -> Examples:
+    """So many examples at most, drawn at random, the same every time.
+
+    Raises:
+        SeqzooError: the limit is below 1.
+    """
+    if limit < 1:
+        raise SeqzooError(f"`limit` must be at least 1, got {limit}.")
+    order = random.Random(0).sample(range(len(examples)), min(limit, len(examples)))
+    return examples.pick(sorted(order))
 
 
 def generated(
@@ -74,7 +92,7 @@ def generated(
     run = open_run(folder, device)
     if getattr(run.prepared, "decoding", None) is None:
         raise SeqzooError(f"{run.folder} generates no texts; ask it with `seqzoo predict`.")
-    goes_on = run.task.target == "next"
+    goes_on = run.task.target == "next" and run.task.input in TEXTS
     if not inputs and not goes_on:
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
     values: list[Any] = list(inputs) or [""]
@@ -144,15 +162,27 @@ def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
     seed = typed.pop("seed", None)
     if "longest_answer" in typed:
         typed["maximum_length"] = typed.pop("longest_answer")
-    if "method" not in typed and own.method == "greedy" and (top > 1 or BEAM & typed.keys()):
-        typed["method"] = "beam"
-    if typed.get("method") == "beam":
-        typed["beam_width"] = max(top, typed.get("beam_width", own.beam_width))
+    if own.method == "greedy" and "method" not in typed:
+        if top > 1 or BEAM & typed.keys():
+            typed["method"] = "beam"
+        elif SAMPLE & typed.keys():
+            typed["method"] = "sample"
+    method = typed.get("method", own.method)
+    for only, choices in (("beam", BEAM), ("sample", SAMPLE)):
+        for name in sorted(choices & typed.keys()):
+            if method != only:
+                option = name.replace("_", "-")
+                raise SeqzooError(f"--{option} is for --method {only}, which is {method} here.")
+    if method == "beam":
+        typed.setdefault("beam_width", max(top, own.beam_width))
     return AnswerOptions(top, replace(own, answers=top, **typed), seed)
 
 
 BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
 """Choices that only beam search has."""
+
+SAMPLE = {"temperature", "top_k", "top_p"}
+"""Choices that only sampling has."""
 
 
 def open_run(folder: str, device: str | None) -> Any:

@@ -209,6 +209,8 @@ def _data(data_dir: str | None) -> Iterator[Finding]:
             for path in folder.glob(f"{pattern}/dataset_info.json")
         )
         told = ", ".join(names) or "no data sets yet"
+        if not names and not folder.is_dir():
+            told = "no such folder yet"
         yield Finding(f"data in {folder}", told, values={"folder": str(folder), "prepared": names})
 
 

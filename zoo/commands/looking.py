@@ -70,13 +70,13 @@ def init(ctx: click.Context, name: str, output: str | None, force: bool, **choic
 @click.argument("name", shell_complete=completing.everything)
 @click.option(
     "--features",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 100_000),
     default=64,
     help="Features that a cell's parameters are counted for. [default: 64]",
 )
 @click.option(
     "--units",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 100_000),
     default=128,
     help="Units that they are counted for. [default: 128]",
 )

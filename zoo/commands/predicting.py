@@ -58,6 +58,10 @@ def answers(
         SeqzooError: there is no such run, it has no model yet, it generates no texts, or the file
             cannot be read.
     """
+    if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
+        from seqzoo.zoo.tables import read_bytes
+
+        read_bytes(given.path)  # tells why, before TensorFlow takes its seconds
     run = open_run(folder, device)
     options = asking(run, top, decoding)
     if isinstance(given, File):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.commands import static
 from seqzoo.zoo.commands.docstrings import first_line
 
@@ -33,6 +34,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def line(figures: dict[str, Any]) -> str:
     """The figures that are single numbers: "accuracy 0.8132, loss 0.7011"."""
+    if "entities" in figures:
+        figures = figures | {"entity F1": float(figures["entities"]["f1"])}
     return ", ".join(
         f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value:.4f}"
         for name, value in figures.items()
@@ -101,13 +104,20 @@ def listed(what: str | None, pattern: str) -> dict[str, dict[str, str]]:
 
 
 def listing(what: str | None, pattern: str) -> str:
-    """The same as tables."""
+    """The same as tables.
+
+    Raises:
+        SeqzooError: no name matches.
+    """
+    found = listed(what, pattern)
+    if not any(found.values()):
+        raise SeqzooError(f"None of {', '.join(found)} has a name like {pattern!r}.")
     parts = [
         table([kind, ""], [[name, text] for name, text in entries.items()])
-        for kind, entries in listed(what, pattern).items()
+        for kind, entries in found.items()
         if entries
     ]
-    return "\n\n".join(parts) + "\n" if parts else ""
+    return "\n\n".join(parts) + "\n"
 
 
 def _cell(value: Any) -> str:

@@ -14,6 +14,9 @@ SAMPLE = 8
 TAGGED = 3
 """Sequences with their tags that it shows."""
 
+EVALUATED = {"test": "", "validation": " --split validation"}
+"""How `evaluate` is told a split."""
+
 PROMPT = 30
 """Characters of a text that a language model goes on from."""
 
@@ -37,7 +40,7 @@ def summary(trained: Trained, program: str) -> str:
             f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
             "Next:",
             f"  {program} predict {folder} {asked}",
-            f"  {program} evaluate {folder}",
+            *(f"  {program} evaluate {folder}{EVALUATED[own]}" for own in [trained.split] if own),
             f"  {program} export {folder} exported",
             "",
         ]
@@ -56,7 +59,8 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     answers = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
-    asked = "INPUT" if shown[0] == examples.place(chosen[0]) else shlex.quote(shown[0])
+    # The shortest, so that it is whole.
+    asked = "INPUT" if shown[0] == examples.place(chosen[0]) else shlex.quote(min(shown, key=len))
     if run.task.target == "tags" and targets is not None:
         return asked, _tagged(run, inputs, answers, targets)
     return asked, _table(run.task, shown, answers, targets)
