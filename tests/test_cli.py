@@ -235,7 +235,9 @@ def test_what_export_tells_to_type_works(tmp_path) -> None:
     words = [*MANY_TO_ONE, "--kind", "series", "--data", data, "--run", tmp_path / "run"]
     assert seqzoo(*words).exit_code == 0
     result = seqzoo("export", tmp_path / "run", tmp_path / "exported")
-    load, ask = map(str.strip, result.stdout.splitlines()[1:])
+    load, ask, told = map(str.strip, result.stdout.splitlines()[1:])
+    shapes = "values of shape (n, ?, 1), float32, lengths of shape (n,), int32"
+    assert told == f"with {shapes}, a row an input."
     names = {"tf": tf, "values": [[[3.0], [2.0], [1.0]]], "lengths": [3]}
     exec(load, names)
     (probability,) = eval(ask, names)["probability"].numpy()

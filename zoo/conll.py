@@ -81,7 +81,7 @@ def read_conll(
     if not blocks:
         raise SeqzooError(f"{path} has no sentence.")
     width = len(blocks[0][0].fields)
-    pairs = ((word, "word"), (tag, "tag"))
+    pairs = ((word, "input"), (tag, "target"))
     places = [_place(path, names, width, column, argument) for column, argument in pairs]
     for row in (row for block in blocks for row in block):
         for place in places:

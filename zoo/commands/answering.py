@@ -125,16 +125,24 @@ def export(
     """
     run = open_run(folder, device)
     run.export(target, asking(run, top, decoding))
+    told = ""
     if run.task.input in TEXTS:
         raw = 'tf.constant(["a text"])'
     else:  # by name, without which TensorFlow takes no more than one
-        names = [spec.name for spec in run.prepared.signature]
-        raw = ", ".join(f"{name}=tf.constant({name})" for name in names)
+        specs = run.prepared.signature
+        raw = ", ".join(f"{spec.name}=tf.constant({spec.name})" for spec in specs)
+        told = f"\nwith {', '.join(map(_described, specs))}, a row an input."
     return (
         f"{target} answers in any program that has TensorFlow:\n"
         f"  model = tf.saved_model.load({target!r})\n"
-        f"  model.signatures['serving_default']({raw})"
+        f"  model.signatures['serving_default']({raw}){told}"
     )
+
+
+def _described(spec: Any) -> str:
+    """ "values of shape (n, ?, 3), float32"."""
+    axes = ["n", *("?" if own is None else str(own) for own in spec.shape[1:])]
+    return f"{spec.name} of shape ({', '.join(axes)}{',' * (len(axes) == 1)}), {spec.dtype.name}"
 
 
 def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
