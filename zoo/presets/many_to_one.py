@@ -80,8 +80,9 @@ PRESETS = {
     "mnist-pixels": Preset(
         "A handwritten digit, read pixel by pixel, to 0-9",
         Source(data="tfds:mnist", kind="pixels"),
-        ManyToOne(input="pixels", cell="lstm", units=128),
-        TrainingSettings(epochs=10, batch_size=128, learning_rate=1e-3),
+        ManyToOne(input="pixels", cell="gru", units=128),
+        TrainingSettings(epochs=10, batch_size=128, learning_rate=2e-3),
+        "83.4% of 10,000 test digits by --epochs 4, seed 0; all ten were not measured",
     ),
     "imdb-sentiment": Preset(
         "A film review to praise or blame (pos, neg)",
