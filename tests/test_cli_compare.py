@@ -83,7 +83,7 @@ def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) 
         "def hear(*_):\n"
         "    pathlib.Path('heard').open('a').write('x')\n"
         f"    {'sys.exit(0)' if times == 1 else 'pass'}\n"
-        "signal.signal(signal.SIGINT, hear)\n"
+        "signal.signal(signal.SIGTERM, hear)\n"
         "pathlib.Path('ready').touch()\n"
         "while True: time.sleep(0.05)"
     )

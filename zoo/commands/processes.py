@@ -43,7 +43,8 @@ class Ended:
 def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
     """Runs a process of this Python to its end, and measures its memory.
 
-    Ctrl-C is handed on to it once, so that it can write a checkpoint; the second one kills it.
+    Ctrl-C is handed on to it once, as SIGTERM, so that it can write a checkpoint; the second one
+    kills it.
 
     Args:
         words: of the command.
@@ -59,7 +60,8 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
             env={**_environment(), **variables},
             start_new_session=True,
         )
-        signals = [signal.SIGINT, signal.SIGKILL]
+        # Not SIGINT, which it ignores where this process was started in the background.
+        signals = [signal.SIGTERM, signal.SIGKILL]
         while True:
             try:
                 _, status, usage = os.wait4(process.pid, 0)
