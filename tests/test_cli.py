@@ -83,6 +83,19 @@ def test_stopped_training_goes_on_to_the_same_numbers(
     assert again.exit_code == 0 and "On test examples" in again.stdout
 
 
+@pytest.mark.parametrize("shares, evaluate", [((0.1, 0), " --split validation"), ((0, 0), None)])
+def test_only_what_is_held_out_is_suggested_to_be_scored(
+    shares, evaluate, trained, tmp_path
+) -> None:
+    held_out = ["--validation", shares[0], "--test", shares[1], "--epochs", 1]
+    run = tmp_path / "run"
+    told = seqzoo(*MANY_TO_ONE, "--data", trained / "data.csv", *held_out, "--run", run).stdout
+    assert (f"seqzoo evaluate {run}{evaluate}\n" in told) == (evaluate is not None)
+    assert ("seqzoo evaluate" in told) == (evaluate is not None)
+    if evaluate:
+        assert seqzoo("evaluate", run, *evaluate.split()).exit_code == 0
+
+
 def test_control_c_before_training_writes_nothing(trained, tmp_path, monkeypatch) -> None:
     from seqzoo.zoo import sources
 

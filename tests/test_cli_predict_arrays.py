@@ -97,3 +97,17 @@ def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     result = seqzoo("predict", run, "--input-file", path)
     message = f"Error: {path} has 16,000 samples a second, the model was trained with 8,000.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_a_forecaster_generates_what_it_predicts(tmp_path) -> None:
+    series = np.sin(np.arange(120) * 0.7).astype(np.float32)
+    np.savez(tmp_path / "data.npz", inputs=series)
+    run = tmp_path / "run"
+    named = ["--data", tmp_path / "data.npz", "--kind", "series", "--target-kind", "next"]
+    result = seqzoo("train", "many-to-many-aligned", *named, *TRAIN, "--run", run)
+    assert result.exit_code == 0, result.stderr
+    asked = [run, "0.1 0.2 0.3", "--longest-answer", 4]
+    told, predicted = seqzoo("generate", *asked).stdout, seqzoo("predict", *asked).stdout
+    assert told == predicted and len(told.split()) == 4
+    wrong = seqzoo("generate", run, "0.1 x")
+    assert (wrong.exit_code, wrong.stdout) == (2, "") and wrong.stderr.startswith("Error: Text 1 ")

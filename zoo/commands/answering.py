@@ -106,7 +106,7 @@ def generated(
     for value, answer in zip(
         values, run.predict(values, asking(run, count, decoding)), strict=True
     ):
-        for text, _ in answer.alternatives:
+        for text, _ in answer.alternatives or ((answer.label, None),):
             separator = " " if goes_on and run.task.input == "words" and value else ""
             yield f"{value}{separator}{text}" if goes_on else text
 
