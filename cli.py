@@ -1,6 +1,7 @@
 """The command line: trains, scores, asks and exports sequence models."""
 
 import pathlib
+import re
 import signal
 import sys
 import threading
@@ -124,10 +125,10 @@ def main() -> None:
 def _as_called(ctx: click.Context, message: object) -> str:
     """A message of the library, with files by their names in this folder, models that come with the
     package by theirs, and with what to type as this program was called."""
-    told = str(message).replace(f"{MODELS}/", "")
-    here = f"{pathlib.Path.cwd()}/".replace("//", "/")
-    if here != "/":
-        told = told.replace(here, "")
+    told = str(message)
+    for folder in (MODELS, pathlib.Path.cwd()):
+        if folder != pathlib.Path("/"):  # and no part of a longer path
+            told = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", told)
     return told.replace("seqzoo train", f"{program(ctx)} train")
 
 

@@ -1,6 +1,7 @@
 """What bad input gets: one line on standard error, exit code 2, and nothing written."""
 
 import json
+import pathlib
 import re
 import shutil
 import signal
@@ -167,6 +168,14 @@ def test_files_are_told_by_their_names_in_this_folder(tmp_path, monkeypatch) -> 
         monkeypatch.chdir(folder)
         told = seqzoo(*named, "--data", name).stderr
         assert f"must name a column of {name} (text, label), got 'txt'" in told
+    # A folder of the same name inside of the path stays.
+    top = pathlib.Path("/", tmp_path.parts[1])
+    inner = tmp_path / top.name / "t.csv"
+    inner.parent.mkdir()
+    inner.write_text("text,label\na,b\n")
+    monkeypatch.chdir(top)
+    told = seqzoo(*named, "--data", inner).stderr
+    assert f"must name a column of {inner.relative_to(top)} (" in told
     monkeypatch.chdir("/")
     path = tmp_path / "some" / "t.csv"
     assert f"must name a column of {path} (" in seqzoo(*named, "--data", path).stderr

@@ -1,7 +1,6 @@
 """`seqzoo evaluate`, `generate` and `export`: what a run folder is asked for."""
 
 import pathlib
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -53,20 +52,23 @@ def evaluate(
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
     examples = open_examples(source, split or "test")
     if limit is not None:  # of these alone: what the model was trained on has its own limit
-        examples = _drawn(examples, limit)
+        examples = _drawn(examples, limit, source.seed)
     return run.evaluate(examples, asking(run, None, decoding), folder=report)
 
 
-def _drawn(examples: Examples, limit: int) -> Examples:
-    """So many examples at most, drawn at random, the same every time.
+def _drawn(examples: Examples, limit: int, seed: int) -> Examples:
+    """So many examples at most, drawn as a source draws them: the same every time, and equal inputs
+    together, whose targets are references of each other.
 
     Raises:
         SeqzooError: the limit is below 1.
     """
+    from seqzoo.zoo import splitting
+
     if limit < 1:
         raise SeqzooError(f"`limit` must be at least 1, got {limit}.")
-    order = random.Random(0).sample(range(len(examples)), min(limit, len(examples)))
-    return examples.pick(sorted(order))
+    keys = [splitting.input_key(value) for value in examples.inputs]
+    return examples.pick(sorted(splitting.order(keys, seed)[:limit]))
 
 
 def generated(

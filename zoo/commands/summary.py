@@ -30,6 +30,7 @@ def summary(trained: Trained, program: str) -> str:
     """
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
     asked, shown = _samples(run, trained.examples)
+    scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
         [
             f"\nOn {trained.split} examples: {reports.line(trained.figures)}."
@@ -40,7 +41,7 @@ def summary(trained: Trained, program: str) -> str:
             f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
             "Next:",
             f"  {program} predict {folder} {asked}",
-            *(f"  {program} evaluate {folder}{EVALUATED[own]}" for own in [trained.split] if own),
+            *scored,
             f"  {program} export {folder} exported",
             "",
         ]

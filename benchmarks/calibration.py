@@ -1,0 +1,51 @@
+"""Whether a classifier is as often right as it says: accuracy, mean probability, calibration error.
+
+    seqzoo train language-id --label-smoothing 0.1 --run RUN
+    python -m benchmarks.calibration RUN [RUN ...]
+
+The calibration error is the mean distance of accuracy and mean probability over 15 parts of equal
+width, weighted by their examples (Guo et al. 2017, section 2). Of test examples.
+"""
+
+import argparse
+
+import numpy as np
+
+from seqzoo.tasks.run import Run
+from seqzoo.zoo.source import Source
+from seqzoo.zoo.sources import open_examples
+
+PARTS = 15
+
+
+def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error.
+
+    Args:
+        probabilities: of the answers, (n,).
+        right: whether each is right, (n,).
+    """
+    parts = np.minimum((probabilities * PARTS).astype(int), PARTS - 1)
+    differences = [abs((probabilities - right)[parts == part].sum()) for part in range(PARTS)]
+    return float(sum(differences) / len(right))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", nargs="+", help="run folders of many-to-one with classes")
+    for folder in parser.parse_args().runs:
+        run = Run.open(folder)
+        examples = open_examples(Source.of_run(run), "test")
+        answers = run.predict(examples.inputs)
+        probabilities = np.array([answer.probability for answer in answers])
+        pairs = zip(answers, examples.targets, strict=True)
+        right = np.array([answer.label == target for answer, target in pairs], float)
+        error = calibration_error(probabilities, right)
+        print(
+            f"{folder}: accuracy {right.mean():.4f}, mean probability {probabilities.mean():.4f}, "
+            f"calibration error {error:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
