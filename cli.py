@@ -14,7 +14,7 @@ import click
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.zoo.commands import looking, running
 from seqzoo.zoo.commands.program import program
-from seqzoo.zoo.trained import FOLDER as MODELS
+from seqzoo.zoo.pretrained import FOLDER as MODELS
 
 
 class Mistake(click.ClickException):

@@ -14,9 +14,9 @@ from dataclasses import replace
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import get
-from seqzoo.zoo.source import Source
-from seqzoo.zoo.sources import open_source
 
 FILES = {"name-nationality": "names.tsv", "spam-filter": "spam.tsv", "imdb-sentiment": ""}
 NGRAMS = {"characters": ("char_wb", (1, 4)), "words": ("word", (1, 2))}

@@ -11,9 +11,9 @@ import argparse
 
 import numpy as np
 
-from seqzoo.tasks.run import Run
-from seqzoo.zoo.source import Source
-from seqzoo.zoo.sources import open_examples
+from seqzoo.tasks.runs.run import Run
+from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.source import Source
 
 PARTS = 15
 

@@ -13,11 +13,11 @@ import pathlib
 import platform
 import shutil
 
-from seqzoo.tasks.packing import pack
-from seqzoo.tasks.run import Run
-from seqzoo.zoo.source import Source
-from seqzoo.zoo.sources import open_source
-from seqzoo.zoo.trained import FOLDER
+from seqzoo.tasks.runs.compact_weights import pack
+from seqzoo.tasks.runs.run import Run
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.pretrained import FOLDER
 
 LICENCES = {
     "languages": "Unicode License v3 (CLDR, from Babel)",

@@ -20,13 +20,13 @@ import tensorflow as tf
 
 from benchmarks.speed import machine
 from seqzoo.tasks import ManyToManyEncoderDecoder
-from seqzoo.tasks.loop import Loop
-from seqzoo.tasks.plans import Padding, Plan, make_plan
-from seqzoo.tasks.sequences import Data, Sequences
+from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
+from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.step import Loop
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
-from seqzoo.zoo.source import Source
-from seqzoo.zoo.sources import open_source
 
 HEADING = "## Padding\n"
 PREFACE = """
@@ -147,7 +147,7 @@ def steps(plan: Plan) -> np.ndarray:
 
 def programs(plan: Plan) -> int:
     """How many lengths the time loop over inputs is compiled for."""
-    from seqzoo.cells.scan import round_length
+    from seqzoo.cells.engine.scan import round_length
 
     if plan.length is not None:
         return 1

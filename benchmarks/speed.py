@@ -25,7 +25,7 @@ import tensorflow as tf
 from benchmarks import contestants
 from benchmarks.contestants import Shape
 from seqzoo.cells import CELLS
-from seqzoo.cells.paths import cores
+from seqzoo.cells.engine.dispatch import cores
 
 SHAPES = (
     Shape(32, 100, 64, 128),

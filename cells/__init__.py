@@ -4,12 +4,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.gated import GatedCell
-from seqzoo.cells.gru import GRUCell
-from seqzoo.cells.lstm import LSTMCell
-from seqzoo.cells.paths import portable
-from seqzoo.cells.recurrent import Bidirectional, Recurrent
-from seqzoo.cells.vanilla import VanillaCell
+from seqzoo.cells.engine.dispatch import portable
+from seqzoo.cells.gru.gru import GRUCell
+from seqzoo.cells.layers.recurrent import Bidirectional, Recurrent
+from seqzoo.cells.lstm.lstm import LSTMCell
+from seqzoo.cells.simple.gated import GatedCell
+from seqzoo.cells.simple.vanilla import VanillaCell
 
 CELLS: dict[str, type[RecurrentCell]] = {
     "vanilla": VanillaCell,

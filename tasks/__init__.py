@@ -1,22 +1,35 @@
 """What a kind of sequence problem needs, from raw examples to answers."""
 
+from importlib import import_module
+from typing import Any
+
 from seqzoo.tasks.base import Answer, AnswerOptions, Template
+from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
-from seqzoo.tasks.examples import Examples, Splits
-from seqzoo.tasks.many_to_many_aligned import ManyToManyAligned
-from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
-from seqzoo.tasks.many_to_one import ManyToOne
-from seqzoo.tasks.one_to_many import OneToMany
+from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
+from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
+from seqzoo.tasks.many_to_one.template import ManyToOne
+from seqzoo.tasks.one_to_many.template import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
-
-# `seqzoo.tasks.training.train` and `seqzoo.tasks.run.Run` import TensorFlow and stay out of here,
-# so that a command line can know templates and settings without it.
 
 TEMPLATES: dict[str, type[Template]] = {
     template.name: template
     for template in (ManyToOne, OneToMany, ManyToManyAligned, ManyToManyEncoderDecoder)
 }
+
+# These import TensorFlow, which takes seconds; a command line knows templates without it.
+_IMPORTED_ON_FIRST_USE = {
+    "Run": "seqzoo.tasks.runs.run",
+    "train": "seqzoo.tasks.training.trainer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _IMPORTED_ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_IMPORTED_ON_FIRST_USE[name]), name)
+
 
 __all__ = [
     "TEMPLATES",
@@ -29,7 +42,9 @@ __all__ = [
     "ManyToManyEncoderDecoder",
     "ManyToOne",
     "OneToMany",
+    "Run",
     "SeqzooError",
     "Splits",
     "TrainingSettings",
+    "train",
 ]

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from seqzoo.tasks.data.batch_plans import Padding, Plan
+    from seqzoo.tasks.data.examples import Examples
+    from seqzoo.tasks.data.sequences import Data
     from seqzoo.tasks.decoding import Decoding
-    from seqzoo.tasks.examples import Examples
-    from seqzoo.tasks.plans import Padding, Plan
-    from seqzoo.tasks.sequences import Data
+    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
     from seqzoo.tasks.settings import TrainingSettings
-    from seqzoo.tasks.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Prepared(ABC):
     """A template together with what it learnt from training examples: enough to build its model,
     train it, score it, answer with it and export it.
 
-    A batch is a dictionary, see `seqzoo.tasks.batching.batches`.
+    A batch is a dictionary, see `seqzoo.tasks.data.pipeline.batches`.
 
     Attributes:
         task: the template.
@@ -157,8 +157,8 @@ class Prepared(ABC):
         multiple: int = 1,
         seed: tuple[int, ...] | None = None,
     ) -> Plan:
-        """The batches of an epoch; see `seqzoo.tasks.plans.make_plan`."""
-        from seqzoo.tasks.plans import make_plan
+        """The batches of an epoch; see `seqzoo.tasks.data.batch_plans.make_plan`."""
+        from seqzoo.tasks.data.batch_plans import make_plan
 
         return make_plan(
             data,

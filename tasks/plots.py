@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqzoo.tasks.files import replacing
+from seqzoo.tasks.atomic_files import replacing
 
 NUMBERED = 30
 """Classes up to which a confusion matrix has names and numbers on it."""

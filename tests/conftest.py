@@ -86,7 +86,7 @@ def plain_loop() -> Iterator[None]:
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training tells of each step."""
-    from seqzoo.tasks import epochs
+    from seqzoo.tasks.training import epochs
 
     monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
 
@@ -98,8 +98,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     from training_cases import CHOICES, Told
 
     import seqzoo.cells
-    from seqzoo.tasks import epochs
-    from seqzoo.tasks.training import train
+    from seqzoo.tasks.training import epochs
+    from seqzoo.tasks.training.trainer import train
 
     folder, told = tmp_path_factory.mktemp("runs") / "unbroken", Told()
     with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():

@@ -2,7 +2,7 @@
 
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import get, list_presets
-from seqzoo.zoo.trained import card, list_trained, load
+from seqzoo.zoo.pretrained import card, list_trained, load
 
 
 def list_datasets() -> list[str]:

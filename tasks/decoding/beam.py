@@ -13,7 +13,7 @@ import tensorflow as tf
 from seqzoo.tasks.decoding.arrays import free, free_rows, largest, pick, write
 from seqzoo.tasks.decoding.guided import GuidedModel, Proposal
 from seqzoo.tasks.decoding.penalties import coverage_penalty, length_penalty
-from seqzoo.tasks.vocabulary import PADDING
+from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
 NONE = float("-inf")
 """Score of a beam or an answer that does not exist."""

@@ -16,7 +16,7 @@ from seqzoo.tasks.decoding.rows import generate_rows
 from seqzoo.tasks.decoding.sampling import draw, random_numbers
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.vocabulary import PADDING, UNKNOWN
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 
 
 class Decoded(NamedTuple):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.decoding.arrays import free, free_rows, largest, write
 from seqzoo.tasks.decoding.guided import GuidedModel
-from seqzoo.tasks.vocabulary import PADDING
+from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
 
 def generate_rows(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.base import Answer
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.examples import Examples
 
 
 class Targets(ABC):

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.examples import Examples
-from seqzoo.tasks.metrics import class_table, confusion_matrix, top_confusions
+from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
 from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.examples import Examples
-from seqzoo.tasks.metrics import f1, label_table
+from seqzoo.tasks.metrics.classification import f1, label_table
 from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
 
 THRESHOLD = 0.5

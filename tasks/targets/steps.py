@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.metrics import f1
+from seqzoo.tasks.metrics.classification import f1
 
 
 class StepTargets(ABC):

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.examples import Examples
-from seqzoo.tasks.features.base import finite, moments
+from seqzoo.tasks.preprocessing.base import finite, moments
 from seqzoo.tasks.targets.base import Targets, required
 
 

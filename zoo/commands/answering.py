@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.examples import Examples
 from seqzoo.tasks.settings import TEXTS
-from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
-from seqzoo.zoo.commands import inputs as inputs_of
+from seqzoo.zoo.data import prediction_inputs as inputs_of
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
-from seqzoo.zoo.source import Source
-from seqzoo.zoo.trained import folder_of, list_trained
+from seqzoo.zoo.pretrained import folder_of, list_trained
+from seqzoo.zoo.runtime import start_devices
 
 
 def evaluate(
@@ -40,7 +40,7 @@ def evaluate(
         SeqzooError: there is no such run or no such data, or they do not fit each other.
     """
     run = open_run(folder, device)
-    from seqzoo.zoo.sources import open_examples
+    from seqzoo.zoo.data.open import open_examples
 
     given = dict(given)
     limit = given.pop("limit", None)
@@ -63,7 +63,7 @@ def _drawn(examples: Examples, limit: int, seed: int) -> Examples:
     Raises:
         SeqzooError: the limit is below 1.
     """
-    from seqzoo.zoo import splitting
+    from seqzoo.zoo.data import splits as splitting
 
     if limit < 1:
         raise SeqzooError(f"`limit` must be at least 1, got {limit}.")
@@ -210,6 +210,6 @@ def open_run(folder: str, device: str | None) -> Any:
         path = folder_of(folder)
     devices.choose(device)
     start_devices()
-    from seqzoo.tasks.run import Run
+    from seqzoo.tasks.runs.run import Run
 
     return Run.open(path)

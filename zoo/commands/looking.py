@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from seqzoo.zoo.commands import completing, options
+from seqzoo.zoo.commands import completers as completing
+from seqzoo.zoo.commands import options
 from seqzoo.zoo.commands.program import program
 
 # TensorFlow takes seconds to import: what needs it is imported inside the commands.
@@ -28,7 +29,7 @@ def list_(what: str | None, pattern: str, as_json: bool) -> None:
       seqzoo list presets "mnist-*"
       seqzoo list cells --json
     """
-    from seqzoo.zoo.commands import reports
+    from seqzoo.zoo.commands import output as reports
 
     if as_json:
         click.echo(json.dumps(reports.listed(what, pattern), ensure_ascii=False))
@@ -55,7 +56,7 @@ def init(ctx: click.Context, name: str, output: str | None, force: bool, **choic
       seqzoo init many-to-one --data reviews.csv --kind words --output reviews.toml
       seqzoo init runs/language-id --output again.toml
     """
-    from seqzoo.zoo.commands import config_writing
+    from seqzoo.zoo.config import toml_writer as config_writing
 
     given = {key: value for key, value in choices.items() if value is not None}
     written = config_writing.init(name, output, given, force=force)
@@ -91,7 +92,8 @@ def show(name: str, features: int, units: int, data_dir: str | None, as_json: bo
       seqzoo show many-to-one
       seqzoo show language-id --json
     """
-    from seqzoo.zoo.commands import facts, showing
+    from seqzoo.zoo.catalogue import describe as facts
+    from seqzoo.zoo.commands import show_text as showing
 
     found = facts.facts(name, features, units, data_dir)
     if as_json:
@@ -113,8 +115,8 @@ def doctor(data_dir: str | None, as_json: bool) -> None:
       seqzoo doctor
       seqzoo doctor --json > machine.json
     """
-    from seqzoo.zoo.commands import doctor as examination
-    from seqzoo.zoo.commands import reports
+    from seqzoo.zoo.commands import output as reports
+    from seqzoo.zoo.diagnostics import doctor as examination
 
     findings = []
     for finding in examination.examine(data_dir):

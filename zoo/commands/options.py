@@ -12,13 +12,13 @@ import click
 
 from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.errors import nearest
-from seqzoo.tasks.many_to_many_aligned import CharacterReader
-from seqzoo.tasks.many_to_many_encoder_decoder import AttentionKind
-from seqzoo.tasks.many_to_one import Pooling
+from seqzoo.tasks.many_to_many_aligned.template import CharacterReader
+from seqzoo.tasks.many_to_many_encoder_decoder.template import AttentionKind
+from seqzoo.tasks.many_to_one.template import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
-from seqzoo.zoo.commands import completing
+from seqzoo.zoo.commands import completers as completing
+from seqzoo.zoo.data.source import Kind, TargetKind
 from seqzoo.zoo.presets import Size
-from seqzoo.zoo.source import Kind, TargetKind
 
 
 class OneOf(click.Choice):

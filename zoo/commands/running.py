@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from seqzoo.zoo.commands import completing, options
+from seqzoo.zoo.commands import completers as completing
+from seqzoo.zoo.commands import options
 from seqzoo.zoo.commands.program import program
 
 # TensorFlow takes seconds to import: what needs it is imported inside the commands.
@@ -51,7 +52,8 @@ def train(
       seqzoo train language-id --device cpu --quiet --json > trained.json
       seqzoo train --resume --run runs/language-id
     """
-    from seqzoo.zoo.commands import summary, training
+    from seqzoo.zoo.commands import train_summary as summary
+    from seqzoo.zoo.commands import training
 
     given = {key: value for key, value in choices.items() if value is not None}
     if resume:
@@ -99,7 +101,8 @@ def evaluate(
       seqzoo evaluate runs/reviews --data more-reviews.csv --report scores
       seqzoo evaluate runs/language-id --json > scores.json
     """
-    from seqzoo.zoo.commands import answering, reports
+    from seqzoo.zoo.commands import answering
+    from seqzoo.zoo.commands import output as reports
 
     decoding, given = options.parted(choices)
     figures = answering.evaluate(run, given, split, report, decoding, device)
@@ -154,7 +157,8 @@ def predict(
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
-    from seqzoo.zoo.commands import inputs, predicting
+    from seqzoo.zoo.commands import prediction_lines as predicting
+    from seqzoo.zoo.data import prediction_inputs as inputs
 
     if as_json and form not in (None, "jsonl"):
         raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
@@ -258,7 +262,8 @@ def compare(
       seqzoo compare many-to-one --cells lstm,gru --data prices.tsv --kind series
       seqzoo compare reviews.toml --cells lstm,gru --seeds 5 --run comparisons/five
     """
-    from seqzoo.zoo.commands import comparing, reports
+    from seqzoo.zoo.commands import output as reports
+    from seqzoo.zoo.comparison import compare as comparing
 
     given = {key: value for key, value in choices.items() if value is not None}
     say = functools.partial(click.echo, err=True)

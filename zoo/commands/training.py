@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.examples import Examples, Splits
-from seqzoo.tasks.startup import start_devices
-from seqzoo.zoo.commands import devices, reports
-from seqzoo.zoo.commands.choices import CONFIG, Choices, chosen, overridden
-from seqzoo.zoo.source import Source
+from seqzoo.zoo.commands import devices
+from seqzoo.zoo.commands import output as reports
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.runtime import start_devices
 
 RUNS = pathlib.Path("runs")
 
@@ -36,7 +37,7 @@ class Trained:
     """A training that ended.
 
     Attributes:
-        run: the `seqzoo.tasks.run.Run`.
+        run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the split that it was scored on; empty where none was held out.
         examples: of that split, or of the training.
         figures: of that split.
@@ -90,7 +91,7 @@ def resumed(
     if path is None:
         raise SeqzooError(f"There is no run of {name} in {RUNS} to go on with; name it by --run.")
     devices.choose(device)
-    from seqzoo.tasks.run import Run
+    from seqzoo.tasks.runs.run import Run
 
     run = Run.open(path)
     begun = Choices(run.task, run.settings, Source.of_run(run))
@@ -141,10 +142,10 @@ def execute(
     """
     devices.choose(device)
     start_devices()
-    from seqzoo.tasks.networks import make_cell
-    from seqzoo.tasks.progress import Silent, TerminalProgress
-    from seqzoo.tasks.training import train
-    from seqzoo.zoo.sources import open_source
+    from seqzoo.tasks.layers.recurrent import make_cell
+    from seqzoo.tasks.training.progress import Silent, TerminalProgress
+    from seqzoo.tasks.training.trainer import train
+    from seqzoo.zoo.data.open import open_source
 
     task, settings, source = plan.choices.parts()
     make_cell(task)  # a mistake in its choices should not wait for the data

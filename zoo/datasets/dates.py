@@ -9,7 +9,7 @@ import babel
 import tensorflow_datasets as tfds
 
 from seqzoo.zoo.datasets import date_forms
-from seqzoo.zoo.datasets.held_out import split_of
+from seqzoo.zoo.datasets.hash_splits import split_of
 
 PAIRS = 150_000
 FIRST_YEAR, LAST_YEAR = 1900, 2099

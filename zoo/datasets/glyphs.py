@@ -8,7 +8,8 @@ import matplotlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import glyph_images, held_out
+from seqzoo.zoo.datasets import glyph_images
+from seqzoo.zoo.datasets import hash_splits as held_out
 
 # Each is one step away from faces that are trained on: slanted, bold or both, with and without
 # serifs, of fixed and of free width are all seen, these three mixtures are not.

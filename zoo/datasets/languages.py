@@ -6,7 +6,7 @@ import babel
 import tensorflow_datasets as tfds
 
 from seqzoo.zoo.datasets import cldr
-from seqzoo.zoo.datasets.held_out import split_of
+from seqzoo.zoo.datasets.hash_splits import split_of
 
 MINIMUM_NAMES = 300
 """Fewer names leave a language too few to test on: a tenth of them is held out."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import library
-from seqzoo.zoo.datasets.held_out import split_of
+from seqzoo.zoo.datasets import python_library as library
+from seqzoo.zoo.datasets.hash_splits import split_of
 
 
 class PythonSource(tfds.core.GeneratorBasedBuilder):

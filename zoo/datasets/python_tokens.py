@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import library, syntax
-from seqzoo.zoo.datasets.held_out import draw, split_of
+from seqzoo.zoo.datasets import python_library as library
+from seqzoo.zoo.datasets import python_syntax as syntax
+from seqzoo.zoo.datasets.hash_splits import draw, split_of
 
 LONGEST = 400
 SHORTEST = 40

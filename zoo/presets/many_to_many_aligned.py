@@ -1,9 +1,9 @@
 """Presets of `ManyToManyAligned`: an answer at each step, or what comes next."""
 
-from seqzoo.tasks.many_to_many_aligned import ManyToManyAligned
+from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets.preset import Preset
-from seqzoo.zoo.source import Source
 
 PRESETS = {
     "python-highlighter": Preset(

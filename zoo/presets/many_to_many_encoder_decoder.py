@@ -1,9 +1,9 @@
 """Presets of `ManyToManyEncoderDecoder`: a text for a text."""
 
-from seqzoo.tasks.many_to_many_encoder_decoder import ManyToManyEncoderDecoder
+from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets.preset import Preset
-from seqzoo.zoo.source import Source
 
 PRESETS = {
     "date-normaliser": Preset(

@@ -1,9 +1,9 @@
 """Presets of `ManyToOne`: a class for a text, an image or a sound."""
 
-from seqzoo.tasks.many_to_one import ManyToOne
+from seqzoo.tasks.many_to_one.template import ManyToOne
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets.preset import Preset
-from seqzoo.zoo.source import Source
 
 PRESETS = {
     "language-id": Preset(

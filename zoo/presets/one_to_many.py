@@ -1,9 +1,9 @@
 """Presets of `OneToMany`: a text for an image."""
 
-from seqzoo.tasks.one_to_many import OneToMany
+from seqzoo.tasks.one_to_many.template import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets.preset import Preset
-from seqzoo.zoo.source import Source
 
 PRESETS = {
     "glyph-captioner": Preset(

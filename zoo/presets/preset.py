@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.zoo.source import Source
+from seqzoo.zoo.data.source import Source
 
 Size = Literal["base", "small"]
 

@@ -1,0 +1,1 @@
+"""How a cell's step is run through time, forward and back."""

@@ -1,0 +1,81 @@
+"""cuDNN's kernels for the cells that it has, on a GPU."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src import backend
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gru.gru import GRUCell
+from seqzoo.cells.lstm.lstm import LSTMCell
+
+
+def against(cell: RecurrentCell) -> tuple[str, ...]:
+    """What keeps a cell off cuDNN; empty where nothing does."""
+    if type(cell) not in (LSTMCell, GRUCell):
+        return (f"cuDNN has no {type(cell).__name__}",)
+    demands = {
+        "`activation` is not tanh": cell.activation is keras.activations.tanh,
+        "`recurrent_activation` is not sigmoid": (
+            cell.recurrent_activation is keras.activations.sigmoid
+        ),
+        "`use_bias=False`": cell.use_bias,
+        "`reset_after=False`": getattr(cell, "reset_after", True),
+        "`recurrent_dropout` is set": not cell.recurrent_dropout,
+        f"the precision is {cell.compute_dtype}": cell.compute_dtype in ("float16", "float32"),
+    }
+    return tuple(reason for reason, met in demands.items() if not met)
+
+
+def run(
+    layer: Any, sequences: Any, states: list, mask: Any, otherwise: Callable
+) -> tuple[Any, Any, list]:
+    """Runs the cell of `layer` on cuDNN, with Keras' outputs for masked steps.
+
+    Args:
+        layer: a `Recurrent` whose cell qualifies.
+        sequences: (batch, time, features).
+        states: list of (batch, units).
+        mask: (batch, time) of bool, or None.
+        otherwise: runs instead where the mask is none that cuDNN takes: one of right padding,
+            without a row of padding alone.
+
+    Returns:
+        Last output, all outputs, last states.
+    """
+    if mask is None:
+        return _kernel(layer, sequences, states, None)
+    mask = tf.cast(mask, "bool")
+
+    def masked():
+        last, outputs, new = _kernel(layer, sequences, states, mask)
+        if not layer.return_sequences:
+            return last, outputs, new
+        live = mask[:, ::-1] if layer.go_backwards else mask
+        if not (layer.zero_output_for_mask or layer.go_backwards):
+            outputs = tf.where(live[..., None], outputs, last[:, None])
+        if layer.zero_output_for_mask:
+            last = tf.where(live[:, -1:], last, tf.zeros_like(last))
+        return last, outputs, new
+
+    right_padded = tf.reduce_all(mask[:, :-1] | ~mask[:, 1:]) & tf.reduce_all(mask[:, 0])
+    return tf.cond(right_padded, masked, otherwise)
+
+
+def _kernel(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
+    cell = layer.cell
+    weights = {
+        "kernel": tf.cast(cell.kernel, cell.compute_dtype),
+        "recurrent_kernel": tf.cast(cell.recurrent_kernel, cell.compute_dtype),
+        "bias": tf.cast(cell.bias, cell.compute_dtype),
+        "activation": cell.activation,
+        "recurrent_activation": cell.recurrent_activation,
+        "return_sequences": layer.return_sequences,
+        "go_backwards": layer.go_backwards,
+    }
+    sequences = tf.cast(sequences, cell.compute_dtype)
+    run_backend = backend.lstm if isinstance(cell, LSTMCell) else backend.gru
+    last, outputs, new = run_backend(sequences, *states, mask, **weights)
+    return last, outputs, list(new)

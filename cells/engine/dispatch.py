@@ -1,0 +1,128 @@
+"""Which way a layer runs its cell here, and what keeps it off a faster one."""
+
+import contextlib
+import contextvars
+import os
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, NamedTuple
+
+import keras
+
+from seqzoo.cells.base import RecurrentCell
+
+_portable = contextvars.ContextVar("portable", default=False)
+_EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.lite.python")
+
+
+class Path(Enum):
+    """The ways through time, fastest first."""
+
+    CUDNN = "cuDNN's kernel"
+    SCAN = "the fast scan (compiled time loop, backward pass written by hand)"
+    AUTOMATIC = "the fast scan (compiled time loop, backward pass differentiated automatically)"
+    GENERAL = "the general scan (compiled time loop, backward pass differentiated step by step)"
+    LOOP = "Keras' plain loop"
+
+
+class Choice(NamedTuple):
+    """A path, and why it is not a faster one (empty for the fastest)."""
+
+    path: Path
+    reasons: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """The choice as a person would say it."""
+        because = f" because {'; '.join(self.reasons)}" if self.reasons else ""
+        return f"Runs {self.path.value}{because}."
+
+
+@contextlib.contextmanager
+def portable() -> Iterator[None]:
+    """Within it, layers trace the plain loop: graphs that load and run wherever TensorFlow does.
+
+    Keras' and TensorFlow's exporters are recognised without it; a function that you trace yourself
+    and save with `tf.saved_model.save` is to be traced within it.
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
+def choose(layer: Any) -> Choice:
+    """The path on which `layer` runs its cell, in this process and as it is set."""
+    reasons = _against_any_scan(layer)
+    if reasons:
+        return Choice(Path.LOOP, reasons)
+    cell = layer.cell
+    against_cudnn = _against_cudnn(cell)
+    if not against_cudnn:
+        return Choice(Path.CUDNN)
+    if not cell.recurs_by_product:
+        reason = f"{type(cell).__name__} as it is set has an `advance` of its own"
+        return Choice(Path.GENERAL, (*against_cudnn, reason))
+    from seqzoo.cells.engine import step_gradients as remember
+
+    if remember.reads_weights(cell):
+        reason = f"the `step` of {type(cell).__name__} reads a weight"
+        return Choice(Path.GENERAL, (*against_cudnn, reason))
+    if not remember.brings_gradient(cell):
+        reason = f"{type(cell).__name__} has no `step_gradient` for its activations"
+        return Choice(Path.AUTOMATIC, (*against_cudnn, reason))
+    return Choice(Path.SCAN, against_cudnn)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def keeps_contract(cell: Any) -> bool:
+    """Whether a cell is made of `project` and `advance`, so that we may run these."""
+    return isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call
+
+
+def _against_any_scan(layer: Any) -> tuple[str, ...]:
+    cell = layer.cell
+    if keras.backend.backend() != "tensorflow":
+        return (f"the backend is {keras.backend.backend()}, not TensorFlow",)
+    if not isinstance(cell, RecurrentCell):
+        return (f"{type(cell).__name__} is not a seqzoo.cells.RecurrentCell",)
+    if type(cell).call is not RecurrentCell.call:
+        return (f"{type(cell).__name__} overrides `call`",)
+    if not layer.fast:
+        return ("`fast=False`",)
+    if layer.unroll:
+        return ("`unroll=True`",)
+    if _portable.get() or _exporting():
+        return ("the graph is being exported",)
+    return ()
+
+
+def _against_cudnn(cell: RecurrentCell) -> tuple[str, ...]:
+    from seqzoo.cells.engine import cudnn
+
+    return cudnn.against(cell) if has_gpu() else ("there is no GPU",)
+
+
+def _exporting() -> bool:
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return False
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
+            return True
+        frame = frame.f_back
+    return False

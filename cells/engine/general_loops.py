@@ -1,0 +1,103 @@
+"""The two time loops of a cell with an `advance` of its own; XLA compiles them.
+
+The backward loop differentiates one step at a time, from the states that forward kept, and adds up
+the gradients of the weights as it goes. It is right for every cell, and slower than loops.py, which
+says what the functions take and return.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src import backend
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine.step_gradients import check_output
+from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+
+
+def tensors_of(cell: RecurrentCell, x: Any) -> dict:
+    """What the loops run on: the projected input, (time, batch, columns), and the weights."""
+    with backend.AutocastScope(None):  # their gradients add up in their own precision
+        weights = [tf.convert_to_tensor(variable) for variable in _weights(cell)]
+    return {"x": tf.cast(cell.project(x), cell.compute_dtype), "weights": weights}
+
+
+def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool) -> dict:
+    """Runs a cell forward through time; "values" are the states before each step."""
+    length = tf.shape(tensors["x"])[0]
+
+    def body(t, states, written):
+        new = _advance(cell, tensors, read_step(tensors["x"], t), states, t)
+        parts = {"sequence": new[0], "values": states}
+        parts = {name: parts[name] for name in written}
+        written = tf.nest.map_structure(lambda w, part: write_step(w, part, t), written, parts)
+        return t + 1, new, written
+
+    def room(state):
+        return tf.zeros(tf.concat([[length], tf.shape(state)], 0), state.dtype)
+
+    states = tensors["states"]
+    written: dict = {"sequence": room(states[0])} if sequences else {}
+    if training:
+        written["values"] = [room(state) for state in states]
+    states, written = while_steps(tensors["steps"], body, states, written)
+    return {"states": states, **written}
+
+
+def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
+    """Runs the gradient of `forward` back; returns the gradients of states, x and weights."""
+
+    def body(count, d_states, d_x, d_weights):
+        t = tensors["steps"] - 1 - count
+        if sequences:
+            d_output = tf.transpose(read_step(tensors["d_sequence"], t))
+            d_states = [d_states[0] + d_output, *d_states[1:]]
+        x = read_step(tensors["x"], t)
+        states = [read_step(value, t) for value in tensors["values"]]
+        sources = {"x": x, "states": states, "weights": tensors["weights"]}
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            new = _advance(cell, tensors, x, states, t)
+        d = tape.gradient(new, sources, d_states, tf.UnconnectedGradients.ZERO)
+        d_weights = [a + b for a, b in zip(d_weights, d["weights"], strict=True)]
+        return count + 1, d["states"], write_step(d_x, d["x"], t), d_weights
+
+    d_states, d_x, d_weights = while_steps(
+        tensors["steps"],
+        body,
+        tensors["d_states"],
+        tf.zeros_like(tensors["x"]),
+        [tf.zeros_like(weight) for weight in tensors["weights"]],
+    )
+    return {"states": d_states, "x": d_x, "weights": d_weights}
+
+
+def sequence(result: dict) -> Any:
+    """The first state after each step, (time, batch, units), of what `forward` returned."""
+    return result["sequence"]
+
+
+BACKWARD_NEEDS = ("steps", "x", "weights", "mask", "recurrent_mask", "values")
+
+
+def gradients(tensors: dict, result: dict, d: dict) -> dict:
+    """What `backward` returned is already the gradient of all."""
+    return d
+
+
+def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -> list:
+    values = zip(_weights(cell), tensors["weights"], strict=True)
+    scope = backend.AutocastScope(cell.compute_dtype)
+    with keras.StatelessScope(state_mapping=list(values)), scope:
+        output, new = cell.advance(x, states, tensors.get("recurrent_mask"))
+    check_output(cell, output, new)
+    if "mask" in tensors:
+        live = read_step(tensors["mask"], t)[:, None]
+        new = [tf.where(live, a, b) for a, b in zip(new, states, strict=True)]
+    return list(new)
+
+
+def _weights(cell: RecurrentCell) -> list:
+    """Frozen ones too: a loop must read no variable that a tape may watch."""
+    return [weight for weight in cell.weights if keras.backend.is_float_dtype(weight.dtype)]

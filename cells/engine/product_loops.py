@@ -1,0 +1,217 @@
+"""The two time loops of a cell with `recur` and `step`: forward, and backward from what it kept.
+
+XLA compiles them. Outside a loop, sequences are (time, batch, units) and states (batch, units).
+Inside it all is (units, batch): the weights then stand on the left of every product, and a gate is
+a block of rows. A loop reads the slices of a step during the step before: XLA would else fuse the
+strided read into the pointwise work, which is then no longer vectorised.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine.step_gradients import backward_step, forward_step
+from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_columns, write_step
+
+
+def tensors_of(cell: RecurrentCell, x: Any) -> dict:
+    """What the loops run on: the input, (time, batch, features), and the weights."""
+    tensors = {"x": x}
+    if type(cell).project is RecurrentCell.project:
+        tensors |= {"kernel": cell.kernel, "bias": cell.input_bias()}
+    else:
+        tensors["x"] = cell.project(x)
+    tensors |= {"recurrent_kernel": cell.recurrent_kernel, "recurrent_bias": cell.recurrent_bias()}
+    return {
+        name: tf.cast(value, cell.compute_dtype)
+        for name, value in tensors.items()
+        if value is not None
+    }
+
+
+def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool) -> dict:
+    """Runs a cell forward through time.
+
+    Args:
+        cell: whose `step` is run.
+        tensors: those of `tensors_of`, with "steps", how many of x's time steps to run, "states",
+            list of (batch, units), and where there are such "mask" (time, batch) and
+            "recurrent_mask" (batch, units).
+        sequences: whether to return the first state of each step.
+        training: whether to return all that `backward` needs.
+
+    Returns:
+        "states": list of the last states; "rows": the first state before the first step and after
+        each, (1 + time, batch, units); "values": list of (time, units, batch), for `backward`.
+    """
+    length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
+    products = _products(cell, tensors)
+
+    def read(t):
+        t = tf.minimum(t, length - 1)
+        return {
+            name: tf.transpose(read_step(tensors[name], t))
+            for name in ("x", "mask")
+            if name in tensors
+        }
+
+    def advance(slices, states):
+        x, r = products(slices["x"], states[0])
+        _, new, values = forward_step(cell, x, r, states)
+        if "mask" in slices:
+            new = [tf.where(slices["mask"], a, b) for a, b in zip(new, states, strict=True)]
+        return new, values
+
+    def body(t, slices, states, written):
+        following = read(t + 1)
+        new, values = advance(slices, states)
+        if "rows" in written:
+            written["rows"] = write_step(written["rows"], tf.transpose(new[0]), t + 1)
+        if "values" in written:
+            whole = zip(written["values"], values, strict=True)
+            written["values"] = [write_step(w, value, t) for w, value in whole]
+        return t + 1, following, new, written
+
+    states = [tf.transpose(state) for state in tensors["states"]]
+    written: dict = {}
+    if sequences or training:
+        rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
+        written["rows"] = write_step(rows, tensors["states"][0], 0)
+    if training:
+        # Traced once more only to learn how many values a step keeps; XLA drops it.
+        kept = advance(read(0), states)[1]
+        written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
+    _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
+    return {"states": [tf.transpose(state) for state in states], **written}
+
+
+def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
+    """Runs the gradient of `forward` back through time.
+
+    Args:
+        cell: whose step it is.
+        tensors: those of `forward`, what it returned for training, "d_states" list of
+            (batch, units), and with `sequences` "d_sequence" (time, units, batch).
+        sequences: whether the first state of each step has a gradient.
+
+    Returns:
+        "d_states": list of (batch, units), gradients of the initial states; "d_recurrent" and
+        "d_projected": gradients of the recurrent product and of the projected input,
+        (gates * units, time * batch); the latter is left out where it equals the former.
+    """
+    values, steps = tensors["values"], tensors["steps"]
+    length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]
+    kernel = tensors["recurrent_kernel"]
+    recurrent_mask = _transposed(tensors.get("recurrent_mask"))
+
+    def read(t):
+        t = tf.maximum(t, 0)
+        slices = {"values": [read_step(value, t) for value in values]}
+        if sequences:
+            slices["d_output"] = read_step(tensors["d_sequence"], t)
+        if "mask" in tensors:
+            slices["mask"] = tf.transpose(read_step(tensors["mask"], t))
+        return slices
+
+    def body(count, slices, d_states, written):
+        t = steps - 1 - count
+        following = read(t - 1)
+        if sequences:
+            d_states = [d_states[0] + slices["d_output"], *d_states[1:]]
+        live = slices.get("mask")
+        d_new = d_states
+        if live is not None:
+            d_new = [tf.where(live, d, tf.zeros_like(d)) for d in d_states]
+        dx, dr, d_old = backward_step(cell, slices["values"], d_new)
+        if live is not None:
+            d_old = [tf.where(live, a, b) for a, b in zip(d_old, d_states, strict=True)]
+        parts = {"d_recurrent": tf.concat(dx if dr is None else dr, 0)}
+        if dr is not None:
+            parts["d_projected"] = tf.concat(dx, 0)
+        dh = tf.matmul(kernel, parts["d_recurrent"])
+        if recurrent_mask is not None:
+            dh = dh * recurrent_mask
+        written = {
+            name: write_columns(written[name], part, t * batch) for name, part in parts.items()
+        }
+        return count + 1, following, [d_old[0] + dh, *d_old[1:]], written
+
+    columns = [len(cell.gates) * cell.units, length * batch]
+    names = ["d_recurrent", "d_projected"] if cell.separate else ["d_recurrent"]
+    written = {name: tf.zeros(columns, kernel.dtype) for name in names}
+    d_states = [tf.transpose(d) for d in tensors["d_states"]]
+    _, d_states, written = while_steps(steps, body, read(steps - 1), d_states, written)
+    return {"d_states": [tf.transpose(d) for d in d_states], **written}
+
+
+def sequence(result: dict) -> Any:
+    """The first state after each step, (time, batch, units), of what `forward` returned."""
+    return result["rows"][1:]
+
+
+BACKWARD_NEEDS = ("steps", "recurrent_kernel", "mask", "recurrent_mask", "values")
+"""The tensors that `backward` reads, of those of `forward` and of what it returned."""
+
+
+def gradients(tensors: dict, result: dict, d: dict) -> dict:
+    """Gradients of what `forward` was run with, from what `backward` returned.
+
+    Args:
+        tensors: those of `forward`.
+        result: what it returned.
+        d: what `backward` returned.
+    """
+    d_recurrent = d["d_recurrent"]
+    d_projected = d.get("d_projected", d_recurrent)
+    x = tensors["x"]
+    before = result["rows"][:-1]
+    if "recurrent_mask" in tensors:
+        before = before * tensors["recurrent_mask"]
+    whole = {"states": d["d_states"], "recurrent_kernel": _summed_product(before, d_recurrent)}
+    if "recurrent_bias" in tensors:
+        whole["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)
+    if "bias" in tensors:
+        whole["bias"] = tf.reduce_sum(d_projected, 1)
+    d_x = d_projected
+    if "kernel" in tensors:
+        whole["kernel"] = _summed_product(x, d_projected)
+        d_x = tf.matmul(tensors["kernel"], d_projected)
+    steps, batch, features = tf.unstack(tf.shape(x))
+    whole["x"] = tf.transpose(tf.reshape(d_x, [features, steps, batch]), [1, 2, 0])
+    return whole
+
+
+def _products(cell: RecurrentCell, tensors: dict) -> Callable:
+    """x and h of one step -> the gates' projected inputs and recurrent products."""
+    recurrent = tf.transpose(tensors["recurrent_kernel"])
+    recurrent_bias = _column(tensors.get("recurrent_bias"))
+    kernel, bias = _transposed(tensors.get("kernel")), _column(tensors.get("bias"))
+    recurrent_mask = _transposed(tensors.get("recurrent_mask"))
+
+    def products(x, h):
+        r = tf.matmul(recurrent, h if recurrent_mask is None else h * recurrent_mask)
+        if recurrent_bias is not None:
+            r = r + recurrent_bias
+        if kernel is not None:
+            x = kernel * x if kernel.shape[1] == 1 else tf.matmul(kernel, x)
+        if bias is not None:
+            x = x + bias
+        return cell.split(x, axis=0), cell.split(r, axis=0)
+
+    return products
+
+
+def _summed_product(rows: Any, columns: Any) -> Any:
+    """(time, batch, n) and (m, time * batch) -> (n, m), summed over time and batch."""
+    rows = tf.reshape(rows, [-1, tf.shape(rows)[2]])
+    return tf.transpose(tf.matmul(columns, rows))
+
+
+def _transposed(matrix: Any) -> Any:
+    return None if matrix is None else tf.transpose(matrix)
+
+
+def _column(vector: Any) -> Any:
+    return None if vector is None else vector[:, None]

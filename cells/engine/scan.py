@@ -1,0 +1,238 @@
+"""The fast scan: a cell run through time by compiled loops, over the cores, with its own gradient.
+
+The batch is cut into one piece a core. Each piece runs through all time steps on its own, so that
+the cores never wait for each other within a step. The gradients of the weights are one product
+each, after the backward loop.
+"""
+
+import math
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine import general_loops
+from seqzoo.cells.engine import product_loops as loops
+from seqzoo.cells.engine.dispatch import cores, has_gpu
+from seqzoo.cells.engine.step_gradients import reads_weights
+
+# A piece is a program of its own: many cost tracing, and one of a few rows wastes its core.
+ROWS_A_PIECE = 8
+FEW_PIECES = 4
+MOST_PIECES = 16
+BATCH_AXIS = {"x": 1, "states": 0, "mask": 1, "recurrent_mask": 0}
+FREE_AXES = {
+    "x": (0, 1),
+    "states": (0,),
+    "mask": (0, 1),
+    "recurrent_mask": (0,),
+    "d_sequence": (0, 2),
+    "d_states": (0,),
+}
+
+
+class Wish(NamedTuple):
+    """What is asked of a scan: see `Scan.__call__`; `fixed` is a graph's length, if it is known."""
+
+    sequences: bool
+    training: bool
+    fixed: int | None
+
+
+class Scan:
+    """Runs one cell through time; see `loops` and `general_loops` for the two ways."""
+
+    def __init__(self, cell: RecurrentCell):
+        self.cell = cell
+        by_product = cell.recurs_by_product and not reads_weights(cell)
+        self.loops: ModuleType = loops if by_product else general_loops
+        self._compiled: dict = {}
+
+    def __call__(
+        self,
+        x: Any,
+        states: list,
+        mask: Any = None,
+        recurrent_mask: Any = None,
+        sequences: bool = True,
+        training: bool = False,
+    ) -> tuple[Any, list]:
+        """Runs the cell.
+
+        Args:
+            x: (batch, time, features).
+            states: list of (batch, units), the states before the first step.
+            mask: (batch, time) of bool, false for steps that change nothing, or None.
+            recurrent_mask: (batch, units) that multiplies the recurrent input, or None.
+            sequences: whether to return the first state of each step.
+            training: whether a gradient is likely to be asked for; without, it is right and slow.
+
+        Returns:
+            The first state after each step, (batch, time, units), or None without `sequences`;
+            and the list of the last states.
+        """
+        dtype = self.cell.compute_dtype
+        steps = tf.shape(x)[1]
+        # A graph of a fixed length is compiled once; any other meets many lengths.
+        wish = Wish(sequences, training, None if tf.executing_eagerly() else x.shape[1])
+        length = wish.fixed or round_length(steps)
+        constants = {"steps": steps}
+        if mask is not None:
+            constants["mask"] = padded(tf.transpose(tf.cast(mask, "bool")), length)
+        if recurrent_mask is not None:
+            # Made from the states, it would be watched where they are.
+            constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
+        tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
+        tensors["states"] = [tf.cast(state, dtype) for state in states]
+        return self._scan(tensors, constants, wish)
+
+    def _scan(self, tensors: dict, constants: dict, wish: Wish) -> tuple:
+        flat = tf.nest.flatten(tensors)
+
+        @tf.custom_gradient
+        def scan(*flat):
+            whole = tf.nest.pack_sequence_as(tensors, unwatched(flat)) | constants
+            pieces = cut(whole)
+            results = [self._forward(piece, wish) for piece in pieces]
+
+            def gradient(*upstream):
+                @tf.custom_gradient
+                def once(*_):
+                    d = self._gradient(pieces, results, unwatched(upstream), wish)
+                    return tf.nest.flatten({name: d[name] for name in tensors}), refuse
+
+                return once(*upstream, *flat)
+
+            outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
+            if wish.sequences:
+                rows = tf.concat([time_major(self.loops.sequence(result)) for result in results], 0)
+                rows.set_shape([tensors["x"].shape[1], wish.fixed, self.cell.units])
+                outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
+            return outputs, gradient
+
+        outputs = list(scan(*flat))
+        return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
+
+    def _gradient(self, pieces: list, results: list, upstream: list, wish: Wish) -> dict:
+        if not wish.training:
+            wish = wish._replace(training=True)
+            results = [self._forward(piece, wish) for piece in pieces]
+        rows = [tf.shape(piece["x"])[1] for piece in pieces]
+        d_sequences = tf.split(upstream.pop(0), rows, 0) if wish.sequences else None
+        d_states = [tf.split(d, rows, 0) for d in upstream]
+        gradients = []
+        for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
+            known = piece | result
+            needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
+            needed["d_states"] = [d[k] for d in d_states]
+            if d_sequences is not None:
+                length = wish.fixed or tf.shape(piece["x"])[0]
+                needed["d_sequence"] = padded(tf.transpose(d_sequences[k], [1, 2, 0]), length)
+            d = self._compile("backward", needed, wish.sequences)(needed)
+            gradients.append(self.loops.gradients(piece, result, d))
+        return joined(gradients)
+
+    def _forward(self, piece: dict, wish: Wish) -> dict:
+        return self._compile("forward", piece, wish.sequences, wish.training)(piece)
+
+    def _compile(self, name: str, tensors: dict, *options: bool) -> Any:
+        signature = {key: specs(self.loops, key, value) for key, value in tensors.items()}
+        key = (name, options, str(signature))
+        if key not in self._compiled:
+            loop = getattr(self.loops, name)
+            self._compiled[key] = tf.function(
+                lambda tensors: loop(self.cell, tensors, *options),
+                input_signature=[signature],
+                jit_compile=True,
+                autograph=False,
+            )
+        return self._compiled[key]
+
+
+def unwatched(tensors: Any) -> list:
+    """Hides tensors from tapes, which would look for gradients of the loops' own operations."""
+    return [tf.stop_gradient(tensor) for tensor in tensors]
+
+
+def refuse(*_: Any) -> Any:
+    """The gradient of the gradient."""
+    raise tf.errors.UnimplementedError(
+        None,
+        None,
+        "The fast scan has no second-order gradient; make the layer with `Recurrent(cell, "
+        "fast=False)` to differentiate its gradient.",
+    )
+
+
+def cut(tensors: dict) -> list[dict]:
+    """Cuts all that has a batch axis into one piece a core; the weights go to each."""
+    static = tensors["x"].shape[1]
+    count = pieces_of(static)
+    if count == 1:
+        return [tensors]
+    batch = static or tf.shape(tensors["x"])[1]
+    ends = [batch * k // count for k in range(count + 1)]
+    sizes = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    pieces = [dict(tensors) for _ in range(count)]
+    for name in BATCH_AXIS.keys() & tensors.keys():
+        flat = [tf.split(t, sizes, BATCH_AXIS[name]) for t in tf.nest.flatten(tensors[name])]
+        for k, piece in enumerate(pieces):
+            piece[name] = tf.nest.pack_sequence_as(tensors[name], [parts[k] for parts in flat])
+    return pieces
+
+
+def pieces_of(batch: int | None) -> int:
+    """How many pieces a batch is cut into; None for a batch of any size."""
+    if has_gpu():
+        return 1
+    if batch is None:
+        return min(cores(), FEW_PIECES)
+    return max(1, min(cores(), batch // ROWS_A_PIECE, MOST_PIECES))
+
+
+def joined(gradients: list[dict]) -> dict:
+    """Puts the pieces' gradients together: side by side in the batch, summed for weights."""
+
+    def join(name, *parts):
+        return tf.concat(parts, BATCH_AXIS[name]) if name in BATCH_AXIS else tf.add_n(parts)
+
+    return {
+        name: tf.nest.map_structure(
+            lambda *parts, name=name: join(name, *parts), *(g[name] for g in gradients)
+        )
+        for name in gradients[0]
+    }
+
+
+def specs(way: ModuleType, name: str, tensors: Any) -> Any:
+    """Shapes less the batch and time axes, which a loop is not traced anew for."""
+    free = FREE_AXES.get(name, ())
+    if name == "values":
+        free = (0, 2) if way is loops else (0, 1)
+
+    def spec(tensor):
+        shape = [None if axis in free else size for axis, size in enumerate(tensor.shape)]
+        return tf.TensorSpec(shape, tensor.dtype)
+
+    return tf.nest.map_structure(spec, tensors)
+
+
+def padded(sequences: Any, length: Any) -> Any:
+    """Pads (time, ...) with zeros to `length` steps."""
+    if isinstance(length, int) and length == sequences.shape[0]:
+        return sequences
+    missing = length - tf.shape(sequences)[0]
+    return tf.pad(sequences, [[0, missing]] + [[0, 0]] * (sequences.shape.rank - 1))
+
+
+def round_length(steps: Any) -> Any:
+    """The next of a few lengths, four an octave: a loop is compiled for each that it meets."""
+    octave = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
+    unit = tf.cast(2.0 ** tf.maximum(octave - 2, 2), tf.int32)
+    return -(-steps // unit) * unit
+
+
+def time_major(sequences: Any) -> Any:
+    """Swaps the batch and time axes."""
+    return tf.transpose(sequences, [1, 0, 2])

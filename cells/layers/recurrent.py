@@ -1,0 +1,247 @@
+"""The layers that run a cell through time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops, tree
+from keras.src import backend
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine import dispatch as paths
+from seqzoo.cells.engine.dispatch import Path
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Recurrent(keras.layers.RNN):
+    """Runs a cell over a sequence; drop-in for `keras.layers.RNN`, and faster.
+
+    Inputs are (batch, time, features). Steps that a mask, (batch, time) of bool, leaves out keep
+    the states as they are and repeat the last output (zeros before the first step that counts, or
+    for all of them with `zero_output_for_mask`). A row that is all padding keeps its initial state.
+
+    Args:
+        cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of such to stack.
+        return_sequences: return the output of each step, (batch, time, units), instead of the
+            last, (batch, units).
+        return_state: return the last states too, each (batch, units).
+        go_backwards: run from the last step to the first; outputs stand in the order of running.
+        stateful: begin each batch with the states that the batch before ended with.
+        unroll: lay the steps out in the graph instead of looping.
+        zero_output_for_mask: give zeros for masked steps instead of repeating the last output.
+        fast: whether compiled loops may be used; without, Keras' loop runs the cell, which alone
+            has second-order gradients.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        fast: bool = True,
+        **kwargs: Any,
+    ):
+        if isinstance(cell, type):
+            raise ValueError(
+                f"`cell` must be a cell, got the class {cell.__name__}; make one of it: "
+                f"{cell.__name__}(units)."
+            )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            zero_output_for_mask=zero_output_for_mask,
+            **kwargs,
+        )
+        self.fast = fast
+        self.input_spec = keras.InputSpec(min_ndim=3)  # (batch, time, features)
+        self.supports_jit = paths.choose(self).path is not Path.CUDNN
+        self._scan: Any = None
+
+    def execution_path(self) -> str:
+        """Says which path the layer takes in this process, and what keeps it off a faster one."""
+        return paths.choose(self).sentence()
+
+    def reset_state(self, rows: Sequence[int] | None = None) -> None:
+        """Sets the states of a stateful layer to zero.
+
+        Args:
+            rows: indices of the batch's rows to reset; all of them by default.
+
+        Raises:
+            ValueError: a row is outside the batch.
+        """
+        if self.states is None:
+            return
+        for variable in tree.flatten(self.states):
+            if rows is None:
+                variable.assign(ops.zeros_like(variable.value))
+                continue
+            batch = variable.shape[0]
+            if any(not 0 <= row < batch for row in rows):
+                raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
+            kept = [[float(row not in set(rows))] for row in range(batch)]
+            variable.assign(variable.value * ops.convert_to_tensor(kept, variable.dtype))
+
+    def compute_mask(self, _: Any, mask: Any) -> Any:
+        """Passes the mask on with the outputs of each step."""
+        mask = tree.flatten(mask)[0]
+        passed = mask if self.return_sequences else None
+        return [passed, *(None for _ in self.state_size)] if self.return_state else passed
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list]:
+        """Runs the cell over (batch, time, features); see `keras.layers.RNN`."""
+        path = paths.choose(self).path
+        if not paths.keeps_contract(self.cell):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        # The cell's precision may differ from the layer's.
+        sequences = ops.cast(sequences, self.cell.compute_dtype)
+        with backend.AutocastScope(self.cell.compute_dtype):
+            return self._run(path, sequences, initial_state, mask, training)
+
+    def _run(self, path, sequences, initial_state, mask, training):
+        input_mask = self.cell.input_mask(sequences[:, 0], training)
+        if input_mask is not None:
+            sequences = sequences * input_mask[:, None]
+        recurrent_mask = self.cell.recurrent_mask(initial_state[0], training)
+        if mask is not None:
+            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
+        if path is Path.LOOP:
+            return self._loop(sequences, initial_state, mask, recurrent_mask)
+
+        def fast():
+            return self._fast(sequences, initial_state, mask, recurrent_mask, training)
+
+        if path is Path.CUDNN:
+            from seqzoo.cells.engine import cudnn
+
+            return cudnn.run(self, sequences, initial_state, mask, otherwise=fast)
+        return fast()
+
+    def _loop(self, sequences, states, mask, recurrent_mask):
+        # Keras' own `go_backwards` zeroes the wrong outputs of an unrolled loop with a mask.
+        sequences, mask = self._in_order_of_running(sequences, mask)
+
+        def step(x, states):
+            return self.cell.advance(x, list(states), recurrent_mask)
+
+        return backend.rnn(
+            step,
+            self.cell.project(sequences),
+            states,
+            mask=mask,
+            unroll=self.unroll,
+            input_length=sequences.shape[1],
+            zero_output_for_mask=self.zero_output_for_mask,
+            return_all_outputs=self.return_sequences,
+        )
+
+    def _fast(self, sequences, states, mask, recurrent_mask, training):
+        sequences, mask = self._in_order_of_running(sequences, mask)
+        if sequences.shape[1] == 1:
+            x = self.cell.project(sequences[:, 0])
+            last, states = self._one_step(x, states, mask, recurrent_mask)
+            return last, last[:, None], states
+        if self._scan is None:
+            from seqzoo.cells.engine.scan import Scan
+
+            self._scan = Scan(self.cell)
+        outputs, states = self._scan(
+            sequences, states, mask, recurrent_mask, self.return_sequences, bool(training)
+        )
+        last = states[0]
+        if mask is not None:
+            last, outputs = self._masked(last, outputs, mask)
+        return last, last[:, None] if outputs is None else outputs, states
+
+    def _in_order_of_running(self, sequences, mask):
+        if not self.go_backwards:
+            return sequences, mask
+        return ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
+
+    def _one_step(self, x, states, mask, recurrent_mask):
+        output, new = self.cell.advance(x, list(states), recurrent_mask)
+        if mask is None:
+            return output, new
+        new = [ops.where(mask, a, b) for a, b in zip(new, states, strict=True)]
+        return ops.where(mask, output, ops.zeros_like(output)), new
+
+    def _masked(self, last, outputs, mask):
+        """Outputs of masked steps as Keras has them, from the states of these steps."""
+        if self.zero_output_for_mask:
+            shown, shown_last = mask, mask[:, -1]
+        else:
+            shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+            shown_last = shown[:, -1]
+        last = ops.where(shown_last[:, None], last, ops.zeros_like(last))
+        if outputs is not None:
+            outputs = ops.where(shown[..., None], outputs, ops.zeros_like(outputs))
+        return last, outputs
+
+    def get_config(self) -> dict:
+        """All that rebuilds the layer."""
+        return {**super().get_config(), "fast": self.fast}
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Bidirectional(keras.layers.Bidirectional):
+    """Runs a cell over a sequence in both directions; drop-in for `keras.layers.Bidirectional`.
+
+    Args:
+        layer: a cell of `seqzoo.cells`, of which a `Recurrent` is made, or such a layer.
+        merge_mode: how the two outputs become one: "concat", "sum", "mul", "ave", or None for
+            both.
+        weights: initial weights, those of the forward layer first.
+        backward_layer: the layer that runs backwards, if it is not to be a copy.
+        **kwargs: options of `Recurrent`, where a cell is given; else of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ):
+        if isinstance(layer, RecurrentCell):
+            own = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
+            layer, kwargs = Recurrent(layer, **kwargs), own
+        super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
+        # Keras takes `weights` too, and does nothing with them.
+        self._weights_to_begin_with = weights
+
+    def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:
+        """Makes the weights of both directions for inputs of shape (batch, time, features)."""
+        super().build(sequences_shape, initial_state_shape)
+        if self._weights_to_begin_with is not None:
+            self.set_weights(self._weights_to_begin_with)
+            self._weights_to_begin_with = None
+
+    def execution_path(self) -> str:
+        """Says which path each direction takes in this process; see `Recurrent`."""
+        return self.forward_layer.execution_path()
+
+    def reset_state(self, rows: Sequence[int] | None = None) -> None:
+        """Sets the states of stateful layers to zero; see `Recurrent.reset_state`."""
+        for layer in (self.forward_layer, self.backward_layer):
+            layer.reset_state(rows)
+
+    def compute_mask(self, _: Any, mask: Any) -> Any:
+        """Passes the mask on with the outputs of each step."""
+        mask = tree.flatten(mask)[0]
+        passed = mask if self.return_sequences else None
+        outputs = [passed, passed] if self.merge_mode is None else [passed]
+        if self.return_state:
+            outputs += [None] * 2 * len(self.forward_layer.state_size)
+        return outputs if len(outputs) > 1 else passed

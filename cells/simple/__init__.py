@@ -1,0 +1,1 @@
+"""Recurrences with at most one gate."""

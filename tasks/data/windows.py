@@ -1,0 +1,238 @@
+"""Batches of windows: parts of long sequences, with states carried from one to the next."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
+from seqzoo.tasks.data.sequences import Data, Sequences
+
+WARM_UP = 256
+"""Steps that a lane which begins inside of a sequence runs beforehand, when models are scored."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of sequences, one after the other; each array has the shape (n,).
+
+    Attributes:
+        rows: which sequence each is of.
+        starts: where it begins among all steps.
+        lengths: of it.
+        first: whether it is the first one of its sequence.
+    """
+
+    rows: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    first: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, sequences: Sequences, chosen: np.ndarray, window: int) -> "Windows":
+        """The windows of some sequences, in this order."""
+        lengths = sequences.lengths[chosen].astype(np.int64)
+        counts = -(-lengths // window)
+        rows = np.repeat(chosen, counts)
+        places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        left = np.repeat(lengths, counts) - places * window
+        starts = sequences.starts[rows] + places * window
+        return cls(rows, starts, np.minimum(left, window), places == 0)
+
+    @classmethod
+    def shifted(cls, sequences: Sequences, window: int, random: np.random.Generator) -> "Windows":
+        """Full windows of one sequence that begin at another place each time, so that no step is
+        always a window's first one. Less than two windows are left out at the ends; how many
+        windows there are never changes."""
+        steps = int(sequences.lengths[0])
+        if steps <= window:
+            return cls.of(sequences, np.array([0]), window)
+        count = max((steps - window + 1) // window, 1)
+        begin = random.integers(0, min(window, steps - count * window + 1))
+        places = np.arange(count)
+        rows, lengths = np.zeros_like(places), np.full_like(places, window)
+        return cls(rows, begin + window * places, lengths, places == 0)
+
+
+def window_plan(
+    data: Data,
+    padding: Padding,
+    batch_size: int,
+    *,
+    whole: bool,
+    start: int,
+    seed: tuple[int, ...] | None = None,
+) -> Plan:
+    """Batches in which each row is a lane: it goes on where that row of the batch before ended.
+
+    Sequences of several windows stand one after the other in `batch_size` lanes of equal lengths,
+    so that a few are cut where a lane ends. Those of one window need no carried state: sorted by
+    length into batches of their own, they come at random places in between and leave the states of
+    the lanes as they are.
+
+    The same arguments give the same plan, and neither the number of batches nor their shapes
+    depend on the seed.
+
+    The views of a plan have, beside "starts" and "lengths": "resets", bool: whether the state
+    before the window is zero; "aside", bool: whether the state after it is not carried on;
+    "before", int32: the token before it, `start` where there is none.
+
+    Args:
+        data: sequences of ids, with `window`.
+        padding: what batches of shorter sequences are padded to.
+        batch_size: rows in a batch.
+        whole: whether there is but one sequence, a part of an endless one, so that each lane
+            begins with `start`. With a seed its windows begin at another place in each epoch.
+        start: id of the token that begins a sequence.
+        seed: shuffles; None for none, and for lanes that begin inside of a sequence with `WARM_UP`
+            steps of weight 0, so that each step that counts is scored with what stands before it.
+    """
+    random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
+    # One sequence is in lanes even if it is short.
+    short = (data.inputs.lengths <= (data.window or 0)) & (not whole)
+    chosen, others = np.flatnonzero(~short), np.flatnonzero(short)
+    if not len(chosen):
+        return _asides(data, others, padding, batch_size, start, seed)
+    lanes = _lanes(data, chosen, batch_size, whole, start, random)
+    if not len(others):
+        return lanes
+    return _mixed(lanes, _asides(data, others, padding, batch_size, start, seed), random)
+
+
+def crop_plan(
+    data: Data,
+    padding: Padding,
+    batch_size: int,
+    *,
+    steps: int,
+    multiple: int = 1,
+    seed: tuple[int, ...],
+) -> Plan:
+    """Batches of parts of long sequences, each at a random place, and of short sequences.
+
+    A sequence has as many parts as would cover it. Neither the number of batches nor their shapes
+    depend on the seed.
+
+    Args:
+        data: sequences.
+        padding: what batches of shorter sequences are padded to.
+        batch_size: the most rows in a batch.
+        steps: of a part.
+        multiple: what the rows of a batch must be a multiple of.
+        seed: chooses the places and shuffles.
+    """
+    lengths = data.inputs.lengths.astype(np.int64)
+    rows = np.repeat(np.arange(len(lengths)), -(-lengths // steps))
+    random = np.random.Generator(np.random.PCG64((*seed, 1)))
+    free = np.maximum(lengths[rows] - steps, 0)
+    starts = data.inputs.starts[rows] + random.integers(0, free + 1)
+    parts = np.minimum(lengths[rows], steps)
+    plan = _by_length(data, parts, padding, steps, batch_size, multiple, seed)
+    views = {"starts": starts[plan.rows], "lengths": parts[plan.rows].astype(np.int32)}
+    return replace(plan, rows=rows[plan.rows].astype(np.int32), views=views)
+
+
+def _by_length(data, lengths, padding, most, batch_size, multiple, seed) -> Plan:
+    """A plan of anything that has lengths up to `most`."""
+    ends = [end for end in padding.inputs if end < most] + [most]
+    sized = Data(Sequences(data.inputs.flat, lengths))
+    return make_plan(sized, Padding(ends, []), batch_size, multiple=multiple, seed=seed)
+
+
+def _lanes(
+    data: Data,
+    chosen: np.ndarray,
+    batch_size: int,
+    whole: bool,
+    start: int,
+    random: np.random.Generator | None,
+) -> Plan:
+    """Batches of sequences of several windows."""
+    window = data.window or 0
+    if random is None:
+        windows = Windows.of(data.inputs, chosen, window)
+    elif whole:
+        windows = Windows.shifted(data.inputs, window, random)
+    else:
+        windows = Windows.of(data.inputs, random.permutation(chosen), window)
+    bounds = np.arange(batch_size + 1) * len(windows) // batch_size
+    warm = np.zeros(batch_size, np.int64)
+    if random is None:
+        place = np.arange(len(windows))
+        place -= np.maximum.accumulate(np.where(windows.first, place, 0))
+        before = place[np.minimum(bounds[:-1], len(windows) - 1)]
+        warm = np.where(np.diff(bounds) > 0, np.minimum(before, -(-WARM_UP // window)), 0)
+    steps = int((np.diff(bounds) + warm).max())
+    at = bounds[:-1] - warm + np.arange(steps)[:, None]  # (steps, batch)
+    there = at < bounds[1:]
+    at = np.where(there, at, 0)
+    resets = ~there | windows.first[at]
+    resets[0] = True
+    begins = resets if whole else windows.first[at]
+    tokens = data.inputs.flat[np.maximum(windows.starts[at] - 1, 0)]
+    length = int(windows.lengths.max())
+    return Plan(
+        windows.rows[at].reshape(-1).astype(np.int32),
+        (there & (at >= bounds[:-1])).reshape(-1).astype(np.float32),
+        np.arange(steps + 1) * batch_size,
+        np.full(steps, length, np.int32),
+        np.zeros(steps, np.int32),
+        batch_size,
+        length,
+        {
+            "starts": windows.starts[at].reshape(-1),
+            "lengths": np.where(there, windows.lengths[at], 0).reshape(-1).astype(np.int32),
+            "resets": resets.reshape(-1),
+            "aside": np.zeros(steps * batch_size, bool),
+            "before": np.where(begins, start, tokens).reshape(-1).astype(np.int32),
+        },
+    )
+
+
+def _asides(
+    data: Data,
+    chosen: np.ndarray,
+    padding: Padding,
+    batch_size: int,
+    start: int,
+    seed: tuple[int, ...] | None,
+) -> Plan:
+    """Batches of sequences of one window."""
+    lengths = data.inputs.lengths[chosen]
+    plan = _by_length(data, lengths, padding, data.window, batch_size, batch_size, seed)
+    rows = chosen[plan.rows]
+    views = {
+        "starts": data.inputs.starts[rows],
+        "lengths": data.inputs.lengths[rows],
+        "resets": np.ones(len(rows), bool),
+        "aside": np.ones(len(rows), bool),
+        "before": np.full(len(rows), start, np.int32),
+    }
+    return replace(plan, rows=rows.astype(np.int32), views=views)
+
+
+def _mixed(lanes: Plan, asides: Plan, random: np.random.Generator | None) -> Plan:
+    """Both kinds of batches in one plan, each in its own order."""
+    kinds = np.repeat([0, 1], [len(lanes), len(asides)])
+    if random is not None:
+        kinds = random.permutation(kinds)
+    # Where each batch is among all lanes and then all asides.
+    order = np.argsort(np.argsort(kinds, kind="stable"), kind="stable")
+    size = lanes.size or 0
+    rows = (order[:, None] * size + np.arange(size)).reshape(-1)
+    lengths = np.concatenate([lanes.lengths, asides.lengths])
+    return Plan(
+        np.concatenate([lanes.rows, asides.rows])[rows],
+        np.concatenate([lanes.weights, asides.weights])[rows],
+        np.arange(len(order) + 1) * size,
+        lengths[order],
+        np.zeros(len(order), np.int32),
+        size,
+        None,
+        {
+            name: np.concatenate([part, asides.views[name]])[rows]
+            for name, part in lanes.views.items()
+        },
+    )

@@ -1,0 +1,259 @@
+"""A linear-chain conditional random field: tags that know of their neighbours."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from seqzoo.tasks.layers.scan import scan
+
+LOWEST = -1e30
+"""Score of what is not allowed. Any score of a path that is allowed drowns in it, so that nothing
+leaks, and yet sums of it stay finite."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class CRF(keras.layers.Layer):
+    """A distribution over sequences of tags y, given emissions e, the scores of a network.
+
+        score(y) = start[y_1] + sum_t e_t[y_t] + sum_t transitions[y_t-1, y_t] + end[y_n]
+        P(y) = exp(score(y)) / sum over all y' of length n of exp(score(y'))
+
+    Called, it passes the emissions on, so that a model that has the layer behind its network owns
+    and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
+    outside of them. Steps from a row's length on are padding: their emissions and tags may be
+    anything. All is computed in float32 whatever the precision of the emissions, or in float64
+    under that policy.
+
+    Source: Lafferty, McCallum and Pereira 2001; as a layer on a recurrent network: Lample et al.
+    2016, section 2.2.
+
+    Args:
+        tags: how many there are, at least 1.
+        allowed: what may occur at all, three nested lists of bool: of shape (tags, tags), from a
+            row's tag to a column's; of shape (tags,), what a sequence may begin with; of shape
+            (tags,), what it may end with. Everything by default. `bio_constraints` makes them.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of its range or has another shape.
+    """
+
+    def __init__(self, tags: int, allowed: Sequence[Sequence] | None = None, **kwargs: Any):
+        if not isinstance(tags, int) or isinstance(tags, bool) or tags < 1:
+            raise ValueError(f"`tags` must be a whole number of at least 1, got {tags!r}.")
+        super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
+        self.tags = tags
+        self._constrained = allowed is not None
+        self._moves, self._starts, self._ends = _checked(allowed, tags)
+        self._precision = "float64" if self.compute_dtype == "float64" else "float32"
+        # Made here, so that the methods can be used before the layer is called.
+        self.transitions = self._weight("transitions", (tags, tags))
+        self.start = self._weight("start", (tags,))
+        self.end = self._weight("end", (tags,))
+        self.built = True
+
+    def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
+        # `autocast=False`: else a layer of half precision that uses a method would round them.
+        return self.add_weight(
+            name=name, shape=shape, initializer="zeros", dtype=self._precision, autocast=False
+        )
+
+    def call(self, emissions: Any) -> Any:
+        """The emissions as they are, in the precision that the methods compute in."""
+        return ops.cast(emissions, self._precision)
+
+    def log_likelihood(self, emissions: Any, tags: Any, lengths: Any) -> Any:
+        """Logarithm of the probability of given tags; its mean, negated, is the loss.
+
+        Args:
+            emissions: shape (batch, time, tags).
+            tags: ids, shape (batch, time).
+            lengths: steps of each row, shape (batch,).
+
+        Returns:
+            Shape (batch,); 0 for a row of length 0; `LOWEST` for tags that are not allowed, with a
+            gradient that is as useful as that of others.
+
+        Raises:
+            ValueError: the emissions are not of shape (batch, time, tags).
+        """
+        emissions, valid = self._prepare(emissions, lengths)
+        emissions = _lowered(emissions)  # which all paths have in common
+        tags = _inside(tags, valid)
+        gold, possible = self._along(emissions, tags, valid)
+        start, into, end = self._scores()
+
+        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, None]:
+            before = ops.logsumexp(alpha[:, None, :] + into, axis=-1)
+            moved = ops.where(first, start, before) + emission
+            return ops.where(still[:, None], moved, alpha), None
+
+        # Emissions are taken relative to the given path's scores. Where a model is sure of it, the
+        # sum over all paths is about 1, and no difference of large numbers swallows the loss.
+        relative = emissions - gold[:, :, None]
+        alpha, _ = scan(step, ops.zeros_like(emissions[:, 0]), (relative, valid))
+        value = -ops.logsumexp(alpha + end, axis=-1)
+        # Tags that are not allowed: the lowest value, with the gradient that they would have if
+        # what is not allowed had no part in their score.
+        lowest = LOWEST + value - ops.stop_gradient(value)
+        value = ops.where(possible, value, lowest)
+        return ops.where(valid[:, 0], value, 0.0)
+
+    def decode(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
+        """The most probable tags, by Viterbi's algorithm.
+
+        Args:
+            emissions: shape (batch, time, tags).
+            lengths: steps of each row, shape (batch,).
+
+        Returns:
+            Ids of shape (batch, time), int32, 0 in the padding; and their scores by the equation
+            above, shape (batch,), 0 for a row of length 0. Where no sequence of a row's length is
+            allowed, the score is `LOWEST` and the tags mean nothing.
+
+        Raises:
+            ValueError: the emissions are not of shape (batch, time, tags).
+        """
+        time = ops.shape(emissions)[1]
+        emissions, valid = self._prepare(emissions, lengths)
+        start, into, end = self._scores()
+        same = ops.arange(self.tags, dtype="int32")
+
+        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+            paths = alpha[:, None, :] + into  # (batch, tags, tags before)
+            moved = ops.where(first, start, ops.max(paths, axis=-1)) + emission
+            before = ops.cast(ops.argmax(paths, axis=-1), "int32")
+            still = still[:, None]
+            return ops.where(still, _lowered(moved), alpha), ops.where(still, before, same)
+
+        def back(_: Any, tag: Any, before: Any) -> tuple[Any, Any]:
+            return ops.take_along_axis(before, tag[:, None], axis=1)[:, 0], tag
+
+        alpha, pointers = scan(step, ops.zeros_like(emissions[:, 0]), (emissions, valid), "int32")
+        last = ops.cast(ops.argmax(alpha + end, axis=-1), "int32")
+        _, tags = scan(back, last, (pointers,), "int32", reverse=True)
+        tags = _inside(tags, valid)
+        scores, possible = self._along(emissions, tags, valid)
+        return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), LOWEST)
+
+    def marginals(self, emissions: Any, lengths: Any) -> Any:
+        """Probability of each tag at each step, over all sequences.
+
+        Args:
+            emissions: shape (batch, time, tags).
+            lengths: steps of each row, shape (batch,).
+
+        Returns:
+            Shape (batch, time, tags); 0 in the padding. Where no sequence of a row's length is
+            allowed they mean nothing.
+
+        Raises:
+            ValueError: the emissions are not of shape (batch, time, tags).
+        """
+        time = ops.shape(emissions)[1]
+        emissions, valid = self._prepare(emissions, lengths)
+        start, into, end = self._scores()
+        out_of = ops.transpose(into)
+
+        def forward(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+            before = ops.logsumexp(alpha[:, None, :] + into, axis=-1)
+            moved = ops.where(first, start, before) + emission
+            alpha = ops.where(still[:, None], _lowered(moved), alpha)
+            return alpha, alpha
+
+        def backward(_: Any, beta: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+            moved = ops.logsumexp((emission + beta)[:, None, :] + out_of, axis=-1)
+            return ops.where(still[:, None], _lowered(moved), beta), beta
+
+        steps, first = (emissions, valid), ops.zeros_like(emissions[:, 0])
+        _, alphas = scan(forward, first, steps, self._precision)
+        _, betas = scan(backward, first + end, steps, self._precision, reverse=True)
+        return ops.where(valid[:, :, None], ops.softmax(alphas + betas), 0.0)[:, :time]
+
+    def _prepare(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
+        """Emissions, zero in the padding, and which steps are none, shape (batch, time).
+
+        There is at least one step, since loops of none give arrays of unknown shape.
+        """
+        shape = tuple(emissions.shape)
+        if len(shape) != 3 or shape[2] != self.tags:
+            raise ValueError(
+                f"`emissions` must have the shape (batch, time, {self.tags}), got {shape}."
+            )
+        emissions = ops.cast(emissions, self._precision)
+        if not shape[1]:
+            none = ops.maximum(1 - ops.shape(emissions)[1], 0)
+            emissions = tf.pad(emissions, [[0, 0], [0, none], [0, 0]])
+            emissions = tf.ensure_shape(emissions, (shape[0], None, self.tags))
+        steps = ops.arange(ops.shape(emissions)[1], dtype="int32")
+        valid = steps[None, :] < ops.cast(lengths, "int32")[:, None]
+        return ops.where(valid[:, :, None], emissions, 0.0), valid
+
+    def _scores(self) -> tuple[Any, Any, Any]:
+        """`start`, `transitions` turned round and `end`, `LOWEST` for what is not allowed."""
+        into = ops.where(self._moves.T, ops.transpose(self.transitions), LOWEST)
+        start = ops.where(self._starts, self.start, LOWEST)
+        return start, into, ops.where(self._ends, self.end, LOWEST)
+
+    def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
+        """What each step of given tags adds to their score, (batch, time), and whether they are
+        allowed, (batch,).
+
+        What is not allowed adds nothing here, so that the rest keeps a gradient that is of use.
+        """
+        moves = ops.reshape(ops.where(self._moves, self.transitions, 0.0), [-1])
+        pairs = tf.pad(tags, [[0, 0], [1, 0]])[:, :-1] * self.tags + tags
+        first = ops.arange(ops.shape(tags)[1], dtype="int32")[None, :] == 0
+        last = valid & ~tf.pad(valid, [[0, 0], [0, 1]])[:, 1:]
+
+        emitted = ops.take_along_axis(emissions, tags[:, :, None], axis=-1)[:, :, 0]
+        begun = ops.take(ops.where(self._starts, self.start, 0.0), tags)
+        ended = ops.take(ops.where(self._ends, self.end, 0.0), tags)
+        scores = emitted + ops.where(first, begun, ops.take(moves, pairs))
+        scores = ops.where(valid, scores, 0.0) + ops.where(last, ended, 0.0)
+
+        right = ops.where(
+            first, ops.take(self._starts, tags), ops.take(self._moves.reshape(-1), pairs)
+        )
+        right = (right | ~valid) & (ops.take(self._ends, tags) | ~last)
+        return scores, ops.all(right, axis=1)
+
+    def get_config(self) -> dict:
+        allowed = [part.tolist() for part in (self._moves, self._starts, self._ends)]
+        return {
+            **super().get_config(),
+            "tags": self.tags,
+            "allowed": allowed if self._constrained else None,
+        }
+
+
+def _checked(allowed: Sequence[Sequence] | None, tags: int) -> list[np.ndarray]:
+    """The three parts of `allowed` as arrays of bool."""
+    shapes = [(tags, tags), (tags,), (tags,)]
+    if allowed is None:
+        return [np.ones(shape, bool) for shape in shapes]
+    parts = [np.array(part, bool) for part in allowed]
+    if [part.shape for part in parts] != shapes:
+        raise ValueError(
+            f"`allowed` must have three parts of the shapes {shapes}, got "
+            f"{[part.shape for part in parts]}."
+        )
+    return parts
+
+
+def _inside(tags: Any, valid: Any) -> Any:
+    """Tags as int32, 0 in the padding, in the shape of `valid`."""
+    tags = ops.cast(tags, "int32")
+    added = ops.shape(valid)[1] - ops.shape(tags)[1]
+    return ops.where(valid, tf.pad(tags, [[0, 0], [0, added]]), 0)
+
+
+def _lowered(scores: Any) -> Any:
+    """Scores whose highest of a row is 0, so that long sequences lose no digits."""
+    # What is taken off never matters in the end, so that no gradient needs to go through it.
+    return scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))

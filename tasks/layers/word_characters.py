@@ -1,0 +1,143 @@
+"""Vectors of words from their characters, read one after the other or a few at a time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+import seqzoo.cells
+from seqzoo.cells.engine.scan import round_length
+
+WIDTH = 3
+"""Characters that a convolution looks at together."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class WordCharacters(keras.layers.Layer):
+    """A vector of each word from its characters, by a layer that reads them in both directions:
+    (batch, time, 1 + characters) -> (batch, time, 2 * units).
+
+    Source: Ling et al. 2015, "Finding Function in Form", section 3.
+
+    Args:
+        vocabulary_size: number of ids of characters; 0 is the padding.
+        size: of a character's vector.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each direction.
+        cell_options: further options of the cell's class.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        size: int,
+        cell: str,
+        units: int,
+        cell_options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "vocabulary_size": vocabulary_size,
+            "size": size,
+            "cell": cell,
+            "units": units,
+            "cell_options": dict(cell_options or {}),
+        }
+        policy = self.dtype_policy
+        self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
+        own = seqzoo.cells.create(cell, units, dtype=policy, **self.choices["cell_options"])
+        layer = seqzoo.cells.Recurrent(own, dtype=policy)
+        self.recurrent = seqzoo.cells.Bidirectional(layer, dtype=policy)
+
+    def build(self, input_shape: tuple) -> None:
+        longest = input_shape[2] - 1
+        self.embedding.build((None, longest))
+        self.recurrent.build((None, longest, self.choices["size"]))
+        self.built = True
+
+    def call(self, values: Any, training: bool = False) -> Any:
+        words, places = each_once(values)
+        # A step at least, because cuDNN takes no row without one; padding leads nowhere.
+        lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
+        mask = tf.sequence_mask(lengths, values.shape[2] - 1)
+        vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
+        vectors = tf.gather(vectors, places)
+        return tf.reshape(vectors, (*ops.shape(values)[:2], 2 * self.choices["units"]))
+
+    def compute_output_spec(self, values: Any, training: bool = False) -> Any:
+        shape = (*values.shape[:2], 2 * self.choices["units"])
+        return keras.KerasTensor(shape, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.choices}
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class ConvolvedCharacters(keras.layers.Layer):
+    """A vector of each word from its characters, by a convolution: (batch, time, 1 + characters)
+    -> (batch, time, units).
+
+        v = max over characters t of relu(W [e_t-1; e_t; e_t+1] + b)
+
+    where e are vectors of characters, zero before and behind the word. Nothing has to be compiled
+    for each number of words, and a step takes a third of the time of `WordCharacters`, which tagged
+    UD English EWT 0.2 points better.
+
+    Source: dos Santos and Zadrozny 2014; Ma and Hovy 2016, section 2.1.
+
+    Args:
+        vocabulary_size: number of ids of characters; 0 is the padding.
+        size: of a character's vector.
+        units: of a word's vector.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, vocabulary_size: int, size: int, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.choices = {"vocabulary_size": vocabulary_size, "size": size, "units": units}
+        policy = self.dtype_policy
+        self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
+        self.convolution = keras.layers.Conv1D(
+            units, WIDTH, padding="same", activation="relu", dtype=policy
+        )
+
+    def build(self, input_shape: tuple) -> None:
+        longest = input_shape[2] - 1
+        self.embedding.build((None, longest))
+        self.convolution.build((None, longest, self.choices["size"]))
+        self.built = True
+
+    def call(self, values: Any) -> Any:
+        words, places = each_once(values)
+        inside = (words > 0)[:, :, None]
+        vectors = self.convolution(ops.where(inside, self.embedding(words), 0))
+        # None is below zero, so that zeros in the padding leave the maximum as it is.
+        vectors = tf.reduce_max(ops.where(inside, vectors, 0), 1)
+        vectors = tf.gather(vectors, places)
+        return tf.reshape(vectors, (*ops.shape(values)[:2], self.choices["units"]))
+
+    def compute_output_spec(self, values: Any) -> Any:
+        return keras.KerasTensor((*values.shape[:2], self.choices["units"]), self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.choices}
+
+
+def each_once(values: Any) -> tuple[Any, Any]:
+    """The characters of the different words of a batch, (words, characters), and which of them each
+    step has, (batch * time,).
+
+    A batch of sentences has three or four times as many steps as different words, padding included.
+    The number of rows is rounded up, because loops are compiled, and a GPU looks for its best
+    kernel, for each.
+    """
+    longest = values.shape[2] - 1
+    rows = tf.reshape(values[:, :, 1:], (-1, longest))
+    with tf.device("CPU:0"):  # there is no kernel for rows of a matrix on a GPU
+        words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
+    missing = round_length(tf.shape(words)[0]) - tf.shape(words)[0]
+    return tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest)), places

@@ -1,0 +1,1 @@
+"""The template many-to-many-aligned: an output at each time step."""

@@ -1,0 +1,198 @@
+"""`ManyToManyAligned` as a forecaster of series or a composer of notes."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks import preprocessing as all_features
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
+from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.data.windows import crop_plan
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.sampling import random_numbers
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
+from seqzoo.tasks.many_to_many_aligned.step_regression import PreparedSteps, feature_choices
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.steps import StepNotes, StepTargets, StepValues, errors
+
+
+class PreparedNextStep(PreparedSteps):
+    """A model of what comes next in sequences of numbers, or of frames of zeros and ones.
+
+    The first step of a sequence is given, and all others are predicted from those before. Training
+    runs over parts of at most `window` predicted steps, each from a zero state; scores are of whole
+    sequences.
+
+    Args:
+        task: the choices, a `ManyToManyAligned`.
+        features: how inputs become tensors.
+    """
+
+    targets: StepTargets  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, task: Any, features: Features):
+        self.task = task
+        self.features = features
+        if task.input == "notes":
+            self.targets = StepNotes(features.step[0][0])
+        else:
+            config = features.to_config()
+            self.targets = StepValues(config["mean"], config["scale"])
+        self.metric = self.targets.metric
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedNextStep":
+        """Learns scales.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        features = all_features.FEATURES[task.input].learn(feature_choices(task), examples)
+        return cls(task, features)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedNextStep":
+        """The opposite of `to_config` and `vocabularies`."""
+        kind = all_features.FEATURES[task.input]
+        return cls(task, kind.from_config(feature_choices(task), config["features"], vocabularies))
+
+    def build(self, precision: str = "float32") -> NextStep:
+        task = self.task
+        model = NextStep(
+            self.targets.size,
+            cell=task.cell,
+            units=task.units,
+            layers=task.layers,
+            dropout=task.dropout,
+            recurrent_dropout=task.recurrent_dropout,
+            cell_options=dict(task.cell_options),
+            precision=precision,
+            name="next_step",
+        )
+        model.build()
+        return model
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        inputs = self.features.encode(examples)
+        if targets and inputs.lengths.min() < 2:
+            place = examples.place(int(inputs.lengths.argmin()))
+            raise SeqzooError(
+                f"A sequence must have at least two steps, but {place} has one, which nothing "
+                "follows; leave it out."
+            )
+        return Data(inputs)
+
+    def plan(
+        self,
+        data: Data,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        if seed is None:
+            return super().plan(data, padding, settings, multiple=multiple)
+        return crop_plan(
+            data,
+            padding,
+            settings.batch_size,
+            steps=self.task.window + 1,
+            multiple=multiple,
+            seed=seed,
+        )
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        # All steps behind a sequence's end are behind those that count, and need no mask.
+        outputs, _ = model(batch["values"][:, :-1], training=training)
+        return self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1)
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["lengths"] - 1, tf.float32)
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        outputs, _ = model(batch["values"][:, :-1])
+        outcome = self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1)
+        return {
+            "loss": outcome.losses,
+            "count": self.counts(batch),
+            "outputs": outputs,
+            "steps": batch["lengths"] - 1,
+        }
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
+        truth = [data.inputs[index] for index in range(len(data))]
+        figures = self.targets.figures(said, [own[1:] for own in truth])
+        if isinstance(self.targets, StepValues):
+            # What a model would reach that always answers with the step before.
+            last = np.concatenate([np.diff(own, axis=0) for own in truth]) * self.targets.scale
+            figures |= {f"{name}_of_last": value for name, value in errors(last).items()}
+        return figures
+
+    @property
+    def decoding(self) -> Decoding:
+        """How sequences go on where nothing else is said."""
+        method = "sample" if self.task.input == "notes" else "greedy"
+        return Decoding(method, maximum_length=self.task.horizon)
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        values, lengths = self.features.transform(*raw)
+        rows = tf.range(tf.shape(lengths)[0])
+        return self.infer(model, {"values": values, "lengths": lengths, "rows": rows}, options)
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """The "values" that follow, (batch, horizon, size), each fed to the model as the next."""
+        choices = self._checked(options.decoding or self.decoding)
+        values, lengths = batch["values"], batch["lengths"]
+        steps, size = choices.maximum_length, self.targets.size
+        outputs, states = model(values, steps=tf.range(tf.shape(values)[1]) < lengths[:, None])
+        output = tf.gather(outputs, lengths - 1, batch_dims=1)
+        numbers = None
+        if choices.method == "sample":
+            seed = options.seed
+            if seed is not None:
+                seed = tf.stack([tf.fill(tf.shape(lengths), seed), batch["rows"]], 1)
+            numbers = random_numbers(seed, tf.shape(lengths)[0], 1, steps * size)
+            numbers = tf.reshape(numbers, [-1, steps, size])
+
+        def body(t, output, states, written):
+            own = None if numbers is None else numbers[:, t]
+            following = self.targets.following(output, own, choices.temperature)
+            output, new = model.step(following, states)
+            new = tf.nest.map_structure(lambda a, b: tf.ensure_shape(a, b.shape), new, states)
+            return t + 1, output, new, written.write(t, following)
+
+        array = tf.TensorArray(tf.float32, steps, element_shape=[None, size])
+        *_, written = tf.while_loop(
+            lambda t, *_: t < steps, body, (tf.constant(0), output, states, array)
+        )
+        return {"values": self.targets.decode(tf.transpose(written.stack(), [1, 0, 2]))}
+
+    def _checked(self, choices: Decoding) -> Decoding:
+        fits = ("greedy", "sample") if isinstance(self.targets, StepNotes) else ("greedy",)
+        if choices.method not in fits or choices.answers > 1:
+            raise SeqzooError(
+                f"What follows {self.task.input} is found by {' or '.join(map(repr, fits))} with "
+                f"one answer, got {choices.method!r} with {choices.answers}."
+            )
+        return choices
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        return [Answer(*self.targets.answer(values)) for values in found["values"]]
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config()}

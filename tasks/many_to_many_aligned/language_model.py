@@ -1,0 +1,288 @@
+"""`ManyToManyAligned` as a language model, with all that it learnt from training examples."""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.windows import window_plan
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.decoder import Decoded, decode
+from seqzoo.tasks.decoding.scoring import score
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.metrics.sequences import perplexity
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
+from seqzoo.tasks.seq2seq.decoder import Decoder
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts
+
+SHORTEST = 16
+"""Steps that prompts are padded to at least."""
+
+
+class PreparedLanguageModel(Prepared):
+    """A model of texts: what comes next, character by character or word by word.
+
+    Training runs over windows of the texts, and hands the states on from each to the next; see
+    `seqzoo.tasks.data.windows`. The loss is the cross entropy of all tokens; of sets of texts, that
+    of the end of each, too.
+
+    Args:
+        task: the choices, a `ManyToManyAligned`.
+        texts: how texts become tokens.
+    """
+
+    metric = "perplexity"
+    better = -1
+    sums = 1
+
+    def __init__(self, task: Any, texts: Texts):
+        self.task = task
+        self.texts = texts
+        self.end = None if task.whole else END
+        size = make_cell(task).state_size
+        self.carries = (size,) * task.layers if isinstance(size, int) else tuple(size) * task.layers
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedLanguageModel":
+        """Learns the vocabulary.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        texts = Texts.learn(_text_choices(task), examples.inputs, _places(examples))
+        return cls(task, texts)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedLanguageModel":
+        """The opposite of `to_config` and `vocabularies`."""
+        return cls(task, Texts(_text_choices(task), vocabularies["vocabulary"], **config["texts"]))
+
+    def build(self, precision: str = "float32") -> LanguageModel:
+        task = self.task
+        decoder = Decoder(
+            len(self.texts.vocabulary),
+            cell=task.cell,
+            units=task.units,
+            layers=task.layers,
+            embedding=task.embedding,
+            dropout=task.dropout,
+            recurrent_dropout=task.recurrent_dropout,
+            cell_options=dict(task.cell_options),
+            tied=task.tied,
+            dtype=precision,
+            name="decoder",
+        )
+        model = LanguageModel(decoder, name="language_model")
+        model.build()
+        return model
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        """Texts to be learnt or scored, with a window; or else prompts, which begin with a start
+        token."""
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        encoded = self.texts.encode(examples.inputs, _places(examples))
+        if targets and not self.task.whole:
+            return Data(encoded, window=self.task.window)
+        # The ends go.
+        flat = np.delete(encoded.flat, encoded.starts + encoded.lengths - 1)
+        lengths = encoded.lengths - 1
+        if targets:
+            if not len(flat):
+                raise SeqzooError("A text to model must not be empty, but there is no character.")
+            joined = Sequences(flat, np.array([len(flat)], np.int32))
+            return Data(joined, window=self.task.window)
+        starts = np.cumsum(lengths) - lengths
+        return Data(Sequences(np.insert(flat, starts, START), lengths + 1))
+
+    def plan(
+        self,
+        data: Data,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        if data.window is None:
+            return make_plan(data, Padding([SHORTEST], []), settings.batch_size, multiple=multiple)
+        return window_plan(
+            data, padding, settings.batch_size, whole=self.task.whole, start=START, seed=seed
+        )
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        targets, lengths = batch["values"], batch["lengths"]
+        tokens = tf.concat([batch["before"][:, None], targets[:, :-1]], 1)
+        states = [tf.where(batch["resets"][:, None], 0.0, own) for own in batch["carried"]]
+        logits, last = model(tokens, states, training=training)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
+        losses = tf.reduce_sum(tf.where(inside, losses, 0.0), 1)
+        aside = batch["aside"][:, None]
+        carried = tuple(
+            tf.where(aside, old, tf.cast(new, tf.float32))
+            for old, new in zip(batch["carried"], last, strict=True)
+        )
+        return Outcome(losses, losses[:, None], carried)
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["lengths"], tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return math.exp(min(sums[0] / count, 700.0))
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        outcome = self.forward(model, batch, training=False)
+        count = self.counts(batch)
+        inside = tf.range(tf.shape(batch["values"])[1]) < batch["lengths"][:, None]
+        unknown = tf.cast((batch["values"] == UNKNOWN) & inside, tf.float32)
+        return {
+            "loss": outcome.losses,
+            "count": count,
+            "nats": outcome.losses,
+            "tokens": count,
+            "unknown": tf.reduce_sum(unknown, 1),
+            "carried": outcome.carried,
+        }
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        nats, tokens, unknown = (
+            float(np.sum(found[name], dtype=np.float64)) for name in ("nats", "tokens", "unknown")
+        )
+        characters = sum(len(text) for text in examples.inputs)
+        return {
+            **perplexity(nats, tokens),
+            "bits_per_character": nats / math.log(2) / characters if characters else None,
+            "tokens": int(tokens),
+            "unknown": unknown / tokens,
+        }
+
+    @property
+    def decoding(self) -> Decoding:
+        """How texts are generated where nothing else is said."""
+        most = 200 if self.task.whole else min(self.texts.longest + 10, 200)
+        return Decoding("sample", maximum_length=most)
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    @property
+    def features(self) -> TextFeatures:
+        """How texts are split."""
+        return self.texts.features
+
+    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+        def rate(text: Any) -> dict[str, Any]:
+            return self.rate(model, text)
+
+        return {"score": (rate, self.signature)}
+
+    def rate(self, model: Any, text: Any) -> dict[str, Any]:
+        """How probable texts are, in TensorFlow operations alone.
+
+        Args:
+            model: the model.
+            text: strings, (batch,).
+
+        Returns:
+            "log_probability", float32, and "tokens", int32, (batch,): of all tokens and of the end
+            token, if there is one; what decoding reports of the same text without a prompt.
+        """
+        tokens, lengths = self._ids(text)
+        states = model.decoder.zero_states(tf.shape(tokens)[0])
+        found, _ = score(
+            model.decoder.step,
+            states,
+            tokens=tokens,
+            lengths=lengths,
+            start=START,
+            end=self.end,
+            vocabulary_size=len(self.texts.vocabulary),
+        )
+        return {"log_probability": found, "tokens": lengths + (self.end is not None)}
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        tokens, lengths = self._ids(*raw)
+        values = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
+        rows = tf.range(tf.shape(values)[0])
+        batch = {"values": values, "lengths": lengths + 1, "rows": rows}
+        found = self.infer(model, batch, options)
+        return {
+            "text": found["texts"][:, 0],
+            "log_probability": found["log_probabilities"][:, 0],
+            **found,
+        }
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        decoded = self.generate(model, batch, options)
+        return {
+            "texts": self.texts.join(decoded.tokens, decoded.lengths, goes_on=True),
+            "log_probabilities": decoded.log_probabilities,
+        }
+
+    def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Decoded:
+        """The `Decoded` texts that follow the prompts of a batch."""
+        values, last = batch["values"], batch["lengths"] - 1
+        # All but the last token is read at once; the last one is the first that decoding feeds.
+        _, states = model(values, steps=tf.range(tf.shape(values)[1]) < last[:, None])
+        seed = options.seed
+        if seed is not None:
+            # A text depends on its place among the prompts, and not on how these are batched.
+            seed = tf.stack([tf.fill(tf.shape(last), seed), batch["rows"]], 1)
+        return decode(
+            model.decoder.step,
+            tf.nest.pack_sequence_as(model.decoder.zero_states(1), states),
+            choices=options.decoding or self.decoding,
+            start=tf.gather(values, last, batch_dims=1),
+            end=self.end,
+            vocabulary_size=len(self.texts.vocabulary),
+            seed=seed,
+            banned=(PADDING, UNKNOWN, START, *(() if self.end else (END,))),
+        )
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        answers = []
+        for texts, own in zip(found["texts"], found["log_probabilities"], strict=True):
+            ranked = tuple(
+                (text.decode("utf-8"), math.exp(log_probability))
+                for text, log_probability in zip(texts, own, strict=True)
+                if np.isfinite(log_probability)
+            )
+            answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked))
+        return answers
+
+    def _ids(self, text: Any) -> tuple[Any, Any]:
+        """Strings -> ids (batch, time) and lengths."""
+        tokens = self.texts.split(text)
+        ids = tf.ragged.map_flat_values(self.texts.vocabulary.ids, tokens)
+        return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {"vocabulary": self.texts.vocabulary}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"texts": self.texts.to_config()}
+
+
+def _text_choices(task: Any) -> TextChoices:
+    return TextChoices(task.input, task.lowercase, task.vocabulary_size, task.minimum_count)
+
+
+def _places(examples: Examples) -> list[str]:
+    return [examples.place(index) for index in range(len(examples))]

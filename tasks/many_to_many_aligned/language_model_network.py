@@ -1,0 +1,73 @@
+"""The network of a language model: a decoder whose states go in and come out."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.seq2seq.decoder import Decoder
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class LanguageModel(keras.Model):
+    """Tokens to the logits of those that follow them.
+
+    Args:
+        decoder: without attention.
+        **kwargs: of `keras.Model`.
+    """
+
+    def __init__(self, decoder: Decoder, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.decoder = decoder
+
+    def build(self, *_: Any) -> None:
+        """Makes all weights, by running one step."""
+        with seqzoo.cells.portable():
+            self.call(tf.zeros([1, 2], tf.int32))
+        self.built = True
+
+    def call(
+        self, tokens: Any, states: Any = None, steps: Any = None, training: bool = False
+    ) -> tuple[Any, list[Any]]:
+        """Runs over sequences.
+
+        Args:
+            tokens: (batch, time), int32: the token before each step.
+            states: before the first step, in the order of `state_sizes`, each (batch, units);
+                None for zeros.
+            steps: (batch, time): which of them count; None for all.
+            training: whether dropout is on.
+
+        Returns:
+            Logits, (batch, time, vocabulary), float32, and the states after the last step that
+            counts, each (batch, units), in the layers' precision.
+        """
+        nested = self.decoder.zero_states(tf.shape(tokens)[0])
+        if states is not None:
+            dtype = self.decoder.compute_dtype
+            nested = tf.nest.pack_sequence_as(nested, [tf.cast(own, dtype) for own in states])
+        logits, last = self.decoder(tokens, nested, training=training, steps=steps)
+        return logits, tf.nest.flatten(last)
+
+    @property
+    def state_sizes(self) -> tuple[int, ...]:
+        """Units of each state."""
+        return tuple(size for own in self.decoder.state_sizes for size in own)
+
+    def get_config(self) -> dict:
+        decoder = keras.saving.serialize_keras_object(self.decoder)
+        return {"name": self.name, "decoder": decoder}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: Any = None) -> "LanguageModel":
+        decoder = keras.saving.deserialize_keras_object(config["decoder"])
+        return cls(decoder, name=config["name"])
+
+    def get_build_config(self) -> dict:
+        # An empty one would be taken for none, and the weights would not be loaded.
+        return {"tokens": 2}
+
+    def build_from_config(self, config: dict) -> None:
+        self.build()

@@ -1,0 +1,201 @@
+"""`ManyToManyAligned` with numbers as targets, with all that it learnt from training examples."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks import preprocessing as all_features
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import LengthMask, make_cell, recurrent_stack
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.base import finite, moments
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.base import required
+from seqzoo.tasks.targets.steps import StepValues
+from seqzoo.tasks.targets.texts import TextChoices
+
+
+class PreparedSteps(Prepared):
+    """A model from sequences to numbers at each of their steps.
+
+    Args:
+        task: the choices, a `ManyToManyAligned`.
+        features: how inputs become tensors.
+        targets: what the outputs mean.
+    """
+
+    better = -1
+    sums = 1
+
+    def __init__(self, task: Any, features: Features, targets: StepValues):
+        self.task = task
+        self.features = features
+        self.targets = targets
+        self.metric = targets.metric
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedSteps":
+        """Learns vocabulary and scales.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        targets = StepValues(*moments(np.concatenate(_numbers(examples))))
+        features = all_features.FEATURES[task.input].learn(feature_choices(task), examples)
+        return cls(task, features, targets)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedSteps":
+        """The opposite of `to_config` and `vocabularies`."""
+        kind = all_features.FEATURES[task.input]
+        features = kind.from_config(feature_choices(task), config["features"], vocabularies)
+        return cls(task, features, StepValues(**config["targets"]))
+
+    def build(self, precision: str = "float32") -> Any:
+        task = self.task
+        shape, dtype = self.features.step
+        inputs = {
+            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
+            "lengths": keras.Input((), dtype="int32", name="lengths"),
+        }
+        values = inputs["values"]
+        mask = LengthMask(name="mask")(values, inputs["lengths"])
+        if self.features.vocabulary is not None:
+            size = len(self.features.vocabulary)
+            embed = keras.layers.Embedding(size, task.embedding, dtype=precision, name="embedding")
+            values = embed(values)
+        stack = replace(task, bidirectional=task.both_ways)
+        values = recurrent_stack(stack, values, mask, sequence=True, dtype=precision)
+        if task.dropout:
+            values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
+        outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
+        return keras.Model(inputs, outputs, name="steps")
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        inputs = self.features.encode(examples)
+        if not targets:
+            return Data(inputs)
+        numbers = _numbers(examples)
+        for index, (own, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
+            place = f"the target of {examples.place(index)}"
+            if own.shape != (steps, self.targets.size):
+                raise SeqzooError(
+                    f"There must be {self.targets.size} numbers at each of the {steps} steps of "
+                    f"{examples.place(index)}, but its target has the shape {own.shape}."
+                )
+            finite(own, place)
+        scaled = [(own - self.targets.mean) / self.targets.scale for own in numbers]
+        return Data(inputs, Sequences.of(scaled, "float32"))
+
+    def plan(
+        self,
+        data: Data,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        # Targets are as long as inputs are.
+        padding = replace(padding, targets=padding.inputs)
+        return super().plan(data, padding, settings, multiple=multiple, seed=seed)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        outputs = self.outputs(model, batch["values"], batch["lengths"], training)
+        return self.outcome(outputs, batch["targets"], batch["lengths"])
+
+    def outcome(self, outputs: Any, targets: Any, lengths: Any) -> Outcome:
+        """Losses and metrics over the first steps of sequences, as many as `lengths` says."""
+        inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
+        losses, metrics = (
+            tf.reduce_sum(tf.where(inside, each, 0.0), 1)
+            for each in self.targets.objective(outputs, targets)
+        )
+        return Outcome(losses, metrics[:, None])
+
+    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
+        """What the model says of encoded inputs, (batch, time, outputs), float32."""
+        outputs = model({"values": values, "lengths": lengths}, training=training)
+        return tf.cast(outputs, tf.float32)
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["lengths"], tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return float(sums[0] / count)
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        values, lengths = self.features.transform(*raw)
+        answers = self.targets.decode(self.outputs(model, values, lengths))
+        inside = tf.range(tf.shape(answers)[1]) < lengths[:, None]
+        return {"values": tf.where(inside[:, :, None], answers, 0.0), "lengths": lengths}
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        return {
+            "outputs": self.outputs(model, batch["values"], batch["lengths"]),
+            "steps": batch["lengths"],
+        }
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        answers = []
+        for outputs, steps in zip(found["outputs"], found["steps"], strict=True):
+            values = self.targets.decode(tf.constant(outputs[:steps])).numpy()
+            answers.append(Answer(*self.targets.answer(values)))
+        return answers
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        targets: Any = data.targets
+        said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
+        return self.targets.figures(said, [targets[index] for index in range(len(data))])
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        known = self.features.vocabulary
+        return {} if known is None else {"vocabulary": known}
+
+    def to_config(self) -> dict[str, Any]:
+        targets = {"mean": self.targets.mean, "scale": self.targets.scale}
+        return {"features": self.features.to_config(), "targets": targets}
+
+
+def feature_choices(task: Any) -> TextChoices:
+    """What features ask of a template; nothing is cut, since each step has an answer."""
+    return TextChoices(task.input, task.lowercase, task.vocabulary_size, task.minimum_count)
+
+
+def _numbers(examples: Examples) -> list[np.ndarray]:
+    """Targets of shape (time, k), float64, all of one k."""
+    numbers = []
+    for index, own in enumerate(required(examples)):
+        place = f"the target of {examples.place(index)}"
+        try:
+            array = np.asarray(own, np.float64)
+        except (TypeError, ValueError) as error:
+            raise SeqzooError(f"Numbers were expected, but {place} is not of numbers.") from error
+        array = array[:, None] if array.ndim == 1 else array
+        if array.ndim != 2 or array.shape[1] != (numbers or [array])[0].shape[1]:
+            raise SeqzooError(
+                "Targets must have shape (time,) or (time, k) with one k for all, but "
+                f"{place} has {np.shape(own)}."
+            )
+        numbers.append(finite(array, place))
+    return numbers

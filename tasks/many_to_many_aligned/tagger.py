@@ -1,0 +1,220 @@
+"""`ManyToManyAligned` for tags, with all that it learnt from training examples."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.crf import CRF
+from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SHOWN, figures_of
+from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
+from seqzoo.tasks.metrics.classification import f1
+from seqzoo.tasks.metrics.entity_counts import Spans
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.tagged_words import (
+    CHARACTERS,
+    WORD,
+    TokenFeatures,
+    choices_of,
+    features_of,
+)
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.targets.tags import Tags
+
+
+class PreparedTagger(Prepared):
+    """A model from sequences to a tag a step.
+
+    The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
+    are summed over steps. The value of an `Answer` is a tuple of tags, as a target is a sequence
+    of them, and its probability is that of all of them together. The metric is the F1 of entities
+    where all tags are those of BIO or BIOES, else the accuracy of steps.
+
+    Args:
+        task: the choices, a `ManyToManyAligned`.
+        features: how inputs become tensors.
+        tags: what the outputs mean.
+    """
+
+    better = 1
+
+    def __init__(self, task: Any, features: Features, tags: Tags):
+        self.task = task
+        self.features = features
+        self.tags = tags
+        self.spans = Spans(tags.names) if tags.entities else None
+        self.metric, self.sums = ("entity_f1", 3) if self.spans else ("accuracy", 1)
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedTagger":
+        """Learns vocabularies, names of tags and scales.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        tags = Tags.learn(examples)
+        return cls(task, features_of(task).learn(choices_of(task), examples), tags)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedTagger":
+        """The opposite of `to_config` and `vocabularies`."""
+        features = features_of(task).from_config(choices_of(task), config["features"], vocabularies)
+        return cls(task, features, Tags(**config["tags"]))
+
+    def build(self, precision: str = "float32") -> Any:
+        known = {name: len(vocabulary) for name, vocabulary in self.vocabularies.items()}
+        count = len(self.tags.names)
+        return tagger_network(
+            self.task,
+            self.features.step,
+            known.get(WORD),
+            known.get(CHARACTERS),
+            CRF(count, self.tags.constraints, name="crf") if self.task.crf else None,
+            count,
+            precision,
+        )
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        inputs = self.features.encode(examples)
+        if not targets:
+            return Data(inputs)
+        encoded = self.tags.encode(examples, inputs.lengths)
+        if self.task.crf:
+            self.tags.check(encoded, examples)
+        return Data(inputs, encoded)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        scores = self.scores(model, batch, training)
+        return self._outcome(model, scores, batch, self._best(model, scores, batch["lengths"]))
+
+    def scores(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
+        """What the model says of each tag at each step, (batch, time, tags), float32."""
+        inputs = {"values": batch["values"], "lengths": batch["lengths"]}
+        return tf.cast(model(inputs, training=training), tf.float32)
+
+    def _best(self, model: Any, scores: Any, lengths: Any) -> Any:
+        """The most probable tags, (batch, time), int32."""
+        if self.task.crf:
+            return model.get_layer("crf").decode(scores, lengths)[0]
+        return tf.argmax(scores, -1, tf.int32)
+
+    def _log_likelihood(self, model: Any, scores: Any, tags: Any, lengths: Any) -> Any:
+        """Of the tags (batch, time) of each sequence, (batch,)."""
+        if self.task.crf:
+            return model.get_layer("crf").log_likelihood(scores, tags, lengths)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, scores)
+        return -tf.reduce_sum(tf.where(_inside(scores, lengths), losses, 0.0), 1)
+
+    def _outcome(self, model: Any, scores: Any, batch: dict[str, Any], said: Any) -> Outcome:
+        targets, lengths = batch["targets"], batch["lengths"]
+        losses = -self._log_likelihood(model, scores, targets, lengths)
+        inside = _inside(scores, lengths)
+        if self.spans:
+            return Outcome(losses, self.spans.count(said, targets, inside))
+        right = (said == targets) & inside
+        return Outcome(losses, tf.reduce_sum(tf.cast(right, tf.float32), 1)[:, None])
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["lengths"], tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        if self.spans:
+            right, said, there = sums
+            return f1(float(right), float(said), float(there))
+        return float(sums[0] / count)
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        """Tags (batch, time), "" in the padding, with their probabilities, and the lengths; for
+        text also the tokens, (batch, time)."""
+        values, lengths = self.features.transform(*raw)
+        found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        names = tf.gather(tf.constant(self.tags.names), found["tags"])
+        answer = {
+            "tags": tf.where(_inside(values, lengths), names, ""),
+            "probabilities": found["probabilities"],
+            "lengths": lengths,
+        }
+        if isinstance(self.features, TokenFeatures):
+            answer["tokens"] = self.features.tokens(*raw)
+        return answer
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        return self._found(model, self.scores(model, batch), batch["lengths"])
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        scores = self.scores(model, batch)
+        found = self._found(model, scores, batch["lengths"])
+        losses = self._outcome(model, scores, batch, found["tags"]).losses
+        return {**found, "loss": losses, "count": self.counts(batch)}
+
+    def _found(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
+        tags = self._best(model, scores, lengths)
+        if self.task.crf:
+            each = model.get_layer("crf").marginals(scores, lengths)
+        else:
+            each = tf.nn.softmax(scores)
+        own = tf.gather(each, tags, axis=2, batch_dims=2)
+        return {
+            "tags": tags,
+            "probabilities": tf.where(_inside(scores, lengths), own, 0.0),
+            "log_probabilities": self._log_likelihood(model, scores, tags, lengths),
+            "lengths": lengths,
+        }
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        answers = []
+        parts = zip(found["tags"], found["lengths"], found["log_probabilities"], strict=True)
+        for ids, length, log_probability in parts:
+            tags = tuple(self.tags.names[tag] for tag in ids[:length])
+            answers.append(Answer(" ".join(tags), tags, float(np.exp(log_probability))))
+        return answers
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        said = [own[:length] for own, length in zip(found["tags"], found["lengths"], strict=True)]
+        unknown = None
+        if WORD in self.vocabularies and self.task.input == "words":
+            flat = data.inputs.flat
+            unknown = (flat if flat.ndim == 1 else flat[:, 0]) == UNKNOWN
+        tokens = [self.tokens(examples.inputs[index]) for index in range(min(SHOWN, len(examples)))]
+        assert isinstance(data.targets, Sequences)
+        return figures_of(self.tags, said, data.targets, tokens, unknown)
+
+    def tokens(self, value: Any) -> list[str] | None:
+        """What one input's tags belong to, or None where it is numbers."""
+        if not isinstance(self.features, TokenFeatures):
+            return None
+        (row,) = self.features.split(*self.features.raw([value], ["the input"])).to_list()
+        return [token.decode("utf-8") for token in row]
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        if not isinstance(self.features, TokenFeatures):
+            return {}
+        known = {WORD: self.features.vocabulary}
+        if self.features.characters is not None:
+            known[CHARACTERS] = self.features.characters
+        return known
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config(), "tags": self.tags.to_config()}
+
+
+def _inside(steps: Any, lengths: Any) -> Any:
+    """Which steps of (batch, time, ...) there are, (batch, time)."""
+    return tf.range(tf.shape(steps)[1])[None, :] < lengths[:, None]

@@ -1,0 +1,68 @@
+"""Scores of tags: of each step, of whole sequences, and of the entities that they mark."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.sequences import Sequences
+from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
+from seqzoo.tasks.metrics.sequences import span_scores
+from seqzoo.tasks.targets.tags import Tags
+
+SHOWN = 50
+"""Sequences that are kept with the figures."""
+
+
+def figures_of(
+    tags: Tags,
+    said: Sequence[np.ndarray],
+    truth: Sequences,
+    tokens: Sequence[list[str] | None],
+    unknown: np.ndarray | None,
+) -> dict[str, Any]:
+    """Figures of answers, one sequence of ids an example.
+
+    Args:
+        tags: what the ids mean.
+        said: ids of each sequence, without padding.
+        truth: the right ones.
+        tokens: of the first sequences, which are shown; None for one of numbers.
+        unknown: which of all steps, one sequence after the other, has a word that training did
+            not keep; None where there are no words.
+
+    Returns:
+        "accuracy" and "errors" of steps, "sequence_accuracy" (all of whose steps are right),
+        "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
+        classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities",
+        the span scores; "samples", tokens with their tags.
+    """
+    flat, names = np.concatenate(list(said)), tags.names
+    right = flat == truth.flat
+    matrix = confusion_matrix(truth.flat, flat, len(names))
+    table = class_table(matrix, names)
+    figures: dict[str, Any] = {
+        "accuracy": float(right.mean()),
+        "errors": int((~right).sum()),
+        "sequence_accuracy": float(np.logical_and.reduceat(right, truth.starts).mean()),
+        "macro_accuracy": float(np.mean([row["accuracy"] for row in table if row["examples"]])),
+        "steps": len(right),
+    }
+    if unknown is not None:
+        figures["unknown_share"] = float(unknown.mean())
+        figures["unknown_accuracy"] = float(right[unknown].mean()) if unknown.any() else None
+
+    def named(ids: np.ndarray) -> list[str]:
+        return [names[tag] for tag in ids]
+
+    if tags.entities:
+        known = [truth[index] for index in range(len(truth))]
+        figures["entities"] = span_scores(list(map(named, said)), list(map(named, known)))
+    figures["classes"] = table
+    figures["confusions"] = top_confusions(matrix, names)
+    figures["confusion"] = matrix.tolist()
+    figures["samples"] = [
+        {"tokens": own, "answer": named(said[index]), "truth": named(truth[index])}
+        for index, own in enumerate(tokens)
+    ]
+    return figures

@@ -1,0 +1,94 @@
+"""The network of a tagger: vectors of tokens -> recurrent layers -> a score for each tag."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
+from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class WordIds(keras.layers.Layer):
+    """The ids of words: (batch, time, 1 + characters) -> (batch, time).
+
+    In training some words become unknown, at random, so that the network learns to tell what it
+    can from their characters and neighbours.
+
+    Args:
+        rate: share of the words that become unknown.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, rate: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seeds = keras.random.SeedGenerator()
+
+    def call(self, values: Any, training: bool = False) -> Any:
+        ids = values[:, :, 0] if len(values.shape) == 3 else values
+        if not training or not self.rate:
+            return ids
+        drawn = keras.random.uniform(ops.shape(ids), dtype="float32", seed=self.seeds)
+        return ops.where(drawn < self.rate, UNKNOWN, ids)
+
+    def compute_output_spec(self, values: Any, training: bool = False) -> Any:
+        return keras.KerasTensor(tuple(values.shape[:2]), "int32")
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "rate": self.rate}
+
+
+def tagger_network(
+    task: Any,
+    step: tuple[tuple[int, ...], str],
+    vocabulary_size: int | None,
+    characters_size: int | None,
+    outputs: keras.layers.Layer | None,
+    tags: int,
+    precision: str,
+) -> keras.Model:
+    """The model: "values" and "lengths" -> scores of tags, (batch, time, tags), float32.
+
+    Args:
+        task: a `ManyToManyAligned`.
+        step: shape and type of one step of the inputs.
+        vocabulary_size: number of ids of tokens, or None for inputs that are numbers.
+        characters_size: number of ids of the characters of words, or None where they are not read.
+        outputs: a layer behind the scores, a `CRF`, or None.
+        tags: how many there are.
+        precision: Keras' policy.
+    """
+    shape, dtype = step
+    inputs = {
+        "values": keras.Input((None, *shape), dtype=dtype, name="values"),
+        "lengths": keras.Input((), dtype="int32", name="lengths"),
+    }
+    values = inputs["values"]
+    mask = LengthMask(name="mask")(values, inputs["lengths"])
+    vectors = values
+    if vocabulary_size is not None:
+        ids = WordIds(task.word_dropout, name="word_ids")(values)
+        embed = keras.layers.Embedding(
+            vocabulary_size, task.embedding, dtype=precision, name="embedding"
+        )
+        vectors = embed(ids)
+    if characters_size is not None:
+        sizes = (characters_size, task.character_embedding)
+        named = {"dtype": precision, "name": "characters"}
+        if task.character_reader == "convolution":
+            read = ConvolvedCharacters(*sizes, 2 * task.characters, **named)
+        else:
+            read = WordCharacters(*sizes, task.cell, task.characters, task.cell_options, **named)
+        vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
+    stacked = replace(task, bidirectional=task.both_ways)
+    vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
+    if task.dropout:
+        vectors = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(vectors)
+    scores = keras.layers.Dense(tags, dtype="float32", name="scores")(vectors)
+    if outputs is not None:
+        scores = outputs(scores)
+    return keras.Model(inputs, scores, name="tagger")

@@ -1,0 +1,103 @@
+"""The template from a sequence to a text of another length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.many_to_one.template import Input
+from seqzoo.tasks.settings import TextKind, between, choose, least
+
+if TYPE_CHECKING:
+    from seqzoo.tasks.data.examples import Examples
+    from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+
+AttentionKind = Literal["additive", "multiplicative", "none"]
+
+
+@dataclass(frozen=True)
+class ManyToManyEncoderDecoder(Template):
+    """A sequence in, a text of any length out: encoder -> bridge -> decoder with attention.
+
+    Attributes:
+        input: what a sequence is made of.
+        target: what a text is made of.
+        cell: name of the cell in `seqzoo.cells.CELLS`, of encoder and decoder.
+        units: of each layer, and of each direction of the encoder.
+        layers: how many recurrent layers are stacked, in the encoder and in the decoder.
+        bidirectional: whether the encoder reads the sequence in both directions.
+        attention: "additive" (Bahdanau), "multiplicative" (Luong), or "none", where the decoder
+            has but the encoder's last states.
+        dropout: share of each layer's inputs, and of the last features, dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        embedding: size of the vector of a character, word or subword.
+        tied: whether the output layer's weights are the vectors of the targets' tokens.
+        vocabulary_size: tokens kept at most, on each side.
+        minimum_count: how often a character or word must occur in training to be kept.
+        lowercase: whether input text is put in lower case first.
+        maximum_length: steps after which an input is cut; None for no cut.
+        label_smoothing: share of the probability that the loss spreads over all tokens.
+        scheduled_sampling: share of the tokens that the decoder is fed in training which are its
+            own instead of the true ones.
+        sample_rate: of "audio", in samples a second.
+        mel_bins: bands of the log-mel spectrogram of "audio".
+
+    Raises:
+        SeqzooError: a value is out of its range.
+    """
+
+    name: ClassVar[str] = "many-to-many-encoder-decoder"
+
+    input: Input = "characters"
+    target: TextKind = "characters"
+    cell: str = "gru"
+    units: int = 128
+    layers: int = 1
+    bidirectional: bool = True
+    attention: AttentionKind = "additive"
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    cell_options: Mapping[str, Any] = field(default_factory=dict)
+    embedding: int = 64
+    tied: bool = False
+    vocabulary_size: int = 20_000
+    minimum_count: int = 2
+    lowercase: bool = False
+    maximum_length: int | None = None
+    label_smoothing: float = 0.0
+    scheduled_sampling: float = 0.0
+    sample_rate: int = 16_000
+    mel_bins: int = 40
+
+    def __post_init__(self) -> None:
+        choose("input", self.input, Input)
+        choose("target", self.target, TextKind)
+        choose("attention", self.attention, AttentionKind)
+        least(
+            self,
+            units=1,
+            layers=1,
+            embedding=1,
+            vocabulary_size=5,
+            minimum_count=1,
+            maximum_length=1,
+            sample_rate=100,
+            mel_bins=1,
+        )
+        between(self, "dropout", "recurrent_dropout", "label_smoothing", "scheduled_sampling")
+
+    def adapt(self, examples: Examples) -> PreparedEncoderDecoder:
+        from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+
+        return PreparedEncoderDecoder.learn(self, examples)
+
+    def restore(
+        self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
+    ) -> PreparedEncoderDecoder:
+        from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+
+        return PreparedEncoderDecoder.restore(self, config, vocabularies)

@@ -1,0 +1,160 @@
+"""`ManyToOne` with all that it learnt from training examples."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks import preprocessing as all_features
+from seqzoo.tasks import targets as all_targets
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import (
+    LengthMask,
+    MaskedPooling,
+    NGramEmbedding,
+    make_cell,
+    recurrent_stack,
+)
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.targets import Targets
+
+
+class PreparedManyToOne(Prepared):
+    """A model from sequences to one answer each.
+
+    Args:
+        task: the choices, a `ManyToOne`.
+        features: how inputs become tensors.
+        targets: what the outputs mean.
+    """
+
+    def __init__(self, task: Any, features: Features, targets: Targets):
+        self.task = task
+        self.features = features
+        self.targets = targets
+        self.metric = targets.metric
+        self.better = targets.better
+        self.sums = targets.sums
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedManyToOne":
+        """Learns vocabulary, class names and scales.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+        """
+        make_cell(task)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        targets = all_targets.learn(task, examples)
+        return cls(task, all_features.learn(task, examples), targets)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedManyToOne":
+        """The opposite of `to_config` and `vocabularies`."""
+        features = all_features.FEATURES[task.input]
+        targets = all_targets.TARGETS[task.target]
+        return cls(
+            task,
+            features.from_config(task, config["features"], vocabularies),
+            targets.from_config(task, config["targets"]),
+        )
+
+    def build(self, precision: str = "float32") -> Any:
+        task = self.task
+        shape, dtype = self.features.step
+        inputs = {
+            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
+            "lengths": keras.Input((), dtype="int32", name="lengths"),
+        }
+        mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
+        if self.vocabulary is not None:
+            embed = keras.layers.Embedding(
+                len(self.vocabulary), task.embedding, dtype=precision, name="embedding"
+            )
+            values = embed(inputs["values"])
+            if task.ngrams > 1:
+                layer = NGramEmbedding(
+                    task.ngrams, task.ngram_buckets, task.embedding, dtype=precision, name="ngrams"
+                )
+                values = keras.layers.add([values, layer(inputs["values"])])
+        elif dtype == "uint8":
+            scale = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")
+            values = scale(inputs["values"])
+        else:
+            values = inputs["values"]
+        bag = None
+        if task.bag:
+            bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
+        whole = task.pooling != "last"
+        values = recurrent_stack(task, values, mask, sequence=whole, dtype=precision)
+        if whole:
+            pool = MaskedPooling(task.pooling, dtype=precision, name="pooling")
+            values = pool(values, mask)
+        if bag is not None:
+            values = keras.layers.concatenate([values, bag])
+        if task.dropout:
+            values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
+        outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
+        return keras.Model(inputs, outputs, name="many_to_one")
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        encoded = self.targets.encode(examples) if targets else None
+        return Data(self.features.encode(examples), encoded)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        outputs = self.outputs(model, batch["values"], batch["lengths"], training)
+        return Outcome(*self.targets.objective(outputs, batch["targets"]))
+
+    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
+        """What the model says of encoded inputs, (batch, outputs), float32."""
+        outputs = model({"values": values, "lengths": lengths}, training=training)
+        return tf.cast(outputs, tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return self.targets.measure(sums, count)
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        outputs = self.outputs(model, *self.features.transform(*raw))
+        return self.targets.decode(outputs, options.top)
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        return {"outputs": self.outputs(model, batch["values"], batch["lengths"])}
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        found = self.infer(model, batch, options)
+        losses, _ = self.targets.objective(found["outputs"], batch["targets"])
+        return {**found, "loss": losses, "count": self.counts(batch)}
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        outputs = tf.constant(np.stack(found["outputs"]))
+        decoded = self.targets.decode(outputs, options.top)
+        return self.targets.answers({name: value.numpy() for name, value in decoded.items()})
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        return self.targets.figures(np.stack(found["outputs"]), np.asarray(data.targets))
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """Of text, else None."""
+        return self.features.vocabulary
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary}
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config(), "targets": self.targets.to_config()}

@@ -1,0 +1,118 @@
+"""The template from a sequence to one class, several labels or a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TEXTS, between, choose, least
+
+if TYPE_CHECKING:
+    from seqzoo.tasks.data.examples import Examples
+    from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+
+Input = Literal["characters", "words", "subwords", "rows", "pixels", "series", "audio"]
+Target = Literal["class", "labels", "value"]
+Pooling = Literal["last", "mean", "max"]
+
+
+@dataclass(frozen=True)
+class ManyToOne(Template):
+    """A sequence in, one answer out: [embedding] -> recurrent layers -> pooling -> dense.
+
+    Attributes:
+        input: what a sequence is made of.
+        target: what the answer is: one class, any number of labels, or a value.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each layer, and of each direction.
+        layers: how many recurrent layers are stacked.
+        bidirectional: whether each layer reads the sequence in both directions.
+        pooling: the last output, or the mean or maximum over all steps.
+        ngrams: the longest n-gram of tokens that adds a vector of its own to the step
+            it ends in; 1 for none.
+        ngram_buckets: vectors that the n-grams of one length share.
+        bag: whether the vectors of all steps, summed, are handed to the last layer too (a bag of
+            characters, words, subwords or n-grams).
+        dropout: share of each layer's inputs, and of the pooled features, dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        embedding: size of the vector of a character, word or subword.
+        vocabulary_size: tokens kept at most, padding and unknown included.
+        minimum_count: how often a character or word must occur in training to be kept; with 1
+            the vector of the unknown is never trained.
+        lowercase: whether text is put in lower case first.
+        maximum_length: steps after which a sequence is cut; None for no cut.
+        label_smoothing: share of the probability that "class" targets spread over all classes.
+        sample_rate: of "audio", in samples a second.
+        mel_bins: bands of the log-mel spectrogram of "audio".
+
+    Raises:
+        SeqzooError: a value is out of its range.
+    """
+
+    name: ClassVar[str] = "many-to-one"
+
+    input: Input
+    target: Target = "class"
+    cell: str = "gru"
+    units: int = 128
+    layers: int = 1
+    bidirectional: bool = False
+    pooling: Pooling = "last"
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    cell_options: Mapping[str, Any] = field(default_factory=dict)
+    embedding: int = 64
+    ngrams: int = 1
+    ngram_buckets: int = 32_768
+    bag: bool = False
+    vocabulary_size: int = 20_000
+    minimum_count: int = 2
+    lowercase: bool = False
+    maximum_length: int | None = None
+    label_smoothing: float = 0.0
+    sample_rate: int = 16_000
+    mel_bins: int = 40
+
+    def __post_init__(self) -> None:
+        choose("input", self.input, Input)
+        choose("target", self.target, Target)
+        choose("pooling", self.pooling, Pooling)
+        least(
+            self,
+            units=1,
+            layers=1,
+            embedding=1,
+            ngrams=1,
+            ngram_buckets=1,
+            vocabulary_size=3,
+            minimum_count=1,
+            maximum_length=1,
+            sample_rate=100,
+            mel_bins=1,
+        )
+        if self.ngram_buckets > 200_000:
+            raise SeqzooError(f"`ngram_buckets` must be at most 200000, got {self.ngram_buckets}.")
+        if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
+            name = "bag" if self.bag else "ngrams"
+            raise SeqzooError(
+                f"`{name}` is for characters, words and subwords, got input {self.input!r}."
+            )
+        between(self, "dropout", "recurrent_dropout", "label_smoothing")
+
+    def adapt(self, examples: Examples) -> PreparedManyToOne:
+        # Imported here so that the choices alone cost no TensorFlow.
+        from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+
+        return PreparedManyToOne.learn(self, examples)
+
+    def restore(
+        self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
+    ) -> PreparedManyToOne:
+        from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+
+        return PreparedManyToOne.restore(self, config, vocabularies)

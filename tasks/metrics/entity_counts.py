@@ -1,0 +1,69 @@
+"""Entities that tags mark, counted in the graph: what taggers are trained by."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.metrics.bio import split_tag
+
+
+class Spans:
+    """Counts entities as `seqzoo.tasks.metrics.bio.entity_spans` finds them.
+
+    Args:
+        names: of the tags, in the order of their ids; all of BIO or BIOES.
+    """
+
+    def __init__(self, names: Sequence[str]):
+        tags = [split_tag(name) for name in names]
+        kinds = sorted({kind for _, kind in tags})
+        self.kinds = np.array([kinds.index(kind) for _, kind in tags], np.int32)
+        self.marks = np.array([prefix != "O" for prefix, _ in tags])
+        self.goes_on = np.array(
+            [
+                [
+                    prefix in ("I", "E") and before in ("B", "I") and kind == kind_before
+                    for prefix, kind in tags
+                ]
+                for before, kind_before in tags
+            ]
+        )
+
+    def count(self, said: Any, truth: Any, inside: Any) -> Any:
+        """Entities that are right (both ends and the type), that were said, and that there are.
+
+        Args:
+            said: ids of tags, (batch, time), int32.
+            truth: the right ones.
+            inside: which steps there are, (batch, time).
+
+        Returns:
+            (batch, 3), float32.
+        """
+        (marked, starts, ends), (true_marked, true_starts, true_ends) = (
+            self._parts(tags, inside) for tags in (said, truth)
+        )
+        other_kind = tf.gather(self.kinds, said) != tf.gather(self.kinds, truth)
+        wrong = (starts != true_starts) | (ends != true_ends) | (marked != true_marked)
+        wrong |= true_marked & other_kind
+        # An entity is right if nothing is wrong from its first to its last step.
+        rows, steps = tf.unstack(tf.shape(truth))
+        number = tf.where(true_marked, tf.cumsum(tf.cast(true_starts, tf.int32), 1), 0)
+        places = tf.range(rows)[:, None] * (steps + 1) + number
+        errors = tf.math.unsorted_segment_sum(tf.cast(wrong, tf.int32), places, rows * (steps + 1))
+        right = true_starts & (tf.gather(errors, places) == 0)
+        counted = [
+            tf.reduce_sum(tf.cast(own, tf.float32), 1) for own in (right, starts, true_starts)
+        ]
+        return tf.stack(counted, 1)
+
+    def _parts(self, tags: Any, inside: Any) -> tuple[Any, Any, Any]:
+        """Which steps are in an entity, begin one and end one, each (batch, time)."""
+        marked = tf.gather(self.marks, tags) & inside
+        pairs = tf.stack([tags[:, :-1], tags[:, 1:]], -1)
+        goes_on = tf.gather_nd(self.goes_on, pairs) & inside[:, 1:]
+        starts = marked & ~tf.pad(goes_on, [[0, 0], [1, 0]])
+        ends = marked & ~tf.pad(goes_on, [[0, 0], [0, 1]])
+        return marked, starts, ends

@@ -1,0 +1,251 @@
+"""How good generated and tagged sequences are. All take plain lists and give figures fit for JSON.
+
+Wherever an answer is held against references, there may be several of them, each as good as the
+others: `references[i]` is the list of those of `answers[i]`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from sacrebleu import BLEU, CHRF
+
+from seqzoo.tasks.metrics.bio import entity_spans
+from seqzoo.tasks.metrics.classification import f1
+
+ORDERS = 4
+"""Longest n-grams of BLEU."""
+
+
+def bleu(
+    answers: Sequence[str],
+    references: Sequence[Sequence[str]],
+    *,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+) -> dict[str, Any]:
+    """BLEU of a corpus, from 0 to 100, by sacrebleu.
+
+    Source: Papineni et al. 2002; Post 2018 for why to quote the signature with it.
+
+    Args:
+        answers: texts.
+        references: lists of texts.
+        tokenize: sacrebleu's tokenizer; "none" for text whose tokens spaces part already, "char"
+            for characters.
+        lowercase: whether to leave case out.
+
+    Returns:
+        "bleu_1" to "bleu_4", with n-grams of up to so many tokens; "brevity_penalty";
+        "length_ratio", tokens of the answers by those of the references; "signature".
+
+    Raises:
+        ValueError: there is nothing to score, or an answer has no references.
+    """
+    # `force` because a warning about spaces before full stops is of no use here.
+    metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True, max_ngram_order=ORDERS)
+    score = metric.corpus_score(*_streams(answers, references))
+    figures = {}
+    for order in range(1, ORDERS + 1):
+        part = BLEU.compute_bleu(
+            score.counts[:order],
+            score.totals[:order],
+            score.sys_len,
+            score.ref_len,
+            smooth_method="exp",
+            max_ngram_order=order,
+        )
+        figures[f"bleu_{order}"] = float(part.score)
+    return {
+        **figures,
+        "brevity_penalty": float(score.bp),
+        "length_ratio": float(score.ratio),
+        "signature": str(metric.get_signature()),
+    }
+
+
+def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """chrF of a corpus, from 0 to 100, by sacrebleu: F2 of character n-grams up to 6.
+
+    Source: Popović 2015.
+
+    Args:
+        answers: texts.
+        references: lists of texts.
+
+    Returns:
+        "chrf" and "signature".
+
+    Raises:
+        ValueError: there is nothing to score, or an answer has no references.
+    """
+    metric = CHRF()
+    score = metric.corpus_score(*_streams(answers, references))
+    return {"chrf": float(score.score), "signature": str(metric.get_signature())}
+
+
+def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> dict[str, Any]:
+    """Shares of wrong sequences and of wrong tokens.
+
+    A sequence is right if it equals one of its references. For tokens it is held against the
+    reference that takes the fewest edits (insertions, deletions, substitutions); among several of
+    those, against the longest. So grapheme-to-phoneme conversion is scored on CMUdict, where the
+    two are called word error and phoneme error (Yao and Zweig 2015).
+
+    Args:
+        answers: lists of tokens, or strings, whose tokens are characters.
+        references: lists of such.
+
+    Returns:
+        "exact_match", "sequence_error" (what is left to 1), "token_error" (edits by tokens of the
+        references, so that it may pass 1; None without any), "sequences", "edits", "tokens".
+
+    Raises:
+        ValueError: there is nothing to score, or an answer has no references.
+    """
+    _check(answers, references)
+    exact = edits = tokens = 0
+    for answer, known in zip(answers, references, strict=True):
+        least, shorter = min((edit_distance(answer, one), -len(one)) for one in known)
+        exact += least == 0
+        edits += least
+        tokens -= shorter
+    return {
+        "exact_match": exact / len(answers),
+        "sequence_error": 1 - exact / len(answers),
+        "token_error": edits / tokens if tokens else None,
+        "sequences": len(answers),
+        "edits": edits,
+        "tokens": tokens,
+    }
+
+
+def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
+    """Fewest insertions, deletions and substitutions that make one sequence the other.
+
+    A column of Levenshtein's table is kept as two integers, of whose bits one a row says whether
+    the row is one above or one below the row before. So a token costs a dozen operations, however
+    long the other sequence is.
+
+    Source: Myers 1999, as put by Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and
+    Damerau edit distances".
+    """
+    if not first:
+        return len(second)
+    places: dict[Hashable, int] = {}
+    for row, token in enumerate(first):
+        places[token] = places.get(token, 0) | 1 << row
+    everything = (1 << len(first)) - 1
+    last = 1 << len(first) - 1
+    above, below, distance = everything, 0, len(first)
+    for token in second:
+        equal = places.get(token, 0)
+        diagonal = (((equal & above) + above) ^ above) | equal | below
+        rises = below | ~(diagonal | above)
+        falls = above & diagonal
+        distance += bool(rises & last) - bool(falls & last)
+        rises = rises << 1 | 1
+        above = (falls << 1 | ~(diagonal | rises)) & everything
+        below = rises & diagonal & everything
+    return distance
+
+
+def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
+    """Perplexity from cross entropies that were summed over tokens.
+
+    Args:
+        total_loss: the sum, in nats.
+        tokens: how many it is of.
+
+    Returns:
+        "nats" and "bits" a token, and "perplexity"; None for what is no finite number.
+    """
+    nats = total_loss / tokens if tokens else math.nan
+    exponent = nats if nats < 700 else math.inf  # exp raises an error above
+    figures = {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(exponent)}
+    return {name: float(x) if math.isfinite(x) else None for name, x in figures.items()}
+
+
+def span_scores(
+    answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """Precision, recall and F1 of entities, right if both ends and the type are.
+
+    Source: conlleval.pl of the CoNLL-2000 shared task, also seqeval's default; `entity_spans` says
+    what the entities of malformed tags are.
+
+    Args:
+        answers: tags of each sequence, BIO or BIOES.
+        references: the right tags of each; as many as there are answers.
+
+    Returns:
+        "precision", "recall" and "f1" of all entities, their counts "entities" (in the references),
+        "answered" and "correct", "macro_f1" over types, and "types", a row of the same figures for
+        each type. Precision without an answer is None, as is recall without an entity.
+
+    Raises:
+        ValueError: there are more sequences or tags of one than of the other.
+        SeqzooError: a tag is neither of BIO nor of BIOES.
+    """
+    if len(answers) != len(references):
+        raise _unequal("answers", "references", len(answers), len(references))
+    there, said, right = Counter(), Counter(), Counter()
+    for index, (answer, reference) in enumerate(zip(answers, references, strict=True)):
+        if len(answer) != len(reference):
+            raise _unequal(f"answers[{index}]", f"references[{index}]", len(answer), len(reference))
+        found, known = set(entity_spans(answer)), set(entity_spans(reference))
+        for counts, spans in ((there, known), (said, found), (right, known & found)):
+            counts.update(kind for kind, _, _ in spans)
+    kinds = sorted(there | said)
+    types = [{"type": kind, **_figures(right[kind], said[kind], there[kind])} for kind in kinds]
+    return {
+        **_figures(right.total(), said.total(), there.total()),
+        "macro_f1": sum(row["f1"] for row in types) / len(types) if types else 0.0,
+        "types": types,
+    }
+
+
+def _figures(right: int, said: int, there: int) -> dict[str, Any]:
+    return {
+        "precision": right / said if said else None,
+        "recall": right / there if there else None,
+        "f1": f1(right, said, there),
+        "entities": there,
+        "answered": said,
+        "correct": right,
+    }
+
+
+def _streams(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list, list]:
+    """The answers, and the references as sacrebleu takes them: all first ones, all second ones and
+    so on, None where an answer has fewer."""
+    _check(answers, references)
+    most = max(len(known) for known in references)
+    return list(answers), [
+        [known[place] if place < len(known) else None for known in references]
+        for place in range(most)
+    ]
+
+
+def _check(answers: Sequence[Any], references: Sequence[Any]) -> None:
+    if len(answers) != len(references):
+        raise _unequal("answers", "references", len(answers), len(references))
+    if not answers:
+        raise ValueError("`answers` must not be empty, got no sequence to score.")
+    for index, (answer, known) in enumerate(zip(answers, references, strict=True)):
+        # A lone reference, not in a list, would be taken for a list of its tokens.
+        if (
+            isinstance(known, str)
+            or not known
+            or not all(isinstance(one, Sequence) for one in known)
+            or any(isinstance(one, str) != isinstance(answer, str) for one in known)
+        ):
+            raise ValueError(
+                f"`references[{index}]` must be a list of at least one sequence of the kind of "
+                f"the answer {answer!r}, got {known!r}."
+            )
+
+
+def _unequal(first: str, second: str, one: int, other: int) -> ValueError:
+    return ValueError(f"`{first}` and `{second}` must be equally long, got {one} and {other}.")

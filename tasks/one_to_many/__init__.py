@@ -1,0 +1,1 @@
+"""The template one-to-many: an image, a vector or a class to a text."""

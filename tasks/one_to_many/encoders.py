@@ -1,0 +1,192 @@
+"""Encoders of one thing: an image, a vector or a class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, ConvolutionalGrid
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class RandomView(keras.layers.Layer):
+    """Moves, zooms and shears images at random in training, each image on its own.
+
+    What comes in from outside is what stands at the edge.
+
+    Args:
+        shift: share of height and width that an image is moved by, at most.
+        zoom: share that height and width are made larger or smaller by, at most.
+        shear: share of the height that its top is moved sideways by against its middle, at most.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, shift: float = 0.0, zoom: float = 0.0, shear: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.shares = {"shift": shift, "zoom": zoom, "shear": shear}
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """(batch, height, width, channels) -> the same shape, float32 in training."""
+        if not training or not any(self.shares.values()):
+            return images
+        height, width = images.shape[1:3]
+        random = keras.random.uniform(
+            (tf.shape(images)[0], 5), -1.0, 1.0, dtype="float32", seed=self.seed_generator
+        )
+        zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
+        wide, high = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
+        slant = self.shares["shear"] * 2 * shear
+        # Where (x, y) of the output is read: around the middle of the image, then moved.
+        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+        from_x = middle_x * (1 - wide) - middle_y * slant + self.shares["shift"] * width * left
+        from_y = middle_y * (1 - high) + self.shares["shift"] * height * up
+        zero = tf.zeros_like(wide)
+        rows = tf.stack([wide, slant, from_x, zero, high, from_y, zero, zero], 1)
+        return tf.raw_ops.ImageProjectiveTransformV3(
+            images=tf.cast(images, tf.float32),
+            transforms=rows,
+            output_shape=tf.constant([height, width]),
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="NEAREST",
+        )
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.shares}
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class ImageEncoder(keras.layers.Layer):
+    """An image to a grid of features: each place is a step of the memory, row by row.
+
+    Args:
+        grid: the layer from images to a grid.
+        summaries: how many layers the decoder has.
+        pooling: how the grid becomes a summary: "mean" or "flatten".
+        view: of the image in training, see `RandomView`: "shift", "zoom" and "shear".
+        dropout: share of the features dropped in training.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        grid: ConvolutionalGrid | ApplicationGrid,
+        summaries: int = 1,
+        pooling: str = "mean",
+        view: dict[str, float] | None = None,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.grid = grid
+        self.summaries = summaries
+        self.pooling = pooling
+        self.rate = dropout
+        self.view = RandomView(**(view or {}), dtype="float32")
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.places: Sequence[int] = ()
+        """Rows and columns of the grid, once it is built."""
+
+    def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
+        """Images (batch, 1, height, width[, channels]) -> memory, mask, and a summary a layer.
+
+        Steps behind the first one are padding; a row of length 0 has no image, and only fills up
+        the batch.
+        """
+        images = values[:, 0]
+        images = images[..., None] if len(images.shape) == 3 else images
+        rows = places = None
+        if training:
+            # A batch's statistics must be those of images that there are.
+            rows, places = _rows_there(lengths)
+            images = tf.gather(images, rows)
+        grid = self.grid(self.view(images, training=training), training=training)
+        if training:
+            grid = tf.gather(grid, places)
+        self.places = tuple(grid.shape[1:3])
+        size = grid.shape[-1]
+        memory = tf.reshape(grid, [-1, self.places[0] * self.places[1], size])
+        memory = tf.cast(self.dropout(memory, training=training), self.compute_dtype)
+        if self.pooling == "mean":
+            summary = tf.reduce_mean(memory, 1)
+        else:
+            summary = tf.reshape(memory, [-1, memory.shape[1] * size])
+        return memory, tf.ones(tf.shape(memory)[:2], tf.bool), [summary] * self.summaries
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "grid": keras.saving.serialize_keras_object(self.grid),
+            "summaries": self.summaries,
+            "pooling": self.pooling,
+            "view": self.view.shares,
+            "dropout": self.rate,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "ImageEncoder":
+        return cls(**{**config, "grid": keras.saving.deserialize_keras_object(config["grid"])})
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""
+
+
+def _rows_there(lengths: Any) -> tuple[Any, Any]:
+    """The rows of a length above 0, or the first one where there is none; and of all rows, where
+    among these each one stands: those of length 0 get one that is there."""
+    there = tf.cast(lengths > 0, tf.int32)
+    some = tf.where(there > 0)[:, 0]
+    rows = tf.cond(tf.size(some) > 0, lambda: some, lambda: tf.zeros([1], tf.int64))
+    return rows, tf.maximum(tf.cumsum(there) - 1, 0)
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class VectorEncoder(keras.layers.Layer):
+    """A vector or the id of a class to a memory of one step, which is the summary too.
+
+    Args:
+        vocabulary_size: number of ids, or None for vectors.
+        units: of the memory.
+        summaries: how many layers the decoder has.
+        dropout: share of the features dropped in training.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int | None,
+        units: int,
+        summaries: int = 1,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "vocabulary_size": vocabulary_size,
+            "units": units,
+            "summaries": summaries,
+            "dropout": dropout,
+        }
+        policy = self.dtype_policy
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        if vocabulary_size is None:
+            self.first = keras.layers.Dense(units, activation="tanh", dtype=policy)
+        else:
+            self.first = keras.layers.Embedding(vocabulary_size, units, dtype=policy)
+
+    def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
+        """(batch, 1[, features]) -> memory (batch, 1, units), mask, and a summary a layer.
+
+        Steps behind the first one are padding.
+        """
+        memory = self.dropout(self.first(values[:, :1]), training=training)
+        mask = tf.ones(tf.shape(memory)[:2], tf.bool)
+        return memory, mask, [memory[:, 0]] * self.choices["summaries"]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.choices}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""

@@ -1,0 +1,155 @@
+"""`OneToMany` with all that it learnt from training examples."""
+
+import pathlib
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks import preprocessing as all_features
+from seqzoo.tasks.base import AnswerOptions, Outcome
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.one_to_many.convolutions import (
+    ApplicationGrid,
+    ConvolutionalGrid,
+    application_module,
+)
+from seqzoo.tasks.one_to_many.encoders import ImageEncoder, VectorEncoder
+from seqzoo.tasks.one_to_many.template import CONVOLUTIONAL
+from seqzoo.tasks.plots import plot_attention, plot_captions
+from seqzoo.tasks.preprocessing.images import DECODED, ImageFeatures
+from seqzoo.tasks.seq2seq.decoder import Decoder
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.seq2seq.task import PreparedGenerator
+from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
+
+SHOWN = 24
+"""Images of an evaluation that are drawn with their captions."""
+
+
+class PreparedOneToMany(PreparedGenerator):
+    """A model from one thing to a text; see `PreparedGenerator`."""
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "PreparedOneToMany":
+        """Learns vocabularies, scales and the size of images.
+
+        Raises:
+            SeqzooError: the examples do not fit the task, or it names a cell or an encoder that is
+                not there.
+        """
+        make_cell(task)
+        if task.encoder != CONVOLUTIONAL:
+            application_module(task.encoder)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        places = [examples.place(index) for index in range(len(examples))]
+        texts = Texts.learn(_text_choices(task), required_texts(examples), places)
+        return cls(task, all_features.learn(task, examples), texts)
+
+    @classmethod
+    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedOneToMany":
+        """The opposite of `to_config` and `vocabularies`."""
+        features = all_features.FEATURES[task.input]
+        texts = Texts(_text_choices(task), vocabularies["target_vocabulary"], **config["texts"])
+        return cls(task, features.from_config(task, config["features"], vocabularies), texts)
+
+    def network(self, precision: str) -> Generator:
+        task = self.task
+        decoder = Decoder(
+            len(self.texts.vocabulary),
+            cell=task.cell,
+            units=task.units,
+            layers=task.layers,
+            embedding=task.embedding,
+            attention=None if task.attention == "none" else task.attention,
+            dropout=task.dropout,
+            recurrent_dropout=task.recurrent_dropout,
+            cell_options=dict(task.cell_options),
+            tied=task.tied,
+            dtype=precision,
+            name="decoder",
+        )
+        return Generator(self._encoder(precision), decoder, self.features.step, name="one_to_many")
+
+    def _encoder(self, precision: str) -> Any:
+        task = self.task
+        shared = {"dropout": task.dropout, "summaries": task.layers, "dtype": precision}
+        if not isinstance(self.features, ImageFeatures):
+            vocabulary = self.features.vocabulary
+            size = None if vocabulary is None else len(vocabulary)
+            return VectorEncoder(size, task.units, name="encoder", **shared)
+        if task.encoder == CONVOLUTIONAL:
+            grid = ConvolutionalGrid(task.filters, task.normalization, dtype=precision)
+        else:
+            if self.features.channels not in DECODED:
+                raise SeqzooError(
+                    f"{task.encoder} takes images of 1, 3 or 4 channels, got "
+                    f"{self.features.channels}; use the encoder 'convolutional'."
+                )
+            grid = ApplicationGrid(
+                task.encoder,
+                self.features.shape[:2],
+                task.encoder_weights,
+                task.frozen,
+                dtype=precision,
+            )
+        names = ("shift", "zoom", "shear")
+        view = {name: getattr(task, f"random_{name}") for name in names}
+        return ImageEncoder(grid, pooling=task.pooling, view=view, name="encoder", **shared)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        # So that an encoder knows which rows only fill up the batch.
+        lengths = tf.where(batch["weights"] > 0, batch["lengths"], 0)
+        return super().forward(model, {**batch, "lengths": lengths}, training)
+
+    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+        features = self.features
+        if not isinstance(features, ImageFeatures) or features.channels not in DECODED:
+            return {}
+        (spec,) = features.encoded_signature
+
+        def answer(**raw: Any) -> dict[str, Any]:
+            return self.respond(model, (features.decode(raw[spec.name]),), options)
+
+        return {"bytes": (answer, [spec])}
+
+    def illustrate(
+        self,
+        model: Any,
+        examples: Examples,
+        found: dict[str, list],
+        folder: pathlib.Path,
+        options: AnswerOptions,
+    ) -> None:
+        if not isinstance(self.features, ImageFeatures):
+            return
+        chosen = examples.spread(SHOWN)
+        inputs = [examples.inputs[index] for index in chosen]
+        (images,) = self.features.raw(inputs, [examples.place(index) for index in chosen])
+        captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
+        targets = required_texts(examples)
+        truths = [str(targets[index]) for index in chosen]
+        # Texts of equal tokens are equal, as in the figures.
+        pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
+        captions = [
+            true if equal else said
+            for said, true, equal in zip(captions, truths, (a == b for a, b in pairs), strict=True)
+        ]
+        plot_captions(folder / "captions.png", images, captions, truths)
+        if self.task.attention == "none":
+            return
+        first = {"values": tf.constant(images[:1, None]), "lengths": tf.constant([1])}
+        with seqzoo.cells.portable():
+            decoded = self.generate(model, first, options)
+        length = int(decoded.lengths[0, 0])
+        tokens = self.texts.join(decoded.tokens[0, 0, :length, None], tf.ones(length, tf.int32))
+        maps = tf.reshape(decoded.attention[0, 0, :length], (length, *model.encoder.places))
+        names = [token.decode("utf-8") for token in tokens.numpy()]
+        plot_attention(folder / "attention.png", images[0], names, maps.numpy())
+
+
+def _text_choices(task: Any) -> TextChoices:
+    return TextChoices(task.target, False, task.vocabulary_size, task.minimum_count)

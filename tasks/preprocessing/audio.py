@@ -1,0 +1,94 @@
+"""Waveforms to log-mel spectrograms, in the graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features, empty, finite
+from seqzoo.tasks.preprocessing.series import pad
+
+WINDOW_SECONDS = 0.025
+HOP_SECONDS = 0.010
+LOWEST_HERTZ = 20.0
+FLOOR = 1e-6
+"""Added to energies before the logarithm, for samples between -1 and 1."""
+
+
+class AudioFeatures(Features):
+    """Log-mel energies, one step each 10 ms, over windows of 25 ms; standardised.
+
+    Args:
+        task: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).
+        mean: of each band, in training.
+        scale: standard deviation of each band, in training.
+    """
+
+    chunk = 64
+
+    def __init__(self, task: Any, mean: list, scale: list):
+        self.task = task
+        self.mean = mean
+        self.scale = scale
+        self.window = round(task.sample_rate * WINDOW_SECONDS)
+        self.hop = round(task.sample_rate * HOP_SECONDS)
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "AudioFeatures":
+        plain = cls(task, [0.0] * task.mel_bins, [1.0] * task.mel_bins)
+        flat = plain.encode(examples).flat.astype(np.float64)
+        return cls(task, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        waves = []
+        for wave, place in zip(inputs, places, strict=True):
+            wave = np.asarray(wave)
+            if wave.ndim != 1 or wave.dtype.kind != "f":
+                raise SeqzooError(
+                    "A waveform must be floats of shape (samples,), between -1 and 1, but "
+                    f"{place} is {wave.dtype} of shape {wave.shape}."
+                )
+            if not len(wave):
+                raise empty(place)
+            waves.append(finite(wave, place))
+        return pad(waves)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        waves, lengths = raw
+        # Samples behind a wave's end are silence, whatever the caller padded with.
+        waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
+        size = 1 << (self.window - 1).bit_length()
+        spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))
+        rate = self.task.sample_rate
+        weights = tf.signal.linear_to_mel_weight_matrix(
+            self.task.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
+        )
+        energies = tf.math.log(tf.tensordot(spectrum, weights, 1) + FLOOR)
+        energies.set_shape((None, None, self.task.mel_bins))
+        values = (energies - tf.constant(self.mean)) / tf.constant(self.scale)
+        steps = (lengths + self.hop - 1) // self.hop
+        limit = self.task.maximum_length
+        if limit is not None:
+            values, steps = values[:, :limit], tf.minimum(steps, limit)
+        return values, steps
+
+    @property
+    def signature(self) -> list:
+        return [
+            tf.TensorSpec((None, None), tf.float32, "waveforms"),
+            tf.TensorSpec((None,), tf.int32, "lengths"),
+        ]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (self.task.mel_bins,), "float32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "AudioFeatures":
+        return cls(task, **config)

@@ -1,0 +1,124 @@
+"""The contract of features: raw inputs in, padded tensors and lengths out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Sequences
+from seqzoo.tasks.errors import SeqzooError
+
+
+class Features(ABC):
+    """One kind of input. `transform` is the only way from raw inputs to a model: training, our
+    own predictions and the exported graph all take it.
+
+    Attributes:
+        chunk: examples that are transformed at once.
+        vocabulary: of text, else None.
+    """
+
+    chunk = 1024
+    vocabulary = None
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, task: Any, examples: Examples) -> "Features":
+        """Features with all that they learn from the training examples.
+
+        Raises:
+            SeqzooError: the examples are not of this kind.
+        """
+
+    @abstractmethod
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        """Raw inputs as the arrays that `transform` takes.
+
+        Args:
+            inputs: some of `Examples.inputs`.
+            places: the name of each for messages.
+
+        Raises:
+            SeqzooError: an input is not as it should be; the message names its place.
+        """
+
+    @abstractmethod
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
+        (batch,), int32; TensorFlow operations alone."""
+
+    @property
+    @abstractmethod
+    def signature(self) -> list:
+        """The `tf.TensorSpec`s of raw inputs, named for the callers of an exported model."""
+
+    @property
+    @abstractmethod
+    def step(self) -> tuple[tuple[int, ...], str]:
+        """Shape and type of one step of `values`."""
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """All that was learnt, except for the vocabulary, fit for JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, task: Any, config: dict[str, Any], vocabularies: dict) -> "Features":
+        """The opposite of `to_config`."""
+
+    @cached_property
+    def _graph(self) -> Any:
+        """`transform`, traced once: free dimensions take any number of examples."""
+        return tf.function(self.transform, input_signature=self.signature, autograph=False)
+
+    def encode(self, examples: Examples) -> Sequences:
+        """All examples, transformed.
+
+        Raises:
+            SeqzooError: an input is not as it should be, or a sequence has no step.
+        """
+        flat, lengths = [], []
+        for start in range(0, len(examples), self.chunk):
+            part = range(start, min(start + self.chunk, len(examples)))
+            raw = self.raw(
+                examples.inputs[part.start : part.stop], [examples.place(i) for i in part]
+            )
+            values, steps = (tensor.numpy() for tensor in self._graph(*raw))
+            if not steps.all():
+                raise empty(examples.place(part[int(np.argmin(steps))]))
+            flat.append(values[np.arange(values.shape[1]) < steps[:, None]])
+            lengths.append(steps)
+        return Sequences(np.concatenate(flat), np.concatenate(lengths))
+
+
+def empty(where: str) -> SeqzooError:
+    """The error that a sequence without a step gets."""
+    return SeqzooError(
+        f"A sequence must have at least one step, but {where} has none; leave it out."
+    )
+
+
+def finite(array: np.ndarray, where: str) -> np.ndarray:
+    """One example's numbers, as they are.
+
+    Raises:
+        SeqzooError: one is NaN or infinite; the message names `where`.
+    """
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise SeqzooError(
+            f"Numbers must be finite, but {where} has {bad} of {array.size} that are NaN or "
+            "infinite; leave it out or mend it."
+        )
+    return array
+
+
+def moments(values: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation over all but the last axis; a deviation of zero becomes one."""
+    values = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    scale = values.std(0)
+    return values.mean(0).tolist(), np.where(scale > 0, scale, 1.0).tolist()

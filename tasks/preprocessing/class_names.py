@@ -1,0 +1,66 @@
+"""Classes by their names, as inputs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.text import encoded
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+
+
+class NameFeatures(Features):
+    """The id of a class, one step a class: (batch, 1), int32.
+
+    Args:
+        task: a template.
+        vocabulary: the names of all classes.
+    """
+
+    def __init__(self, task: Any, vocabulary: Vocabulary):
+        self.task = task
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "NameFeatures":
+        places = [examples.place(index) for index in range(len(examples))]
+        counts = Counter(encoded(examples.inputs, places).tolist())
+        return cls(task, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        known = set(self.vocabulary.tokens)
+        for name, place in zip(inputs, places, strict=True):
+            if isinstance(name, str) and name not in known:
+                raise SeqzooError(
+                    f"A class of the training examples was expected, but {place} is {name!r}"
+                    f"{nearest(name, known)}"
+                )
+        return (encoded(inputs, places),)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (names,) = raw
+        ids = self.vocabulary.ids(names)
+        known = tf.debugging.Assert(
+            tf.reduce_all(ids >= SPECIAL), ["a class that training never saw is among", names]
+        )
+        with tf.control_dependencies([] if known is None else [known]):
+            return tf.identity(ids)[:, None], tf.ones(tf.shape(ids), tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None,), tf.string, "classes")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (), "int32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "NameFeatures":
+        return cls(task, vocabularies["vocabulary"])

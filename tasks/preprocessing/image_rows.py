@@ -1,0 +1,93 @@
+"""Images, read one row or one pixel a step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments
+
+
+class RowFeatures(Features):
+    """Images of one size, from left to right and from top to bottom; a step is a row with all its
+    channels, or a pixel with its own.
+
+    Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
+
+    Args:
+        task: a template with `input`, "rows" or "pixels", and `maximum_length`.
+        shape: (height, width) or (height, width, channels).
+        dtype: "uint8" or "float32".
+        mean: of numbers that are not bytes, a list with one entry.
+        scale: their standard deviation.
+    """
+
+    def __init__(self, task: Any, shape: tuple, dtype: str, mean: list, scale: list):
+        self.task = task
+        self.shape = shape
+        self.dtype = dtype
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "RowFeatures":
+        images = np.asarray(examples.inputs)
+        if images.ndim not in (3, 4) or images.dtype.kind not in "buif":
+            raise SeqzooError(
+                "Images must be numbers of shape (n, height, width) or (n, height, width, "
+                f"channels), got {images.dtype} of shape {images.shape}."
+            )
+        dtype = "uint8" if images.dtype == np.uint8 else "float32"
+        mean, scale = ([0.0], [1.0]) if dtype == "uint8" else moments(images.reshape(-1, 1))
+        return cls(task, images.shape[1:], dtype, mean, scale)
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        images = np.asarray(inputs)
+        if images.shape[1:] != self.shape:
+            raise SeqzooError(
+                f"Images must have shape {self.shape}, as in training, but {places[0]} has "
+                f"{images.shape[1:]}."
+            )
+        if self.dtype == "uint8" and images.dtype != np.uint8:
+            raise SeqzooError(
+                f"Images must be bytes (uint8), as in training, but {places[0]} is {images.dtype}."
+            )
+        if 0 in self.shape:
+            raise empty(places[0])
+        images = images.astype(self.dtype, copy=False)
+        if self.dtype != "uint8":
+            for image, place in zip(images, places, strict=True):
+                finite(image, place)
+        return (images,)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (images,) = raw
+        if self.dtype != "uint8":
+            images = (images - self.mean[0]) / self.scale[0]
+        steps = int(np.prod(self.shape)) // self.step[0][0]
+        values = tf.reshape(images, (-1, steps, *self.step[0]))[:, : self.task.maximum_length]
+        return values, tf.fill(tf.shape(values)[:1], values.shape[1])
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None, *self.shape), self.dtype, "images")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        first = 2 if self.task.input == "pixels" else 1
+        return (int(np.prod(self.shape[first:])),), self.dtype
+
+    def to_config(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "mean": self.mean,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "RowFeatures":
+        return cls(task, **{**config, "shape": tuple(config["shape"])})

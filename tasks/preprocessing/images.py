@@ -1,0 +1,158 @@
+"""Images of one size, as bytes; encoded images, as files hold them, are brought to it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features
+
+DECODED = (1, 3, 4)
+"""Channels that an encoded image can be decoded to: grey, colours, and colours with opacity."""
+
+
+class ImageFeatures(Features):
+    """A whole image a step, one step an image: (batch, 1, height, width[, channels]), uint8.
+
+    Args:
+        task: a template with `image_size`.
+        shape: (height, width) or (height, width, channels).
+    """
+
+    def __init__(self, task: Any, shape: Sequence[int]):
+        self.task = task
+        self.shape = tuple(shape)
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "ImageFeatures":
+        first = examples.inputs[0]
+        if isinstance(first, bytes):
+            with _told(examples.place(0)):
+                first = decoded(tf.constant(first), 0).numpy()
+        first = _bytes(first, examples.place(0))
+        size = first.shape[:2] if task.image_size is None else task.image_size
+        return cls(task, (*size, *first.shape[2:]))
+
+    @property
+    def channels(self) -> int:
+        """Of an image."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8:
+            if inputs.shape[1:] == self.shape:
+                return (inputs,)
+        return (np.stack([self._one(*pair) for pair in zip(inputs, places, strict=True)]),)
+
+    def _one(self, image: Any, place: str) -> np.ndarray:
+        if isinstance(image, bytes):
+            if self.channels not in DECODED:
+                raise SeqzooError(f"Images must be arrays of shape {self.shape}, as in training.")
+            with _told(place):
+                return self._decode(tf.constant([image])).numpy()[0]
+        image = _bytes(image, place)
+        if image.shape == self.shape:
+            return image
+        if image.shape[2:] != self.shape[2:]:
+            raise SeqzooError(
+                f"Images must have the axes and channels of those in training, {self.shape}, but "
+                f"{place} has {image.shape}."
+            )
+        if self.task.image_size is None:
+            raise SeqzooError(
+                f"Images must have the shape {self.shape} of those in training, but {place} has "
+                f"{image.shape}; bring them to one size, or train with `image_size`."
+            )
+        axes = tf.reshape(image, (*image.shape[:2], self.channels))
+        return resized(axes, self.shape[:2]).numpy().reshape(self.shape)
+
+    @cached_property
+    def _decode(self) -> Any:
+        """`decode`, traced once."""
+        return tf.function(self.decode, input_signature=self.encoded_signature, autograph=False)
+
+    def decode(self, encoded: Any) -> Any:
+        """PNG, JPEG, BMP or GIF images, strings (batch,) -> the images of `signature`."""
+
+        def one(image: Any) -> Any:
+            return resized(decoded(image, self.channels), self.shape[:2])
+
+        spec = tf.TensorSpec((*self.shape[:2], self.channels), tf.uint8)
+        images = tf.map_fn(one, encoded, fn_output_signature=spec)
+        return tf.reshape(images, (-1, *self.shape))
+
+    @property
+    def encoded_signature(self) -> list:
+        """The `tf.TensorSpec`s of `decode`."""
+        return [tf.TensorSpec((None,), tf.string, "encoded_images")]
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (images,) = raw
+        return images[:, None], tf.ones(tf.shape(images)[:1], tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None, *self.shape), tf.uint8, "images")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return self.shape, "uint8"
+
+    def to_config(self) -> dict[str, Any]:
+        return {"shape": list(self.shape)}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "ImageFeatures":
+        return cls(task, **config)
+
+
+def decoded(encoded: Any, channels: int) -> Any:
+    """One encoded image -> (height, width, channels), uint8; 0 channels for those that it has."""
+    if channels != 4:
+        # `expand_animations` gives four axes, and leaves the number of axes unknown to the graph.
+        return tf.io.decode_image(encoded, channels, expand_animations=False)
+    image = tf.io.decode_image(encoded, expand_animations=False)
+    has = tf.shape(image)[2]
+    colours = tf.gather(image, tf.where(has >= 3, [0, 1, 2], [0, 0, 0]), axis=2)
+    # The last of two or four channels is opacity; JPEG has none and refuses to be asked for it.
+    opacity = tf.where(has % 2 == 0, image[:, :, -1:], tf.constant(255, tf.uint8))
+    return tf.concat([colours, opacity], 2)
+
+
+def resized(image: Any, size: Sequence[int]) -> Any:
+    """(height, width, channels) -> the same of another size, uint8."""
+    image = tf.image.resize(image, size, antialias=True)
+    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+
+
+class _told:
+    """Says of an image that cannot be decoded which one it is."""
+
+    def __init__(self, place: str):
+        self.place = place
+
+    def __enter__(self) -> None:
+        """Nothing to do yet."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, tf.errors.InvalidArgumentError):
+            raise SeqzooError(
+                f"A PNG, JPEG, BMP or GIF image was expected, but {self.place} is none."
+            ) from error
+
+
+def _bytes(image: Any, place: str) -> np.ndarray:
+    try:
+        image = np.asarray(image)
+    except ValueError as error:
+        raise SeqzooError(f"An image was expected, but {place} is no array.") from error
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
+        raise SeqzooError(
+            "An image must be bytes (uint8) of shape (height, width) or (height, width, channels), "
+            f"but {place} is {image.dtype} of shape {image.shape}."
+        )
+    return image

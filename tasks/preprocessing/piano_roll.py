@@ -1,0 +1,69 @@
+"""Frames of zeros and ones, as a piano roll has them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.series import SeriesFeatures, pad
+
+
+class NoteFeatures(Features):
+    """Frames of which each says, for each of some notes, whether it sounds.
+
+    Args:
+        task: a template with `maximum_length`.
+        notes: how many there are.
+    """
+
+    chunk = 256
+
+    def __init__(self, task: Any, notes: int):
+        self.task = task
+        self.notes = notes
+        self._plain = SeriesFeatures(task, [0.0] * notes, [1.0] * notes)
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "NoteFeatures":
+        first = np.asarray(examples.inputs[0])
+        if first.ndim != 2:
+            raise SeqzooError(
+                "Notes must be zeros and ones of shape (time, notes), but "
+                f"{examples.place(0)} has {first.shape}."
+            )
+        features = cls(task, first.shape[1])
+        features.raw(examples.inputs, [examples.place(index) for index in range(len(examples))])
+        return features
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        frames = self._plain.check(inputs, places)
+        for one, place in zip(frames, places, strict=True):
+            other = one[(one != 0) & (one != 1)]
+            if other.size:
+                raise SeqzooError(f"Notes must be zeros and ones, but {place} has {other[0]:g}.")
+        return pad(frames)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        return self._plain.transform(*raw)
+
+    @property
+    def signature(self) -> list:
+        return [
+            tf.TensorSpec((None, None, self.notes), tf.float32, "values"),
+            tf.TensorSpec((None,), tf.int32, "lengths"),
+        ]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (self.notes,), "float32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {"notes": self.notes}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "NoteFeatures":
+        return cls(task, **config)

@@ -1,0 +1,197 @@
+"""Subwords: pieces of words that are learnt from texts, and found again in the graph.
+
+The pieces are those of SentencePiece's unigram language model. Its processor is an operation of its
+own, which an exported model could not be loaded with; so the search for the most probable pieces of
+a word is written in TensorFlow's operations here.
+
+Source: Kudo 2018, "Subword Regularization", section 3 (the model and the Viterbi search); Kudo and
+Richardson 2018, "SentencePiece" (the sign of a space).
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sentencepiece
+import tensorflow as tf
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.scan import scan
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
+
+SPACE = "▁"
+"""What a word begins with, SentencePiece's sign of a space."""
+
+LONGEST = 16
+"""Characters of a piece at most."""
+
+UNKNOWN_COST = 10.0
+"""How much less probable than the least probable piece a character is that is in none, in nats."""
+
+LEAST_COVERAGE = 0.98
+"""The share of all characters that SentencePiece wants to be known."""
+
+LINE = 3000
+"""Bytes of a line that SentencePiece takes in any case; it leaves out longer ones."""
+
+
+def learn_subwords(
+    chunks: Iterable[Any], size: int, minimum_count: int = 1, reserved: Sequence[str] = ()
+) -> Vocabulary:
+    """The pieces that texts are best made of.
+
+    Args:
+        chunks: arrays of texts (bytes, UTF-8), spaces as `spaces_made_one` leaves them.
+        size: ids at most, padding and unknown included.
+        minimum_count: characters that occur less often are unknown, the rarest first, as long as
+            they are no more than 2% of all.
+        reserved: tokens in front of the pieces, which occur in no text.
+
+    Raises:
+        SeqzooError: there is no text, or it has more characters than there may be pieces.
+    """
+    texts = [text.decode("utf-8") for chunk in chunks for text in chunk]
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=(line for text in texts for line in _lines(text)),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=size - SPECIAL - len(reserved) + 1,
+            hard_vocab_limit=False,
+            max_sentencepiece_length=LONGEST,
+            character_coverage=_coverage(texts, minimum_count),
+            normalization_rule_name="identity",
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        reason = str(error).rpartition("] ")[2].strip() or "there is no text"
+        raise SeqzooError(
+            f"No {size} subwords can be learnt from these texts ({reason}); set `vocabulary_size`, "
+            "or use characters."
+        ) from error
+    learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = range(1, len(learnt))  # 0 is the unknown
+    return Vocabulary(
+        [*reserved, *(learnt.id_to_piece(piece) for piece in pieces)],
+        [0.0] * len(reserved) + [learnt.get_score(piece) for piece in pieces],
+    )
+
+
+def spaces_made_one(texts: Any) -> Any:
+    """Strings -> the same, single spaces where there was white space of any kind and length."""
+    return tf.strings.strip(tf.strings.regex_replace(texts, rf"[\s\x0b\pZ{SPACE}]+", " "))
+
+
+def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
+    """Strings (batch,) -> their most probable pieces, ragged (batch, pieces).
+
+    A character that is in no piece is a piece of its own.
+
+    Args:
+        texts: in UTF-8.
+        vocabulary: from `learn_subwords`.
+    """
+    words = tf.strings.split(spaces_made_one(texts))
+    # A word is searched once, however often it occurs.
+    distinct, places = tf.unique(words.flat_values, tf.int64)
+    pieces = tf.gather(_best_pieces(SPACE + distinct, vocabulary), places)
+    return words.with_values(pieces).merge_dims(1, 2)
+
+
+def join_subwords(pieces: Any) -> Any:
+    """Pieces (..., time), "" for none -> strings (...), with a space in front of their words."""
+    return tf.strings.regex_replace(tf.strings.reduce_join(pieces, -1), SPACE, " ")
+
+
+def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
+    """Words -> their most probable pieces, ragged (words, pieces)."""
+    characters = tf.strings.unicode_split(words, "UTF-8")
+    candidates, scores = _candidates(characters, vocabulary)
+    scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, LONGEST)
+    scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs a step
+    shorter = _shorter(scores)
+    count = tf.shape(scores)[1]
+    places = tf.broadcast_to(tf.range(count), tf.shape(shorter))
+    last = tf.cast(characters.row_lengths(), tf.int32) - 1
+
+    def back(_: Any, end: Any, place: Any, shorter: Any) -> tuple[Any, Any]:
+        ends = place == end
+        return tf.where(ends, end - shorter - 1, end), ends
+
+    _, ends = scan(back, last, (places, shorter), "bool", reverse=True)
+    inside = places <= last[:, None]
+    indices = tf.stack([tf.range(tf.size(characters.flat_values)), shorter[inside]], 1)
+    found = tf.boolean_mask(tf.gather_nd(candidates, indices), ends[inside])
+    return tf.RaggedTensor.from_row_lengths(found, tf.reduce_sum(tf.cast(ends, tf.int64), 1))
+
+
+def _shorter(scores: Any) -> Any:
+    """By how many characters the best last piece up to each character is longer than one."""
+    # The scores of the best pieces up to the character before, the one before that, and so on.
+    words = tf.shape(scores)[0]
+    before = tf.fill([words, LONGEST - 1], -float("inf"))
+    before = tf.concat([tf.zeros([words, 1]), before], 1)
+
+    def forth(_: Any, before: Any, scores: Any) -> tuple[Any, Any]:
+        totals = before + scores
+        best = tf.reduce_max(totals, 1, keepdims=True)
+        return tf.concat([best, before[:, :-1]], 1), tf.argmax(totals, 1, tf.int32)
+
+    return scan(forth, before, (scores,), "int32")[1]
+
+
+def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
+    """What a piece may be that ends in a character, by its length less one.
+
+    Args:
+        characters: ragged (words, characters); below, "all" counts those of all words.
+        vocabulary: with scores.
+
+    Returns:
+        Strings and their scores, (all, LONGEST); -inf for what is no piece.
+    """
+    flat = characters.flat_values
+    everywhere = tf.range(tf.size(flat), dtype=tf.int64)
+    place = everywhere - tf.gather(characters.row_starts(), characters.value_rowids())
+    candidates = [flat]
+    for shorter in range(1, LONGEST):
+        first = tf.gather(flat, tf.maximum(everywhere - shorter, 0))
+        candidates.append(tf.strings.join([first, candidates[-1]]))
+    candidates = tf.stack(candidates, 1)
+    ids = vocabulary.ids(candidates)
+    infinite = -float("inf")
+    known = vocabulary.scores or [0.0] * len(vocabulary.tokens)
+    scores = tf.gather(tf.constant([infinite] * SPECIAL + known), ids)
+    unknown = min(known) - UNKNOWN_COST
+    alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
+    scores = tf.concat([alone, scores[:, 1:]], 1)
+    return candidates, tf.where(
+        tf.range(LONGEST, dtype=tf.int64) <= place[:, None], scores, infinite
+    )
+
+
+def _coverage(texts: Sequence[str], minimum_count: int) -> float:
+    """The share of all characters that those make up which occur often enough."""
+    counts = Counter()
+    for text in texts:
+        counts.update(SPACE + text.replace(" ", SPACE))
+    kept = sum(count for count in counts.values() if count >= minimum_count)
+    # SentencePiece takes the most frequent ones until their share is reached.
+    return max((kept - 0.5) / max(counts.total(), 1), LEAST_COVERAGE)
+
+
+def _lines(text: str) -> Iterable[str]:
+    """A text in lines that SentencePiece takes, which end where words do."""
+    line, size = [], 0
+    for word in text.split(" "):
+        size += len(word.encode("utf-8")) + 1
+        if size > LINE and line:
+            yield " ".join(line)
+            line, size = [], len(word.encode("utf-8")) + 1
+        line.append(word)
+    yield " ".join(line)

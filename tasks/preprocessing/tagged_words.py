@@ -1,0 +1,163 @@
+"""Words, with their characters, or characters alone to ids, in the graph: a step a token."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.series import SeriesFeatures
+from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
+
+LONGEST = 20
+"""Characters of a word that are read; of a longer one its first and its last ten are."""
+
+JOINER = "\u00a0"
+"""The no-break space, which stands for white space inside a word."""
+
+WORD, CHARACTERS = "vocabulary", "character_vocabulary"
+"""Names of the vocabularies."""
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What features ask of a template; sequences with an answer a step are never cut."""
+
+    input: str
+    lowercase: bool
+    vocabulary_size: int
+    minimum_count: int
+    characters: bool
+    maximum_length: int | None = None
+
+
+class TokenFeatures(TextFeatures):
+    """The words of sentences, or the characters of texts.
+
+    A sentence is a sequence of words or one string. A string is split at white space, but not at
+    no-break spaces; white space inside a word of a sequence becomes one. So a sentence whose words
+    are joined with spaces gives the same words, and an exported model needs no more than that.
+
+    Values are the ids of tokens (batch, time); where the characters of words are read, an id of
+    the word and `LONGEST` of its characters, (batch, time, 1 + LONGEST).
+
+    Args:
+        task: has `input`, `lowercase` and `characters`.
+        vocabulary: of tokens.
+        characters: vocabulary of the characters of words, if these are read.
+    """
+
+    def __init__(self, task: Any, vocabulary: Vocabulary, characters: Vocabulary | None = None):
+        super().__init__(task, vocabulary)
+        self.characters = characters
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "TokenFeatures":
+        features, counts = cls(task, Vocabulary([])), Counter()
+        for start in range(0, len(examples), cls.chunk):
+            part = range(start, min(start + cls.chunk, len(examples)))
+            places = [examples.place(index) for index in part]
+            tokens = features.split(*features.raw(examples.inputs[part.start : part.stop], places))
+            counts.update(tokens.flat_values.numpy().tolist())
+        tokens, size = counts, task.vocabulary_size
+        if task.lowercase:
+            lowered = tf.strings.lower(
+                tf.constant(list(counts), tf.string), encoding="utf-8"
+            ).numpy()
+            tokens = Counter()
+            for token, count in zip(lowered, counts.values(), strict=True):
+                tokens[token] += count
+        features.vocabulary = Vocabulary.learn(tokens, size, task.minimum_count)
+        if task.characters:
+            within = Counter()
+            for token, count in counts.items():
+                for character in token.decode("utf-8"):
+                    within[character.encode("utf-8")] += count
+            features.characters = Vocabulary.learn(within, size, task.minimum_count)
+        return features
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        if self.task.input == "words":
+            pairs = zip(inputs, places, strict=True)
+            inputs = [own if isinstance(own, str) else _joined(own, place) for own, place in pairs]
+        return super().raw(inputs, places)
+
+    def split(self, text: Any) -> Any:
+        """Strings (batch,) -> tokens, ragged (batch, time), as they stand there."""
+        if self.task.input == "characters":
+            return split_characters(text)
+        # `split` knows the spaces of ASCII alone.
+        return tf.strings.split(
+            tf.strings.regex_replace(text, r"[^\PZ\x{A0}\x{2007}\x{202F}]", " ")
+        )
+
+    def tokens(self, text: Any) -> Any:
+        """Strings (batch,) -> tokens (batch, time), as long as the values, "" in the padding."""
+        return _with_a_step(self.split(text).to_tensor(""), "")
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        tokens = self.split(*raw)
+        flat = tokens.flat_values
+        lowered = tf.strings.lower(flat, encoding="utf-8") if self.task.lowercase else flat
+        values = self.vocabulary.ids(lowered)
+        if self.characters is not None:
+            within = tf.strings.unicode_split(flat, "UTF-8")
+            half = LONGEST // 2
+            within = tf.concat([within[:, :half], within[:, half:][:, -half:]], 1)
+            ids = tf.ragged.map_flat_values(self.characters.ids, within)
+            ids = ids.to_tensor(PADDING, shape=(None, LONGEST))
+            values = tf.concat([values[:, None], ids], 1)
+        values = tokens.with_flat_values(values).to_tensor(PADDING)
+        return _with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return () if self.characters is None else (1 + LONGEST,), "int32"
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
+        return cls(task, vocabularies[WORD], vocabularies.get(CHARACTERS))
+
+
+def choices_of(task: Any) -> Any:
+    """What the features of a `ManyToManyAligned` ask of it."""
+    return _Choices(
+        task.input,
+        task.lowercase,
+        task.vocabulary_size,
+        task.minimum_count,
+        task.characters > 0,
+    )
+
+
+def features_of(task: Any) -> type[Features]:
+    """The kind of features that a `ManyToManyAligned` needs."""
+    return TokenFeatures if task.input in ("words", "characters") else SeriesFeatures
+
+
+def _joined(words: Any, place: str) -> str:
+    """A sentence's words in one string."""
+    try:
+        words = list(words)
+    except TypeError:
+        words = [words]
+    for word in words:
+        if not isinstance(word, str) or not word:
+            raise SeqzooError(
+                "A sentence must be words, strings of at least one character, or one string, but "
+                f"{place} has {word!r}."
+            )
+    return " ".join(re.sub(r"\s", JOINER, word) for word in words)
+
+
+def _with_a_step(values: Any, padding: Any) -> Any:
+    """Values (batch, time, ...) with a step at least, since loops of none have no outputs."""
+    missing = tf.maximum(1 - tf.shape(values)[1], 0)
+    widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
+    return tf.pad(values, widths, constant_values=padding)

@@ -1,0 +1,135 @@
+"""Text: characters, words or subwords to ids, in the graph."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
+
+
+def split_characters(text: Any) -> Any:
+    """Strings (batch,) -> their Unicode characters, ragged (batch, characters)."""
+    return tf.strings.unicode_split(text, "UTF-8")
+
+
+def split_words(text: Any) -> Any:
+    """Strings (batch,) -> words, ragged (batch, words).
+
+    A word is a run of letters, marks, digits and inner apostrophes; every other sign that is no
+    space is a word of its own.
+    """
+    text = tf.strings.regex_replace(text, r"([^\pL\pM\pN\s'’])", r" \1 ")
+    text = tf.strings.regex_replace(text, r"(^|[\s\pZ])(['’]+)", r"\1\2 ")
+    text = tf.strings.regex_replace(text, r"(['’]+)($|[\s\pZ])", r" \1\2")
+    # `split` knows the spaces of ASCII alone.
+    return tf.strings.split(tf.strings.regex_replace(text, r"\pZ", " "))
+
+
+def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
+    """Texts as an array of UTF-8 bytes.
+
+    Raises:
+        SeqzooError: one is no text; the message names its place.
+    """
+    found = []
+    for text, place in zip(texts, places, strict=True):
+        if not isinstance(text, str):
+            raise SeqzooError(f"Text was expected, but {place} is {type(text).__name__}.")
+        try:
+            found.append(text.encode("utf-8"))
+        except UnicodeEncodeError as error:
+            raise SeqzooError(
+                f"{place} is not Unicode text ({error.reason} at character {error.start}); "
+                "leave it out or mend it."
+            ) from error
+    return np.array(found, object)
+
+
+def learn_vocabulary(
+    choices: Any, chunks: Iterable[Any], split: Callable, reserved: Sequence[str] = ()
+) -> Vocabulary:
+    """The tokens of texts.
+
+    Args:
+        choices: a template with `input`, `vocabulary_size` and `minimum_count`.
+        chunks: some texts at a time, strings (batch,).
+        split: strings -> tokens, ragged; not used for subwords.
+        reserved: tokens in front of those that are learnt.
+    """
+    if choices.input == "subwords":
+        spaced = (spaces_made_one(texts).numpy() for texts in chunks)
+        return learn_subwords(spaced, choices.vocabulary_size, choices.minimum_count, reserved)
+    counts = Counter()
+    for texts in chunks:
+        counts.update(split(texts).flat_values.numpy().tolist())
+    size = choices.vocabulary_size - len(reserved)
+    learnt = Vocabulary.learn(counts, size, choices.minimum_count)
+    return Vocabulary([*reserved, *learnt.tokens])
+
+
+class TextFeatures(Features):
+    """Characters, words or subwords as ids.
+
+    Args:
+        task: a template with `input`, `lowercase` and `maximum_length`.
+        vocabulary: learnt from the training examples.
+    """
+
+    def __init__(self, task: Any, vocabulary: Vocabulary):
+        self.task = task
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "TextFeatures":
+        features = cls(task, Vocabulary([]))
+
+        def chunks() -> Iterable[Any]:
+            for start in range(0, len(examples), cls.chunk):
+                part = range(start, min(start + cls.chunk, len(examples)))
+                places = [examples.place(index) for index in part]
+                yield features.cased(*features.raw(examples.inputs[start : part.stop], places))
+
+        features.vocabulary = learn_vocabulary(task, chunks(), features.split)
+        return features
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        return (encoded(inputs, places),)
+
+    def cased(self, text: Any) -> Any:
+        """Strings -> the same in lower case, if that is chosen."""
+        return tf.strings.lower(text, encoding="utf-8") if self.task.lowercase else text
+
+    def split(self, text: Any) -> Any:
+        """Strings (batch,), in the right case -> tokens, ragged (batch, time)."""
+        if self.task.input == "subwords":
+            tokens = split_subwords(text, self.vocabulary)
+        else:
+            tokens = (split_words if self.task.input == "words" else split_characters)(text)
+        return tokens[:, : self.task.maximum_length]
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        tokens = self.split(self.cased(*raw))
+        ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
+        return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None,), tf.string, "text")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (), "int32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "TextFeatures":
+        return cls(task, vocabularies["vocabulary"])

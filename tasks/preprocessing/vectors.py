@@ -1,0 +1,77 @@
+"""Vectors of numbers that have no order in time, standardised by the training examples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features, finite, moments
+
+
+class VectorFeatures(Features):
+    """A whole vector a step, one step a vector: (batch, 1, features), float32.
+
+    Args:
+        task: a template.
+        mean: of each feature, in training.
+        scale: standard deviation of each feature, in training.
+    """
+
+    def __init__(self, task: Any, mean: list, scale: list):
+        self.task = task
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def learn(cls, task: Any, examples: Examples) -> "VectorFeatures":
+        width = _one_axis(examples.inputs[0], examples.place(0)).size
+        places = [examples.place(index) for index in range(len(examples))]
+        (vectors,) = cls(task, [0.0] * width, [1.0] * width).raw(examples.inputs, places)
+        return cls(task, *moments(vectors))
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        vectors = []
+        for one, place in zip(inputs, places, strict=True):
+            vector = finite(_one_axis(one, place), place)
+            if vector.size != len(self.mean):
+                raise SeqzooError(
+                    f"A vector must have {len(self.mean)} numbers, as the first training example "
+                    f"has, but {place} has {vector.size}."
+                )
+            vectors.append(vector)
+        return (np.stack(vectors),)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (vectors,) = raw
+        vectors = (vectors - tf.constant(self.mean)) / tf.constant(self.scale)
+        return vectors[:, None], tf.ones(tf.shape(vectors)[:1], tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None, len(self.mean)), tf.float32, "vectors")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (len(self.mean),), "float32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "VectorFeatures":
+        return cls(task, **config)
+
+
+def _one_axis(one: Any, place: str) -> np.ndarray:
+    try:
+        vector = np.asarray(one, np.float32)
+    except (TypeError, ValueError) as error:
+        raise SeqzooError(f"Numbers were expected, but {place} is not of numbers alone.") from error
+    if vector.ndim > 1 or not vector.size:
+        raise SeqzooError(
+            f"A vector must have shape (features,), but {place} has shape {vector.shape}."
+        )
+    return vector.reshape(-1)

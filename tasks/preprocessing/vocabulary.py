@@ -1,0 +1,103 @@
+"""The tokens a model knows, and their ids."""
+
+import json
+import os
+import pathlib
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.atomic_files import replacing
+from seqzoo.tasks.errors import SeqzooError
+
+PADDING = 0
+UNKNOWN = 1
+SPECIAL = 2
+"""Ids below this one stand for no token of their own."""
+
+
+class Vocabulary:
+    """Tokens in the order of their ids; the first one has id `SPECIAL`.
+
+    Args:
+        tokens: all different.
+        scores: the log-probability of each, where tokens are subwords.
+    """
+
+    def __init__(self, tokens: list[str], scores: list[float] | None = None):
+        self.tokens = list(tokens)
+        self.scores = None if scores is None else list(scores)
+
+    @classmethod
+    def learn(cls, counts: Counter, size: int, minimum_count: int) -> "Vocabulary":
+        """The most frequent tokens.
+
+        Args:
+            counts: how often each token (bytes, UTF-8) occurs.
+            size: ids at most, padding and unknown included.
+            minimum_count: tokens that occur less often are unknown.
+        """
+        kept = [(-count, token) for token, count in counts.items() if count >= minimum_count]
+        return cls([token.decode("utf-8") for _, token in sorted(kept)[: size - SPECIAL]])
+
+    def __len__(self) -> int:
+        """Number of ids, padding and unknown included."""
+        return len(self.tokens) + SPECIAL
+
+    @cached_property
+    def table(self) -> Any:
+        """The lookup table; whoever exports a graph that uses it must track it."""
+        # Made outside of any graph, because the first use may be inside one that is thrown away.
+        with tf.init_scope():
+            # A table of no tokens cannot be made; the empty token never occurs.
+            keys = tf.constant(self.tokens or [""], tf.string)
+            ids = tf.range(SPECIAL, SPECIAL + tf.size(keys))
+            initializer = tf.lookup.KeyValueTensorInitializer(keys, ids)
+            return tf.lookup.StaticHashTable(initializer, UNKNOWN)
+
+    def ids(self, tokens: Any) -> Any:
+        """Ids of a string tensor, ragged or dense, int32 in its shape."""
+        return self.table.lookup(tokens)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes one token a line, each as a JSON string, since tokens may be line ends; with
+        scores, a list of both."""
+        rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
+        with replacing(path) as temporary:
+            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+            temporary.write_bytes("".join(lines).encode("utf-8"))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, size: int | None = None) -> "Vocabulary":
+        """Reads what `save` wrote.
+
+        Args:
+            path: the file.
+            size: ids that it must have, padding and unknown included; None if that is not known.
+
+        Raises:
+            SeqzooError: it cannot be read, or holds something else.
+        """
+        try:
+            # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
+            lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
+            rows = [json.loads(line) for line in lines if line]
+        except (OSError, ValueError) as error:
+            raise SeqzooError(f"The vocabulary {path} cannot be read: {error}.") from error
+        read = _scored(rows) or cls(rows)
+        tokens = read.tokens
+        whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
+        # With fewer tokens a model would answer all the same, and be wrong.
+        if not whole or size not in (None, len(tokens) + SPECIAL):
+            raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
+        return read
+
+
+def _scored(rows: list) -> Vocabulary | None:
+    """The vocabulary of rows of a token and its score; None where they are others."""
+    pairs = [row for row in rows if isinstance(row, list) and len(row) == 2]
+    if not rows or len(pairs) < len(rows) or not all(isinstance(row[1], float) for row in rows):
+        return None
+    return Vocabulary([token for token, _ in rows], [score for _, score in rows])

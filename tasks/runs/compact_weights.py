@@ -1,0 +1,80 @@
+"""A run made small enough to be handed out: its weights in fewer bits, without what training needs.
+
+Large matrices are kept as bytes with a scale a row, all else in float16. What that costs is
+measured: whoever packs a run scores it again.
+"""
+
+import os
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import creating, write_json
+from seqzoo.tasks.errors import SeqzooError
+
+WEIGHTS = "weights.npz"
+
+LARGE = 500_000
+"""Numbers from which on a matrix is kept as bytes."""
+
+STEPS = 127
+"""Of a byte, to either side of zero."""
+
+
+def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
+    """Writes a folder that `Run.open` opens.
+
+    Args:
+        run: a `Run` that has a model.
+        folder: it must not hold anything yet.
+        card: what people should know of it, written as card.json.
+
+    Raises:
+        SeqzooError: the folder exists, or there is no model.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for index, weight in enumerate(run.model.get_weights()):
+        for name, array in _packed(weight).items():
+            arrays[f"{index}.{name}"] = array
+    # Where the data lay is of no use elsewhere.
+    config = {**run.config, "source": {**run.source, "data_dir": None}}
+    with creating(folder) as temporary:
+        for name, vocabulary in run.prepared.vocabularies.items():
+            vocabulary.save(temporary / config["vocabularies"][name])
+        write_json(temporary / "config.json", config)
+        write_json(temporary / "card.json", card)
+        np.savez_compressed(temporary / WEIGHTS, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def unpack(model: Any, path: pathlib.Path) -> None:
+    """Sets all weights of a model from a file that `pack` wrote.
+
+    Raises:
+        SeqzooError: the file is damaged, or of another model.
+    """
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            parts: dict[int, dict[str, np.ndarray]] = {}
+            for key in arrays.files:
+                index, _, name = key.partition(".")
+                parts.setdefault(int(index), {})[name] = arrays[key]
+        model.set_weights([_unpacked(parts[index]) for index in range(len(parts))])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
+        raise SeqzooError(f"{path} cannot be read: {reason}") from error
+
+
+def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:
+    if weight.ndim != 2 or weight.size < LARGE:
+        return {"values": weight.astype(np.float16) if weight.dtype.kind == "f" else weight}
+    scales = np.maximum(np.abs(weight).max(1, keepdims=True), 1e-12) / STEPS
+    return {"bytes": np.round(weight / scales).astype(np.int8), "scales": scales}
+
+
+def _unpacked(parts: dict[str, np.ndarray]) -> np.ndarray:
+    if "values" in parts:
+        values = parts["values"]
+        return values.astype(np.float32) if values.dtype == np.float16 else values
+    return parts["bytes"].astype(np.float32) * parts["scales"]

@@ -1,0 +1,24 @@
+"""The figures of an evaluation as files: JSON, a table by class, a plot of confusions, samples."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from seqzoo.tasks.atomic_files import write_json, write_table
+from seqzoo.tasks.plots import plot_confusion
+from seqzoo.tasks.runs.interlinear import interlinear
+
+
+def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
+    """Writes figures to a folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "evaluation.json", figures)
+    table: Sequence[dict[str, Any]] = figures.get("classes", ())
+    if table:
+        write_table(folder / "per_class.csv", table)
+    if "confusion" in figures:
+        plot_confusion(folder / "confusion.png", figures)
+    tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
+    if tagged:
+        texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]
+        (folder / "samples.txt").write_text("\n\n\n".join(texts) + "\n", encoding="utf-8")

@@ -1,0 +1,239 @@
+"""A run folder, opened: its model answers, is scored and is exported."""
+
+import os
+import pathlib
+import shlex
+import zipfile
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.atomic_files import creating, read_json, write_json
+from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.saved_model import export
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
+from seqzoo.tasks.runs.evaluation_files import write_evaluation
+from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.history import read_history
+
+FORMAT = 1
+"""Of run folders; one that this version cannot read gets a larger number."""
+
+CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+
+
+class Run:
+    """A trained model and all that belongs to it.
+
+    Attributes:
+        folder: where it lies.
+        config: all of config.json.
+        task: the template with its choices.
+        prepared: the same with what it learnt before training.
+        settings: how it was trained.
+        source: how to open its data again, as `train` was told.
+        padding: the lengths that batches are padded to.
+    """
+
+    def __init__(self, folder: pathlib.Path, config: dict[str, Any], prepared: Prepared):
+        self.folder = folder
+        self.config = config
+        # Not typed: each template has more than the contracts say.
+        self.prepared: Any = prepared
+        self.task: Any = _template(config)
+        self.settings = TrainingSettings(**config["training"])
+        self.source: dict[str, Any] = config["source"]
+        self.padding = Padding(**config["padded_lengths"])
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike) -> "Run":
+        """Opens a run folder.
+
+        Raises:
+            SeqzooError: it is none, damaged, or of a newer version.
+        """
+        folder = pathlib.Path(folder)
+        if not (folder / CONFIG).is_file():
+            what = "has no config.json" if folder.is_dir() else "is no folder"
+            raise SeqzooError(
+                f"{folder} is not a run folder: it {what}; name one that train wrote."
+            )
+        config = read_json(folder / CONFIG)
+        if not isinstance(config, dict) or "template" not in config:
+            raise SeqzooError(
+                f"{folder} is not a run folder: its config.json is of something else."
+            )
+        try:
+            if config["format"] > FORMAT:
+                raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
+            sizes = config.get("vocabulary_sizes", {})
+            vocabularies = {
+                name: Vocabulary.load(folder / file, sizes.get(name))
+                for name, file in config["vocabularies"].items()
+            }
+            prepared = _template(config).restore(config["prepared"], vocabularies)
+            return cls(folder, config, prepared)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SeqzooError(f"{folder / CONFIG} is damaged: {error!r}.") from error
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike, config: dict, prepared: Prepared) -> "Run":
+        """Makes a run folder that has no model yet.
+
+        Args:
+            folder: it must not hold anything yet.
+            config: see `training.describe`.
+            prepared: the template.
+
+        Raises:
+            SeqzooError: the folder exists, or cannot be made.
+        """
+        with creating(folder) as temporary:
+            for name, vocabulary in prepared.vocabularies.items():
+                vocabulary.save(temporary / config["vocabularies"][name])
+            write_json(temporary / CONFIG, config)
+        return cls(pathlib.Path(folder), config, prepared)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One dictionary an epoch."""
+        return read_history(self.folder / HISTORY)
+
+    @cached_property
+    def model(self) -> Any:
+        """The `keras.Model` of the best epoch.
+
+        Raises:
+            SeqzooError: no epoch has ended yet.
+        """
+        path, packed = self.folder / MODEL, self.folder / WEIGHTS
+        if packed.exists():
+            model = self.prepared.build("float32")
+            unpack(model, packed)
+            return model
+        if not path.exists():
+            raise SeqzooError(
+                f"{self.folder} has no model yet, because no epoch has ended; train it with "
+                f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
+            )
+        if not zipfile.is_zipfile(path):
+            raise SeqzooError(f"{path} is damaged, or no model; train it again.")
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            reason = str(error).partition("\n")[0]
+            raise SeqzooError(f"{path} cannot be read: {reason}") from error
+
+    @cached_property
+    def _inference(self) -> Inference:
+        return Inference(self.prepared, self.model, self.settings, self.padding)
+
+    def predict(self, inputs: Any, options: AnswerOptions | None = None) -> list[Answer]:
+        """Answers raw inputs.
+
+        Args:
+            inputs: as `Examples.inputs`.
+            options: how to ask.
+
+        Raises:
+            SeqzooError: an input is not as it should be.
+        """
+        _check_list(inputs)
+        if not len(inputs):
+            return []
+        options = options or AnswerOptions()
+        data = self.prepared.data(Examples(inputs), targets=False)
+        found = self._inference.collect(self.prepared.infer, data, options)
+        return self.prepared.answers(found, inputs, options)
+
+    def evaluate(
+        self,
+        examples: Examples,
+        options: AnswerOptions | None = None,
+        *,
+        folder: str | os.PathLike | None = None,
+    ) -> dict[str, Any]:
+        """Figures of the model on examples with targets.
+
+        Args:
+            examples: to score on.
+            options: how to ask.
+            folder: where to write evaluation.json and the tables and plots of it.
+
+        Returns:
+            "examples", "loss" and the figures of the kind of target; fit for JSON.
+
+        Raises:
+            SeqzooError: an example is not as it should be, or has a label that training never saw.
+        """
+        options = options or AnswerOptions()
+        data = self.prepared.data(examples)
+        found = self._inference.collect(self.prepared.score, data, options)
+        losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
+        figures = {
+            "examples": len(data),
+            "loss": float(losses.sum() / counts.sum()),
+            **self.prepared.figures(found, data, examples, options),
+        }
+        if folder is not None:
+            write_evaluation(pathlib.Path(folder), figures)
+            self.prepared.illustrate(self.model, examples, found, pathlib.Path(folder), options)
+        return figures
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """How probable a language model finds texts.
+
+        Args:
+            texts: whole ones.
+
+        Returns:
+            The log-probability of each, in nats: that of all its tokens and of its end, if the
+            model knows ends.
+
+        Raises:
+            SeqzooError: the model is none of language, or `texts` is no list of texts.
+        """
+        if not hasattr(self.prepared, "rate"):
+            raise SeqzooError(
+                f"{self.folder} holds no language model, and cannot tell how probable a text is."
+            )
+        _check_list(texts)
+        places = [f"example {index}" for index in range(len(texts))]
+        (raw,) = self.prepared.features.raw(texts, places)
+        return self._inference.rate(raw)
+
+    def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
+        """Writes a SavedModel that takes raw examples and needs nothing of ours to load.
+
+        Raises:
+            SeqzooError: the folder exists, or there is no model yet.
+        """
+        export(self.prepared, self.model, folder, options or AnswerOptions())
+
+
+def _check_list(inputs: Any) -> None:
+    """Looks whether inputs are several, not one that would be taken apart.
+
+    Raises:
+        SeqzooError: they are a text, or have no length.
+    """
+    if isinstance(inputs, str | bytes):
+        raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")
+    if not hasattr(inputs, "__len__"):
+        raise SeqzooError(f"`inputs` must be a list of inputs, got {type(inputs).__name__}.")
+
+
+def _template(config: dict[str, Any]) -> Template:
+    if config["template"] not in TEMPLATES:
+        raise SeqzooError(f"This seqzoo has no template {config['template']!r}; update it.")
+    return TEMPLATES[config["template"]].from_config(config["task"])

@@ -1,0 +1,1 @@
+"""What the templates that generate texts from an encoded input share."""

@@ -1,0 +1,216 @@
+"""The decoder: recurrent layers over the tokens so far, that may look at a memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+import seqzoo.cells
+from seqzoo.tasks.layers.attention import Attention
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Decoder(keras.layers.Layer):
+    """Tokens to the logits of the tokens that follow them.
+
+        h1 = first recurrent layer of the tokens' vectors
+        c = attention of h1 to the memory
+        h2, ... = further recurrent layers, each of the one below and c
+        logits = output(tanh(W [h; c]))
+
+    The query is the first layer's state *after* the token (Luong, Pham and Manning 2015, section
+    3; the further layers see its context as in Wu et al. 2016, "GNMT", section 3.1). No step waits
+    for the context of the step before, so that all steps of a known target are run at once.
+
+    Args:
+        vocabulary_size: number of token ids.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each layer.
+        layers: how many recurrent layers are stacked.
+        embedding: size of a token's vector.
+        attention: "additive" or "multiplicative", or None for a decoder without memory.
+        dropout: share of each layer's inputs, and of the last features, dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        cell: str,
+        units: int,
+        layers: int = 1,
+        embedding: int = 64,
+        attention: str | None = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: Mapping[str, Any] | None = None,
+        tied: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "vocabulary_size": vocabulary_size,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "embedding": embedding,
+            "attention": attention,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "cell_options": dict(cell_options or {}),
+            "tied": tied,
+        }
+        policy = self.dtype_policy
+        self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+        self.recurrent = [
+            seqzoo.cells.Recurrent(
+                seqzoo.cells.create(
+                    cell,
+                    units,
+                    dropout=dropout,
+                    recurrent_dropout=recurrent_dropout,
+                    dtype=policy,
+                    **self.choices["cell_options"],
+                ),
+                return_sequences=True,
+                return_state=True,
+                dtype=policy,
+            )
+            for _ in range(layers)
+        ]
+        self.attention = None if attention is None else Attention(attention, dtype=policy)
+        width = embedding if tied else units
+        self.join = None
+        if attention is not None or tied:
+            self.join = keras.layers.Dense(width, activation="tanh", dtype=policy)
+        self.dropout = keras.layers.Dropout(dropout, dtype=policy)
+        self.output_layer = None if tied else keras.layers.Dense(vocabulary_size, dtype="float32")
+        if tied:
+            self.output_bias = self.add_weight(
+                shape=(vocabulary_size,),
+                initializer="zeros",
+                dtype="float32",
+                autocast=False,
+                name="output_bias",
+            )
+
+    @property
+    def state_sizes(self) -> list[list[int]]:
+        """Units of each state of each layer."""
+        sizes = [layer.cell.state_size for layer in self.recurrent]
+        return [list(size) if isinstance(size, Sequence) else [size] for size in sizes]
+
+    def zero_states(self, batch: Any) -> list[list]:
+        """The states before anything was read, lists of (batch, units)."""
+        return [layer.cell.get_initial_state(batch) for layer in self.recurrent]
+
+    def call(
+        self,
+        tokens: Any,
+        states: list[list],
+        memory: Any = None,
+        mask: Any = None,
+        training: bool = False,
+        steps: Any = None,
+    ) -> tuple[Any, list[list]]:
+        """Runs over whole sequences.
+
+        Args:
+            tokens: (batch, time), int32: the token before each step.
+            states: of each layer before the first step.
+            memory: (batch, source, features), if there is attention.
+            mask: (batch, source): which steps of the memory there are.
+            training: whether dropout is on.
+            steps: (batch, time): which tokens count; the others leave states as they are. None
+                for all.
+
+        Returns:
+            Logits, (batch, time, vocabulary), float32, and the states after the last step.
+        """
+        values, context, last = self.embedding(tokens), None, []
+        for index, layer in enumerate(self.recurrent):
+            inputs = values if context is None else ops.concatenate([values, context], axis=-1)
+            values, *new = layer(inputs, mask=steps, initial_state=states[index], training=training)
+            last.append(new)
+            if index == 0 and self.attention is not None:
+                context, _ = self.attention(values, memory, mask)
+        return self._logits(values, context, training), last
+
+    def step(
+        self, tokens: Any, states: list[list], constants: Any = None
+    ) -> tuple[Any, list[list], Any]:
+        """One step, for `seqzoo.tasks.decoding`.
+
+        Args:
+            tokens: (rows,), int32.
+            states: of each layer.
+            constants: what `look_at` gave, for these rows.
+
+        Returns:
+            Logits (rows, vocabulary), the new states, and attention (rows, source) or None.
+        """
+        values, context, weights, last = self.embedding(tokens), None, None, []
+        for index, layer in enumerate(self.recurrent):
+            inputs = values if context is None else ops.concatenate([values, context], axis=-1)
+            values, new = layer.cell(inputs, states[index])
+            last.append(list(new))
+            if index == 0 and self.attention is not None:
+                memory, keys, mask = constants
+                context, weights = self.attention(values[:, None], memory, mask, keys=keys)
+                context, weights = context[:, 0], ops.cast(weights[:, 0], "float32")
+        return self._logits(values, context, training=False), last, weights
+
+    def look_at(self, memory: Any, mask: Any) -> Any:
+        """What all steps need of a memory, or None without attention."""
+        return None if self.attention is None else (memory, self.attention.keys(memory), mask)
+
+    def _logits(self, values: Any, context: Any, training: bool) -> Any:
+        if context is not None:
+            values = ops.concatenate([values, context], axis=-1)
+        if self.join is not None:
+            values = self.join(values)
+        values = self.dropout(values, training=training)
+        if self.output_layer is not None:
+            return self.output_layer(values)
+        table = ops.cast(self.embedding.embeddings, values.dtype)
+        logits = ops.matmul(values, ops.transpose(table))
+        return ops.cast(logits, "float32") + self.output_bias
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.choices}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Bridge(keras.layers.Layer):
+    """States to begin a decoder with, whatever its cells: a dense layer of what was encoded.
+
+    Args:
+        state_sizes: units of each state of each layer of the decoder.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, state_sizes: list[list[int]], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.state_sizes = state_sizes
+        self.layers = [keras.layers.Dense(sum(own), dtype=self.dtype_policy) for own in state_sizes]
+
+    def call(self, summaries: list) -> list[list]:
+        """Summaries, each (batch, features), one a layer of the decoder -> the layers' states."""
+        return [
+            tf.split(layer(summary), sizes, axis=-1)
+            for layer, summary, sizes in zip(self.layers, summaries, self.state_sizes, strict=True)
+        ]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "state_sizes": self.state_sizes}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""

@@ -1,0 +1,166 @@
+"""A network that generates: an encoder, a bridge and a decoder."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class Generator(keras.Model):
+    """Encodes inputs and generates tokens from them.
+
+    Args:
+        encoder: a layer: (values, lengths, training=) -> memory (batch, source, features), its
+            mask (batch, source), and as many summaries (batch, features) as the decoder has
+            layers.
+        decoder: the decoder.
+        step: shape and type of one step of the inputs.
+        **kwargs: of `keras.Model`.
+    """
+
+    def __init__(
+        self, encoder: keras.layers.Layer, decoder: Decoder, step: tuple, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.input_step = (tuple(step[0]), step[1])
+        self.bridge = Bridge(decoder.state_sizes, dtype=decoder.dtype_policy)
+
+    def build(self, *_: Any) -> None:
+        """Makes all weights, by running one step."""
+        shape, dtype = self.input_step
+        inputs = {
+            "values": tf.zeros([1, 2, *shape], dtype),
+            "lengths": tf.constant([2]),
+            "tokens": tf.zeros([1, 2], tf.int32),
+        }
+        with seqzoo.cells.portable():
+            self.call(inputs)
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """Logits of the tokens that follow each of "tokens", (batch, time, vocabulary)."""
+        memory, mask, states = self.encode(inputs["values"], inputs["lengths"], training)
+        return self.decoder(inputs["tokens"], states, memory, mask, training=training)[0]
+
+    def encode(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
+        """The memory, its mask, and the decoder's first states."""
+        memory, mask, summaries = self.encoder(values, lengths, training=training)
+        return memory, mask, self.bridge(summaries)
+
+    def get_config(self) -> dict:
+        return {
+            "name": self.name,
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "step": [list(self.input_step[0]), self.input_step[1]],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: Any = None) -> "Generator":
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("encoder", "decoder")
+        }
+        return cls(**{**config, **parts})
+
+    def get_build_config(self) -> dict:
+        return {"step": self.get_config()["step"]}
+
+    def build_from_config(self, config: dict) -> None:
+        self.build()
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class SequenceEncoder(keras.layers.Layer):
+    """Recurrent layers over a sequence: the memory is the last one's outputs, the summaries are
+    the last states of each.
+
+    Args:
+        vocabulary_size: number of ids, or None for inputs that are numbers.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each layer, and of each direction.
+        layers: how many recurrent layers are stacked.
+        bidirectional: whether each layer reads in both directions.
+        embedding: size of an id's vector.
+        scale: what numbers are multiplied with.
+        dropout: share of each layer's inputs dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int | None,
+        cell: str,
+        units: int,
+        layers: int = 1,
+        bidirectional: bool = True,
+        embedding: int = 64,
+        scale: float = 1.0,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: dict | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "vocabulary_size": vocabulary_size,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "bidirectional": bidirectional,
+            "embedding": embedding,
+            "scale": scale,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "cell_options": dict(cell_options or {}),
+        }
+        policy = self.dtype_policy
+        self.embedding = None
+        if vocabulary_size is not None:
+            self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
+        self.scale = scale
+        self.recurrent = []
+        for _ in range(layers):
+            layer = seqzoo.cells.Recurrent(
+                seqzoo.cells.create(
+                    cell,
+                    units,
+                    dropout=dropout,
+                    recurrent_dropout=recurrent_dropout,
+                    dtype=policy,
+                    **self.choices["cell_options"],
+                ),
+                return_sequences=True,
+                return_state=True,
+                dtype=policy,
+            )
+            if bidirectional:
+                layer = seqzoo.cells.Bidirectional(layer, dtype=policy)
+            self.recurrent.append(layer)
+
+    def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
+        """(batch, time, ...) and (batch,) -> memory, mask, and a summary a layer."""
+        mask = tf.range(tf.shape(values)[1])[None, :] < lengths[:, None]
+        if self.embedding is not None:
+            values = self.embedding(values)
+        elif self.scale != 1.0:
+            values = tf.cast(values, self.compute_dtype) * self.scale
+        summaries = []
+        for layer in self.recurrent:
+            values, *states = layer(values, mask=mask, training=training)
+            summaries.append(tf.concat(states, -1))
+        return values, mask, summaries
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.choices}
+
+    def get_build_config(self) -> None:
+        """None: the generator builds its parts."""

@@ -1,0 +1,183 @@
+"""What templates that generate text from an input have in common, learnt vocabularies included."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.decoder import decode
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.seq2seq.text_metrics import scores_of
+from seqzoo.tasks.targets.texts import END, START, Texts, required_texts
+
+
+class PreparedGenerator(Prepared):
+    """A model from one input to a text; subclasses make its network.
+
+    The loss is the cross entropy of the target's tokens, its end included.
+
+    Args:
+        task: the choices.
+        features: how inputs become tensors.
+        texts: how targets become tokens.
+    """
+
+    sums = 3
+    better = 1
+    metric = "exact_match"
+
+    def __init__(self, task: Any, features: Features, texts: Texts):
+        self.task = task
+        self.features = features
+        self.texts = texts
+
+    def network(self, precision: str) -> Generator:
+        """The model, without weights."""
+        raise TypeError(f"{type(self).__name__} makes no network.")
+
+    def build(self, precision: str = "float32") -> Generator:
+        model = self.network(precision)
+        if self.task.scheduled_sampling:
+            # A part of the model, so that its state is in checkpoints.
+            model.seed_generator = keras.random.SeedGenerator()
+        model.build()
+        return model
+
+    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        encoded = None
+        if targets:
+            places = [examples.place(index) for index in range(len(examples))]
+            encoded = self.texts.encode(required_texts(examples), places)
+        return Data(self.features.encode(examples), encoded)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        targets, lengths = batch["targets"], batch["target_lengths"]
+        before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        inputs = {"values": batch["values"], "lengths": batch["lengths"], "tokens": before}
+        share = self.task.scheduled_sampling
+        if training and share:
+            inputs["tokens"] = self._mixed(model, inputs, share)
+        logits = tf.cast(model(inputs, training=training), tf.float32)
+        inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
+        losses = token_losses(logits, targets, self.task.label_smoothing if training else 0.0)
+        right = tf.argmax(logits, -1, tf.int32) == targets
+        sums = [
+            tf.reduce_sum(tf.cast(right & inside, tf.float32), 1),
+            tf.cast(tf.reduce_all(right | ~inside, 1), tf.float32),
+            tf.ones_like(batch["weights"]),
+        ]
+        return Outcome(tf.reduce_sum(tf.where(inside, losses, 0.0), 1), tf.stack(sums, 1))
+
+    def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
+        """The tokens before each step, a share of them the model's own.
+
+        Those are drawn in one pass over the true tokens (Mihaylova and Martins 2019).
+        """
+        logits = tf.stop_gradient(model(inputs, training=True))
+        drawn = tf.argmax(tf.cast(logits, tf.float32), -1, tf.int32)
+        own = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        random = keras.random.uniform(tf.shape(own), dtype="float32", seed=model.seed_generator)
+        chosen = random < share
+        # The token before the first one is the start, whatever is drawn.
+        chosen &= tf.range(tf.shape(own)[1]) > 0
+        return tf.where(chosen, own, inputs["tokens"])
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["target_lengths"], tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return float(sums[1] / sums[2])
+
+    @property
+    def decoding(self) -> Decoding:
+        """How answers are generated where nothing else is said."""
+        return Decoding(maximum_length=self.texts.longest + 10)
+
+    @property
+    def signature(self) -> list:
+        return self.features.signature
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        values, lengths = self.features.transform(*raw)
+        found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        return {
+            "text": found["texts"][:, 0],
+            "log_probability": found["log_probabilities"][:, 0],
+            "texts": found["texts"],
+            "log_probabilities": found["log_probabilities"],
+        }
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        decoded = self.generate(model, batch, options)
+        return {
+            "texts": self.texts.join(decoded.tokens, decoded.lengths),
+            "log_probabilities": decoded.log_probabilities,
+        }
+
+    def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Any:
+        """The `Decoded` answers of a batch."""
+        memory, mask, states = model.encode(batch["values"], batch["lengths"])
+        return decode(
+            model.decoder.step,
+            states,
+            choices=options.decoding or self.decoding,
+            start=START,
+            end=END,
+            vocabulary_size=len(self.texts.vocabulary),
+            constants=model.decoder.look_at(memory, mask),
+            source_lengths=tf.reduce_sum(tf.cast(mask, tf.int32), 1),
+            seed=options.seed,
+            banned=(0, 1, START),
+        )
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        answers = []
+        pairs = zip(found["texts"], found["log_probabilities"], strict=True)
+        for texts, log_probabilities in pairs:
+            ranked = tuple(
+                (text.decode("utf-8"), float(np.exp(own)))
+                for text, own in zip(texts, log_probabilities, strict=True)
+                if np.isfinite(own)
+            )
+            answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked))
+        return answers
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        texts = [own[0].decode("utf-8") for own in found["texts"]]
+        return scores_of(texts, examples, self.texts.tokens)
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        known = {"target_vocabulary": self.texts.vocabulary}
+        if self.features.vocabulary is not None:
+            known["vocabulary"] = self.features.vocabulary
+        return known
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config(), "texts": self.texts.to_config()}
+
+
+def token_losses(logits: Any, targets: Any, smoothing: float) -> Any:
+    """Cross entropy of each token, (batch, time).
+
+    With smoothing, that share of the probability is spread over all tokens (Szegedy et al. 2016,
+    section 7).
+    """
+    exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    if not smoothing:
+        return exact
+    # The cross entropy against the uniform distribution, which needs no one-hot targets.
+    spread = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
+    return (1 - smoothing) * exact + smoothing * spread

@@ -1,0 +1,78 @@
+"""Scores of generated texts against the targets of examples."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.metrics.sequences import bleu, chrf, error_rates
+from seqzoo.tasks.targets.texts import required_texts
+
+SHOWN = 50
+"""Answers that are kept with the figures."""
+
+
+def scores_of(
+    texts: Sequence[str],
+    examples: Examples,
+    tokens: Callable[[Sequence[str]], list[list[str]]],
+) -> dict[str, Any]:
+    """Figures of one answer an example.
+
+    Examples of equal inputs are one: their targets are references that are as good as each other.
+
+    Args:
+        texts: the answers.
+        examples: with targets.
+        tokens: what splits texts into the tokens that errors are counted in.
+
+    Returns:
+        "exact_match", "token_error"; where texts have several words, "bleu_1" to "bleu_4" and
+        "chrf"; "inputs", how many different ones there are; "samples", some of the answers.
+    """
+    references: dict[bytes, list[str]] = {}
+    answers: dict[bytes, str] = {}
+    places: dict[bytes, int] = {}
+    targets = required_texts(examples)
+    for index, (text, target) in enumerate(zip(texts, targets, strict=True)):
+        key = _key(examples.inputs[index])
+        references.setdefault(key, []).append(target)
+        answers[key] = text
+        places.setdefault(key, index)
+    said = list(answers.values())
+    known = [list(dict.fromkeys(references[key])) for key in answers]
+    distinct = sorted({*said, *(one for own in known for one in own)})
+    split = dict(zip(distinct, tokens(distinct), strict=True))
+    rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
+    figures: dict[str, Any] = {
+        "inputs": len(said),
+        # Of tokens: which spaces a text had between them is not known.
+        "exact_match": rates["exact_match"],
+        "token_error": rates["token_error"],
+    }
+    if any(" " in one for own in known for one in own):
+        ngrams = bleu(said, known)
+        figures |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
+        figures["chrf"] = chrf(said, known)["chrf"]
+    figures["samples"] = [
+        {
+            "input": _shown(examples, places[key]),
+            "answer": answers[key],
+            "truth": " | ".join(dict.fromkeys(references[key])),
+        }
+        for key in list(answers)[:SHOWN]
+    ]
+    return figures
+
+
+def _key(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    array = np.asarray(value)
+    return repr(array.shape).encode() + array.tobytes()
+
+
+def _shown(examples: Examples, index: int) -> str:
+    value = examples.inputs[index]
+    return value if isinstance(value, str) else examples.place(index)

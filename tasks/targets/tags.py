@@ -1,0 +1,134 @@
+"""Tags by name: from the targets of examples to ids, and what may follow what."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.sequences import Sequences
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.metrics.bio import bio_constraints, split_tag
+from seqzoo.tasks.targets.base import required, sort_labels, unseen
+
+
+class Tags:
+    """One tag a step.
+
+    Args:
+        names: of the tags, in the order of their ids.
+        well_formed: whether each sequence of training was well formed BIO or BIOES. A CRF is then
+            bound to that; tags of another kind, such as IOB1's, it learns from examples alone.
+    """
+
+    def __init__(self, names: list[str], well_formed: bool):
+        self.names = names
+        self.well_formed = well_formed
+        self.known = {name: index for index, name in enumerate(names)}
+
+    @classmethod
+    def learn(cls, examples: Examples) -> "Tags":
+        """Learns the names.
+
+        Raises:
+            SeqzooError: targets are no sequences of strings, or all tags are the same.
+        """
+        sequences = list(_sequences(examples))
+        names = sort_labels({name for tags in sequences for name in tags})
+        if len(names) < 2:
+            raise SeqzooError(f"At least two tags are needed, but training has only {names}.")
+        self = cls(names, True)
+        if self.entities:
+            ids = (self._ids(tags, examples, index) for index, tags in enumerate(sequences))
+            self.well_formed = all(self.breach(own) is None for own in ids)
+        else:
+            self.well_formed = False
+        return self
+
+    @property
+    def entities(self) -> bool:
+        """Whether all tags are those of BIO or BIOES."""
+        try:
+            return any(split_tag(name)[0] != "O" for name in self.names)
+        except SeqzooError:
+            return False
+
+    @property
+    def constraints(self) -> tuple | None:
+        """What `CRF` takes for `allowed`."""
+        return bio_constraints(self.names) if self.well_formed else None
+
+    def encode(self, examples: Examples, lengths: np.ndarray) -> Sequences:
+        """Ids of the tags of all examples.
+
+        Args:
+            examples: with targets.
+            lengths: steps of each input.
+
+        Raises:
+            SeqzooError: an example has more or fewer tags than steps, or a tag that training never
+                saw.
+        """
+        found = []
+        for index, tags in enumerate(_sequences(examples)):
+            if len(tags) != lengths[index]:
+                raise SeqzooError(
+                    f"There must be one tag a step, but {examples.place(index)} has "
+                    f"{lengths[index]} steps and {len(tags)} tags."
+                )
+            found.append(self._ids(tags, examples, index))
+        return Sequences.of(found)
+
+    def check(self, encoded: Sequences, examples: Examples) -> None:
+        """Checks what a CRF that is bound to well-formed tags is to score.
+
+        Raises:
+            SeqzooError: some are not, and would have no probability.
+        """
+        if not self.well_formed:
+            return
+        for index in range(len(encoded)):
+            step = self.breach(encoded[index].tolist())
+            if step is not None:
+                raise SeqzooError(
+                    f"Tags must be well formed, as all are in training, but {examples.place(index)}"
+                    f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which may not "
+                    "stand there; mend it, or train without `crf`."
+                )
+
+    def breach(self, ids: Sequence[int] | np.ndarray) -> int | None:
+        """The first step at which tags are not well formed, or None."""
+        moves, starts, ends = bio_constraints(self.names)
+        for step, tag in enumerate(ids):
+            if not (moves[ids[step - 1]][tag] if step else starts[tag]):
+                return step
+        return None if not len(ids) or ends[ids[-1]] else len(ids) - 1
+
+    def _ids(self, tags: Sequence[str], examples: Examples, index: int) -> list[int]:
+        try:
+            return [self.known[name] for name in tags]
+        except KeyError as error:
+            (name,) = error.args
+            hint = nearest(name, self.names)
+            raise unseen(name, examples.place(index), self.names, hint) from None
+
+    def to_config(self) -> dict[str, Any]:
+        """All that was learnt, fit for JSON."""
+        return {"names": self.names, "well_formed": self.well_formed}
+
+
+def _sequences(examples: Examples) -> Iterable[list[str]]:
+    """The tags of each example; those in one string are split at white space."""
+    for index, tags in enumerate(required(examples)):
+        own = tags.split() if isinstance(tags, str) else tags
+        try:
+            own = list(own)
+            right = all(isinstance(name, str) for name in own)
+        except TypeError:
+            right = False
+        if not right:
+            raise SeqzooError(
+                "Tags must be a sequence of strings, or one string with spaces between them, but "
+                f"{examples.place(index)} has {tags!r}."
+            )
+        yield own

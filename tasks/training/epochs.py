@@ -1,0 +1,256 @@
+"""Epoch after epoch: validation, history, the best model, checkpoints, and when to stop."""
+
+import math
+import pathlib
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import replacing, write_table
+from seqzoo.tasks.base import Prepared
+from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.plots import plot_history
+from seqzoo.tasks.runs.run import CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.settings import TEXTS, TrainingSettings
+from seqzoo.tasks.training.checkpoints import Checkpoints
+from seqzoo.tasks.training.history import Scalars
+from seqzoo.tasks.training.progress import TrainingProgress
+from seqzoo.tasks.training.step import ONGOING, Loop
+
+TELL_SECONDS = 0.2
+"""Time between two looks at the numbers of a running epoch."""
+
+
+class Epochs:
+    """A training from its first to its last epoch.
+
+    Args:
+        prepared: the template.
+        settings: how to train.
+        padding: lengths that batches are padded to.
+        training: examples to learn from.
+        validation: examples to choose the best epoch by, or None to keep the last.
+        strategy: `tf.distribute` strategy.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        settings: TrainingSettings,
+        padding: Padding,
+        training: Data,
+        validation: Data | None,
+        strategy: Any,
+    ):
+        self.prepared = prepared
+        self.settings = settings
+        self.padding = padding
+        self.replicas = strategy.num_replicas_in_sync
+        self.training = training
+        self.validation = validation
+        self.loop = Loop(prepared, settings, len(self.plan(0)), strategy)
+        # What Python knows of the training; stored with every checkpoint.
+        self.rows: list[dict[str, Any]] = []
+        self.best: list[float] | None = None
+        self.waited = 0
+        self.seconds = 0.0
+
+    @property
+    def command(self) -> str:
+        """The command that goes on."""
+        return f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
+
+    def plan(self, epoch: int) -> Plan:
+        """The batches of an epoch, counted from 0."""
+        return self._plan(self.training, (self.settings.seed, epoch))
+
+    def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
+        return self.prepared.plan(
+            data, self.padding, self.settings, multiple=self.replicas, seed=seed
+        )
+
+    def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
+        """Trains to the end.
+
+        Raises:
+            SeqzooError: the loss is no longer a number.
+            Interrupted: Ctrl-C, after a checkpoint.
+        """
+        self.folder = folder
+        self.progress = progress
+        self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
+        if resume and (state := self.checkpoints.restore()) is not None:
+            self.rows, self.best = state["rows"], state["best"]
+            self.waited, self.seconds = state["waited"], state["seconds"]
+        # The table may be older or newer than the checkpoint that training goes on from.
+        write_table(folder / HISTORY, self.rows)
+        task = self.prepared.task
+        progress.start(
+            epochs=self.settings.epochs,
+            steps=self.loop.steps,
+            metric=self.prepared.metric,
+            unit="tokens" if {task.input, task.target} & {*TEXTS} else "steps",
+        )
+        scalars, summary = Scalars(folder / LOGS), ""
+        try:
+            with _interruptible() as interrupted:
+                while (epoch := int(self.loop.epoch.numpy())) < self.settings.epochs:
+                    if self.settings.patience and self.waited >= self.settings.patience:
+                        break
+                    self.train_epoch(epoch, interrupted)
+                    scalars.row(self.end_epoch(epoch))
+            summary = self.summary()
+        except KeyboardInterrupt:  # the second one, or where there can be no handler
+            last = self.checkpoints.last or 0
+            raise Interrupted(
+                f"Stopped at once. To go on from step {last}: {self.command}"
+            ) from None
+        finally:
+            scalars.close()
+            plot_history(folder, self.rows, self.prepared.metric)
+            progress.end(summary)
+
+    def train_epoch(self, epoch: int, interrupted: threading.Event) -> None:
+        """Takes the steps of an epoch that are not yet taken."""
+        done = int(self.loop.step.numpy())
+        self.progress.epoch(epoch + 1, done)
+        plan = self.plan(epoch)
+        tokens = np.cumsum(plan.time_steps(self.training))
+        before, began = self.seconds, time.monotonic()
+        told = saved = began
+        for _ in self.loop.train(self.training, plan.since(done)):
+            done += 1
+            now = time.monotonic()
+            self.seconds = before + now - began
+            stop = interrupted.is_set()
+            if not stop and now - told < TELL_SECONDS and done < self.loop.steps:
+                continue
+            told = now
+            self.check()
+            loss, metric = self.loop.means()
+            try:
+                self.progress.step(done, loss, metric, int(tokens[done - 1]))
+            except KeyboardInterrupt:
+                stop = True
+            if stop:
+                self.interrupt(done, epoch)
+            if now - saved >= self.settings.checkpoint_seconds and done < self.loop.steps:
+                self.save()
+                saved = time.monotonic()
+
+    def end_epoch(self, epoch: int) -> dict[str, Any]:
+        """Scores an epoch, and writes its row, its model if it is the best, and a checkpoint."""
+        began = time.monotonic()
+        metric = self.prepared.metric
+        row: dict[str, Any] = {"epoch": epoch + 1}
+        row["loss"], row[metric] = self.loop.means()
+        rank = [math.inf, 0.0]  # without validation the last epoch is the best
+        if self.validation is not None:
+            loss, value = self.loop.score(self.validation, self._plan(self.validation))
+            if not math.isfinite(loss):
+                raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
+            row["validation_loss"], row[f"validation_{metric}"] = loss, value
+            rank = [self.prepared.better * value, -loss]
+        row["learning_rate"] = self.loop.learning_rate()
+        row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
+        self.waited += 1
+        if self.best is None or rank > self.best or self.validation is None:
+            self.best, self.waited = rank, 0
+            with replacing(self.folder / MODEL) as temporary:
+                self.loop.model.save(temporary)
+        self.rows.append(row)
+        self.seconds = 0.0
+        self.loop.next_epoch()
+        # The checkpoint comes last: whatever is killed before it is done again, with equal results.
+        write_table(self.folder / HISTORY, self.rows)
+        self.save()
+        self.progress.row(row)
+        return row
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        self.check()
+        state = {
+            "rows": self.rows,
+            "best": self.best,
+            "waited": self.waited,
+            "seconds": self.seconds,
+        }
+        self.checkpoints.save(state)
+
+    def check(self) -> None:
+        """Looks whether all losses and gradients were numbers.
+
+        Raises:
+            SeqzooError: one was not; the message says at which step.
+        """
+        step = int(self.loop.bad.numpy())
+        if step != ONGOING:
+            raise self.no_number(step, "loss")
+
+    def no_number(self, step: int, what: str) -> SeqzooError:
+        """The error for a loss that is NaN or infinite."""
+        last = self.checkpoints.last
+        kept = f"the checkpoint of step {last} is kept" if last else "there is no checkpoint yet"
+        epoch = (step - 1) // self.loop.steps + 1
+        return SeqzooError(
+            f"The {what} is no longer a finite number at step {step} (epoch {epoch}); {kept}. "
+            f"Begin a new run with a learning rate below {self.settings.learning_rate:g}, or with "
+            "gradients clipped more."
+        )
+
+    def interrupt(self, done: int, epoch: int) -> None:
+        """Saves and stops.
+
+        Raises:
+            Interrupted: always.
+        """
+        self.save()
+        raise Interrupted(
+            f"Stopped at step {done} of epoch {epoch + 1}, after a checkpoint. To go on: "
+            f"{self.command}"
+        )
+
+    def summary(self) -> str:
+        """A sentence on what training reached."""
+        metric = self.prepared.metric
+        if self.validation is None or not self.rows:
+            return f"{len(self.rows)} epochs; the last one is kept."
+        key = f"validation_{metric}"
+
+        def rank(row: dict[str, Any]) -> tuple:
+            return self.prepared.better * row[key], -row["validation_loss"]
+
+        best = max(self.rows, key=rank)
+        return (
+            f"Best of {len(self.rows)} epochs: epoch {best['epoch']}, "
+            f"{key.replace('_', ' ')} {best[key]:.4f}."
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turns the first Ctrl-C into an event, so that no state is left half-changed; the second one
+    raises KeyboardInterrupt as ever."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def hear(number: int, frame: Any) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,165 @@
+"""Trains a template on examples and writes its run folder."""
+
+import hashlib
+import os
+import pathlib
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from seqzoo.tasks.atomic_files import occupied
+from seqzoo.tasks.base import Prepared, Template
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.examples import Splits
+from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.run import FORMAT, Run
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.epochs import Epochs
+from seqzoo.tasks.training.progress import Silent, TrainingProgress
+
+FREE_TO_CHANGE = {"checkpoint_seconds"}
+"""Settings that do not touch the numbers of a training."""
+
+
+def train(
+    task: Template,
+    splits: Splits,
+    settings: TrainingSettings,
+    folder: str | os.PathLike,
+    *,
+    source: dict[str, Any] | None = None,
+    resume: bool = False,
+    progress: TrainingProgress | None = None,
+    strategy: Any = None,
+) -> Run:
+    """Trains, and writes a run folder that every other command takes.
+
+    On one machine the numbers depend on the arguments alone, whether training was interrupted or
+    not. It sets the seeds of Python, NumPy and TensorFlow.
+
+    Args:
+        task: the template and its choices.
+        splits: the examples.
+        settings: how to train.
+        folder: the run folder; it must not exist yet unless `resume`.
+        source: how to open the data again; stored as it is, so it must be fit for JSON.
+        resume: go on from the folder's last checkpoint.
+        progress: hears of every epoch.
+        strategy: `tf.distribute` strategy to train under; by default the one in scope.
+
+    Raises:
+        SeqzooError: data or choices that cannot be trained on, a folder that exists, or a loss
+            that is no number.
+        Interrupted: Ctrl-C, after a checkpoint.
+    """
+    folder = pathlib.Path(folder)
+    if not resume and occupied(folder):
+        raise SeqzooError(
+            f"{folder} exists already; name a new folder, or go on with its training by --resume."
+        )
+    strategy = strategy or tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if settings.batch_size % replicas:
+        raise SeqzooError(
+            f"`batch_size` must be a multiple of the {replicas} replicas, got "
+            f"{settings.batch_size}."
+        )
+    run = Run.open(folder) if resume else None
+    prepared = task.adapt(splits.train) if run is None else run.prepared
+    training = _data(prepared, splits.train, "training")
+    validation = None if not splits.validation else _data(prepared, splits.validation, "validation")
+    fingerprint = _fingerprint([training] if validation is None else [training, validation])
+    if run is None:
+        padding = Padding.choose(
+            training, settings.buckets, settings.batch_size, epochs=settings.epochs
+        )
+        config = describe(task, prepared, settings, source or {}, padding)
+        config["data"] = {
+            "name": splits.name,
+            "description": splits.description,
+            "training_examples": len(training),
+            "validation_examples": 0 if validation is None else len(validation),
+            "fingerprint": fingerprint,
+        }
+    else:
+        _check_same(run, task, settings, fingerprint)
+        config = run.config
+    # Only now: a source may have drawn random numbers, or not, where it was opened before.
+    keras.utils.set_random_seed(settings.seed)
+    padding = Padding(**config["padded_lengths"])
+    epochs = Epochs(prepared, settings, padding, training, validation, strategy)
+    if run is None:
+        run = Run.create(folder, config, prepared)
+    epochs.run(folder, progress or Silent(), resume=resume)
+    return Run.open(folder)
+
+
+def describe(
+    task: Template,
+    prepared: Prepared,
+    settings: TrainingSettings,
+    source: dict[str, Any],
+    padding: Padding,
+) -> dict[str, Any]:
+    """What config.json holds, except for "data"."""
+    return {
+        "format": FORMAT,
+        "template": task.name,
+        "task": task.to_config(),
+        "training": asdict(settings),
+        "source": source,
+        "padded_lengths": asdict(padding),
+        "vocabularies": {name: f"{name}.jsonl" for name in prepared.vocabularies},
+        "vocabulary_sizes": {name: len(own) for name, own in prepared.vocabularies.items()},
+        "prepared": prepared.to_config(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
+    }
+
+
+def _data(prepared: Prepared, examples: Any, split: str) -> Data:
+    try:
+        return prepared.data(examples)
+    except SeqzooError as error:
+        raise SeqzooError(f"In the {split} examples: {error}") from error
+
+
+def _fingerprint(parts: Iterable[Data]) -> str:
+    """Changes when an example or its place does."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        for array in part.arrays.values():
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprint: str) -> None:
+    """Checks that what is resumed is what was begun.
+
+    Raises:
+        SeqzooError: something differs; the message names it.
+    """
+    # Not as they are written: a choice that came later has its default.
+    pairs = [
+        (task.to_config(), run.task.to_config()),
+        (asdict(settings), asdict(run.settings)),
+    ]
+    for new, old in pairs:
+        for name in new:
+            if new[name] != old[name] and name not in FREE_TO_CHANGE:
+                raise SeqzooError(
+                    f"{run.folder} was begun with {name}={old[name]!r}, got {new[name]!r}; resume "
+                    "with the same choices, or begin a new run."
+                )
+    if fingerprint != run.config["data"]["fingerprint"]:
+        raise SeqzooError(
+            f"The data differ from those that {run.folder} was begun with; begin a new run."
+        )

@@ -1,0 +1,147 @@
+"""Cells as Keras layers: mistakes in their options, configuration, dropout, and `create`."""
+
+import doctest
+import importlib
+import pkgutil
+
+import keras
+import numpy as np
+import pytest
+from cell_cases import FEATURES, UNITS, X, error, every_case, every_cell, recurrent, shared
+
+import seqzoo.cells as cells
+from seqzoo.cells import CELLS, GatedCell, VanillaCell, create
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("units", [0, -1, True, 2.5, "8", None])
+def test_units_must_be_a_whole_number(name, units):
+    with pytest.raises(ValueError, match=r"`units` must be a whole number of at least 1, got"):
+        create(name, units)
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
+@pytest.mark.parametrize("rate", [1, 1.0, -0.1, float("nan")])
+def test_dropout_must_be_a_share(name, option, rate):
+    with pytest.raises(ValueError, match=rf"`{option}` must be at least 0 and below 1, got {rate}"):
+        create(name, UNITS, **{option: rate})
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_unknown_options_and_activations_are_refused(name):
+    with pytest.raises(ValueError, match="tahn"):
+        create(name, UNITS, activation="tahn")
+    with pytest.raises((TypeError, ValueError), match="dropuot"):
+        create(name, UNITS, dropuot=0.1)
+
+
+def test_offset_of_the_gate_needs_offsets():
+    with pytest.raises(ValueError, match="`gate_bias=True` needs `use_bias=True`"):
+        GatedCell(UNITS, gate_bias=True, use_bias=False)
+
+
+def test_a_cell_must_say_what_a_step_is():
+    with pytest.raises(TypeError, match="RecurrentCell defines neither `step` nor `advance`"):
+        cells.RecurrentCell(UNITS).step(None, None, [])
+
+
+def test_create_makes_each_cell():
+    for name, kind in CELLS.items():
+        cell = create(name, UNITS, dropout=0.1)
+        assert type(cell) is kind
+        assert (cell.units, cell.dropout) == (UNITS, 0.1)
+
+
+@pytest.mark.parametrize("name, answer", [("ltsm", "did you mean 'lstm'"), ("x", "vanilla, gated")])
+def test_create_answers_an_unknown_name(name, answer):
+    with pytest.raises(ValueError, match=f"no cell named '{name}'.*{answer}"):
+        create(name, UNITS)
+
+
+@every_case
+def test_configuration_rebuilds_the_cell(case):
+    options = {
+        "kernel_initializer": "he_normal",
+        "recurrent_initializer": "glorot_uniform",
+        "bias_initializer": "ones",
+        "dropout": 0.2,
+        "recurrent_dropout": 0.1,
+        "seed": 5,
+        "name": "core",
+    }
+    cell = create(case.name, UNITS, dtype="float16", **case.options, **options)
+    again = type(cell).from_config(cell.get_config())
+    assert again.get_config() == cell.get_config()
+    assert again.get_config().items() >= {"units": UNITS, **case.options}.items()
+    default = create(case.name, UNITS).get_config()
+    assert {k for k, v in options.items() if default[k] == v} == set()
+    twin = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cell))
+    assert twin.get_config() == cell.get_config()
+
+
+def test_every_option_is_in_the_configuration():
+    """What a constructor takes, `get_config` gives, for the base and for each cell."""
+    for kind in CELLS.values():
+        taken = set()
+        for parent in (cells.RecurrentCell, kind):
+            code = parent.__init__.__code__
+            taken |= set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+        assert taken <= set(kind(UNITS).get_config())
+
+
+def identity_cell(**options):
+    """A cell whose output is its input plus what it remembers: dropout is plain to see."""
+    cell = VanillaCell(FEATURES, activation="linear", use_bias=False, dtype="float64", **options)
+    cell.build((None, FEATURES))
+    cell.set_weights([np.eye(FEATURES), np.eye(FEATURES)])
+    return cell
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_dropout_leaves_out_the_same_inputs_at_each_step(fast):
+    rows, steps = 500, 6
+    layer = recurrent(identity_cell(dropout=0.25, seed=1), fast=fast, return_sequences=True)
+    outputs = np.array(layer(np.ones((rows, steps, FEATURES)), training=True))
+    taken = np.diff(outputs, axis=1, prepend=0)  # (rows, steps, features)
+    np.testing.assert_allclose(taken, taken[:, :1].repeat(steps, axis=1), atol=1e-12)
+    assert set(taken.round(9).ravel()) == {0.0, round(1 / 0.75, 9)}
+    assert abs((taken[:, 0] == 0).mean() - 0.25) < 0.04
+    assert len(np.unique(taken[:, 0], axis=0)) == 2**FEATURES  # rows are left out on their own
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_recurrent_dropout_leaves_out_the_same_states_at_each_step(fast):
+    rows, steps = 500, 6
+    layer = recurrent(
+        identity_cell(recurrent_dropout=0.25, seed=1), fast=fast, return_sequences=True
+    )
+    start = [np.ones((rows, FEATURES))]
+    outputs = np.array(layer(np.zeros((rows, steps, FEATURES)), initial_state=start, training=True))
+    factor = outputs[:, 0]
+    np.testing.assert_allclose(outputs, np.stack([factor**k for k in range(1, 7)], 1))
+    assert set(factor.round(9).ravel()) == {0.0, round(1 / 0.75, 9)}
+    assert abs((factor == 0).mean() - 0.25) < 0.04
+
+
+@every_cell
+def test_dropout_is_drawn_anew_by_each_call_and_repeats_with_the_seed(case):
+    layer = recurrent(shared(case, dropout=0.3, recurrent_dropout=0.3))
+    generator = layer.cell.seed_generator
+
+    def run():
+        return np.array(layer(X, training=True))
+
+    generator.state.assign([0, 1])
+    first, second = run(), run()
+    generator.state.assign([0, 1])
+    assert error(run(), first) == 0
+    assert error(second, first) > 0.01
+    assert error(layer(X), recurrent(shared(case))(X)) < 1e-12
+
+
+def test_examples_in_docstrings():
+    for module in pkgutil.walk_packages(cells.__path__, "seqzoo.cells."):
+        results = doctest.testmod(importlib.import_module(module.name))
+        assert results.failed == 0
+    assert doctest.testmod(cells).failed == 0

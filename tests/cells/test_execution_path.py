@@ -1,0 +1,153 @@
+"""Which way a layer takes, what it says about it, and how often a loop is compiled."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import BATCH, FEATURES, UNITS, Case, recurrent, shared
+from custom_cells import DecayingGRU, DecayingLSTM, Multiplicative, Peephole, Projecting, StepOnly
+from graphs import cudnn_operations, must_compile
+
+from seqzoo.cells import (
+    Bidirectional,
+    GatedCell,
+    GRUCell,
+    LSTMCell,
+    Recurrent,
+    VanillaCell,
+    portable,
+)
+from seqzoo.cells.engine import scan
+
+HAND = "Runs the fast scan (compiled time loop, backward pass written by hand)"
+AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass differentiated automatically)"
+GENERAL = "Runs the general scan (compiled time loop, backward pass differentiated step by step)"
+PLAIN = "Runs Keras' plain loop"
+NO_GPU = " because there is no GPU"
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Calling(VanillaCell):
+    """A cell that does all in `call`."""
+
+    def call(self, inputs, states, training=False):
+        return super().call(2 * inputs, states, training)
+
+
+SENTENCES = [
+    (lambda: Recurrent(LSTMCell(UNITS)), f"{HAND}{NO_GPU}."),
+    (lambda: Bidirectional(VanillaCell(UNITS)), f"{HAND}{NO_GPU}."),
+    (lambda: Recurrent(Projecting(UNITS)), "`step_gradient`"),
+    (
+        lambda: Recurrent(GatedCell(UNITS, activation="gelu")),
+        f"{AUTOMATIC}{NO_GPU}; GatedCell has no `step_gradient` for its activations.",
+    ),
+    (lambda: Recurrent(StepOnly(UNITS)), AUTOMATIC),
+    (lambda: Recurrent(DecayingLSTM(UNITS)), AUTOMATIC),
+    (
+        lambda: Recurrent(GRUCell(UNITS, reset_after=False)),
+        f"{GENERAL}{NO_GPU}; GRUCell as it is set has an `advance` of its own.",
+    ),
+    (lambda: Recurrent(DecayingGRU(UNITS)), GENERAL),
+    (lambda: Recurrent(Multiplicative(UNITS)), GENERAL),
+    (lambda: built(Recurrent(Peephole(UNITS))), "the `step` of Peephole reads a weight."),
+    (lambda: Recurrent(Calling(UNITS)), f"{PLAIN} because Calling overrides `call`."),
+    (
+        lambda: Recurrent(keras.layers.LSTMCell(UNITS)),
+        f"{PLAIN} because LSTMCell is not a seqzoo.cells.RecurrentCell.",
+    ),
+    (lambda: Recurrent(LSTMCell(UNITS), fast=False), f"{PLAIN} because `fast=False`."),
+    (lambda: Recurrent(LSTMCell(UNITS), unroll=True), f"{PLAIN} because `unroll=True`."),
+]
+
+
+def built(layer):
+    layer.build((None, None, FEATURES))
+    return layer
+
+
+@pytest.mark.parametrize("make, sentence", SENTENCES)
+def test_a_layer_says_which_way_it_takes(make, sentence):
+    said = make().execution_path()
+    assert sentence in said
+    assert said.startswith("Runs ") and said.endswith(".")
+
+
+def test_a_graph_for_elsewhere_takes_the_plain_loop():
+    layer = Recurrent(LSTMCell(UNITS))
+    with portable():
+        assert layer.execution_path() == f"{PLAIN} because the graph is being exported."
+    assert layer.execution_path() == f"{HAND}{NO_GPU}."
+
+
+@pytest.mark.parametrize("kind", [Calling, keras.layers.LSTMCell])
+def test_a_cell_that_keeps_no_contract_still_runs(kind):
+    cell = kind(UNITS)
+    x = np.random.default_rng(0).normal(size=(BATCH, 3, FEATURES))
+    expected = keras.layers.RNN(cell)(x)
+    np.testing.assert_allclose(Recurrent(cell)(x), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "make, sentence",
+    [
+        (lambda: Recurrent(LSTMCell(UNITS)), "Runs cuDNN's kernel."),
+        (lambda: Recurrent(GRUCell(UNITS, dropout=0.1)), "Runs cuDNN's kernel."),
+        (lambda: Recurrent(VanillaCell(UNITS)), f"{HAND} because cuDNN has no VanillaCell."),
+        (lambda: Recurrent(DecayingLSTM(UNITS)), "cuDNN has no DecayingLSTM"),
+        (lambda: Recurrent(LSTMCell(UNITS, use_bias=False)), f"{HAND} because `use_bias=False`."),
+        (
+            lambda: Recurrent(LSTMCell(UNITS, recurrent_dropout=0.1)),
+            f"{HAND} because `recurrent_dropout` is set.",
+        ),
+        (
+            lambda: Recurrent(LSTMCell(UNITS, activation="relu", recurrent_activation="tanh")),
+            f"{HAND} because `activation` is not tanh; `recurrent_activation` is not sigmoid.",
+        ),
+        (lambda: Recurrent(GRUCell(UNITS, reset_after=False)), "because `reset_after=False`; GRU"),
+        (lambda: Recurrent(GRUCell(UNITS, dtype="float64")), "because the precision is float64."),
+        (lambda: Recurrent(LSTMCell(UNITS), fast=False), f"{PLAIN} because `fast=False`."),
+    ],
+)
+def test_a_layer_says_what_keeps_it_off_cudnn(make, sentence, gpu):
+    assert sentence in make().execution_path()
+
+
+@pytest.mark.parametrize("cell", [LSTMCell, GRUCell])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_graph_with_a_gpu_holds_cudnn(cell, masked, gpu):
+    """The graph is traced, not run."""
+    layer = Recurrent(cell(UNITS), return_sequences=True)
+    layer.build((None, None, FEATURES))
+
+    @tf.function
+    def run(x, mask):
+        return layer(x, mask=mask if masked else None)
+
+    specs = [tf.TensorSpec((None, None, FEATURES)), tf.TensorSpec((None, None), tf.bool)]
+    graph = run.get_concrete_function(*specs).graph.as_graph_def()
+    assert cudnn_operations(graph) == {"CudnnRNNV3"}
+    # A mask that cuDNN does not take leaves it to the fast scan.
+    assert bool(must_compile(graph)) == masked
+    assert not layer.supports_jit
+    with portable():
+        graph = tf.function(run.python_function).get_concrete_function(*specs).graph
+    assert not cudnn_operations(graph.as_graph_def())
+    assert not must_compile(graph.as_graph_def())
+
+
+def test_lengths_are_rounded_to_a_few():
+    lengths = np.arange(1, 2000)
+    rounded = np.array(scan.round_length(tf.constant(lengths, tf.int32)))
+    assert (rounded >= lengths).all()
+    assert (rounded <= np.maximum(1.25 * lengths, lengths + 3)).all()
+    assert len(np.unique(rounded)) <= 4 * np.log2(2000)
+
+
+def test_lengths_of_a_few_share_their_loops():
+    layer = recurrent(shared(Case("lstm", {}), "float32"))
+    layer._scan = scan.Scan(layer.cell)
+    for steps in (5, 6, 7, 8, 9, 11):
+        layer(np.zeros((BATCH, steps, FEATURES)))
+    (loop,) = layer._scan._compiled.values()
+    assert loop.experimental_get_tracing_count() == 1

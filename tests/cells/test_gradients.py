@@ -1,0 +1,240 @@
+"""The fast loops' gradients against automatic differentiation of the plain loop, in float64."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import (
+    BATCH,
+    CASES,
+    FEATURES,
+    GRU_BEFORE,
+    MASKS,
+    TIME,
+    UNITS,
+    Case,
+    X,
+    error,
+    every_case,
+    every_cell,
+    initial_states,
+    recurrent,
+    shared,
+)
+from custom_cells import CUSTOM, Multiplicative, StepOnly, make
+
+from seqzoo.cells import Recurrent, create
+from seqzoo.cells.engine import scan
+
+LSTM = Case("lstm", {})
+DROPOUTS: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
+# Gaps, and a row that is all padding.
+MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
+
+
+def loss_of(results):
+    """A sum of all results in which no two entries weigh the same."""
+    rng = np.random.default_rng(4)
+    return tf.add_n([tf.reduce_sum(r * rng.normal(size=r.shape)) for r in results])
+
+
+def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
+    """What the layer returns, and the gradients of x, of the initial states and of all weights."""
+    layer.cell.seed_generator.state.assign([0, seed])
+    x, states = tf.convert_to_tensor(x), [tf.convert_to_tensor(state) for state in states]
+    with tf.GradientTape() as tape:
+        tape.watch([x, states])
+        results = layer(x, initial_state=states, mask=mask, training=training)
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        loss = loss_of(results)
+    weights = [variable.value for variable in layer.trainable_variables]
+    return results, tape.gradient(loss, [x, *states, *weights])
+
+
+def assert_equal(actual, expected):
+    """Results and gradients are the same; a gradient that one lacks the other lacks too."""
+    for ours, theirs in zip(actual, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a is None) == (b is None)
+            if b is not None:
+                assert error(a, b) < 1e-9
+
+
+def check(cell, mask=None, training=True, x=X, **options):
+    """Holds the fast layer against the plain one."""
+    states = initial_states(cell, len(x))
+    fast, plain = recurrent(cell, **options), recurrent(cell, fast=False, **options)
+    actual = results_and_gradients(fast, x, states, mask, training)
+    expected = results_and_gradients(plain, x, states, mask, training)
+    assert all(np.linalg.norm(g) > 1e-3 for g in expected[1] if g is not None)
+    assert_equal(actual, expected)
+
+
+@every_case
+def test_with_mask_dropout_and_states_going_backwards(case):
+    cell = shared(case, **DROPOUTS)
+    check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
+
+
+@every_cell
+def test_of_the_last_output_alone(case):
+    check(shared(case))
+
+
+@pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
+def test_without_training(case):
+    check(shared(case, **DROPOUTS), MASK, training=False, return_sequences=True)
+
+
+@every_cell
+@pytest.mark.parametrize("mask", ["none", "right", "left"])
+@pytest.mark.parametrize("zero_output", [False, True])
+def test_of_all_outputs_and_states(case, mask, zero_output):
+    options: dict[str, Any] = {"return_sequences": True, "return_state": True}
+    check(shared(case), MASKS[mask], zero_output_for_mask=zero_output, **options)
+
+
+@pytest.mark.parametrize("kind", CUSTOM)
+def test_of_a_cell_of_the_user(kind):
+    cell = make(kind, **DROPOUTS)
+    check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_is_the_slope_of_the_loss(case):
+    """Central differences along one random direction through inputs, states and weights."""
+    cell = shared(case, **DROPOUTS)
+    layer = recurrent(cell, go_backwards=True, return_sequences=True, return_state=True)
+    values = [X, *initial_states(cell), *cell.get_weights()]
+    rng = np.random.default_rng(5)
+    direction = [rng.normal(size=value.shape) for value in values]
+    count = len(values) - len(cell.get_weights())
+
+    def loss(shift):
+        moved = [value + shift * d for value, d in zip(values, direction, strict=True)]
+        cell.set_weights(moved[count:])
+        cell.seed_generator.state.assign([0, 7])
+        return loss_of(layer(moved[0], initial_state=moved[1:count], mask=MASK, training=True))
+
+    step = 1e-5
+    measured = (loss(step) - loss(-step)) / (2 * step)
+    cell.set_weights(values[count:])
+    gradients = results_and_gradients(layer, X, values[1:count], MASK)[1]
+    slope = sum(np.vdot(g, d) for g, d in zip(gradients, direction, strict=True))
+    assert error(slope, measured) < 1e-6
+
+
+@pytest.mark.parametrize(
+    "kind, free", [("lstm", False), ("lstm", True), (StepOnly, True), (Multiplicative, True)]
+)
+def test_in_a_traced_function(kind, free):
+    cell = shared(LSTM) if kind == "lstm" else make(kind)
+    options = {"return_sequences": True, "return_state": True}
+    fast, plain = recurrent(cell, **options), recurrent(cell, fast=False, **options)
+    states = initial_states(cell)
+    rows, steps = (None, None) if free else (BATCH, TIME)
+    state = tf.TensorSpec((rows, UNITS), tf.float64)
+    signature = [
+        tf.TensorSpec((rows, steps, FEATURES), tf.float64),
+        [state for _ in states],
+        tf.TensorSpec((rows, steps), tf.bool),
+    ]
+
+    @tf.function(input_signature=signature)
+    def gradients(x, states, mask):
+        with tf.GradientTape() as tape:
+            tape.watch([x, states])
+            results = fast(x, initial_state=states, mask=mask, training=True)
+            loss = tf.add_n([tf.reduce_sum(result**2) for result in results])
+        return tape.gradient(loss, [x, *states, *(v.value for v in cell.trainable_variables)])
+
+    with tf.GradientTape() as tape:
+        x, starts = tf.constant(X), [tf.constant(state) for state in states]
+        tape.watch([x, starts])
+        results = plain(x, initial_state=starts, mask=MASK)
+        loss = tf.add_n([tf.reduce_sum(result**2) for result in results])
+    expected = tape.gradient(loss, [x, *starts, *(v.value for v in cell.trainable_variables)])
+    assert_equal([gradients(X, states, MASK)], [expected])
+    if free:
+        assert error(gradients(X[:, :1], states, MASK[:, :1])[0], X[:, :1]) > 0
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(scan, "cores", lambda: 2)
+
+
+@pytest.mark.parametrize("kind", ["lstm", Multiplicative])
+@pytest.mark.parametrize("batch", [1, 17])
+def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
+    cell = shared(LSTM) if kind == "lstm" else make(kind)
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(batch, TIME, FEATURES))
+    mask = rng.random((batch, TIME)) < 0.7
+    check(cell, mask, x=x, return_sequences=True)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_of_a_single_feature(name):
+    # The loops then multiply instead of making a matrix product.
+    cell = create(name, UNITS, dtype="float64")
+    cell.build((None, 1))
+    rng = np.random.default_rng(7)
+    cell.set_weights([rng.normal(0, 0.6, weight.shape) for weight in cell.get_weights()])
+    check(cell, MASK, x=X[..., :1], return_sequences=True)
+
+
+def test_of_one_step():
+    check(shared(LSTM, **DROPOUTS), MASK[:, :1], x=X[:, :1], return_state=True)
+
+
+@pytest.mark.parametrize("kind", [StepOnly, Multiplicative])
+def test_of_a_cell_that_is_not_to_be_trained(kind):
+    cell = make(kind)
+    cell.trainable = False
+    check(cell, training=False)
+
+
+def second_order(layer, wrap=lambda f: f):
+    @wrap
+    def differentiate(x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(layer(x) ** 2)
+            slope = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return outer.gradient(slope, x)
+
+    return differentiate(tf.constant(X))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, tf.function], ids=["eager", "function"])
+def test_second_order_is_refused_and_works_without_the_fast_loops(wrap):
+    cell = shared(Case("gru", {}))
+    with pytest.raises(tf.errors.UnimplementedError, match="second-order.*fast=False"):
+        second_order(recurrent(cell), wrap)
+    curvature = second_order(recurrent(cell, fast=False), wrap)
+    assert np.linalg.norm(curvature) > 1e-3
+
+
+def test_gradient_may_be_asked_for_twice():
+    cell = shared(LSTM)
+    x = tf.constant(X)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(recurrent(cell)(x, training=True) ** 2)
+    assert error(tape.gradient(loss, x), tape.gradient(loss, x)) == 0
+
+
+def test_output_that_is_no_state_is_refused():
+    class Doubling(StepOnly):
+        def step(self, x, r, states):
+            h, new = super().step(x, r, states)
+            return 2 * h, new
+
+    with pytest.raises(TypeError, match="same tensor as its output and as its first state"):
+        Recurrent(make(Doubling), dtype="float64")(X)
+    assert keras.layers.RNN(make(Doubling), dtype="float64")(X).shape == (BATCH, UNITS)

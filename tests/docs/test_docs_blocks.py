@@ -1,0 +1,122 @@
+"""Follows README and docs from top to bottom: every code block is run, in the page's order.
+
+Python blocks are run as they stand. Commands are run as they stand, but that trainings and
+evaluations are made short by further options, in a folder with the files that the page names.
+"""
+
+import os
+import pathlib
+import re
+
+import page_stage
+import pytest
+from cli_cases import ROOT, seqzoo
+from click.testing import Result
+from page_blocks import Block, Command, blocks_of, commands_of
+
+from seqzoo.tasks.one_to_many import convolutions
+from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.source import Source
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+ELSEWHERE = {
+    "python3.11 -m venv ": "an environment: .ci/run makes it",
+    ". .venv/": "an environment: .ci/run enters it",
+    "python -m pip install ": "an installation: .ci/run does it",
+    "python -m pytest ": "all tests: .ci/run runs them",
+    "docker run ": "a server to be downloaded",
+    "curl -d ": "a request to that server",
+}
+"""How commands begin that are not run here, and why; all others must be `seqzoo`."""
+
+EQUATION = re.compile(r"\w = ")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, embedded_data_dir) -> pathlib.Path:
+    """A home folder with prepared data sets."""
+    folder = tmp_path_factory.mktemp("home")
+    data_sets = folder / "tensorflow_datasets"
+    page_stage.write_data_sets(data_sets)
+    page_stage.link_embedded(data_sets, embedded_data_dir)
+    (folder / ".config" / "fish" / "completions").mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def stage(home, tmp_path, monkeypatch) -> pathlib.Path:
+    """The current folder, with the files that pages name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
+    page_stage.write_files(tmp_path)
+    own = convolutions.application_module("MobileNetV2")
+    network = own.MobileNetV2  # whose weights would be downloaded
+    monkeypatch.setattr(own, "MobileNetV2", lambda **given: network(**{**given, "weights": None}))
+    return home
+
+
+@pytest.mark.parametrize("path", list(filter(blocks_of, PAGES)), ids=lambda own: own.name)
+def test_a_page_can_be_followed(path: pathlib.Path, stage) -> None:
+    for block in blocks_of(path):
+        place = f"{path.relative_to(ROOT)}, block of line {block.line}"
+        if block.language == "python":
+            # The newlines make a traceback name the line of the page.
+            code = compile("\n" * (block.line - 1) + block.code, str(path), "exec")
+            exec(code, {"__name__": "__main__"})
+        elif block.language == "sh":
+            for command in commands_of(block.code, stage):
+                _run(command, place)
+        else:
+            _compare(block, stage, place)
+
+
+def _run(command: Command, place: str) -> None:
+    if " ".join(command.words).startswith(tuple(ELSEWHERE)):
+        return
+    result = _answered(command)
+    assert result.exit_code == 0, f"{place}: {' '.join(command.words)}: {result.stderr}"
+    if command.stdout:
+        pathlib.Path(command.stdout).write_text(result.stdout, encoding="utf-8")
+
+
+def _answered(command: Command) -> Result:
+    program, *words = command.words
+    assert program == "seqzoo", f"{program} is run by no test"
+    for word in words:
+        if re.fullmatch(r"runs/[\w-]+", word) and not pathlib.Path(word).exists():
+            if words[0] != "train":
+                page_stage.stage_run(word.removeprefix("runs/"))
+    if words[0] == "train":
+        words += page_stage.SHRINK
+        if any(word.startswith("tfds:") for word in words) and "--data-dir" not in words:
+            # tfds has read the variable when it was imported.
+            words += ["--data-dir", os.environ["TFDS_DATA_DIR"]]
+    elif words[0] == "compare":
+        words += [*(word for word in page_stage.SHRINK if word != "--quiet")]
+        words += ["--seeds", "1", "--cells", "gru,vanilla"]
+    elif words[0] == "evaluate":
+        words += ["--limit", "20"]
+    given = pathlib.Path(command.stdin).read_bytes() if command.stdin else None
+    return seqzoo(*words, stdin=given)
+
+
+def _is_table(code: str) -> bool:
+    """Whether it can be trained on as it stands."""
+    pathlib.Path("page.csv").write_text(code, encoding="utf-8")
+    source = Source("page.csv", "words", input="text", target="label")
+    return len(open_examples(source, "all").inputs) == code.count("\n") - 1
+
+
+def _compare(block: Block, home: pathlib.Path, place: str) -> None:
+    """A block of text is a table, equations, or commands after "$" with what they print."""
+    if not block.code.startswith("$ "):
+        assert EQUATION.match(block.code) or _is_table(block.code), place
+        return
+    for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
+        line, _, expected = part.partition("\n")
+        (command,) = commands_of(line, home)
+        result = _answered(command)
+        pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
+        assert re.fullmatch(pattern, result.output.strip()), f"{place}: {result.output}"

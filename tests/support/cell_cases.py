@@ -1,0 +1,118 @@
+"""The one list of all cells and their variants, which drives every test of cells and layers."""
+
+from typing import Any, NamedTuple
+
+import equations
+import keras
+import numpy as np
+import pytest
+
+import seqzoo.cells as cells
+from seqzoo.cells.engine.scan import Scan
+
+# All different, so that no axis passes for another.
+BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
+
+
+class Case(NamedTuple):
+    """A cell's name in `CELLS`, and options under which its equations differ."""
+
+    name: str
+    options: dict[str, Any]
+
+    def __str__(self) -> str:
+        return "-".join([self.name, *(f"{k}={v}" for k, v in self.options.items())])
+
+    def make(self, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
+        """The cell, built, with random weights and offsets."""
+        cell = cells.create(self.name, UNITS, dtype=dtype, **self.options, **options)
+        cell.build((None, FEATURES))
+        rng = np.random.default_rng(0)
+        cell.set_weights([rng.normal(0, 0.6, w.shape) for w in cell.get_weights()])
+        return cell
+
+    def step(self, weights: list, dropped: Any = 1.0) -> Any:
+        """(x, states) -> new states, in NumPy."""
+        equation = getattr(equations, self.name)
+        return lambda x, states: equation(x, states, weights, dropped, **self.options)
+
+
+# Of each cell: the defaults, every option that changes its equations, a second activation whose
+# derivative is known and one whose derivative is not.
+CASES = [
+    Case("vanilla", {}),
+    Case("vanilla", {"activation": "relu"}),
+    Case("vanilla", {"activation": "linear", "use_bias": False}),
+    Case("vanilla", {"activation": "softsign"}),
+    Case("gated", {}),
+    Case("gated", {"gate_bias": True}),
+    Case("gated", {"use_bias": False, "activation": "relu"}),
+    Case("gated", {"recurrent_activation": "hard_sigmoid", "gate_bias": True}),
+    Case("lstm", {}),
+    Case("lstm", {"use_bias": False, "unit_forget_bias": False}),
+    Case("lstm", {"activation": "softsign", "recurrent_activation": "hard_sigmoid"}),
+    Case("gru", {}),
+    Case("gru", {"use_bias": False, "recurrent_activation": "hard_sigmoid"}),
+    Case("gru", {"reset_after": False}),
+    Case("gru", {"reset_after": False, "use_bias": False, "activation": "relu"}),
+]
+
+DEFAULTS = [case for case in CASES if not case.options]
+GRU_BEFORE = next(case for case in CASES if case.options == {"reset_after": False})
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_cell = pytest.mark.parametrize("case", [*DEFAULTS, GRU_BEFORE], ids=str)
+
+
+def _masks() -> dict[str, Any]:
+    lengths = np.array([4, 7, 2])[:, None]
+    steps = np.arange(TIME)
+    gaps = np.array([[0, 1, 1, 0, 0, 1, 0], [1, 0, 1, 1, 1, 0, 1], [1, 1, 0, 0, 1, 1, 1]], bool)
+    return {
+        "none": None,
+        "full": np.ones((BATCH, TIME), bool),
+        "right": steps < lengths,
+        "left": steps >= TIME - lengths,
+        "gaps": gaps,
+        "empty row": (steps < lengths) & np.array([[1], [0], [1]], bool),
+    }
+
+
+MASKS = _masks()
+
+_rng = np.random.default_rng(1)
+X = _rng.normal(0, 1, (BATCH, TIME, FEATURES))
+
+_cells: dict[tuple, cells.RecurrentCell] = {}
+_scans: dict[int, Scan] = {}
+
+
+def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
+    """The case's cell, the same for all tests that ask alike: its loops are compiled once."""
+    key = (str(case), dtype, *options.items())
+    if key not in _cells:
+        _cells[key] = case.make(dtype, **options)
+    return _cells[key]
+
+
+def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
+    """A `Recurrent` of the cell's precision; layers of one cell share its compiled loops."""
+    layer = cells.Recurrent(cell, dtype=cell.dtype_policy, **options)
+    layer._scan = _scans.setdefault(id(cell), Scan(cell))
+    return layer
+
+
+def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:
+    """Random states to begin with."""
+    rng = np.random.default_rng(2)
+    count = len(cell.state_size) if isinstance(cell.state_size, list) else 1
+    return [rng.normal(0, 0.7, (batch, UNITS)) for _ in range(count)]
+
+
+def error(actual: Any, expected: Any) -> float:
+    """The norm of the difference over the norm of what is expected."""
+    actual = np.asarray(keras.ops.convert_to_numpy(actual), np.float64)
+    expected = np.asarray(keras.ops.convert_to_numpy(expected), np.float64)
+    assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"
+    scale = np.linalg.norm(expected)
+    return float(np.linalg.norm(actual - expected) / (scale if scale else 1))

@@ -1,0 +1,173 @@
+"""What the pages take as given: a user's files, the data sets that are downloaded, earlier runs."""
+
+import pathlib
+import shutil
+import wave
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from cli_cases import seqzoo
+from PIL import Image
+
+from seqzoo.zoo import datasets
+from seqzoo.zoo.pretrained import folder_of
+
+RANDOM = np.random.default_rng(0)
+BEGINNING = RANDOM.bit_generator.state
+"""What is written starts from here, so that it is the same for every page in any order."""
+
+COUNT = 40
+WORDS = "one two three four five six seven eight".split()
+SHRINK = ["--limit", "40", "--epochs", "1", "--units", "6", "--batch-size", "16", "--quiet"]
+"""Options that make any training short."""
+
+
+def _sentence(length: int = 4) -> str:
+    return " ".join(RANDOM.choice(WORDS, length))
+
+
+def _table(path: pathlib.Path, head: str, row: Callable[[int], tuple]) -> None:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    lines = [head.replace(",", separator)] if head else []
+    lines += [separator.join(map(str, row(index))) for index in range(COUNT)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _series() -> str:
+    return " ".join(f"{own:.3f}" for own in RANDOM.normal(size=5))
+
+
+def write_files(folder: pathlib.Path) -> None:
+    """Writes a small file for each that the pages name."""
+    RANDOM.bit_generator.state = BEGINNING
+    labels = ["bad", "good"]
+    splits = ["train", "train", "train", "train", "val", "test", "hard", "train"]
+    for name in ("reviews.csv", "more-reviews.csv"):
+        _table(folder / name, "text,label", lambda n: (_sentence(), labels[n % 2]))
+    _table(
+        folder / "hard.csv",
+        "text,label,split",
+        lambda n: (_sentence(), labels[n // 8 % 2], splits[n % 8]),
+    )
+    _table(folder / "new.csv", "text", lambda n: (_sentence(),))
+    _table(folder / "SMSSpamCollection.tsv", "", lambda n: (["ham", "spam"][n % 2], _sentence()))
+    _table(folder / "prices.csv", "history,next", lambda n: (_series(), f"{n / COUNT:.2f}"))
+    _table(folder / "pairs.csv", "source,translation", lambda n: (_sentence(), _sentence()))
+    _table(folder / "tatoeba.tsv", "english,french", lambda n: (_sentence(), _sentence()))
+    _table(folder / "cmudict.tsv", "word,phonemes", lambda n: (f"a{n}bc", "AH0 B S"))
+    (folder / "names.txt").write_text("Zuid-Korea\nbuenos días\n", encoding="utf-8")
+    (folder / "input.txt").write_text("ROMEO:\nIs the day so young?\n" * 200, encoding="utf-8")
+    rows = b"".join(b"%02d,good\n" % n for n in range(20))
+    (folder / "latin1.csv").write_bytes(b"text,label\n" + rows + b"caf\xe9,good\n")
+    _write_sounds_and_pictures(folder, splits)
+    _write_sentences(folder)
+    np.savez(folder / "new.npz", history=RANDOM.normal(size=(3, 5)))
+    np.savez(folder / "load.npz", inputs=RANDOM.normal(size=(400, 2)))
+    beats = {"inputs": RANDOM.normal(size=(COUNT, 9)), "targets": np.arange(COUNT) % 2}
+    np.savez(folder / "beats.npz", **beats)
+
+
+def _write_sounds_and_pictures(folder: pathlib.Path, splits: list[str]) -> None:
+    for name in ("recordings", "pictures"):
+        (folder / name).mkdir()
+    for index in range(COUNT):
+        sound = folder / "recordings" / f"{index % 10}_theo_{index // 10}.wav"
+        with wave.open(str(sound), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes(RANDOM.integers(-999, 999, 1600, np.int16).tobytes())
+        picture = RANDOM.integers(0, 255, (36, 36, 3), np.uint8)
+        Image.fromarray(picture).save(folder / "pictures" / f"{index}.png")
+    shutil.copy(folder / "pictures" / "0.png", folder / "letter.png")
+    digits = [f"recordings/{n % 10}_theo_{n // 10}.wav" for n in range(COUNT)]
+    _table(folder / "sounds.tsv", "file,digit", lambda n: (digits[n], n % 10))
+    shutil.copy(folder / "sounds.tsv", folder / "digits.tsv")
+    _table(
+        folder / "captions.tsv",
+        "file,caption,en,split",
+        lambda n: (f"pictures/{n}.png", _sentence(), _sentence(2), splits[n % 8]),
+    )
+
+
+def _write_sentences(folder: pathlib.Path) -> None:
+    words = "the\tDET\na\tDET\ndog\tNOUN\nbarks\tVERB".splitlines()
+    sentences = "".join("\n".join([f"w{n}\tNOUN", *words]) + "\n\n" for n in range(COUNT))
+    (folder / "train.conll").write_text(sentences)
+    for part in ("train", "dev", "test"):
+        found = [_conllu([*words, f"{part}{n}\tX"]) for n in range(COUNT)]
+        (folder / f"en_ewt-ud-{part}.conllu").write_text("\n".join(found))
+
+
+def _conllu(words: list[str]) -> str:
+    rows = (word.split("\t") for word in words)
+    return "".join(
+        f"{number}\t{word}\t{word}\t{tag}" + "\t_" * 6 + "\n"
+        for number, (word, tag) in enumerate(rows, 1)
+    )
+
+
+def write_data_sets(folder: pathlib.Path) -> None:
+    """Prepares small data sets under the names of those that tfds downloads, and the embedded
+    ones."""
+    RANDOM.bit_generator.state = BEGINNING
+    text = tfds.features.Text()
+    labelled = {"label": tfds.features.ClassLabel(names=["neg", "pos"]), "text": text}
+    digit = {
+        "image": tfds.features.Image(shape=(28, 28, 1)),
+        "label": tfds.features.ClassLabel(num_classes=10),
+    }
+    pictures = RANDOM.integers(0, 255, (COUNT, 28, 28, 1), np.uint8)
+    sentences = [_sentence() for _ in range(COUNT)]
+    made = {
+        "imdb_reviews/plain_text/1.0.0": (
+            tfds.features.FeaturesDict(labelled),
+            {"text": sentences, "label": np.arange(COUNT) % 2},
+        ),
+        "mnist/3.0.1": (
+            tfds.features.FeaturesDict(digit),
+            {"image": pictures, "label": np.arange(COUNT) % 10},
+        ),
+        "ted_hrlr_translate/pt_to_en/1.0.0": (
+            tfds.features.Translation(languages=["en", "pt"]),
+            {"en": sentences, "pt": sentences[::-1]},
+        ),
+    }
+    for name, (features, columns) in made.items():
+        parts = name.split("/")
+        rows = tf.data.Dataset.from_tensor_slices(columns)
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=parts[0],
+            config=parts[1] if len(parts) > 2 else None,
+            version=parts[-1],
+            features=features,
+            split_datasets={"train": rows, "test": rows},
+            data_dir=folder,
+        )
+
+
+def link_embedded(folder: pathlib.Path, prepared: pathlib.Path) -> None:
+    """Puts the embedded data sets, which all tests share, into a folder of data sets."""
+    for name in datasets.DATASETS:
+        datasets.load(name, prepared)
+        (folder / name).symlink_to(prepared / name)
+
+
+RUNS = {
+    "reviews": "train many-to-one --data hard.csv --kind words --input text --target label "
+    "--split-column split",
+    "prices": "train many-to-one --data prices.csv --kind series --input history --target next "
+    "--target-kind value",
+    "pronunciation": "train pronunciation --data cmudict.tsv",
+}
+"""How a run that a page takes as given was trained."""
+
+
+def stage_run(name: str) -> None:
+    """Makes runs/NAME in the current folder: trained, or the one that comes with the package."""
+    run = pathlib.Path("runs") / name
+    if name in RUNS:
+        result = seqzoo(*RUNS[name].split(), *SHRINK, "--run", run)
+        assert result.exit_code == 0, result.stderr
+    else:
+        shutil.copytree(folder_of(name), run)

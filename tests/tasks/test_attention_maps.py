@@ -1,0 +1,84 @@
+"""Where an encoder-decoder looked: its maps are those of each answer, and plots show them."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import series
+
+from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder
+from seqzoo.tasks.plots import Look, plot_looks
+from seqzoo.tasks.targets.texts import START
+
+pytestmark = pytest.mark.usefixtures("plain_loop")
+
+TEXTS = ["ab c", "c", "baab acc", "ca"]
+OPTIONS = AnswerOptions(decoding=Decoding(maximum_length=5, minimum_length=3))
+
+
+def prepared(inputs, **choices):
+    small = {"units": 7, "embedding": 5, "minimum_count": 1, **choices}
+    task = ManyToManyEncoderDecoder(**small)
+    return task.adapt(Examples(inputs, ["x y", "yy", "zx", "y"]))
+
+
+def looks_of(own, model, inputs) -> list[Look]:
+    return own.looks(model, inputs, [f"example {i}" for i in range(len(inputs))], OPTIONS)
+
+
+@pytest.mark.parametrize("attention", ["additive", "multiplicative"])
+def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> None:
+    own = prepared(TEXTS, attention=attention)
+    model = own.build("float32")
+    looks = looks_of(own, model, TEXTS)
+    vocabulary = own.texts.vocabulary.tokens
+    for text, look in zip(TEXTS, looks, strict=True):
+        assert look.source == list(text)
+        assert 3 <= len(look.tokens) <= 5 and look.weights.shape == (len(look.tokens), len(text))
+        # One token after the other, of this example alone.
+        values, lengths = own.features.transform(*own.features.raw([text], ["it"]))
+        memory, mask, states = model.encode(values, lengths)
+        constants = model.decoder.look_at(memory, mask)
+        token = tf.constant([START])
+        for said, weights in zip(look.tokens, look.weights, strict=True):
+            _, states, attended = model.decoder.step(token, states, constants)
+            np.testing.assert_allclose(weights, attended[0], rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(weights.sum(), 1.0, rtol=1e-5)
+            token = tf.constant([2 + vocabulary.index(said)])
+
+
+def test_steps_without_names_are_numbered() -> None:
+    inputs = series(4, 0)
+    own = prepared(inputs, input="series")
+    for one, look in zip(inputs, looks_of(own, own.build("float32"), inputs), strict=True):
+        assert look.source == [str(step) for step in range(len(one))]
+        assert look.weights.shape[1] == len(one)
+
+
+def test_an_evaluation_shows_them(tmp_path) -> None:
+    for attention, files in (("additive", ["attention.png"]), ("none", [])):
+        own = prepared(TEXTS, attention=attention)
+        folder = tmp_path / attention
+        folder.mkdir()
+        own.illustrate(own.build("float32"), Examples(TEXTS), {}, folder, OPTIONS)
+        assert [path.name for path in folder.iterdir()] == files
+
+
+def test_plots_depend_on_what_they_show(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    long, wide = random.random((60, 3)), random.random((2, 70))
+    looks = [
+        Look(["a", " ", "$"], ["word"] * 60, long),
+        Look(["step"] * 70, ["x", "y"], wide),
+        Look(["a"], [], np.zeros((0, 1))),
+        Look(["a"], ["b"], np.ones((1, 1))),
+    ]
+
+    def drawn(looks: list[Look]) -> np.ndarray:
+        plot_looks(tmp_path / "plot.png", looks)
+        return matplotlib.image.imread(tmp_path / "plot.png")
+
+    first = drawn(looks)
+    turned = drawn([looks[0]._replace(weights=long[::-1]), *looks[1:]])
+    assert first.shape == turned.shape and (first != turned).any()
+    assert (drawn(looks) == first).all()

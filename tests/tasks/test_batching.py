@@ -1,0 +1,182 @@
+"""Batches: every example once, the cheapest padding, the same under a seed."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seqzoo.tasks.data import batch_plans as plans
+from seqzoo.tasks.data.batch_plans import Padding, Plan, choose_lengths, make_plan
+from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.windows import crop_plan
+
+
+@pytest.fixture
+def free_compilation(monkeypatch):
+    monkeypatch.setattr(plans, "COMPILATION", 0)
+
+
+def _data(lengths: np.ndarray, targets: np.ndarray | None = None) -> Data:
+    """Sequences of these lengths, with targets of those; all steps are different numbers."""
+
+    def of(own: np.ndarray) -> Sequences:
+        return Sequences(np.arange(own.sum(), dtype=np.int32), own.astype(np.int32))
+
+    return Data(of(lengths), None if targets is None else of(targets))
+
+
+def _batches(plan: Plan, of: np.ndarray | None = None) -> list[np.ndarray]:
+    """The rows of each batch, or what belongs to them."""
+    whole = plan.rows if of is None else of
+    return [whole[a:b] for a, b in zip(plan.bounds, plan.bounds[1:], strict=False)]
+
+
+def _steps(lengths: np.ndarray, padded: tuple[int, ...], batch_size: int) -> int:
+    buckets = np.searchsorted(padded, lengths)
+    counts = np.bincount(buckets, minlength=len(padded))
+    return int((-(-counts // batch_size) * padded).sum())
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_padded_lengths_cost_the_fewest_steps(most: int, free_compilation) -> None:
+    lengths = np.random.default_rng(0).geometric(0.2, 90)
+    chosen = choose_lengths(lengths, most, 4)
+    ends = np.unique(lengths)
+    possible = [
+        [*rest, ends[-1]]
+        for count in range(most)
+        for rest in itertools.combinations(ends[:-1], count)
+    ]
+    best = min(_steps(lengths, tuple(padded), 4) for padded in possible)
+    assert chosen == sorted(chosen) and len(chosen) <= most
+    assert _steps(lengths, tuple(chosen), 4) == best
+
+
+def test_more_lengths_are_compiled_only_where_training_is_long() -> None:
+    lengths = np.random.default_rng(0).geometric(0.1, 1000)
+    counts = [len(choose_lengths(lengths, 6, 32, epochs=epochs)) for epochs in (1, 5, 500)]
+    assert counts[0] == 1 < counts[1] < counts[2] == 6
+    # Batches of more rows take longer, and compiling does not.
+    wide = np.repeat(lengths, 8)
+    assert len(choose_lengths(wide, 6, 256, epochs=1)) > counts[0]
+
+
+def test_a_plan_holds_every_example_once() -> None:
+    lengths = np.random.default_rng(1).integers(1, 30, 101).astype(np.int32)
+    plan = make_plan(_data(lengths), Padding([5, 12, 29], []), 8, seed=(3, 0))
+    assert sorted(plan.rows[plan.weights > 0]) == list(range(101))
+    assert plan.size == 8 and (np.diff(plan.bounds) == 8).all() and plan.length is None
+    assert set(plan.weights) == {0.0, 1.0}
+    shorter = {5: 0, 12: 5, 29: 12}
+    for rows, end in zip(_batches(plan), plan.lengths, strict=True):
+        assert (lengths[rows] <= end).all() and (lengths[rows] > shorter[end]).all()
+
+
+def test_a_plan_depends_on_its_seed_alone() -> None:
+    lengths = np.random.default_rng(1).integers(1, 30, 101).astype(np.int32)
+    data, padding = _data(lengths), Padding([9, 29], [])
+    first, again, other = (make_plan(data, padding, 8, seed=(0, e)) for e in (4, 4, 5))
+    assert (first.rows == again.rows).all() and (first.lengths == again.lengths).all()
+    assert (first.rows != other.rows).any() and len(first) == len(other)
+    # Both examples within a length and the batches are shuffled.
+    assert (np.diff(first.lengths) < 0).any()
+    assert (np.diff(np.sort(_batches(first)[0])) != 1).any()
+    rest = first.since(3)
+    assert len(rest) == len(first) - 3
+    for one, same in zip(_batches(rest), _batches(first)[3:], strict=True):
+        assert (one == same).all()
+
+
+def test_batches_are_sorted_by_targets_within_a_length() -> None:
+    random = np.random.default_rng(2)
+    lengths, targets = random.integers(1, 20, 400), random.integers(1, 50, 400)
+    data, padding = _data(lengths, targets), Padding([9, 19], [10, 20, 49])
+    plan, other = (make_plan(data, padding, 16, seed=(0, epoch)) for epoch in (0, 1))
+    assert sorted(plan.rows[plan.weights > 0]) == list(range(400))
+    for rows, end in zip(_batches(plan), plan.target_lengths, strict=True):
+        assert end == min(length for length in (10, 20, 49) if length >= targets[rows].max())
+    # Most batches hold targets of one padded length alone.
+    assert (plan.target_lengths < 49).sum() > 0.3 * len(plan)
+    shapes = [sorted(zip(p.lengths, p.target_lengths, strict=True)) for p in (plan, other)]
+    assert shapes[0] == shapes[1] and (plan.rows != other.rows).any()
+
+
+def test_long_batches_have_fewer_rows() -> None:
+    lengths = np.random.default_rng(1).integers(1, 41, 300)
+    padding = Padding([10, 20, 40], [])
+    plan = make_plan(_data(lengths), padding, 32, steps_a_batch=240, multiple=4)
+    sizes = dict(zip(plan.lengths.tolist(), np.diff(plan.bounds).tolist(), strict=True))
+    assert sizes == {10: 24, 20: 12, 40: 4} and plan.size is None
+    assert sorted(plan.rows[plan.weights > 0]) == list(range(300))
+    tight = make_plan(_data(lengths), padding, 32, steps_a_batch=5, multiple=4)
+    assert tight.size == 4
+
+
+def test_the_rest_of_an_epoch_has_the_shapes_of_all_of_it() -> None:
+    # Else the step that is compiled after a resume would not take the next epoch's batches.
+    data = _data(np.array([3, 1, 4, 2, 4]))
+    for padded, static in (([4], 4), ([2, 4], None)):
+        plan = make_plan(data, Padding(padded, []), 2)
+        for rest in (plan, plan.since(len(plan) - 1), plan.since(len(plan))):
+            assert batches(data, rest).element_spec["values"].shape == (2, static)
+
+
+def test_longer_sequences_than_training_had_double_the_length() -> None:
+    plan = make_plan(_data(np.array([2, 5, 11, 23])), Padding([3, 6], []), 1)
+    assert plan.lengths.tolist() == [3, 6, 12, 24]
+
+
+def test_batches_hold_targets_of_their_own_lengths() -> None:
+    lengths, targets = np.array([3, 1, 4, 2, 4]), np.array([2, 6, 1, 3, 0])
+    data, sequences = _data(lengths, targets), _data(targets).inputs
+    plan = make_plan(data, Padding([4], [3, 6]), 2, seed=(0, 0))
+    for batch, rows in zip(batches(data, plan), _batches(plan), strict=True):
+        assert (batch["target_lengths"].numpy() == targets[rows]).all()
+        for row, got in zip(rows, batch["targets"].numpy(), strict=True):
+            own = sequences[row]
+            assert (got[: len(own)] == own).all() and not got[len(own) :].any()
+
+
+def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> None:
+    random = np.random.default_rng(3)
+    lengths, targets = random.integers(1, 20, 50), random.integers(1, 50, 50)
+    for data, each in (
+        (_data(lengths), lengths),
+        (_data(lengths, targets), lengths + targets),
+        (_data(lengths, lengths), lengths),  # one answer a step
+    ):
+        plan = make_plan(data, Padding([20], [50]), 8, seed=(0, 0))
+        real = zip(_batches(plan, each[plan.rows]), _batches(plan, plan.weights), strict=True)
+        assert plan.time_steps(data).tolist() == [int((own * there).sum()) for own, there in real]
+
+
+def test_the_steps_of_cropped_sequences_are_those_of_their_parts() -> None:
+    lengths = np.array([3, 25, 8])
+    plan = crop_plan(_data(lengths, lengths), Padding([4, 10], []), 2, steps=10, seed=(0, 0))
+    assert plan.time_steps(_data(lengths, lengths)).sum() == 3 + 3 * 10 + 8
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_batches_hold_the_sequences_and_zeros_behind_them(shape: tuple) -> None:
+    random = np.random.default_rng(0)
+    lengths = np.array([3, 1, 4, 2, 4], np.int32)
+    flat = random.integers(1, 99, (14, *shape)).astype(np.float32)
+    data = Data(Sequences(flat, lengths), np.arange(5, dtype=np.int32))
+    rows = np.split(flat, np.cumsum(lengths)[:-1])
+    seen = []
+    for padded in ([4], [2, 4]):
+        plan = make_plan(data, Padding(padded, []), 2, seed=(1, 2))
+        for batch, longest, weights in zip(
+            batches(data, plan), plan.lengths, _batches(plan, plan.weights), strict=True
+        ):
+            values, targets = batch["values"].numpy(), batch["targets"].numpy()
+            assert values.shape == (2, longest, *shape)
+            assert (batch["weights"].numpy() == weights).all()
+            for value, length, target in zip(
+                values, batch["lengths"].numpy(), targets, strict=True
+            ):
+                assert length == lengths[target]
+                assert (value[:length] == rows[target]).all() and not value[length:].any()
+            seen.extend(targets[weights > 0])
+    assert sorted(seen) == sorted(2 * list(range(5)))

@@ -1,0 +1,245 @@
+"""The encoder-decoder: every cell learns in it, padding never enters, runs answer as exports do."""
+
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import repeat, settings
+
+import seqzoo.cells
+from seqzoo.tasks import (
+    AnswerOptions,
+    Decoding,
+    Examples,
+    ManyToManyEncoderDecoder,
+    SeqzooError,
+    Splits,
+)
+from seqzoo.tasks.data.batch_plans import Padding, make_plan
+from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.decoding.scoring import score
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.targets.texts import END, START
+from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.trainer import train
+
+
+@pytest.fixture(autouse=True)
+def plain_loop():
+    """Traces the plain loop: compiling each cell's fast one is tested where the cells are."""
+    with seqzoo.cells.portable():
+        yield
+
+
+def task(**choices: Any) -> ManyToManyEncoderDecoder:
+    choices = {"units": 7, "embedding": 5, "minimum_count": 1, "cell": "gru", **choices}
+    return ManyToManyEncoderDecoder(**choices)
+
+
+def reversals(count: int, seed: int) -> Examples:
+    """Words and what they are backwards, with a sign behind."""
+    random = np.random.default_rng(seed)
+    words = ["".join(random.choice(list("abcdé"), n)) for n in random.integers(1, 7, count)]
+    return Examples(words, [word[::-1] + "!" for word in words])
+
+
+def batch_of(prepared, examples: Examples, padding: Padding) -> dict:
+    data = prepared.data(examples)
+    return next(iter(batches(data, make_plan(data, padding, len(data)))))
+
+
+@pytest.mark.parametrize("cell", seqzoo.cells.CELLS)
+@pytest.mark.parametrize("attention", ["additive", "none"])
+def test_every_cell_learns_a_batch(cell: str, attention: str) -> None:
+    choices = task(cell=cell, attention=attention, layers=2, tied=attention == "none")
+    examples = reversals(16, 1)
+    prepared = choices.adapt(examples)
+    keras.utils.set_random_seed(0)
+    loop = Loop(prepared, settings(batch_size=16), 30, tf.distribute.get_strategy())
+    data = prepared.data(examples)
+    plan = repeat(make_plan(data, Padding([6], [8]), 16), 30)
+    losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, plan), 1)]
+    assert losses[-1] - losses[-2] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("attention", ["additive", "multiplicative", "none"])
+def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
+    examples = reversals(9, 2)
+    prepared = task(attention=attention, bidirectional=attention != "none").adapt(examples)
+    model = prepared.build("float32")
+    tight = batch_of(prepared, examples, Padding([6], [7]))
+    loose = batch_of(prepared, examples, Padding([11], [15]))
+    random = np.random.default_rng(0)
+    for name, lengths in (("values", "lengths"), ("targets", "target_lengths")):
+        inside = np.arange(loose[name].shape[1]) < loose[lengths].numpy()[:, None]
+        loose[name] = tf.where(inside, loose[name], random.integers(4, 6, inside.shape))
+    order = [np.argsort(batch["lengths"].numpy(), kind="stable") for batch in (tight, loose)]
+    outcomes = [prepared.forward(model, batch, False) for batch in (tight, loose)]
+    for part in ("losses", "sums"):
+        one, other = (
+            getattr(own, part).numpy()[rows] for own, rows in zip(outcomes, order, strict=True)
+        )
+        np.testing.assert_allclose(np.sort(one, 0), np.sort(other, 0), rtol=1e-5)
+    counts = prepared.counts(tight).numpy()
+    assert sorted(counts) == sorted(len(text) + 1 for text in examples.targets or ())
+    answers = [prepared.infer(model, batch, AnswerOptions()) for batch in (tight, loose)]
+    texts = [sorted(answer["texts"].numpy().ravel()) for answer in answers]
+    assert texts[0] == texts[1]
+
+
+def test_the_loss_is_what_decoding_reports() -> None:
+    # All steps of a known target at once, and one step after the other: the same numbers.
+    examples = reversals(6, 3)
+    prepared = task(cell="lstm", layers=2).adapt(examples)
+    model = prepared.build("float32")
+    batch = batch_of(prepared, examples, Padding([6], [7]))
+    memory, mask, states = model.encode(batch["values"], batch["lengths"])
+    total, _ = score(
+        model.decoder.step,
+        states,
+        tokens=batch["targets"],
+        lengths=batch["target_lengths"] - 1,
+        start=START,
+        end=END,
+        vocabulary_size=len(prepared.texts.vocabulary),
+        constants=model.decoder.look_at(memory, mask),
+    )
+    np.testing.assert_allclose(-total, prepared.forward(model, batch, False).losses, rtol=1e-5)
+
+
+def test_smoothing_is_for_training_alone() -> None:
+    examples = reversals(6, 3)
+    batch = batch_of(task().adapt(examples), examples, Padding([6], [7]))
+    losses = {}
+    for smoothing in (0.0, 0.2):
+        prepared = task(label_smoothing=smoothing).adapt(examples)
+        keras.utils.set_random_seed(0)
+        model = prepared.build("float32")
+        for training in (False, True):
+            losses[smoothing, training] = prepared.forward(model, batch, training).losses.numpy()
+    np.testing.assert_array_equal(losses[0.0, False], losses[0.2, False])
+    logits = model(
+        {
+            **batch,
+            "tokens": tf.pad(batch["targets"][:, :-1], [[0, 0], [1, 0]], constant_values=START),
+        }
+    )
+    size = logits.shape[-1]
+    goal = 0.8 * tf.one_hot(batch["targets"], size) + 0.2 / size
+    each = tf.nn.softmax_cross_entropy_with_logits(goal, logits)
+    inside = np.arange(each.shape[1]) < batch["target_lengths"].numpy()[:, None]
+    np.testing.assert_allclose(losses[0.2, True], (each * inside).numpy().sum(1), rtol=1e-5)
+
+
+def test_scheduled_sampling_feeds_the_models_own_tokens() -> None:
+    examples = reversals(20, 4)
+    prepared = task(scheduled_sampling=0.5).adapt(examples)
+    model = prepared.build("float32")
+    fed = []
+    inner = model.decoder.call
+    model.decoder.call = lambda tokens, *rest, **more: (
+        fed.append(tokens) or inner(tokens, *rest, **more)
+    )
+    batch = batch_of(prepared, examples, Padding([6], [7]))
+    prepared.forward(model, batch, True)
+    true, mixed = (tokens.numpy() for tokens in fed)
+    assert (mixed[:, 0] == START).all() and (true[:, 0] == START).all()
+    assert 0.2 < (mixed != true)[:, 1:].mean() < 0.7
+    prepared.forward(model, batch, False)
+    np.testing.assert_array_equal(fed[-1], true)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    folder = tmp_path_factory.mktemp("reversals") / "run"
+    with seqzoo.cells.portable():
+        train(
+            task(units=24, embedding=12),
+            Splits(reversals(300, 5), reversals(40, 6)),
+            settings(epochs=6, batch_size=32, learning_rate=0.02),
+            folder,
+        )
+    return Run.open(folder)
+
+
+def test_a_run_answers_and_is_scored(run: Run) -> None:
+    assert run.history[-1]["validation_exact_match"] > run.history[0]["validation_exact_match"]
+    examples = reversals(60, 7)
+    answers = run.predict(examples.inputs)
+    figures = run.evaluate(examples)
+    pairs = dict(zip(examples.inputs, (answer.label for answer in answers), strict=True))
+    assert figures["inputs"] == len(pairs)
+    right = np.mean([text == word[::-1] + "!" for word, text in pairs.items()])
+    assert figures["exact_match"] == pytest.approx(right) and 0 < right
+    assert figures["samples"][0]["answer"] == answers[0].label
+    wide = AnswerOptions(decoding=Decoding("beam", answers=3, maximum_length=12))
+    for greedy, best in zip(answers, run.predict(examples.inputs, wide), strict=True):
+        probabilities = [probability for _, probability in best.alternatives]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert probabilities[0] >= greedy.alternatives[0][1] - 1e-6
+
+
+def test_several_targets_of_one_input_are_each_right(run: Run) -> None:
+    (answer,) = run.predict(["abc"])
+    figures = run.evaluate(Examples(["abc", "abc"], [answer.label, "something else"]))
+    assert figures["exact_match"] == 1.0 and figures["inputs"] == 1
+
+
+PROGRAM = """
+import json, sys
+sys.modules["seqzoo"] = None
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+found = model.signatures["serving_default"](tf.constant(sys.argv[2:]))
+print(json.dumps([[t.decode() for t in row] for row in found["texts"].numpy()]))
+"""
+
+
+def test_an_export_answers_alike_without_our_code(run: Run, tmp_path: pathlib.Path) -> None:
+    options = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum_length=12))
+    run.export(tmp_path / "saved", options)
+    words = ["abcde", "é", "bad", "dab?"]
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "saved"), *words]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    ours = [[text for text, _ in own.alternatives] for own in run.predict(words, options)]
+    assert json.loads(result.stdout) == ours
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_precision(precision: str) -> None:
+    examples = reversals(8, 1)
+    prepared = task(layers=2).adapt(examples)
+    keras.utils.set_random_seed(0)
+    loop = Loop(
+        prepared, settings(batch_size=8, precision=precision), 12, tf.distribute.get_strategy()
+    )
+    data = prepared.data(examples)
+    plan = repeat(make_plan(data, Padding([6], [7]), 8), 12)
+    losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, plan), 1)]
+    assert np.isfinite(losses).all() and losses[-1] - losses[-2] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"attention": "both"}, "`attention` must be one of 'additive', 'multiplicative', 'none'"),
+        ({"scheduled_sampling": 1.0}, "`scheduled_sampling` must be at least 0 and below 1, got"),
+        ({"vocabulary_size": 3}, "`vocabulary_size` must be at least 5, got 3"),
+    ],
+)
+def test_choices_out_of_range(choices: dict, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        task(**choices)
+
+
+def test_targets_that_cannot_be_learnt() -> None:
+    with pytest.raises(SeqzooError, match="Targets are needed"):
+        task().adapt(Examples(["a"]))
+    with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
+        task().adapt(Examples(["a", "b"], ["x", 3]))

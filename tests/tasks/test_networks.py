@@ -1,0 +1,84 @@
+"""Layers that templates are built from, against plain loops."""
+
+import keras
+import numpy as np
+import pytest
+from task_data import names, task
+
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding
+
+
+def _ngrams(table: np.ndarray, ids: np.ndarray, longest: int, buckets: int) -> np.ndarray:
+    """One n-gram after the other, each hashed from its last id to its first."""
+    vectors = np.zeros((*ids.shape, table.shape[1]))
+    for row, sequence in enumerate(ids):
+        for end in range(len(sequence)):
+            for n in range(2, longest + 1):
+                hashed = sequence[end] % buckets
+                for at in range(end - 1, end - n, -1):
+                    hashed = (hashed * HASH + (sequence[at] if at >= 0 else 0) + 1) % buckets
+                vectors[row, end] += table[(n - 2) * buckets + hashed]
+    return vectors
+
+
+@pytest.mark.parametrize("longest", [2, 4])
+def test_a_step_has_the_vectors_of_the_ngrams_that_end_in_it(longest: int) -> None:
+    layer = NGramEmbedding(longest, 53, 3)
+    ids = np.random.default_rng(0).integers(0, 70_000, (4, 9)).astype(np.int32)
+    found = layer(ids).numpy()
+    np.testing.assert_allclose(found, _ngrams(layer.table.numpy(), ids, longest, 53), atol=1e-6)
+    again = NGramEmbedding.from_config(layer.get_config())
+    again.build(ids.shape)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(ids), found)
+
+
+@pytest.mark.parametrize("mode", ["mean", "max", "sum"])
+def test_pooling_leaves_masked_steps_out(mode: str) -> None:
+    random = np.random.default_rng(0)
+    sequence = random.normal(size=(3, 6, 4)).astype(np.float32) - 3
+    steps = np.arange(6) < np.array([[6], [2], [0]])
+    pooled = MaskedPooling(mode)(sequence, steps).numpy()
+    for row, length in ((0, 6), (1, 2)):
+        own = sequence[row, :length]
+        wanted = {"mean": own.mean(0), "max": own.max(0), "sum": own.sum(0) / np.sqrt(length)}
+        np.testing.assert_allclose(pooled[row], wanted[mode], atol=1e-5)
+    assert not pooled[2].any()
+
+
+def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
+    prepared = task(ngrams=3, ngram_buckets=101, bag=True).adapt(names(20, 1))
+    model = prepared.build("float32")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    words = names(7, 2).inputs
+    alone = [prepared.respond(model, ([word],), AnswerOptions(3)) for word in words]
+    together = prepared.respond(again, (words,), AnswerOptions(3))
+    for index, answer in enumerate(alone):
+        np.testing.assert_allclose(
+            answer["probabilities"][0], together["probabilities"][index], atol=1e-6
+        )
+    plain = task(ngrams=3, ngram_buckets=101).adapt(names(20, 1)).build("float32")
+    assert model.count_params() == plain.count_params() + 6 * 3  # the bag's part of the last layer
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (
+            {"input": "series", "ngrams": 2},
+            "`ngrams` is for characters, words and subwords, got input",
+        ),
+        (
+            {"input": "rows", "bag": True},
+            "`bag` is for characters, words and subwords, got input 'rows'.",
+        ),
+        ({"ngram_buckets": 300_000}, "`ngram_buckets` must be at most 200000, got 300000."),
+        ({"ngrams": 0}, "`ngrams` must be at least 1, got 0."),
+    ],
+)
+def test_ngrams_that_make_no_sense(choices: dict, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        task(**choices)

@@ -1,0 +1,137 @@
+"""Runs of `OneToMany`: predictions, plots, and an export that needs nothing but TensorFlow."""
+
+import subprocess
+import sys
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+import tensorflow as tf
+from one_to_many_data import KINDS, captioned, inputs, template
+from task_data import settings
+from tensorflow.core.protobuf import saved_model_pb2
+
+import seqzoo.cells
+from seqzoo.tasks import Decoding, Splits
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.plots import plot_attention, plot_captions
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import describe, train
+
+CHOICES: dict[str, dict[str, Any]] = {
+    "image": {"cell": "gru", "random_zoom": 0.1},
+    "vector": {"cell": "lstm", "attention": "none", "layers": 2, "target": "characters"},
+    "class": {"cell": "vanilla", "attention": "multiplicative"},
+}
+ASKED = AnswerOptions(decoding=Decoding("beam", answers=2, beam_width=3, maximum_length=6))
+
+LOADING = """
+import sys
+sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
+import numpy as np
+import tensorflow as tf
+
+for folder in sys.argv[1:]:
+    signatures = tf.saved_model.load(folder + "/saved").signatures
+    with np.load(folder + "/raw.npz", allow_pickle=True) as raw:
+        for key in raw:
+            signature, name = key.split("|")
+            given = tf.constant(raw[key].tolist() if raw[key].dtype == object else raw[key])
+            found = signatures[signature](**{name: given})
+            np.savez(f"{folder}/{signature}.npz", **{n: v.numpy() for n, v in found.items()})
+"""
+
+
+def _raw(kind: str, given: Any) -> dict[str, np.ndarray]:
+    """Inputs as callers of the exported model hand them in, by signature and name."""
+    name = {"image": "images", "vector": "vectors", "class": "classes"}[kind]
+    own = given.astype(np.float32) if kind == "vector" else np.array(given)
+    raw = {f"serving_default|{name}": own.astype(object) if kind == "class" else own}
+    if kind == "image":
+        files = [tf.io.encode_png(image).numpy() for image in given]
+        raw["bytes|encoded_images"] = np.array(files, object)
+    return raw
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> dict[str, Run]:
+    """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
+    folder, runs = tmp_path_factory.mktemp("exported"), {}
+    for kind in KINDS:
+        task, examples = template(kind, **CHOICES[kind]), captioned(kind)
+        if kind == "image":
+            with seqzoo.cells.portable():
+                runs[kind] = train(task, Splits(examples), settings(epochs=1), folder / kind)
+        else:
+            prepared = task.adapt(examples)
+            config = describe(task, prepared, settings(), {}, Padding([1], [5]))
+            runs[kind] = Run.create(folder / kind, config, prepared)
+            prepared.build("float32").save(folder / kind / "model.keras")
+        runs[kind].export(folder / kind / "saved", ASKED)
+        np.savez(folder / kind / "raw.npz", **_raw(kind, inputs(kind, 5, seed=4)))  # pyright: ignore[reportArgumentType]
+    folders = [str(folder / kind) for kind in KINDS]
+    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=folder)
+    return runs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
+    run = exported[kind]
+    ours = run.predict(inputs(kind, 5, seed=4), ASKED)
+    for signature in ("serving_default", "bytes") if kind == "image" else ("serving_default",):
+        with np.load(run.folder / f"{signature}.npz", allow_pickle=True) as theirs:
+            assert theirs["text"].tolist() == [answer.label.encode() for answer in ours]
+            expected = [answer.probability for answer in ours]
+            np.testing.assert_allclose(np.exp(theirs["log_probability"]), expected, rtol=1e-4)
+            assert theirs["texts"].shape == (5, 2)
+
+
+def test_files_are_answered_as_their_images(exported: dict) -> None:
+    images = inputs("image", 3, seed=4)
+    files = [tf.io.encode_png(image).numpy() for image in images]
+    run = exported["image"]
+    assert run.predict(files) == run.predict(images)
+
+
+def test_exported_graph_runs_anywhere(exported: dict) -> None:
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported["image"].folder / "saved" / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    functions = graph.library.function
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    operations = {node.op for node in nodes}
+    assert {"Conv2D", "DecodeImage"} <= operations
+    assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
+    # Random views are for training.
+    assert not {name for name in operations if "Projective" in name or "Random" in name}
+
+
+def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
+    figures = exported["image"].evaluate(captioned(), folder=tmp_path)
+    assert figures["samples"][0]["truth"] == "one" and len(figures["samples"]) == 12
+    for name in ("captions", "attention"):
+        assert matplotlib.image.imread(tmp_path / f"{name}.png").std() > 0.02
+    exported["class"].evaluate(captioned("class"), folder=tmp_path / "class")
+    assert {path.name for path in (tmp_path / "class").iterdir()} == {"evaluation.json"}
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (4,)])
+def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (7, 6, 8, *channels)).astype(np.uint8)
+    said = ["a cat", "cost: $5", "", "a long caption " * 4, "e", "f", "g"]
+
+    def drawn(draw, *arguments) -> np.ndarray:
+        draw(tmp_path / "plot.png", *arguments)
+        return matplotlib.image.imread(tmp_path / "plot.png")
+
+    right = drawn(plot_captions, images, said, said)
+    wrong = drawn(plot_captions, images, said, ["a dog", *said[1:]])
+    assert wrong.shape != right.shape or (wrong != right).any()
+    maps = random.random((3, 2, 3))
+    looks = drawn(plot_attention, images[0], said[:3], maps)
+    turned = drawn(plot_attention, images[0], said[:3], maps[:, ::-1])
+    assert looks.shape == turned.shape and (looks != turned).any()

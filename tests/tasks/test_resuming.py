@@ -1,0 +1,143 @@
+"""Training that was interrupted or killed goes on to the numbers of an unbroken one."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from task_data import settings, splits, task
+from training_cases import CHOICES, Told, assert_same, history, weights
+
+from seqzoo.tasks import Interrupted, SeqzooError
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
+
+
+@pytest.mark.parametrize("stops", [(6,), (2, 5)])
+def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: tuple) -> None:
+    folder = tmp_path / "run"
+    for index, stop in enumerate(stops):
+        with pytest.raises(Interrupted, match=f"--resume --run {folder}"):
+            train(
+                task(**CHOICES),
+                splits(),
+                settings(),
+                folder,
+                progress=Told(stop),
+                resume=index > 0,
+            )
+    train(task(**CHOICES), splits(), settings(), folder, resume=True)
+    assert_same(unbroken[0], folder)
+
+
+def test_a_signal_is_heard_between_steps(tmp_path) -> None:
+    class Interrupting(Told):
+        def step(self, done, loss, metric, tokens):
+            super().step(done, loss, metric, tokens)
+            if len(self.steps) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="Stopped at step [23] of epoch 1, after a checkpoint"):
+        train(task(), splits(), settings(), tmp_path / "run", progress=Interrupting())
+    with pytest.raises(SeqzooError, match="no model yet.*--resume"):
+        Run.open(tmp_path / "run").predict(["abc"])
+
+
+def test_a_finished_run_resumed_stays_as_it_is(unbroken, tmp_path) -> None:
+    # A copy: other tests count on the run as it is, log files included.
+    folder = shutil.copytree(unbroken[0], tmp_path / "run")
+    before, rows = weights(folder), history(folder)
+    train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
+    assert not told.steps and history(folder) == rows
+    assert all((before[key] == value).all() for key, value in weights(folder).items())
+
+
+def test_a_run_from_before_a_choice_was_there_is_resumed(unbroken, tmp_path) -> None:
+    folder = shutil.copytree(unbroken[0], tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    del config["task"]["label_smoothing"], config["training"]["clip_norm"]
+    (folder / "config.json").write_text(json.dumps(config))
+    train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
+    assert not told.steps
+    with pytest.raises(SeqzooError, match="begun with label_smoothing=0.0, got 0.1"):
+        train(task(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
+
+
+PROGRAM = """
+import sys
+from dataclasses import replace
+from task_data import settings, splits, task
+from seqzoo.tasks.training import epochs
+from seqzoo.tasks.training.progress import Silent
+from seqzoo.tasks.training.trainer import train
+
+epochs.TELL_SECONDS = 0.0
+folder, resume = sys.argv[1], sys.argv[2] == "resume"
+
+class Telling(Silent):
+    def epoch(self, epoch, done):
+        self.begun = epoch
+    def step(self, done, *rest):
+        print(self.begun, done, flush=True)
+
+train(
+    task(dropout=0.1, recurrent_dropout=0.1),
+    replace(splits(train=480), validation=None),
+    settings(batch_size=8, checkpoint_seconds=0.05),
+    folder,
+    resume=resume,
+    progress=Telling(),
+)
+"""
+
+
+def _start(*arguments: str) -> subprocess.Popen:
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    paths = os.pathsep.join([root, os.path.join(root, "tests", "support")])
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _lines(process: subprocess.Popen):
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield tuple(map(int, line.split()))
+
+
+def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
+    # On the fast path, in processes of their own.
+    with _start(str(tmp_path / "whole"), "begin") as process:
+        told = list(_lines(process))
+    assert process.returncode == 0 and len(told) == 120
+    with _start(str(tmp_path / "killed"), "begin") as process:
+        for told in _lines(process):
+            if told == (2, 37):
+                process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    with _start(str(tmp_path / "killed"), "resume") as process:
+        rest = list(_lines(process))
+    assert process.returncode == 0
+    # It went on in mid-epoch, from a checkpoint and not from the beginning.
+    assert rest[0][0] == 2 and 1 < rest[0][1] <= 38 and rest[-1] == (2, 60)
+    assert_same(tmp_path / "whole", tmp_path / "killed")
+    assert not list((tmp_path / "killed" / "checkpoints").glob("*temp*"))
+
+
+def test_float16_learns_and_resumes(tmp_path) -> None:
+    chosen = settings(precision="mixed_float16")
+    train(task(**CHOICES), splits(), chosen, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(task(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(8))
+    train(task(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+    assert history(tmp_path / "whole")[-1]["validation_accuracy"] > 0.8

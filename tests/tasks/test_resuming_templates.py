@@ -1,0 +1,75 @@
+"""A training of any template that was stopped in mid-epoch ends in exactly the same weights."""
+
+import pathlib
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+from one_to_many_data import captioned, template
+from tagging_data import sentences, tagger
+from task_data import series, settings
+from training_cases import Told, assert_same
+
+from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, Splits
+from seqzoo.tasks.training.progress import Silent
+from seqzoo.tasks.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
+
+DROPPED: dict[str, Any] = {"dropout": 0.2, "recurrent_dropout": 0.1}
+
+
+def _backwards() -> Examples:
+    random = np.random.default_rng(0)
+    words = ["".join(random.choice(list("abc"), n)) for n in random.integers(1, 7, 24)]
+    return Examples(words, [word[::-1] for word in words])
+
+
+CASES = {
+    "tags": lambda: (
+        tagger(characters=4, word_dropout=0.2, **DROPPED),
+        sentences(24, 0),
+    ),
+    "next": lambda: (
+        ManyToManyAligned(input="series", target="next", units=6, window=4, **DROPPED),
+        Examples(series(24, 1)),
+    ),
+    "captions": lambda: (
+        template("image", random_shift=0.1, normalization="batch", **DROPPED),
+        captioned(count=24),
+    ),
+    "translations": lambda: (
+        ManyToManyEncoderDecoder(
+            units=6, embedding=5, minimum_count=1, scheduled_sampling=0.3, **DROPPED
+        ),
+        _backwards(),
+    ),
+}
+
+
+class Copying(Silent):
+    """Copies the folder of a run in the middle of its second epoch, as if it had been killed."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.begun = 0
+
+    def epoch(self, epoch: int, done: int) -> None:
+        self.begun = epoch
+
+    def step(self, done, loss, metric, tokens) -> None:
+        if (self.begun, done) == (2, 3):
+            shutil.copytree(self.folder, self.folder.with_name("killed"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None:
+    task, examples = CASES[case]()
+    # A checkpoint after each step; the last one before the copy is of the step before.
+    arguments = (task, Splits(examples), settings(batch_size=6, checkpoint_seconds=1e-9))
+    train(*arguments, tmp_path / "whole", progress=Copying(tmp_path / "whole"))
+    killed = tmp_path / "killed"
+    train(*arguments, killed, resume=True, progress=(told := Told()))
+    assert told.steps[0][0] == 3
+    assert_same(tmp_path / "whole", killed)

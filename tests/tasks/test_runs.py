@@ -1,0 +1,212 @@
+"""Runs: predictions, scores, plots, and an export that needs nothing but TensorFlow."""
+
+import csv
+import json
+import subprocess
+import sys
+from typing import Any
+
+import matplotlib.image
+import numpy as np
+import pytest
+from task_data import names, series, settings, task
+from tensorflow.core.protobuf import saved_model_pb2
+
+from seqzoo.tasks import Examples, SeqzooError, plots
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.plots import plot_confusion, plot_history
+from seqzoo.tasks.preprocessing.series import pad
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.targets.classes import ClassTargets
+from seqzoo.tasks.training.trainer import describe
+
+
+def _inputs(kind: str, seed: int = 0, count: int = 12) -> Any:
+    random = np.random.default_rng(seed)
+    if kind == "rows":
+        return random.integers(0, 256, (count, 5, 4)).astype(np.uint8)
+    if kind == "series":
+        return series(count, seed)
+    if kind == "audio":
+        return [
+            random.normal(0, 0.1, n).astype(np.float32) for n in range(200, 200 + 90 * count, 90)
+        ]
+    words = names(count, seed).inputs
+    return words if kind == "characters" else [" ".join(word) + "!" for word in words]
+
+
+def _targets(kind: str, count: int = 12) -> list:
+    one = {"class": ["ä", "b", "c"], "labels": [["x"], ["x", "y"], []], "value": [1.0, 5.0, 2.0]}
+    return [one[kind][index % 3] for index in range(count)]
+
+
+def _run(folder, kind: str, target: str = "class", **choices) -> Run:
+    """A run whose model has its initial weights."""
+    chosen = task(input=kind, target=target, sample_rate=8000, mel_bins=6, **choices)
+    prepared = chosen.adapt(Examples(_inputs(kind), _targets(target)))
+    run = Run.create(
+        folder, describe(chosen, prepared, settings(), {}, Padding([4, 9], [])), prepared
+    )
+    prepared.build("float32").save(folder / "model.keras")
+    return run
+
+
+CASES = {
+    "characters": {"cell": "gru", "bidirectional": True},
+    "words": {"cell": "lstm", "pooling": "max", "target": "labels"},
+    "rows": {"cell": "vanilla", "layers": 2},
+    "series": {"cell": "gated", "pooling": "mean", "target": "value"},
+    "audio": {"cell": "gru"},
+}
+
+LOADING = """
+import sys
+sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
+import numpy as np
+import tensorflow as tf
+
+for folder in sys.argv[1:]:
+    answer = tf.saved_model.load(folder + "/saved").signatures["serving_default"]
+    with np.load(folder + "/raw.npz", allow_pickle=True) as raw:
+        arrays = {name: raw[name] for name in raw}
+    inputs = {
+        name: tf.constant(array.tolist() if array.dtype == object else array)
+        for name, array in arrays.items()
+    }
+    answers = {name: value.numpy() for name, value in answer(**inputs).items()}
+    np.savez(folder + "/answers.npz", **answers)
+"""
+
+
+def _raw(kind: str, inputs: Any) -> dict[str, np.ndarray]:
+    """Inputs as a caller of the exported model hands them in."""
+    if kind in ("series", "audio"):
+        values, lengths = pad([np.asarray(one) for one in inputs])
+        return {"values" if kind == "series" else "waveforms": values, "lengths": lengths}
+    return {"images": inputs} if kind == "rows" else {"text": np.array(inputs, object)}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> dict:
+    """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
+    folder, runs = tmp_path_factory.mktemp("exported"), {}
+    for kind, choices in CASES.items():
+        runs[kind] = _run(folder / kind, kind, **choices)
+        runs[kind].export(folder / kind / "saved", AnswerOptions(2))
+        np.savez(folder / kind / "raw.npz", **_raw(kind, _inputs(kind, seed=5, count=7)))  # pyright: ignore[reportArgumentType]
+    folders = [str(folder / kind) for kind in CASES]
+    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=folder)
+    return runs
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
+    run = exported[kind]
+    ours = run.predict(_inputs(kind, seed=5, count=7), AnswerOptions(2))
+    with np.load(run.folder / "answers.npz", allow_pickle=True) as theirs:
+        if run.task.target == "value":
+            expected = np.array([[answer.value] for answer in ours])
+            np.testing.assert_allclose(theirs["value"], expected, rtol=1e-5)
+        elif run.task.target == "labels":
+            for row, answer in zip(theirs["probabilities"], ours, strict=True):
+                both = dict(zip(["x", "y"], row.tolist(), strict=True))
+                assert both == pytest.approx(dict(answer.alternatives), rel=1e-5)
+            assert theirs["labels"].tolist() == [[b"x", b"y"]] * 7
+        else:
+            assert theirs["label"].tolist() == [answer.label.encode() for answer in ours]
+            assert theirs["labels"].shape == (7, 2)
+            expected = [answer.probability for answer in ours]
+            np.testing.assert_allclose(theirs["probability"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported[kind].folder / "saved" / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    functions = graph.library.function
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    operations = {node.op for node in nodes}
+    assert "MatMul" in operations
+    assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
+
+
+def test_an_export_overwrites_nothing(tmp_path) -> None:
+    run = _run(tmp_path / "run", "characters")
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "notes.txt").write_text("mine")
+    with pytest.raises(SeqzooError, match="saved exists already"):
+        run.export(tmp_path / "saved")
+    assert [path.name for path in (tmp_path / "saved").iterdir()] == ["notes.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "saved"}
+
+
+def test_answers_do_not_depend_on_their_neighbours(tmp_path, monkeypatch) -> None:
+    run = _run(tmp_path / "run", "characters", bidirectional=True)
+    inputs = names(30, 4, longest=20).inputs
+    together = run.predict(inputs)
+    for text, answer in zip(inputs[:4], together, strict=False):
+        (alone,) = run.predict([text])
+        assert alone.label == answer.label
+        assert alone.probability == pytest.approx(answer.probability, rel=1e-5)
+    assert run.predict([]) == []
+    # Many examples take the compiled loop.
+    monkeypatch.setattr("seqzoo.tasks.runs.predictor.FEW", 0)
+    compiled = run.predict(inputs)
+    assert [a.probability for a in compiled] == pytest.approx([a.probability for a in together])
+    with pytest.raises(SeqzooError, match="example 1 has none"):
+        run.predict(["a", ""])
+
+
+def test_scores_are_written(tmp_path) -> None:
+    run = _run(tmp_path / "run", "characters")
+    examples = Examples(_inputs("characters", 1), _targets("class"))
+    figures = run.evaluate(examples, folder=tmp_path / "scores")
+    pairs = zip(run.predict(examples.inputs), examples.targets, strict=True)
+    right = sum(answer.label == target for answer, target in pairs)
+    assert (figures["examples"], figures["accuracy"]) == (12, right / 12)
+    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == figures
+    with open(tmp_path / "scores" / "per_class.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["b", "c", "ä"]
+    assert sum(int(row["correct"]) for row in rows) == right
+    assert matplotlib.image.imread(tmp_path / "scores" / "confusion.png").shape[2] == 4
+    with pytest.raises(SeqzooError, match="example 0 has the label 'Z'"):
+        run.evaluate(Examples(["abc"], ["Z"]))
+
+
+@pytest.mark.parametrize("classes", [3, 100])
+def test_confusion_plots_show_their_matrix(classes: int, tmp_path) -> None:
+    labels = [f"class ${index}$ क" for index in range(classes)]
+    random = np.random.default_rng(0)
+    truth = random.integers(0, classes, 3000)
+    said = np.where(random.random(3000) < 0.8, truth, (truth + 1) % classes)
+    figures = ClassTargets(labels, 0.0).figures(np.eye(classes)[said], truth)
+    plot_confusion(tmp_path / "one.png", figures)
+    image = matplotlib.image.imread(tmp_path / "one.png")
+    assert image.shape[1] > 400 and image[..., :3].std() > 0.02
+    figures["confusion"] = np.array(figures["confusion"]).T.tolist()
+    plot_confusion(tmp_path / "other.png", figures)
+    assert (matplotlib.image.imread(tmp_path / "other.png") != image).any()
+
+
+def test_history_plots(tmp_path, monkeypatch) -> None:
+    names = ("loss", "mae", "validation_loss", "validation_mae")
+    rows = [
+        {"epoch": epoch, **{name: scale / epoch for scale, name in enumerate(names, 1)}}
+        for epoch in range(1, 6)
+    ]
+    plot_history(tmp_path, rows, "mae")
+    assert {path.name for path in tmp_path.iterdir()} == {"loss.png", "mae.png"}
+    one = tmp_path / "one"
+    one.mkdir()
+    ticks = []
+    monkeypatch.setattr(
+        plots, "_save", lambda figure, _: ticks.append(figure.axes[0].get_xticks().tolist())
+    )
+    plot_history(one, rows[:1], "mae")
+    assert 1 in ticks[0] and all(tick == int(tick) for tick in ticks[0])
+    plot_history(tmp_path, [], "accuracy")
+    assert not (tmp_path / "accuracy.png").exists()

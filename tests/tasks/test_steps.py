@@ -1,0 +1,293 @@
+"""Numbers at each step, forecasts and notes: losses, what follows, padding, and exports."""
+
+import subprocess
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import repeat, settings
+
+import seqzoo.cells
+from seqzoo.tasks import Examples, ManyToManyAligned, SeqzooError, Splits
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.preprocessing.series import pad
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.trainer import describe, train
+
+
+@pytest.fixture(autouse=True)
+def plain_loop():
+    """Traces the plain loop, which costs no compilation."""
+    with seqzoo.cells.portable():
+        yield
+
+
+def _task(kind: str, **choices) -> ManyToManyAligned:
+    sort = {"target": "values"} if kind in ("values", "text") else {"target": "next"}
+    sort["input"] = {"values": "series", "text": "characters"}.get(kind, kind)
+    return ManyToManyAligned(
+        **{**sort, "cell": "gru", "units": 7, "horizon": 5, "minimum_count": 1, **choices}
+    )
+
+
+def _examples(kind: str, count: int = 9, seed: int = 0) -> Examples:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(2, 12, count)
+    if kind == "notes":
+        return Examples([(random.random((n, 3)) < 0.4).astype(float) for n in lengths])
+    series = [random.normal([3.0, -40.0], [2.0, 0.5], (n, 2)).cumsum(0) for n in lengths]
+    if kind == "series":
+        return Examples(series)
+    targets = [own[:, :1] * 10 + np.arange(3) for own in series]
+    if kind == "values":
+        return Examples(series, targets)
+    return Examples(["".join(random.choice(list("abé"), n)) for n in lengths], targets)
+
+
+KINDS = ["values", "text", "series", "notes"]
+
+
+def _run(folder, kind: str, **choices) -> Run:
+    """A run whose model has random weights, biases included."""
+    chosen, examples = _task(kind, **choices), _examples(kind)
+    prepared = chosen.adapt(examples)
+    config = describe(chosen, prepared, settings(batch_size=4), {}, Padding([5, 12], [5, 12]))
+    run = Run.create(folder, config, prepared)
+    model = prepared.build("float32")
+    random = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.6, weight.shape))
+    model.save(folder / "model.keras")
+    return run
+
+
+def _vanilla(run: Run, steps: np.ndarray) -> np.ndarray:
+    """Outputs of a model with one "vanilla" layer after each step, in its own units."""
+    layers = getattr(run.model, "recurrent", run.model.layers)
+    (cell,) = (layer.cell for layer in layers if isinstance(layer, keras.layers.RNN))
+    kernel, recurrent, bias = (weight.numpy() for weight in cell.weights)
+    dense, offset = (weight.numpy() for weight in run.model.weights[-2:])
+    h, rows = np.zeros(7), []
+    for step in steps:
+        h = np.tanh(step @ kernel + h @ recurrent + bias)
+        rows.append(h @ dense + offset)
+    return np.array(rows)
+
+
+def _moments(arrays: list) -> tuple[np.ndarray, np.ndarray]:
+    flat = np.concatenate(arrays)
+    return flat.mean(0), flat.std(0)
+
+
+def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
+    run = _run(tmp_path / "run", "values", cell="vanilla", bidirectional=False)
+    train_set, test = _examples("values"), _examples("values", 6, 5)
+    (mean, scale), (low, spread) = _moments(train_set.inputs), _moments(train_set.targets)
+    said = [_vanilla(run, (own - mean) / scale) * spread + low for own in test.inputs]
+    flat = np.concatenate(said) - np.concatenate(test.targets)
+    figures = run.evaluate(test)
+    assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
+    assert figures["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
+    assert figures["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
+    for own, answer in zip(said, run.predict(test.inputs), strict=True):
+        np.testing.assert_allclose(answer.value, own, rtol=1e-3, atol=1e-3)
+        assert answer.label.count(",") == len(own) - 1
+
+
+def test_what_is_next_is_scored_one_step_ahead(tmp_path) -> None:
+    run = _run(tmp_path / "run", "series", cell="vanilla")
+    test = _examples("series", 6, 5)
+    mean, scale = _moments(_examples("series").inputs)
+    said = [_vanilla(run, (own - mean) / scale)[:-1] * scale + mean for own in test.inputs]
+    flat = np.concatenate(said) - np.concatenate([own[1:] for own in test.inputs])
+    figures = run.evaluate(test)
+    assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
+    assert figures["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
+    last = np.concatenate([np.diff(own, axis=0) for own in test.inputs])
+    assert figures["rmse_of_last"] == pytest.approx(np.sqrt(np.square(last).mean()), rel=1e-4)
+
+
+def test_notes_are_scored_by_frame(tmp_path) -> None:
+    run = _run(tmp_path / "run", "notes", cell="vanilla")
+    test = _examples("notes", 6, 5)
+    logits = np.concatenate([_vanilla(run, own)[:-1] for own in test.inputs])
+    there = np.concatenate([own[1:] for own in test.inputs])
+    odds = 1 / (1 + np.exp(-logits))
+    nll = -np.log(np.where(there > 0, odds, 1 - odds)).sum(1).mean()
+    figures = run.evaluate(test)
+    assert figures["nll"] == pytest.approx(nll, rel=1e-5)
+    assert figures["loss"] == pytest.approx(nll, rel=1e-5)
+    hits, either = ((odds > 0.5) & (there > 0)).sum(), ((odds > 0.5) | (there > 0)).sum()
+    assert figures["note_accuracy"] == pytest.approx(hits / either)
+
+
+def test_what_follows_is_fed_back(tmp_path) -> None:
+    run = _run(tmp_path / "run", "series", cell="vanilla")
+    inputs = _examples("series", 7, 5).inputs
+    mean, scale = _moments(_examples("series").inputs)
+    options = AnswerOptions(decoding=Decoding(maximum_length=3))
+    for own, answer in zip(inputs, run.predict(inputs, options), strict=True):
+        steps = (own - mean) / scale
+        for _ in range(3):
+            steps = np.concatenate([steps, _vanilla(run, steps)[-1:]])
+        np.testing.assert_allclose(answer.value, steps[-3:] * scale + mean, rtol=1e-3, atol=1e-3)
+    assert len(run.predict(inputs[:1])[0].value) == 5
+
+
+def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
+    run = _run(tmp_path / "run", "notes", cell="vanilla")
+    prompt = _examples("notes", 1, 5).inputs[0]
+    options = AnswerOptions(decoding=Decoding("sample", maximum_length=2), seed=3)
+    drawn = [answer.value for answer in run.predict([prompt] * 2000, options)]
+    assert drawn[:5] == [answer.value for answer in run.predict([prompt] * 5, options)]
+    odds = 1 / (1 + np.exp(-_vanilla(run, prompt)[-1]))
+    shares = [np.mean([note in frames[0] for frames in drawn]) for note in range(3)]
+    np.testing.assert_allclose(shares, odds, atol=0.05)
+    # The second frame hears the first one.
+    first = drawn[0][0]
+    roll = np.isin(np.arange(3), first).astype(float)
+    odds = 1 / (1 + np.exp(-_vanilla(run, np.concatenate([prompt, roll[None]]))[-1]))
+    same = [frames[1] for frames in drawn if frames[0] == first]
+    shares = [np.mean([note in frame for frame in same]) for note in range(3)]
+    np.testing.assert_allclose(shares, odds, atol=4 * 0.5 / np.sqrt(len(same)))
+    greedy = AnswerOptions(decoding=Decoding(maximum_length=2))
+    best = tuple(np.flatnonzero(_vanilla(run, prompt)[-1] > 0).tolist())
+    assert run.predict([prompt], greedy)[0].value[0] == best
+
+
+MATRIX = [(cell, kind) for cell in seqzoo.cells.CELLS for kind in ("values", "notes")]
+
+
+@pytest.mark.parametrize("cell, kind", [*MATRIX, ("gru", "text"), ("lstm", "series")])
+def test_every_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path) -> None:
+    examples = _examples(kind, 12)
+    prepared = _task(kind, cell=cell, layers=1 + (cell == "lstm")).adapt(examples)
+    keras.utils.set_random_seed(0)
+    chosen = settings(batch_size=12, learning_rate=0.02)
+    data = prepared.data(examples)
+    plan = prepared.plan(data, Padding([16], []), chosen, seed=None)
+    loop = Loop(prepared, chosen, 30, tf.distribute.get_strategy())
+    losses = [loop.means()[0] * i for i, _ in enumerate(loop.train(data, repeat(plan, 30)), 1)]
+    assert losses[-1] - losses[-2] < (0.9 if kind == "notes" else 0.8) * losses[0]
+    assert loop._train is not None and loop._train.experimental_get_tracing_count() == 1
+    (batch,) = batches(data, plan)
+    inside = np.arange(16) < batch["lengths"].numpy()[:, None]
+    random, noisy = np.random.default_rng(0), dict(batch)
+    for name in {"values", "targets"} & set(batch):
+        value = batch[name].numpy()
+        noise = random.integers(0, 4, value.shape).astype(value.dtype)
+        keep = inside.reshape(*inside.shape, *[1] * (value.ndim - 2))
+        noisy[name] = tf.constant(np.where(keep, value, noise))
+    options = AnswerOptions(decoding=Decoding(maximum_length=3))
+    found = [prepared.score(loop.model, own, options) for own in (batch, noisy)]
+    np.testing.assert_allclose(found[1]["loss"], found[0]["loss"], rtol=1e-5)
+    said = [prepared.infer(loop.model, own, options) for own in (batch, noisy)]
+    answers = [
+        [
+            answer.label
+            for answer in prepared.answers(
+                {name: list(value.numpy()) for name, value in own.items()}, None, options
+            )
+        ]
+        for own in said
+    ]
+    assert answers[0] == answers[1]
+    loop.model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    loss = prepared.score(again, batch, options)["loss"]
+    np.testing.assert_allclose(loss, found[0]["loss"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "kind, precision",
+    [("values", "mixed_bfloat16"), ("series", "mixed_float16"), ("notes", "mixed_bfloat16")],
+)
+def test_half_precision_trains(kind: str, precision: str, tmp_path) -> None:
+    splits = Splits(_examples(kind, 20), _examples(kind, 5, 3))
+    chosen = settings(batch_size=8, precision=precision, epochs=5, learning_rate=0.03)
+    run = train(_task(kind, window=6), splits, chosen, tmp_path / "run")
+    assert run.history[-1]["loss"] < run.history[0]["loss"]
+    (answer,) = run.predict(splits.train.inputs[:1], AnswerOptions(seed=0))
+    assert np.isfinite(np.concatenate([np.ravel(step) for step in answer.value])).all()
+
+
+LOADING = """
+import sys
+sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
+import numpy as np
+import tensorflow as tf
+
+for folder in sys.argv[1:]:
+    answer = tf.saved_model.load(folder + "/saved").signatures["serving_default"]
+    with np.load(folder + "/raw.npz", allow_pickle=True) as raw:
+        arrays = {n: raw[n] for n in raw}
+    inputs = {n: tf.constant(a.tolist() if a.dtype == object else a) for n, a in arrays.items()}
+    np.savez(folder + "/answers.npz", **{n: v.numpy() for n, v in answer(**inputs).items()})
+"""
+
+
+def _raw(kind: str, inputs: Any) -> dict[str, Any]:
+    """Inputs as a caller of the exported model hands them in, with noise for padding."""
+    if kind == "text":
+        return {"text": np.array([text.encode() for text in inputs], object)}
+    values, lengths = pad([np.asarray(one) for one in inputs])
+    noise = np.random.default_rng(2).integers(0, 2, values.shape)
+    inside = np.arange(values.shape[1])[:, None] < lengths[:, None, None]
+    return {"values": np.where(inside, values, noise).astype(np.float32), "lengths": lengths}
+
+
+def test_exported_model_needs_nothing_of_ours(tmp_path) -> None:
+    options, runs = AnswerOptions(seed=4), {}
+    for kind in KINDS:
+        runs[kind] = _run(tmp_path / kind, kind, layers=2)
+        runs[kind].export(tmp_path / kind / "saved", options)
+        np.savez(tmp_path / kind / "raw.npz", **_raw(kind, _examples(kind, 7, 8).inputs))
+    folders = [str(tmp_path / kind) for kind in KINDS]
+    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=tmp_path)
+    for kind, run in runs.items():
+        answers = run.predict(_examples(kind, 7, 8).inputs, options)
+        with np.load(tmp_path / kind / "answers.npz") as theirs:
+            for index, answer in enumerate(answers):
+                own = theirs["values"][index]
+                if kind == "notes":
+                    assert answer.value == tuple(tuple(np.flatnonzero(f).tolist()) for f in own)
+                    assert len(answer.value) == 5
+                    continue
+                if kind in ("values", "text"):
+                    length = int(theirs["lengths"][index])
+                    assert not own[length:].any()
+                    own = own[:length]
+                np.testing.assert_allclose(answer.value, own, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "kind, examples, message",
+    [
+        ("values", Examples([[1.0, 2.0]], [[[1.0]]]), "at each of the 2 steps of example 0"),
+        ("values", Examples([[1.0, 2.0]]), "Targets are needed"),
+        ("values", Examples([[1.0]], [["a"]]), "the target of example 0 is not of numbers"),
+        ("values", Examples([[1.0]], [[float("nan")]]), "target of example 0 has 1 of 1"),
+        ("series", Examples([[1.0, 2.0], [3.0]]), "two steps, but example 1 has one"),
+        ("notes", Examples([np.full((3, 2), 0.5)]), "zeros and ones, but example 0 has 0.5"),
+        ("notes", Examples([[1.0, 0.0]]), "shape"),
+    ],
+)
+def test_wrong_examples_are_told(kind: str, examples: Examples, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        _task(kind).adapt(examples).data(examples)
+
+
+def test_a_way_of_going_on_that_does_not_fit_is_told(tmp_path) -> None:
+    run = _run(tmp_path / "run", "series")
+    options = AnswerOptions(decoding=Decoding("beam"))
+    with pytest.raises(SeqzooError, match="series is found by 'greedy' with one answer"):
+        run.predict(_examples("series").inputs, options)
+    with pytest.raises(SeqzooError, match="no language model"):
+        run.score(["a"])

@@ -1,0 +1,196 @@
+"""Subwords: the graph finds the pieces that SentencePiece finds, and texts come back from them."""
+
+import io
+import pathlib
+import subprocess
+import sys
+from pydoc_data.topics import topics
+from typing import Any
+
+import numpy as np
+import pytest
+import sentencepiece
+import tensorflow as tf
+from task_data import settings
+
+import seqzoo.cells
+from seqzoo.tasks import (
+    AnswerOptions,
+    Decoding,
+    Examples,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToOne,
+    SeqzooError,
+    Splits,
+)
+from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.targets.texts import TextChoices, Texts
+from seqzoo.tasks.training.trainer import train
+
+LINES = [line for text in topics.values() for line in text.split("\n") if line.strip()]
+"""Python's manual: English and code."""
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return learn_subwords([spaces_made_one(tf.constant(LINES)).numpy()], 900, 1, ("\x02", "\x03"))
+
+
+def pieces(texts: list[str], vocabulary: Vocabulary) -> list[list[str]]:
+    split = tf.function(split_subwords)
+    rows = split(tf.constant(texts, tf.string), vocabulary).to_list()
+    return [[piece.decode() for piece in row] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def reference() -> sentencepiece.SentencePieceProcessor:
+    """SentencePiece's own processor of the same texts."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([" ".join(line.split()) for line in LINES]),
+        model_writer=model,
+        vocab_size=900 - 4 + 1,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        bos_id=-1,
+        eos_id=-1,
+        minloglevel=2,
+    )
+    return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+
+def test_pieces_are_those_of_sentencepiece(vocabulary: Vocabulary, reference: Any) -> None:
+    assert len(vocabulary) == 900 and vocabulary.tokens[:2] == ["\x02", "\x03"]
+    assert set(vocabulary.tokens[2:]) == {reference.id_to_piece(i) for i in range(1, 897)}
+    random = np.random.default_rng(0)
+    # What was never seen, too: letters in any order, and very long words.
+    letters = sorted(set("".join(LINES)) - {" "})
+    strange = ["".join(random.choice(letters, n)) for n in random.integers(1, 60, 200)]
+    for text, found in zip(LINES + strange, pieces(LINES + strange, vocabulary), strict=True):
+        wanted = reference.encode(text, out_type=str)
+        if found != wanted:  # of equal probability, then, but for rounding
+            scores = [
+                sum(reference.get_score(reference.piece_to_id(piece)) for piece in own)
+                for own in (found, wanted)
+            ]
+            assert scores[0] == pytest.approx(scores[1], rel=1e-5), (found, wanted)
+
+
+def test_characters_that_were_never_seen_stand_alone(vocabulary: Vocabulary) -> None:
+    assert pieces(["日本"], vocabulary) == [["▁", "日", "本"]]
+    assert vocabulary.ids(tf.constant(["日"])).numpy() == UNKNOWN
+
+
+def test_all_white_space_is_one_space(vocabulary: Vocabulary) -> None:
+    texts = ["  a\t\n the\u202fclass\u3000", "a the▁class", "", " \t", "a the class"]
+    found = pieces(texts, vocabulary)
+    assert found[2] == found[3] == []
+    assert found[0] == found[1] == found[4] != []
+    assert pieces([], vocabulary) == [] and pieces([""], vocabulary) == [[]]
+
+
+def test_texts_come_back() -> None:
+    lines = [" ".join(line.split()) for line in LINES[:400]]
+    texts = Texts.learn(TextChoices("subwords", False, 400, 1), lines, lines)
+    encoded = texts.encode(lines, lines)
+    assert texts.longest == max(encoded.lengths) - 1
+    ids = np.zeros((len(lines), texts.longest + 1), np.int32)
+    for row, own in enumerate(ids):
+        own[: encoded.lengths[row]] = encoded[row]
+    lengths = tf.constant(encoded.lengths) - 1
+    assert [text.decode() for text in texts.join(ids, lengths).numpy()] == lines
+    behind = texts.join(ids, lengths, goes_on=True).numpy()
+    assert [text.decode() for text in behind] == [f" {line}" for line in lines]
+
+
+def test_learnt_again_the_same_and_kept_in_a_file(tmp_path: pathlib.Path) -> None:
+    texts = [spaces_made_one(tf.constant(LINES[:900])).numpy()]
+    first, second = (learn_subwords(texts, 300) for _ in range(2))
+    assert first.tokens == second.tokens and first.scores == second.scores
+    first.save(tmp_path / "v.jsonl")
+    again = Vocabulary.load(tmp_path / "v.jsonl", 300)
+    assert pieces(LINES[:50], again) == pieces(LINES[:50], first)
+    lines = (tmp_path / "v.jsonl").read_text().splitlines()
+    for damaged in (lines[:-1], [*lines[:-1], '"x"'], [*lines[:-1], '["x"]'], ['["a", 1.0, 2]']):
+        (tmp_path / "v.jsonl").write_text("\n".join(damaged))
+        with pytest.raises(SeqzooError, match="is damaged"):
+            Vocabulary.load(tmp_path / "v.jsonl", 300)
+
+
+def test_a_text_of_any_length_is_learnt_from() -> None:
+    whole = b" ".join(spaces_made_one(tf.constant(LINES)).numpy().tolist())
+    learnt = learn_subwords([[whole]], 300)
+    assert "▁class" in learnt.tokens
+
+
+def test_rare_characters_are_unknown() -> None:
+    texts = [b"a b c a b", b"cab cab ba", b"x a xy"] + [b"abc"] * 99
+    assert set("abcx") <= set("".join(learn_subwords([texts], 20, 2).tokens))
+    assert "y" not in "".join(learn_subwords([texts], 20, 2).tokens)
+    assert "x" not in "".join(learn_subwords([texts], 20, 3).tokens)
+
+
+@pytest.mark.parametrize("texts", [[b""], [b"abcdefghij klmnop"]])
+def test_texts_that_give_no_pieces(texts: list[bytes]) -> None:
+    with pytest.raises(SeqzooError, match="No 8 subwords can be learnt .*set `vocabulary_size`"):
+        learn_subwords([texts], 8)
+
+
+def test_case_is_left_out_before_pieces_are_learnt() -> None:
+    examples = Examples([line.upper() for line in LINES[:300]], ["a", "b"] * 150)
+    choices = ManyToOne("subwords", lowercase=True, vocabulary_size=200)
+    features = TextFeatures.learn(choices, examples)
+    assert not any(piece != piece.lower() for piece in features.vocabulary.tokens)
+    ids, lengths = features.transform(tf.constant(["THE CLASS", "the class"]))
+    assert ids[0].numpy().tolist() == ids[1].numpy().tolist() and UNKNOWN not in ids.numpy()
+    assert lengths.numpy().tolist() == [ids.shape[1]] * 2
+
+
+def trained(task: Any, inputs: list[str], targets: list[str] | None, folder: Any) -> Run:
+    first, second, third = (
+        Examples(inputs[i::3], None if targets is None else targets[i::3]) for i in range(3)
+    )
+    with seqzoo.cells.portable():
+        return train(
+            task, Splits(first, second, third, "lines", "Lines."), settings(epochs=1), folder
+        )
+
+
+ANSWER = """
+import sys, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+for text in model.signatures["serving_default"](tf.constant(sys.argv[2:]))["text"].numpy():
+    print(text.decode())
+assert "seqzoo" not in sys.modules and "sentencepiece" not in sys.modules
+"""
+
+
+def test_translation_is_trained_asked_and_exported(tmp_path: pathlib.Path) -> None:
+    lines = [" ".join(line.split()[:3]) for line in LINES[:120]]
+    choices = ManyToManyEncoderDecoder(
+        "subwords", "subwords", units=6, embedding=4, vocabulary_size=200
+    )
+    run = trained(choices, lines, [line.upper() for line in lines], tmp_path / "run")
+    figures = run.evaluate(Examples(lines[:9], [line.upper() for line in lines[:9]]))
+    assert 0 <= figures["bleu_4"] <= 100 and figures["token_error"] > 0
+    options = AnswerOptions(top=2, decoding=Decoding("beam", beam_width=2, maximum_length=9))
+    asked = lines[:5]
+    wanted = [answer.label for answer in Run.open(tmp_path / "run").predict(asked, options)]
+    run.export(tmp_path / "exported", options)
+    command = [sys.executable, "-c", ANSWER, str(tmp_path / "exported"), *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == wanted
+
+
+def test_a_language_model_goes_on_within_a_word(tmp_path: pathlib.Path) -> None:
+    choices = ManyToManyAligned("subwords", "next", units=6, embedding=4, vocabulary_size=200)
+    lines = [line[:30] for line in LINES[:120]]
+    run = trained(choices, lines, None, tmp_path / "run")
+    figures = run.evaluate(Examples(LINES[120:140], None))
+    assert figures["bits_per_character"] > 0
+    options = AnswerOptions(decoding=Decoding("sample", maximum_length=9), seed=1)
+    assert all(answer.label for answer in run.predict(["The cla", ""], options))

@@ -1,0 +1,178 @@
+"""Runs of taggers: trained, scored, and exported to what needs nothing but TensorFlow."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from tagging_data import MAKERS, sentences, tagger
+from task_data import settings
+from tensorflow.core.protobuf import saved_model_pb2
+
+import seqzoo.cells
+from seqzoo.tasks import Examples, Splits
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.preprocessing.series import pad
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import describe, train
+
+CASES = {
+    "words": {"characters": 3, "crf": True, "lowercase": True},
+    "characters": {"cell": "lstm", "layers": 2},
+    "series": {"crf": True},
+}
+
+LOADING = """
+import sys
+sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
+import numpy as np
+import tensorflow as tf
+
+for folder in sys.argv[1:]:
+    answer = tf.saved_model.load(folder + "/saved").signatures["serving_default"]
+    with np.load(folder + "/raw.npz", allow_pickle=True) as raw:
+        arrays = {name: raw[name] for name in raw}
+    inputs = {
+        name: tf.constant(array.tolist() if array.dtype == object else array)
+        for name, array in arrays.items()
+    }
+    answers = {name: value.numpy() for name, value in answer(**inputs).items()}
+    np.savez(folder + "/answers.npz", **answers)
+"""
+
+
+def _inputs(kind: str) -> list:
+    """Some that training never saw; one word holds a space."""
+    inputs = list(MAKERS[kind](6, 9).inputs)
+    return [*inputs, ["New Yorks", "ÄBCT", "x" * 30 + "t"]] if kind == "words" else inputs
+
+
+def _raw(kind: str, inputs: list) -> dict[str, np.ndarray]:
+    """Inputs as a caller of the exported model hands them in."""
+    if kind == "series":
+        values, lengths = pad(inputs)
+        return {"values": values, "lengths": lengths}
+    if kind == "words":
+        inputs = [" ".join(word.replace(" ", "\u00a0") for word in words) for words in inputs]
+    return {"text": np.array(inputs, object)}
+
+
+def _run(folder: Any, kind: str) -> Run:
+    """A run whose model has random weights, those of the CRF included."""
+    task, examples = tagger(input=kind, **CASES[kind]), MAKERS[kind](30, 1)
+    prepared = task.adapt(examples)
+    run = Run.create(
+        folder, describe(task, prepared, settings(), {}, Padding([4, 9], [4, 9])), prepared
+    )
+    model, random = prepared.build("float32"), np.random.default_rng(5)
+    for weight in model.trainable_weights:
+        weight.assign(random.normal(0, 0.5, weight.shape))
+    model.save(folder / "model.keras")
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> dict:
+    """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
+    folder, runs = tmp_path_factory.mktemp("exported"), {}
+    for kind in CASES:
+        runs[kind] = _run(folder / kind, kind)
+        runs[kind].export(folder / kind / "saved")
+        np.savez(folder / kind / "raw.npz", **_raw(kind, _inputs(kind)))  # pyright: ignore[reportArgumentType]
+    folders = [str(folder / kind) for kind in CASES]
+    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=folder)
+    return runs
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
+    run, inputs = Run.open(exported[kind].folder), _inputs(kind)
+    ours = run.predict(inputs)
+    assert len({answer.value for answer in ours}) > 3
+    with np.load(run.folder / "answers.npz", allow_pickle=True) as theirs:
+        assert theirs["lengths"].tolist() == [len(one) for one in inputs]
+        assert ("tokens" in theirs) == (kind != "series")
+        for row, (own, answer) in enumerate(zip(inputs, ours, strict=True)):
+            tags, shares = theirs["tags"][row], theirs["probabilities"][row]
+            assert [tag.decode() for tag in tags[: len(own)]] == list(answer.value)
+            assert answer.label == " ".join(answer.value)
+            assert not any(tags[len(own) :]) and not shares[len(own) :].any()
+            assert (shares[: len(own)] > 0.05).all() and (shares <= 1 + 1e-6).all()
+            if not CASES[kind].get("crf"):
+                expected = shares[: len(own)].astype(float).prod()
+                assert answer.probability == pytest.approx(expected, rel=1e-3)
+            if kind != "series":
+                tokens = [token.decode() for token in theirs["tokens"][row]]
+                assert tokens[: len(own)] == [token.replace(" ", "\u00a0") for token in own]
+                assert not any(tokens[len(own) :])
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported[kind].folder / "saved" / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    functions = graph.library.function
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    operations = {node.op for node in nodes}
+    assert "MatMul" in operations
+    assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
+
+
+def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict) -> None:
+    run, inputs = exported["words"], sentences(5, 9).inputs
+    together = run.predict(inputs)
+    for words, answer in zip(inputs, together, strict=True):
+        (alone,) = run.predict([words])
+        (text,) = run.predict([" ".join(words)])
+        assert alone.value == text.value == answer.value
+        assert alone.probability == pytest.approx(answer.probability, rel=1e-4)
+        assert text.probability == pytest.approx(answer.probability, rel=1e-4)
+
+
+def test_figures(exported: dict, tmp_path) -> None:
+    run, examples = exported["words"], sentences(12, 6)
+    figures = run.evaluate(examples, folder=tmp_path / "scores")
+    answers = [answer.value for answer in run.predict(examples.inputs)]
+    right = [
+        [said == true for said, true in zip(own, tags, strict=True)]
+        for own, tags in zip(answers, examples.targets, strict=True)
+    ]
+    steps = sum(right, [])
+    assert figures["steps"] == len(steps) and figures["errors"] == steps.count(False)
+    assert figures["accuracy"] == pytest.approx(sum(steps) / len(steps))
+    assert figures["sequence_accuracy"] == pytest.approx(sum(map(all, right)) / 12)
+    known = set(run.prepared.vocabularies["vocabulary"].tokens)
+    unknown = [word.lower() not in known for words in examples.inputs for word in words]
+    assert 0 < sum(unknown) < len(unknown)
+    assert figures["unknown_share"] == pytest.approx(np.mean(unknown))
+    assert figures["unknown_accuracy"] == pytest.approx(np.mean(np.array(steps)[unknown]))
+    begun = sum(tag[0] == "B" for tags in examples.targets for tag in tags)
+    assert figures["entities"]["entities"] == begun
+    assert figures["entities"]["answered"] == sum(t[0] == "B" for tags in answers for t in tags)
+    sample = figures["samples"][3]
+    assert sample["tokens"] == examples.inputs[3] and sample["answer"] == list(answers[3])
+    assert sample["truth"] == examples.targets[3]
+    assert json.loads((tmp_path / "scores" / "evaluation.json").read_text()) == figures
+    names = {path.name for path in (tmp_path / "scores").iterdir()}
+    assert {"per_class.csv", "confusion.png", "samples.txt"} <= names
+    (first, *_) = (tmp_path / "scores" / "samples.txt").read_text().split("\n")
+    assert first.split() == examples.inputs[0]
+
+
+def test_training_reaches_what_can_be_learnt(tmp_path, monkeypatch) -> None:
+    splits = Splits(sentences(300, 1), sentences(40, 2), sentences(40, 3), "made", "")
+    task = tagger(characters=8, crf=True, word_dropout=0.1)
+    with seqzoo.cells.portable():
+        run = train(
+            task, splits, settings(epochs=3, batch_size=10, learning_rate=0.03), tmp_path / "run"
+        )
+    assert run.history[-1]["validation_entity_f1"] > 0.9
+    assert splits.test is not None
+    figures = run.evaluate(splits.test)
+    assert figures["accuracy"] > 0.95 and figures["entities"]["f1"] > 0.93
+    assert figures["unknown_accuracy"] > 0.9
+    assert run.evaluate(Examples(["as"], ["B-x"]))["unknown_accuracy"] is None

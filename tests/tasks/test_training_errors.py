@@ -1,0 +1,184 @@
+"""Training that cannot be: errors that say why and leave nothing half-written."""
+
+import json
+import pathlib
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from task_data import settings, splits, task
+from training_cases import CHOICES, weights
+
+from seqzoo.tasks import Examples, SeqzooError
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path) -> None:
+    # A learning rate beyond float32 spoils the weights at once: step 1 is good, step 2 is not.
+    folder = tmp_path / "run"
+    data = Examples([np.full((3, 1), value) for value in (1.0, 2.0)] * 8, ["a", "b"] * 8)
+    with pytest.raises(
+        SeqzooError, match=r"no longer a finite number at step 2 \(epoch 2\)"
+    ) as error:
+        train(
+            task(input="series"),
+            replace(splits(), train=data, validation=None),
+            settings(learning_rate=1e38, schedule="constant", epochs=5),
+            folder,
+        )
+    assert "checkpoint of step 1 is kept" in str(error.value)
+    assert all(np.isfinite(value).all() for value in weights(folder).values())
+    assert len(Run.open(folder).history) == 1
+    assert Run.open(folder).model is not None
+
+
+@pytest.mark.parametrize(
+    "choices, data, message",
+    [
+        ({"cell": "lstn"}, splits(), "no cell named 'lstn'.*'lstm'"),
+        ({}, replace(splits(), train=Examples([], [])), "there are none"),
+        (
+            {},
+            replace(splits(), validation=Examples(["ab"], ["Z"], lines=[7])),
+            "In the validation examples: line 7 has the label 'Z'",
+        ),
+        (
+            {},
+            replace(splits(), validation=Examples(["ab", ""], ["A", "A"])),
+            "In the validation examples: .*example 1 has none",
+        ),
+        (
+            {},
+            replace(splits(), train=Examples(["ab", "", "b"], ["A", "A", "B"])),
+            "In the training examples: .*example 1 has none",
+        ),
+    ],
+)
+def test_bad_input_leaves_no_folder(tmp_path, choices: dict, data, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        train(task(**choices), data, settings(), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None:
+    folder = unbroken[0]
+    with pytest.raises(SeqzooError, match="exists already.*--resume"):
+        train(task(**CHOICES), splits(), settings(), folder)
+    for changed, message in (
+        ({"task": task(units=9, **CHOICES)}, "units=8, got 9"),
+        ({"settings": settings(epochs=3)}, "epochs=2, got 3"),
+        ({"splits": splits(train=95)}, "The data differ"),
+    ):
+        arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
+        with pytest.raises(SeqzooError, match=message):
+            train(**{**arguments, **changed}, folder=folder, resume=True)
+    for path in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(SeqzooError, match="is not a run folder"):
+            train(task(), splits(), settings(), path, resume=True)
+    with pytest.raises(SeqzooError, match="multiple of the 2 replicas"):
+        train(
+            task(),
+            splits(),
+            settings(batch_size=15),
+            tmp_path / "odd",
+            strategy=SimpleNamespace(num_replicas_in_sync=2),
+        )
+
+
+def damaged(unbroken, tmp_path) -> pathlib.Path:
+    """A copy of a good run, to be spoiled."""
+    return pathlib.Path(shutil.copytree(unbroken[0], tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{", "config.json is damaged"),
+        ("[]", "not a run folder"),
+        ('{"template": "many-to-one"}', "config.json is damaged: KeyError"),
+        ('{"template": "many-to-one", "format": "x"}', "config.json is damaged: TypeError"),
+        ('{"template": "many-to-one", "format": 99}', "newer seqzoo"),
+    ],
+)
+def test_damaged_configurations_are_told(tmp_path, text: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(SeqzooError, match=message):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["task", "training", "prepared", "vocabularies"])
+def test_configurations_that_lack_something_are_told(unbroken, tmp_path, part: str) -> None:
+    folder = damaged(unbroken, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != part}))
+    with pytest.raises(SeqzooError, match=f"config.json is damaged: KeyError.*{part}"):
+        Run.open(folder)
+
+
+def test_damaged_vocabularies_are_told(unbroken, tmp_path) -> None:
+    path = damaged(unbroken, tmp_path) / "vocabulary.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    for content in (lines[:-1], [*lines, '"more"\n'], lines[:1] * len(lines), ["1\n"] * len(lines)):
+        path.write_text("".join(content))
+        with pytest.raises(SeqzooError, match="vocabulary.jsonl is damaged"):
+            Run.open(path.parent)
+    path.write_text("".join(lines)[:-3])
+    with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read"):
+        Run.open(path.parent)
+    path.unlink()
+    with pytest.raises(SeqzooError, match="vocabulary.jsonl cannot be read: .*No such file"):
+        Run.open(path.parent)
+
+
+def test_damaged_models_are_told(unbroken, tmp_path) -> None:
+    path = damaged(unbroken, tmp_path) / "model.keras"
+    content = path.read_bytes()
+    half = len(content) // 2
+    spoilt = content[:half] + b"\xff" * 40 + content[half + 40 :]
+    for changed, message in ((content[:half], "is damaged"), (b"", "is damaged"), (spoilt, "CRC")):
+        path.write_bytes(changed)
+        with pytest.raises(SeqzooError, match=f"model.keras .*{message}"):
+            Run.open(path.parent).predict(["abc"])
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("checkpoint", b"\xff" * 300),
+        ("step-12.data-00000-of-00001", b"\xff" * 300),
+        ("step-12.data-00000-of-00001", b""),
+        ("step-12.index", b""),
+    ],
+)
+def test_damaged_checkpoints_are_told(unbroken, tmp_path, name: str, content: bytes) -> None:
+    path = damaged(unbroken, tmp_path) / "checkpoints" / name
+    assert path.is_file()
+    path.write_bytes(content)
+    arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
+    with pytest.raises(SeqzooError, match="checkpoints? .*cannot be read"):
+        train(**arguments, folder=path.parent.parent, resume=True)
+
+
+def test_settings_are_checked() -> None:
+    for choices, message in (
+        ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be above 0 and finite, got 0.0"),
+        ({"clip_norm": float("inf")}, "`clip_norm` must be above 0 and finite, got inf"),
+        ({"weight_decay": float("nan")}, "`weight_decay` must be at least 0 and finite, got nan"),
+        ({"seed": 2**32}, "`seed` must be at most 4294967295, got 4294967296"),
+        ({"schedule": "step"}, "`schedule` must be one of 'cosine', 'constant', got 'step'"),
+        ({"precision": "half"}, "`precision` must be one of"),
+    ):
+        with pytest.raises(SeqzooError, match=message):
+            settings(**choices)
+
+
+@pytest.mark.parametrize("text", ["abc", b"abc", ""])
+def test_one_text_is_no_list_of_its_characters(unbroken, text) -> None:
+    with pytest.raises(SeqzooError, match="`inputs` must be a list"):
+        Run.open(unbroken[0]).predict(text)

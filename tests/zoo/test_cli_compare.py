@@ -1,0 +1,321 @@
+"""`seqzoo compare`: equal sizes, nothing trained twice, and an answer that the scores bear out."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
+
+from seqzoo.zoo.comparison import compare as comparing
+from seqzoo.zoo.comparison import processes
+from seqzoo.zoo.comparison import sizing as comparison_sizes
+from seqzoo.zoo.comparison.processes import Ended
+from seqzoo.zoo.comparison.report import Comparison, Result, ordered
+
+# Sizes
+
+
+def test_nearest_units_are_those_of_an_exhaustive_search() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(200):
+        a, b, c = draw.integers(0, 9), draw.integers(1, 400), draw.integers(0, 3000)
+        wanted, start = int(draw.integers(0, 100_000)), int(draw.integers(1, 300))
+        asked = []
+
+        def count(units, a=a, b=b, c=c, asked=asked) -> int:
+            asked.append(units)
+            return int(a * units * units + b * units + c)
+
+        found = comparison_sizes.nearest_units(count, wanted, start)
+        differences = [abs(a * u * u + b * u + c - wanted) for u in range(1, 100_000 // b + 2)]
+        assert found >= 1 and differences[found - 1] == min(differences)
+        assert len(set(asked)) < 30
+
+
+# Processes
+
+
+def test_memory_is_that_of_the_process_alone() -> None:
+    # In a process of its own, since a large one starts others that count as large.
+    program = (
+        "import sys\n"
+        "from seqzoo.zoo.comparison.processes import run\n"
+        "def peak(mebibytes):\n"
+        "    code = f'x = bytearray({mebibytes} << 20); y = bytes(x)'\n"
+        "    ended = run([sys.executable, '-c', code], {})\n"
+        "    assert ended.code == 0\n"
+        "    return ended.peak_bytes / 2**20\n"
+        "print(peak(200), peak(5), peak(100))\n"
+        "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    large, small, middle = map(float, found.stdout.splitlines()[0].split())
+    assert 380 < large - small < 400 and 185 < middle - small < 195, found
+    assert found.stdout.splitlines()[1] == "[]"
+
+
+def test_what_a_process_says(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "import os, sys; print(os.environ['A'], 'ü'); sys.exit('first\\nError: too late')"
+    ended = processes.run([sys.executable, "-X", "utf8", "-c", code], {"A": "b"})
+    assert (ended.code, ended.output, ended.reason) == (1, "b ü\n", "too late")
+    killed = processes.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {})
+    assert (killed.code, killed.reason) == (-9, "it ended with -9")
+    # The command line is found from any folder.
+    ended = processes.run([sys.executable, "-m", "seqzoo.cli", "--version"], {})
+    assert ended.code == 0 and ended.output.startswith("seqzoo ")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) -> None:
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "def hear(*_):\n"
+        "    pathlib.Path('heard').open('a').write('x')\n"
+        f"    {'sys.exit(0)' if times == 1 else 'pass'}\n"
+        "signal.signal(signal.SIGTERM, hear)\n"
+        "pathlib.Path('ready').touch()\n"
+        "while True: time.sleep(0.05)"
+    )
+
+    def press() -> None:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+        if times == 2:
+            while not (tmp_path / "heard").exists():
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        thread = threading.Thread(target=press)
+        thread.start()
+        ended = processes.run([sys.executable, "-c", code], {})
+        thread.join()
+    finally:
+        os.chdir(here)
+    assert ended.code == processes.STOPPED
+    assert (tmp_path / "heard").read_text() == "x"
+
+
+# Trainings; here in this process, which has TensorFlow already.
+
+
+class Inside:
+    """Runs what `comparing.run` would run, without a process; remembers what it was.
+
+    Trainings of seeds other than 5 are not run: they give their seed, in tenths, as accuracy.
+    """
+
+    def __init__(self):
+        self.trained: list[str] = []
+        self.sized: list[str] = []
+        self.stop_at: int | None = None
+        self.failing = ""
+
+    def __call__(self, words, variables) -> Ended:
+        if "seqzoo.cli" not in words:
+            assert variables == {"CUDA_VISIBLE_DEVICES": "-1"}
+            self.sized += words[4:]
+            output, errors = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+                code = comparison_sizes.main(words[3:])
+            return Ended(code, output.getvalue(), errors.getvalue(), 1)
+        run = pathlib.Path(words[words.index("--run") + 1])
+        if self.stop_at == len(self.trained):
+            run.mkdir()
+            (run / "config.json").touch()
+            return Ended(processes.STOPPED, "", "Stopped at step 3", 7 << 30)
+        if run.name == self.failing:
+            return Ended(2, "", "Error: The loss is no longer a finite number.\n", 1)
+        self.trained.append(run.name + " resumed" * ("--resume" in words))
+        peak = len(self.trained) << 20
+        if run.name.endswith("-5"):
+            result = seqzoo(*words[3:])
+            return Ended(result.exit_code, result.stdout, result.stderr, peak)
+        told = {"metric": "accuracy", "better": 1, "split": "test", "seconds": [9.0, 1.0, 2.0]}
+        told["figures"] = {"accuracy": int(words[words.index("--seed") + 1]) / 10}
+        return Ended(0, json.dumps(told) + "\n", "", peak)
+
+
+@pytest.fixture
+def inside(monkeypatch, plain_loop) -> Inside:
+    made = Inside()
+    monkeypatch.setattr(comparing, "run", made)
+    return made
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch) -> list:
+    monkeypatch.chdir(tmp_path)
+    data = table(tmp_path / "data.csv", 24)
+    options = [*SMALL, "--units", 9, "--epochs", 1, "--seed", 5]
+    return ["compare", "many-to-one", *COLUMNS, *options, "--data", data.name]
+
+
+def test_a_comparison(command, inside, tmp_path) -> None:
+    asked = [*command, "--cells", "gru,vanilla", "--seeds", 2, "--cell-option", "reset_after=false"]
+    inside.stop_at = 2
+    stopped = seqzoo(*asked)
+    assert (stopped.exit_code, stopped.stdout) == (130, "")
+    assert "Stopped in gru, seed 6. To go on, give the same command again." in stopped.stderr
+    assert not (tmp_path / "comparisons/many-to-one/comparison.md").exists()
+
+    inside.stop_at = None
+    result = seqzoo(*asked, "--json")
+    assert result.exit_code == 0, result.output
+    assert inside.trained == ["gru-5", "vanilla-5", "gru-6 resumed", "vanilla-6"]
+    assert inside.sized == ["gru", "vanilla"]
+    assert result.stderr.count("trained before") == 2
+    told = json.loads(result.stdout)
+    folder = tmp_path / "comparisons/many-to-one"
+    assert json.loads((folder / "comparison.json").read_text()) == told
+    rows = {row["cell"]: row for row in told["cells"]}
+
+    # Sizes: the first cell has the units that were typed, and the other as many parameters.
+    from seqzoo.tasks.runs.run import Run
+
+    for cell, row in rows.items():
+        run = Run.open(folder / "trainings" / f"{cell}-5")
+        assert (run.task.cell, run.task.units) == (cell, row["units"])
+        assert row["parameters"] == sum(own.size for own in run.model.get_weights())
+        assert (run.settings.seed, run.settings.epochs) == (5, 1)
+    assert rows["gru"]["units"] == 9 and rows["gru"]["parameters_difference"] == 0
+    f, u, classes = 4, 9, 2
+    recurrent = 3 * (f * u + u * u + u)  # with one offset a gate, for reset_after is off
+    own = {v: f * v + v * v + v + classes * v for v in range(1, 60)}
+    nearest = min(own, key=lambda v: abs(own[v] - recurrent - classes * u))
+    assert rows["vanilla"]["units"] == nearest
+
+    # Scores are those of the runs, and the table is the same everywhere.
+    for cell, row in rows.items():
+        path = folder / "trainings" / f"{cell}-5" / "scores" / "evaluation.json"
+        score = json.loads(path.read_text())["accuracy"]
+        assert row["scores"] == {"5": score, "6": 0.6}
+        assert row["score"] == pytest.approx((score + 0.6) / 2)
+        assert (row["lowest"], row["highest"]) == (min(score, 0.6), max(score, 0.6))
+        # Of one epoch, which is the only one, and two after the first.
+        history = (folder / "trainings" / f"{cell}-5" / "history.csv").read_text()
+        only = float(history.splitlines()[-1].rpartition(",")[2])
+        assert row["seconds_an_epoch"] == pytest.approx(np.median([only, 1.0, 2.0]))
+    # The third training was stopped at a higher peak than that with which it ended.
+    assert rows["gru"]["peak_bytes"] == 7 << 30 and rows["vanilla"]["peak_bytes"] == 4 << 20
+    with open(folder / "comparison.csv", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [row["cell"] for row in read] == [row["cell"] for row in told["cells"]]
+    assert [int(row["parameters"]) for row in read] == [row["parameters"] for row in told["cells"]]
+    assert told["verdict"] in (folder / "comparison.md").read_text()
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+    # More cells add to what there is; the table of a person tells the same.
+    more = seqzoo(*asked, "--cells", "gru,vanilla,lstm", "--seed", 6)
+    assert more.exit_code == 0, more.output
+    added = ["lstm-6", "gru-7", "vanilla-7", "lstm-7"]
+    assert inside.trained[4:] == added and inside.sized[2:] == ["lstm"]
+    assert more.stdout.splitlines()[0].startswith("cell\tunits\tparameters\tagainst gru\taccuracy")
+    assert {line.split("\t")[0] for line in more.stdout.splitlines()[1:4]} == {*rows, "lstm"}
+    # Other choices are another comparison.
+    before = files(tmp_path)
+    other = seqzoo(*asked, "--units", 8)
+    assert other.exit_code == 2 and "was begun with units=9, got 8" in other.stderr
+    assert files(tmp_path) == before
+
+
+def test_a_training_that_fails_is_told_and_the_others_go_on(command, inside, tmp_path) -> None:
+    inside.failing = "vanilla-6"
+    command += ["--seed", 6, "--seeds", 1]
+    result = seqzoo(*command, "--cells", "vanilla,gru")
+    assert result.exit_code == 0, result.output
+    assert "Trainings of vanilla failed." in result.stdout
+    page = (tmp_path / "comparisons/many-to-one/comparison.md").read_text()
+    assert "- vanilla, seed 6: The loss is no longer a finite number." in page
+    assert "| vanilla | 9 | " in page and "| - | - | - | - |" in page
+    result = seqzoo(*command, "--cells", "vanilla")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No training ended well: The loss is no longer" in result.stderr
+    inside.failing = ""  # it is tried again
+    assert seqzoo(*command, "--cells", "vanilla").exit_code == 0
+    assert inside.trained == ["gru-6", "vanilla-6"]
+
+
+def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
+    before = files(tmp_path)
+    for words, message in (
+        (["--cells", "gru,lstn"], "no cell 'lstn' .*did you mean 'lstm'"),
+        (["--cells", "gru", "--seeds", 0], "0 is not in the range"),
+        (["--cells", "gru", "--units", 0], "`units` must be at least 1"),
+        (["--cells", "gru", "--input", "txt"], "got 'txt'; did you mean 'text'"),
+        (["--cells", "gru", "--cell-option", "bais=1"], "bais"),
+        (["--cells", "gru", "--run", "."], "holds no comparison"),
+        ([], "Missing option '--cells'"),
+    ):
+        result = seqzoo(*command, *words)
+        assert (result.exit_code, result.stdout) == (2, ""), result.output
+        assert len(result.stderr.splitlines()) == 1
+        assert re.search(message, result.stderr), result.stderr
+        assert files(tmp_path) == before
+    assert inside.trained == []
+
+
+# What it comes to
+
+
+def _result(cell: str, *scores: float, failed: bool = False) -> Result:
+    return Result(
+        cell, 3, 10, dict(enumerate(scores)), [1.0], 1, {9: "it failed"} if failed else {}
+    )
+
+
+def _comparison(*results: Result, better: int = 1) -> Comparison:
+    return Comparison(
+        "x", "exact_match", better, "test", "gru", 10, [0, 1], ordered(results, better)
+    )
+
+
+@pytest.mark.parametrize(
+    "results, better, best, words",
+    [
+        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], 1, "b", ["0.2100, is larger", "take b."]),
+        ([("a", 0.5, 0.52), ("b", 0.7, 0.74)], -1, "a", ["0.2100, is larger", "take a."]),
+        ([("a", 0.5, 0.7), ("b", 0.7, 0.74)], 1, "b", ["is not larger", "not tell b and a apart"]),
+        # The one that follows is steady, the third is not.
+        (
+            [("a", 0.1, 0.8), ("b", 0.7, 0.74), ("c", 0.6, 0.61)],
+            1,
+            "b",
+            ["0.1150, is larger than the spread over seeds, 0.0400", "not tell b and a apart"],
+        ),
+        ([("a", 0.5), ("b", 0.7)], 1, "b", ["One seed says nothing"]),
+        ([("a", 0.5, 0.6)], 1, "a", ["no other cell"]),
+    ],
+)
+def test_verdict(results, better, best, words) -> None:
+    comparison = _comparison(*(_result(*own) for own in results), better=better)
+    verdict = comparison.verdict()
+    assert f"Best on test examples: {best}, exact match" in verdict
+    assert all(word in verdict for word in words), verdict
+    assert [row["cell"] for row in comparison.rows()][0] == best
+
+
+def test_cells_without_a_score_stand_last(tmp_path) -> None:
+    comparison = _comparison(_result("a", failed=True), _result("b", 0.1), _result("c", 0.3))
+    assert [row["cell"] for row in comparison.rows()] == ["c", "b", "a"]
+    assert comparison.verdict().endswith("Trainings of a failed.")
+    comparison.write(tmp_path)
+    assert "c" in (tmp_path / "comparison.md").read_text()
+    nothing = _comparison(_result("a", failed=True))
+    assert nothing.verdict() == "No cell has a score. Trainings of a failed."

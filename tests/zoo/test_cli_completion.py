@@ -1,0 +1,91 @@
+"""Shell completion: names, runs and files, found without TensorFlow."""
+
+import subprocess
+import sys
+
+import pytest
+from cli_cases import ROOT, seqzoo
+from click.shell_completion import ShellComplete
+
+from seqzoo.cli import main
+from seqzoo.tasks import TEMPLATES
+from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import list_trained
+
+
+def completed(*words: str) -> list[tuple[str, str]]:
+    """Type and value of what the last word may become."""
+    complete = ShellComplete(main, {}, "seqzoo", "_SEQZOO_COMPLETE")
+    found = complete.get_completions(list(words[:-1]), words[-1])
+    return [(item.type, item.value) for item in found]
+
+
+def plain(names) -> list[tuple[str, str]]:
+    return [("plain", name) for name in names]
+
+
+@pytest.mark.parametrize(
+    "words, names",
+    [
+        (["tr"], ["train"]),
+        (["train", ""], [*PRESETS, *TEMPLATES]),
+        (["train", "mnist-r"], ["mnist-rows"]),
+        (["train", "language-id", "--cell", ""], static.cells()),
+        (["train", "language-id", "--cell", "g"], ["gated", "gru"]),
+        (["train", "language-id", "--recurrent"], ["--recurrent-dropout"]),
+        (["train", "many-to-one", "--kind", "ro"], ["rows"]),
+        (["train", "many-to-one", "--data", "lang"], ["languages"]),
+        (["show", ""], [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS]),
+        (["list", "da"], ["datasets"]),
+        (["list", "cells", "l"], ["lstm"]),
+        (["list", "datasets", "l"], ["languages"]),
+        (["completion", ""], ["bash", "zsh", "fish"]),
+    ],
+)
+def test_names(words, names) -> None:
+    assert completed(*words) == plain(names)
+
+
+def test_runs_and_files(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "other"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.json").touch()
+    (tmp_path / "runs" / "no-run").mkdir()
+    for command in ("evaluate", "predict", "generate", "export"):
+        assert completed(command, "") == plain(["runs/one", "runs/other", *list_trained()])
+    assert completed("predict", "runs/ot") == plain(["runs/other"])
+    assert completed("predict", "elsewhere/") == [("dir", "elsewhere/")]
+    assert completed("init", "runs/on") == plain(["runs/one"])
+    assert completed("train", "mine") == [("file", "mine")]
+    assert completed("train", "language-id", "--data", "revi") == [("file", "revi")]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_call_the_command(shell) -> None:
+    result = seqzoo("completion", shell)
+    assert result.exit_code == 0
+    assert f"_SEQZOO_COMPLETE={shell}_complete" in result.stdout and "seqzoo" in result.stdout
+
+
+def test_other_shells_are_a_mistake() -> None:
+    result = seqzoo("completion", "tcsh")
+    assert result.exit_code == 2 and "one of bash, zsh, fish, got 'tcsh'" in result.stderr
+
+
+def test_completing_imports_nothing_heavy() -> None:
+    program = (
+        "import os, sys, seqzoo.cli\n"
+        "os.environ.update(_SEQZOO_COMPLETE='bash_complete', COMP_WORDS='seqzoo show g',\n"
+        "                  COMP_CWORD='2')\n"
+        "try: seqzoo.cli.main(prog_name='seqzoo')\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout == "plain,gated\nplain,gru\nplain,glyph-captioner\nplain,glyphs\n[]\n", (
+        found
+    )

@@ -1,0 +1,231 @@
+"""`seqzoo init` and the files it writes: nothing is lost, and mistakes in them are told by line."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import pytest
+from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo
+
+from seqzoo.tasks import TEMPLATES, ManyToManyAligned, ManyToOne, OneToMany, TrainingSettings
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.commands import training
+from seqzoo.zoo.config import docstrings
+from seqzoo.zoo.config import toml_writer as config_writing
+from seqzoo.zoo.config.resolve import Choices, chosen
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.presets import PRESETS
+
+
+def written(choices: Choices, path) -> str:
+    text = config_writing.config(choices, "From a test.", "file.toml", "a file")
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", [*PRESETS, *TEMPLATES])
+def test_what_is_written_is_read_again(name, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = seqzoo("init", name)
+    assert result.exit_code == 0 and result.stdout.startswith(f"{name}.toml "), result.output
+    assert read_config(f"{name}.toml") == chosen(name, {}, complete=False)
+    typed = seqzoo("init", name, "--units", 7, "--data", "a b.csv", "--output", "other.toml")
+    assert typed.exit_code == 0
+    expected = chosen(name, {"units": 7, "data": "a b.csv"}, complete=False)
+    assert read_config("other.toml") == expected
+    assert (expected.task.units, expected.source.data) == (7, "a b.csv")
+    again = seqzoo("init", "other.toml", "--output", "-").stdout
+    assert again.partition("\n\n")[2] == (tmp_path / "other.toml").read_text().partition("\n\n")[2]
+
+
+def test_every_value_that_is_not_the_default_is_kept(tmp_path) -> None:
+    unusual = {
+        "characters": 'a "quoted" \\ text with\ttabs, \x7f and ü',
+        "columns": ["a", "b#c", "d = e"],
+        "options": {"use_bias": False, "activation": "relu", "odd name.": {"x": [1, 2.5]}},
+    }
+    task = OneToMany(
+        encoder="MobileNetV2",
+        filters=(3,),
+        image_size=(5, 7),
+        encoder_weights=unusual["characters"],
+        cell_options=unusual["options"],
+        dropout=1e-5,
+        frozen=True,
+    )
+    source = Source(
+        unusual["characters"],
+        "image",
+        "words",
+        columns=unusual["columns"],
+        delimiter="\t",
+        separator="]",
+        validation="x.csv",
+        test=0.0,
+        seed=9,
+        limit=3,
+    )
+    settings = TrainingSettings(clip_norm=None, patience=2, learning_rate=1e-16, seed=2**32 - 1)
+    choices = Choices(task, settings, source)
+    assert read_config(written(choices, tmp_path / "file.toml")) == choices
+    aligned = replace(choices, task=ManyToManyAligned(bidirectional=False, crf=True))
+    aligned = replace(aligned, source=Source("x", "words", "tags"))
+    assert read_config(written(aligned, tmp_path / "file.toml")) == aligned
+
+
+def test_what_is_left_out_has_its_default(tmp_path) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text('template = "many-to-one"\n[task]\ninput = "series"\ntarget = "value"\n')
+    expected = Choices(
+        ManyToOne(input="series", target="value"), TrainingSettings(), Source("", "series", "value")
+    )
+    assert read_config(str(path)) == expected
+    path.write_text(path.read_text() + "dropout = 0\n[training]\nclip_norm = 'none'")
+    assert read_config(str(path)).settings == TrainingSettings(clip_norm=None)
+
+
+@pytest.mark.parametrize("kind", [*TEMPLATES.values(), TrainingSettings, Source])
+def test_every_choice_is_explained(kind) -> None:
+    told = docstrings.choices(kind)
+    assert list(told) and set(told) == {field.name for field in fields(kind)}
+    assert all(text.endswith(".") and "\n" not in text for text in told.values()), told
+
+
+def test_entries_of_a_docstring() -> None:
+    text = (
+        "One.\n\nArgs:\n    a: first: one.\n        and more\n    **b: two.\n\nRaises:\n    E: x.\n"
+    )
+    assert docstrings.entries(text, "Args") == {"a": "first: one. and more", "**b": "two."}
+    assert docstrings.entries(text, "Attributes") == {}
+    assert docstrings.parted(text + "Reference: A, 1999.")[1]["Reference"] == ["A, 1999."]
+
+
+BAD = {
+    "unknown key": ("units = 5", "unit = 5", "line 7: [task] has no 'unit'; did you mean 'units'?"),
+    "moved key": ('data = "x.csv"', 'kind = "words"', "line 3: .*it is `input` in \\[task\\]"),
+    "unknown table": ("[training]", "[trainig]", "line 9: .*'trainig'.*did you mean 'training'?"),
+    "key at the top": ("[source]", "units = 3\n[source]", "line 2: there is no 'units' at the top"),
+    "text for a number": ("units = 5", 'units = "5"', '7: `units` must be a whole number, got "5"'),
+    "truth for a number": ("units = 5", "units = true", "7: `units` must be a whole number, got t"),
+    "part of a unit": ("units = 5", "units = 5.5", "7: `units` must be a whole number, got 5.5"),
+    "number for truth": ("units = 5", "bidirectional = 1", "line 7: .*true or false, got 1"),
+    "list for text": ('data = "x.csv"', 'data = ["x"]', 'line 3: `data` must be text, got \\["x"'),
+    "unknown choice": (
+        "units = 5",
+        'pooling = "meen"',
+        "line 7: `pooling` must be one of .*, got \"meen\"; did you mean 'mean'?",
+    ),
+    "out of range": ("units = 5", "units = 0", "line 7: `units` must be at least 1, got 0"),
+    "does not fit": ("units = 5", "ngrams = 2", "line 7: `ngrams` is for characters"),
+    "out of range of training": ("epochs = 2", "epochs = 0", "line 10: `epochs` must be at least"),
+    "required": ('input = "series"', "", "line 5: `input` is missing: one of"),
+    "no table": ("[training]\nepochs = 2", "", None),
+    "value for a table": ("[training]\nepochs = 2", "[task.training]", "9: \\[task\\] has no 'tr"),
+    "unknown template": ("many-to-one", "many-to-won", "line 1: .*did you mean 'many-to-one'"),
+    "no template": ('template = "many-to-one"', "", "`template` is missing; name one of"),
+    "no TOML": ("units = 5", "units = ", "is no TOML: .*line 7"),
+}
+GOOD = """template = "many-to-one"
+[source]
+data = "x.csv"
+
+[task]
+input = "series"
+units = 5
+
+[training]
+epochs = 2
+"""
+
+
+@pytest.mark.parametrize("old, new, message", BAD.values(), ids=BAD)
+def test_mistakes_in_a_file_are_told_by_line(tmp_path, monkeypatch, old, new, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert GOOD.count(old) == 1
+    (tmp_path / "mine.toml").write_text(GOOD.replace(old, new))
+    before = files(tmp_path)
+    result = seqzoo("train", "mine.toml")
+    (line,) = result.stderr.splitlines()
+    message = message or "There is no file x.csv"
+    assert result.exit_code == 2
+    assert re.search(message if "\\" in message or ".*" in message else re.escape(message), line)
+    assert message.startswith("There") or "mine.toml" in line
+    assert files(tmp_path) == before
+
+
+def test_a_file_keeps_its_place(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert seqzoo("init", "mnist-rows").exit_code == 0
+    (tmp_path / "mnist-rows.toml").write_text("mine")
+    result = seqzoo("init", "mnist-rows")
+    assert (
+        result.exit_code == 2 and "exists already" in result.stderr and "--force" in result.stderr
+    )
+    assert (tmp_path / "mnist-rows.toml").read_text() == "mine"
+    assert seqzoo("init", "mnist-rows", "--force").exit_code == 0
+    assert read_config("mnist-rows.toml").task == PRESETS["mnist-rows"].task
+    assert "must end in .toml" in seqzoo("init", "mnist-rows", "--output", "a.txt").stderr
+    assert seqzoo("init", "mnist-rows", "--output", "new/a.toml").exit_code == 0
+    assert "no preset or template 'mnist-row'" in seqzoo("init", "mnist-row").stderr
+    assert "`seqzoo init NAME`" in seqzoo("train", "none.toml").stderr
+    assert files(tmp_path) == ["mnist-rows.toml", "new", "new/a.toml"]
+
+
+def test_what_a_file_cannot_hold_is_told(tmp_path) -> None:
+    choices = chosen("mnist-rows", {"cell_options": {"seed": None}})
+    with pytest.raises(SeqzooError, match="cannot hold None"):
+        written(choices, tmp_path / "file.toml")
+    with pytest.raises(SeqzooError, match="not Unicode"):
+        written(chosen("mnist-rows", {"data_dir": "\udcff"}), tmp_path / "file.toml")
+
+
+def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
+    trained, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = ["--data", trained / "data.csv", "--seed", 3]
+    assert seqzoo("init", *MANY_TO_ONE[1:], *data, "--output", "all.toml").exit_code == 0
+    result = seqzoo("train", "all.toml", "--quiet")
+    assert result.stdout == "runs/all\n", result.output
+
+    def stored(run):
+        config = json.loads((run / "config.json").read_text())
+        return config["task"], config["training"], config["source"]
+
+    assert stored(tmp_path / "runs/all") == stored(trained / "run")
+
+    def scores(run):
+        return json.loads((run / "scores/evaluation.json").read_text())["loss"]
+
+    assert scores(tmp_path / "runs/all") == pytest.approx(scores(trained / "run"), rel=1e-5)
+    plan = training.planned("all.toml", None, {"units": 9, "epochs": 4})
+    assert (plan.choices.task.units, plan.choices.settings.epochs) == (9, 4)
+    assert str(plan.folder) == "runs/all-2"
+
+    # A run is written as a file, too, and goes on with that file or none that differs.
+    assert seqzoo("init", "runs/all", "--output", "run.toml").exit_code == 0
+    begun = training.resumed(None, "runs/all", {}).choices
+    assert read_config("run.toml") == begun
+    assert training.resumed("run.toml", "runs/all", {}).choices == begun
+    assert training.resumed("all.toml", None, {}).choices == begun
+    with pytest.raises(SeqzooError, match="begun with units=6, got 5"):
+        training.resumed("all.toml", "runs/all", {"units": 5})
+    (tmp_path / "all.toml").write_text(
+        re.sub("(?m)^dropout = .*", "dropout = 0.5", (tmp_path / "all.toml").read_text())
+    )
+    with pytest.raises(SeqzooError, match="begun with dropout=0.0, got 0.5"):
+        training.resumed("all.toml", "runs/all", {})
+
+
+def test_init_imports_no_tensorflow() -> None:
+    program = (
+        "import sys, seqzoo.cli\n"
+        "seqzoo.cli.main(['init', 'language-id', '--output', '-'], standalone_mode=False)\n"
+        "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout.endswith("\n[]\n"), found

@@ -1,0 +1,82 @@
+"""`--device` and `train --json`."""
+
+import json
+
+import pytest
+from cli_cases import MANY_TO_ONE, files, seqzoo
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.commands import devices
+from seqzoo.zoo.comparison import processes
+
+
+def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [])
+    new = [*MANY_TO_ONE, "--data", trained / "data.csv", "--run", tmp_path / "run"]
+    for words in (
+        new,
+        ["train", "--resume", "--run", trained / "run"],
+        ["evaluate", trained / "run"],
+        ["predict", trained / "run", "axyz"],
+        ["generate", trained / "run", "axyz"],
+        ["export", trained / "run", tmp_path / "exported"],
+    ):
+        result = seqzoo(*words, "--device", "gpu")
+        assert (result.exit_code, result.stdout) == (2, ""), words
+        assert result.stderr.startswith("Error: --device gpu: TensorFlow sees no GPU here")
+    assert files(tmp_path) == []
+
+
+def test_the_processor_hides_gpus(monkeypatch) -> None:
+    import tensorflow as tf
+
+    told = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda *given: told.append(given))
+    devices.choose("gpu")
+    devices.choose(None)
+    assert told == []
+    devices.choose("cpu")
+    assert told == [([], "GPU")]
+
+    def late(*given):
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config, "set_visible_devices", late)
+    with pytest.raises(SeqzooError, match="begun to use a GPU"):
+        devices.choose("cpu")
+
+
+def test_all_commands_take_the_processor(trained) -> None:
+    for command, words in (("evaluate", []), ("predict", ["axyz"])):
+        both = [seqzoo(command, trained / "run", *words, *own) for own in ([], ["--device", "cpu"])]
+        assert both[0].stdout == both[1].stdout and both[1].exit_code == 0
+
+
+def test_training_tells_programs_what_it_tells_people(trained, tmp_path) -> None:
+    data = ["--data", trained / "data.csv", "--seed", 3, "--run", tmp_path / "run"]
+    result = seqzoo(*MANY_TO_ONE, *data, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["run"], told["split"]) == (str(tmp_path / "run"), "test")
+    assert (told["metric"], told["better"], len(told["seconds"])) == ("accuracy", 1, 2)
+    assert "epoch 2/2" in result.stderr and "to train on" in result.stderr
+    stored = json.loads((tmp_path / "run/scores/evaluation.json").read_text())
+    assert told["figures"] == stored
+    from seqzoo.tasks.runs.run import Run
+
+    weights = Run.open(tmp_path / "run").model.get_weights()
+    assert told["parameters"] == sum(own.size for own in weights)
+
+
+def test_other_processes_import_this_very_package(monkeypatch) -> None:
+    import seqzoo
+
+    monkeypatch.setenv("PYTHONPATH", "/other")
+    monkeypatch.setattr(seqzoo, "__file__", "/checkout/seqzoo.py")
+    assert processes._environment()["PYTHONPATH"] == "/checkout:/other"
+    monkeypatch.setattr(seqzoo, "__file__", "/site/seqzoo/__init__.py")
+    monkeypatch.delenv("PYTHONPATH")
+    assert processes._environment()["PYTHONPATH"] == "/site"

@@ -1,0 +1,116 @@
+"""`seqzoo doctor`: it finds what is broken, and only that."""
+
+import json
+import re
+import tomllib
+
+import numpy as np
+import pytest
+from cli_cases import ROOT, seqzoo
+
+from seqzoo.zoo.diagnostics import doctor
+
+
+@pytest.fixture
+def complete(monkeypatch) -> dict[str, str | None]:
+    """Versions of packages as if each were installed in its least release; to be changed."""
+    versions: dict[str, str | None] = {**doctor.REQUIRED, **dict.fromkeys(doctor.OPTIONAL, "1.0")}
+    monkeypatch.setattr(doctor, "_version", versions.get)
+    return versions
+
+
+def test_packages_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [f"{name}>={least}" for name, least in doctor.REQUIRED.items()]
+    assert wanted == project["dependencies"]
+    assert project["requires-python"] == ">=" + ".".join(map(str, doctor.PYTHON))
+
+
+def test_all_is_well(complete, tmp_path, monkeypatch) -> None:
+    (tmp_path / "names" / "1.2.3").mkdir(parents=True)
+    (tmp_path / "names" / "1.2.3" / "dataset_info.json").touch()
+    (tmp_path / "other" / "small" / "0.1.0").mkdir(parents=True)
+    (tmp_path / "other" / "small" / "0.1.0" / "dataset_info.json").touch()
+    (tmp_path / "half" / "1.0.0.incomplete").mkdir(parents=True)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    result = seqzoo("doctor")
+    assert result.exit_code == 0, result.output
+    assert "BROKEN" not in result.stdout
+    assert result.stdout.endswith("All that is needed works.\n")
+    for words in ("backend of keras: tensorflow", r"\d cores, ", "GiB", "gpu: ", "fast scan"):
+        assert re.search(words, result.stdout), words
+    assert f"data in {tmp_path}: names/1.2.3, other/small/0.1.0\n" in result.stdout
+
+
+def test_json(complete) -> None:
+    from seqzoo.cells import CELLS
+
+    result = seqzoo("doctor", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["healthy"]) == (0, True)
+    found = {finding["subject"]: finding for finding in told["findings"]}
+    assert found["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
+    assert found["processor"]["values"]["cores"] >= 1
+    assert found["memory"]["values"]["bytes"] > found["memory"]["values"]["free_bytes"] > 0
+    layers = [own["values"] for name, own in found.items() if name.startswith("layers of ")]
+    assert sorted(cell for own in layers for cell in own["cells"]) == sorted(CELLS)
+    # Two orders of summing are never quite equal: the paths were two.
+    assert all(own["difference"] > 0 for own in layers)
+
+
+@pytest.mark.parametrize(
+    "name, version, state, told",
+    [
+        ("keras", "3.9.2", "broken", "3.9.2 is older than 3.15"),
+        ("keras", "3.15.0rc1", "ok", "3.15.0rc1"),
+        ("keras", "10.0", "ok", "10.0"),
+        ("rich", None, "broken", "is not installed"),
+        ("tensorboard", None, "note", "is not installed"),
+    ],
+)
+def test_packages(complete, name, version, state, told) -> None:
+    complete[name] = version
+    found = {finding.subject: finding for finding in doctor._packages()}
+    assert (found[name].state, found[name].told[: len(told)]) == (state, told)
+    assert ("pip install" in found[name].fix) == (state != "ok") and name in found[name].fix + name
+    assert all(finding.state == "ok" for own, finding in found.items() if own != name)
+
+
+def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
+    from seqzoo.cells.simple.vanilla import VanillaCell
+
+    right = VanillaCell.step_gradient
+
+    def wrong(self, values, d_states):
+        x, r, states = right(self, values, d_states)
+        return [own * 1.01 for own in x], r, states
+
+    monkeypatch.setattr(VanillaCell, "step_gradient", wrong)
+    result = seqzoo("doctor")
+    assert result.exit_code == 1
+    assert re.search(r"BROKEN  layers of vanilla.* apart from the plain loop", result.stdout)
+    assert result.stdout.endswith("Something is broken.\n")
+
+
+def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
+    def fail() -> None:
+        raise ImportError("libcuda is of the wrong release\nand more")
+
+    monkeypatch.setattr(doctor, "start_tensorflow", fail)
+    result = seqzoo("doctor", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert not told["healthy"]
+    (broken,) = [own for own in told["findings"] if own["state"] == "broken"]
+    assert broken["subject"] == "tensorflow" and broken["fix"]
+    assert broken["told"] == "ImportError: libcuda is of the wrong release"
+
+
+def test_layers_differ_by_what_they_compute() -> None:
+    from seqzoo.zoo.diagnostics import layer_check as doctor_layers
+
+    one, other = (doctor_layers._results("gru", fast=fast) for fast in (True, False))
+    assert [own.shape for own in one] == [(3, 6, 4), (5, 12), (4, 12), (2, 12)]
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+        assert np.abs(a).max() > 0.1

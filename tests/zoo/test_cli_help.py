@@ -1,0 +1,117 @@
+"""The command line's help: quick, complete, and not at odds with the documentation."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+import tomllib
+
+import click
+import pytest
+from cli_cases import ROOT, seqzoo
+
+from seqzoo.cli import main
+from seqzoo.zoo import runtime as startup
+from seqzoo.zoo.commands import reference
+
+COMMANDS = dict(main.commands)
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, seqzoo.cli\n"
+        "try: seqzoo.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = ('tensorflow', 'keras', 'tensorflow_datasets', 'numpy', 'rich')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    seconds = []
+    for _ in range(3):  # the best of three: other work may share the machine
+        began = time.monotonic()
+        result = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+        )
+        seconds.append(time.monotonic() - began)
+        assert result.stdout.endswith("\n[]\n") and not result.stderr, result
+    assert min(seconds) < 0.5
+
+
+def test_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert seqzoo("--version").stdout == f"seqzoo {version}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help_and_examples(name) -> None:
+    command = COMMANDS[name]
+    assert "Examples:" in (command.help or "") and f"seqzoo {name}" in (command.help or "")
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help and parameter.help.endswith((".", "]")), parameter.name
+    assert seqzoo(name, "--help").exit_code == 0
+
+
+def test_examples_name_options_that_there_are() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    texts = [command.help or "" for command in COMMANDS.values()]
+    for page in pages:
+        texts += re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    lines = [line for text in texts for line in re.findall(r"^\s*seqzoo (.*)$", text, re.M)]
+    assert len(lines) > 20
+    for line in lines:
+        words = shlex.split(re.sub("[<>]", " ", line), comments=True)
+        command = COMMANDS[words[0]]
+        known = {name for p in command.params for name in [*p.opts, *p.secondary_opts]}
+        assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_page_of_the_command_line_has_every_command() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    order = ["train", "evaluate", "predict", "generate", "export", "compare"]
+    order += ["init", "list", "show", "doctor", "completion"]
+    assert re.findall(r"^\| `seqzoo (\w+)", page, re.M) == order
+    assert sorted(order) == sorted(COMMANDS)
+
+
+def test_page_has_every_option_as_the_help_has_it() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    # Else write it anew: python -m docs.write_options
+    assert page == reference.updated(page, main)
+    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    tables = {own.splitlines()[0]: own for own in sections}
+    assert len(tables) == len(sections) == len(COMMANDS) + 4
+    for name, command in COMMANDS.items():
+        (own,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
+        shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", own)
+        text = own + "".join(tables[f"{title} options"] for title in shared)
+        options = [param for param in command.params if isinstance(param, click.Option)]
+        assert text.count("\n| `--") == len(options)
+        for option in options:
+            row = f"| `{'/'.join([*option.opts, *option.secondary_opts])}` | {option.help}"
+            assert text.count(row) == 1, row
+
+
+def test_help_of_every_option_is_in_the_terminal_too() -> None:
+    for name, command in COMMANDS.items():
+        text = seqzoo(name, "--help").stdout
+        for param in command.params:
+            for own in [*param.opts, *param.secondary_opts]:
+                assert own in text or not own.startswith("--"), (name, own)
+
+
+def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
+    noise = [
+        "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+        "I0000 00:00:17 1 cudart_stub.cc:31] Could not find cuda drivers on your machine",
+        "I0000 00:00:17 1 port.cc:153] oneDNN custom operations are on. You may see slightly",
+        "E0000 00:00:17 1 util.cc:131] oneDNN supports DT_BOOL only on platforms with AVX-512. Fa",
+        "E0000 00:00:17 1 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error: Failed "
+        "call to cuInit: UNKNOWN ERROR (303)",
+    ]
+    real = ["E0000 cuda_platform.cc:52] failed call to cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"]
+    with pytest.raises(ImportError), startup._filtered_errors():
+        os.write(2, "\n".join([*noise, *real, ""]).encode())
+        raise ImportError
+    assert capfd.readouterr().err.splitlines() == real

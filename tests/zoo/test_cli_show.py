@@ -1,0 +1,182 @@
+"""`seqzoo show` and `list`: what they tell is what there is, and takes no TensorFlow to list."""
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from cli_cases import ROOT, seqzoo
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.zoo.catalogue import describe as facts
+from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.presets import PRESETS
+
+
+def shown(name: str, *words: object) -> dict:
+    result = seqzoo("show", name, *words, "--json")
+    assert result.exit_code == 0, result.output
+    (found,) = json.loads(result.stdout)
+    return found
+
+
+def test_what_is_read_from_the_source_is_what_there_is() -> None:
+    import pkgutil
+
+    from seqzoo.cells import CELLS
+
+    assert static.cells() == {name: inspect.getdoc(kind) for name, kind in CELLS.items()}
+    assert static.datasets() == {
+        name: inspect.getdoc(pkgutil.resolve_name(place)) for name, place in DATASETS.items()
+    }
+    assert list(static.cells()) == list(CELLS)
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, seqzoo.cli\n"
+        "seqzoo.cli.main(['list'], standalone_mode=False)\n"
+        "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert found.stdout.endswith("\n[]\n") and "\ngru\t" in found.stdout, found
+
+
+def test_list_as_json() -> None:
+    found = json.loads(seqzoo("list", "--json").stdout)
+    assert {kind: list(names) for kind, names in found.items()} == {
+        "cells": list(static.cells()),
+        "templates": list(TEMPLATES),
+        "presets": list(PRESETS),
+        "datasets": list(DATASETS),
+    }
+    assert json.loads(seqzoo("list", "cells", "g*", "--json").stdout) == {
+        "cells": {name: static.cells()[name].splitlines()[0] for name in ("gated", "gru")}
+    }
+
+
+PARAMETERS = {
+    "vanilla": lambda f, u: f * u + u * u + u,
+    "lstm": lambda f, u: 4 * (f * u + u * u + u),
+    "gru": lambda f, u: 3 * (f * u + u * u + 2 * u),
+}
+
+
+@pytest.mark.parametrize("name", static.cells())
+def test_cell(name) -> None:
+    from seqzoo.cells import CELLS, create
+
+    own = shown(name, "--features", 5, "--units", 7)
+    kind = CELLS[name]
+    assert own["gates"] == list(kind.gates)
+    if name in PARAMETERS:
+        assert own["parameters"] == PARAMETERS[name](5, 7)
+    assert own["states"] == ([7, 7] if name == "lstm" else [7])
+    assert all(option["meaning"] for option in own["options"])
+    # Its options are those that it takes, with the defaults that it has.
+    defaults = {option["name"]: option["default"] for option in own["options"]}
+    assert {"activation", "use_bias", "dropout"} <= defaults.keys()
+    one, other = create(name, 7), create(name, 7, **defaults)
+    assert one.get_config().keys() >= defaults.keys()
+    for option in defaults:
+        assert one.get_config()[option] == other.get_config()[option], option
+    text = seqzoo("show", name).stdout
+    for line in (inspect.getdoc(kind) or "").partition("\nArgs:")[0].splitlines():
+        if "Reference" not in line and "  " in line:  # the equations
+            assert line in text
+
+
+def test_options_of_a_cell_end_where_it_hands_none_on() -> None:
+    class Base:
+        def __init__(self, units, *, hidden=1):
+            pass
+
+    class Own(Base):
+        """Own.
+
+        Args:
+            shown: what is told.
+        """
+
+        def __init__(self, units, wanted, *, shown=2):
+            super().__init__(units)
+
+    Base.__module__ = Own.__module__ = "seqzoo.test"
+    assert facts.cell_options(Own) == [
+        {"name": "wanted", "default": None, "required": True, "meaning": ""},
+        {"name": "shown", "default": 2, "required": False, "meaning": "what is told."},
+    ]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_template(name) -> None:
+    own = shown(name)
+    template = TEMPLATES[name]
+    chosen = {row["name"]: row["default"] for row in own["choices"] if not row["required"]}
+    if any(row["required"] for row in own["choices"]):
+        chosen["input"] = "rows"
+    assert template(**chosen) == template(**({"input": "rows"} if name == "many-to-one" else {}))
+    options = {row["name"]: row["option"] for row in own["choices"]}
+    assert options["units"] == "--units" and options["input"] == "--kind"
+    assert options["target"] == "--target-kind" and options["cell_options"] == "--cell-option"
+    assert own["presets"] == [key for key, preset in PRESETS.items() if preset.task.name == name]
+    text = seqzoo("show", name).stdout
+    for row in own["choices"]:
+        assert re.search(rf"^{row['name']}\t{row['option']}\t.*{row['type']}", text, re.M), row
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_is_its_template_with_what_is_told(name) -> None:
+    from seqzoo.tasks import TrainingSettings
+    from seqzoo.zoo.data.source import Source
+
+    own, preset = shown(name), PRESETS[name]
+    assert TEMPLATES[own["template"]](**own["task"]) == preset.task
+    assert TrainingSettings(**own["training"]) == preset.training
+    source = Source(own["data"], preset.task.input, preset.task.target, **own["source"])
+    assert source == replace(preset.source)
+    assert own["command"].startswith(f"seqzoo train {name}")
+    assert own["command"].endswith(" --data FILE") == bool(preset.needs)
+    text = seqzoo("show", name).stdout
+    assert preset.description in text and preset.score in text
+    assert (preset.needs or f"Data: {preset.source.data}.") in " ".join(text.split())
+
+
+def test_data_set(languages_data_dir) -> None:
+    own = shown("languages", "--data-dir", languages_data_dir)
+    assert own["features"] == {"text": "text", "language": "class label, 163 classes"}
+    assert set(own["splits"]) == {"train", "validation", "test"} and own["splits"]["train"] > 1e5
+    assert own["presets"] == ["language-id"] and "CLDR" in own["description"]
+    text = seqzoo("show", "languages", "--data-dir", languages_data_dir).stdout
+    assert f"train\t{own['splits']['train']:,}\n" in text and "Unicode License" in text
+
+
+def test_data_set_that_is_not_prepared_is_not_prepared_for_this(tmp_path) -> None:
+    own = shown("glyphs", "--data-dir", tmp_path)
+    assert (own["splits"], own["prepared"], list(tmp_path.iterdir())) == ({}, None, [])
+    assert own["features"]["image"] == "image (40, 40, 1)"
+    assert shown("python_tokens", "--data-dir", tmp_path)["features"]["labels"].startswith(
+        "sequence of class label, "
+    )
+    assert "Not prepared yet" in seqzoo("show", "glyphs", "--data-dir", tmp_path).stdout
+
+
+def test_a_name_of_several_kinds_is_shown_as_all_of_them(monkeypatch) -> None:
+    monkeypatch.setitem(PRESETS, "gru", PRESETS["language-id"])
+    found = json.loads(seqzoo("show", "gru", "--json").stdout)
+    assert [own["kind"] for own in found] == ["cell", "preset"]
+    text = seqzoo("show", "gru").stdout
+    assert "gru, a cell: " in text and "gru, a preset: " in text
+
+
+def test_unknown_names_get_the_nearest() -> None:
+    for typed, near in (("langage-id", "language-id"), ("lstn", "lstm"), ("python_sorce", "")):
+        result = seqzoo("show", typed)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{typed!r}" in result.stderr and near in result.stderr.partition("mean")[2]
+    assert result.stderr.endswith("did you mean 'python_source'?\n")

@@ -1,0 +1,97 @@
+"""CoNLL and CoNLL-U files: words and tags by column, and errors that name the line."""
+
+import gzip
+import pathlib
+
+import pytest
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.conll import read_conll
+
+UNIVERSAL = """# newdoc id = a
+# text = It's\u00a0so.
+1-2\tIt's\t_\t_\t_\t_\t_\t_\t_\t_
+1\tIt\tit\tPRON\tPRP\t_\t2\tx\t_\t_
+2\t's\tbe\tAUX\tVBZ\t_\t0\tx\t_\t_
+2.1\tvery\tvery\tADV\tRB\t_\t_\t_\t2:x\t_
+3\t20 000\tso\tNUM\tRB\t_\t2\tx\t_\t_
+
+# text = #
+1\t#\t#\tSYM\tNN\t_\t0\tx\t_\t_
+"""
+
+
+def _write(path: pathlib.Path, text: str) -> pathlib.Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_conllu(tmp_path) -> None:
+    path = _write(tmp_path / "a.conllu", UNIVERSAL)
+    found = read_conll(path)
+    assert found.sentences == [("It", "'s", "20 000"), ("#",)]
+    assert found.tags == [("PRON", "AUX", "NUM"), ("SYM",)]
+    assert found.lines == [4, 10]
+    assert read_conll(path, "lemma", "xpos").tags == [("PRP", "VBZ", "RB"), ("NN",)]
+    assert read_conll(path, 3, 5) == read_conll(path, "lemma", "xpos")
+    packed = tmp_path / "a.conllu.gz"
+    packed.write_bytes(gzip.compress(UNIVERSAL.replace("\n", "\r\n").encode()))
+    assert read_conll(packed) == found
+
+
+def test_columns_by_number(tmp_path) -> None:
+    text = "-DOCSTART- -X- O\n\nEU NNP B-ORG\n# is O\n\n# id 7 of 9\n\u2028 NN O\n \t\n"
+    path = _write(tmp_path / "a.conll", "\ufeff" + text)
+    found = read_conll(path, 1, -1)
+    assert read_conll(path) == found
+    assert found.sentences[0] == ("EU", "#")
+    assert found.tags[0] == ("B-ORG", "O") and found.lines[0] == 3
+    assert read_conll(path, "1", "2").tags[0] == ("NNP", "is")
+
+
+def test_spaces_inside_fields_where_there_are_tabs(tmp_path) -> None:
+    path = _write(tmp_path / "a.txt", "20 000\tNUM\n#\tSYM\n\t\n# a comment\nto  day\tNOUN")
+    found = read_conll(path, 1, 2)
+    assert found.sentences == [("20 000", "#"), ("to  day",)]
+    assert found.lines == [1, 5]
+
+
+@pytest.mark.parametrize("header", ["word pos ner\n", "# global.columns = WORD POS NER\n"])
+def test_columns_by_name(tmp_path, header) -> None:
+    path = _write(tmp_path / "a.conll", header + "a DT O\nb NN B\n\nc NN O\n")
+    found = read_conll(path, "word", "ner")
+    assert found.sentences == [("a", "b"), ("c",)] and found.tags == [("O", "B"), ("O",)]
+    assert found.lines == [2, 5]
+
+
+@pytest.mark.parametrize(
+    "name, text, columns, message",
+    [
+        ("a.conll", "a O\nb\n", (1, 2), r"line 2: 1 fields where 2 should be\.$"),
+        ("a.conll", "a\tO\nb O\n", (1, 2), "line 2: 1 fields where 2 should be, with tabs"),
+        ("a.conll", "a\tO\n\nb\t\n", (1, 2), "line 3: field 2 is empty"),
+        ("a.conll", "a O\n", (1, 3), "`target` must be from 1 to 2, .* got 3"),
+        ("a.conll", "a O\n", (0, 2), "`input` must be from 1 to 2, .* got 0"),
+        ("a.conll", "word tag\na O\n", ("word", "tags"), "`target` must name .*'tags'.*'tag'"),
+        ("a.conll", "word tag\n", ("word", "tag"), "has no sentence"),
+        ("a.conll", "-DOCSTART- O\n\n", (1, 2), "has no sentence"),
+        ("a.conllu", "# text = a\n", ("form", "upos"), "has no sentence"),
+        ("a.conllu", "1\ta\tNOUN\n", ("form", "upos"), "line 1: 3 fields where 10 should be"),
+        ("a.conllu", UNIVERSAL, ("form", "uposs"), "`target` must name .*'uposs'.*'upos'"),
+        ("a.conllu", UNIVERSAL.replace("1\tIt", "x\tIt"), (1, 2), "line 4: .*got 'x'"),
+        ("a.conllu", "", ("form", "upos"), "is empty"),
+    ],
+)
+def test_errors(tmp_path, name, text, columns, message) -> None:
+    with pytest.raises(SeqzooError, match=message) as error:
+        read_conll(_write(tmp_path / name, text), *columns)
+    assert "\n" not in str(error.value)
+
+
+def test_real_files(shared_data) -> None:
+    trees = read_conll(shared_data / "ud_english_ewt" / "en_ewt-ud-train.conllu.gz")
+    assert len(trees.sentences) == 12_544 and sum(map(len, trees.tags)) == 204_577
+    assert len({tag for tags in trees.tags for tag in tags}) == 17
+    entities = read_conll(shared_data / "wnut17" / "emerging.test.annotated", 1, 2)
+    assert len(entities.sentences) == 1_287 and sum(map(len, entities.tags)) == 23_394
+    assert sum(tag[0] == "B" for tags in entities.tags for tag in tags) == 1_079

@@ -1,0 +1,75 @@
+"""Models that are handed out: they answer from the package alone, and packing costs little."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from seqzoo.cli import main
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo import card, list_trained, load
+from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import FOLDER
+
+EMBEDDED = [name for name, preset in PRESETS.items() if preset.source.data in DATASETS]
+
+
+def test_every_preset_on_embedded_data_has_a_small_model() -> None:
+    assert list_trained() == EMBEDDED
+    sizes = [path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(sizes) < 20e6
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_card_says_what_a_model_is(name: str) -> None:
+    own = card(name)
+    assert own["preset"] == name and own["data"] == PRESETS[name].source.data
+    assert own["command"] == f"seqzoo train {name}" and own["split"] == "test"
+    assert own["licence"] and own["scores"]["examples"] > 20 and own["training_seconds"] > 9
+    # It is the preset as it stands that was trained.
+    config = json.loads((FOLDER / name / "config.json").read_text(encoding="utf-8"))
+    assert PRESETS[name].task.from_config(config["task"]) == PRESETS[name].task
+    assert config["source"]["data_dir"] is None and str(pathlib.Path.home()) not in str(config)
+
+
+def test_dates_are_answered_at_once() -> None:
+    program = """
+import time
+from seqzoo import zoo
+run = zoo.load("date-normaliser")
+began = time.monotonic()
+answers = run.predict(["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"])
+print(time.monotonic() - began)
+print(*(answer.label for answer in answers))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    seconds, answers = done.stdout.splitlines()
+    assert answers == "2021-03-03 2021-03-03 1999-05-04", done.stderr
+    assert float(seconds) < 20  # two on a machine that does nothing else
+
+
+@pytest.mark.parametrize("wrong, got", [(None, "NoneType"), (5, "int"), (iter(["a"]), "iterator")])
+def test_what_is_no_list_is_a_mistake(wrong, got) -> None:
+    with pytest.raises(SeqzooError, match=f"must be a list of inputs, got .*{got}"):
+        load("date-normaliser").predict(wrong)
+
+
+def test_a_run_folder_is_opened_otherwise(tmp_path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(SeqzooError, match="is a run folder; open it with seqzoo.tasks.Run.op"):
+        load(str(tmp_path))
+    with pytest.raises(SeqzooError, match="must be that of a preset, got NoneType"):
+        load(None)  # pyright: ignore[reportArgumentType]
+
+
+def test_the_command_line_takes_the_name_of_a_model() -> None:
+    result = CliRunner().invoke(main, ["predict", "language-id", "Zuid-Korea"])
+    assert result.exit_code == 0 and result.stdout.startswith("Dutch\t"), result.output
+    result = CliRunner().invoke(main, ["predict", "shakespeare", "To be"])
+    assert result.exit_code == 2
+    assert "shakespeare has no trained model here" in result.stderr
+    assert "train it with" in result.stderr

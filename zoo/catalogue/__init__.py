@@ -1,0 +1,1 @@
+"""What `list` and `show` print: facts about templates, presets, cells and data sets."""

@@ -1,0 +1,206 @@
+"""All that is known of a cell, a template, a preset or a data set; for `seqzoo show`."""
+
+import inspect
+import pathlib
+import pkgutil
+import re
+from dataclasses import MISSING, asdict, fields
+from typing import Any, get_type_hints
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.commands import options
+from seqzoo.zoo.config import docstrings
+from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config.resolve import TASK_NAMES
+from seqzoo.zoo.datasets import DATASETS, default_data_dir
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import card, list_trained
+from seqzoo.zoo.runtime import start_tensorflow
+
+DERIVED = ("data", "kind", "target_kind")
+"""Fields of a source that are told elsewhere."""
+
+
+def facts(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
+    """What there is of a name, one dictionary a kind, fit for JSON.
+
+    Args:
+        name: of cells, templates, presets or data sets.
+        features: of the inputs that a cell's parameters are counted for.
+        units: of the cell, likewise.
+        data_dir: the folder in which data sets are prepared.
+
+    Raises:
+        SeqzooError: there is nothing of that name.
+    """
+    found: list[dict[str, Any]] = []
+    if name in static.cells():
+        found.append(_cell(name, features, units))
+    if name in TEMPLATES:
+        found.append(_template(name))
+    if name in PRESETS:
+        found.append(_preset(name))
+    if name in DATASETS:
+        found.append(_dataset(name, data_dir))
+    if not found:
+        raise SeqzooError(
+            f"There is no cell, template, preset or data set {name!r} (see `seqzoo list`)"
+            f"{nearest(name, names())}"
+        )
+    return found
+
+
+def names() -> list[str]:
+    """All that can be shown, each once."""
+    return list(dict.fromkeys([*static.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
+
+
+def cell_options(kind: type) -> list[dict[str, Any]]:
+    """The options of a cell's class and of those that it hands its other options to.
+
+    Returns:
+        Name, default, whether it is required, and meaning of each, in their order.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for own in kind.__mro__:
+        if not own.__module__.startswith("seqzoo.") or "__init__" not in vars(own):
+            continue
+        texts = docstrings.entries(inspect.getdoc(own) or "", "Args")
+        parameters = list(inspect.signature(own.__init__).parameters.values())[1:]
+        for parameter in parameters:
+            name, default = parameter.name, parameter.default
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                continue
+            if name != "units" and name not in found:
+                required = default is parameter.empty
+                found[name] = {
+                    "name": name,
+                    "default": None if required else default,
+                    "required": required,
+                    "meaning": texts.get(name, ""),
+                }
+        if parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+            break
+    return list(found.values())
+
+
+def _cell(name: str, features: int, units: int) -> dict[str, Any]:
+    start_tensorflow()
+    import seqzoo.cells
+
+    kind = seqzoo.cells.CELLS[name]
+    text, sections = docstrings.parted(inspect.getdoc(kind) or "")
+    settings = cell_options(kind)
+    shown: dict[str, Any] = {
+        "kind": "cell",
+        "name": name,
+        "class": f"seqzoo.cells.{kind.__name__}",
+        "description": text,
+        "reference": " ".join(line.strip() for line in sections.get("Reference", [])),
+        "gates": list(kind.gates),
+        "options": settings,
+        "features": features,
+        "units": units,
+        "states": None,
+        "parameters": None,
+    }
+    if not any(option["required"] for option in settings):
+        cell = seqzoo.cells.create(name, units)
+        cell.build((None, features))
+        sizes = cell.state_size
+        shown["states"] = [sizes] if isinstance(sizes, int) else list(sizes)
+        shown["parameters"] = cell.count_params()
+    return shown
+
+
+def _template(name: str) -> dict[str, Any]:
+    template: Any = TEMPLATES[name]
+    hints, texts = get_type_hints(template), docstrings.choices(template)
+    typed = {option.name: option.opts[0] for option in options.listed(options.source, options.task)}
+    rows = []
+    for field in fields(template):
+        default = types.default(field)
+        rows.append(
+            {
+                "name": field.name,
+                "option": typed.get(TASK_NAMES.get(field.name, field.name), ""),
+                "default": None if default is MISSING else default,
+                "required": default is MISSING,
+                "type": types.described(hints[field.name]),
+                "meaning": texts[field.name],
+            }
+        )
+    return {
+        "kind": "template",
+        "name": name,
+        "class": f"seqzoo.tasks.{template.__name__}",
+        "description": docstrings.parted(inspect.getdoc(template) or "")[0],
+        "choices": rows,
+        "presets": [own for own, preset in PRESETS.items() if preset.task.name == name],
+    }
+
+
+def _preset(name: str) -> dict[str, Any]:
+    preset = PRESETS[name]
+    source = preset.source.to_config()
+    task: Any = preset.task
+    data = " --data FILE" if preset.needs else ""
+    return {
+        "kind": "preset",
+        "name": name,
+        "description": preset.description,
+        "template": preset.task.name,
+        "data": preset.source.data,
+        "needs": preset.needs,
+        "source": {own: source[own] for own in _changed(preset.source) if own not in DERIVED},
+        "task": _changed(preset.task),
+        "small": dict(preset.small),
+        "cell": task.cell,
+        "cells": [own for own in static.cells() if own != task.cell],
+        "training": _changed(preset.training),
+        "score": preset.score,
+        "card": card(name) if name in list_trained() else None,
+        "command": f"seqzoo train {name}{data}",
+    }
+
+
+def _changed(choices: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults."""
+    defaults = {field.name: types.default(field) for field in fields(choices)}
+    return {name: own for name, own in asdict(choices).items() if own != defaults[name]}
+
+
+def _dataset(name: str, data_dir: str | None) -> dict[str, Any]:
+    start_tensorflow()
+    folder = pathlib.Path(data_dir).expanduser() if data_dir else default_data_dir()
+    builder: Any = pkgutil.resolve_name(DATASETS[name])(data_dir=folder)
+    info = builder.info
+    prepared = (pathlib.Path(builder.data_path) / "dataset_info.json").is_file()
+    return {
+        "kind": "data set",
+        "name": name,
+        "description": static.datasets()[name],
+        "version": str(builder.version),
+        "features": {own: _feature(feature) for own, feature in info.features.items()},
+        "splits": {own: split.num_examples for own, split in info.splits.items()}
+        if prepared
+        else {},
+        "bytes": int(info.dataset_size or 0) if prepared else None,
+        "prepared": str(builder.data_path) if prepared else None,
+        "homepage": info.homepage or "",
+        "license": (info.redistribution_info.license or "").strip(),
+        "presets": [own for own, preset in PRESETS.items() if preset.source.data == name],
+    }
+
+
+def _feature(feature: Any) -> str:
+    """A feature in words: "class label, 163 classes", "image (36, 36, 1)"."""
+    inner = getattr(feature, "feature", None)
+    if inner is not None:
+        return f"sequence of {_feature(inner)}"
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(feature).__name__).lower()
+    classes, shape = getattr(feature, "num_classes", None), tuple(feature.shape or ())
+    parts = [kind, str(shape)] if shape else [kind]
+    return " ".join(parts) + (f", {classes:,} classes" if classes else "")

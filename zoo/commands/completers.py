@@ -1,0 +1,64 @@
+"""What a shell completes: names of what there is, read without TensorFlow, runs and files."""
+
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import list_trained
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+FILE, FOLDER = "file", "dir"
+
+
+def script(command: click.Command, shell: str) -> str:
+    """What a shell reads to complete the command.
+
+    Args:
+        command: the command line.
+        shell: "bash", "zsh" or "fish".
+    """
+    made = get_completion_class(shell)
+    if made is None:
+        raise LookupError(f"click completes nothing in {shell}.")
+    return made(command, {}, "seqzoo", "_SEQZOO_COMPLETE").source()
+
+
+def _completes(names: Callable[[click.Context], Iterable[str]], otherwise: str) -> Complete:
+    """Completes names; where none fits, what the shell itself knows: files or folders."""
+
+    def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names(ctx) if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type=otherwise)]
+
+    return complete
+
+
+def _kind(ctx: click.Context) -> Iterable[str]:
+    kinds: dict[Any, Iterable[str]] = {
+        "cells": static.cells(),
+        "templates": TEMPLATES,
+        "presets": PRESETS,
+        "datasets": DATASETS,
+    }
+    return kinds.get(ctx.params.get("what"), ())
+
+
+def _runs(_: click.Context) -> list[str]:
+    return sorted(str(path.parent) for path in pathlib.Path("runs").glob("*/config.json"))
+
+
+trainable = _completes(lambda _: [*PRESETS, *TEMPLATES], FILE)
+everything = _completes(lambda _: [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS], FILE)
+of_a_kind = _completes(_kind, FILE)
+initial = _completes(lambda ctx: [*PRESETS, *TEMPLATES, *_runs(ctx)], FILE)
+runs = _completes(lambda ctx: [*_runs(ctx), *list_trained()], FOLDER)
+cells = _completes(lambda _: static.cells(), FILE)
+data = _completes(lambda _: DATASETS, FILE)

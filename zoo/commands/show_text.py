@@ -1,0 +1,141 @@
+"""`seqzoo show`: what is known of a name, as a person reads it."""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from seqzoo.zoo.commands.output import table
+
+
+def text(found: list[dict[str, Any]], program: str) -> str:
+    """All that `facts.facts` found.
+
+    Args:
+        found: from there.
+        program: how the command line is called.
+    """
+    renderings = {"cell": _cell, "template": _template, "preset": _preset, "data set": _dataset}
+    parts = [renderings[own["kind"]](own, program) for own in found]
+    return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _cell(own: dict[str, Any], program: str) -> list[str]:
+    lines = [f"{own['name']}, a cell: {own['class']}", "", own["description"], ""]
+    if own["reference"]:
+        lines += [*_wrapped(f"Reference: {own['reference']}"), ""]
+    lines.append(f"Gates: {', '.join(own['gates']) or 'none'}.")
+    sizes = f"{own['features']:,} features and {own['units']:,} units"
+    if own["parameters"] is None:
+        lines.append("Parameters: that depends on options which it must be given.")
+    else:
+        states = " and ".join(f"{size:,} units" for size in own["states"])
+        lines += [f"States with {sizes}: {states}.", f"Parameters: {own['parameters']:,}."]
+    rows = [
+        [row["name"], "" if row["required"] else _value(row["default"]), row["meaning"]]
+        for row in own["options"]
+    ]
+    return [
+        *lines,
+        "",
+        "Options, in training --cell-option NAME=VALUE:",
+        table(["option", "default", "what it is"], rows),
+        "",
+        f"To train with it: {program} train NAME --cell {own['name']}",
+    ]
+
+
+def _template(own: dict[str, Any], program: str) -> list[str]:
+    rows = [
+        [
+            row["name"],
+            row["option"],
+            "" if row["required"] else _value(row["default"]),
+            f"{row['meaning']} ({row['type']})",
+        ]
+        for row in own["choices"]
+    ]
+    return [
+        f"{own['name']}, a template: {own['class']}",
+        "",
+        own["description"],
+        "",
+        "Choices; those without an option of the command line stand in a file of choices:",
+        table(["choice", "option", "default", "what it is"], rows),
+        "",
+        f"Presets of it: {', '.join(own['presets']) or 'none'}.",
+        f"To train it: {program} train {own['name']} --data FILE --kind KIND",
+        f"To write all choices to a file: {program} init {own['name']}",
+    ]
+
+
+def _preset(own: dict[str, Any], program: str) -> list[str]:
+    lines = [f"{own['name']}, a preset: {own['description']}", ""]
+    if own["needs"]:
+        lines += _wrapped(f"Data: {own['needs']}.")
+    else:
+        lines.append(f"Data: {own['data']}.")
+    lines += [f"Template: {own['template']}.", "Choices that differ from its defaults:"]
+    rows = [
+        [part, name, _value(value)]
+        for part in ("source", "task", "training")
+        for name, value in own[part].items()
+    ]
+    rows += [["task, small", name, _value(value)] for name, value in own["small"].items()]
+    lines += [table(["of", "choice", "value"], rows), ""]
+    lines.append(f"Cells: {own['cell']}, or by --cell any of {', '.join(own['cells'])}.")
+    lines.append("Sizes: base, or by --size small the one with the choices marked so.")
+    lines.append(f"Score: {own['score']}." if own["score"] else "Score: not measured yet.")
+    return [
+        *lines,
+        *_card(own, program),
+        f"To train it: {own['command'].replace('seqzoo', program, 1)}",
+    ]
+
+
+def _card(own: dict[str, Any], program: str) -> list[str]:
+    """What is known of the trained model that comes with the package, if there is one."""
+    card = own["card"]
+    if card is None:
+        return []
+    scores = ", ".join(f"{name} {round(value, 4)}" for name, value in card["scores"].items())
+    return [
+        "",
+        f"A trained model of it comes with the package. On {card['split']} examples: {scores}.",
+        f"Trained on {card['data']}, seed {card['seed']}, in {card['training_seconds']:,} s on "
+        f"{card['machine']}.",
+        f"Licence of the data: {card['licence']}.",
+        f"To ask it: {program} predict {own['name']}",
+    ]
+
+
+def _dataset(own: dict[str, Any], program: str) -> list[str]:
+    lines = [f"{own['name']}, a data set, version {own['version']}", "", own["description"], ""]
+    lines += [table(["feature", "what it is"], [list(row) for row in own["features"].items()]), ""]
+    if own["prepared"]:
+        rows = [[name, f"{count:,}"] for name, count in own["splits"].items()]
+        size = own["bytes"] / 2**20
+        lines += [table(["split", "examples"], rows), ""]
+        lines.append(f"Prepared, {size:,.1f} MiB, in {own['prepared']}.")
+    else:
+        lines.append("Not prepared yet: splits and sizes are known once it is used.")
+    return [
+        *lines,
+        f"From {own['homepage']}; {own['license']}.",
+        f"Presets that use it: {', '.join(own['presets']) or 'none'}.",
+    ]
+
+
+def _value(value: Any) -> str:
+    """A value as it can be typed."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping) and not value:
+        return "none"
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, 98, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,108 @@
+"""What `seqzoo train` says at the end: score, some answers, where the run is, what to type next."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.zoo.commands import output as reports
+from seqzoo.zoo.commands.training import Trained
+
+SAMPLE = 8
+"""Answers that a summary shows."""
+
+TAGGED = 3
+"""Sequences with their tags that it shows."""
+
+EVALUATED = {"test": "", "validation": " --split validation"}
+"""How `evaluate` is told a split."""
+
+PROMPT = 30
+"""Characters of a text that a language model goes on from."""
+
+
+def summary(trained: Trained, program: str) -> str:
+    """All of it.
+
+    Args:
+        trained: from `training.execute`.
+        program: how the command line is called.
+    """
+    run, folder = trained.run, shlex.quote(str(trained.run.folder))
+    asked, shown = _samples(run, trained.examples)
+    scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
+    return "\n".join(
+        [
+            f"\nOn {trained.split} examples: {reports.line(trained.figures)}."
+            if trained.split
+            else "\nNothing was held out to score it on.",
+            f"\nSome of its answers on {trained.split or 'training'} examples:",
+            shown,
+            f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
+            "Next:",
+            f"  {program} predict {folder} {asked}",
+            *scored,
+            f"  {program} export {folder} exported",
+            "",
+        ]
+    )
+
+
+def _samples(run: Any, examples: Examples) -> tuple[str, str]:
+    """What one may ask, and some answers."""
+    # Spread over the split, so that data sorted by class show more than one.
+    most = TAGGED if run.task.target == "tags" else SAMPLE
+    chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
+    inputs = [examples.inputs[index] for index in chosen]
+    if run.task.target == "next" and isinstance(inputs[0], str):
+        # Whole texts would be prompts that leave nothing to say.
+        inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
+    answers = run.predict(inputs)
+    targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
+    shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
+    # The shortest, so that it is whole.
+    asked = "INPUT" if shown[0] == examples.place(chosen[0]) else shlex.quote(min(shown, key=len))
+    if run.task.target == "tags" and targets is not None:
+        return asked, _tagged(run, inputs, answers, targets)
+    return asked, _table(run.task, shown, answers, targets)
+
+
+def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> str:
+    """Tags under what they belong to, and the right tag under a wrong one."""
+    from seqzoo.tasks.runs.interlinear import interlinear
+
+    parts = []
+    for value, answer, truth in zip(inputs, answers, targets, strict=True):
+        tokens = run.prepared.tokens(value)
+        steps = [str(step) for step in range(len(answer.value))] if tokens is None else tokens
+        parts.append(interlinear(steps, answer.value, truth))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | None) -> str:
+    heads = ["input", "answer", "probability", "truth", "wrong"]
+    rows = []
+    for index, answer in enumerate(answers):
+        probability = "" if answer.probability is None else f"{answer.probability:.2f}"
+        row = [shown[index], reports.shortened(answer.label), probability]
+        if targets is not None:
+            wrong = "x" if _is_wrong(task, answer, targets[index]) else ""
+            row += [reports.shortened(reports.shown_target(targets[index])), wrong]
+        rows.append(row)
+    return reports.table(heads if targets is not None else heads[:3], rows)
+
+
+def _shown(value: Any, place: str) -> str:
+    if isinstance(value, str):
+        return reports.shortened(value)
+    if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
+        return reports.shortened(" ".join(value))
+    return place
+
+
+def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
+    if task.target == "labels":  # in any order
+        return set(answer.value) != set(truth)
+    if task.target in ("value", "values"):  # no number is ever quite right
+        return False
+    return answer.value != truth

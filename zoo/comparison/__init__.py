@@ -1,0 +1,1 @@
+"""Comparing cells at equal parameter count."""

@@ -1,0 +1,239 @@
+"""`seqzoo compare`: trains each cell with each seed in a process of its own, and compares them.
+
+Nothing here imports TensorFlow, see `processes`.
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.atomic_files import read_json, replacing, write_json
+from seqzoo.tasks.errors import Interrupted, SeqzooError, nearest
+from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.comparison.processes import STOPPED, run
+from seqzoo.zoo.comparison.report import Comparison, Result, ordered
+from seqzoo.zoo.config import toml_writer as config_writing
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
+from seqzoo.zoo.config.toml_reader import read_config
+
+COMPARISONS = pathlib.Path("comparisons")
+
+BASE = f"base{CONFIG}"
+"""The file of a comparison that holds what all of its trainings have in common."""
+
+
+def compare(
+    name: str,
+    cells: Sequence[str],
+    seeds: int,
+    folder: str | None,
+    given: dict[str, Any],
+    *,
+    device: str | None = None,
+    say: Callable[[str], Any] = print,
+) -> tuple[Comparison, pathlib.Path]:
+    """Compares cells at an equal number of parameters; goes on where the folder holds a part.
+
+    Args:
+        name: of a preset or a template, or the path of a file of choices.
+        cells: names of the cells.
+        seeds: how many trainings each cell gets, with the seed of the choices and those after it.
+        folder: to write to; None for comparisons/NAME.
+        given: choices that were typed; see `choices.chosen`.
+        device: of the trainings; see `devices.choose`.
+        say: hears a line on each training.
+
+    Returns:
+        The comparison and its folder, which holds it as Markdown, CSV, JSON and a plot.
+
+    Raises:
+        SeqzooError: a name or a choice is wrong, the folder holds another comparison, or no cell
+            can be trained.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    cells = list(dict.fromkeys(cells))
+    for cell in cells:
+        if cell not in static.cells():
+            known = static.cells()
+            raise SeqzooError(
+                f"There is no cell {cell!r} (there are {', '.join(known)}){nearest(cell, known)}"
+            )
+    choices = chosen(name, given)
+    if name in TEMPLATES and "cell" not in given:
+        choices = replace(choices, task=replace(choices.task, cell=cells[0]))
+    choices = replace(choices, source=choices.source.absolute())
+    stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
+    path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
+    base = _begun(path, choices)
+    sizes = _sizes(path, base, cells)
+    first = choices.settings.seed
+    numbers = list(range(first, first + seeds))
+    pairs = [(cell, seed) for seed in numbers for cell in cells]
+    for count, (cell, seed) in enumerate(pairs, 1):
+        about = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
+        say(f"{about}: {_train(path, cell, seed, device)}")
+    comparison = _gathered(path, stem, base, cells, numbers, sizes)
+    comparison.write(path)
+    return comparison, path
+
+
+def _begun(path: pathlib.Path, choices: Choices) -> Choices:
+    """The choices that all trainings of the folder share; those of the folder, if it has some.
+
+    Raises:
+        SeqzooError: they are others, or the folder holds something else.
+    """
+    base = replace(choices, settings=replace(choices.settings, seed=0))
+    if not (path / BASE).exists():
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise SeqzooError(
+                f"{path} exists already and holds no comparison; name another one by --run."
+            )
+        return base
+    begun = read_config(str(path / BASE))
+    for old, new in zip(begun.parts(), base.parts(), strict=True):
+        for field in fields(old):
+            before, now = getattr(old, field.name), getattr(new, field.name, None)
+            if before != now:
+                raise SeqzooError(
+                    f"{path} was begun with {field.name}={before!r}, got {now!r}; go on with the "
+                    "same choices, or name another folder by --run."
+                )
+    return begun
+
+
+def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str, Any]:
+    """Units, parameters and options of each cell: counted once, and kept in the folder, which is
+    made here. Each cell gets a file of choices to train with."""
+    file = path / "sizes.json"
+    known = read_json(file) if file.exists() else {}
+    missing = [cell for cell in cells if cell not in known]
+    if not missing:
+        return known
+    known |= _counted(base, missing)
+    (path / "trainings").mkdir(parents=True, exist_ok=True)
+    _write(path / BASE, base, f"What all trainings in {path} share.")
+    for cell in missing:
+        own = known[cell]
+        task = replace(base.task, cell=cell, units=own["units"], cell_options=own["options"])
+        _write(path / f"{cell}{CONFIG}", replace(base, task=task), f"From {path / BASE}.")
+    write_json(file, known)
+    return known
+
+
+def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
+    """The sizes of cells, found by a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / BASE
+        _write(file, base, "To be counted.")
+        words = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
+        # On the processor: a GPU that it holds would not be free for the trainings.
+        ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
+    if ended.code == STOPPED:
+        raise KeyboardInterrupt
+    if ended.code:
+        raise SeqzooError(ended.reason)
+    return json.loads(ended.output.splitlines()[-1])
+
+
+def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
+    text = config_writing.config(choices, origin, str(path), "")
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
+    """Trains a cell with a seed, if that is not done yet; returns what it came to.
+
+    Raises:
+        Interrupted: Ctrl-C.
+    """
+    file = path / "trainings" / f"{cell}-{seed}.json"
+    record = read_json(file) if file.exists() else {"peak_bytes": 0}
+    if "figures" in record:
+        return f"{_told(record)}, trained before"
+    folder = path / "trainings" / f"{cell}-{seed}"
+    words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
+    words += ["--quiet", "--json", *(["--device", device] if device else [])]
+    words += ["--resume"] * (folder / "config.json").exists()
+    ended = run([sys.executable, "-m", "seqzoo.cli", *words], {})
+    # Of a training that was stopped and went on, the larger of its peaks.
+    record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}
+    if ended.code == 0:
+        record |= json.loads(ended.output.splitlines()[-1])
+    elif ended.code != STOPPED:
+        record["failed"] = ended.reason
+    write_json(file, record)
+    if ended.code and "failed" not in record:
+        raise Interrupted(f"Stopped in {cell}, seed {seed}. To go on, give the same command again.")
+    return f"failed: {record['failed']}" if "failed" in record else _told(record)
+
+
+def _told(record: dict[str, Any]) -> str:
+    score = _score(record)
+    return "no score" if score is None else f"{record['metric'].replace('_', ' ')} {score:.4f}"
+
+
+def _after_first(values: list[float]) -> list[float]:
+    return values[1:] or values
+
+
+def _score(record: dict[str, Any]) -> float | None:
+    return record["figures"].get(record["metric"])
+
+
+def _gathered(
+    path: pathlib.Path,
+    name: str,
+    base: Choices,
+    cells: Sequence[str],
+    seeds: Sequence[int],
+    sizes: dict[str, Any],
+) -> Comparison:
+    """The comparison of what is trained.
+
+    Raises:
+        SeqzooError: all trainings failed.
+    """
+    records = {
+        (cell, seed): read_json(path / "trainings" / f"{cell}-{seed}.json")
+        for cell in cells
+        for seed in seeds
+    }
+    done = [record for record in records.values() if "figures" in record]
+    if not done:
+        raise SeqzooError(f"No training ended well: {next(iter(records.values()))['failed']}")
+    results = []
+    for cell in cells:
+        own = {seed: records[cell, seed] for seed in seeds}
+        ended = {seed: record for seed, record in own.items() if "figures" in record}
+        scores = {seed: _score(record) for seed, record in ended.items()}
+        results.append(
+            Result(
+                cell,
+                sizes[cell]["units"],
+                sizes[cell]["parameters"],
+                {seed: score for seed, score in scores.items() if score is not None},
+                # The first epoch compiles, and is counted only where it is the only one.
+                [own for record in ended.values() for own in _after_first(record["seconds"])],
+                max(record["peak_bytes"] for record in own.values()),
+                {seed: record["failed"] for seed, record in own.items() if "failed" in record},
+            )
+        )
+    metric, better = done[0]["metric"], done[0]["better"]
+    reference = base.task.cell
+    return Comparison(
+        name,
+        metric,
+        better,
+        done[0]["split"] or "no",
+        reference,
+        sizes[reference]["parameters"],
+        seeds,
+        ordered(results, better),
+    )

@@ -1,0 +1,248 @@
+"""What a comparison of cells comes to: a table, a plot, and a sentence on which cell is best."""
+
+import pathlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqzoo.tasks.atomic_files import replacing, write_json, write_table
+
+HEADS = (
+    "cell",
+    "units",
+    "parameters",
+    "against {reference}",
+    "{metric}",
+    "lowest",
+    "highest",
+    "seconds an epoch",
+    "peak memory (MiB)",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A cell with all of its finished trainings.
+
+    Attributes:
+        cell: its name.
+        units: of each layer.
+        parameters: of the whole model.
+        scores: one a seed; no number where the metric has none.
+        seconds: of epochs of all seeds, without those that compiled.
+        peak_bytes: the largest memory that one of its trainings took.
+        failed: what its trainings that failed said, by seed.
+    """
+
+    cell: str
+    units: int
+    parameters: int
+    scores: dict[int, float]
+    seconds: list[float]
+    peak_bytes: int
+    failed: dict[int, str]
+
+    @property
+    def mean(self) -> float:
+        """Of the scores."""
+        return statistics.fmean(self.scores.values())
+
+    @property
+    def spread(self) -> float:
+        """From the lowest to the highest score."""
+        return max(self.scores.values()) - min(self.scores.values())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of a comparison.
+
+    Attributes:
+        name: what was trained.
+        metric: name of the score.
+        better: 1 where a larger score is better, -1 where a smaller one is.
+        split: that was scored.
+        reference: the cell whose number of parameters the others were brought to.
+        wanted: that number.
+        seeds: of each cell.
+        results: the best cell first; those without a score last.
+    """
+
+    name: str
+    metric: str
+    better: int
+    split: str
+    reference: str
+    wanted: int
+    seeds: Sequence[int]
+    results: Sequence[Result]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table: one row a cell, of plain numbers; None for what there is not."""
+        return [
+            {
+                "cell": own.cell,
+                "units": own.units,
+                "parameters": own.parameters,
+                "parameters_difference": own.parameters / self.wanted - 1,
+                "score": own.mean if own.scores else None,
+                "lowest": min(own.scores.values(), default=None),
+                "highest": max(own.scores.values(), default=None),
+                "seeds": len(own.scores),
+                "seconds_an_epoch": statistics.median(own.seconds) if own.seconds else None,
+                "peak_bytes": own.peak_bytes or None,
+            }
+            for own in self.results
+        ]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Heads and rows as a person reads them."""
+        heads = [
+            head.format(metric=self.metric.replace("_", " "), reference=self.reference)
+            for head in HEADS
+        ]
+        rows = [
+            [
+                row["cell"],
+                str(row["units"]),
+                f"{row['parameters']:,}",
+                f"{row['parameters_difference']:+.2%}",
+                *(_number(row[key]) for key in ("score", "lowest", "highest")),
+                "-" if row["seconds_an_epoch"] is None else f"{row['seconds_an_epoch']:.1f}",
+                "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 2**20:,.0f}",
+            ]
+            for row in self.rows()
+        ]
+        return heads, rows
+
+    def verdict(self) -> str:
+        """Which cell is best, and whether the seeds tell it from the others."""
+        scored = [own for own in self.results if own.scores]
+        failed = [own.cell for own in self.results if own.failed]
+        note = f" Trainings of {', '.join(failed)} failed." if failed else ""
+        if not scored:
+            return f"No cell has a score.{note}"
+        best, *others = scored
+        metric = self.metric.replace("_", " ")
+        said = f"Best on {self.split} examples: {best.cell}, {metric} {best.mean:.4f}"
+        if not others:
+            return f"{said}; there is no other cell to compare it with.{note}"
+        second = others[0]
+        said += f"; {second.cell} follows with {second.mean:.4f}"
+        if min(len(own.scores) for own in scored) < 2:
+            return (
+                f"{said}. One seed says nothing of the spread over seeds, so whether the "
+                f"difference would last is not known; ask for more by --seeds.{note}"
+            )
+        alike = [own for own in others if _gap(best, own) <= max(best.spread, own.spread)]
+        gap, spread = _gap(best, second), max(best.spread, second.spread)
+        told = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
+        if not alike:
+            return f"{said}. {told.format('larger')}: take {best.cell}.{note}"
+        names = " and ".join([best.cell, *(own.cell for own in alike)])
+        larger = "not larger" if second in alike else "larger"
+        return (
+            f"{said}. {told.format(larger)}; the seeds do not tell {names} apart: take the "
+            f"fastest of them, or more seeds.{note}"
+        )
+
+    def markdown(self) -> str:
+        """The comparison as a page."""
+        heads, rows = self.table()
+        lines = [
+            f"# Cells for {self.name}",
+            "",
+            f"Each cell has as many units as bring the whole model nearest to the "
+            f"{self.wanted:,} parameters that it has with {self.reference}. Seeds: "
+            f"{', '.join(map(str, self.seeds))}. Scores are of {self.split} examples, means over "
+            f"seeds; {'more' if self.better > 0 else 'less'} is better. Times are medians of "
+            f"the epochs after the first; memory is the largest of a training's process.",
+            "",
+            _row(heads),
+            _row(["---"] * len(heads)),
+            *map(_row, rows),
+            "",
+            self.verdict(),
+            "",
+            "![scores](comparison.png)",
+        ]
+        failed = [
+            f"- {own.cell}, seed {seed}: {said}"
+            for own in self.results
+            for seed, said in own.failed.items()
+        ]
+        return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, fit for JSON."""
+        rows = [
+            {
+                **row,
+                "scores": {str(seed): score for seed, score in own.scores.items()},
+                "failed": {str(seed): said for seed, said in own.failed.items()},
+            }
+            for row, own in zip(self.rows(), self.results, strict=True)
+        ]
+        return {
+            "name": self.name,
+            "metric": self.metric,
+            "better": self.better,
+            "split": self.split,
+            "reference": self.reference,
+            "reference_parameters": self.wanted,
+            "cells": rows,
+            "verdict": self.verdict(),
+        }
+
+    def write(self, folder: pathlib.Path) -> None:
+        """Writes comparison.md, .csv, .json and .png into a folder."""
+        write_table(folder / "comparison.csv", self.rows())
+        write_json(folder / "comparison.json", self.to_json())
+        with replacing(folder / "comparison.md") as temporary:
+            temporary.write_text(self.markdown(), encoding="utf-8")
+        if any(own.scores for own in self.results):
+            self.plot(folder / "comparison.png")
+
+    def plot(self, path: pathlib.Path) -> None:
+        """Draws the score of each seed above its cell, with a line at the mean."""
+        from matplotlib.figure import Figure
+
+        from seqzoo.tasks.plots import INK, TRAINING
+
+        scored = [own for own in self.results if own.scores]
+        figure = Figure(figsize=(max(4.0, 1.1 * len(scored) + 2), 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for place, own in enumerate(scored):
+            values = list(own.scores.values())
+            axes.plot([place] * len(values), values, "o", color=TRAINING, alpha=0.7)
+            axes.plot([place - 0.2, place + 0.2], [own.mean] * 2, color=INK)
+            axes.annotate(f" {own.mean:.4g}", (place + 0.2, own.mean), color=INK, va="center")
+        labels = [f"{own.cell}\n{own.units} units" for own in scored]
+        axes.set_xticks(range(len(scored)), labels)
+        axes.set_xlim(-0.6, len(scored) - 0.2)
+        better = "more" if self.better > 0 else "less"
+        axes.set_ylabel(f"{self.metric.replace('_', ' ')} ({better} is better)")
+        name = self.name.replace("$", r"\$")  # else matplotlib takes it for a formula
+        axes.set_title(f"{name}: about {self.wanted:,} parameters each", color=INK)
+        axes.grid(axis="y", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=140)
+
+
+def ordered(results: Sequence[Result], better: int) -> list[Result]:
+    """The best cell first; those without a score last, in the order in which they came."""
+    return sorted(results, key=lambda own: -better * own.mean if own.scores else float("inf"))
+
+
+def _gap(best: Result, other: Result) -> float:
+    return abs(best.mean - other.mean)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

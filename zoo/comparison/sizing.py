@@ -1,0 +1,126 @@
+"""How many units give a model with one cell as many parameters as with another."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.config.resolve import Choices
+
+
+@dataclass(frozen=True)
+class Size:
+    """A cell at the size at which it is compared.
+
+    Attributes:
+        units: of each layer.
+        parameters: of the whole model.
+        options: of the cell.
+    """
+
+    units: int
+    parameters: int
+    options: dict[str, Any]
+
+
+def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, Size]:
+    """The size of each cell, as near as can be to the parameters of one.
+
+    Args:
+        choices: of the model, with the units and options that the reference cell has.
+        reference: name of the cell that the others are made equal to.
+        cells: names of those to be sized.
+
+    Returns:
+        A size for each of `cells`, and for the reference.
+
+    Raises:
+        SeqzooError: the data or the choices cannot be trained on.
+    """
+    from seqzoo.cells import CELLS
+    from seqzoo.tasks.layers.recurrent import make_cell
+    from seqzoo.zoo.catalogue.describe import cell_options
+    from seqzoo.zoo.data.open import open_source
+
+    tasks = {}
+    for name in dict.fromkeys([reference, *cells]):
+        options = dict(choices.task.cell_options)
+        if name != reference and name in CELLS:
+            taken = {option["name"] for option in cell_options(CELLS[name])}
+            options = {own: value for own, value in options.items() if own in taken}
+        tasks[name] = replace(choices.task, cell=name, cell_options=options)
+        make_cell(tasks[name])  # a mistake should not wait for the data
+    splits, _ = open_source(choices.source)
+
+    def counter(name: str) -> Callable[[int], int]:
+        return cache(lambda units: _parameters(replace(tasks[name], units=units), splits.train))
+
+    units = choices.task.units
+    wanted = counter(reference)(units)
+    found = {reference: Size(units, wanted, tasks[reference].cell_options)}
+    for name in cells:
+        if name != reference:
+            count = counter(name)
+            own = nearest_units(count, wanted, units)
+            found[name] = Size(own, count(own), tasks[name].cell_options)
+    return found
+
+
+def nearest_units(count: Callable[[int], int], wanted: int, start: int) -> int:
+    """The units whose count is nearest to what is wanted.
+
+    Args:
+        count: parameters of so many units; it rises with them.
+        wanted: parameters.
+        start: units to begin at.
+    """
+    low = high = start
+    while count(high) < wanted:
+        low, high = high, 2 * high
+    while low > 1 and count(low) > wanted:
+        low, high = max(1, low // 2), low
+    turn = 0
+    while high - low > 1:
+        # By turns where a straight line would be, which is quick, and the middle, which is sure.
+        share = (wanted - count(low)) / (count(high) - count(low)) if turn % 2 == 0 else 0.5
+        middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
+        low, high = (middle, high) if count(middle) <= wanted else (low, middle)
+        turn += 1
+    return min((low, high), key=lambda units: abs(count(units) - wanted))
+
+
+def _parameters(task: Any, examples: Any) -> int:
+    try:
+        return task.adapt(examples).build("float32").count_params()
+    except ValueError as error:
+        raise SeqzooError(f"{task.cell} of {task.units} units cannot be made: {error}") from error
+
+
+def main(words: Sequence[str]) -> int:
+    """Sizes cells in a process of its own.
+
+    Args:
+        words: a file of choices, then the names of cells.
+
+    Returns:
+        0, with the sizes as JSON on standard output; 2, with a line on standard error.
+    """
+    from seqzoo.zoo.config.toml_reader import read_config
+    from seqzoo.zoo.runtime import start_devices
+
+    start_devices()
+    try:
+        choices = read_config(words[0])
+        found = sizes(choices, choices.task.cell, words[1:])
+    except SeqzooError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps({name: asdict(size) for name, size in found.items()}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

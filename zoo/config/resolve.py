@@ -1,0 +1,127 @@
+"""From a name and what was typed to a template, settings and a source with all their choices."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, get_args, get_type_hints
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.presets import PRESETS
+
+CONFIG = ".toml"
+"""How the name of a file of choices ends."""
+
+TASK_NAMES = {"input": "kind", "target": "target_kind"}
+"""Fields of templates that are typed otherwise, since --input and --target name columns."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """All that decides a training, except for the folder that it is written to.
+
+    Attributes:
+        task: the `Template` with its choices.
+        settings: how to train it.
+        source: where the examples come from.
+    """
+
+    task: Any
+    settings: TrainingSettings
+    source: Source
+
+    def parts(self) -> tuple[Any, TrainingSettings, Source]:
+        """The three dataclasses."""
+        return self.task, self.settings, self.source
+
+
+def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) -> Choices:
+    """The choices of a preset, a template or a file, with what was typed.
+
+    Args:
+        name: of a preset or a template, or the path of a file of choices.
+        given: choices of source, task and training that were typed; `input` and `target` are
+            columns, `kind` and `target_kind` what the task calls input and target.
+        complete: whether nothing that a training needs may be missing.
+
+    Raises:
+        SeqzooError: there is no such name, or a choice is wrong or missing.
+    """
+    known = [*PRESETS, *TEMPLATES]
+    given = dict(given)
+    size = given.pop("size", None)
+    if size is not None and name not in PRESETS:
+        raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
+    if name is None:
+        raise SeqzooError(f"Name a preset or a template to train: {', '.join(known)}.")
+    choices: Any
+    if name.endswith(CONFIG):
+        from seqzoo.zoo.config.toml_reader import read_config
+
+        choices = read_config(name)
+    elif name in PRESETS:
+        preset = PRESETS[name]
+        choices = Choices(preset.sized(size or "base"), preset.training, preset.source)
+    elif name in TEMPLATES:
+        choices = _of_template(name, given, complete)
+    else:
+        raise SeqzooError(
+            f"There is no preset or template {name!r} (there are {', '.join(known)})"
+            f"{nearest(name, known)}"
+        )
+    if complete and not (choices.source.data or given.get("data")):
+        raise SeqzooError(f"{name} needs --data: {needs(name)}.")
+    return overridden(choices, given)
+
+
+def needs(name: str) -> str:
+    """What --data must name for a preset, a template or a file that does not say it."""
+    own = PRESETS[name].needs if name in PRESETS else ""
+    return own or "a data set or a file; see `seqzoo train --help`"
+
+
+def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
+    """Choices with what was typed.
+
+    Raises:
+        SeqzooError: the template has no such choice, or it is out of its range.
+    """
+    task = _of(choices.task, given, TASK_NAMES)
+    settings = _of(choices.settings, given)
+    source = _of(choices.source, given)
+    source.pop("seed", None)  # other weights, the same splits
+    for name in given.keys() - {"kind", "target_kind"} - task.keys() - settings.keys():
+        if name not in source:
+            option = "--" + name.replace("_", "-").removesuffix("s" * (name == "cell_options"))
+            raise SeqzooError(f"{choices.task.name} has no choice {option}; see its documentation.")
+    return Choices(
+        replace(choices.task, **task),
+        replace(choices.settings, **settings),
+        replace(choices.source, **source),
+    )
+
+
+def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
+    template: Any = TEMPLATES[name]
+    if complete:
+        for option in ("data", "kind"):
+            if option not in given:
+                raise SeqzooError(f"{name} needs --{option}; see `seqzoo train --help`.")
+    # Choices may fit each other only together: those of the task are made in one.
+    typed = _of(template, given, TASK_NAMES)
+    if "input" not in typed and _has_no_default(template, "input"):
+        typed["input"] = get_args(get_type_hints(template)["input"])[0]
+    task = template(**typed)
+    source = Source(given.get("data", ""), task.input, task.target)
+    return Choices(task, TrainingSettings(), source)
+
+
+def _has_no_default(kind: Any, name: str) -> bool:
+    return any(field.name == name and field.default is MISSING for field in fields(kind))
+
+
+def _of(choices: Any, given: dict[str, Any], names: Mapping[str, str] = {}) -> dict[str, Any]:
+    """What was typed of a dataclass's fields."""
+    typed = {field.name: names.get(field.name, field.name) for field in fields(choices)}
+    return {name: given[own] for name, own in typed.items() if own in given}

@@ -1,0 +1,133 @@
+"""Reads the files of choices that `seqzoo init` writes, with errors that name the line."""
+
+import pathlib
+import re
+import tomllib
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config.resolve import Choices
+from seqzoo.zoo.data.source import Source
+
+TABLES = ("source", "task", "training")
+MOVED = {"kind": "input", "target_kind": "target"}
+"""What a source calls otherwise than the task, which alone says it in a file."""
+
+
+class _File:
+    """A file of choices as text and as data.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        try:
+            self.text = path.read_text(encoding="utf-8-sig")
+            self.data = tomllib.loads(self.text)
+        except FileNotFoundError as error:
+            raise SeqzooError(
+                f"There is no file {path}; `seqzoo init NAME` writes one for a preset or template."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise SeqzooError(f"{path} is no TOML: {error}.") from error
+
+    def error(self, table: str, name: str, message: str) -> SeqzooError:
+        """An error at a key of a table ("" for the top)."""
+        line = self.line(table, name)
+        place = f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
+        return SeqzooError(f"{place}: {message}")
+
+    def line(self, table: str, name: str) -> int | None:
+        """The line of a key, from 1, or of its table's head; None where it is written otherwise."""
+        current, head = "", None
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if found := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+                current = found[1]
+                if current == table:
+                    head = number
+                if current == f"{table}.{name}" or (not table and current == name):
+                    return number
+            elif current == table and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[=.]""", line):
+                return number
+        return head
+
+
+def read_config(path: str) -> Choices:
+    """The choices that a file holds; those that it leaves out have their defaults.
+
+    Args:
+        path: of a TOML file with `template` and the tables [source], [task] and [training].
+
+    Raises:
+        SeqzooError: there is no such file, it is no TOML, or a key or a value is none of the
+            template's; the message names the line and what is nearest.
+    """
+    file = _File(pathlib.Path(path).expanduser())
+    known = ("template", *TABLES)
+    for name in file.data:
+        if name not in known:
+            raise file.error("", name, f"there is no {name!r} at the top{nearest(name, known)}")
+    name = file.data.get("template")
+    if name is None:
+        raise SeqzooError(
+            f"{file.path}: `template` is missing; name one of {', '.join(TEMPLATES)}."
+        )
+    if name not in TEMPLATES:
+        raise file.error(
+            "",
+            "template",
+            f"`template` must be one of {', '.join(TEMPLATES)}, got {name!r}"
+            f"{nearest(str(name), TEMPLATES)}",
+        )
+    template: Any = TEMPLATES[name]
+    task = _made(file, "task", template, _values(file, "task", template))
+    values = _values(file, "source", Source)
+    kinds = {"kind": task.input, "target_kind": task.target}
+    source = _made(file, "source", Source, {"data": "", **values, **kinds})
+    settings = _made(
+        file, "training", TrainingSettings, _values(file, "training", TrainingSettings)
+    )
+    return Choices(task, settings, source)
+
+
+def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
+    """The values of a table, each of the type that its field wants."""
+    given = file.data.get(table, {})
+    if not isinstance(given, dict):
+        raise file.error("", table, f"`{table}` must be a table, [{table}], got {given!r}.")
+    hints = get_type_hints(kind)
+    known = [field.name for field in fields(kind) if kind is not Source or field.name not in MOVED]
+    values = {}
+    for name, value in given.items():
+        if name not in known:
+            near = nearest(name, known)
+            if kind is Source and name in MOVED:
+                near = f"; it is `{MOVED[name]}` in [task]."
+            raise file.error(table, name, f"[{table}] has no {name!r}{near}")
+        try:
+            values[name] = types.fitted(value, hints[name])
+        except types.Unfit as error:
+            raise file.error(table, name, f"`{name}` {error}") from error
+    for field in fields(kind):
+        if field.name in known and field.name not in values and table == "task":
+            if types.default(field) is MISSING:
+                hint = types.described(hints[field.name])
+                raise file.error(table, field.name, f"`{field.name}` is missing: {hint}.")
+    return values
+
+
+def _made(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
+    """The dataclass; a value that it does not take is told with its line."""
+    try:
+        return kind(**values)
+    except SeqzooError as error:
+        quoted = re.search(r"`(\w+)`", str(error))
+        raise file.error(table, quoted[1] if quoted else "", str(error)) from error

@@ -1,0 +1,185 @@
+"""`seqzoo init`: all choices of a training as a TOML file with a comment a choice."""
+
+import json
+import pathlib
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.atomic_files import read_json, replacing
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.config import docstrings
+from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, needs, overridden
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.presets import PRESETS
+
+TITLES = {
+    "source": "Where the examples come from.",
+    "task": "The template's choices.",
+    "training": "How it is trained.",
+}
+DERIVED = ("kind", "target_kind")
+"""Fields of a source that are not written, since the task's input and target say the same."""
+
+
+def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -> str:
+    """Writes the choices of a preset, a template, a file or a run to a file.
+
+    Args:
+        name: of a preset or a template, the path of a file, or a run folder.
+        output: the file; "-" for none; None for NAME.toml.
+        given: choices that were typed; see `choices.chosen`.
+        force: whether a file that exists is replaced.
+
+    Returns:
+        The path of the file, or what it would hold where `output` is "-".
+
+    Raises:
+        SeqzooError: there is no such name, a choice is wrong, or the file exists.
+    """
+    if (pathlib.Path(name) / "config.json").is_file():
+        choices = overridden(of_run(pathlib.Path(name)), given)
+        origin = f"From the run {name}."
+    else:
+        choices = chosen(name, given, complete=False)
+        preset = PRESETS.get(name)
+        origin = f"From the preset {name}: {preset.description}." if preset else f"From {name}."
+    path = pathlib.Path(output or pathlib.Path(name).stem + CONFIG).expanduser()
+    if output == "-":
+        return config(choices, origin, "FILE", needs(name))
+    if path.suffix != CONFIG:
+        raise SeqzooError(f"--output must end in {CONFIG}, got {output!r}.")
+    if path.exists() and not force:
+        raise SeqzooError(f"{path} exists already; name another file by --output, or add --force.")
+    text = config(choices, origin, shlex.quote(str(path)), needs(name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def of_run(folder: pathlib.Path) -> Choices:
+    """The choices that a run was trained with, without opening its model.
+
+    Raises:
+        SeqzooError: its config.json is damaged, or of a newer version.
+    """
+    stored = read_json(folder / "config.json")
+    try:
+        task = TEMPLATES[stored["template"]].from_config(stored["task"])
+        settings = TrainingSettings(**stored["training"])
+        source = Source(
+            **(stored["source"] or {"data": "", "kind": task.input, "target_kind": task.target})
+        )
+    except (KeyError, TypeError) as error:
+        raise SeqzooError(f"{folder / 'config.json'} is damaged: {error!r}.") from error
+    return Choices(task, settings, source)
+
+
+def config(choices: Choices, origin: str, path: str, data: str) -> str:
+    """A file of choices; `config_reading.read_config` gives equal ones.
+
+    Args:
+        choices: what is written.
+        origin: a sentence on where they are from.
+        path: of the file, for the command that it names.
+        data: what `data` must name, where it is not yet named.
+
+    Raises:
+        SeqzooError: an option of the cell is None, or no Unicode text, which TOML cannot hold.
+    """
+    task, settings, source = choices.parts()
+    lines = [
+        *_comment(f"{origin} To train it: seqzoo train {path}"),
+        *_comment(
+            "Options that are typed there override what stands here. A choice that is taken out "
+            "has its default; paths start from the folder that a command is run in."
+        ),
+        "",
+        *_comment(docstrings.first_line(type(task))),
+        f"template = {_value(task.name)}",
+    ]
+    for name, part in (("source", source), ("task", task), ("training", settings)):
+        lines += ["", "", f"# {TITLES[name]}", f"[{name}]"]
+        if part is source and not source.data:
+            lines += ["", *_comment(f"`data` is to be filled in: {data}.")]
+        lines += _table(name, part)
+    return "\n".join(lines) + "\n"
+
+
+def _table(table: str, part: Any) -> Iterator[str]:
+    """The lines of a dataclass's fields; those that are tables of their own come last."""
+    hints, texts = get_type_hints(type(part)), docstrings.choices(type(part))
+    tables = []
+    for field in fields(part):
+        if isinstance(part, Source) and field.name in DERIVED:
+            continue
+        value, hint, default = getattr(part, field.name), hints[field.name], types.default(field)
+        if isinstance(value, Mapping):
+            tables.append((field.name, value, texts[field.name]))
+            continue
+        about = types.described(hint)
+        if default is not MISSING and default is not None:
+            about += f"; default {_value(default)}"
+        unset = f'"{types.NONE}"' if types.takes_none(hint) else "left out"
+        text = re.sub(r"\bNone\b", unset, texts[field.name])
+        yield ""
+        yield from _comment(f"{field.name}: {text} ({about})")
+        if value is not None:
+            yield f"{field.name} = {_value(value)}"
+        elif default is None:
+            yield f"# {field.name} ="
+        else:
+            yield f"{field.name} = {_value(types.NONE)}"
+    for name, values, text in tables:
+        mark = "" if values else "# "
+        yield ""
+        yield from _comment(f"{name}: {text}")
+        yield f"{mark}[{table}.{name}]"
+        yield from (f"{_key(own)} = {_value(value)}" for own, value in values.items())
+        if not values:
+            yield "# name = value"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        98,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    """A value in TOML.
+
+    Raises:
+        SeqzooError: TOML has no such value.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise SeqzooError(f"{value!a} is not Unicode text; a file cannot hold it.") from error
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
+    raise SeqzooError(f"A file of choices cannot hold {value!r}; type it when you train.")

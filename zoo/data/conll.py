@@ -1,0 +1,168 @@
+"""Sentences with tags from CoNLL and CoNLL-U files: a word a line, an empty line between."""
+
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.tables import read_text
+
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+"""The columns of CoNLL-U: https://universaldependencies.org/format.html"""
+
+COLUMNS = "# global.columns ="
+"""Begins the line of CoNLL-U Plus that names the columns."""
+
+DOCUMENT = "-DOCSTART-"
+"""Stands for a word where a document begins in the files of CoNLL-2003."""
+
+
+_WITHIN = re.compile(r"\d+[-.]\d+")
+"""Numbers of what is no word of its own: multiword tokens and empty nodes."""
+
+
+_SPACE = " \t"
+"""What parts fields; other white space may be a word."""
+
+
+class Sentences(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        sentences: words of each.
+        tags: as many tags of each.
+        lines: the line of the file that each begins at, from 1.
+    """
+
+    sentences: list[tuple[str, ...]]
+    tags: list[tuple[str, ...]]
+    lines: list[int]
+
+
+class _Row(NamedTuple):
+    line: int
+    fields: list[str]
+
+
+def read_conll(
+    path: pathlib.Path, word: str | int | None = None, tag: str | int | None = None
+) -> Sentences:
+    """Reads the words and tags of a file, which may be compressed (.gz).
+
+    In CoNLL-U (.conllu) multiword tokens ("3-4"), empty nodes ("3.1") and comments are left out. In
+    all other files a line that begins with "#" is a comment if it has other fields than the lines
+    of words have; fields stand between tabs, or, where the first line of a word has none, between
+    white space; lines of "-DOCSTART-" are left out.
+
+    Args:
+        path: the file, in UTF-8.
+        word: the column of words: a name in CoNLL-U and in files whose first line names the
+            columns, by itself or behind "# global.columns ="; else a number, from 1 for the first
+            or from -1 for the last. None for "form" in CoNLL-U, and for the first column in others.
+        tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
+
+    Raises:
+        SeqzooError: the file cannot be read, has no such column, or a line is not as it should be;
+            the message names the line.
+    """
+    path = pathlib.Path(path)
+    lines = [line.rstrip("\r") for line in read_text(path).split("\n")]
+    universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
+    blocks = list(_blocks(path, lines, universal=universal))
+    names = CONLLU if universal else None
+    if lines[0].startswith(COLUMNS):
+        names = tuple(lines[0].removeprefix(COLUMNS).lower().split())
+    word = _or_default(word, names, "form", 1)
+    tag = _or_default(tag, names, "upos", -1)
+    if names is None and blocks and not (_is_number(word) and _is_number(tag)):
+        names = tuple(blocks[0].pop(0).fields)
+        blocks = [block for block in blocks if block]
+    if not blocks:
+        raise SeqzooError(f"{path} has no sentence.")
+    width = len(blocks[0][0].fields)
+    pairs = ((word, "input"), (tag, "target"))
+    places = [_place(path, names, width, column, argument) for column, argument in pairs]
+    for row in (row for block in blocks for row in block):
+        for place in places:
+            if not row.fields[place]:
+                raise SeqzooError(f"{path}, line {row.line}: field {place + 1} is empty.")
+    words, tags = (
+        [tuple(row.fields[place] for row in block) for block in blocks] for place in places
+    )
+    return Sentences(words, tags, [block[0].line for block in blocks])
+
+
+def _blocks(path: pathlib.Path, lines: Sequence[str], *, universal: bool) -> Iterator[list[_Row]]:
+    """The lines of words, sentence by sentence."""
+    words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
+    first = next(words, "")
+    tabs = universal or "\t" in first
+    parts = re.compile("\t" if tabs else "[ \t]+")
+
+    def split(line: str) -> list[str]:
+        line = line if tabs else line.strip(_SPACE)
+        return [field.strip(_SPACE) for field in parts.split(line)]
+
+    width = len(CONLLU) if universal else len(split(first))
+    block: list[_Row] = []
+    for number, line in enumerate([*lines, ""], 1):
+        if not line.strip(_SPACE):
+            if block:
+                yield block
+            block = []
+            continue
+        fields = split(line)
+        if line.startswith("#") and (universal or len(fields) != width):
+            continue
+        if len(fields) != width:
+            raise SeqzooError(
+                f"{path}, line {number}: {len(fields)} fields where {width} should be"
+                f"{', with tabs between them' if tabs else ''}."
+            )
+        if universal and not fields[0].isdecimal():
+            if not _WITHIN.fullmatch(fields[0]):
+                raise SeqzooError(
+                    f"{path}, line {number}: the first field must be the number of a word, such "
+                    f"as 3, 3-4 or 3.1, got {fields[0]!r}."
+                )
+            continue
+        if universal or fields[0] != DOCUMENT:
+            block.append(_Row(number, fields))
+
+
+def _place(
+    path: pathlib.Path,
+    names: Sequence[str] | None,
+    width: int,
+    column: str | int,
+    argument: str,
+) -> int:
+    """Where a column's field stands in a line, from 0."""
+    if _is_number(column):
+        number = int(column)
+        if not 1 <= abs(number) <= width:
+            raise SeqzooError(
+                f"`{argument}` must be from 1 to {width}, the columns of {path}, or from -1 to "
+                f"{-width}, got {column}."
+            )
+        return number - 1 if number > 0 else width + number
+    known = names or ()
+    if column not in known:
+        raise SeqzooError(
+            f"`{argument}` must name a column of {path} ({', '.join(known)}) or be its number, "
+            f"got {column!r}{nearest(str(column), known)}"
+        )
+    return known.index(column)
+
+
+def _or_default(
+    column: str | int | None, names: Sequence[str] | None, name: str, number: int
+) -> str | int:
+    if column is not None:
+        return column
+    return name if names and name in names else number
+
+
+def _is_number(column: str | int) -> bool:
+    return isinstance(column, int) or column.removeprefix("-").isdecimal()

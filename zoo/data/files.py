@@ -1,0 +1,167 @@
+"""Examples from tables, plain texts, arrays and CoNLL files, and errors that name the line."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import fields
+from seqzoo.zoo.data import splits as splitting
+from seqzoo.zoo.data.conll import read_conll
+from seqzoo.zoo.data.npz_examples import is_in_time, read_arrays
+from seqzoo.zoo.data.source import ARRAYS, CONLL, PLAIN_TEXT, Source, suffix_of
+from seqzoo.zoo.data.splits import Part, input_key
+from seqzoo.zoo.data.tables import Table, read_table, read_text
+
+
+def open_files(source: Source) -> tuple[Splits, Source]:
+    """Reads a file, and those of its validation and test where they have their own.
+
+    Raises:
+        SeqzooError: a file cannot be read, or a line is not as it should be.
+    """
+    source = source.absolute()
+    whole, sample_rate = read_file(source.data, source)
+    source = replace(source, sample_rate=sample_rate)
+    if source.split_column is not None:
+        parts = splitting.by_column(whole, source.shares(), source.split_column, source.seed)
+    elif len(whole.keys) == 1 and (source.whole or is_in_time(source)):
+        parts = splitting.cut(whole, source.shares())
+    else:
+        parts = splitting.split(whole, source.shares(), source.seed)
+    for name in ("validation", "test"):
+        path = getattr(source, name)
+        if isinstance(path, str):
+            if parts[name] is not None:
+                raise SeqzooError(
+                    f"`{name}` must be left out where `split_column` says it, got {path!r}."
+                )
+            parts[name], _ = read_file(path, replace(source, split_column=None))
+    notes = splitting.part_equal_inputs(parts)
+    splitting.check_labels(parts)
+    if source.limit is not None:
+        notes += splitting.limit(parts, source.limit, source.seed)
+    return splitting.to_splits(pathlib.Path(source.data).name, parts, notes), source
+
+
+def read_file(path: str, source: Source) -> tuple[Part, int | None]:
+    """Reads all examples of one file, as `source` says.
+
+    Returns: the examples, and the sample rate of sound.
+
+    Raises:
+        SeqzooError: as `open_files`.
+    """
+    suffix = suffix_of(path)
+    if source.split_column is not None and (suffix == PLAIN_TEXT or suffix in CONLL):
+        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
+    if suffix == PLAIN_TEXT:
+        return read_lines(pathlib.Path(path), whole=source.whole), None
+    if suffix in CONLL:
+        return _read_tagged(path, source), None
+    if suffix == ARRAYS:
+        return read_arrays(pathlib.Path(path), source)
+    table = read_table(pathlib.Path(path), columns=source.columns, delimiter=source.delimiter)
+    inputs, sample_rate = _inputs(table, source)
+    targets, labels = _targets(table, source)
+    examples = Examples(inputs, targets, table.lines)
+    splits = None
+    if source.split_column is not None:
+        column = table.column(source.split_column, "split_column")
+        splits = _parse(table, source.split_column, column, fields.label)
+    keys = [input_key(value) for value in inputs]
+    return Part(path, examples, keys, labels, splits), sample_rate
+
+
+def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
+    """The inputs of a table, and the sample rate of sound."""
+    column = table.column(source.input, "input")
+    inputs: Any = _parse(table, source.input, column, fields.reader(source.kind, table.path.parent))
+    sample_rate = source.sample_rate
+    if source.kind == "audio":
+        rates = [rate for _, rate in inputs]
+        sample_rate = sample_rate or rates[0]
+        _check_equal(table, source.input, rates, sample_rate, "samples a second")
+        inputs = [samples for samples, _ in inputs]
+    elif source.kind in ("series", "notes"):
+        widths = [series.shape[1:] for series in inputs]
+        _check_equal(table, source.input, widths, widths[0], "numbers a step")
+    elif source.kind in ("rows", "pixels", "vector"):
+        shapes = [numbers.shape for numbers in inputs]
+        _check_equal(table, source.input, shapes, shapes[0], "numbers")
+        inputs = np.stack(inputs)
+    elif source.kind == "words" and source.target_kind == "tags":
+        inputs = [tuple(sentence.split()) for sentence in inputs]
+    return inputs, sample_rate
+
+
+def _targets(table: Table, source: Source) -> tuple[Any, list | None]:
+    """The targets of a table, and the labels in each, if they are labels."""
+    kind = source.target_kind
+    if kind == "next":
+        return None, None
+    column = table.column(source.target, "target")
+    read = fields.target_reader(kind, source.separator)
+    targets: Any = _parse(table, source.target, column, read)
+    if kind == "value":
+        counts = [np.size(value) for value in targets]
+        _check_equal(table, source.target, counts, counts[0], "numbers")
+        return np.asarray(targets, np.float32), None
+    if kind in ("class", "labels", "tags"):
+        return targets, [(own,) if isinstance(own, str) else own for own in targets]
+    return targets, None
+
+
+def _read_tagged(path: str, source: Source) -> Part:
+    """The sentences of a CoNLL file."""
+    found = read_conll(pathlib.Path(path), source.input, source.target)
+    examples = Examples(found.sentences, found.tags, found.lines)
+    return Part(path, examples, [input_key(words) for words in found.sentences], found.tags)
+
+
+def read_lines(path: pathlib.Path, *, whole: bool) -> Part:
+    """The lines of a plain text that are not empty, or the text as one.
+
+    Raises:
+        SeqzooError: it cannot be read, or it is empty.
+    """
+    text = read_text(path)
+    numbered = [(1, text)] if whole else list(enumerate(text.splitlines(), 1))
+    kept = [(number, line) for number, line in numbered if line.strip()]
+    if not kept:
+        raise SeqzooError(f"{path} is empty.")
+    lines = [line for _, line in kept]
+    examples = Examples(lines, None, [number for number, _ in kept])
+    return Part(str(path), examples, [input_key(line) for line in lines], None)
+
+
+def _parse(
+    table: Table, name: str | None, values: Sequence[Any], read: Callable[[Any], Any]
+) -> list[Any]:
+    parsed = []
+    for field, line in zip(values, table.lines, strict=True):
+        try:
+            parsed.append(read(field))
+        except SeqzooError as error:
+            raise SeqzooError(f"{table.path}, line {line}: {name!r} {error}.") from error
+    return parsed
+
+
+def _check_equal(
+    table: Table, name: str | None, values: Sequence[Any], wanted: Any, what: str
+) -> None:
+    for value, line in zip(values, table.lines, strict=True):
+        if value != wanted:
+            raise SeqzooError(
+                f"{table.path}, line {line}: {name!r} has {_size(value)} {what}, where "
+                f"{_size(wanted)} should be."
+            )
+
+
+def _size(value: int | tuple[int, ...]) -> str:
+    """ "16,000" for a number, "28 x 28" for a shape."""
+    return f"{value:,}" if isinstance(value, int) else " x ".join(map(str, value)) or "1"

@@ -1,0 +1,252 @@
+"""What `seqzoo predict` is asked: lines, or a column of a file, one after another.
+
+Unlike in training a line that is wrong is no error: it is told, and the others are answered.
+"""
+
+import csv
+import io
+import json
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.source import (
+    ARRAYS,
+    CONLL,
+    DELIMITERS,
+    JSON_LINES,
+    PLAIN_TEXT,
+    Source,
+    suffix_of,
+)
+
+FORMS = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL, ARRAYS)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One input as it stands.
+
+    Attributes:
+        number: of the line that it begins at, or of the example among arrays, from 1.
+        field: text, or what JSON holds.
+        wrong: what is wrong with the line, as "is empty"; None where nothing is.
+        raw: whether the field is a raw input as it stands, which needs no reading.
+    """
+
+    number: int
+    field: Any
+    wrong: str | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class File:
+    """A file whose lines, or one of whose columns, are inputs.
+
+    Attributes:
+        path: of the file.
+        column: of the inputs; None for that of the training.
+        columns: names of its columns where it has no line that names them; None for those of the
+            training.
+        delimiter: what separates its fields, where its name does not say it.
+    """
+
+    path: pathlib.Path
+    column: str | None = None
+    columns: Sequence[str] | None = None
+    delimiter: str | None = None
+
+
+def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
+    """One input a line, in UTF-8."""
+    for number, line in enumerate(lines, 1):
+        line = line.rstrip(b"\r\n")
+        try:
+            yield Asked(number, line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            byte = f"byte {error.start + 1} is {line[error.start]:#04x}"
+            yield Asked(number, None, f"is not UTF-8: {byte}")
+
+
+def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
+    """The inputs of a file, in its order; what it is follows from its name, as in training.
+
+    Args:
+        file: the file.
+        source: that of the run, for what `file` does not say.
+
+    Raises:
+        SeqzooError: it cannot be read, or has no such column.
+    """
+    from seqzoo.zoo.data.tables import read_bytes
+
+    suffix = suffix_of(str(file.path))
+    column = file.column or source.get("input")
+    if suffix in CONLL:
+        from seqzoo.zoo.data.conll import read_conll
+
+        # The column of words stands for that of tags too, since there need be none.
+        found = read_conll(file.path, column, column)
+        pairs = zip(found.lines, found.sentences, strict=True)
+        return (Asked(number, sentence, raw=True) for number, sentence in pairs)
+    separator = file.delimiter or DELIMITERS.get(suffix)
+    if separator is None and suffix not in (PLAIN_TEXT, *JSON_LINES):
+        raise SeqzooError(
+            f"{file.path} must end in one of {', '.join(FORMS)} (or name the --delimiter)."
+        )
+    data = read_bytes(file.path)
+    if suffix == PLAIN_TEXT:
+        return of_lines(data.removeprefix(b"\xef\xbb\xbf").splitlines())
+    # Bytes that are no UTF-8 become half characters, which are told where they stand.
+    text = data.decode("utf-8-sig", "surrogateescape")
+    if suffix in JSON_LINES:
+        return _of_json_lines(file.path, text, column)
+    columns = file.columns or source.get("columns")
+    return _of_table(file.path, text, str(separator), columns, column)
+
+
+def of_arrays(file: File, run: Any) -> Iterator[Asked]:
+    """The inputs in an .npz file, in its order.
+
+    Args:
+        file: the file.
+        run: the `seqzoo.tasks.runs.run.Run` that is asked.
+
+    Raises:
+        SeqzooError: it cannot be read, has no such array, or one that is not as it should be.
+    """
+    from seqzoo.zoo.data.npz_examples import read_inputs
+
+    stored = Source.of_run(run, str(file.path))
+    source = replace(stored, input=file.column or stored.input, sample_rate=None)
+    width = int(run.prepared.signature[0].shape[-1] or 1) if source.kind == "series" else 1
+    found, rate = read_inputs(file.path, source, width=width)
+    if rate is not None:
+        _check_rate(rate, run, f"{file.path} ")
+    return (Asked(number, value, raw=True) for number, value in enumerate(found, 1))
+
+
+def reader(run: Any, folder: pathlib.Path) -> Callable[[Any], Any]:
+    """The function that makes a raw input of the run's kind from a field.
+
+    Args:
+        run: the `seqzoo.tasks.runs.run.Run`.
+        folder: files that are named in a field lie relative to it.
+    """
+    from seqzoo.zoo.data import fields
+
+    own = fields.reader(run.task.input, folder)
+
+    def read(field: Any) -> Any:
+        value = own(field)
+        if run.task.input != "audio":
+            return value
+        samples, rate = value
+        _check_rate(rate, run)
+        return samples
+
+    return read
+
+
+def _check_rate(rate: int, run: Any, whose: str = "") -> None:
+    """Looks whether a sound has the sample rate of the run's.
+
+    Raises:
+        SeqzooError: it has another.
+    """
+    if rate != run.task.sample_rate:
+        raise SeqzooError(
+            f"{whose}has {rate:,} samples a second, the model was trained with "
+            f"{run.task.sample_rate:,}{'.' if whose else ''}"
+        )
+
+
+def _of_json_lines(path: pathlib.Path, text: str, column: str | None) -> Iterator[Asked]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        row, wrong = None, _undecoded(line)
+        if not wrong:
+            try:
+                row = json.loads(line)
+                wrong = None if isinstance(row, dict) else "must be a JSON object"
+            except (ValueError, RecursionError) as error:
+                wrong = f"is no JSON ({getattr(error, 'msg', error)})"
+        rows.append((number, row, wrong))
+    names = dict.fromkeys(name for _, row, wrong in rows if not wrong for name in row or ())
+    column = _column(path, column, list(names))
+    for number, row, wrong in rows:
+        if not wrong and column not in row:
+            wrong = f"has no {column!r}, only {', '.join(row)}"
+        yield Asked(number, None if wrong else row[column], wrong)
+
+
+def _of_table(
+    path: pathlib.Path,
+    text: str,
+    separator: str,
+    columns: Sequence[str] | None,
+    column: str | None,
+) -> Iterator[Asked]:
+    records = _records(text, separator)
+    if columns:
+        names = list(columns)
+    else:
+        number, head, wrong = next(records, (1, None, "names no columns"))
+        wrong = wrong or _undecoded("".join(head or ()))
+        if wrong:  # without names no line can be answered
+            raise SeqzooError(f"{path}, line {number} {wrong}.")
+        names = head or []
+    place = names.index(_column(path, column, names))
+    for number, record, wrong in records:
+        if record is None:
+            yield Asked(number, None, wrong)
+        elif len(record) != len(names):
+            fields = f"{len(record)} field{'s' * (len(record) != 1)}"
+            expected = f"{len(names)} ({', '.join(names)}) should be"
+            yield Asked(number, None, f"has {fields} where {expected}")
+        else:
+            yield Asked(number, record[place], _undecoded(record[place]))
+
+
+def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
+    """Each record with the line that it begins at, or with what is wrong with it."""
+    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    rows = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True
+    )
+    while True:
+        number = rows.line_num + 1
+        try:
+            record = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:  # the reader goes on with the next line
+            yield number, None, f"is no record ({error})"
+            continue
+        if record:
+            yield number, record, ""
+
+
+def _column(path: pathlib.Path, column: str | None, names: Sequence[str]) -> str:
+    """The column of the inputs.
+
+    Raises:
+        SeqzooError: there is none of that name, or no name and several columns.
+    """
+    if column is None and len(names) == 1:
+        return names[0]
+    if column is None or column not in names:
+        came = f", got {column!r}{nearest(column, names)}" if column else "."
+        raise SeqzooError(f"--input must name a column of {path} ({', '.join(names)}){came}")
+    return column
+
+
+def _undecoded(text: str) -> str | None:
+    """What is wrong with a text that holds half characters."""
+    half = next((own for own in text if "\udc80" <= own <= "\udcff"), None)
+    return None if half is None else f"is not UTF-8: it holds {ord(half) - 0xDC00:#04x}"

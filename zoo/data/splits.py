@@ -1,0 +1,296 @@
+"""Random splits that are the same every time, with all examples of one input in one split."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.errors import SeqzooError
+
+TRAINING_NAMES = ("train", "training")
+VALIDATION_NAMES = ("validation", "valid", "val", "dev")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Examples with what is needed to part them.
+
+    Attributes:
+        name: for messages: a file or a split.
+        examples: the examples.
+        keys: of each input, from `input_key`.
+        labels: of each example; None where targets are values.
+        splits: the split that each example is of, where its file says so.
+    """
+
+    name: str
+    examples: Examples
+    keys: Sequence[bytes]
+    labels: Sequence[tuple[str, ...]] | None
+    splits: Sequence[str] | None = None
+
+    def pick(self, indices: Sequence[int]) -> "Part":
+        """Some of the examples, in the order of the indices."""
+
+        def of(values: Any) -> Any:
+            if isinstance(values, np.ndarray):
+                return values[np.asarray(indices, np.int64)]
+            return None if values is None else [values[index] for index in indices]
+
+        examples = self.examples
+        return replace(
+            self,
+            examples=replace(
+                examples,
+                inputs=of(examples.inputs),
+                targets=of(examples.targets),
+                lines=of(examples.lines),
+            ),
+            keys=of(self.keys),
+            labels=of(self.labels),
+            splits=of(self.splits),
+        )
+
+    def of_split(self, name: str) -> "Part":
+        """The examples that their file says to be of a split."""
+        own = [index for index, split in enumerate(self.splits or ()) if split == name]
+        return replace(self.pick(own), name=f"{self.name} ({name})")
+
+    def unknown(self, known: set[str]) -> list[int]:
+        """The examples that have a label which is not among the known ones."""
+        return [i for i, own in enumerate(self.labels or ()) if not known.issuperset(own)]
+
+    def known(self) -> set[str]:
+        """All labels of these examples."""
+        return {label for own in self.labels or () for label in own}
+
+
+def official(names: Iterable[str], whose: str) -> dict[str, str]:
+    """train, validation and test -> their own names among those of some splits.
+
+    Args:
+        names: of the splits.
+        whose: for messages.
+
+    Raises:
+        SeqzooError: there is none to train on.
+    """
+    own = {name.lower(): name for name in reversed(list(names))}
+    usual = {"train": TRAINING_NAMES, "validation": VALIDATION_NAMES, "test": ("test",)}
+    found = {
+        split: next(own[name] for name in known if name in own)
+        for split, known in usual.items()
+        if not own.keys().isdisjoint(known)
+    }
+    if "train" not in found:
+        raise SeqzooError(f"{whose} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
+    return found
+
+
+def input_key(value: Any) -> bytes:
+    """Equal for equal inputs, whatever they are: text, numbers, images or sound."""
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, list | tuple):  # of words
+        return json.dumps(value).encode("utf-8")
+    array = np.asarray(value)
+    return repr((array.shape, array.dtype.str)).encode() + array.tobytes()
+
+
+def order(keys: Sequence[bytes], seed: int) -> list[int]:
+    """A random order of examples that follows from their inputs and the seed alone.
+
+    So it does not change with the order of a file's lines, and equal inputs stand side by side.
+    """
+    salt = str(seed).encode()[:16]
+    digests = [hashlib.blake2b(key, digest_size=16, salt=salt).digest() for key in keys]
+    return sorted(range(len(keys)), key=lambda index: (digests[index], index))
+
+
+def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None]:
+    """Holds out random examples; equal inputs stay together.
+
+    A label must not be held out whole: the examples of one that would be are trained on.
+
+    Args:
+        whole: the examples.
+        shares: name of a split -> its share of the examples; what is left is "train".
+        seed: another one gives other splits.
+
+    Returns: the splits of `shares` and "train"; None for one that has no examples.
+
+    Raises:
+        SeqzooError: there are too few different inputs.
+    """
+    keys = whole.keys
+    distinct = len(set(keys))
+    if distinct <= sum(share > 0 for share in shares.values()):
+        raise SeqzooError(
+            f"{whole.name} has {distinct} different input{'s' * (distinct != 1)}, too few to hold "
+            f"some out for {' and '.join(name for name, share in shares.items() if share > 0)}."
+        )
+    shuffled = order(keys, seed)
+    held: dict[str, list[int]] = {}
+    start = 0
+    for name, share in shares.items():
+        # At least one example where any are asked for, and all the equals of the last one.
+        end = start + max(round(share * len(keys)), int(share > 0))
+        while start < end < len(keys) and keys[shuffled[end]] == keys[shuffled[end - 1]]:
+            end += 1
+        held[name] = shuffled[start:end]
+        start = end
+    train = shuffled[start:]
+    if not train:
+        raise SeqzooError(f"The shares held out of {whole.name} leave nothing to train on.")
+    known = whole.pick(train).known()
+    back = {keys[i] for part in held.values() for i in part if _is_unknown(whole, i, known)}
+    train += [i for part in held.values() for i in part if keys[i] in back]
+    held = {name: [i for i in part if keys[i] not in back] for name, part in held.items()}
+    return {
+        name: whole.pick(sorted(part)) if part else None
+        for name, part in {**held, "train": train}.items()
+    }
+
+
+def by_column(
+    whole: Part, shares: dict[str, float], column: str, seed: int
+) -> dict[str, Part | None]:
+    """The splits that a file names; what it lacks is held out of its training split.
+
+    Args:
+        whole: the examples, with the split of each.
+        shares: name of a split -> its share of the training split, where the file lacks it.
+        column: the one of the splits, for messages.
+        seed: of the shares.
+
+    Raises:
+        SeqzooError: it has no training split, or one with too few different inputs.
+    """
+    own = official(whole.splits or (), f"{whole.name}, column {column!r},")
+    parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in own.items()}
+    train = parts.pop("train")
+    assert train is not None
+    lacking = {name: share for name, share in shares.items() if name not in parts}
+    return {**split(train, lacking, seed), **parts}
+
+
+def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
+    """Holds the end of one long sequence out: first what is for validation, then what is for the
+    test.
+
+    Args:
+        whole: its one example is a text, or an array of shape (time, ...) with targets of as many
+            steps, if any.
+        shares: name of a split -> its share of the steps; what is left is "train".
+
+    Raises:
+        SeqzooError: the sequence is too short.
+    """
+    examples = whole.examples
+    steps = len(examples.inputs[0])
+    ends, start = {}, steps
+    for name in ("test", "validation"):
+        ends[name], start = start, start - round(shares[name] * steps)
+    ends["train"] = start
+    starts = {"train": 0, "validation": ends["train"], "test": ends["validation"]}
+    parts: dict[str, Part | None] = {}
+    for name, begin in starts.items():
+        inputs, targets, labels = (
+            None if values is None else [values[0][begin : ends[name]]]
+            for values in (examples.inputs, examples.targets, whole.labels)
+        )
+        if begin == ends[name]:
+            if name == "train" or shares[name]:
+                unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to part it.")
+            parts[name] = None
+            continue
+        # Where it begins belongs to the key: parts of a series that repeats itself are others.
+        key = f"{begin} ".encode() + input_key((inputs or [""])[0])
+        own = replace(examples, inputs=inputs, targets=targets)
+        parts[name] = Part(whole.name, own, [key], labels)
+    return parts
+
+
+def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:
+    return whole.labels is not None and not known.issuperset(whole.labels[index])
+
+
+def part_equal_inputs(parts: dict[str, Part | None]) -> list[str]:
+    """Takes out of each split the inputs that also stand in one that is scored later.
+
+    Returns: sentences that say what was left out.
+
+    Raises:
+        SeqzooError: a split would be left empty.
+    """
+    notes = []
+    later: set[bytes] = set()
+    for name in ("test", "validation", "train"):
+        part = parts[name]
+        if part is None:
+            continue
+        own = [index for index, key in enumerate(part.keys) if key not in later]
+        if not own:
+            raise SeqzooError(f"All inputs of {part.name} also stand in other splits.")
+        if len(own) < len(part.keys):
+            left_out = len(part.keys) - len(own)
+            notes.append(f"{left_out:,} of {part.name} left out, since other splits hold them.")
+            parts[name] = part.pick(own)
+        later.update(part.keys)
+    return notes
+
+
+def check_labels(parts: dict[str, Part | None]) -> None:
+    """Checks that every label to score on can be learnt.
+
+    Raises:
+        SeqzooError: one is never seen in training.
+    """
+    train = parts["train"]
+    known = train.known() if train else set()
+    for part in filter(None, (parts["validation"], parts["test"])):
+        for index in part.unknown(known):
+            label = next(label for label in (part.labels or ())[index] if label not in known)
+            raise SeqzooError(
+                f"{part.name}, {part.examples.place(index)}: the label {label!r} is never seen in "
+                f"training."
+            )
+
+
+def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
+    """Leaves at most so many examples of each split, chosen at random, the same every time.
+
+    What the few training examples have no label of is left out of the other splits.
+
+    Returns: sentences that say what was left out.
+    """
+    for name, part in parts.items():
+        if part is not None and len(part.keys) > most:
+            parts[name] = part.pick(sorted(order(part.keys, seed)[:most]))
+    train = parts["train"]
+    known = train.known() if train else set()
+    left_out = 0
+    for name in ("validation", "test"):
+        part = parts[name]
+        if part is not None and (unknown := set(part.unknown(known))):
+            left_out += len(unknown)
+            own = [index for index in range(len(part.keys)) if index not in unknown]
+            parts[name] = part.pick(own) if own else None
+    if not left_out:
+        return []
+    return [f"{left_out:,} left out, since the limit leaves none of their labels to train on."]
+
+
+def to_splits(name: str, parts: dict[str, Part | None], notes: Sequence[str]) -> Splits:
+    """The splits with a description: how many examples each has, then the notes."""
+    purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
+    found = {split: part.examples for split in purposes if (part := parts.get(split))}
+    counts = ", ".join(f"{len(found[split]):,} {purposes[split]}" for split in found)
+    return Splits(**found, name=name, description=" ".join([f"{name}: {counts}.", *notes]))

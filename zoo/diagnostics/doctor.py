@@ -1,0 +1,218 @@
+"""`seqzoo doctor`: what is installed, what there is, and whether layers compute right here."""
+
+import os
+import pathlib
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any, Literal
+
+from seqzoo.zoo.datasets import default_data_dir
+from seqzoo.zoo.runtime import start_devices, start_tensorflow
+
+PYTHON = (3, 11)
+
+REQUIRED = {
+    "tensorflow": "2.21",
+    "keras": "3.15",
+    "tensorflow-datasets": "4.9.10",
+    "importlib_resources": "6.0",
+    "click": "8.1",
+    "rich": "13.7",
+    "matplotlib": "3.9",
+    "babel": "2.18",
+    "numpy": "2.0",
+    "sacrebleu": "2.4",
+    "sentencepiece": "0.2",
+}
+"""Packages without which a command fails, and the least release of each."""
+
+OPTIONAL = {"tensorboard": "shows the logs of a run"}
+
+VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
+"""Vector instructions that products are made of, as Linux calls them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: what it was.
+        told: what was found.
+        state: "ok"; "note" for what could be better; "broken" for what commands fail by.
+        fix: a command or a sentence on what to do; empty where nothing is to be done.
+        values: the same for programs, fit for JSON.
+    """
+
+    subject: str
+    told: str
+    state: Literal["ok", "note", "broken"] = "ok"
+    fix: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def examine(data_dir: str | None = None) -> Iterator[Finding]:
+    """Looks at everything; a part that fails is a finding, not an error.
+
+    Args:
+        data_dir: a further folder of tfds data sets.
+    """
+    yield from _guarded("python", _python)
+    yield from _guarded("packages", _packages)
+    yield from _guarded("memory", _memory)
+    started = list(_guarded("tensorflow", _tensorflow))
+    yield from started
+    if not any(finding.state == "broken" for finding in started):
+        yield from _guarded("devices", _devices)
+        yield from _guarded("layers", _layers)
+    yield from _guarded("data", lambda: _data(data_dir))
+
+
+def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from look()
+    except Exception as error:  # whatever is wrong here is what a person wants to know
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        yield Finding(subject, reason, "broken", "install seqzoo again in a fresh environment")
+
+
+def _python() -> Iterator[Finding]:
+    told = f"{platform.python_version()}, {platform.platform()}"
+    values = {"python": platform.python_version(), "platform": platform.platform()}
+    if sys.version_info[:2] < PYTHON:
+        least = ".".join(map(str, PYTHON))
+        yield Finding("python", told, "broken", f"use Python {least} or newer", values)
+    else:
+        yield Finding("python", told, values=values)
+
+
+def _packages() -> Iterator[Finding]:
+    for name, least in REQUIRED.items():
+        version = _version(name)
+        fix = f'python -m pip install "{name}>={least}"'
+        values = {"version": version, "least": least}
+        if version is None:
+            yield Finding(name, "is not installed", "broken", fix, values)
+        elif _numbers(version) < _numbers(least):
+            yield Finding(name, f"{version} is older than {least}", "broken", fix, values)
+        else:
+            yield Finding(name, version, values=values)
+    for name, purpose in OPTIONAL.items():
+        version = _version(name)
+        if version is None:
+            told = f"is not installed; it {purpose}"
+            yield Finding(name, told, "note", f"python -m pip install {name}", {"version": None})
+        else:
+            yield Finding(name, version, values={"version": version})
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """ "2.21.0rc1" -> (2, 21, 0)."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def _memory() -> Iterator[Finding]:
+    lines = pathlib.Path("/proc/meminfo")
+    if lines.exists():
+        sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", lines.read_text(), re.MULTILINE))
+        total, free = (int(sizes[name]) * 1024 for name in ("MemTotal", "MemAvailable"))
+        told = f"{_gib(total)}, {_gib(free)} of them free"
+        values = {"bytes": total, "free_bytes": free}
+    else:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        told, values = _gib(total), {"bytes": total}
+    yield Finding("memory", told, values=values)
+    disk = shutil.disk_usage(".")
+    told = f"{_gib(disk.free)} free in the current folder"
+    yield Finding("disk", told, values={"free_bytes": disk.free})
+
+
+def _tensorflow() -> Iterator[Finding]:
+    start_tensorflow()
+    start_devices()
+    import keras
+
+    backend = keras.backend.backend()
+    fix = "" if backend == "tensorflow" else "set KERAS_BACKEND=tensorflow"
+    state = "broken" if fix else "ok"
+    yield Finding("backend of keras", backend, state, fix, {"backend": backend})
+
+
+def _devices() -> Iterator[Finding]:
+    import tensorflow as tf
+
+    from seqzoo.cells.engine.dispatch import cores
+
+    info = pathlib.Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.*)$", text, re.MULTILINE)
+    vectors = [name for name in VECTORS if flags and name in flags[1].split()]
+    named = model[1] if model else platform.machine()
+    yield Finding(
+        "processor",
+        f"{cores()} cores, {named}; {', '.join(vectors) or 'vector instructions unknown'}",
+        values={"cores": cores(), "model": named, "vectors": vectors},
+    )
+    names = [
+        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+        for gpu in tf.config.list_physical_devices("GPU")
+    ]
+    if not names and pathlib.Path("/proc/driver/nvidia").exists():
+        fix = 'python -m pip install "tensorflow[and-cuda]"'
+        told = "TensorFlow sees none, though there is an NVIDIA driver"
+        yield Finding("gpu", told, "note", fix, {"gpus": []})
+    else:
+        yield Finding("gpu", ", ".join(names) or "none", values={"gpus": names})
+
+
+def _layers() -> Iterator[Finding]:
+    from seqzoo.cells import CELLS
+    from seqzoo.zoo.diagnostics.layer_check import difference, path_of, tolerance
+
+    paths: dict[str, list[str]] = {}
+    for name in CELLS:
+        paths.setdefault(path_of(name), []).append(name)
+    for path, names in paths.items():
+        found = difference(names[0])
+        values = {"cells": names, "run": names[0], "difference": found, "path": path}
+        subject = f"layers of {', '.join(names)}"
+        if found <= tolerance():
+            told = f"{path} A small {names[0]} gives what the plain loop gives ({found:.0e} apart)."
+            yield Finding(subject, told, values=values)
+        else:
+            told = f"{path} A small {names[0]} is {found:.2g} apart from the plain loop."
+            yield Finding(subject, told, "broken", "use `fast=False` and report this", values)
+
+
+def _data(data_dir: str | None) -> Iterator[Finding]:
+    public = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    folders = [default_data_dir(), pathlib.Path(public).expanduser()]
+    folders += [pathlib.Path(data_dir).expanduser()] if data_dir else []
+    for folder in dict.fromkeys(folders):
+        names = sorted(
+            path.parent.relative_to(folder).as_posix()
+            for pattern in ("*/*", "*/*/*")
+            for path in folder.glob(f"{pattern}/dataset_info.json")
+        )
+        told = ", ".join(names) or "no data sets yet"
+        if not names and not folder.is_dir():
+            told = "no such folder yet"
+        yield Finding(f"data in {folder}", told, values={"folder": str(folder), "prepared": names})
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

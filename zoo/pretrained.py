@@ -1,0 +1,69 @@
+"""Trained models that are handed out with the package, each with a card that says what it is."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from seqzoo.tasks.atomic_files import read_json
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.presets import PRESETS, get
+
+if TYPE_CHECKING:
+    from seqzoo.tasks.runs.run import Run
+
+FOLDER = pathlib.Path(__file__).parent / "models"
+
+
+def list_trained() -> list[str]:
+    """The presets of which there is a trained model."""
+    return [name for name in PRESETS if (FOLDER / name / "config.json").is_file()]
+
+
+def load(name: str) -> Run:
+    """The trained model of a preset, ready to predict: `load("language-id").predict(["hola"])`.
+
+    Args:
+        name: of a preset in `list_trained()`.
+
+    Raises:
+        SeqzooError: there is no such preset, or no trained model of it; a run folder is none.
+    """
+    if not isinstance(name, str):
+        raise SeqzooError(f"`name` must be that of a preset, got {type(name).__name__}.")
+    if (pathlib.Path(name) / "config.json").is_file():
+        raise SeqzooError(f"{name} is a run folder; open it with seqzoo.tasks.Run.open.")
+    folder = folder_of(name)
+    from seqzoo.zoo.runtime import start_tensorflow
+
+    start_tensorflow()
+    from seqzoo.tasks.runs.run import Run
+
+    run = Run.open(folder)
+    _ = run.model  # read now, so that the first answer does not wait for it
+    return run
+
+
+def card(name: str) -> dict[str, Any]:
+    """What there is to know of a trained model: data and their licence, split, score, command, seed
+    and time of its training.
+
+    Raises:
+        SeqzooError: there is no such preset, or no trained model of it.
+    """
+    return read_json(folder_of(name) / "card.json")
+
+
+def folder_of(name: str) -> pathlib.Path:
+    """Where a trained model lies.
+
+    Raises:
+        SeqzooError: there is no such preset, or no trained model of it.
+    """
+    get(name)
+    if name not in list_trained():
+        raise SeqzooError(
+            f"{name} has no trained model here (there is one of {', '.join(list_trained())}); "
+            f"train it with seqzoo train {name}"
+        )
+    return FOLDER / name
