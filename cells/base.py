@@ -23,9 +23,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     of shape (batch, units) a gate, so that it reads `x.forget + r.forget`. `step` must act on each
     unit and each row by itself, because the fast loop hands it tensors of shape (units, batch).
 
-    `Recurrent` and `keras.layers.RNN` both run such a cell; the former makes one product of a
-    step's input and a hand-written backward pass of it. A cell whose recurrence has another form
-    overrides `advance` instead.
+    What differs from that plan is declared: gates without a recurrent product (`recurrent_gates`),
+    weights of one number a unit that `step` reads (`unit_weights`), matrices computed from the
+    weights once a sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
+    `keras.layers.RNN` both run such a cell; the former makes one product of a step's input and a
+    hand-written backward pass of it. A cell whose recurrence has another form overrides `advance`
+    instead, and `build` where its weights differ.
 
     Args:
         units: size of the output and of each state, at least 1.
@@ -45,8 +48,19 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     gates: tuple[str, ...] = ()
     """Names of the gates, in the order of the columns of the kernels."""
 
+    recurrent_gates: tuple[str, ...] | None = None
+    """Names of the gates that have a recurrent product, in the order of its columns; None for all
+    gates. With none, `()`, the recurrence is diagonal: `recur` is left out and r is empty."""
+
     separate: tuple[str, ...] = ()
     """Gates for which `step` needs x and r apart; of all others it uses the sum alone."""
+
+    unit_weights: tuple[str, ...] = ()
+    """Names of weights of shape (units,) or (1,) that `step` reads; it takes them as a fourth
+    argument, a named tuple of tensors that broadcast with a state."""
+
+    cudnn: str | None = None
+    """Name of cuDNN's kernel that computes the same with the default options: "lstm" or "gru"."""
 
     def __init__(
         self,
@@ -82,7 +96,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        renamed = "gates" in vars(cls) and "recurrent_gates" not in vars(cls)
+        if renamed or cls.recurrent_gates is None:
+            cls.recurrent_gates = cls.gates
         cls.Gates = namedtuple("Gates", cls.gates)
+        cls.RecurrentGates = namedtuple("RecurrentGates", cls.recurrent_gates)
+        cls.UnitWeights = namedtuple("UnitWeights", cls.unit_weights)
 
     @property
     def state_size(self) -> int | list[int]:
@@ -103,19 +122,30 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def build(self, input_shape: tuple) -> None:
         """Makes the weights for inputs of shape (batch, features)."""
-        columns = len(self.gates) * self.units
         self.kernel = self.add_weight(
-            shape=(input_shape[-1], columns), name="kernel", initializer=self.kernel_initializer
+            shape=(input_shape[-1], len(self.gates) * self.units),
+            name="kernel",
+            initializer=self.kernel_initializer,
         )
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, columns),
-            name="recurrent_kernel",
-            initializer=self.initial_recurrent_kernel,
-        )
+        if self.recurrent_gates:
+            self.recurrent_kernel = self.add_weight(
+                shape=(self.units, len(self.recurrent_gates) * self.units),
+                name="recurrent_kernel",
+                initializer=self.initial_recurrent_kernel,
+            )
         if self.use_bias:
             self.bias = self.add_weight(
                 shape=self.bias_shape(), name="bias", initializer=self.initial_bias
             )
+        for name in self.unit_weights:
+            weight = self.add_weight(
+                shape=self.unit_weight_shape(name),
+                name=name,
+                initializer=lambda shape, dtype=None, name=name: self.initial_unit_weight(
+                    name, shape, dtype
+                ),
+            )
+            setattr(self, name, weight)
         self.built = True
 
     def bias_shape(self) -> tuple[int, ...]:
@@ -131,6 +161,22 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """The offsets to begin with."""
         return self.bias_initializer(shape, dtype=dtype)
 
+    def unit_weight_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one of `unit_weights`: (units,) or (1,)."""
+        return (self.units,)
+
+    def initial_unit_weight(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Initial values of one of `unit_weights`."""
+        return ops.zeros(shape, dtype)
+
+    def input_matrix(self) -> Any:
+        """(features, gates * units): what `project` multiplies the inputs by."""
+        return ops.convert_to_tensor(self.kernel)
+
+    def recurrent_matrix(self) -> Any:
+        """(units, recurrent gates * units): what `recur` multiplies the state by."""
+        return ops.convert_to_tensor(self.recurrent_kernel)
+
     def input_bias(self) -> Any:
         """What `project` adds to each column, or None."""
         return None if self.bias is None else ops.convert_to_tensor(self.bias)
@@ -141,23 +187,24 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def project(self, inputs: Any) -> Any:
         """(..., features) -> (..., gates * units): all that depends on the input alone."""
-        x = ops.matmul(inputs, self.kernel)
+        x = ops.matmul(inputs, self.input_matrix())
         bias = self.input_bias()
         return x if bias is None else x + bias
 
     def recur(self, h: Any) -> Any:
-        """(batch, units) -> (batch, gates * units): the recurrent product."""
-        r = ops.matmul(h, self.recurrent_kernel)
+        """(batch, units) -> (batch, recurrent gates * units): the recurrent product."""
+        r = ops.matmul(h, self.recurrent_matrix())
         bias = self.recurrent_bias()
         return r if bias is None else r + bias
 
-    def step(self, x: Any, r: Any, states: Any) -> tuple[Any, list]:
+    def step(self, x: Any, r: Any, states: Any, *weights: Any) -> tuple[Any, list]:
         """The pointwise rest of a step.
 
         Args:
             x: projected input, a named tuple with one tensor a gate.
-            r: recurrent product, likewise.
+            r: recurrent product, likewise, with one tensor a recurrent gate.
             states: list of the states before the step.
+            *weights: the named tuple of `unit_weights`, where the cell declares any.
 
         Returns:
             The output and the list of the states after the step; the output is the first of them.
@@ -175,20 +222,24 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """Whether `step_with_values` and `step_gradient` are there for the cell as it is."""
         return False
 
-    def step_with_values(self, x: Any, r: Any, states: Any) -> tuple[Any, list, tuple]:
+    def step_with_values(
+        self, x: Any, r: Any, states: Any, *weights: Any
+    ) -> tuple[Any, list, tuple]:
         """`step`, and what `step_gradient` needs of it: a tuple of tensors shaped as a state."""
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
-    def step_gradient(self, values: Any, d_states: Any) -> tuple[Any, Any, Any]:
+    def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
         """The gradient of `step`, written by hand; optional, a quarter faster than automatic.
 
         Args:
             values: what `step_with_values` kept.
             d_states: gradients of the new states.
+            *weights: the named tuple of `unit_weights`, where the cell declares any.
 
         Returns:
             Gradients of x (one a gate), of r (or None where equal to those of x), and of the old
-            states.
+            states; with `unit_weights` also theirs, in the shape of a state, before they are
+            summed over the batch.
         """
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
@@ -204,11 +255,25 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             The output and the list of new states.
         """
         h = states[0] if recurrent_mask is None else states[0] * recurrent_mask
-        return self.step(self.split(x), self.split(self.recur(h)), states)
+        r = self.split_recurrent(self.recur(h) if self.recurrent_gates else None)
+        return self.step(self.split(x), r, states, *self.step_weights())
 
     def split(self, columns: Any, axis: int = -1) -> Any:
-        """Named tuple of the gates' parts of a tensor."""
+        """Named tuple of the gates' parts of a projected input."""
         return self.Gates(*ops.split(columns, len(self.gates), axis=axis))
+
+    def split_recurrent(self, columns: Any, axis: int = -1) -> Any:
+        """Named tuple of the gates' parts of a recurrent product."""
+        if not self.recurrent_gates:
+            return self.RecurrentGates()
+        return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
+
+    def step_weights(self) -> tuple:
+        """What `step` takes after the states: the named tuple of `unit_weights`, if there are."""
+        if not self.unit_weights:
+            return ()
+        tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
+        return (self.UnitWeights(*tensors),)
 
     def input_mask(self, inputs: Any, training: bool) -> Any:
         """What dropout multiplies one step's inputs with, the same in a sequence, or None."""

@@ -8,13 +8,11 @@ import tensorflow as tf
 from keras.src import backend
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.gru.gru import GRUCell
-from seqzoo.cells.lstm.lstm import LSTMCell
 
 
 def against(cell: RecurrentCell) -> tuple[str, ...]:
     """What keeps a cell off cuDNN; empty where nothing does."""
-    if type(cell) not in (LSTMCell, GRUCell):
+    if "cudnn" not in vars(type(cell)):  # declared by the class itself: a subclass may differ
         return (f"cuDNN has no {type(cell).__name__}",)
     demands = {
         "`activation` is not tanh": cell.activation is keras.activations.tanh,
@@ -76,6 +74,6 @@ def _kernel(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, A
         "go_backwards": layer.go_backwards,
     }
     sequences = tf.cast(sequences, cell.compute_dtype)
-    run_backend = backend.lstm if isinstance(cell, LSTMCell) else backend.gru
+    run_backend = {"lstm": backend.lstm, "gru": backend.gru}[cell.cudnn]
     last, outputs, new = run_backend(sequences, *states, mask, **weights)
     return last, outputs, list(new)

@@ -20,15 +20,20 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     """What the loops run on: the input, (time, batch, features), and the weights."""
     tensors = {"x": x}
     if type(cell).project is RecurrentCell.project:
-        tensors |= {"kernel": cell.kernel, "bias": cell.input_bias()}
+        tensors |= {"kernel": cell.input_matrix(), "bias": cell.input_bias()}
     else:
         tensors["x"] = cell.project(x)
-    tensors |= {"recurrent_kernel": cell.recurrent_kernel, "recurrent_bias": cell.recurrent_bias()}
-    return {
+    if cell.recurrent_gates:
+        tensors["recurrent_kernel"] = cell.recurrent_matrix()
+        tensors["recurrent_bias"] = cell.recurrent_bias()
+    tensors = {
         name: tf.cast(value, cell.compute_dtype)
         for name, value in tensors.items()
         if value is not None
     }
+    for weights in cell.step_weights():
+        tensors["unit_weights"] = [tf.cast(weight, cell.compute_dtype) for weight in weights]
+    return tensors
 
 
 def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool) -> dict:
@@ -48,6 +53,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
     """
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     products = _products(cell, tensors)
+    weights = _step_weights(cell, tensors)
 
     def read(t):
         t = tf.minimum(t, length - 1)
@@ -59,7 +65,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
 
     def advance(slices, states):
         x, r = products(slices["x"], states[0])
-        _, new, values = forward_step(cell, x, r, states)
+        _, new, values = forward_step(cell, x, r, states, weights)
         if "mask" in slices:
             new = [tf.where(slices["mask"], a, b) for a, b in zip(new, states, strict=True)]
         return new, values
@@ -98,12 +104,15 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
     Returns:
         "d_states": list of (batch, units), gradients of the initial states; "d_recurrent" and
-        "d_projected": gradients of the recurrent product and of the projected input,
-        (gates * units, time * batch); the latter is left out where it equals the former.
+        "d_projected": gradients of the recurrent product, (recurrent gates * units, time * batch),
+        and of the projected input, (gates * units, time * batch), of which the former is left out
+        where there are no recurrent gates and the latter where it equals the former;
+        "d_unit_weights": list of gradients, where there are such weights.
     """
     values, steps = tensors["values"], tensors["steps"]
     length, batch = tf.shape(values[0])[0], tf.shape(values[0])[2]
-    kernel = tensors["recurrent_kernel"]
+    kernel = tensors.get("recurrent_kernel")
+    weights = _step_weights(cell, tensors)
     recurrent_mask = _transposed(tensors.get("recurrent_mask"))
 
     def read(t):
@@ -115,7 +124,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
             slices["mask"] = tf.transpose(read_step(tensors["mask"], t))
         return slices
 
-    def body(count, slices, d_states, written):
+    def body(count, slices, d_states, d_weights, written):
         t = steps - 1 - count
         following = read(t - 1)
         if sequences:
@@ -124,25 +133,37 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         d_new = d_states
         if live is not None:
             d_new = [tf.where(live, d, tf.zeros_like(d)) for d in d_states]
-        dx, dr, d_old = backward_step(cell, slices["values"], d_new)
+        dx, dr, d_old, d_step = backward_step(cell, slices["values"], d_new, weights)
         if live is not None:
             d_old = [tf.where(live, a, b) for a, b in zip(d_old, d_states, strict=True)]
-        parts = {"d_recurrent": tf.concat(dx if dr is None else dr, 0)}
-        if dr is not None:
+        d_weights = [a + b for a, b in zip(d_weights, d_step, strict=True)]
+        parts = {}
+        if kernel is not None:
+            parts["d_recurrent"] = tf.concat(dx if dr is None else dr, 0)
+        if "d_projected" in written:
             parts["d_projected"] = tf.concat(dx, 0)
-        dh = tf.matmul(kernel, parts["d_recurrent"])
-        if recurrent_mask is not None:
-            dh = dh * recurrent_mask
         written = {
             name: write_columns(written[name], part, t * batch) for name, part in parts.items()
         }
-        return count + 1, following, [d_old[0] + dh, *d_old[1:]], written
+        if kernel is None:
+            return count + 1, following, d_old, d_weights, written
+        dh = tf.matmul(kernel, parts["d_recurrent"])
+        if recurrent_mask is not None:
+            dh = dh * recurrent_mask
+        return count + 1, following, [d_old[0] + dh, *d_old[1:]], d_weights, written
 
-    columns = [len(cell.gates) * cell.units, length * batch]
-    names = ["d_recurrent", "d_projected"] if cell.separate else ["d_recurrent"]
-    written = {name: tf.zeros(columns, kernel.dtype) for name in names}
+    written = {
+        name: tf.zeros([gates * cell.units, length * batch], values[0].dtype)
+        for name, gates in _gradient_gates(cell).items()
+    }
     d_states = [tf.transpose(d) for d in tensors["d_states"]]
-    _, d_states, written = while_steps(steps, body, read(steps - 1), d_states, written)
+    d_weights = [tf.zeros([cell.units, batch], w.dtype) for w in tensors.get("unit_weights", [])]
+    _, d_states, d_weights, written = while_steps(
+        steps, body, read(steps - 1), d_states, d_weights, written
+    )
+    if d_weights:
+        whole = zip(d_weights, tensors["unit_weights"], strict=True)
+        written["d_unit_weights"] = [_summed_as(d, weight) for d, weight in whole]
     return {"d_states": [tf.transpose(d) for d in d_states], **written}
 
 
@@ -151,7 +172,7 @@ def sequence(result: dict) -> Any:
     return result["rows"][1:]
 
 
-BACKWARD_NEEDS = ("steps", "recurrent_kernel", "mask", "recurrent_mask", "values")
+BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
 """The tensors that `backward` reads, of those of `forward` and of what it returned."""
 
 
@@ -163,13 +184,17 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
         result: what it returned.
         d: what `backward` returned.
     """
-    d_recurrent = d["d_recurrent"]
+    d_recurrent = d.get("d_recurrent")
     d_projected = d.get("d_projected", d_recurrent)
     x = tensors["x"]
-    before = result["rows"][:-1]
-    if "recurrent_mask" in tensors:
-        before = before * tensors["recurrent_mask"]
-    whole = {"states": d["d_states"], "recurrent_kernel": _summed_product(before, d_recurrent)}
+    whole = {"states": d["d_states"]}
+    if "unit_weights" in tensors:
+        whole["unit_weights"] = d["d_unit_weights"]
+    if "recurrent_kernel" in tensors:
+        before = result["rows"][:-1]
+        if "recurrent_mask" in tensors:
+            before = before * tensors["recurrent_mask"]
+        whole["recurrent_kernel"] = _summed_product(before, d_recurrent)
     if "recurrent_bias" in tensors:
         whole["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)
     if "bias" in tensors:
@@ -185,22 +210,46 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
 
 def _products(cell: RecurrentCell, tensors: dict) -> Callable:
     """x and h of one step -> the gates' projected inputs and recurrent products."""
-    recurrent = tf.transpose(tensors["recurrent_kernel"])
+    recurrent = _transposed(tensors.get("recurrent_kernel"))
     recurrent_bias = _column(tensors.get("recurrent_bias"))
     kernel, bias = _transposed(tensors.get("kernel")), _column(tensors.get("bias"))
     recurrent_mask = _transposed(tensors.get("recurrent_mask"))
 
     def products(x, h):
-        r = tf.matmul(recurrent, h if recurrent_mask is None else h * recurrent_mask)
+        r = None
+        if recurrent is not None:
+            r = tf.matmul(recurrent, h if recurrent_mask is None else h * recurrent_mask)
         if recurrent_bias is not None:
             r = r + recurrent_bias
         if kernel is not None:
             x = kernel * x if kernel.shape[1] == 1 else tf.matmul(kernel, x)
         if bias is not None:
             x = x + bias
-        return cell.split(x, axis=0), cell.split(r, axis=0)
+        return cell.split(x, axis=0), cell.split_recurrent(r, axis=0)
 
     return products
+
+
+def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
+    """What `step` takes after the states, as columns that broadcast with (units, batch)."""
+    if "unit_weights" not in tensors:
+        return ()
+    return (cell.UnitWeights(*map(_column, tensors["unit_weights"])),)
+
+
+def _gradient_gates(cell: RecurrentCell) -> dict[str, int]:
+    """How many gates the arrays have that `backward` writes gradients to."""
+    if not cell.recurrent_gates:
+        return {"d_projected": len(cell.gates)}
+    gates = {"d_recurrent": len(cell.recurrent_gates)}
+    if cell.separate or cell.recurrent_gates != cell.gates:
+        gates["d_projected"] = len(cell.gates)
+    return gates
+
+
+def _summed_as(d: Any, weight: Any) -> Any:
+    """(units, batch) summed to the shape of a unit weight, (units,) or (1,)."""
+    return tf.reduce_sum(d)[None] if weight.shape[0] == 1 else tf.reduce_sum(d, 1)
 
 
 def _summed_product(rows: Any, columns: Any) -> Any:

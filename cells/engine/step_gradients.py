@@ -13,45 +13,59 @@ import tensorflow as tf
 from seqzoo.cells.base import RecurrentCell
 
 
-def forward_step(cell: RecurrentCell, x: Any, r: Any, states: list) -> tuple[Any, list, list]:
+def forward_step(
+    cell: RecurrentCell, x: Any, r: Any, states: list, weights: tuple = ()
+) -> tuple[Any, list, list]:
     """`cell.step`, and the values that `backward_step` asks for."""
     if brings_gradient(cell):
-        output, new, values = cell.step_with_values(x, r, states)
+        output, new, values = cell.step_with_values(x, r, states, *weights)
         check_output(cell, output, new)
         return output, new, list(values)
-    sums = [a if g in cell.separate else a + b for g, a, b in zip(cell.gates, x, r, strict=True)]
-    apart = [getattr(r, gate) for gate in cell.separate]
-    output, new = _step_of_sums(cell, sums, apart, states)
+    summed = _summed_gates(cell)
+    sums = [a + getattr(r, g) if g in summed else a for g, a in zip(cell.gates, x, strict=True)]
+    apart = [b for g, b in zip(cell.recurrent_gates, r, strict=True) if g not in summed]
+    output, new = _step_of_sums(cell, sums, apart, states, weights)
     check_output(cell, output, new)
     return output, new, [*sums, *apart, *states]
 
 
-def backward_step(cell: RecurrentCell, values: list, d_states: list) -> tuple[list, Any, list]:
+def backward_step(
+    cell: RecurrentCell, values: list, d_states: list, weights: tuple = ()
+) -> tuple[list, Any, list, list]:
     """Gradients of a step.
 
     Args:
         cell: whose step it is.
         values: as `forward_step` returned them.
         d_states: gradients of the new states.
+        weights: what `step` takes after the states.
 
     Returns:
-        Gradients of x, of r (None where equal to that of x), and of the old states.
+        Gradients of x, of r (None where equal to that of x), of the old states, and of each unit
+        weight before it is summed over the batch.
     """
     if brings_gradient(cell):
-        dx, dr, d_old = cell.step_gradient(values, d_states)
-        return list(dx), None if dr is None else list(dr), list(d_old)
-    gates, apart = len(cell.gates), len(cell.separate)
+        dx, dr, d_old, *d_weights = cell.step_gradient(values, d_states, *weights)
+        return list(dx), None if dr is None else list(dr), list(d_old), list(*d_weights)
+    summed = _summed_gates(cell)
+    gates = len(cell.gates)
+    apart = len(cell.recurrent_gates) - len(summed)
     arguments = values[:gates], values[gates : gates + apart], values[gates + apart :]
+    # As large as a state each: summing over the batch is left to the end of the loop.
+    spread = [w + tf.zeros_like(d_states[0]) for named in weights for w in named]
     with tf.GradientTape() as tape:
-        tape.watch(values)
-        _, new = _step_of_sums(cell, *arguments)
-    dx, dr_apart, d_old = tape.gradient(
-        new, arguments, d_states, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        tape.watch([values, spread])
+        named = (cell.UnitWeights(*spread),) if weights else ()
+        _, new = _step_of_sums(cell, *arguments, named)
+    dx, dr_apart, d_old, d_weights = tape.gradient(
+        new, (*arguments, spread), d_states, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
-    if not apart:
-        return dx, None, d_old
-    dr = dict(zip(cell.gates, dx, strict=True)) | dict(zip(cell.separate, dr_apart, strict=True))
-    return dx, list(dr.values()), d_old
+    if len(summed) == len(cell.recurrent_gates) == gates:
+        return dx, None, d_old, d_weights
+    rest = iter(dr_apart)
+    by_gate = dict(zip(cell.gates, dx, strict=True))
+    dr = [by_gate[g] if g in summed else next(rest) for g in cell.recurrent_gates]
+    return dx, dr, d_old, d_weights
 
 
 def brings_gradient(cell: RecurrentCell) -> bool:
@@ -72,11 +86,16 @@ def reads_weights(cell: RecurrentCell) -> bool:
         return False
     if cell not in _reads_weights:
         state = tf.TensorSpec([1, cell.units], cell.compute_dtype)
-        gates = cell.Gates(*[state for _ in cell.gates])
+        x = cell.Gates(*[state for _ in cell.gates])
+        r = cell.RecurrentGates(*[state for _ in cell.recurrent_gates or ()])
         states = [state for _ in cell.get_initial_state(1)]
+        weights = (
+            [cell.UnitWeights(*[state for _ in cell.unit_weights])] if cell.unit_weights else []
+        )
         with tf.init_scope(), keras.StatelessScope():
             step = tf.function(cell.step, autograph=False)
-            _reads_weights[cell] = bool(step.get_concrete_function(gates, gates, states).variables)
+            traced = step.get_concrete_function(x, r, states, *weights)
+            _reads_weights[cell] = bool(traced.variables)
     return _reads_weights[cell]
 
 
@@ -92,8 +111,16 @@ def check_output(cell: RecurrentCell, output: Any, states: list) -> None:
         )
 
 
-def _step_of_sums(cell: RecurrentCell, sums: list, apart: list, states: list) -> tuple[Any, list]:
-    r = dict.fromkeys(cell.gates, tf.zeros_like(sums[0])) | dict(
-        zip(cell.separate, apart, strict=True)
-    )
-    return cell.step(cell.Gates(*sums), cell.Gates(**r), states)
+def _summed_gates(cell: RecurrentCell) -> list[str]:
+    """The gates of which `step` uses only the sum of projected input and recurrent product."""
+    both = set(cell.recurrent_gates or ()) - set(cell.separate)
+    return [gate for gate in cell.gates if gate in both]
+
+
+def _step_of_sums(
+    cell: RecurrentCell, sums: list, apart: list, states: list, weights: tuple
+) -> tuple[Any, list]:
+    rest, zeros = iter(apart), tf.zeros_like(states[0])
+    summed = _summed_gates(cell)
+    r = [zeros if gate in summed else next(rest) for gate in cell.recurrent_gates or ()]
+    return cell.step(cell.Gates(*sums), cell.RecurrentGates(*r), states, *weights)

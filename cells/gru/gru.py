@@ -33,6 +33,7 @@ class GRUCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
     """
 
+    cudnn = "gru"
     gates = ("update", "reset", "candidate")
     separate = ("candidate",)
 

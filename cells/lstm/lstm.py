@@ -34,6 +34,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: see `RecurrentCell`.
     """
 
+    cudnn = "lstm"
     gates = ("input", "forget", "candidate", "output")
 
     def __init__(
