@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.errors import Interrupted, SeqzooError, called
 from seqzoo.zoo.commands import looking, running
 from seqzoo.zoo.commands.program import program
 from seqzoo.zoo.pretrained import FOLDER as MODELS
@@ -31,16 +31,16 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _terminated_as_interrupted():
+            with called(program(ctx)), _terminated_as_interrupted():
                 return super().invoke(ctx)
         except Interrupted as stop:
-            click.echo(_as_called(ctx, stop), err=True)
+            click.echo(_with_short_names(stop), err=True)
             ctx.exit(130)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
             ctx.exit(130)
         except SeqzooError as error:
-            raise Mistake(_as_called(ctx, error)) from error
+            raise Mistake(_with_short_names(error)) from error
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
@@ -122,14 +122,14 @@ def main() -> None:
     """
 
 
-def _as_called(ctx: click.Context, message: object) -> str:
-    """A message of the library, with files by their names in this folder, models that come with the
-    package by theirs, and with what to type as this program was called."""
+def _with_short_names(message: object) -> str:
+    """A message of the library, with files by their names in this folder, and models that come with
+    the package by theirs."""
     told = str(message)
     for folder in (MODELS, pathlib.Path.cwd()):
         if folder != pathlib.Path("/"):  # and no part of a longer path
             told = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", told)
-    return told.replace("seqzoo train", f"{program(ctx)} train")
+    return told
 
 
 for _command in (*running.COMMANDS, *looking.COMMANDS):

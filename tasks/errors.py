@@ -1,11 +1,69 @@
 """The errors that a person gets to read: one line, what was expected, what came, what to do."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+NOTHING: Any = object()
+"""Value of `SeqzooError.got` where an error tells of no value."""
+
+_program = ContextVar("program", default="seqzoo")
 
 
 class SeqzooError(Exception):
-    """A mistake in data, choices or files that its message explains in one line."""
+    """A mistake in data, choices or files, which its text explains in one line.
+
+    Text is for people; code that handles an error looks at the parts. Where no message is given,
+    the text is put together from them: "mine.toml, line 7: `units` must be at least 1, got 0."
+
+    Attributes:
+        message: the whole text; empty where the parts say it all.
+        field: the choice that is wrong, by the name of its dataclass field; empty for none.
+        location: the file and line, or the example, that is wrong; empty for none.
+        expected: what the field must be: "at least 1".
+        got: the value that came; `NOTHING` for none.
+        hint: what to do, without a capital and a full stop.
+
+    Args:
+        message: positional; all other attributes by name.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        field: str = "",
+        location: str = "",
+        expected: str = "",
+        got: Any = NOTHING,
+        hint: str = "",
+    ):
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.location = location
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message
+        text = f"`{self.field}` must be {self.expected}" if self.field else self.expected
+        if self.got is not NOTHING:
+            text += f", got {self.got!r}"
+        if self.hint:
+            text += f"; {self.hint}"
+        if not text.endswith(("?", ".")):
+            text += "."
+        return f"{self.location}: {text}" if self.location else text
+
+    def at(self, location: str) -> "SeqzooError":
+        """The same error, told with where it is: "mine.toml, line 7: ..."."""
+        parts = {"field": self.field, "expected": self.expected, "hint": self.hint}
+        return SeqzooError(f"{location}: {self}", location=location, got=self.got, **parts)
 
 
 class Interrupted(SeqzooError):
@@ -13,7 +71,26 @@ class Interrupted(SeqzooError):
     go on."""
 
 
+class DiskFull(SeqzooError):
+    """A file could not be written, because its disk is full; `location` is the file."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'gru'?", or a full stop."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def command(words: str) -> str:
+    """A command as it can be typed: "seqzoo train --resume", where the program was called so."""
+    return f"{_program.get()} {words}"
+
+
+@contextmanager
+def called(program: str) -> Iterator[None]:
+    """Within it, `command` names the program as it was called: "python cli.py"."""
+    token = _program.set(program)
+    try:
+        yield
+    finally:
+        _program.reset(token)

@@ -60,18 +60,17 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "buckets"):
             if getattr(self, name) < 1:
-                raise SeqzooError(f"`{name}` must be at least 1, got {getattr(self, name)!r}.")
+                raise SeqzooError(field=name, expected="at least 1", got=getattr(self, name))
         for name in ("warmup_steps", "weight_decay", "seed", "checkpoint_seconds"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise SeqzooError(
-                    f"`{name}` must be at least 0 and finite, got {getattr(self, name)!r}."
-                )
+                value = getattr(self, name)
+                raise SeqzooError(field=name, expected="at least 0 and finite", got=value)
         if self.seed > LARGEST_SEED:
-            raise SeqzooError(f"`seed` must be at most {LARGEST_SEED}, got {self.seed}.")
+            raise SeqzooError(field="seed", expected=f"at most {LARGEST_SEED}", got=self.seed)
         for name in ("learning_rate", "clip_norm", "patience", "batch_steps"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise SeqzooError(f"`{name}` must be above 0 and finite, got {value!r}.")
+                raise SeqzooError(field=name, expected="above 0 and finite", got=value)
         choose("schedule", self.schedule, Schedule)
         choose("precision", self.precision, Precision)
 
@@ -85,7 +84,7 @@ def least(choices: object, **bounds: float) -> None:
     for name, bound in bounds.items():
         value = getattr(choices, name)
         if value is not None and not value >= bound:
-            raise SeqzooError(f"`{name}` must be at least {bound}, got {value!r}.")
+            raise SeqzooError(field=name, expected=f"at least {bound}", got=value)
 
 
 def between(choices: object, *names: str) -> None:
@@ -97,7 +96,7 @@ def between(choices: object, *names: str) -> None:
     for name in names:
         value = getattr(choices, name)
         if not 0 <= value < 1:
-            raise SeqzooError(f"`{name}` must be at least 0 and below 1, got {value!r}.")
+            raise SeqzooError(field=name, expected="at least 0 and below 1", got=value)
 
 
 def choose(name: str, value: object, choices: object) -> None:
@@ -106,8 +105,6 @@ def choose(name: str, value: object, choices: object) -> None:
     Raises:
         SeqzooError: it is not; the message names the choices.
     """
-    from typing import get_args
-
     if value not in get_args(choices):
         listed = ", ".join(repr(choice) for choice in get_args(choices))
-        raise SeqzooError(f"`{name}` must be one of {listed}, got {value!r}.")
+        raise SeqzooError(field=name, expected=f"one of {listed}", got=value)

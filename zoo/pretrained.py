@@ -6,7 +6,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from seqzoo.tasks.atomic_files import read_json
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.zoo.presets import PRESETS, get
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def folder_of(name: str) -> pathlib.Path:
     if name not in list_trained():
         raise SeqzooError(
             f"{name} has no trained model here (there is one of {', '.join(list_trained())}); "
-            f"train it with seqzoo train {name}"
+            f"train it with {command(f'train {name}')}"
         )
     return FOLDER / name

@@ -70,20 +70,22 @@ class Decoding:
             value = getattr(self, name)
             # Written so that a NaN is refused, too.
             if value is not None and not value >= least:
-                raise SeqzooError(f"`{name}` must be at least {least}, got {value!r}.")
+                raise SeqzooError(field=name, expected=f"at least {least}", got=value)
         for name in ("repetition_penalty", "temperature"):
             if not getattr(self, name) > 0:
-                raise SeqzooError(f"`{name}` must be above 0, got {getattr(self, name)!r}.")
+                raise SeqzooError(field=name, expected="above 0", got=getattr(self, name))
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise SeqzooError(f"`top_p` must be above 0 and at most 1, got {self.top_p!r}.")
+            raise SeqzooError(field="top_p", expected="above 0 and at most 1", got=self.top_p)
         if self.minimum_length > self.maximum_length:
             raise SeqzooError(
                 f"`minimum_length` must be at most `maximum_length`, {self.maximum_length}, "
-                f"got {self.minimum_length}."
+                f"got {self.minimum_length}.",
+                field="minimum_length",
             )
         most = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.answers)
         if self.answers > most:
             raise SeqzooError(
                 f"`answers` must be at most {most} with the method {self.method!r}"
-                f"{' and this `beam_width`' if self.method == 'beam' else ''}, got {self.answers}."
+                f"{' and this `beam_width`' if self.method == 'beam' else ''}, got {self.answers}.",
+                field="answers",
             )

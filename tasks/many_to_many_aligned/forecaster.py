@@ -89,7 +89,8 @@ class PreparedNextStep(PreparedSteps):
             place = examples.place(int(inputs.lengths.argmin()))
             raise SeqzooError(
                 f"A sequence must have at least two steps, but {place} has one, which nothing "
-                "follows; leave it out."
+                "follows; leave it out.",
+                location=place,
             )
         return Data(inputs)
 

@@ -94,7 +94,8 @@ class PreparedSteps(Prepared):
             if own.shape != (steps, self.targets.size):
                 raise SeqzooError(
                     f"There must be {self.targets.size} numbers at each of the {steps} steps of "
-                    f"{examples.place(index)}, but its target has the shape {own.shape}."
+                    f"{examples.place(index)}, but its target has the shape {own.shape}.",
+                    location=examples.place(index),
                 )
             finite(own, place)
         scaled = [(own - self.targets.mean) / self.targets.scale for own in numbers]
@@ -190,12 +191,16 @@ def _numbers(examples: Examples) -> list[np.ndarray]:
         try:
             array = np.asarray(own, np.float64)
         except (TypeError, ValueError) as error:
-            raise SeqzooError(f"Numbers were expected, but {place} is not of numbers.") from error
+            raise SeqzooError(
+                f"Numbers were expected, but {place} is not of numbers.",
+                location=place,
+            ) from error
         array = array[:, None] if array.ndim == 1 else array
         if array.ndim != 2 or array.shape[1] != (numbers or [array])[0].shape[1]:
             raise SeqzooError(
                 "Targets must have shape (time,) or (time, k) with one k for all, but "
-                f"{place} has {np.shape(own)}."
+                f"{place} has {np.shape(own)}.",
+                location=place,
             )
         numbers.append(finite(array, place))
     return numbers

@@ -113,15 +113,17 @@ class ManyToManyAligned(Template):
         ):
             if getattr(self, name) and not fits:
                 raise SeqzooError(
-                    f"`{name}` is for {where}, got input {self.input!r} and target {self.target!r}."
+                    f"`{name}` is for {where}, got input {self.input!r} and target "
+                    f"{self.target!r}.",
+                    field=name,
                 )
         if self.input == "subwords" and self.target != "next":
-            raise SeqzooError(
-                f"`input` must be words or characters for target {self.target!r}, got 'subwords'."
-            )
+            expected = f"words or characters for target {self.target!r}"
+            raise SeqzooError(field="input", expected=expected, got="subwords")
         if self.bidirectional and self.target == "next":
             raise SeqzooError(
-                "`bidirectional` must be off for target 'next', since the layers would see it."
+                "`bidirectional` must be off for target 'next', since the layers would see it.",
+                field="bidirectional",
             )
 
     @property

@@ -96,11 +96,14 @@ class ManyToOne(Template):
             mel_bins=1,
         )
         if self.ngram_buckets > 200_000:
-            raise SeqzooError(f"`ngram_buckets` must be at most 200000, got {self.ngram_buckets}.")
+            raise SeqzooError(
+                field="ngram_buckets", expected="at most 200000", got=self.ngram_buckets
+            )
         if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
             raise SeqzooError(
-                f"`{name}` is for characters, words and subwords, got input {self.input!r}."
+                f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
+                field=name,
             )
         between(self, "dropout", "recurrent_dropout", "label_smoothing")
 

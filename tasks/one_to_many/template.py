@@ -114,13 +114,14 @@ class OneToMany(Template):
             object.__setattr__(self, "image_size", _whole("image_size", self.image_size))
             if len(self.image_size) != 2:
                 raise SeqzooError(
-                    f"`image_size` must be a height and a width, got {self.image_size}."
+                    field="image_size", expected="a height and a width", got=self.image_size
                 )
         if self.encoder == CONVOLUTIONAL and (self.encoder_weights is not None or self.frozen):
             name = "frozen" if self.frozen else "encoder_weights"
             raise SeqzooError(
                 f"`{name}` is for an encoder that is one of Keras' applications, got encoder "
-                f"{self.encoder!r}."
+                f"{self.encoder!r}.",
+                field=name,
             )
 
     def to_config(self) -> dict[str, Any]:
@@ -146,5 +147,5 @@ def _whole(name: str, values: Any) -> tuple[int, ...]:
     """Whole numbers of at least 1, at least one of them."""
     values = tuple(values) if isinstance(values, list | tuple) else (values,)
     if not values or any(type(value) is not int or value < 1 for value in values):
-        raise SeqzooError(f"`{name}` must be whole numbers of at least 1, got {values}.")
+        raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)
     return values

@@ -49,7 +49,8 @@ class AudioFeatures(Features):
             if wave.ndim != 1 or wave.dtype.kind != "f":
                 raise SeqzooError(
                     "A waveform must be floats of shape (samples,), between -1 and 1, but "
-                    f"{place} is {wave.dtype} of shape {wave.shape}."
+                    f"{place} is {wave.dtype} of shape {wave.shape}.",
+                    location=place,
                 )
             if not len(wave):
                 raise empty(place)

@@ -98,7 +98,8 @@ class Features(ABC):
 def empty(where: str) -> SeqzooError:
     """The error that a sequence without a step gets."""
     return SeqzooError(
-        f"A sequence must have at least one step, but {where} has none; leave it out."
+        f"A sequence must have at least one step, but {where} has none; leave it out.",
+        location=where,
     )
 
 
@@ -112,7 +113,8 @@ def finite(array: np.ndarray, where: str) -> np.ndarray:
     if bad:
         raise SeqzooError(
             f"Numbers must be finite, but {where} has {bad} of {array.size} that are NaN or "
-            "infinite; leave it out or mend it."
+            "infinite; leave it out or mend it.",
+            location=where,
         )
     return array
 

@@ -37,7 +37,8 @@ class NameFeatures(Features):
             if isinstance(name, str) and name not in known:
                 raise SeqzooError(
                     f"A class of the training examples was expected, but {place} is {name!r}"
-                    f"{nearest(name, known)}"
+                    f"{nearest(name, known)}",
+                    location=place,
                 )
         return (encoded(inputs, places),)
 

@@ -49,11 +49,13 @@ class RowFeatures(Features):
         if images.shape[1:] != self.shape:
             raise SeqzooError(
                 f"Images must have shape {self.shape}, as in training, but {places[0]} has "
-                f"{images.shape[1:]}."
+                f"{images.shape[1:]}.",
+                location=places[0],
             )
         if self.dtype == "uint8" and images.dtype != np.uint8:
             raise SeqzooError(
-                f"Images must be bytes (uint8), as in training, but {places[0]} is {images.dtype}."
+                f"Images must be bytes (uint8), as in training, but {places[0]} is {images.dtype}.",
+                location=places[0],
             )
         if 0 in self.shape:
             raise empty(places[0])

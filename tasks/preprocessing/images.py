@@ -60,12 +60,14 @@ class ImageFeatures(Features):
         if image.shape[2:] != self.shape[2:]:
             raise SeqzooError(
                 f"Images must have the axes and channels of those in training, {self.shape}, but "
-                f"{place} has {image.shape}."
+                f"{place} has {image.shape}.",
+                location=place,
             )
         if self.task.image_size is None:
             raise SeqzooError(
                 f"Images must have the shape {self.shape} of those in training, but {place} has "
-                f"{image.shape}; bring them to one size, or train with `image_size`."
+                f"{image.shape}; bring them to one size, or train with `image_size`.",
+                location=place,
             )
         axes = tf.reshape(image, (*image.shape[:2], self.channels))
         return resized(axes, self.shape[:2]).numpy().reshape(self.shape)
@@ -141,7 +143,8 @@ class _told:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if isinstance(error, tf.errors.InvalidArgumentError):
             raise SeqzooError(
-                f"A PNG, JPEG, BMP or GIF image was expected, but {self.place} is none."
+                f"A PNG, JPEG, BMP or GIF image was expected, but {self.place} is none.",
+                location=self.place,
             ) from error
 
 
@@ -149,10 +152,14 @@ def _bytes(image: Any, place: str) -> np.ndarray:
     try:
         image = np.asarray(image)
     except ValueError as error:
-        raise SeqzooError(f"An image was expected, but {place} is no array.") from error
+        raise SeqzooError(
+            f"An image was expected, but {place} is no array.",
+            location=place,
+        ) from error
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:
         raise SeqzooError(
             "An image must be bytes (uint8) of shape (height, width) or (height, width, channels), "
-            f"but {place} is {image.dtype} of shape {image.shape}."
+            f"but {place} is {image.dtype} of shape {image.shape}.",
+            location=place,
         )
     return image

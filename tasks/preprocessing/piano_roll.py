@@ -33,7 +33,8 @@ class NoteFeatures(Features):
         if first.ndim != 2:
             raise SeqzooError(
                 "Notes must be zeros and ones of shape (time, notes), but "
-                f"{examples.place(0)} has {first.shape}."
+                f"{examples.place(0)} has {first.shape}.",
+                location=examples.place(0),
             )
         features = cls(task, first.shape[1])
         features.raw(examples.inputs, [examples.place(index) for index in range(len(examples))])
@@ -44,7 +45,10 @@ class NoteFeatures(Features):
         for one, place in zip(frames, places, strict=True):
             other = one[(one != 0) & (one != 1)]
             if other.size:
-                raise SeqzooError(f"Notes must be zeros and ones, but {place} has {other[0]:g}.")
+                raise SeqzooError(
+                    f"Notes must be zeros and ones, but {place} has {other[0]:g}.",
+                    location=place,
+                )
         return pad(frames)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:

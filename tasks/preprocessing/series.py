@@ -45,7 +45,8 @@ class SeriesFeatures(Features):
             if one.shape[1] != len(self.mean):
                 raise SeqzooError(
                     f"Each step must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {place} has {one.shape[1]}."
+                    f"has, but {place} has {one.shape[1]}.",
+                    location=place,
                 )
             series.append(one)
         return series
@@ -93,12 +94,16 @@ def _two_axes(one: Any, place: str) -> np.ndarray:
     try:
         array = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
-        raise SeqzooError(f"Numbers were expected, but {place} is not of numbers alone.") from error
+        raise SeqzooError(
+            f"Numbers were expected, but {place} is not of numbers alone.",
+            location=place,
+        ) from error
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
         raise SeqzooError(
-            f"A series must have shape (time,) or (time, features), but {place} has {array.shape}."
+            f"A series must have shape (time,) or (time, features), but {place} has {array.shape}.",
+            location=place,
         )
     if not len(array):
         raise empty(place)

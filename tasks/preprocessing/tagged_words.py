@@ -151,7 +151,8 @@ def _joined(words: Any, place: str) -> str:
         if not isinstance(word, str) or not word:
             raise SeqzooError(
                 "A sentence must be words, strings of at least one character, or one string, but "
-                f"{place} has {word!r}."
+                f"{place} has {word!r}.",
+                location=place,
             )
     return " ".join(re.sub(r"\s", JOINER, word) for word in words)
 

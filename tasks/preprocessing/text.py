@@ -41,13 +41,17 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
     found = []
     for text, place in zip(texts, places, strict=True):
         if not isinstance(text, str):
-            raise SeqzooError(f"Text was expected, but {place} is {type(text).__name__}.")
+            raise SeqzooError(
+                f"Text was expected, but {place} is {type(text).__name__}.",
+                location=place,
+            )
         try:
             found.append(text.encode("utf-8"))
         except UnicodeEncodeError as error:
             raise SeqzooError(
                 f"{place} is not Unicode text ({error.reason} at character {error.start}); "
-                "leave it out or mend it."
+                "leave it out or mend it.",
+                location=place,
             ) from error
     return np.array(found, object)
 

@@ -39,7 +39,8 @@ class VectorFeatures(Features):
             if vector.size != len(self.mean):
                 raise SeqzooError(
                     f"A vector must have {len(self.mean)} numbers, as the first training example "
-                    f"has, but {place} has {vector.size}."
+                    f"has, but {place} has {vector.size}.",
+                    location=place,
                 )
             vectors.append(vector)
         return (np.stack(vectors),)
@@ -69,9 +70,13 @@ def _one_axis(one: Any, place: str) -> np.ndarray:
     try:
         vector = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
-        raise SeqzooError(f"Numbers were expected, but {place} is not of numbers alone.") from error
+        raise SeqzooError(
+            f"Numbers were expected, but {place} is not of numbers alone.",
+            location=place,
+        ) from error
     if vector.ndim > 1 or not vector.size:
         raise SeqzooError(
-            f"A vector must have shape (features,), but {place} has shape {vector.shape}."
+            f"A vector must have shape (features,), but {place} has shape {vector.shape}.",
+            location=place,
         )
     return vector.reshape(-1)

@@ -16,7 +16,7 @@ from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.saved_model import export
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
@@ -122,9 +122,10 @@ class Run:
             unpack(model, packed)
             return model
         if not path.exists():
+            resume = command(f"train --resume --run {shlex.quote(str(self.folder))}")
             raise SeqzooError(
                 f"{self.folder} has no model yet, because no epoch has ended; train it with "
-                f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
+                f"{resume}"
             )
         if not zipfile.is_zipfile(path):
             raise SeqzooError(f"{path} is damaged, or no model; train it again.")
@@ -138,12 +139,20 @@ class Run:
     def _inference(self) -> Inference:
         return Inference(self.prepared, self.model, self.settings, self.padding)
 
-    def predict(self, inputs: Any, options: AnswerOptions | None = None) -> list[Answer]:
+    def predict(
+        self,
+        inputs: Any,
+        options: AnswerOptions | None = None,
+        *,
+        lines: Sequence[int] | None = None,
+    ) -> list[Answer]:
         """Answers raw inputs.
 
         Args:
             inputs: as `Examples.inputs`.
             options: how to ask.
+            lines: where each input stands in its file, from 1, for errors; None where it is in no
+                file.
 
         Raises:
             SeqzooError: an input is not as it should be.
@@ -152,7 +161,7 @@ class Run:
         if not len(inputs):
             return []
         options = options or AnswerOptions()
-        data = self.prepared.data(Examples(inputs), targets=False)
+        data = self.prepared.data(Examples(inputs, lines=lines), targets=False)
         found = self._inference.collect(self.prepared.infer, data, options)
         return self.prepared.answers(found, inputs, options)
 

@@ -97,7 +97,8 @@ def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
     """The error that a label gets which training never saw."""
     return SeqzooError(
         f"{where} has the label {label!r}, which no training example has (they have "
-        f"{len(known)} labels){hint}"
+        f"{len(known)} labels){hint}",
+        location=where,
     )
 
 

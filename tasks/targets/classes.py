@@ -32,7 +32,8 @@ class ClassTargets(Targets):
         for index, label in enumerate(targets):
             if not isinstance(label, str):
                 raise SeqzooError(
-                    f"A class must be a string, but {examples.place(index)} has {label!r}."
+                    f"A class must be a string, but {examples.place(index)} has {label!r}.",
+                    location=examples.place(index),
                 )
         names = sort_labels(set(targets))
         if len(names) < 2:

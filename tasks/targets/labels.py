@@ -36,7 +36,8 @@ class LabelTargets(Targets):
             if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
                 raise SeqzooError(
                     "Labels must be a sequence of strings, but "
-                    f"{examples.place(index)} has {labels!r}."
+                    f"{examples.place(index)} has {labels!r}.",
+                    location=examples.place(index),
                 )
             found.update(labels)
         if not found:

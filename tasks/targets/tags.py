@@ -74,7 +74,8 @@ class Tags:
             if len(tags) != lengths[index]:
                 raise SeqzooError(
                     f"There must be one tag a step, but {examples.place(index)} has "
-                    f"{lengths[index]} steps and {len(tags)} tags."
+                    f"{lengths[index]} steps and {len(tags)} tags.",
+                    location=examples.place(index),
                 )
             found.append(self._ids(tags, examples, index))
         return Sequences.of(found)
@@ -93,7 +94,8 @@ class Tags:
                 raise SeqzooError(
                     f"Tags must be well formed, as all are in training, but {examples.place(index)}"
                     f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which may not "
-                    "stand there; mend it, or train without `crf`."
+                    "stand there; mend it, or train without `crf`.",
+                    location=examples.place(index),
                 )
 
     def breach(self, ids: Sequence[int] | np.ndarray) -> int | None:
@@ -129,6 +131,7 @@ def _sequences(examples: Examples) -> Iterable[list[str]]:
         if not right:
             raise SeqzooError(
                 "Tags must be a sequence of strings, or one string with spaces between them, but "
-                f"{examples.place(index)} has {tags!r}."
+                f"{examples.place(index)} has {tags!r}.",
+                location=examples.place(index),
             )
         yield own

@@ -16,7 +16,7 @@ from seqzoo.tasks.atomic_files import replacing, write_table
 from seqzoo.tasks.base import Prepared
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.sequences import Data
-from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.errors import Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.run import CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
@@ -66,7 +66,7 @@ class Epochs:
     @property
     def command(self) -> str:
         """The command that goes on."""
-        return f"seqzoo train --resume --run {shlex.quote(str(self.folder))}"
+        return command(f"train --resume --run {shlex.quote(str(self.folder))}")
 
     def plan(self, epoch: int) -> Plan:
         """The batches of an epoch, counted from 0."""

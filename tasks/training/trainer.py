@@ -129,7 +129,7 @@ def _data(prepared: Prepared, examples: Any, split: str) -> Data:
     try:
         return prepared.data(examples)
     except SeqzooError as error:
-        raise SeqzooError(f"In the {split} examples: {error}") from error
+        raise error.at(f"In the {split} examples") from error
 
 
 def _fingerprint(parts: Iterable[Data]) -> str:

@@ -120,6 +120,11 @@ BAD = {
     ),
     "out of range": ("units = 5", "units = 0", "line 7: `units` must be at least 1, got 0"),
     "does not fit": ("units = 5", "ngrams = 2", "line 7: `ngrams` is for characters"),
+    "out of range of a source": (
+        'data = "x.csv"',
+        'data = "x.csv"\nlimit = 0',
+        "line 4: `limit` must be at least 1, got 0",
+    ),
     "out of range of training": ("epochs = 2", "epochs = 0", "line 10: `epochs` must be at least"),
     "required": ('input = "series"', "", "line 5: `input` is missing: one of"),
     "no table": ("[training]\nepochs = 2", "", None),

@@ -173,9 +173,7 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
     path.write_text("no image")
     result = seqzoo("predict", "glyph-captioner", path)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == (
-        "Line 1: A PNG, JPEG, BMP or GIF image was expected, but it is none.\n"
-    )
+    assert result.stderr == ("A PNG, JPEG, BMP or GIF image was expected, but line 1 is none.\n")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.commands import options
 from seqzoo.zoo.config import docstrings
@@ -46,7 +46,7 @@ def facts(name: str, features: int, units: int, data_dir: str | None) -> list[di
         found.append(_dataset(name, data_dir))
     if not found:
         raise SeqzooError(
-            f"There is no cell, template, preset or data set {name!r} (see `seqzoo list`)"
+            f"There is no cell, template, preset or data set {name!r} (see `{command('list')}`)"
             f"{nearest(name, names())}"
         )
     return found

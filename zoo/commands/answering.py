@@ -8,7 +8,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.data import prediction_inputs as inputs_of
@@ -93,7 +93,7 @@ def generated(
     """
     run = open_run(folder, device)
     if getattr(run.prepared, "decoding", None) is None:
-        raise SeqzooError(f"{run.folder} generates no texts; ask it with `seqzoo predict`.")
+        raise SeqzooError(f"{run.folder} generates no texts; ask it with `{command('predict')}`.")
     goes_on = run.task.target == "next" and run.task.input in TEXTS
     if not inputs and not goes_on:
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
@@ -205,7 +205,7 @@ def open_run(folder: str, device: str | None) -> Any:
     if not (path / "config.json").is_file():
         # The same question that `Run.open` asks, three seconds earlier.
         if folder not in PRESETS:
-            told = f"{path} is not a run folder; name one that `seqzoo train` wrote"
+            told = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(told + nearest(folder, list_trained()))
         path = folder_of(folder)
     devices.choose(device)

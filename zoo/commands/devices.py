@@ -2,7 +2,7 @@
 
 import importlib
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.zoo.runtime import start_tensorflow
 
 
@@ -22,7 +22,8 @@ def choose(device: str | None) -> None:
     gpus = tensorflow.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
         raise SeqzooError(
-            "--device gpu: TensorFlow sees no GPU here; leave --device out, or ask `seqzoo doctor`."
+            "--device gpu: TensorFlow sees no GPU here; leave --device out, or ask "
+            f"`{command('doctor')}`."
         )
     if device == "cpu" and gpus:
         try:

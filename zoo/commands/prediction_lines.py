@@ -105,11 +105,11 @@ def _replies(
         # One of them cannot be answered: one at a time shows which.
         for number, value in inputs.items():
             try:
-                (answer,) = run.predict([value], options)
+                (answer,) = run.predict([value], options, lines=[number])
                 replies[number] = Reply(_answer(number, answer, options.top, form))
             except SeqzooError as error:
-                told = str(error).replace(" but example 0 ", " but it ", 1)
-                replies[number] = Reply(f"Line {number}: {told}", bad=True)
+                told = error if error.location else error.at(f"Line {number}")
+                replies[number] = Reply(str(told), bad=True)
     for asked in chunk:
         yield replies[asked.number]
 

@@ -5,7 +5,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
@@ -78,7 +78,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
 def needs(name: str) -> str:
     """What --data must name for a preset, a template or a file that does not say it."""
     own = PRESETS[name].needs if name in PRESETS else ""
-    return own or "a data set or a file; see `seqzoo train --help`"
+    return own or f"a data set or a file; see `{command('train --help')}`"
 
 
 def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
@@ -107,7 +107,7 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
     if complete:
         for option in ("data", "kind"):
             if option not in given:
-                raise SeqzooError(f"{name} needs --{option}; see `seqzoo train --help`.")
+                raise SeqzooError(f"{name} needs --{option}; see `{command('train --help')}`.")
     # Choices may fit each other only together: those of the task are made in one.
     typed = _of(template, given, TASK_NAMES)
     if "input" not in typed and _has_no_default(template, "input"):

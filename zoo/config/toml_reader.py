@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import field_types as types
 from seqzoo.zoo.config.resolve import Choices
@@ -32,7 +32,8 @@ class _File:
             self.data = tomllib.loads(self.text)
         except FileNotFoundError as error:
             raise SeqzooError(
-                f"There is no file {path}; `seqzoo init NAME` writes one for a preset or template."
+                f"There is no file {path}; `{command('init NAME')}` writes one for a preset or "
+                "template."
             ) from error
         except UnicodeDecodeError as error:
             raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
@@ -41,9 +42,12 @@ class _File:
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
         """An error at a key of a table ("" for the top)."""
+        return SeqzooError(message, field=name).at(self.place(table, name))
+
+    def place(self, table: str, name: str) -> str:
+        """Where a key of a table ("" for the top) stands, or would stand."""
         line = self.line(table, name)
-        place = f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
-        return SeqzooError(f"{place}: {message}")
+        return f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
 
     def line(self, table: str, name: str) -> int | None:
         """The line of a key, from 1, or of its table's head; None where it is written otherwise."""
@@ -129,5 +133,4 @@ def _made(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
     try:
         return kind(**values)
     except SeqzooError as error:
-        quoted = re.search(r"`(\w+)`", str(error))
-        raise file.error(table, quoted[1] if quoted else "", str(error)) from error
+        raise error.at(file.place(table, error.field)) from error

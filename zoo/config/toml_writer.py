@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import read_json, replacing
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings
 from seqzoo.zoo.config import field_types as types
@@ -96,7 +96,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     """
     task, settings, source = choices.parts()
     lines = [
-        *_comment(f"{origin} To train it: seqzoo train {path}"),
+        *_comment(f"{origin} To train it: {command(f'train {path}')}"),
         *_comment(
             "Options that are typed there override what stands here. A choice that is taken out "
             "has its default; paths start from the folder that a command is run in."

@@ -88,23 +88,28 @@ class Source:
         choose("kind", self.kind, Kind)
         choose("target_kind", self.target_kind, TargetKind)
         if self.whole and self.target_kind != "next":
-            raise SeqzooError(f"`whole` is for what is next, got target {self.target_kind!r}.")
+            raise SeqzooError(
+                f"`whole` is for what is next, got target {self.target_kind!r}.", field="whole"
+            )
         if self.delimiter is not None and len(self.delimiter) != 1:
-            raise SeqzooError(f"`delimiter` must be one character, got {self.delimiter!r}.")
+            raise SeqzooError(field="delimiter", expected="one character", got=self.delimiter)
         if not self.separator:
-            raise SeqzooError("`separator` must be at least one character, got none.")
+            raise SeqzooError(
+                "`separator` must be at least one character, got none.", field="separator"
+            )
         if self.limit is not None and self.limit < 1:
-            raise SeqzooError(f"`limit` must be at least 1, got {self.limit}.")
+            raise SeqzooError(field="limit", expected="at least 1", got=self.limit)
         for name in ("validation", "test"):
             share = getattr(self, name)
             if not isinstance(share, str) and not 0 <= share < 1:
                 raise SeqzooError(
-                    f"`{name}` must be a file or a share of at least 0 and below 1, got {share}."
+                    field=name, expected="a file or a share of at least 0 and below 1", got=share
                 )
         if sum(self.shares().values()) >= 1:
             raise SeqzooError(
                 f"`validation` and `test` must leave something to train on, got {self.validation} "
-                f"and {self.test}."
+                f"and {self.test}.",
+                field="validation",
             )
 
     @property
@@ -160,7 +165,8 @@ class Source:
             raise SeqzooError(f"There is no file {data}.")
         raise SeqzooError(
             f"`data` must be one of {', '.join(DATASETS)}, {TFDS}NAME or a file that ends in one "
-            f"of {', '.join(SUFFIXES)}, got {data!r}{nearest(data, DATASETS)}"
+            f"of {', '.join(SUFFIXES)}, got {data!r}{nearest(data, DATASETS)}",
+            field="data",
         )
 
     def is_folder(self) -> bool:
