@@ -132,7 +132,7 @@ class PreparedOneToMany(PreparedGenerator):
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
-        # Texts of equal tokens are equal, as in the figures.
+        # Texts of equal tokens are equal, as in the figures: white space differs at most.
         pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
         captions = [
             true if equal else said

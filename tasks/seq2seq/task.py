@@ -13,7 +13,7 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing import Features
-from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, START, Texts, required_texts
@@ -70,7 +70,8 @@ class PreparedGenerator(Prepared):
         logits = tf.cast(model(inputs, training=training), tf.float32)
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         losses = token_losses(logits, targets, self.task.label_smoothing if training else 0.0)
-        right = tf.argmax(logits, -1, tf.int32) == targets
+        # An unknown token is never written, and so never right.
+        right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
             tf.reduce_sum(tf.cast(right & inside, tf.float32), 1),
             tf.cast(tf.reduce_all(right | ~inside, 1), tf.float32),

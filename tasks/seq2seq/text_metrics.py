@@ -47,7 +47,7 @@ def scores_of(
     rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
     figures: dict[str, Any] = {
         "inputs": len(said),
-        # Of tokens: which spaces a text had between them is not known.
+        # Of all that a person reads, spaces included; only how wide one is does not count.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }

@@ -12,8 +12,9 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Sequences
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.subwords import join_subwords
-from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary, split_words
+from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
 
 START_TOKEN, END_TOKEN = "\x02", "\x03"
 """Unicode's "start of text" and "end of text": they stand in vocabularies, and not in texts."""
@@ -25,9 +26,14 @@ CHUNK = 1_000_000
 """Characters of texts that are split at once."""
 
 
-def spaced(text: Any) -> Any:
-    """Words joined by spaces -> the same as text is written: "Well - known , sir ." becomes
-    "Well-known, sir."."""
+LOSSY, JOINED = 1, 2
+"""Tokenisations of words: without joints, whose spaces are guessed (runs that were trained before
+there were joints), and with them."""
+
+
+def guessed_spaces(text: Any) -> Any:
+    """Words joined by spaces -> the same as text is mostly written: "Well - known , sir ." becomes
+    "Well-known, sir."; what "3. 5" or "10: 30" was is not known."""
     text = tf.strings.regex_replace(text, r"([\pL\pN]) - ([\pL\pN])", r"\1-\2")
     text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
     return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
@@ -47,16 +53,28 @@ class TextChoices:
 class Texts:
     """Texts of one kind, with an end token behind each.
 
+    Characters come back from their tokens as they were, words and subwords with single spaces where
+    there was white space of any kind and length.
+
     Args:
         choices: how they are split into tokens.
         vocabulary: with `START_TOKEN` and `END_TOKEN` in front.
         longest: tokens of the longest text in training, without the end.
+        tokenization: `JOINED`, or `LOSSY` for texts that were learnt before there was another one.
     """
 
-    def __init__(self, choices: TextChoices, vocabulary: Vocabulary, longest: int):
+    def __init__(
+        self,
+        choices: TextChoices,
+        vocabulary: Vocabulary,
+        longest: int,
+        tokenization: int = LOSSY,
+    ):
         self.choices = choices
         self.vocabulary = vocabulary
         self.longest = longest
+        self.tokenization = tokenization
+        self.joined = choices.input == "words" and tokenization == JOINED
         self.features = TextFeatures(choices, vocabulary)
 
     @classmethod
@@ -66,12 +84,12 @@ class Texts:
         Raises:
             SeqzooError: a text is none.
         """
-        own = cls(choices, Vocabulary([]), 0)
+        own = cls(choices, Vocabulary([]), 0, JOINED)
         chunks = map(own._clean, own._chunks(texts, places))
-        learnt = learn_vocabulary(choices, chunks, own.features.split, (START_TOKEN, END_TOKEN))
+        learnt = learn_vocabulary(choices, chunks, own._split, (START_TOKEN, END_TOKEN))
         if len(learnt.tokens) == 2:
             raise SeqzooError("The targets hold no token that occurs often enough to be learnt.")
-        own = cls(choices, learnt, 0)
+        own = cls(choices, learnt, 0, JOINED)
         for chunk in own._chunks(texts, places):
             own.longest = max(own.longest, int(tf.reduce_max(own._graph(chunk).row_lengths())))
         return own
@@ -92,7 +110,10 @@ class Texts:
 
     def split(self, texts: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time)."""
-        return self.features.split(self._clean(texts))
+        return self._split(self._clean(texts))
+
+    def _split(self, texts: Any) -> Any:
+        return split_joined_words(texts) if self.joined else self.features.split(texts)
 
     @cached_property
     def _graph(self) -> Any:
@@ -107,29 +128,51 @@ class Texts:
         Args:
             ids: of tokens.
             lengths: of texts.
-            goes_on: whether a text stands behind another, so that subwords keep a space in front.
+            goes_on: whether a text stands behind another, so that it keeps a space in front; see
+                `brings_space`.
         """
         tokens = tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
         tokens = tf.where(tf.range(tf.shape(ids)[-1]) < lengths[..., None], tokens, "")
-        if self.choices.input == "subwords":
-            return join_subwords(tokens) if goes_on else tf.strings.strip(join_subwords(tokens))
+        if self.brings_space:
+            texts = join_words(tokens) if self.joined else join_subwords(tokens)
+            return texts if goes_on else tf.strings.strip(texts)
         if self.choices.input == "words":
-            return spaced(tf.strings.strip(tf.strings.reduce_join(tokens, -1, separator=" ")))
+            words = tf.strings.strip(tf.strings.reduce_join(tokens, -1, separator=" "))
+            return guessed_spaces(words)
         return tf.strings.reduce_join(tokens, -1)
 
+    @property
+    def brings_space(self) -> bool:
+        """Whether a text that goes on begins with the space that stands before it, if any does."""
+        return self.choices.input == "subwords" or self.joined
+
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text, as scores count them; words instead of subwords, since these
-        are of our making."""
-        split = split_words if self.choices.input == "subwords" else self._graph
+        """The tokens of each text, as scores count them: a space too many or too few is a wrong
+        token. Of subwords, which are of our making, it is the words."""
         return [
             [token.decode("utf-8") for token in row]
             for chunk in self._chunks(texts, texts)
-            for row in split(chunk).to_list()
+            for row in self._scored(chunk).to_list()
         ]
 
+    @cached_property
+    def _scored(self) -> Any:
+        """What splits texts for scores, traced once."""
+
+        def split(texts: Any) -> Any:
+            if self.choices.input == "characters":
+                return self.split(texts)
+            return split_joined_words(self._clean(texts))
+
+        return tf.function(
+            split, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False
+        )
+
     def _clean(self, texts: Any) -> Any:
-        """Strings -> the same in the right case, without the signs of start and end."""
-        texts = tf.strings.regex_replace(texts, f"[{START_TOKEN}{END_TOKEN}]", "")
+        """Strings -> the same in the right case, without the signs of start and end (and without
+        the joints of words)."""
+        signs = START_TOKEN + END_TOKEN + (JOINT if self.joined else "")
+        texts = tf.strings.regex_replace(texts, f"[{signs}]", "")
         return self.features.cased(texts)
 
     def _chunks(self, texts: Sequence[str], places: Sequence[str]) -> Iterable[Any]:
@@ -152,7 +195,7 @@ class Texts:
 
     def to_config(self) -> dict[str, Any]:
         """All that was learnt, except for the vocabulary."""
-        return {"longest": self.longest}
+        return {"longest": self.longest, "tokenization": self.tokenization}
 
 
 def required_texts(examples: Examples) -> Sequence[str]:

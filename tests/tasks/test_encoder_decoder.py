@@ -211,6 +211,20 @@ def test_an_export_answers_alike_without_our_code(run: Run, tmp_path: pathlib.Pa
     assert json.loads(result.stdout) == ours
 
 
+def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib.Path) -> None:
+    written = {"a": "3.5 km", "b": "it's 10:30", "c": "me@home.ch wrote", "d": 'the "big" one'}
+    examples = Examples([*written] * 4, [*written.values()] * 4)
+    chosen = settings(epochs=50, batch_size=8, learning_rate=0.02)
+    run = train(task(target="words", units=16), Splits(examples), chosen, tmp_path / "run")
+    run = Run.open(run.folder)
+    assert [answer.label for answer in run.predict([*written])] == [*written.values()]
+    assert run.evaluate(examples)["exact_match"] == 1.0
+    run.export(tmp_path / "saved")
+    saved = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
+    found = saved(tf.constant([*written]))["text"].numpy()
+    assert [text.decode() for text in found] == [*written.values()]
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_precision(precision: str) -> None:
     examples = reversals(8, 1)

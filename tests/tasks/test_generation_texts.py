@@ -1,11 +1,12 @@
-"""Texts as targets: ids with an end and back, and scores that do not depend on spaces."""
+"""Texts as targets: ids with an end and back as they were written, and scores of what is read."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, TextChoices, Texts
 
@@ -30,6 +31,77 @@ def test_what_is_encoded_is_joined_again(kind: str) -> None:
         assert joined.numpy()[0].decode() == sentence
 
 
+WRITTEN = [
+    *["50% off", "$5 now", "me@home.ch wrote", "3.5 km", "1,000 men", 'the "big" one', "#tag here"],
+    *["<b>bold</b>", "C++ code", "a/b c", "don't go", "well-known man", "it's 10:30", "(yes) no"],
+    *["a - b", "'tis the dogs' 'n' cats''", "('quoted') l’été. 'a.' 'b'", "... -- ?! (([x]))"],
+    *[
+        "Wait , what ?",
+        "naïve_x हिन्दी你好。",
+        "👩‍🚀👍🏽 ok",
+        "http://x.ch/?a=1&b=2#c",
+        "'",
+        "' '",
+        "- '-' -",
+    ],
+]
+"""Whose spaces cannot be told from their words and signs."""
+
+
+@pytest.mark.parametrize("kind", ["characters", "words"])
+def test_texts_come_back_as_they_were_written(kind: str) -> None:
+    own = Texts.learn(TextChoices(kind, False, 999, 1), WRITTEN, WRITTEN)
+    own = Texts(own.choices, own.vocabulary, **own.to_config())
+    encoded = own.encode(WRITTEN, WRITTEN)
+    for index, text in enumerate(WRITTEN):
+        ids = tf.constant(encoded[index][None, :-1])
+        assert own.join(ids, tf.constant([ids.shape[1]])).numpy()[0].decode() == text
+
+
+def test_any_signs_come_back_with_single_spaces() -> None:
+    random = np.random.default_rng(4)
+    signs = [*"ab1'’.,-()\"@_é😀", "\u0301", " ", " ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x85"]
+    written = ["".join(random.choice(signs, random.integers(0, 12))) for _ in range(3000)]
+    words = split_joined_words(tf.constant(written))
+    back = [text.decode() for text in tf.strings.strip(join_words(words.to_tensor(""))).numpy()]
+    assert back == [" ".join(text.split()) for text in written]
+
+
+def test_words_of_letters_are_one_token_wherever_they_stand() -> None:
+    (words,) = split_joined_words(tf.constant(["3.5 km (net), it's well-known"])).to_list()
+    said = [word.decode().replace(JOINT, "|") for word in words]
+    assert said == ["3", "|.|", "5", "km", "(|", "net", "|)", "|,", "it's", "well", "|-|", "known"]
+
+
+def test_text_that_goes_on_brings_its_own_space() -> None:
+    own = texts("words")
+    comma = own.vocabulary.tokens.index(JOINT + ",") + SPECIAL
+    (sir,) = own.encode(["sir"], ["a"])[0][:-1]
+    for ids, behind in (([sir, comma, sir], " sir, sir"), ([comma, sir, 0], ", sir")):
+        joined = own.join(tf.constant([ids]), tf.constant([3]), goes_on=True)
+        assert joined.numpy()[0].decode() == behind
+
+
+def test_runs_from_before_joints_answer_as_they_did() -> None:
+    tokens = ["\x02", "\x03", "Well", "-", "known", ",", "sir", "3", ".", "5"]
+    own = Texts(TextChoices("words", False, 99, 1), Vocabulary(tokens), **{"longest": 9})
+    ids = own.encode(["Well-known, sir 3.5"], ["a"])[0]
+    assert ids.tolist() == [4, 5, 6, 7, 8, 9, 10, 11, END]
+    said = own.join(tf.constant(ids[None]), tf.constant([8])).numpy()[0].decode()
+    assert said == "Well-known, sir 3. 5"
+    assert own.to_config() == {"longest": 9, "tokenization": 1} and not own.brings_space
+
+
+@pytest.mark.parametrize("kind", ["words", "subwords"])
+def test_exact_match_is_of_what_a_person_reads(kind: str) -> None:
+    own = Texts(TextChoices(kind, False, 99, 1), Vocabulary(["\x02", "\x03", "a"]), 9, 1)
+    examples = Examples(["1", "2", "3", "4"], ["3.5 km", "it's 10:30", "a  b ", "Ab"])
+    figures = scores_of(["3. 5 km", "it's 10:30", "a b", "ab"], examples, own.tokens)
+    assert figures["exact_match"] == 2 / 4
+    # "3. 5" has two wrong tokens of 4 (".", and so not "." joined to both), "ab" one.
+    assert figures["token_error"] == pytest.approx((1 + 1) / (4 + 4 + 2 + 1))
+
+
 def test_signs_of_start_and_end_in_a_text_are_no_tokens() -> None:
     own = texts("characters")
     (ids,) = own.encode(["a\x03\x02n"], ["a"])
@@ -38,7 +110,7 @@ def test_signs_of_start_and_end_in_a_text_are_no_tokens() -> None:
 
 def test_unknown_words_do_not_match_each_other() -> None:
     own = texts("words")
-    examples = Examples(["1", "2", "3"], ["Yes , sir .", "never seen", "a man"])
+    examples = Examples(["1", "2", "3"], ["Yes, sir.", "never seen", "a man"])
     figures = scores_of(["Yes, sir.", "other words", "a man"], examples, own.tokens)
     assert figures["exact_match"] == pytest.approx(2 / 3)
     assert figures["token_error"] == pytest.approx(2 / 8)

@@ -109,8 +109,13 @@ def generated(
         values, run.predict(values, asking(run, count, decoding)), strict=True
     ):
         for text, _ in answer.alternatives or ((answer.label, None),):
-            separator = " " if goes_on and run.task.input == "words" and value else ""
-            yield f"{value}{separator}{text}" if goes_on else text
+            if not goes_on:
+                yield text
+            elif run.prepared.texts.brings_space:
+                yield f"{value}{text}" if value else text.removeprefix(" ")
+            else:
+                separator = " " if run.task.input == "words" and value else ""
+                yield f"{value}{separator}{text}"
 
 
 def export(
