@@ -1,22 +1,25 @@
-"""What happens in one time step, and how a step is run through time."""
+"""Recurrent cells, and the layers that run them through time."""
 
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine.dispatch import portable
-from seqzoo.cells.gru.gru import GRUCell
 from seqzoo.cells.layers.recurrent import Bidirectional, Recurrent
-from seqzoo.cells.lstm.lstm import LSTMCell
-from seqzoo.cells.simple.gated import GatedCell
-from seqzoo.cells.simple.vanilla import VanillaCell
+from seqzoo.cells.registry import REGISTRY
 
+
+def _class(location: str) -> type[RecurrentCell]:
+    module, _, name = location.partition(":")
+    return getattr(import_module(module), name)
+
+
+# All of them at once: Keras finds a saved cell's class only after it was registered.
 CELLS: dict[str, type[RecurrentCell]] = {
-    "vanilla": VanillaCell,
-    "gated": GatedCell,
-    "lstm": LSTMCell,
-    "gru": GRUCell,
+    name: _class(entry.location) for name, entry in REGISTRY.items()
 }
+_CLASSES = {kind.__name__: kind for kind in CELLS.values()}
 
 
 def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
@@ -37,15 +40,18 @@ def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
     return CELLS[name](units, **options)
 
 
-__all__ = [
+def __getattr__(name: str) -> Any:
+    if name in _CLASSES:
+        return _CLASSES[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
     "CELLS",
     "Bidirectional",
-    "GRUCell",
-    "GatedCell",
-    "LSTMCell",
     "Recurrent",
     "RecurrentCell",
-    "VanillaCell",
     "create",
     "portable",
+    *_CLASSES,
 ]

@@ -48,7 +48,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     gates: tuple[str, ...] = ()
     """Names of the gates, in the order of the columns of the kernels."""
 
-    recurrent_gates: tuple[str, ...] | None = None
+    recurrent_gates: Any = None
     """Names of the gates that have a recurrent product, in the order of its columns; None for all
     gates. With none, `()`, the recurrence is diagonal: `recur` is left out and r is empty."""
 

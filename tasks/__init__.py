@@ -1,7 +1,7 @@
 """What a kind of sequence problem needs, from raw examples to answers."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Template
 from seqzoo.tasks.data.examples import Examples, Splits
@@ -17,6 +17,10 @@ TEMPLATES: dict[str, type[Template]] = {
     template.name: template
     for template in (ManyToOne, OneToMany, ManyToManyAligned, ManyToManyEncoderDecoder)
 }
+
+if TYPE_CHECKING:
+    from seqzoo.tasks.runs.run import Run
+    from seqzoo.tasks.training.trainer import train
 
 # These import TensorFlow, which takes seconds; a command line knows templates without it.
 _IMPORTED_ON_FIRST_USE = {

@@ -7,7 +7,7 @@ import pkgutil
 import keras
 import numpy as np
 import pytest
-from cell_cases import FEATURES, UNITS, X, error, every_case, every_cell, recurrent, shared
+from cell_cases import FEATURES, UNITS, X, core_cell, error, every_case, recurrent, shared
 
 import seqzoo.cells as cells
 from seqzoo.cells import CELLS, GatedCell, VanillaCell, create
@@ -124,7 +124,7 @@ def test_recurrent_dropout_leaves_out_the_same_states_at_each_step(fast):
     assert abs((factor == 0).mean() - 0.25) < 0.04
 
 
-@every_cell
+@core_cell
 def test_dropout_is_drawn_anew_by_each_call_and_repeats_with_the_seed(case):
     layer = recurrent(shared(case, dropout=0.3, recurrent_dropout=0.3))
     generator = layer.cell.seed_generator

@@ -16,9 +16,9 @@ from cell_cases import (
     UNITS,
     Case,
     X,
+    core_cell,
     error,
     every_case,
-    every_cell,
     initial_states,
     recurrent,
     shared,
@@ -78,7 +78,7 @@ def test_with_mask_dropout_and_states_going_backwards(case):
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
-@every_cell
+@core_cell
 def test_of_the_last_output_alone(case):
     check(shared(case))
 
@@ -88,7 +88,7 @@ def test_without_training(case):
     check(shared(case, **DROPOUTS), MASK, training=False, return_sequences=True)
 
 
-@every_cell
+@core_cell
 @pytest.mark.parametrize("mask", ["none", "right", "left"])
 @pytest.mark.parametrize("zero_output", [False, True])
 def test_of_all_outputs_and_states(case, mask, zero_output):

@@ -11,8 +11,8 @@ from cell_cases import (
     UNITS,
     Case,
     X,
+    core_cell,
     error,
-    every_cell,
     recurrent,
     shared,
 )
@@ -27,7 +27,7 @@ def states_of(layer):
     return [np.array(variable) for variable in keras.tree.flatten(layer.states)]
 
 
-@every_cell
+@core_cell
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
 def test_two_halves_are_the_whole(case, fast):
     cell = shared(case)
@@ -42,7 +42,7 @@ def test_two_halves_are_the_whole(case, fast):
     assert error(states_of(layer)[0], whole[:, -1]) < 1e-12
 
 
-@every_cell
+@core_cell
 def test_reset_begins_again(case):
     layer = recurrent(shared(case), stateful=True)
     first = layer(FIRST)

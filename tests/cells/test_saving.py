@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import BATCH, FEATURES, MASKS, TIME, UNITS, X, error, every_cell
+from cell_cases import BATCH, FEATURES, MASKS, TIME, UNITS, X, core_cell, error
 from graphs import cudnn_operations, must_compile, nodes
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -40,7 +40,7 @@ def saved_and_loaded(model, folder):
     return keras.saving.load_model(folder / "model.keras")
 
 
-@every_cell
+@core_cell
 def test_each_cell_is_saved(case, tmp_path):
     inputs = keras.Input((None, FEATURES))
     cell = create(case.name, UNITS, dropout=0.1, **case.options)

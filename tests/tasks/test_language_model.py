@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_cases import CORE
 from task_data import settings
 from training_cases import Told, assert_same
 
@@ -163,13 +164,13 @@ def test_padding_enters_nothing(cell: str, tmp_path) -> None:
     assert np.isclose(clean, whole, rtol=1e-4).sum() >= len(texts) - 2
 
 
-MATRIX = [(cell, "float32") for cell in seqzoo.cells.CELLS]
+MATRIX = [(cell, "float32") for cell in CORE]
 
 
 @pytest.mark.parametrize(
     "cell, precision", [*MATRIX, ("lstm", "mixed_bfloat16"), ("gru", "mixed_float16")]
 )
-def test_every_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> None:
+def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> None:
     prepared = _task(cell=cell, layers=2, tied=cell == "gru").adapt(Examples(_texts(40)))
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=8, precision=precision, schedule="constant")

@@ -5,8 +5,10 @@ stand in the source for anyone to read.
 """
 
 import ast
+import importlib.util
 import pathlib
 from functools import cache
+from typing import Any
 
 from seqzoo.zoo.datasets import DATASETS
 
@@ -15,27 +17,21 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @cache
+def registry() -> dict[str, Any]:
+    """The entries of `seqzoo.cells.registry.REGISTRY`."""
+    path = ROOT / "cells" / "registry.py"
+    spec = importlib.util.spec_from_file_location("seqzoo_cell_registry", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.REGISTRY
+
+
+@cache
 def cells() -> dict[str, str]:
     """Each name of `seqzoo.cells.CELLS`, with the docstring of its class."""
-    tree = _tree("seqzoo.cells")
-    modules = {
-        name.asname or name.name: node.module or ""
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for name in node.names
-    }
-    registry = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "CELLS"
-    )
-    if not isinstance(registry, ast.Dict):
-        raise TypeError("CELLS in cells/__init__.py must be a literal dictionary.")
-    return {
-        ast.literal_eval(key): _docstring(modules[value.id], value.id)
-        for key, value in zip(registry.keys, registry.values, strict=True)
-        if key is not None and isinstance(value, ast.Name)
-    }
+    return {name: _docstring(*entry.location.split(":")) for name, entry in registry().items()}
 
 
 @cache

@@ -1,0 +1,81 @@
+"""The cells' equations in NumPy, written from the papers: what the cells are held against.
+
+Each oracle is one time step. It takes x (batch, features), the list of states (batch, size), the
+weights by name, and what dropout multiplies the recurrent input with; after these come the cell's
+own options by name. It returns the list of new states, of which the first is the output.
+
+An oracle has the name of its cell, with underscores for hyphens. Adding one file or function here
+is all that a new cell needs to be covered by the contract tests.
+"""
+
+import importlib
+import pathlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+ACTIVATIONS: dict[str, Callable] = {
+    "tanh": np.tanh,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "relu": lambda z: np.maximum(z, 0),
+    "linear": lambda z: z,
+    "softsign": lambda z: z / (1 + np.abs(z)),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
+    "hard_sigmoid": lambda z: np.clip(z / 6 + 1 / 2, 0, 1),
+}
+sigmoid = ACTIVATIONS["sigmoid"]
+
+ORACLES: dict[str, Callable] = {}
+VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {}
+"""Options under which each cell's equations differ, the defaults first."""
+
+
+def oracle(*variants: dict[str, Any]) -> Callable:
+    """Registers a function as the oracle of the cell of its name.
+
+    Args:
+        *variants: options, beside the defaults, under which to test the cell: every option that
+            changes its equations.
+    """
+
+    def register(function: Callable) -> Callable:
+        name = function.__name__.replace("_", "-")
+        ORACLES[name] = function
+        VARIANTS[name] = ({}, *variants)
+        return function
+
+    return register
+
+
+def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=False):
+    """Runs a step over time.
+
+    Args:
+        step: (x, states) -> new states, of one time step.
+        x: (batch, time, features).
+        states: list of (batch, units).
+        mask: (batch, time) of bool; false for steps that change no state and repeat the output
+            of the step before (zeros before the first), or None.
+        go_backwards: run from the last step to the first, and leave the outputs in that order.
+        zero_output_for_mask: masked steps give zeros, not the output of the step before.
+
+    Returns:
+        Outputs (batch, time, units), the last output, and the list of last states.
+    """
+    batch, time, _ = x.shape
+    mask = np.ones((batch, time), bool) if mask is None else mask
+    outputs, shown = [], np.zeros_like(states[0])
+    for t in reversed(range(time)) if go_backwards else range(time):
+        live = mask[:, t, None]
+        new = step(x[:, t], states)
+        before = np.zeros_like(shown) if zero_output_for_mask else shown
+        shown = np.where(live, new[0], before)
+        states = [np.where(live, a, b) for a, b in zip(new, states, strict=True)]
+        outputs.append(shown)
+    return np.stack(outputs, axis=1), outputs[-1], states
+
+
+for _module in pkgutil.iter_modules([str(pathlib.Path(__file__).parent)]):
+    importlib.import_module(f"oracles.{_module.name}")
