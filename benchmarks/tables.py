@@ -111,6 +111,35 @@ def digits(source: pathlib.Path, out: pathlib.Path) -> None:
     write(out / "digits.tsv", lines)
 
 
+def polarity(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Sentences of film reviews, positive or negative; the file is Latin-1."""
+    lines = ["text\tlabel"]
+    with zipfile.ZipFile(source / "sentence_polarity.zip") as archive:
+        for label in ("neg", "pos"):
+            text = archive.read(f"sentence_polarity/rt-polarity.{label}").decode("latin-1")
+            lines += [f"{line.strip()}\t{label}" for line in text.split("\n") if line.strip()]
+    write(out / "polarity.tsv", lines)
+
+
+def inflection(source: pathlib.Path, out: pathlib.Path) -> None:
+    """German words: the lemma with what it is inflected for, and the inflected form."""
+    lines = ["lemma\tform"]
+    for line in (source / "german-train-high.tsv").read_text(encoding="utf-8").split("\n"):
+        if line:
+            lemma, form, features = line.split("\t")
+            lines.append(f"{lemma} {features}\t{form}")
+    write(out / "inflection.tsv", lines)
+
+
+def transformer(source: pathlib.Path, out: pathlib.Path) -> None:
+    """Two years of hourly measurements of an electricity transformer, as one series."""
+    with open(source / "ETTh1.csv", encoding="utf-8", newline="") as file:
+        found = [[float(value) for value in row[1:]] for row in list(csv.reader(file))[1:]]
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(out / "transformer.npz", inputs=np.array(found, np.float32))
+    print(f"{out / 'transformer.npz'}: {len(found):,} hours")
+
+
 def series(source: pathlib.Path, out: pathlib.Path) -> None:
     """Ten years of daily minimum temperatures in Melbourne, as one series."""
     with open(source / "daily-min-temperatures.csv", encoding="utf-8", newline="") as file:
@@ -139,6 +168,9 @@ MAKERS = {
     "sms_spam": spam,
     "free_spoken_digits": digits,
     "ts_classics": series,
+    "sentence_polarity": polarity,
+    "sigmorphon2017": inflection,
+    "etth1": transformer,
 }
 """What makes the files of each data set, by the name of its folder."""
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import pathlib
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from seqzoo.tasks.data.sequences import Data
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
-    from seqzoo.tasks.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Template(ABC):
 
     target: Any
     """What an answer is: one of a few names."""
+
+    @property
+    def default_settings(self) -> TrainingSettings:
+        """How it is trained where nothing else is chosen; docs/training.md says why so."""
+        return TrainingSettings()
 
     @abstractmethod
     def adapt(self, examples: Examples) -> Prepared:

@@ -13,6 +13,12 @@ TextKind = Literal["characters", "words", "subwords"]
 TEXTS = get_args(TextKind)
 """What a text may be made of."""
 
+LONGEST_WARMUP = 200
+"""Steps that the learning rate rises at most, where nothing is said."""
+
+WARMUP_SHARE = 10
+"""Of so many steps of a training one is of the warm-up, where nothing is said."""
+
 LARGEST_SEED = 2**32 - 1
 """That NumPy takes."""
 
@@ -28,7 +34,8 @@ class TrainingSettings:
             of long examples has fewer of them; None for no such limit.
         learning_rate: the highest, reached after the warm-up.
         schedule: "cosine" falls to zero at the last step; "constant" stays.
-        warmup_steps: steps in which the learning rate rises linearly from zero.
+        warmup_steps: steps in which the learning rate rises linearly from zero; None for a tenth
+            of all steps, at most 200.
         weight_decay: share of each weight (offsets excepted) that AdamW takes off, times the
             learning rate.
         clip_norm: global norm that gradients are clipped to; None for no clipping.
@@ -47,7 +54,7 @@ class TrainingSettings:
     batch_size: int = 64
     learning_rate: float = 1e-3
     schedule: Schedule = "cosine"
-    warmup_steps: int = 0
+    warmup_steps: int | None = None
     weight_decay: float = 0.0
     clip_norm: float | None = 1.0
     patience: int | None = None
@@ -62,8 +69,8 @@ class TrainingSettings:
             if getattr(self, name) < 1:
                 raise SeqzooError(field=name, expected="at least 1", got=getattr(self, name))
         for name in ("warmup_steps", "weight_decay", "seed", "checkpoint_seconds"):
-            if not 0 <= getattr(self, name) < math.inf:
-                value = getattr(self, name)
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
                 raise SeqzooError(field=name, expected="at least 0 and finite", got=value)
         if self.seed > LARGEST_SEED:
             raise SeqzooError(field="seed", expected=f"at most {LARGEST_SEED}", got=self.seed)
@@ -73,6 +80,12 @@ class TrainingSettings:
                 raise SeqzooError(field=name, expected="above 0 and finite", got=value)
         choose("schedule", self.schedule, Schedule)
         choose("precision", self.precision, Precision)
+
+    def warmup_of(self, steps: int) -> int:
+        """Steps of the warm-up in a training of so many steps."""
+        if self.warmup_steps is None:
+            return min(LONGEST_WARMUP, steps // WARMUP_SHARE)
+        return self.warmup_steps
 
 
 def least(choices: object, **bounds: float) -> None:

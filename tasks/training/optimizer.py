@@ -50,9 +50,8 @@ def make_optimizer(settings: TrainingSettings, steps: int) -> Any:
         settings: how to train.
         steps: in the whole training.
     """
-    rate = LearningRate(
-        settings.learning_rate, steps, settings.warmup_steps, settings.schedule == "cosine"
-    )
+    warmup = settings.warmup_of(steps)
+    rate = LearningRate(settings.learning_rate, steps, warmup, settings.schedule == "cosine")
     # With None the optimizer leaves the pass over all weights out.
     optimizer = keras.optimizers.Adam(rate, weight_decay=settings.weight_decay or None)
     optimizer.exclude_from_weight_decay(var_names=["bias"])

@@ -160,7 +160,10 @@ training = _stack(
     _integer("--batch-steps", "Time steps a batch at most, so that long examples come in fewer."),
     _number("--learning-rate", "The highest learning rate."),
     _choice("--schedule", Schedule, "How the learning rate goes on."),
-    _integer("--warmup-steps", "Steps in which the learning rate rises."),
+    _integer(
+        "--warmup-steps",
+        "Steps in which the learning rate rises. [default: a tenth of all, at most 200]",
+    ),
     _number("--weight-decay", "Share of each weight that AdamW takes off."),
     _number("--clip-norm", "Norm that gradients are clipped to."),
     _integer("--patience", "Stop after so many epochs without a better score."),

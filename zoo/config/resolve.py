@@ -114,7 +114,7 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
         typed["input"] = get_args(get_type_hints(template)["input"])[0]
     task = template(**typed)
     source = Source(given.get("data", ""), task.input, task.target)
-    return Choices(task, TrainingSettings(), source)
+    return Choices(task, task.default_settings, source)
 
 
 def _has_no_default(kind: Any, name: str) -> bool:

@@ -3,7 +3,7 @@
 import pathlib
 import re
 import tomllib
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
@@ -96,8 +96,9 @@ def read_config(path: str) -> Choices:
     values = _values(file, "source", Source)
     kinds = {"kind": task.input, "target_kind": task.target}
     source = _made(file, "source", Source, {"data": "", **values, **kinds})
+    values = _values(file, "training", TrainingSettings)
     settings = _made(
-        file, "training", TrainingSettings, _values(file, "training", TrainingSettings)
+        file, "training", TrainingSettings, {**asdict(task.default_settings), **values}
     )
     return Choices(task, settings, source)
 

@@ -6,7 +6,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
@@ -109,18 +109,25 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
         lines += ["", "", f"# {TITLES[name]}", f"[{name}]"]
         if part is source and not source.data:
             lines += ["", *_comment(f"`data` is to be filled in: {data}.")]
-        lines += _table(name, part)
+        lines += _table(name, part, asdict(task.default_settings) if part is settings else {})
     return "\n".join(lines) + "\n"
 
 
-def _table(table: str, part: Any) -> Iterator[str]:
-    """The lines of a dataclass's fields; those that are tables of their own come last."""
+def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of a dataclass's fields; those that are tables of their own come last.
+
+    Args:
+        table: its name.
+        part: the dataclass.
+        defaults: those that are not the dataclass's own, by field.
+    """
     hints, texts = get_type_hints(type(part)), docstrings.choices(type(part))
     tables = []
     for field in fields(part):
         if isinstance(part, Source) and field.name in DERIVED:
             continue
-        value, hint, default = getattr(part, field.name), hints[field.name], types.default(field)
+        value, hint = getattr(part, field.name), hints[field.name]
+        default = defaults.get(field.name, types.default(field))
         if isinstance(value, Mapping):
             tables.append((field.name, value, texts[field.name]))
             continue

@@ -1,0 +1,47 @@
+"""Training settings where nothing is chosen: they suit long and short trainings alike."""
+
+import pytest
+from task_data import settings, splits, task
+from training_cases import CHOICES, Told, assert_same
+
+from seqzoo.tasks import Interrupted, TrainingSettings
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.optimizer import make_optimizer
+from seqzoo.tasks.training.trainer import train
+
+
+@pytest.mark.parametrize(
+    ("steps", "warmup"), [(1, 0), (9, 0), (10, 1), (399, 39), (2000, 200), (50_000, 200)]
+)
+def test_the_warmup_is_a_tenth_of_all_steps_and_at_most_200(steps: int, warmup: int) -> None:
+    assert TrainingSettings().warmup_of(steps) == warmup
+    # What is said counts, however short the training.
+    assert TrainingSettings(warmup_steps=300).warmup_of(steps) == 300
+    assert TrainingSettings(warmup_steps=0).warmup_of(steps) == 0
+
+
+@pytest.mark.parametrize("steps", [1, 9, 25, 4000])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
+    chosen = TrainingSettings(learning_rate=0.5, schedule=schedule)
+    rates = [
+        float(rate) for rate in map(make_optimizer(chosen, steps)._learning_rate, range(steps))
+    ]
+    peak = rates.index(max(rates))
+    assert rates[peak] == pytest.approx(0.5) and peak <= min(200, steps / 10)
+    assert rates[:peak] == sorted(rates[:peak]) and min(rates) >= 0
+    assert rates[0] == pytest.approx(0.5 / (1 + peak))
+
+
+@pytest.mark.usefixtures("plain_loop", "every_step")
+def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
+    chosen = settings(batch_size=4)  # 48 steps, 4 of them of the warm-up
+    train(task(**CHOICES), splits(), chosen, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(task(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
+    train(task(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "broken")
+    run = Run.open(tmp_path / "broken")
+    assert run.settings.warmup_steps is None
+    # The 24th step, after 4 of rising and 19 of 44 of falling.
+    assert run.history[0]["learning_rate"] == pytest.approx(0.02 * 0.60628, rel=1e-4)
