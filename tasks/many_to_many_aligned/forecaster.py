@@ -17,9 +17,10 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.step_regression import PreparedSteps, feature_choices
+from seqzoo.tasks.metrics.errors import errors
 from seqzoo.tasks.preprocessing import Features
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.targets.steps import StepNotes, StepTargets, StepValues, errors
+from seqzoo.tasks.targets.steps import StepNotes, StepTargets, StepValues
 
 
 class PreparedNextStep(PreparedSteps):
@@ -161,7 +162,8 @@ class PreparedNextStep(PreparedSteps):
         values, lengths = batch["values"], batch["lengths"]
         steps, size = choices.maximum_length, self.targets.size
         outputs, states = model(values, steps=tf.range(tf.shape(values)[1]) < lengths[:, None])
-        output = tf.gather(outputs, lengths - 1, batch_dims=1)
+        # Of a sequence without a step, what the model says before any.
+        output = tf.gather(outputs, tf.maximum(lengths - 1, 0), batch_dims=1)
         numbers = None
         if choices.method == "sample":
             seed = options.seed

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.base import Features, empty, finite
+from seqzoo.tasks.preprocessing.base import Features, empty, finite, with_a_step
 from seqzoo.tasks.preprocessing.series import pad
 
 WINDOW_SECONDS = 0.025
@@ -74,7 +74,7 @@ class AudioFeatures(Features):
         limit = self.task.maximum_length
         if limit is not None:
             values, steps = values[:, :limit], tf.minimum(steps, limit)
-        return values, steps
+        return with_a_step(values, 0.0), steps
 
     @property
     def signature(self) -> list:

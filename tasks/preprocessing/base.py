@@ -49,7 +49,8 @@ class Features(ABC):
     @abstractmethod
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
-        (batch,), int32; TensorFlow operations alone."""
+        (batch,), int32; TensorFlow operations alone. There is a step at least, of padding if all
+        sequences are empty."""
 
     @property
     @abstractmethod
@@ -101,6 +102,14 @@ def empty(where: str) -> SeqzooError:
         f"A sequence must have at least one step, but {where} has none; leave it out.",
         location=where,
     )
+
+
+def with_a_step(values: Any, padding: Any) -> Any:
+    """Values (batch, time, ...) with a step of padding where there is none, since loops of no step
+    have no outputs: so an input without a step is answered alone as it is among others."""
+    missing = tf.maximum(1 - tf.shape(values)[1], 0)
+    widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
+    return tf.pad(values, widths, constant_values=padding)
 
 
 def finite(array: np.ndarray, where: str) -> np.ndarray:

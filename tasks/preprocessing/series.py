@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments
+from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, with_a_step
 
 
 class SeriesFeatures(Features):
@@ -60,7 +60,7 @@ class SeriesFeatures(Features):
         if limit is not None:
             values, lengths = values[:, :limit], tf.minimum(lengths, limit)
         values = (values - tf.constant(self.mean)) / tf.constant(self.scale)
-        return values, lengths
+        return with_a_step(values, 0.0), lengths
 
     @property
     def signature(self) -> list:

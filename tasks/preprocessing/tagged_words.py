@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.series import SeriesFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
@@ -99,7 +99,7 @@ class TokenFeatures(TextFeatures):
 
     def tokens(self, text: Any) -> Any:
         """Strings (batch,) -> tokens (batch, time), as long as the values, "" in the padding."""
-        return _with_a_step(self.split(text).to_tensor(""), "")
+        return with_a_step(self.split(text).to_tensor(""), "")
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(*raw)
@@ -114,7 +114,7 @@ class TokenFeatures(TextFeatures):
             ids = ids.to_tensor(PADDING, shape=(None, LONGEST))
             values = tf.concat([values[:, None], ids], 1)
         values = tokens.with_flat_values(values).to_tensor(PADDING)
-        return _with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+        return with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
@@ -155,10 +155,3 @@ def _joined(words: Any, place: str) -> str:
                 location=place,
             )
     return " ".join(re.sub(r"\s", JOINER, word) for word in words)
-
-
-def _with_a_step(values: Any, padding: Any) -> Any:
-    """Values (batch, time, ...) with a step at least, since loops of none have no outputs."""
-    missing = tf.maximum(1 - tf.shape(values)[1], 0)
-    widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
-    return tf.pad(values, widths, constant_values=padding)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 
@@ -121,7 +121,7 @@ class TextFeatures(Features):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))
         ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
-        return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+        return with_a_step(ids.to_tensor(PADDING), PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     @property
     def signature(self) -> list:

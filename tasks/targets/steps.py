@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.metrics.classification import f1
+from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 
 
 class StepTargets(ABC):
@@ -82,11 +83,10 @@ class StepValues(StepTargets):
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
 
     def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        truth = np.concatenate(targets).astype(np.float64) * self.scale
+        said, truth = (np.concatenate(own).astype(np.float64) for own in (outputs, targets))
         return {
-            **errors(np.concatenate(outputs) * self.scale - truth),
-            # What a model would reach that always answers with the mean of these steps.
-            "rmse_of_mean": float(np.sqrt(truth.var(0).mean())),
+            **errors((said - truth) * self.scale),
+            **errors_of_mean(truth, self.scale),
         }
 
     def answer(self, values: np.ndarray) -> tuple[str, tuple]:
@@ -136,11 +136,3 @@ class StepNotes(StepTargets):
     def answer(self, values: np.ndarray) -> tuple[str, tuple]:
         frames = tuple(tuple(np.flatnonzero(frame).tolist()) for frame in values)
         return " | ".join(" ".join(str(note) for note in frame) for frame in frames), frames
-
-
-def errors(difference: np.ndarray) -> dict[str, float]:
-    """Mean absolute error, and root of the mean squared error."""
-    return {
-        "mae": float(np.abs(difference).mean()),
-        "rmse": float(np.sqrt(np.square(difference).mean())),
-    }

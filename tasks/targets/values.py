@@ -8,6 +8,7 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 from seqzoo.tasks.preprocessing.base import finite, moments
 from seqzoo.tasks.targets.base import Targets, required
 
@@ -65,15 +66,11 @@ class ValueTargets(Targets):
         return answers
 
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        error = (outputs.astype(np.float64) - targets) * self.scale
-        spread = targets * self.scale
-        figures = {
-            "mae": float(np.abs(error).mean()),
-            "rmse": float(np.sqrt(np.square(error).mean())),
-            # What a model would reach that always answers with the mean of these examples.
-            "rmse_of_mean": float(spread.std(0).mean()),
+        outputs, targets = outputs.astype(np.float64), targets.astype(np.float64)
+        return {
+            **errors((outputs - targets) * self.scale),
+            **errors_of_mean(targets, self.scale),
         }
-        return figures
 
     def to_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "scale": self.scale}

@@ -97,9 +97,18 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
     assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
     assert figures["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
+    _check_mean(figures, np.concatenate(test.targets), low)
     for own, answer in zip(said, run.predict(test.inputs), strict=True):
         np.testing.assert_allclose(answer.value, own, rtol=1e-3, atol=1e-3)
         assert answer.label.count(",") == len(own) - 1
+
+
+def _check_mean(figures: dict, truth: np.ndarray, mean: np.ndarray) -> None:
+    """What is told of answers that are always the mean of the training, by hand."""
+    off = truth - mean
+    assert abs(off.mean()) > 0.01  # else the mean of the test would do
+    assert figures["mae_of_mean"] == pytest.approx(np.abs(off).mean(), rel=1e-4)
+    assert figures["rmse_of_mean"] == pytest.approx(np.sqrt(np.square(off).mean()), rel=1e-4)
 
 
 def test_what_is_next_is_scored_one_step_ahead(tmp_path) -> None:
@@ -113,6 +122,8 @@ def test_what_is_next_is_scored_one_step_ahead(tmp_path) -> None:
     assert figures["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
     last = np.concatenate([np.diff(own, axis=0) for own in test.inputs])
     assert figures["rmse_of_last"] == pytest.approx(np.sqrt(np.square(last).mean()), rel=1e-4)
+    assert figures["mae_of_last"] == pytest.approx(np.abs(last).mean(), rel=1e-4)
+    _check_mean(figures, np.concatenate([own[1:] for own in test.inputs]), mean)
 
 
 def test_notes_are_scored_by_frame(tmp_path) -> None:

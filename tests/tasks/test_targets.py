@@ -119,6 +119,19 @@ def test_values(values: list) -> None:
     np.testing.assert_allclose([answer.value for answer in answers], expected.squeeze(), rtol=1e-4)
 
 
+def test_the_baseline_of_values_is_the_mean_of_training() -> None:
+    learnt = _learn(
+        task(target="value"), Examples("....", [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]])
+    )
+    test = np.array([[3.0, 5.0], [5.0, 9.0]])  # against 2 and 5: 1, 0, 3 and 4
+    encoded = learnt.encode(Examples("..", test))
+    figures = learnt.figures(np.zeros((2, 2), np.float32), encoded)
+    for name in ("mae", "mae_of_mean"):
+        assert figures[name] == pytest.approx((1 + 0 + 3 + 4) / 4)
+    for name in ("rmse", "rmse_of_mean"):
+        assert figures[name] == pytest.approx(((1 + 0 + 9 + 16) / 4) ** 0.5)
+
+
 @pytest.mark.parametrize(
     "kind, train, other, message",
     [

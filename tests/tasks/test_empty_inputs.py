@@ -1,0 +1,122 @@
+"""Inputs without a step, and batches without a row: answered in exported graphs, alone as among
+others, by every template."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo import tasks
+from seqzoo.tasks import AnswerOptions, Decoding, Examples
+
+TEXTS = ["ab c", "b, a", "c a b!", "a b"]
+RANDOM = np.random.default_rng(0)
+SERIES = [RANDOM.normal(size=(length, 2)).astype(np.float32) for length in (3, 4, 5, 6)]
+WAVES = [RANDOM.normal(0, 0.1, count).astype(np.float32) for count in (200, 300, 400, 500)]
+TAGS = [["X", "Y", "X"], ["Y"] * 4, ["X"] * 5, ["Y"] * 6]
+SMALL: dict[str, Any] = {"units": 4, "cell": "gru"}
+TEXT = {**SMALL, "embedding": 3, "minimum_count": 1, "vocabulary_size": 40}
+AUDIO = {**SMALL, "sample_rate": 8000, "mel_bins": 6}
+
+CASES = {
+    "class of characters": (
+        tasks.ManyToOne("characters", bidirectional=True, ngrams=2, bag=True, **TEXT),
+        Examples(TEXTS, [*"xyxy"]),
+    ),
+    "class of words": (tasks.ManyToOne("words", pooling="max", **TEXT), Examples(TEXTS, [*"xyxy"])),
+    "class of subwords": (tasks.ManyToOne("subwords", **TEXT), Examples(TEXTS, [*"xyxy"])),
+    "value of series": (tasks.ManyToOne("series", "value", **SMALL), Examples(SERIES, [*range(4)])),
+    "class of audio": (tasks.ManyToOne("audio", **AUDIO), Examples(WAVES, [*"xyxy"])),
+    "text of words": (
+        tasks.ManyToManyEncoderDecoder("words", "words", **TEXT),
+        Examples(TEXTS, TEXTS),
+    ),
+    "text of characters": (
+        tasks.ManyToManyEncoderDecoder(attention="multiplicative", **TEXT),
+        Examples(TEXTS, TEXTS),
+    ),
+    "text of series": (
+        tasks.ManyToManyEncoderDecoder("series", "words", attention="none", **TEXT),
+        Examples(SERIES, TEXTS),
+    ),
+    "next character": (tasks.ManyToManyAligned(target="next", **TEXT), Examples(TEXTS)),
+    "next word": (tasks.ManyToManyAligned("words", "next", **TEXT), Examples(TEXTS)),
+    "tags of words": (
+        tasks.ManyToManyAligned("words", "tags", crf=True, characters=3, **TEXT),
+        Examples(["a b c", "c d a b", "b c a d b", "a a b b c c"], TAGS),
+    ),
+    "tags of series": (
+        tasks.ManyToManyAligned("series", "tags", crf=True, **SMALL),
+        Examples(SERIES, TAGS),
+    ),
+    "values of series": (
+        tasks.ManyToManyAligned("series", "values", **SMALL),
+        Examples(SERIES, SERIES),
+    ),
+    "what follows series": (
+        tasks.ManyToManyAligned("series", "next", horizon=3, **SMALL),
+        Examples(SERIES),
+    ),
+}
+
+
+def _ways(name: str) -> list:
+    """The functions of a model with random weights as an export holds them."""
+    choices, examples = CASES[name]
+    prepared: Any = choices.adapt(examples)
+    keras.utils.set_random_seed(0)
+    with seqzoo.cells.portable():
+        model = prepared.build("float32")
+        for weight in model.weights:
+            weight.assign(RANDOM.normal(0, 0.5, weight.shape))
+        decoding = Decoding(maximum_length=4) if hasattr(prepared, "decoding") else None
+        options = AnswerOptions(decoding=decoding)
+
+        def answer(*raw: Any) -> dict[str, Any]:
+            return prepared.respond(model, raw, options)
+
+        ways = [tf.function(answer, input_signature=prepared.signature, autograph=False)]
+        for way, specs in prepared.signatures(model, options).values():
+            ways.append(tf.function(way, input_signature=specs, autograph=False))
+        for way in ways:
+            way.get_concrete_function()
+    return ways
+
+
+def _inputs(name: str, rows: str) -> tuple:
+    """Raw inputs: "none" (no row), "empty" (one, without a step), "padded" (the same, with padding
+    as another export's caller has it) or "among" (the same beside one that has steps)."""
+    _, examples = CASES[name]
+    count = {"none": 0, "empty": 1, "padded": 1, "among": 2}[rows]
+    if isinstance(examples.inputs[0], str):
+        texts = [" \n\u3000" if rows == "padded" and "characters" not in name else "", TEXTS[0]]
+        if "character" in name or "tags" in name:
+            texts[0] = ""
+        return (tf.constant(texts[:count], tf.string),)
+    other = examples.inputs[0]
+    values = np.full((count, 0 if rows == "empty" else len(other), *other.shape[1:]), 7, np.float32)
+    if rows == "among":
+        values[1] = other
+    return values, np.array([0, len(other)][:count], np.int32)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_input_without_a_step_is_answered_alone_as_among_others(name: str) -> None:
+    for way in _ways(name):
+        none = way(*_inputs(name, "none"))
+        assert all(value.shape[0] == 0 for value in none.values())
+        among = {key: value.numpy()[0] for key, value in way(*_inputs(name, "among")).items()}
+        for rows in ("empty", "padded"):
+            for key, value in way(*_inputs(name, rows)).items():
+                alone, other = np.asarray(value.numpy()[0]), np.asarray(among[key])
+                # The padding of the answer is as long as the longest input of the batch.
+                sizes = zip(alone.shape, other.shape, strict=True)
+                shared = tuple(slice(min(size)) for size in sizes)
+                if alone.dtype.kind == "f":
+                    assert np.isfinite(alone).all()
+                    np.testing.assert_allclose(alone[shared], other[shared], atol=1e-5)
+                else:
+                    assert np.array_equal(alone[shared], other[shared])
