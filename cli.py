@@ -1,8 +1,10 @@
 """The command line: trains, scores, asks and exports sequence models."""
 
+import os
 import pathlib
 import re
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from typing import Any
 
 import click
 
+from seqzoo.tasks.atomic_files import full_disk, is_full
 from seqzoo.tasks.errors import Interrupted, SeqzooError, called
 from seqzoo.zoo.commands import looking, running
 from seqzoo.zoo.commands.program import program
@@ -48,8 +51,12 @@ class Commands(click.Group):
         except BrokenPipeError:  # `| head` has read enough; click ends quietly
             raise
         except OSError as error:
+            if is_full(error):
+                raise Mistake(_with_short_names(_full_disk(error))) from error
             raise Mistake(f"{error.filename or 'A file'}: {error.strerror or error}.") from error
         except Exception as error:
+            if is_full(error):
+                raise Mistake(_with_short_names(_full_disk(error))) from error
             if not _is_lack_of_memory(error):
                 raise
             raise Mistake(
@@ -76,6 +83,28 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _full_disk(error: Exception) -> str:
+    """A line on the disk that is full, by the file that an error names, or else by the output."""
+    path = getattr(error, "filename", None)
+    if path:
+        return full_disk(path)
+    if not _output_has_room():
+        return (
+            "Standard output cannot be written, because its disk is full; what was written before "
+            "is kept. Make room there, or write to another disk."
+        )
+    reason = " ".join(str(error).split())
+    return f"A file cannot be written, because its disk is full ({reason}). Make room there."
+
+
+def _output_has_room() -> bool:
+    """Whether standard output is no file on a full disk, and not /dev/full."""
+    output = os.fstat(1)
+    if stat.S_ISREG(output.st_mode):
+        return os.fstatvfs(1).f_bavail > 0
+    return not (stat.S_ISCHR(output.st_mode) and output.st_rdev == os.makedev(1, 7))
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

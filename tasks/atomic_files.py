@@ -1,6 +1,11 @@
-"""Files and folders that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, and errors that name a full disk.
+
+What is written is on the disk, not only in the system's memory, before it takes its name: neither a
+process that is killed nor a power cut leaves a part of it under that name.
+"""
 
 import csv
+import errno
 import json
 import os
 import pathlib
@@ -9,7 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import DiskFull, SeqzooError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Error numbers of a disk without room, or of a user who has used up a quota."""
 
 
 @contextmanager
@@ -17,12 +25,19 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary path that takes the place of a file when the block ends well.
 
     The temporary name ends like the file's, because writers look at the ending.
+
+    Raises:
+        DiskFull: there is no room for it; a file that was there before stays.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".new-{path.name}")
+    kept = "what it held before is kept" if path.exists() else ""
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with naming_full_disk(path, kept):
+            yield temporary
+            synchronise(temporary)
+            os.replace(temporary, path)
+            synchronise(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -33,24 +48,101 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Raises:
         SeqzooError: the folder exists and holds something, or cannot be made.
+        DiskFull: there is no room for it; nothing is left of it.
     """
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
         raise SeqzooError(f"{folder} exists already; name a new folder.")
     temporary = folder.with_name(f".new-{folder.name}")
+    with naming_full_disk(folder, "nothing of it was kept"):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+        except OSError as error:
+            if is_full(error):
+                raise
+            raise SeqzooError(f"{folder} cannot be made: {error.strerror}.") from error
+        try:
+            yield temporary
+            for path in temporary.rglob("*"):
+                synchronise(path)
+            synchronise(temporary)
+            if folder.exists():  # an empty folder that a person made before
+                folder.rmdir()
+            os.replace(temporary, folder)
+            synchronise(folder.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def synchronise(path: str | os.PathLike) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders; what can be read alone is not ours
+        return
+    try:
+        os.fsync(descriptor)
     except OSError as error:
-        raise SeqzooError(f"{folder} cannot be made: {error.strerror}.") from error
-    try:
-        yield temporary
-        if folder.exists():  # an empty folder that a person made before
-            folder.rmdir()
-        os.replace(temporary, folder)
+        # Some file systems cannot do it; that is no reason not to write on them.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
+    """Turns the many errors that a full disk causes into one that names the file and the disk.
+
+    Args:
+        path: that the block writes.
+        kept: what is not lost, as a part of a sentence.
+
+    Raises:
+        DiskFull: the block raised an error because the disk is full.
+    """
+    try:
+        yield
+    except DiskFull:
+        raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise DiskFull(full_disk(path, kept), location=str(path)) from error
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error, or one that led to it, says that a disk is full.
+
+    TensorFlow tells of it as of memory that is used up, and HDF5 in the text of an error alone.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        text = str(seen)
+        if getattr(seen, "errno", None) in FULL:
+            return True
+        if not isinstance(seen, SeqzooError) and any(os.strerror(own) in text for own in FULL):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def full_disk(path: str | os.PathLike, kept: str = "") -> str:
+    """A line on a file that does not fit on its disk: both by name, and what is not lost."""
+    path = pathlib.Path(path)
+    disk = pathlib.Path(os.path.realpath(path))
+    while not disk.exists() or not os.path.ismount(disk):
+        if disk == disk.parent:
+            break
+        disk = disk.parent
+    free = shutil.disk_usage(disk).free
+    said = f"; {kept}" if kept else ""
+    return (
+        f"{path} cannot be written, because the disk at {disk} is full ({free / 1e6:,.1f} MB left)"
+        f"{said}. Make room there, or write to another disk."
+    )
 
 
 def occupied(path: str | os.PathLike) -> bool:
@@ -68,11 +160,15 @@ def write_table(path: str | os.PathLike, rows: Sequence[dict[str, Any]]) -> None
             writer.writerows(rows)
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes a value as indented JSON."""
-    with replacing(path) as temporary:
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | os.PathLike) -> Any:

@@ -4,14 +4,15 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from seqzoo.tasks.atomic_files import write_json, write_table
+from seqzoo.tasks.atomic_files import naming_full_disk, write_json, write_table, write_text
 from seqzoo.tasks.plots import plot_confusion
 from seqzoo.tasks.runs.interlinear import interlinear
 
 
 def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
     """Writes figures to a folder, which is made where it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming_full_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluation.json", figures)
     table: Sequence[dict[str, Any]] = figures.get("classes", ())
     if table:
@@ -21,4 +22,4 @@ def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
     tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
     if tagged:
         texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]
-        (folder / "samples.txt").write_text("\n\n\n".join(texts) + "\n", encoding="utf-8")
+        write_text(folder / "samples.txt", "\n\n\n".join(texts) + "\n")

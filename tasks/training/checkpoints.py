@@ -7,8 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.atomic_files import naming_full_disk, synchronise
+from seqzoo.tasks.errors import DiskFull, SeqzooError
 from seqzoo.tasks.training.step import Loop
+
+NAME = "step"
+"""How the names of checkpoints begin; their step follows."""
 
 
 class Checkpoints:
@@ -31,7 +35,7 @@ class Checkpoints:
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
         try:
             self._manager = tf.train.CheckpointManager(
-                tracked, str(folder), max_to_keep=2, checkpoint_name="step"
+                tracked, str(folder), max_to_keep=2, checkpoint_name=NAME
             )
         except ValueError as error:  # its list of checkpoints is no text
             raise SeqzooError(f"The checkpoints in {folder} cannot be read: {error}.") from error
@@ -43,10 +47,42 @@ class Checkpoints:
         return None if path is None else int(path.rpartition("-")[2])
 
     def save(self, state: dict[str, Any]) -> None:
-        """Writes a checkpoint of the variables and of a state that is fit for JSON."""
+        """Writes a checkpoint of the variables and of a state that is fit for JSON.
+
+        Raises:
+            DiskFull: there is no room for it; the last one is kept.
+        """
         self._state.assign(json.dumps(state))
         step = int(self.loop.epoch.numpy()) * self.loop.steps + int(self.loop.step.numpy())
-        self._manager.save(step)
+        # The list of checkpoints names a checkpoint only when all of it is on the disk.
+        options = tf.train.CheckpointOptions(experimental_write_callbacks=[self._synchronise])
+        kept = (
+            "there is no checkpoint yet"
+            if self.last is None
+            else f"the checkpoint of step {self.last} is kept"
+        )
+        path = self.folder / f"{NAME}-{step}"
+        try:
+            with naming_full_disk(path, kept):
+                self._manager.save(step, options=options)
+                synchronise(self.folder / "checkpoint")
+                synchronise(self.folder)
+        except DiskFull:
+            if self.last != step:
+                self._remove_parts(path.name)
+            raise
+
+    def _synchronise(self, path: str) -> None:
+        for part in self.folder.glob(f"{pathlib.Path(path).name}.*"):
+            synchronise(part)
+        synchronise(self.folder)
+
+    def _remove_parts(self, name: str = "") -> None:
+        """Removes what is left of a checkpoint that could not be written to its end."""
+        for leftover in self.folder.glob("*_temp*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in self.folder.glob(f"{name}.*") if name else ():
+            leftover.unlink(missing_ok=True)
 
     def restore(self) -> dict[str, Any] | None:
         """Sets the variables to the last checkpoint and gives its state; None without one.
@@ -54,8 +90,7 @@ class Checkpoints:
         Raises:
             SeqzooError: the checkpoint is damaged or of another model.
         """
-        for leftover in self.folder.glob("*_temp*"):  # of a process that was killed as it wrote
-            shutil.rmtree(leftover, ignore_errors=True)
+        self._remove_parts()  # of a process that was killed as it wrote
         path = self._manager.latest_checkpoint
         if path is None:
             return None

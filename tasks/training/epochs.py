@@ -1,5 +1,6 @@
 """Epoch after epoch: validation, history, the best model, checkpoints, and when to stop."""
 
+import contextlib
 import math
 import pathlib
 import shlex
@@ -7,16 +8,15 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.atomic_files import replacing, write_table
+from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
 from seqzoo.tasks.base import Prepared
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.sequences import Data
-from seqzoo.tasks.errors import Interrupted, SeqzooError, command
+from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.run import CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
@@ -108,14 +108,19 @@ class Epochs:
                     self.train_epoch(epoch, interrupted)
                     scalars.row(self.end_epoch(epoch))
             summary = self.summary()
+        except DiskFull as full:
+            last = self.checkpoints.last
+            kept = f"To go on from step {last} then: {self.command}" if last else ""
+            raise DiskFull(f"{full} {kept}".strip(), location=full.location) from full
         except KeyboardInterrupt:  # the second one, or where there can be no handler
             last = self.checkpoints.last or 0
             raise Interrupted(
                 f"Stopped at once. To go on from step {last}: {self.command}"
             ) from None
         finally:
-            scalars.close()
-            plot_history(folder, self.rows, self.prepared.metric)
+            with _unless_full():
+                scalars.close()
+                plot_history(folder, self.rows, self.prepared.metric)
             progress.end(summary)
 
     def train_epoch(self, epoch: int, interrupted: threading.Event) -> None:
@@ -236,7 +241,14 @@ class Epochs:
         )
 
 
-@contextmanager
+@contextlib.contextmanager
+def _unless_full() -> Iterator[None]:
+    """Passes over a full disk: what is written here is made anew by a run that goes on."""
+    with contextlib.suppress(DiskFull), naming_full_disk(""):
+        yield
+
+
+@contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
     """Turns the first Ctrl-C into an event, so that no state is left half-changed; the second one
     raises KeyboardInterrupt as ever."""

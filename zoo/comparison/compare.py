@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.atomic_files import read_json, replacing, write_json
+from seqzoo.tasks.atomic_files import read_json, write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, nearest
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.comparison.processes import STOPPED, run
@@ -143,8 +143,7 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
 
 def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
     text = config_writing.config(choices, origin, str(path), "")
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:

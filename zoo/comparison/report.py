@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqzoo.tasks.atomic_files import replacing, write_json, write_table
+from seqzoo.tasks.atomic_files import replacing, write_json, write_table, write_text
 
 HEADS = (
     "cell",
@@ -199,8 +199,7 @@ class Comparison:
         """Writes comparison.md, .csv, .json and .png into a folder."""
         write_table(folder / "comparison.csv", self.rows())
         write_json(folder / "comparison.json", self.to_json())
-        with replacing(folder / "comparison.md") as temporary:
-            temporary.write_text(self.markdown(), encoding="utf-8")
+        write_text(folder / "comparison.md", self.markdown())
         if any(own.scores for own in self.results):
             self.plot(folder / "comparison.png")
 

@@ -10,7 +10,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.atomic_files import read_json, replacing
+from seqzoo.tasks.atomic_files import read_json, write_text
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings
@@ -59,8 +59,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         raise SeqzooError(f"{path} exists already; name another file by --output, or add --force.")
     text = config(choices, origin, shlex.quote(str(path)), needs(name))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return str(path)
 
 

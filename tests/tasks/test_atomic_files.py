@@ -1,0 +1,195 @@
+"""Files that are there whole or not at all: after a power cut, and on a full disk."""
+
+import errno
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo, table
+from task_data import settings, splits, task
+
+from seqzoo.tasks import atomic_files
+from seqzoo.tasks.atomic_files import creating, full_disk, is_full, replacing, write_json
+from seqzoo.tasks.errors import DiskFull
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training import checkpoints
+from seqzoo.tasks.training.trainer import train
+from seqzoo.zoo.commands import training
+
+NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def log(monkeypatch) -> list[str]:
+    """What is waited for and renamed, in its order: "sync a.json", "rename a.json"."""
+    found: list[str] = []
+    replace = os.replace
+
+    def renamed(source, target) -> None:
+        found.append(f"rename {pathlib.Path(target).name}")
+        replace(source, target)
+
+    def synchronised(path) -> None:
+        found.append(f"sync {pathlib.Path(path).name}")
+        synchronise(path)
+
+    synchronise = atomic_files.synchronise
+    for module in (atomic_files, checkpoints):
+        monkeypatch.setattr(module, "synchronise", synchronised)
+    monkeypatch.setattr(os, "replace", renamed)
+    return found
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that has no room for files with a name of a pattern: what is written to them is told
+    to be lost when it is waited for, as by file systems that give out room late."""
+    waited = os.fsync
+
+    def of(pattern: str) -> None:
+        def fsync(descriptor: int) -> None:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            if re.search(pattern, path):
+                raise NO_ROOM
+            waited(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    return of
+
+
+def test_a_file_takes_its_name_when_it_is_on_the_disk(tmp_path, log) -> None:
+    write_json(tmp_path / "a.json", 1)
+    assert log == ["sync .new-a.json", "rename a.json", f"sync {tmp_path.name}"]
+
+
+def test_a_folder_takes_its_name_when_all_of_it_is_on_the_disk(tmp_path, log) -> None:
+    with creating(tmp_path / "one") as folder:
+        (folder / "in").mkdir()
+        (folder / "in" / "a").touch()
+    assert set(log[:2]) == {"sync in", "sync a"}
+    assert log[2:] == ["sync .new-one", "rename one", f"sync {tmp_path.name}"]
+
+
+def test_fsync_reaches_the_file_itself(tmp_path, monkeypatch) -> None:
+    reached = []
+    monkeypatch.setattr(os, "fsync", lambda own: reached.append(os.fstat(own).st_ino))
+    write_json(tmp_path / "a.json", 1)
+    assert reached == [(tmp_path / "a.json").stat().st_ino, tmp_path.stat().st_ino]
+
+
+@pytest.mark.usefixtures("plain_loop")
+def test_a_checkpoint_is_named_as_the_last_when_it_is_on_the_disk(tmp_path, monkeypatch) -> None:
+    named = []
+
+    def synchronised(path) -> None:
+        path = pathlib.Path(path)
+        index = path.parent / "checkpoint"
+        said = index.read_text() if index.exists() else ""
+        named.append((path.name, f"{path.name.partition('.')[0]}" in said))
+
+    monkeypatch.setattr(checkpoints, "synchronise", synchronised)
+    train(task(), splits(), settings(epochs=1), tmp_path / "run")
+    parts = [own for own in named if own[0].startswith("step-")]
+    assert len(parts) == 2 and not any(told for _, told in parts)
+    assert [name for name, _ in named[-3:]] == ["checkpoints", "checkpoint", "checkpoints"]
+
+
+def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path, full) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, "old")
+    full(r"a\.json")
+    with pytest.raises(DiskFull) as error:
+        write_json(path, "new")
+    disk = next(own for own in [tmp_path, *tmp_path.parents] if os.path.ismount(own))
+    assert error.value.location == str(path)
+    assert re.fullmatch(
+        rf"{path} cannot be written, because the disk at {disk} is full \([\d,.]+ MB left\); what "
+        r"it held before is kept\. Make room there, or write to another disk\.",
+        str(error.value),
+    )
+    assert files(tmp_path) == ["a.json"] and atomic_files.read_json(path) == "old"
+    with pytest.raises(DiskFull, match="nothing of it was kept"), creating(tmp_path / "b") as new:
+        (new / "a.json").touch()
+    assert files(tmp_path) == ["a.json"]
+
+
+def test_all_errors_of_a_full_disk_are_known() -> None:
+    told = tf.errors.ResourceExhaustedError(None, None, "/x/step-4; No space left on device")
+    hdf5 = OSError("Can't write data (file write failed: error message = 'Disk quota exceeded')")
+    wrapped = ValueError("cannot save")
+    wrapped.__cause__ = NO_ROOM
+    for error in (NO_ROOM, OSError(errno.EDQUOT, "x"), told, hdf5, wrapped):
+        assert is_full(error)
+        with pytest.raises(DiskFull), replacing("/tmp/none"):
+            raise error
+    memory = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+    for error in (memory, MemoryError(), PermissionError(errno.EACCES, "x"), ValueError()):
+        assert not is_full(error)
+
+
+@pytest.mark.usefixtures("plain_loop", "every_step")
+def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "run"
+    write = tf.train.Checkpoint._write
+
+    def filled(self, prefix, **options):
+        path = pathlib.Path(prefix)
+        if not path.name.endswith("-6"):
+            return write(self, prefix, **options)
+        path.with_name(f"{path.name}.data-00000-of-00001").write_bytes(b"a part")
+        (path.parent / f"{path.name}_temp").mkdir()
+        raise tf.errors.ResourceExhaustedError(None, None, f"{path}; No space left on device")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "_write", filled)
+    chosen = {"settings": settings(epochs=3, batch_size=48), "splits": splits()}
+    with pytest.raises(DiskFull) as error:
+        train(task(), folder=folder, **chosen)
+    assert f"{folder}/checkpoints/step-6 cannot be written" in str(error.value)
+    assert "the checkpoint of step 4 is kept" in str(error.value)
+    assert str(error.value).endswith(
+        f"To go on from step 4 then: seqzoo train --resume --run {folder}"
+    )
+    assert not [name for name in files(folder / "checkpoints") if "step-6" in name]
+    monkeypatch.undo()
+    train(task(), folder=folder, resume=True, **chosen)
+    assert [row["epoch"] for row in Run.open(folder).history] == [1, 2, 3]
+
+
+def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> None:
+    data = table(tmp_path / "data.csv")
+    full(r"model\.keras")
+    result = seqzoo(*MANY_TO_ONE, "--data", data, "--run", tmp_path / "run")
+    (line,) = [own for own in result.stderr.splitlines() if own.startswith("Error")]
+    assert result.exit_code == 2
+    assert f"{tmp_path}/run/model.keras cannot be written, because the disk at" in line
+    assert "memory" not in line
+
+    # Files that others write, too: what the error names is said.
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "x", str(tmp_path / "other"))
+
+    monkeypatch.setattr(training, "planned", fails)
+    line = seqzoo("train", "language-id", "--run", tmp_path / "new").stderr
+    assert line.startswith(f"Error: {tmp_path}/other cannot be written, because the disk at ")
+
+
+def test_output_to_a_full_disk_is_told() -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full here")
+    command = [sys.executable, str(ROOT / "cli.py"), "list", "cells"]
+    with open("/dev/full", "w") as output:
+        result = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "Error: Standard output cannot be written, because its disk is full; what was written "
+        "before is kept. Make room there, or write to another disk.\n"
+    )
+
+
+def test_a_disk_is_named_where_the_folder_is_not_there_yet(tmp_path) -> None:
+    assert full_disk(tmp_path / "no" / "file").startswith(f"{tmp_path}/no/file cannot be written")
