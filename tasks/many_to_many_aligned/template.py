@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Prepared, Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import TEXTS, between, choose, least
+from seqzoo.tasks.settings import TEXTS, TrainingSettings, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.data.examples import Examples
@@ -130,6 +130,14 @@ class ManyToManyAligned(Template):
     def models_language(self) -> bool:
         """Whether it tells the next character, word or subword."""
         return self.target == "next" and self.input in TEXTS
+
+    @property
+    def default_settings(self) -> TrainingSettings:
+        """As those of other templates, except for "next" of series and notes: a part of a long
+        sequence is one example there, and an epoch of ten years of days has thirty of them."""
+        if self.target == "next" and not self.models_language:
+            return TrainingSettings(epochs=60, batch_size=16, learning_rate=3e-3)
+        return super().default_settings
 
     @property
     def both_ways(self) -> bool:

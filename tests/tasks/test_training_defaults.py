@@ -1,13 +1,17 @@
 """Training settings where nothing is chosen: they suit long and short trainings alike."""
 
 import pytest
-from task_data import settings, splits, task
+from task_data import settings, splits
+from task_data import task as task_of_names
 from training_cases import CHOICES, Told, assert_same
 
-from seqzoo.tasks import Interrupted, TrainingSettings
+from seqzoo.tasks import Interrupted, ManyToManyAligned, TrainingSettings
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.optimizer import make_optimizer
 from seqzoo.tasks.training.trainer import train
+from seqzoo.zoo.config.resolve import chosen
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.config.toml_writer import config
 
 
 @pytest.mark.parametrize(
@@ -36,12 +40,46 @@ def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
 @pytest.mark.usefixtures("plain_loop", "every_step")
 def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
     chosen = settings(batch_size=4)  # 48 steps, 4 of them of the warm-up
-    train(task(**CHOICES), splits(), chosen, tmp_path / "whole")
+    train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(task(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
-    train(task(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+        train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
+    train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
     run = Run.open(tmp_path / "broken")
     assert run.settings.warmup_steps is None
     # The 24th step, after 4 of rising and 19 of 44 of falling.
     assert run.history[0]["learning_rate"] == pytest.approx(0.02 * 0.60628, rel=1e-4)
+
+
+SERIES = ManyToManyAligned(input="series", target="next").default_settings
+
+
+def test_series_and_notes_have_settings_of_their_own() -> None:
+    # Ten years of days are 30 windows of 100: by what texts take, ten steps altogether.
+    assert 30 // SERIES.batch_size * SERIES.epochs >= 60
+    notes = ManyToManyAligned(input="notes", target="next")
+    assert notes.default_settings == SERIES != TrainingSettings()
+    for task in (
+        ManyToManyAligned(),
+        ManyToManyAligned(input="series", target="values"),
+        ManyToManyAligned(input="characters", target="next"),
+        task_of_names(),
+    ):
+        assert task.default_settings == TrainingSettings()
+
+
+def test_commands_and_files_take_the_settings_of_the_template(tmp_path) -> None:
+    typed = {"data": "x.npz", "kind": "series", "target_kind": "next"}
+    choices = chosen("many-to-many-aligned", typed)
+    assert choices.settings == SERIES
+    assert chosen("many-to-many-aligned", {**typed, "epochs": 3}).settings.epochs == 3
+    text = config(choices, "Here.", "FILE", "")
+    assert f"default {SERIES.epochs})" in text and f"default {SERIES.batch_size})" in text
+    path = tmp_path / "file.toml"
+    path.write_text(text[: text.index("[training]")] + "[training]\nseed = 4\n")
+    settings = read_config(str(path)).settings
+    assert (settings.epochs, settings.batch_size, settings.seed) == (
+        SERIES.epochs,
+        SERIES.batch_size,
+        4,
+    )

@@ -1,0 +1,233 @@
+"""Compares training settings on real data, those that were the default with candidates.
+
+    python -m benchmarks.tables DATA FILES
+    python -m benchmarks.defaults FILES RESULTS [--sets NAME ...] [--settings NAME ...]
+
+Every data set is trained with every settings from seed 0, for equally many epochs, by a template
+whose other choices are the defaults. RESULTS is a JSON Lines file: what stands in it is not trained
+again. The table that is printed has the lowest validation loss (without label smoothing) of each
+training and its seconds of processor time, compiling included.
+"""
+
+import argparse
+import json
+import pathlib
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Real examples for a template.
+
+    Attributes:
+        template: its name.
+        epochs: passes over the examples.
+        source: of the `Source`, `data`, `validation` and `test` being names of files.
+        task: the choices that are not the template's defaults.
+    """
+
+    template: str
+    epochs: int
+    source: Mapping[str, Any]
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+
+SETS = {
+    "names": DataSet(
+        "many-to-one",
+        5,
+        {"data": "names.tsv", "input": "name", "target": "nationality", "limit": 10000},
+        {"input": "characters"},
+    ),
+    "sentence polarity": DataSet(
+        "many-to-one",
+        3,
+        {"data": "polarity.tsv", "input": "text", "target": "label", "limit": 5000},
+        {"input": "words"},
+    ),
+    "spoken digits": DataSet(
+        "many-to-one",
+        8,
+        {"data": "digits.tsv", "input": "file", "target": "digit", "split_column": "split"},
+        {"input": "audio", "sample_rate": 8000},
+    ),
+    "emoji": DataSet(
+        "one-to-many",
+        5,
+        {"data": "emoji/captions.tsv", "input": "file", "target": "en", "split_column": "split"},
+        {"image_size": (36, 36)},
+    ),
+    "glyphs": DataSet("one-to-many", 4, {"data": "glyphs", "limit": 3000}),
+    "names of a nationality": DataSet(
+        "one-to-many",
+        3,
+        {"data": "names.tsv", "input": "nationality", "target": "name", "limit": 5000},
+        {"input": "class", "target": "characters"},
+    ),
+    "UD English EWT": DataSet(
+        "many-to-many-aligned",
+        3,
+        {
+            "data": "ewt-train.conllu.gz",
+            "validation": "ewt-dev.conllu.gz",
+            "test": 0.0,
+            "limit": 2500,
+        },
+    ),
+    "WNUT 17": DataSet(
+        "many-to-many-aligned",
+        3,
+        {"data": "wnut17-train.conll", "validation": "wnut17-dev.conll", "test": 0.0},
+    ),
+    "tiny Shakespeare": DataSet(
+        "many-to-many-aligned",
+        1,
+        {"data": "shakespeare.txt", "test": 0.0, "whole": True},
+        {"input": "characters", "target": "next", "whole": True},
+    ),
+    "JSB chorales": DataSet(
+        "many-to-many-aligned",
+        10,
+        {
+            "data": "chorales-train.jsonl",
+            "validation": "chorales-valid.jsonl",
+            "test": 0.0,
+            "input": "notes",
+        },
+        {"input": "notes", "target": "next"},
+    ),
+    "daily temperatures": DataSet(
+        "many-to-many-aligned",
+        10,
+        {"data": "temperatures.npz", "whole": True},
+        {"input": "series", "target": "next", "whole": True},
+    ),
+    "ETTh1": DataSet(
+        "many-to-many-aligned",
+        10,
+        {"data": "transformer.npz", "whole": True},
+        {"input": "series", "target": "next", "whole": True},
+    ),
+    "Tatoeba English-French": DataSet(
+        "many-to-many-encoder-decoder",
+        4,
+        {"data": "tatoeba.tsv", "input": "english", "target": "french", "limit": 10000},
+        {"input": "words", "target": "words"},
+    ),
+    "CMUdict": DataSet(
+        "many-to-many-encoder-decoder",
+        4,
+        {"data": "cmudict.tsv", "input": "word", "target": "phonemes", "limit": 6000},
+        {"target": "words"},
+    ),
+    "SIGMORPHON 2017 German": DataSet(
+        "many-to-many-encoder-decoder",
+        4,
+        {"data": "inflection.tsv", "input": "lemma", "target": "form", "limit": 5000},
+    ),
+}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "64, 1e-3": {"batch_size": 64, "learning_rate": 1e-3, "warmup_steps": 0},
+    "64, 3e-3, warm-up": {"batch_size": 64, "learning_rate": 3e-3},
+    "32, 2e-3, warm-up": {"batch_size": 32, "learning_rate": 2e-3},
+    "32, 3e-3, warm-up": {"batch_size": 32, "learning_rate": 3e-3},
+    "16, 2e-3, warm-up": {"batch_size": 16, "learning_rate": 2e-3},
+    "16, 3e-3, warm-up": {"batch_size": 16, "learning_rate": 3e-3},
+    "16, 3e-3, warm-up, 60 epochs": {"batch_size": 16, "learning_rate": 3e-3, "epochs": 60},
+    "128, 2e-3": {"batch_size": 128, "learning_rate": 2e-3, "warmup_steps": 0},
+    "32, 3e-3": {"batch_size": 32, "learning_rate": 3e-3, "warmup_steps": 0},
+    "32, 2e-3, warm-up, smoothing": {
+        "batch_size": 32,
+        "learning_rate": 2e-3,
+        "label_smoothing": 0.1,
+    },
+    "32, 2e-3, warm-up, dropout": {"batch_size": 32, "learning_rate": 2e-3, "dropout": 0.2},
+    "32, 2e-3, warm-up, clip 5": {"batch_size": 32, "learning_rate": 2e-3, "clip_norm": 5.0},
+}
+"""Batch size, learning rate and so on; the first ones were the defaults of all templates."""
+
+
+def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
+    """Trains once.
+
+    Returns: "set", "settings", "metric", "losses" and "metrics" of each epoch on the validation
+        examples, and "seconds" of processor time.
+    """
+    from seqzoo.tasks.training.trainer import train
+    from seqzoo.zoo.data.open import open_source
+
+    own, chosen = SETS[name], SETTINGS[setting]
+    names = {item.name for item in fields(TrainingSettings)}
+    training = {key: value for key, value in chosen.items() if key in names}
+    task_choices = {key: value for key, value in chosen.items() if key not in names}
+    task = TEMPLATES[own.template](**{**own.task, **task_choices})
+    paths = {
+        key: str(files / value)
+        for key, value in own.source.items()
+        if key in ("data", "validation") and (files / str(value)).is_file()
+    }
+    source = Source(**{**own.source, **paths, "kind": task.input, "target_kind": task.target})
+    splits, _ = open_source(source)
+    settings = TrainingSettings(**{"epochs": own.epochs, **training})
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        run = train(task, splits, settings, pathlib.Path(folder) / "run")
+        seconds = time.process_time() - began
+        rows, metric = run.history, run.prepared.metric
+    return {
+        "set": name,
+        "settings": setting,
+        "metric": metric,
+        "losses": [row["validation_loss"] for row in rows],
+        "metrics": [row[f"validation_{metric}"] for row in rows],
+        "seconds": round(seconds, 1),
+    }
+
+
+def table(results: list[dict[str, Any]], settings: list[str]) -> str:
+    """A row a data set, a column a training."""
+    found = {(row["set"], row["settings"]): row for row in results}
+    heads = ["data set", "epochs", *settings]
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for name, own in SETS.items():
+        cells = [name, str(own.epochs)]
+        for setting in settings:
+            row = found.get((name, setting))
+            cells.append(f"{min(row['losses']):.3f} ({row['seconds']:.0f} s)" if row else "")
+        if any(cells[2:]):
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
+    parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to go on with")
+    parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--settings", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
+    chosen = parser.parse_args()
+    lines = chosen.results.read_text().splitlines() if chosen.results.exists() else []
+    results = [json.loads(line) for line in lines]
+    done = {(row["set"], row["settings"]) for row in results}
+    for name in chosen.sets:
+        for setting in chosen.settings:
+            if (name, setting) in done:
+                continue
+            results.append(measure(name, setting, chosen.files))
+            print(name, setting, min(results[-1]["losses"]), results[-1]["seconds"], flush=True)
+            with chosen.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(results[-1]) + "\n")
+    print(table(results, chosen.settings))
+
+
+if __name__ == "__main__":
+    main()
