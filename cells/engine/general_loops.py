@@ -23,13 +23,13 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     return {"x": tf.cast(cell.project(x), cell.compute_dtype), "weights": weights}
 
 
-def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool) -> dict:
+def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> dict:
     """Runs a cell forward through time; "values" are the states before each step."""
     length = tf.shape(tensors["x"])[0]
 
     def body(t, states, written):
         new = _advance(cell, tensors, read_step(tensors["x"], t), states, t)
-        parts = {"sequence": new[0], "values": states}
+        parts = {"trajectory": new[0], "values": states}
         parts = {name: parts[name] for name in written}
         written = tf.nest.map_structure(lambda w, part: write_step(w, part, t), written, parts)
         return t + 1, new, written
@@ -38,8 +38,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
         return tf.zeros(tf.concat([[length], tf.shape(state)], 0), state.dtype)
 
     states = tensors["states"]
-    written: dict = {"sequence": room(states[0])} if sequences else {}
-    if training:
+    written: dict = {"trajectory": room(states[0])} if sequences else {}
+    if keep:
         written["values"] = [room(state) for state in states]
     states, written = while_steps(tensors["steps"], body, states, written)
     return {"states": states, **written}
@@ -75,7 +75,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 def sequence(result: dict) -> Any:
     """The first state after each step, (time, batch, units), of what `forward` returned."""
-    return result["sequence"]
+    return result["trajectory"]
 
 
 BACKWARD_NEEDS = ("steps", "x", "weights", "mask", "recurrent_mask", "values")

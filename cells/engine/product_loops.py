@@ -36,7 +36,7 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     return tensors
 
 
-def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool) -> dict:
+def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> dict:
     """Runs a cell forward through time.
 
     Args:
@@ -45,11 +45,12 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
             list of (batch, units), and where there are such "mask" (time, batch) and
             "recurrent_mask" (batch, units).
         sequences: whether to return the first state of each step.
-        training: whether to return all that `backward` needs.
+        keep: whether to return all that `backward` needs.
 
     Returns:
-        "states": list of the last states; "rows": the first state before the first step and after
-        each, (1 + time, batch, units); "values": list of (time, units, batch), for `backward`.
+        "states": list of the last states; "trajectory": the first state before the first step and
+        after each, (1 + time, batch, units); "values": list of (time, units, batch), for
+        `backward`. Those that `keep` adds come last in the order of the names.
     """
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     products = _products(cell, tensors)
@@ -73,8 +74,8 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
     def body(t, slices, states, written):
         following = read(t + 1)
         new, values = advance(slices, states)
-        if "rows" in written:
-            written["rows"] = write_step(written["rows"], tf.transpose(new[0]), t + 1)
+        if "trajectory" in written:
+            written["trajectory"] = write_step(written["trajectory"], tf.transpose(new[0]), t + 1)
         if "values" in written:
             whole = zip(written["values"], values, strict=True)
             written["values"] = [write_step(w, value, t) for w, value in whole]
@@ -82,10 +83,10 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, training: bool)
 
     states = [tf.transpose(state) for state in tensors["states"]]
     written: dict = {}
-    if sequences or training:
+    if sequences or keep:
         rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
-        written["rows"] = write_step(rows, tensors["states"][0], 0)
-    if training:
+        written["trajectory"] = write_step(rows, tensors["states"][0], 0)
+    if keep:
         # Traced once more only to learn how many values a step keeps; XLA drops it.
         kept = advance(read(0), states)[1]
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
@@ -169,7 +170,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 def sequence(result: dict) -> Any:
     """The first state after each step, (time, batch, units), of what `forward` returned."""
-    return result["rows"][1:]
+    return result["trajectory"][1:]
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
@@ -191,7 +192,7 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
     if "unit_weights" in tensors:
         whole["unit_weights"] = d["d_unit_weights"]
     if "recurrent_kernel" in tensors:
-        before = result["rows"][:-1]
+        before = result["trajectory"][:-1]
         if "recurrent_mask" in tensors:
             before = before * tensors["recurrent_mask"]
         whole["recurrent_kernel"] = _summed_product(before, d_recurrent)

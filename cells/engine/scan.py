@@ -15,6 +15,8 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
+from seqzoo.cells.engine.private_tensorflow import extend_call, recording
+from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.step_gradients import reads_weights
 
 # A piece is a program of its own: many cost tracing, and one of a few rows wastes its core.
@@ -33,10 +35,11 @@ FREE_AXES = {
 
 
 class Wish(NamedTuple):
-    """What is asked of a scan: see `Scan.__call__`; `fixed` is a graph's length, if it is known."""
+    """What is asked of a scan: whether the first state of each step is returned, whether all that
+    the gradient needs is kept, and a graph's length, if it is known."""
 
     sequences: bool
-    training: bool
+    keep: bool
     fixed: int | None
 
 
@@ -47,7 +50,7 @@ class Scan:
         self.cell = cell
         by_product = cell.recurs_by_product and not reads_weights(cell)
         self.loops: ModuleType = loops if by_product else general_loops
-        self._compiled: dict = {}
+        self.programs = CellPrograms(cell)
 
     def __call__(
         self,
@@ -66,7 +69,8 @@ class Scan:
             mask: (batch, time) of bool, false for steps that change nothing, or None.
             recurrent_mask: (batch, units) that multiplies the recurrent input, or None.
             sequences: whether to return the first state of each step.
-            training: whether a gradient is likely to be asked for; without, it is right and slow.
+            training: whether a gradient is likely to be asked for later, in a graph that is built
+                now; a tape that records now says so itself.
 
         Returns:
             The first state after each step, (batch, time, units), or None without `sequences`;
@@ -74,9 +78,10 @@ class Scan:
         """
         dtype = self.cell.compute_dtype
         steps = tf.shape(x)[1]
+        eager = tf.executing_eagerly()
         # A graph of a fixed length is compiled once; any other meets many lengths.
-        wish = Wish(sequences, training, None if tf.executing_eagerly() else x.shape[1])
-        length = wish.fixed or round_length(steps)
+        fixed = None if eager else x.shape[1]
+        length = fixed or round_length(steps)
         constants = {"steps": steps}
         if mask is not None:
             constants["mask"] = padded(tf.transpose(tf.cast(mask, "bool")), length)
@@ -85,7 +90,8 @@ class Scan:
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
         tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
-        return self._scan(tensors, constants, wish)
+        keep = recording(tf.nest.flatten(tensors)) or (training and not eager)
+        return self._scan(tensors, constants, Wish(sequences, keep, fixed))
 
     def _scan(self, tensors: dict, constants: dict, wish: Wish) -> tuple:
         flat = tf.nest.flatten(tensors)
@@ -94,7 +100,8 @@ class Scan:
         def scan(*flat):
             whole = tf.nest.pack_sequence_as(tensors, unwatched(flat)) | constants
             pieces = cut(whole)
-            results = [self._forward(piece, wish) for piece in pieces]
+            program = self._forward_program(pieces[0], wish)
+            results = [program(piece) for piece in pieces]
 
             def gradient(*upstream):
                 @tf.custom_gradient
@@ -115,13 +122,12 @@ class Scan:
         return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
 
     def _gradient(self, pieces: list, results: list, upstream: list, wish: Wish) -> dict:
-        if not wish.training:
-            wish = wish._replace(training=True)
-            results = [self._forward(piece, wish) for piece in pieces]
+        if not wish.keep:
+            results = self._with_values(pieces, results, wish._replace(keep=True))
         rows = [tf.shape(piece["x"])[1] for piece in pieces]
         d_sequences = tf.split(upstream.pop(0), rows, 0) if wish.sequences else None
         d_states = [tf.split(d, rows, 0) for d in upstream]
-        gradients = []
+        gradients, program = [], None
         for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
             known = piece | result
             needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
@@ -129,25 +135,35 @@ class Scan:
             if d_sequences is not None:
                 length = wish.fixed or tf.shape(piece["x"])[0]
                 needed["d_sequence"] = padded(tf.transpose(d_sequences[k], [1, 2, 0]), length)
-            d = self._compile("backward", needed, wish.sequences)(needed)
-            gradients.append(self.loops.gradients(piece, result, d))
+            program = program or self._program(self.loops.backward, needed, wish.sequences)
+            gradients.append(self.loops.gradients(piece, result, program(needed)))
         return joined(gradients)
 
-    def _forward(self, piece: dict, wish: Wish) -> dict:
-        return self._compile("forward", piece, wish.sequences, wish.training)(piece)
+    def _with_values(self, pieces: list, results: list, wish: Wish) -> list:
+        """The results of `forward` with all that `backward` needs.
 
-    def _compile(self, name: str, tensors: dict, *options: bool) -> Any:
-        signature = {key: specs(self.loops, key, value) for key, value in tensors.items()}
-        key = (name, options, str(signature))
-        if key not in self._compiled:
-            loop = getattr(self.loops, name)
-            self._compiled[key] = tf.function(
-                lambda tensors: loop(self.cell, tensors, *options),
-                input_signature=[signature],
-                jit_compile=True,
-                autograph=False,
-            )
-        return self._compiled[key]
+        In a graph, the calls that stand there return more from now on. Where no graph is at hand
+        that can be changed, they are run again.
+        """
+        program = self._forward_program(pieces[0], wish)
+        complete = []
+        for piece, result in zip(pieces, results, strict=True):
+            outputs = extend_call(tf.nest.flatten(result), program)
+            if outputs is None:
+                complete.append(program(piece))
+            else:
+                complete.append(tf.nest.pack_sequence_as(program.structured_outputs, outputs))
+        return complete
+
+    def _forward_program(self, piece: dict, wish: Wish) -> Any:
+        # What the loops of products keep for the gradient holds each step's state anyway.
+        sequences = wish.sequences or (wish.keep and self.loops is loops)
+        return self._program(self.loops.forward, piece, sequences, wish.keep)
+
+    def _program(self, loop: Any, tensors: dict, *options: bool) -> Any:
+        """The compiled loop for tensors; it serves all pieces of a batch."""
+        signature = {name: specs(self.loops, name, value) for name, value in tensors.items()}
+        return self.programs.get(loop, options, signature)
 
 
 def unwatched(tensors: Any) -> list:

@@ -4,25 +4,26 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.python import xla
+
+from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
 
 
 def read_step(whole: Any, t: Any) -> Any:
     """whole[t]."""
     rest = tf.shape(whole)[1:]
     start = tf.stack([t] + [0] * (whole.shape.rank - 1))
-    part = xla.dynamic_slice(whole, start, tf.concat([[1], rest], 0))
+    part = dynamic_slice(whole, start, tf.concat([[1], rest], 0))
     return tf.ensure_shape(tf.reshape(part, rest), whole.shape[1:])
 
 
 def write_step(whole: Any, part: Any, t: Any) -> Any:
     """`whole` with whole[t] = part."""
-    return xla.dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
+    return dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
 
 
 def write_columns(whole: Any, part: Any, start: Any) -> Any:
     """`whole` with the matrix `part` as its columns from `start` on."""
-    return xla.dynamic_update_slice(whole, part, tf.stack([0, start]))
+    return dynamic_update_slice(whole, part, tf.stack([0, start]))
 
 
 def while_steps(steps: Any, body: Callable, *variables: Any) -> list:

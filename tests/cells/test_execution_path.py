@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import BATCH, FEATURES, UNITS, Case, recurrent, shared
+from cell_cases import BATCH, FEATURES, UNITS
 from custom_cells import DecayingGRU, DecayingLSTM, Multiplicative, Peephole, Projecting, StepOnly
 from graphs import cudnn_operations, must_compile
 
@@ -142,12 +142,3 @@ def test_lengths_are_rounded_to_a_few():
     assert (rounded >= lengths).all()
     assert (rounded <= np.maximum(1.25 * lengths, lengths + 3)).all()
     assert len(np.unique(rounded)) <= 4 * np.log2(2000)
-
-
-def test_lengths_of_a_few_share_their_loops():
-    layer = recurrent(shared(Case("lstm", {}), "float32"))
-    layer._scan = scan.Scan(layer.cell)
-    for steps in (5, 6, 7, 8, 9, 11):
-        layer(np.zeros((BATCH, steps, FEATURES)))
-    (loop,) = layer._scan._compiled.values()
-    assert loop.experimental_get_tracing_count() == 1

@@ -8,7 +8,6 @@ import pytest
 from oracles import ORACLES, VARIANTS
 
 import seqzoo.cells as cells
-from seqzoo.cells.engine.scan import Scan
 
 # All different, so that no axis passes for another.
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
@@ -72,7 +71,6 @@ _rng = np.random.default_rng(1)
 X = _rng.normal(0, 1, (BATCH, TIME, FEATURES))
 
 _cells: dict[tuple, cells.RecurrentCell] = {}
-_scans: dict[int, Scan] = {}
 
 
 def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
@@ -84,10 +82,8 @@ def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.Recurren
 
 
 def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
-    """A `Recurrent` of the cell's precision; layers of one cell share its compiled loops."""
-    layer = cells.Recurrent(cell, dtype=cell.dtype_policy, **options)
-    layer._scan = _scans.setdefault(id(cell), Scan(cell))
-    return layer
+    """A `Recurrent` of the cell's precision."""
+    return cells.Recurrent(cell, dtype=cell.dtype_policy, **options)
 
 
 def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:

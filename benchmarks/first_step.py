@@ -1,0 +1,72 @@
+"""Measures the first step of each shape: tracing and compiling, on top of what a step takes.
+
+    python -m benchmarks.first_step [--cells gru,lstm] [--lengths 40,60,90]
+
+A model of three stacked `Bidirectional(cell(32))` learns from batches of (32, length, 64), by
+`train_on_batch`. The first step of the first length also builds the optimizer and traces the
+model's own graph, which Keras' layer does alike; a second step of each length is subtracted from
+none. All rows of a cell are made in one process of their own, because programs are shared within
+one.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import multiprocessing
+import time
+
+ROWS, FEATURES, UNITS, LAYERS = 32, 64, 32, 3
+HEADS = "| layer | length | first step, s | second step, s |\n| --- | --- | --- | --- |"
+
+
+def measure(name: str, lengths: list[int]) -> list[tuple[str, int, float, float]]:
+    """Seconds of the first and the second step of each length: ours, then Keras' own layer."""
+    import keras
+    import numpy as np
+
+    from seqzoo.cells import Bidirectional, Recurrent, create
+
+    def ours(sequences):
+        return Bidirectional(Recurrent(create(name, UNITS), return_sequences=sequences))
+
+    def theirs(sequences):
+        layer = getattr(keras.layers, name.upper())
+        return keras.layers.Bidirectional(layer(UNITS, return_sequences=sequences))
+
+    rows = []
+    for title, layer in ((f"seqzoo {name}", ours), (f"Keras {name}", theirs)):
+        layers = [layer(k < LAYERS - 1) for k in range(LAYERS)]
+        model = keras.Sequential([*layers, keras.layers.Dense(1)])
+        model.compile("adam", "mse")
+        rng = np.random.default_rng(0)
+        for length in lengths:
+            x = rng.normal(size=(ROWS, length, FEATURES)).astype("float32")
+            y = rng.normal(size=(ROWS, 1)).astype("float32")
+            seconds = []
+            for _ in range(2):
+                start = time.perf_counter()
+                model.train_on_batch(x, y)
+                seconds.append(time.perf_counter() - start)
+            rows.append((title, length, *seconds))
+    return rows
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cells", default="gru,lstm", help="names of cells")
+    parser.add_argument("--lengths", default="40,60,90", help="lengths of the batches, in turn")
+    args = parser.parse_args()
+    lengths = [int(length) for length in args.lengths.split(",")]
+    print(HEADS)
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        jobs = [(name, lengths) for name in args.cells.split(",")]
+        for rows in pool.starmap(measure, jobs, chunksize=1):
+            for title, length, first, second in rows:
+                print(f"| {title} | {length} | {first:.2f} | {second:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The names that TensorFlow does not publish and the engine rests on, in one place."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+# Slices at a position known at run time; public operations become gathers and scatters of XLA.
+from tensorflow.compiler.tf2xla.python import xla
+
+# Stops and restarts the tapes of this thread.
+from tensorflow.python import pywrap_tfe
+
+# Whether a tape would record an operation on given tensors; public code can only record one.
+from tensorflow.python.eager.record import should_record_backprop
+
+dynamic_slice = xla.dynamic_slice
+dynamic_update_slice = xla.dynamic_update_slice
+
+
+def recording(tensors: list) -> bool:
+    """Whether a gradient tape that records here and now watches one of the tensors."""
+    return should_record_backprop(tensors)
+
+
+@contextlib.contextmanager
+def outside_of_graphs() -> Iterator[None]:
+    """`tf.init_scope`, in which tapes go on recording: what is traced may differentiate."""
+    with tf.init_scope():
+        pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
+        try:
+            yield
+        finally:
+            pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+
+
+def extend_call(outputs: list, program: Any) -> list | None:
+    """Lets a call that stands in a graph run a program with more outputs.
+
+    TensorFlow does the same to calls of functions whose gradient is asked for: `_set_func_attr`
+    names the function that a call runs, `_set_type_list_attr` its outputs' types, and
+    `_add_outputs` gives the operation the further tensors.
+
+    Args:
+        outputs: all that the call returned, in a graph of a `tf.function`.
+        program: a `tf.types.experimental.ConcreteFunction` that takes what the call takes, and
+            whose outputs begin with those of the call.
+
+    Returns:
+        All outputs of the call as it is now, or None where it cannot be changed.
+    """
+    concrete = isinstance(program, tf.types.experimental.ConcreteFunction)
+    if not (concrete and tf.is_symbolic_tensor(outputs[0])):
+        return None
+    call, graph = outputs[0].op, outputs[0].graph
+    if call.type not in ("PartitionedCall", "StatefulPartitionedCall"):
+        return None
+    if not hasattr(graph, "outer_graph"):  # not the graph of a `tf.function`: it may have run
+        return None
+    specs = program.function_type.flat_outputs
+    if call.get_attr("f").name != program.name.decode():
+        program.add_to_graph(graph)
+        call._set_func_attr("f", program.name)
+        call._set_type_list_attr("Tout", [spec.dtype for spec in specs])
+        more = specs[len(call.outputs) :]
+        call._add_outputs([s.dtype.as_datatype_enum for s in more], [s.shape for s in more])
+    for output, spec in zip(call.outputs, specs, strict=True):
+        output.set_shape(spec.shape)
+    return list(call.outputs)

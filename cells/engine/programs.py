@@ -1,0 +1,271 @@
+"""Compiled programs, shared by all cells of this process that would trace the same one.
+
+Weights are arguments of a program, so most layers of a model, both directions of a bidirectional
+layer, and models of one configuration run the same few. What two cells have in common is found in
+two ways. A cell of this package is described by its class and its attributes, and a program that
+was traced for one of equal description is taken without a trace. Any other cell, and one with an
+activation that is not Keras', may read whatever Python can reach: it is traced, and shares a
+program whose graph is the same, operation for operation. A graph that holds a tensor or a variable
+is the cell's own.
+
+No program holds the cell that it was traced with: neither keeps the other alive.
+"""
+
+import functools
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from types import FunctionType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine.private_tensorflow import outside_of_graphs
+
+MOST_PROGRAMS = 512
+"""How many programs are kept, least recently used first to go; one that cells of this package
+share counts twice, and a layer in training uses two."""
+
+LARGEST_ARRAY = 64
+"""Numbers in the largest array that a description spells out."""
+
+
+class Programs:
+    """Programs by key, the least recently used of which are dropped; safe between threads."""
+
+    def __init__(self, most: int = MOST_PROGRAMS):
+        self.most = most
+        self._programs: OrderedDict[Hashable, Callable] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    def get(self, key: Hashable) -> Callable | None:
+        """The program kept under a key."""
+        with self._lock:
+            if key in self._programs:
+                self._programs.move_to_end(key)
+            return self._programs.get(key)
+
+    def keep(self, key: Hashable, program: Callable) -> Callable:
+        """Keeps a program; returns the one that was kept under the key before, if there is one."""
+        with self._lock:
+            program = self._programs.setdefault(key, program)
+            self._programs.move_to_end(key)
+            while len(self._programs) > self.most:
+                self._programs.popitem(last=False)
+            return program
+
+    def clear(self) -> None:
+        """Drops all."""
+        with self._lock:
+            self._programs.clear()
+
+
+SHARED = Programs()
+
+
+class CellPrograms:
+    """The programs of one cell, shared ones included."""
+
+    def __init__(self, cell: RecurrentCell):
+        self.cell = cell
+        self._own: dict[Hashable, Callable] = {}
+        self._attributes: dict[str, Any] = {}
+
+    def get(self, loop: Callable, options: tuple, signature: dict) -> Callable:
+        """The compiled form of a loop.
+
+        Args:
+            loop: (cell, tensors, *options) -> dictionary of tensors.
+            options: further arguments, hashable.
+            signature: nested `tf.TensorSpec` of the tensors; equal for all shapes that one trace
+                serves.
+
+        Returns:
+            A function of the tensors.
+        """
+        key = (loop, options, _flat(signature))
+        described = description(self.cell)
+        if described is not None:
+            shared = SHARED.get((key, described))
+            if shared is not None:
+                return shared
+        else:
+            self._forget_if_changed()
+        own = key, described
+        if own not in self._own:
+            program = self._traced(key, signature)
+            if described is not None and isinstance(program, ConcreteFunction):
+                return SHARED.keep((key, described), program)
+            self._own[own] = program
+        return self._own[own]
+
+    def _traced(self, key: tuple, signature: dict) -> Callable:
+        loop, options, _ = key
+        cells = [self.cell]
+
+        def trace(tensors):
+            return loop(cells[0], tensors, *options)
+
+        function = tf.function(
+            trace, input_signature=[signature], jit_compile=True, autograph=False
+        )
+        try:
+            with outside_of_graphs():
+                program = function.get_concrete_function()
+        except Exception:
+            return function  # reads a tensor of that graph, or fails again when it is called
+        if program.captured_inputs:
+            return function
+        cells.clear()
+        return SHARED.keep((key, digest(program)), program)
+
+    def _forget_if_changed(self) -> None:
+        """Drops what was traced with other attributes than the cell has now."""
+        now = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
+        if now.keys() != self._attributes.keys() or not all(
+            _same(value, self._attributes[name]) for name, value in now.items()
+        ):
+            self._attributes = now
+            self._own.clear()
+
+
+def description(cell: RecurrentCell) -> Hashable | None:
+    """All that a trace of a cell of this package depends on; None for any other cell."""
+    try:
+        return _described(cell)
+    except _Unknown:
+        return None
+
+
+class _Unknown(Exception):
+    """A value about which nothing is known but that it is there."""
+
+
+def _described(value: Any) -> Hashable:
+    if isinstance(value, RecurrentCell):
+        return _cell(value)
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
+        return type(value), repr(value)
+    if isinstance(value, (list, tuple)):
+        return ("sequence", *map(_described, value))
+    if isinstance(value, dict):
+        return ("dictionary", *((key, _described(item)) for key, item in value.items()))
+    if isinstance(value, keras.Variable):
+        return "variable", tuple(value.shape), str(value.dtype)
+    if isinstance(value, np.ndarray) and value.size <= LARGEST_ARRAY and value.dtype != object:
+        return "array", value.shape, str(value.dtype), value.tobytes()
+    if isinstance(value, (keras.initializers.Initializer, keras.random.SeedGenerator)):
+        return None  # makes weights and masks, which are arguments
+    if isinstance(value, FunctionType) and value in _keras_activations():
+        return value
+    raise _Unknown
+
+
+def _cell(cell: RecurrentCell) -> Hashable:
+    kind = type(cell)
+    if not kind.__module__.startswith("seqzoo.cells."):
+        raise _Unknown
+    attributes = {name: v for name, v in vars(cell).items() if not _irrelevant(name)}
+    return (
+        kind,
+        _definition(kind),
+        cell.dtype_policy.name,
+        *((name, _described(attributes[name])) for name in sorted(attributes)),
+    )
+
+
+def _definition(kind: type) -> Hashable:
+    """The functions and properties of a class, which a test may have replaced."""
+    return tuple(
+        value
+        for base in kind.__mro__[: kind.__mro__.index(RecurrentCell) + 1]
+        for value in vars(base).values()
+        if callable(value) or isinstance(value, property)
+    )
+
+
+def _irrelevant(name: str) -> bool:
+    """Whether an attribute is one of Keras' or TensorFlow's own, or of how weights are made."""
+    return name in _attributes_of_layers() or name.startswith("_self_")
+
+
+@functools.cache
+def _attributes_of_layers() -> frozenset[str]:
+    dropout = {"_dropout_mask", "_recurrent_dropout_mask", "seed"}
+    return frozenset(vars(keras.layers.Layer())) | dropout
+
+
+@functools.cache
+def _keras_activations() -> frozenset[Callable]:
+    functions = (f for f in vars(keras.activations).values() if isinstance(f, FunctionType))
+    return frozenset(f for f in functions if f.__module__.startswith("keras.src."))
+
+
+def _same(a: Any, b: Any) -> bool:
+    plain = (bool, int, float, str, bytes)
+    return a is b or (type(a) is type(b) and isinstance(a, plain) and a == b)
+
+
+def _flat(signature: dict) -> tuple:
+    """The signature, hashable."""
+    return tuple(
+        (name, *((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs)))
+        for name, specs in sorted(signature.items())
+    )
+
+
+def digest(program: Any) -> str:
+    """A hash of all that a program computes: equal for traces that differ in names alone."""
+    library = {f.signature.name: f for f in program.graph.as_graph_def().library.function}
+    known: dict[str, str] = {}
+
+    def function(definition):
+        arguments = {
+            arg.name: f"argument {k}" for k, arg in enumerate(definition.signature.input_arg)
+        }
+        nodes = {node.name: f"node {k}" for k, node in enumerate(definition.node_def)}
+        names = arguments | nodes
+
+        def renamed(reference):
+            control = "^" if reference.startswith("^") else ""
+            name, *output = reference.removeprefix("^").split(":")
+            return control + ":".join([names[name], *output])
+
+        lines = [f"{arg.type}" for arg in definition.signature.input_arg]
+        for node in definition.node_def:
+            inputs = [renamed(reference) for reference in node.input]
+            lines.append(f"{node.op} {node.device} {inputs} {attributes(node.attr)}")
+        for output in definition.signature.output_arg:
+            lines.append(f"{output.type} {renamed(definition.ret[output.name])}")
+        lines += sorted(nodes[name] for name in definition.control_ret.values())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def named(func):
+        if func.name not in library:
+            return func.name
+        if func.name not in known:
+            known[func.name] = function(library[func.name])
+        return known[func.name] + attributes(func.attr)
+
+    def attributes(attr):
+        # The gradient of an operation, which a program has no use for, is named by a number.
+        names = sorted(attr.keys() - {"_gradient_op_type", "_class"})
+        return str([(name, attribute(attr[name])) for name in names])
+
+    def attribute(value):
+        if value.HasField("func"):
+            return named(value.func)
+        if value.HasField("list") and value.list.func:
+            return str([named(func) for func in value.list.func])
+        return value.SerializeToString(deterministic=True).hex()
+
+    structure = tf.nest.map_structure(lambda output: output.shape, program.structured_outputs)
+    return f"{function(program.function_def)} {structure}"
