@@ -81,6 +81,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= rate < 1:
                 raise ValueError(f"`{name}` must be at least 0 and below 1, got {rate!r}.")
+        if recurrent_dropout and not self.has_recurrent_product:
+            raise ValueError(
+                f"`recurrent_dropout` drops inputs of a recurrent product, which "
+                f"{type(self).__name__} does not have; use `dropout`, got {recurrent_dropout!r}."
+            )
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(activation)
@@ -123,13 +128,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def build(self, input_shape: tuple) -> None:
         """Makes the weights for inputs of shape (batch, features)."""
         self.kernel = self.add_weight(
-            shape=(input_shape[-1], len(self.gates) * self.units),
+            shape=self.kernel_shape(input_shape[-1]),
             name="kernel",
             initializer=self.kernel_initializer,
         )
         if self.recurrent_gates:
             self.recurrent_kernel = self.add_weight(
-                shape=(self.units, len(self.recurrent_gates) * self.units),
+                shape=self.recurrent_kernel_shape(),
                 name="recurrent_kernel",
                 initializer=self.initial_recurrent_kernel,
             )
@@ -147,6 +152,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             )
             setattr(self, name, weight)
         self.built = True
+
+    def kernel_shape(self, features: int) -> tuple[int, ...]:
+        """Shape of the input weights."""
+        return (features, len(self.gates) * self.units)
+
+    def recurrent_kernel_shape(self) -> tuple[int, ...]:
+        """Shape of the recurrent weights."""
+        return (self.units, len(self.recurrent_gates) * self.units)
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the weight that holds the offsets."""
@@ -210,6 +223,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             The output and the list of the states after the step; the output is the first of them.
         """
         raise TypeError(f"{type(self).__name__} defines neither `step` nor `advance`.")
+
+    @property
+    def has_recurrent_product(self) -> bool:
+        """Whether a step multiplies a state by a matrix, whose inputs can be dropped."""
+        return bool(self.recurrent_gates) or type(self).advance is not RecurrentCell.advance
 
     @property
     def recurs_by_product(self) -> bool:

@@ -103,7 +103,7 @@ def test_equals_its_equations(case, setting, way):
 @every_case
 def test_dropout_masks_one_row_for_a_whole_sequence(case):
     """Equal to the equations run with the masks themselves, so of the right size and place."""
-    cell = shared(case, dropout=0.4, recurrent_dropout=0.3)
+    cell = shared(case, **case.dropouts(0.4, 0.3))
     states = initial_states(cell)
     seed = keras.ops.copy(cell.seed_generator.state)
     dropped = np.array(cell.get_dropout_mask(keras.ops.convert_to_tensor(X[:, 0])))
@@ -116,7 +116,7 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
     expected = oracles.run(step, X * dropped[:, None], states, MASKS["gaps"])[0]
     undropped = oracles.run(case.step(cell), X, states, MASKS["gaps"])[0]
 
-    assert error(expected, undropped) > 0.01
+    assert error(expected, undropped) > 1e-3
 
     for way in (stock, plain, unrolled):  # test_gradients.py holds the fast loops against `plain`
         cell.seed_generator.state.assign(seed)
@@ -127,7 +127,7 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
         assert error(actual, undropped) < 1e-12
 
 
-def test_core_cell_is_tested():
+def test_every_cell_has_an_oracle():
     assert set(ORACLES) == set(cells.CELLS)
     public = [getattr(cells, name) for name in cells.__all__]
     public = {c for c in public if isinstance(c, type) and issubclass(c, cells.RecurrentCell)}

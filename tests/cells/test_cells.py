@@ -65,8 +65,7 @@ def test_configuration_rebuilds_the_cell(case):
         "kernel_initializer": "he_normal",
         "recurrent_initializer": "glorot_uniform",
         "bias_initializer": "ones",
-        "dropout": 0.2,
-        "recurrent_dropout": 0.1,
+        **case.dropouts(0.2, 0.1),
         "seed": 5,
         "name": "core",
     }

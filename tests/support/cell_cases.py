@@ -22,6 +22,13 @@ class Case(NamedTuple):
     def __str__(self) -> str:
         return "-".join([self.name, *(f"{k}={v}" for k, v in self.options.items())])
 
+    def dropouts(self, dropout: float, recurrent_dropout: float) -> dict[str, float]:
+        """Both rates as options, without the latter where the cell has no recurrent product."""
+        rates = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+        if not shared(self).has_recurrent_product:
+            del rates["recurrent_dropout"]
+        return rates
+
     def make(self, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
         """The cell, built, with random weights and offsets."""
         cell = cells.create(self.name, UNITS, dtype=dtype, **self.options, **options)

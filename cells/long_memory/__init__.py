@@ -1,0 +1,1 @@
+"""Recurrences made to keep gradients alive over many steps."""

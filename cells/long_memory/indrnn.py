@@ -1,0 +1,79 @@
+"""The independently recurrent network: each unit hears of itself alone."""
+
+from typing import Any
+
+import keras
+
+from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class IndRNNCell(RecurrentCell):
+    """h = relu(W x + u * h + b)
+
+    u holds one recurrent weight a unit, so a step has no matrix product and the gradient through
+    time of a unit is a power of its own weight. Units mix between layers: stack two or more. The
+    paper bounds |u| by 2 ** (1 / steps), which `recurrent_maximum` does.
+
+    Reference: Li et al., "Independently Recurrent Neural Network (IndRNN): Building A Longer and
+    Deeper RNN", CVPR 2018, section 3.
+
+    Args:
+        units: size of the state.
+        recurrent_maximum: bound on |u|, held while training, or None.
+        **kwargs: see `RecurrentCell`; `activation` is "relu" by default. `recurrent_initializer`
+            makes u, uniform from -1 to 1 by default.
+    """
+
+    gates = ("candidate",)
+    recurrent_gates = ()
+    unit_weights = ("recurrent_weight",)
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        recurrent_maximum: float | None = None,
+        activation: Any = "relu",
+        recurrent_initializer: Any = None,
+        **kwargs: Any,
+    ):
+        if recurrent_maximum is not None and recurrent_maximum <= 0:
+            raise ValueError(f"`recurrent_maximum` must be above 0, got {recurrent_maximum!r}.")
+        if recurrent_initializer is None:
+            recurrent_initializer = keras.initializers.RandomUniform(-1, 1)
+        super().__init__(
+            units, activation=activation, recurrent_initializer=recurrent_initializer, **kwargs
+        )
+        self.recurrent_maximum = recurrent_maximum
+
+    def initial_unit_weight(self, name, shape, dtype=None):
+        return self.recurrent_initializer(shape, dtype=dtype)
+
+    def step_weights(self):
+        ((u,),) = super().step_weights()
+        if self.recurrent_maximum is not None:
+            u = keras.ops.clip(u, -self.recurrent_maximum, self.recurrent_maximum)
+        return (self.UnitWeights(u),)
+
+    def step(self, x, r, states, w):
+        (h,) = states
+        h = self.activation(x.candidate + w.recurrent_weight * h)
+        return h, [h]
+
+    @property
+    def has_step_gradient(self):
+        return known(self.activation)
+
+    def step_with_values(self, x, r, states, w):
+        h, new = self.step(x, r, states, w)
+        return h, new, (h, states[0])
+
+    def step_gradient(self, values, d_states, w):
+        (h, before), (dh,) = values, d_states
+        d = dh * derivative(self.activation, h)
+        return [d], None, [d * w.recurrent_weight], [d * before]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "recurrent_maximum": self.recurrent_maximum}

@@ -1,0 +1,121 @@
+"""The Legendre memory unit."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class LMUCell(RecurrentCell):
+    """A linear memory that holds a sliding window of a signal u in Legendre polynomials.
+
+        u = ex x + eh h + em m
+        m = A m + B u
+        h = tanh(W x + U h + V m)
+
+    A and B are fixed: they keep the best polynomial of degree `order` - 1 of the last `theta` steps
+    of u. States are [h, m]; ex, eh and em encode into one number a step. There are no biases, as in
+    the paper.
+
+    Reference: Voelker, Kajic and Eliasmith, "Legendre Memory Units: Continuous-Time Representation
+    in Recurrent Neural Networks", NeurIPS 2019, equations 1 to 7, zero-order hold.
+
+    Args:
+        units: size of h.
+        order: size of the memory m, at least 1.
+        theta: length of the window in steps, above 0; set it to the longest lag that matters.
+        **kwargs: see `RecurrentCell`; `recurrent_initializer` is "glorot_normal" and `use_bias`
+            false by default.
+    """
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        order: int = 16,
+        theta: float = 100.0,
+        kernel_initializer: Any = "glorot_normal",
+        recurrent_initializer: Any = "glorot_normal",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ):
+        if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+            raise ValueError(f"`order` must be a whole number of at least 1, got {order!r}.")
+        if theta <= 0:
+            raise ValueError(f"`theta` must be above 0, got {theta!r}.")
+        super().__init__(
+            units,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            use_bias=use_bias,
+            **kwargs,
+        )
+        self.order = order
+        self.theta = theta
+        self.memory_matrix, self.memory_input = legendre_memory(order, theta)
+
+    @property
+    def state_size(self):
+        return [self.units, self.order]
+
+    def kernel_shape(self, features):
+        return (features, self.units + 1)  # W beside ex
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.memory_kernel = self.add_weight(
+            shape=(self.order, self.units),
+            name="memory_kernel",
+            initializer=self.kernel_initializer,
+        )
+        self.hidden_encoder = self.add_weight(
+            shape=(self.units, 1), name="hidden_encoder", initializer="lecun_uniform"
+        )
+        self.memory_encoder = self.add_weight(
+            shape=(self.order, 1), name="memory_encoder", initializer="zeros"
+        )
+
+    def project(self, inputs):
+        return ops.matmul(inputs, self.input_matrix())
+
+    def advance(self, x, states, recurrent_mask=None):
+        h, m = states
+        candidate, u = ops.split(x, [self.units], axis=-1)
+        dropped = h if recurrent_mask is None else h * recurrent_mask
+        u = u + ops.matmul(dropped, self.hidden_encoder) + ops.matmul(m, self.memory_encoder)
+        memory_matrix = ops.cast(self.memory_matrix.T, m.dtype)
+        m = ops.matmul(m, memory_matrix) + u * ops.cast(self.memory_input, m.dtype)
+        candidate = candidate + self.recur(dropped) + ops.matmul(m, self.memory_kernel)
+        bias = self.input_bias()
+        h = self.activation(candidate if bias is None else candidate + bias)
+        return h, [h, m]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "order": self.order, "theta": self.theta}
+
+
+def legendre_memory(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
+    """A (order, order) and B (order,) of a window of `theta` steps, held constant within a step."""
+    q = np.arange(order)
+    scale = (2 * q + 1.0) / theta
+    i, j = np.meshgrid(q, q, indexing="ij")
+    a = np.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * scale[:, None]
+    b = (-1.0) ** q * scale
+    # exp of [[a, b], [0, 0]] holds both matrices of the step.
+    whole = np.zeros((order + 1, order + 1))
+    whole[:order, :order], whole[:order, order] = a, b
+    squarings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(whole, 1), 1e-9)))) + 4)
+    scaled = whole / 2**squarings
+    total = power = np.eye(order + 1)
+    for k in range(1, 20):
+        power = power @ scaled / k
+        total = total + power
+    for _ in range(squarings):
+        total = total @ total
+    return total[:order, :order], total[:order, order]

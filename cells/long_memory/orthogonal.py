@@ -1,0 +1,111 @@
+"""A recurrence whose matrix is orthogonal, whatever its weights are."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class OrthogonalCell(RecurrentCell):
+    """The recurrent matrix is the exponential, or the Cayley transform, of a skew-symmetric one.
+
+        A = U - U^T
+        Q = exp(A)                        parametrization="exponential"
+        Q = (I + A)^-1 (I - A)            parametrization="cayley"
+        h = f(W x + Q h),    f(z) = sign(z) * relu(|z| + b)
+
+    f is the modReLU, which keeps signs; another `activation` may take its place. With f linear the
+    norm of a state is kept from step to step. Q is made once a sequence. U starts with blocks
+    [0, s; 0, 0] on its diagonal, so that Q turns pairs of units, by angles drawn as in the papers:
+    s = sqrt((1 - cos u) / (1 + cos u)) with u uniform from 0 to pi / 2.
+
+    Reference: Lezcano-Casado and Martinez-Rubio, "Cheap Orthogonal Constraints in Neural Networks",
+    ICML 2019 (exponential, section 4); Helfrich, Willmott and Ye, "Orthogonal Recurrent Neural
+    Networks with Scaled Cayley Transform", ICML 2018 (Cayley, with no scaling matrix here).
+
+    Args:
+        units: size of the state.
+        parametrization: "exponential" or "cayley".
+        activation: "modrelu" or any Keras activation, which b is then added before.
+        **kwargs: see `RecurrentCell`; `bias_initializer` makes b.
+    """
+
+    gates = ("candidate",)
+    unit_weights = ("modulation",)
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        parametrization: str = "exponential",
+        activation: Any = "modrelu",
+        recurrent_initializer: Any = None,
+        **kwargs: Any,
+    ):
+        if parametrization not in ("exponential", "cayley"):
+            raise ValueError(
+                f"`parametrization` must be 'exponential' or 'cayley', got {parametrization!r}."
+            )
+        self.modrelu = activation == "modrelu"
+        super().__init__(
+            units,
+            activation="linear" if self.modrelu else activation,
+            recurrent_initializer=recurrent_initializer or "zeros",
+            use_bias=False,  # b is the modulation
+            **kwargs,
+        )
+        self.rotations = recurrent_initializer is None
+        self.parametrization = parametrization
+
+    def initial_recurrent_kernel(self, shape, dtype=None):
+        if not self.rotations:
+            return super().initial_recurrent_kernel(shape, dtype)
+        u = keras.random.uniform((self.units // 2,), 0.0, 1.5707963, seed=self.seed_generator)
+        s = ops.sqrt((1 - ops.cos(u)) / (1 + ops.cos(u)))
+        every_other = ops.reshape(ops.stack([s, ops.zeros_like(s)], 1), (-1,))
+        every_other = every_other[: self.units - 1]
+        return ops.cast(ops.diag(every_other, k=1), dtype) if self.units > 1 else ops.zeros(shape)
+
+    def initial_unit_weight(self, name, shape, dtype=None):
+        return self.bias_initializer(shape, dtype=dtype)
+
+    def recurrent_matrix(self):
+        kernel = super().recurrent_matrix()
+        skew = kernel - ops.transpose(kernel)
+        eye = ops.eye(self.units, dtype=skew.dtype)
+        if self.parametrization == "cayley":
+            return ops.transpose(ops.solve(eye + skew, eye - skew))
+        return ops.transpose(matrix_exponential(skew))
+
+    def step(self, x, r, states, w):
+        z = x.candidate + r.candidate
+        if self.modrelu:
+            h = ops.sign(z) * ops.relu(ops.abs(z) + w.modulation)
+        else:
+            h = self.activation(z + w.modulation)
+        return h, [h]
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        del config["use_bias"]
+        if self.modrelu:
+            config["activation"] = "modrelu"
+        if self.rotations:
+            config["recurrent_initializer"] = None
+        return {**config, "parametrization": self.parametrization}
+
+
+def matrix_exponential(matrix: Any, squarings: int = 6, terms: int = 12) -> Any:
+    """exp of a square matrix, by scaling and squaring; for norms of up to about 60."""
+    eye = ops.eye(matrix.shape[0], dtype=matrix.dtype)
+    scaled = matrix / 2**squarings
+    total = power = eye
+    for k in range(1, terms + 1):
+        power = ops.matmul(power, scaled) / k
+        total = total + power
+    for _ in range(squarings):
+        total = ops.matmul(total, total)
+    return total

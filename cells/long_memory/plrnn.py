@@ -1,0 +1,58 @@
+"""The piecewise-linear recurrence, for reconstructing dynamical systems."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class PLRNNCell(RecurrentCell):
+    """h = a * h + U relu(h) + W x + b
+
+    a is one number a unit, from its own past; U couples the units and has no diagonal. Within each
+    orthant the map is linear, so fixed points and cycles can be found exactly.
+
+    Reference: Durstewitz, "A State Space Approach for Piecewise-Linear Recurrent Neural Networks
+    for Identifying Computational Dynamics from Neural Measurements", PLOS Computational Biology 13
+    (2017), equation 1.
+
+    Args:
+        units: size of the state.
+        **kwargs: see `RecurrentCell`; `activation` is "relu" by default. a starts at 0.9 and
+            `recurrent_initializer` is a normal one of standard deviation 0.01.
+    """
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        activation: Any = "relu",
+        recurrent_initializer: Any = None,
+        **kwargs: Any,
+    ):
+        if recurrent_initializer is None:
+            recurrent_initializer = keras.initializers.RandomNormal(stddev=0.01)
+        super().__init__(
+            units, activation=activation, recurrent_initializer=recurrent_initializer, **kwargs
+        )
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.own_weight = self.add_weight(
+            shape=(self.units,), name="own_weight", initializer=keras.initializers.Constant(0.9)
+        )
+
+    def recurrent_matrix(self):
+        kernel = super().recurrent_matrix()
+        return kernel * (1 - ops.eye(self.units, dtype=kernel.dtype))
+
+    def advance(self, x, states, recurrent_mask=None):
+        (h,) = states
+        m = h if recurrent_mask is None else h * recurrent_mask
+        h = h * ops.convert_to_tensor(self.own_weight) + self.recur(self.activation(m)) + x
+        return h, [h]
