@@ -69,7 +69,13 @@ SETS = {
     "names of a nationality": DataSet(
         "one-to-many",
         3,
-        {"data": "names.tsv", "input": "nationality", "target": "name", "limit": 5000},
+        {
+            "data": "names.tsv",
+            "input": "nationality",
+            "target": "name",
+            "split_column": "split",
+            "limit": 5000,
+        },
         {"input": "class", "target": "characters"},
     ),
     "UD English EWT": DataSet(

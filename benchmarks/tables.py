@@ -85,11 +85,15 @@ def chorales(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def names(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Family names and the nationality of each."""
-    lines = ["name\tnationality"]
+    """Family names, the nationality of each, and a split in which every nationality is."""
+    lines = ["name\tnationality\tsplit"]
+    splits = ("val", "test", *["train"] * 8)
     for file in sorted(source.glob("*.txt")):
-        found = file.read_text(encoding="utf-8").split("\n")
-        lines += [f"{name.strip()}\t{file.stem}" for name in found if name.strip()]
+        found = [name.strip() for name in file.read_text(encoding="utf-8").split("\n")]
+        lines += [
+            f"{name}\t{file.stem}\t{splits[index % len(splits)]}"
+            for index, name in enumerate(filter(None, found))
+        ]
     write(out / "names.tsv", lines)
 
 

@@ -51,8 +51,8 @@ class TrainingSettings:
     """
 
     epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    batch_size: int = 32
+    learning_rate: float = 2e-3
     schedule: Schedule = "cosine"
     warmup_steps: int | None = None
     weight_decay: float = 0.0

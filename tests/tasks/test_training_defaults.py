@@ -1,5 +1,8 @@
 """Training settings where nothing is chosen: they suit long and short trainings alike."""
 
+import pathlib
+import re
+
 import pytest
 from task_data import settings, splits
 from task_data import task as task_of_names
@@ -83,3 +86,13 @@ def test_commands_and_files_take_the_settings_of_the_template(tmp_path) -> None:
         SERIES.batch_size,
         4,
     )
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch size", "learning rate, at its peak"])
+def test_the_page_says_the_defaults(name: str) -> None:
+    page = pathlib.Path(__file__).parents[2] / "docs" / "training.md"
+    (row,) = re.findall(rf"^\| {name} \| (\S+) \| (\S+) \|$", page.read_text("utf-8"), re.M)
+    field = "_".join(name.partition(",")[0].split())
+    assert [float(cell) for cell in row] == [
+        getattr(own, field) for own in (TrainingSettings(), SERIES)
+    ]
