@@ -281,7 +281,9 @@ class PreparedLanguageModel(Prepared):
 
 
 def _text_choices(task: Any) -> TextChoices:
-    return TextChoices(task.input, task.lowercase, task.vocabulary_size, task.minimum_count)
+    return TextChoices(
+        task.input, task.lowercase, task.vocabulary_size, task.minimum_count, nfc=task.nfc
+    )
 
 
 def _places(examples: Examples) -> list[str]:

@@ -180,7 +180,9 @@ class PreparedSteps(Prepared):
 
 def feature_choices(task: Any) -> TextChoices:
     """What features ask of a template; nothing is cut, since each step has an answer."""
-    return TextChoices(task.input, task.lowercase, task.vocabulary_size, task.minimum_count)
+    return TextChoices(
+        task.input, task.lowercase, task.vocabulary_size, task.minimum_count, nfc=task.nfc
+    )
 
 
 def _numbers(examples: Examples) -> list[np.ndarray]:

@@ -41,6 +41,9 @@ class ManyToManyAligned(Template):
         vocabulary_size: characters or words kept at most, padding and unknown included.
         minimum_count: how often a character or word must occur in training to be kept.
         lowercase: whether words are put in lower case first, except for their characters.
+        nfc: whether text is put in Unicode's composed form (NFC) first, in which "é" is one
+            character however it was typed. Not where each character has an answer, since it changes
+            their number.
         characters: units of the layer, in both directions, that reads the characters of each word;
             0 for none. For "words" with "tags".
         character_reader: what reads them: "recurrent", the same cell as above; or "convolution", of
@@ -77,6 +80,7 @@ class ManyToManyAligned(Template):
     vocabulary_size: int = 20_000
     minimum_count: int = 2
     lowercase: bool = False
+    nfc: bool = False
     characters: int = 0
     character_reader: CharacterReader = "recurrent"
     character_embedding: int = 32
@@ -110,6 +114,11 @@ class ManyToManyAligned(Template):
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("whole", self.target == "next", "target 'next'"),
             ("tied", self.models_language, "target 'next' of texts"),
+            (
+                "nfc",
+                (self.input, self.target == "next") != ("characters", False),
+                "words, and for what is next",
+            ),
         ):
             if getattr(self, name) and not fits:
                 raise SeqzooError(

@@ -39,6 +39,8 @@ class ManyToManyEncoderDecoder(Template):
         vocabulary_size: tokens kept at most, on each side.
         minimum_count: how often a character or word must occur in training to be kept.
         lowercase: whether input text is put in lower case first.
+        nfc: whether texts of both sides are put in Unicode's composed form (NFC) first, in which
+            "é" is one character however it was typed.
         maximum_length: steps after which an input is cut; None for no cut.
         label_smoothing: share of the probability that the loss spreads over all tokens.
         scheduled_sampling: share of the tokens that the decoder is fed in training which are its
@@ -67,6 +69,7 @@ class ManyToManyEncoderDecoder(Template):
     vocabulary_size: int = 20_000
     minimum_count: int = 2
     lowercase: bool = False
+    nfc: bool = False
     maximum_length: int | None = None
     label_smoothing: float = 0.0
     scheduled_sampling: float = 0.0

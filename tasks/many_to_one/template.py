@@ -45,6 +45,8 @@ class ManyToOne(Template):
         minimum_count: how often a character or word must occur in training to be kept; with 1
             the vector of the unknown is never trained.
         lowercase: whether text is put in lower case first.
+        nfc: whether text is put in Unicode's composed form (NFC) first, in which "é" is one
+            character however it was typed.
         maximum_length: steps after which a sequence is cut; None for no cut.
         label_smoothing: share of the probability that "class" targets spread over all classes.
         sample_rate: of "audio", in samples a second.
@@ -73,6 +75,7 @@ class ManyToOne(Template):
     vocabulary_size: int = 20_000
     minimum_count: int = 2
     lowercase: bool = False
+    nfc: bool = False
     maximum_length: int | None = None
     label_smoothing: float = 0.0
     sample_rate: int = 16_000

@@ -152,4 +152,4 @@ class PreparedOneToMany(PreparedGenerator):
 
 
 def _text_choices(task: Any) -> TextChoices:
-    return TextChoices(task.target, False, task.vocabulary_size, task.minimum_count)
+    return TextChoices(task.target, False, task.vocabulary_size, task.minimum_count, nfc=task.nfc)

@@ -64,6 +64,8 @@ class OneToMany(Template):
         tied: whether the output layer's weights are the vectors of the targets' tokens.
         vocabulary_size: tokens kept at most.
         minimum_count: how often a token must occur in training to be kept.
+        nfc: whether texts are put in Unicode's composed form (NFC) first, in which "é" is one
+            character however it was typed.
         label_smoothing: share of the probability that the loss spreads over all tokens.
         scheduled_sampling: share of the tokens that the decoder is fed in training which are its
             own instead of the true ones.
@@ -97,6 +99,7 @@ class OneToMany(Template):
     tied: bool = False
     vocabulary_size: int = 20_000
     minimum_count: int = 1
+    nfc: bool = False
     label_smoothing: float = 0.0
     scheduled_sampling: float = 0.0
 

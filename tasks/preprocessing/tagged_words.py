@@ -35,6 +35,7 @@ class _Choices:
     minimum_count: int
     characters: bool
     maximum_length: int | None = None
+    nfc: bool = False
 
 
 class TokenFeatures(TextFeatures):
@@ -48,7 +49,7 @@ class TokenFeatures(TextFeatures):
     the word and `LONGEST` of its characters, (batch, time, 1 + LONGEST).
 
     Args:
-        task: has `input`, `lowercase` and `characters`.
+        task: has `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: of tokens.
         characters: vocabulary of the characters of words, if these are read.
     """
@@ -64,7 +65,7 @@ class TokenFeatures(TextFeatures):
             part = range(start, min(start + cls.chunk, len(examples)))
             places = [examples.place(index) for index in part]
             tokens = features.split(*features.raw(examples.inputs[part.start : part.stop], places))
-            counts.update(tokens.flat_values.numpy().tolist())
+            counts.update(features.formed(tokens.flat_values).numpy().tolist())
         tokens, size = counts, task.vocabulary_size
         if task.lowercase:
             lowered = tf.strings.lower(
@@ -103,7 +104,7 @@ class TokenFeatures(TextFeatures):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(*raw)
-        flat = tokens.flat_values
+        flat = self.formed(tokens.flat_values)
         lowered = tf.strings.lower(flat, encoding="utf-8") if self.task.lowercase else flat
         values = self.vocabulary.ids(lowered)
         if self.characters is not None:
@@ -133,6 +134,7 @@ def choices_of(task: Any) -> Any:
         task.vocabulary_size,
         task.minimum_count,
         task.characters > 0,
+        nfc=task.nfc,
     )
 
 

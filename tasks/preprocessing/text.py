@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
+from seqzoo.tasks.preprocessing.normalization import composed
 from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 
@@ -82,7 +83,7 @@ class TextFeatures(Features):
     """Characters, words or subwords as ids.
 
     Args:
-        task: a template with `input`, `lowercase` and `maximum_length`.
+        task: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
         vocabulary: learnt from the training examples.
     """
 
@@ -106,8 +107,13 @@ class TextFeatures(Features):
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         return (encoded(inputs, places),)
 
+    def formed(self, text: Any) -> Any:
+        """Strings (n,) -> the same in Unicode's composed form, if that is chosen."""
+        return composed(text) if self.task.nfc else text
+
     def cased(self, text: Any) -> Any:
-        """Strings -> the same in lower case, if that is chosen."""
+        """Strings (n,) -> the same in the form and the case that are chosen."""
+        text = self.formed(text)
         return tf.strings.lower(text, encoding="utf-8") if self.task.lowercase else text
 
     def split(self, text: Any) -> Any:

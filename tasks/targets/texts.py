@@ -48,6 +48,7 @@ class TextChoices:
     vocabulary_size: int
     minimum_count: int
     maximum_length: int | None = None
+    nfc: bool = False
 
 
 class Texts:

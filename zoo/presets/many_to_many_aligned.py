@@ -17,7 +17,9 @@ PRESETS = {
     "upos-tagger": Preset(
         "A sentence to the part of speech of each word",
         Source(data="", kind="words", target_kind="tags"),
-        ManyToManyAligned(cell="gru", units=128, embedding=64, characters=32, dropout=0.4),
+        ManyToManyAligned(
+            cell="gru", units=128, embedding=64, characters=32, dropout=0.4, nfc=True
+        ),
         TrainingSettings(epochs=6, batch_size=32, learning_rate=3e-3, warmup_steps=0),
         "94.17% of the words of UD English EWT's test, seed 0",
         needs="a CoNLL-U file, such as en_ewt-ud-train.conllu",
@@ -34,6 +36,7 @@ PRESETS = {
             dropout=0.3,
             word_dropout=0.1,
             lowercase=True,
+            nfc=True,
             crf=True,
         ),
         TrainingSettings(epochs=10, batch_size=16, learning_rate=4e-3, warmup_steps=0),
@@ -44,7 +47,7 @@ PRESETS = {
     "python-source": Preset(
         "Python source, character by character: writes it",
         Source(data="python_source", kind="characters", target_kind="next"),
-        ManyToManyAligned(input="characters", target="next", cell="gru", units=256),
+        ManyToManyAligned(input="characters", target="next", cell="gru", units=256, nfc=True),
         TrainingSettings(epochs=2, batch_size=32, learning_rate=3e-3, warmup_steps=0),
         "1.73 bits a character of 60 test sources, seed 0",
         small={"units": 128},
@@ -53,7 +56,13 @@ PRESETS = {
         "Shakespeare, character by character: writes on",
         Source(data="", kind="characters", target_kind="next", whole=True, test=0.0),
         ManyToManyAligned(
-            input="characters", target="next", whole=True, cell="lstm", units=512, window=64
+            input="characters",
+            target="next",
+            whole=True,
+            cell="lstm",
+            units=512,
+            window=64,
+            nfc=True,
         ),
         TrainingSettings(epochs=4, batch_size=64, learning_rate=4e-3, warmup_steps=20),
         "1.536 nats a character of tiny Shakespeare's last tenth, seed 0",
@@ -78,7 +87,7 @@ PRESETS = {
     ),
     "forecaster": Preset(
         "A series to what follows it",
-        Source(data="", kind="series", target_kind="next"),
+        Source(data="", kind="series", target_kind="next", whole=True),
         ManyToManyAligned(
             input="series", target="next", whole=True, cell="gru", units=32, window=100, horizon=30
         ),

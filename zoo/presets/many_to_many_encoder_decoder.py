@@ -9,7 +9,7 @@ PRESETS = {
     "date-normaliser": Preset(
         "A date as people write it, in any of many languages, to ISO 8601",
         Source(data="dates", kind="characters", target_kind="characters"),
-        ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32),
+        ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32, nfc=True),
         TrainingSettings(epochs=5, batch_size=128, learning_rate=4e-3, warmup_steps=0),
         "99.67% of 14,763 dates of days never seen, seed 0",
         small={"units": 64, "embedding": 16},
@@ -18,7 +18,7 @@ PRESETS = {
         "An English word to its phonemes",
         Source(data="", kind="characters", target_kind="words", input="word", target="phonemes"),
         ManyToManyEncoderDecoder(
-            target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1
+            target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1, nfc=True
         ),
         TrainingSettings(epochs=9, batch_size=256, learning_rate=4e-3, warmup_steps=0),
         "6.58% phoneme error, 27.6% word error on CMUdict's test words, greedy, seed 0",
@@ -37,6 +37,7 @@ PRESETS = {
             dropout=0.2,
             label_smoothing=0.1,
             vocabulary_size=4000,
+            nfc=True,
         ),
         TrainingSettings(epochs=6, batch_size=128, learning_rate=2e-3),
         needs="a table of English sentences and their French translations, such as tatoeba.tsv",

@@ -18,6 +18,7 @@ PRESETS = {
             bag=True,
             dropout=0.3,
             label_smoothing=0.03,
+            nfc=True,
         ),
         TrainingSettings(epochs=3, batch_size=256, learning_rate=6e-3, warmup_steps=0),
         "86.8% of 20,319 test names, seed 0",
@@ -35,6 +36,7 @@ PRESETS = {
             bag=True,
             dropout=0.5,
             lowercase=True,
+            nfc=True,
         ),
         TrainingSettings(
             epochs=6, batch_size=128, learning_rate=3e-3, weight_decay=0.2, warmup_steps=0
@@ -57,6 +59,7 @@ PRESETS = {
             bag=True,
             dropout=0.5,
             lowercase=True,
+            nfc=True,
         ),
         TrainingSettings(epochs=8, batch_size=32, learning_rate=2e-3, warmup_steps=0),
         "98.92% of 557 test messages, F1 of spam 96.3%, seed 0",
@@ -100,6 +103,7 @@ PRESETS = {
             bag=True,
             dropout=0.5,
             lowercase=True,
+            nfc=True,
             maximum_length=800,
             label_smoothing=0.1,
         ),

@@ -9,7 +9,7 @@ PRESETS = {
     "glyph-captioner": Preset(
         "A picture of a character to its Unicode name, in faces never seen",
         Source(data="glyphs", kind="image", target_kind="words"),
-        OneToMany(filters=(32, 64, 128), normalization="batch", random_shift=0.02),
+        OneToMany(filters=(32, 64, 128), normalization="batch", random_shift=0.02, nfc=True),
         TrainingSettings(epochs=14, batch_size=64, learning_rate=2e-3, warmup_steps=100),
         "93.4% exact captions of 4,807 glyphs in unseen faces, seed 0",
         small={"units": 64, "filters": (16, 32, 64)},
@@ -24,6 +24,7 @@ PRESETS = {
             random_shift=0.03,
             random_zoom=0.05,
             dropout=0.1,
+            nfc=True,
         ),
         TrainingSettings(epochs=30, batch_size=32, learning_rate=2e-3, warmup_steps=100),
         "65.0% exact captions of 454 emoji (noto_emoji_captions, split), seed 0",

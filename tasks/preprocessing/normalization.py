@@ -1,0 +1,230 @@
+"""Unicode's composed form (NFC) of texts, in the graph: the same text however it was typed.
+
+A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
+writes file names in the second way. TensorFlow has no operation for this outside of
+`tensorflow-text`, which an exported model could not be loaded without; so it is written in
+TensorFlow's own operations here, with tables from Python's `unicodedata`.
+
+Source: Unicode Standard Annex 15; The Unicode Standard, chapter 3.11 (canonical ordering and
+composition) and 3.12 (Hangul syllables).
+"""
+
+import functools
+import unicodedata
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+LONGEST = 4
+"""Code points that one code point is decomposed to, at most."""
+
+SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
+"""The first Hangul syllable, and the first of the letters that it is made of; trailing letters are
+counted from the one before the first, which stands for none."""
+
+VOWEL_COUNT, TRAIL_COUNT = 21, 28
+SYLLABLE_COUNT = 19 * VOWEL_COUNT * TRAIL_COUNT
+
+CODES = 0x110000
+"""How many code points there are, which makes one number of a pair of them."""
+
+
+NONE = np.array([-1])
+"""The place or the text before the first one."""
+
+
+class _Tables(NamedTuple):
+    """What is known of code points; each first column is sorted, so that it can be searched.
+
+    Attributes:
+        classes: code points with a combining class other than 0, and these classes.
+        decompositions: code points that have a canonical one, and up to `LONGEST` code points; 0
+            for none.
+        compositions: pairs of code points, first * CODES + second, and what they are composed to.
+        pattern: of texts that hold no code point which this form may change.
+    """
+
+    classes: tuple[np.ndarray, np.ndarray]
+    decompositions: tuple[np.ndarray, np.ndarray]
+    compositions: tuple[np.ndarray, np.ndarray]
+    pattern: str
+
+
+@functools.cache
+def _tables() -> _Tables:
+    classes, whole, composed = {}, {}, {}
+    seconds = {*range(VOWELS, VOWELS + VOWEL_COUNT), *range(TRAILS + 1, TRAILS + TRAIL_COUNT)}
+    for code in range(CODES):
+        if 0xD800 <= code < 0xE000 or SYLLABLES <= code < SYLLABLES + SYLLABLE_COUNT:
+            continue
+        character = chr(code)
+        if unicodedata.combining(character):
+            classes[code] = unicodedata.combining(character)
+        apart = unicodedata.normalize("NFD", character)
+        if apart == character:
+            continue
+        whole[code] = [ord(own) for own in apart.ljust(LONGEST, "\0")]
+        pair = [int(own, 16) for own in unicodedata.decomposition(character).split()]
+        # Those that are excluded from composition are written apart in this form.
+        if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
+            composed[pair[0] * CODES + pair[1]] = code
+            seconds.add(pair[1])
+    changed = {code for code in whole if unicodedata.normalize("NFC", chr(code)) != chr(code)}
+    suspects = sorted(seconds | changed | classes.keys())
+    return _Tables(
+        _sorted(classes),
+        _sorted(whole),
+        _sorted(composed),
+        f"(?s)[^{''.join(_ranges(suspects))}]*",
+    )
+
+
+def _sorted(known: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+    keys = sorted(known)
+    return np.array(keys, np.int64), np.array([known[key] for key in keys], np.int64)
+
+
+def _ranges(codes: list[int]) -> list[str]:
+    """Sorted code points as ranges of a regular expression."""
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return [rf"\x{{{first:X}}}-\x{{{last:X}}}" for first, last in ranges]
+
+
+def composed(texts: Any) -> Any:
+    """Strings (batch,) in UTF-8 -> the same in Unicode's normalization form C.
+
+    Texts that hold no mark and nothing else that this form may change cost one regular expression.
+    """
+    plain = tf.strings.regex_full_match(texts, _tables().pattern)
+    return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))
+
+
+def _some_composed(texts: Any, plain: Any) -> Any:
+    """Strings (batch,) of which those that are not plain are composed."""
+    done = _all_composed(tf.boolean_mask(texts, ~plain))
+    count = tf.size(texts)
+    places = tf.where(plain, tf.range(count), count - 1 + tf.cumsum(tf.cast(~plain, tf.int32)))
+    return tf.gather(tf.concat([texts, done], 0), places)
+
+
+def _all_composed(texts: Any) -> Any:
+    decoded = tf.strings.unicode_decode(texts, "UTF-8")
+    codes = tf.cast(decoded.flat_values, tf.int64)
+    codes, rows = _decomposed(codes, decoded.value_rowids())
+    codes, classes = _ordered(codes, rows)
+    codes, rows = _pairs_composed(codes, classes, rows)
+    ragged = tf.RaggedTensor.from_value_rowids(tf.cast(codes, tf.int32), rows, decoded.nrows())
+    return tf.strings.unicode_encode(ragged, "UTF-8")
+
+
+def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
+    """Code points (n,) and their texts -> the same, decomposed, (m,)."""
+    known, table = _tables().decompositions
+    place, found = _searched(codes, known)
+    alone = tf.pad(codes[:, None], [[0, 0], [0, LONGEST - 1]])
+    apart = tf.where(found[:, None], tf.gather(tf.constant(table), place), alone)
+    syllable = codes - SYLLABLES
+    trail = syllable % TRAIL_COUNT
+    letters = tf.stack(
+        [
+            LEADS + syllable // (VOWEL_COUNT * TRAIL_COUNT),
+            VOWELS + syllable // TRAIL_COUNT % VOWEL_COUNT,
+            tf.where(trail > 0, TRAILS + trail, 0),
+            tf.zeros_like(codes),
+        ],
+        1,
+    )
+    hangul = (syllable >= 0) & (syllable < SYLLABLE_COUNT)
+    apart = tf.where(hangul[:, None], letters, apart)
+    # The first is kept even if it is 0, which a text may hold.
+    kept = tf.concat([tf.ones_like(apart[:, :1], tf.bool), apart[:, 1:] > 0], 1)
+    rows = tf.broadcast_to(rows[:, None], tf.shape(apart))
+    return tf.boolean_mask(apart, kept), tf.boolean_mask(rows, kept)
+
+
+def _ordered(codes: Any, rows: Any) -> tuple[Any, Any]:
+    """Code points (n,) and their texts -> the same with the marks of each character in the order of
+    their combining classes, and these."""
+    known, table = _tables().classes
+    place, found = _searched(codes, known)
+    classes = tf.where(found, tf.gather(tf.constant(table), place), 0)
+    begins = (classes == 0) | (rows != tf.concat([NONE, rows[:-1]], 0))
+    character = tf.cumsum(tf.cast(begins, tf.int64))
+    order = tf.argsort(character * 256 + classes, stable=True)
+    return tf.gather(codes, order), tf.gather(classes, order)
+
+
+def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
+    """Decomposed code points in order, and their texts -> the same, composed.
+
+    In each round every character takes in the first of the code points behind it that it can be
+    composed with and that no other one stands in the way of; a mark that it has passed over is not
+    tried again. There are as many rounds as a character takes in code points, and one.
+    """
+    known, table = _tables().compositions
+
+    def composable(first: Any, second: Any) -> tuple[Any, Any]:
+        place, found = _searched(first * CODES + second, known)
+        pair = tf.gather(tf.constant(table), place)
+        lead, vowel = first - LEADS, second - VOWELS
+        whole = SYLLABLES + (lead * VOWEL_COUNT + vowel) * TRAIL_COUNT
+        open_ = (lead >= 0) & (lead < 19) & (vowel >= 0) & (vowel < VOWEL_COUNT)
+        syllable, trail = first - SYLLABLES, second - TRAILS
+        closed = (syllable >= 0) & (syllable < SYLLABLE_COUNT) & (syllable % TRAIL_COUNT == 0)
+        closed &= (trail > 0) & (trail < TRAIL_COUNT)
+        pair = tf.where(open_, whole, tf.where(closed, first + trail, pair))
+        return pair, found | open_ | closed
+
+    def round_(codes: Any, classes: Any, rows: Any, passed: Any, places: Any, _: Any) -> tuple:
+        # `places` are the code points' own from before the first round; `passed` is, of a
+        # character, the place up to which it has been composed.
+        count = tf.size(codes, tf.int64)
+        here = tf.range(count)
+        starter = _starters(classes)
+        behind = tf.maximum(starter, 0)
+        pair, fits = composable(tf.gather(codes, behind), codes)
+        free = here - 1 == starter
+        free |= tf.gather(classes, tf.maximum(here - 1, 0)) < classes
+        fits &= (starter >= 0) & (tf.gather(rows, behind) == rows) & free
+        fits &= places > tf.gather(passed, behind)
+        # A character that is taken in itself takes in nothing in this round.
+        fits &= ~(tf.gather(fits, behind) & (starter >= 0))
+        first = tf.math.unsorted_segment_min(
+            tf.where(fits, here, count), tf.where(fits, starter, -1), count
+        )
+        takes = first < count
+        taken = tf.minimum(first, count - 1)
+        kept = ~fits | (tf.gather(first, behind) != here)
+        codes = tf.where(takes, tf.gather(pair, taken), codes)
+        passed = tf.where(takes, tf.gather(places, taken), passed)
+        values = (tf.boolean_mask(own, kept) for own in (codes, classes, rows, passed, places))
+        return *values, tf.reduce_any(takes)
+
+    places = tf.range(tf.size(codes, tf.int64))
+    start = (codes, classes, rows, -tf.ones_like(places), places)
+    free = (*[tf.TensorShape([None])] * 5, tf.TensorShape([]))
+    codes, _, rows, *_ = tf.while_loop(
+        lambda *state: state[-1], round_, (*start, tf.constant(True)), shape_invariants=free
+    )
+    return codes, rows
+
+
+def _starters(classes: Any) -> Any:
+    """Combining classes (n,) -> for each code point the place of the last one before it that is no
+    mark; -1 for none."""
+    starts = tf.where(classes == 0)[:, 0]
+    before = tf.cumsum(tf.cast(classes == 0, tf.int64), exclusive=True)
+    return tf.gather(tf.concat([NONE, starts], 0), before)
+
+
+def _searched(values: Any, known: np.ndarray) -> tuple[Any, Any]:
+    """Where values stand in a sorted table, and whether they do."""
+    table = tf.constant(known)
+    place = tf.minimum(tf.searchsorted(table, values), len(known) - 1)
+    return place, tf.gather(table, place) == values

@@ -1,0 +1,99 @@
+"""Texts typed with marks of their own get the answers of composed ones where `nfc` is chosen."""
+
+import unicodedata
+
+import pytest
+import tensorflow as tf
+
+from seqzoo import zoo
+from seqzoo.tasks import ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures, choices_of
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.targets.texts import TextChoices, Texts
+from seqzoo.zoo.presets import PRESETS
+
+COMPOSED = ["Crème brûlée", "Ελλάδα, Việt Nam", "대한민국", "ÅÅ Ångström", "が"]
+APART = [unicodedata.normalize("NFD", text) for text in COMPOSED]
+
+
+def same(transform) -> bool:
+    first, second = (transform(tf.constant(texts, tf.string)) for texts in (COMPOSED, APART))
+    return all(
+        a.shape == b.shape and bool(tf.reduce_all(a == b))
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", ["characters", "words", "subwords"])
+@pytest.mark.parametrize("learnt", [COMPOSED, APART])
+def test_features_of_texts(kind, learnt) -> None:
+    choices = {"minimum_count": 1, "vocabulary_size": 100, "lowercase": True}
+    examples = Examples(learnt * 20)
+    with_form = TextFeatures.learn(ManyToOne(kind, nfc=True, **choices), examples)
+    assert same(with_form.transform)
+    assert not any(unicodedata.normalize("NFC", t) != t for t in with_form.vocabulary.tokens)
+    # A run of before, which has no such choice.
+    config = ManyToOne(kind, **choices).to_config()
+    del config["nfc"]
+    without = ManyToOne.from_config(config)
+    assert not without.nfc
+    features = TextFeatures(without, with_form.vocabulary)
+    assert not same(features.transform)
+
+
+@pytest.mark.parametrize("characters", [0, 3])
+def test_features_of_tagged_words(characters) -> None:
+    task = ManyToManyAligned(minimum_count=1, characters=characters, nfc=True)
+    features = TokenFeatures.learn(choices_of(task), Examples([text.split() for text in APART]))
+    assert same(features.transform)
+    # An answer shows the words as they were written.
+    assert features.tokens(tf.constant(APART[:1])).numpy()[0, 0].decode() == APART[0].split()[0]
+    assert unicodedata.normalize("NFC", "".join(features.vocabulary.tokens)) == "".join(
+        features.vocabulary.tokens
+    )
+
+
+def test_targets_are_composed() -> None:
+    choices = TextChoices("characters", False, 100, 1, nfc=True)
+    texts = Texts.learn(choices, APART, APART)
+    ids, own = texts.encode(COMPOSED, COMPOSED), texts.encode(APART, APART)
+    assert (ids.flat == own.flat).all() and texts.longest == max(map(len, COMPOSED))
+    assert texts.tokens(APART) == texts.tokens(COMPOSED)
+
+
+@pytest.mark.parametrize("target", ["tags", "values"])
+def test_characters_with_an_answer_each_stay_as_they_are(target) -> None:
+    with pytest.raises(SeqzooError, match="`nfc` is for words, and for what is next, got input"):
+        ManyToManyAligned("characters", target, nfc=True)
+    assert ManyToManyAligned("characters", "next", nfc=True).nfc
+
+
+def test_presets_of_texts_compose_them() -> None:
+    texts = ("characters", "words", "subwords")
+    for name, preset in PRESETS.items():
+        task = preset.task
+        if {task.input, task.target} & set(texts):
+            assert task.nfc == (name != "python-highlighter"), name
+    assert isinstance(PRESETS["pronunciation"].task, ManyToManyEncoderDecoder)
+    assert isinstance(PRESETS["emoji-captioner"].task, OneToMany)
+
+
+def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
+    run = zoo.load("language-id")
+    names = ["São Tomé e Príncipe", "Türkiye", "Việt Nam", "한국어", "ελληνικά"]
+    apart = [unicodedata.normalize("NFD", name) for name in names]
+    assert all(a != b for a, b in zip(names, apart, strict=True))
+    composed, decomposed = run.predict(names), run.predict(apart)
+    assert [own.label for own in composed] == [own.label for own in decomposed]
+    assert (composed[2].label, composed[3].label) == ("Vietnamese", "Korean")
+    run.export(tmp_path / "exported")
+    model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+    for texts in (names, apart, [names[0], apart[1], "Zuid-Korea"]):
+        found = model(tf.constant(texts))
+        expected = run.predict(texts)
+        labels = [label.decode() for label in found["label"].numpy()]
+        assert labels == [own.label for own in expected]
+    probabilities = [own.probability for own in composed]
+    assert probabilities == pytest.approx([own.probability for own in decomposed], abs=1e-5)
