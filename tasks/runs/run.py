@@ -145,6 +145,7 @@ class Run:
         options: AnswerOptions | None = None,
         *,
         lines: Sequence[int] | None = None,
+        unit: str = "line",
     ) -> list[Answer]:
         """Answers raw inputs.
 
@@ -153,6 +154,7 @@ class Run:
             options: how to ask.
             lines: where each input stands in its file, from 1, for errors; None where it is in no
                 file.
+            unit: what these count: "line", or "row" of an array.
 
         Raises:
             SeqzooError: an input is not as it should be.
@@ -161,7 +163,7 @@ class Run:
         if not len(inputs):
             return []
         options = options or AnswerOptions()
-        data = self.prepared.data(Examples(inputs, lines=lines), targets=False)
+        data = self.prepared.data(Examples(inputs, lines=lines, unit=unit), targets=False)
         found = self._inference.collect(self.prepared.infer, data, options)
         return self.prepared.answers(found, inputs, options)
 

@@ -51,6 +51,9 @@ def write_files(folder: pathlib.Path) -> None:
         "text,label,split",
         lambda n: (_sentence(), labels[n // 8 % 2], splits[n % 8]),
     )
+    _table(
+        folder / "temperatures.csv", "date,temp", lambda n: (f"2020-01-{n}", f"{n % 7 + n / 9:.1f}")
+    )
     _table(folder / "new.csv", "text", lambda n: (_sentence(),))
     _table(folder / "SMSSpamCollection.tsv", "", lambda n: (["ham", "spam"][n % 2], _sentence()))
     _table(folder / "prices.csv", "history,next", lambda n: (_series(), f"{n / COUNT:.2f}"))

@@ -95,7 +95,8 @@ def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     assert [answer["answer"] for answer in asked(run, path)] == expected
     np.savez(path, inputs=sounds[:3], sample_rate=16000)
     result = seqzoo("predict", run, "--input-file", path)
-    message = f"Error: {path} has 16,000 samples a second, the model was trained with 8,000.\n"
+    message = f"Error: {path} has 16,000 samples a second, where 8,000 should be; "
+    message += "--resample brings all sound to one rate.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 

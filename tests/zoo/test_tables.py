@@ -64,7 +64,7 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
         "t.tsv, line 2: 1 field where 2 fields (a, b) should be.",
     ),
     "a quote without end": ("t.csv", b'a,b\nx,1\n"x,1\n', "line 3: unexpected end of data."),
-    "two columns of one name": ("t.csv", b"a,a\n1,2\n", "t.csv: two columns are named 'a'."),
+    "two columns of one name": ("t.csv", b"a,a\n1,2\n", "t.csv: two columns are named 'a'; if its"),
     "broken JSON": ("t.jsonl", b'{"a": 1}\n{"a": \n', "t.jsonl, line 2, character 7: no JSON"),
     "JSON that is no object": ("t.jsonl", b"[1]\n", "line 1: must be a JSON object, got '[1]'."),
     "an unknown ending": ("t.xls", b"a", "t.xls must end in one of .csv, .tsv"),
@@ -210,7 +210,7 @@ def test_sounds_of_a_file_have_one_rate(tmp_path) -> None:
     ):
         open_source(csv_source(path, kind="audio"))
     write(tmp_path / "5.wav", b"RIFF")
-    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav is no WAV file"):
+    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav is no WAV, FLAC"):
         open_source(csv_source(path, kind="audio"))
     sound(tmp_path / "5.wav", noise[5][:0])
     with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav holds no sound"):

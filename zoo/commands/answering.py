@@ -12,6 +12,7 @@ from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TEXTS
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.data import prediction_inputs as inputs_of
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import folder_of, list_trained
@@ -77,6 +78,8 @@ def generated(
     count: int,
     decoding: dict[str, Any],
     device: str | None = None,
+    *,
+    resample: bool = False,
 ) -> Iterator[str]:
     """Texts for each input: of a language model, the input and what follows it.
 
@@ -86,6 +89,7 @@ def generated(
         count: texts an input.
         decoding: how texts are generated, as far as it was typed.
         device: see `devices.choose`.
+        resample: whether sound of other sample rates is brought to the model's.
 
     Raises:
         SeqzooError: there is no such run, it generates no texts, or an input is not as it should
@@ -97,9 +101,9 @@ def generated(
     goes_on = run.task.target == "next" and run.task.input in TEXTS
     if not inputs and not goes_on:
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
-    values: list[Any] = list(inputs) or [""]
+    values: list[Any] = [text.removeprefix(BYTE_ORDER_MARK) for text in inputs] or [""]
     if not goes_on:
-        read = inputs_of.reader(run, pathlib.Path.cwd())
+        read = inputs_of.reader(run, pathlib.Path.cwd(), resample=resample)
         for place, value in enumerate(values):
             try:
                 values[place] = read(value)

@@ -5,6 +5,7 @@ An option that is not typed is None: the preset, the template or the run then de
 
 import functools
 import json
+import shlex
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -17,7 +18,7 @@ from seqzoo.tasks.many_to_many_encoder_decoder.template import AttentionKind
 from seqzoo.tasks.many_to_one.template import Pooling
 from seqzoo.tasks.settings import Precision, Schedule
 from seqzoo.zoo.commands import completers as completing
-from seqzoo.zoo.data.source import Kind, TargetKind
+from seqzoo.zoo.data.source import Duplicates, Kind, TargetKind
 from seqzoo.zoo.presets import Size
 
 
@@ -29,6 +30,23 @@ class OneOf(click.Choice):
             known = ", ".join(self.choices)
             self.fail(f"must be one of {known}, got {value!r}{nearest(value, self.choices)}")
         return super().convert(value, param, ctx)
+
+
+class TextsCommand(click.Command):
+    """A command that takes texts, and says what to type for one that begins with "-"."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            told = error.format_message()
+            text = next((own for own in typed if own.startswith(error.option_name)), "-...")
+            raise click.UsageError(
+                f"{told} A text that begins with - stands behind --, as in "
+                f"`{ctx.command_path} RUN -- {shlex.quote(text)}`.",
+                ctx,
+            ) from error
 
 
 def _file_or_share(_: click.Context, __: click.Parameter, text: str | None) -> float | str | None:
@@ -76,6 +94,10 @@ def _number(name: str, text: str) -> Callable:
     return click.option(name, type=float, help=text)
 
 
+resample = click.option(
+    "--resample/--no-resample", default=None, help="Bring sound of other sample rates to one rate."
+)
+
 column = _stack(
     click.option("--input", help="Column or feature of the inputs."),
     click.option("--target", help="Column or feature of the targets."),
@@ -83,7 +105,9 @@ column = _stack(
     click.option("--delimiter", callback=delimiter, help="What separates fields: ; or tab."),
     click.option("--separator", help="What separates labels in one field. [default: ,]"),
     click.option("--data-dir", help="Folder of tfds data sets."),
+    resample,
     click.option("--split-column", help="Column that says which split a line is of."),
+    _choice("--duplicates", Duplicates, "Inputs of several splits. [default: drop]"),
     _integer("--limit", "Take at most so many examples of each split."),
 )
 
@@ -106,6 +130,7 @@ source = _stack(
         callback=_file_or_share,
         help="File, or share to hold out, for the final score. [default: 0.1]",
     ),
+    _integer("--sample-rate", "Of sound, a second. [default: that of the first file]"),
 )
 
 task = _stack(
@@ -133,6 +158,7 @@ task = _stack(
     _integer("--vocabulary-size", "Keep at most so many characters or words."),
     _integer("--minimum-count", "Keep characters or words that occur so often."),
     click.option("--lowercase/--keep-case", default=None, help="Put text in lower case, or not."),
+    click.option("--nfc/--no-nfc", default=None, help="Compose letters and marks (NFC), or not."),
     _integer("--maximum-length", "Cut sequences after so many steps."),
     _number("--label-smoothing", "Share of the probability to spread over all classes."),
     _integer("--characters", "Units that read the characters of each word; 0 for none."),

@@ -5,7 +5,8 @@ import io
 import itertools
 import json
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,29 +31,63 @@ class Reply:
     Attributes:
         text: the answer, or what is wrong with the line.
         bad: whether something is.
+        error: what is wrong, without the place.
+        place: of the line, as in "line 18"; empty for what is no answer to one.
     """
 
     text: str
     bad: bool = False
+    error: str = ""
+    place: str = ""
+
+
+SHOWN = 5
+"""Places that are named of those that get the same error."""
+
+
+def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
+    """Replies, each error at the first of the lines that get it; what follows at the end counts the
+    others."""
+    places: dict[str, list[str]] = {}
+    for reply in replies:
+        if not reply.bad:
+            yield reply
+            continue
+        known = places.setdefault(reply.error, [])
+        known.append(reply.place)
+        if len(known) == 1:
+            yield reply
+    for first, *others in places.values():
+        if others:
+            unit = first.partition(" ")[0] + "s" * (len(others) > 1)
+            shown = ", ".join(place.partition(" ")[2] for place in others[:SHOWN])
+            more = ", ..." if len(others) > SHOWN else ""
+            yield Reply(
+                f"{len(others):,} further {unit} got the same error as {first}: {shown}{more}",
+                bad=True,
+            )
 
 
 def answers(
     folder: str,
-    given: Iterable[bytes] | File,
+    given: Iterable[bytes] | tuple[str, ...] | File,
     top: int,
     form: Form,
     decoding: dict[str, Any],
     device: str | None = None,
+    *,
+    resample: bool = False,
 ) -> Iterator[Reply]:
     """A reply for each input, in their order; of "csv", the heads come first.
 
     Args:
         folder: of the run.
-        given: lines in UTF-8, or a file.
+        given: lines in UTF-8, the texts of a command line, or a file.
         top: labels an input.
         form: what a reply is: fields between tabs, a JSON object, or a record of CSV.
         decoding: how texts are generated, as far as it was typed.
         device: see `devices.choose`.
+        resample: whether sound of other sample rates is brought to the model's.
 
     Raises:
         SeqzooError: there is no such run, it has no model yet, it generates no texts, or the file
@@ -68,8 +103,11 @@ def answers(
         arrays = suffix_of(str(given.path)) == ARRAYS
         asked = inputs_of.of_arrays(given, run) if arrays else inputs_of.of_file(given, run.source)
         place = given.path.parent
+    elif isinstance(given, tuple):
+        asked, place = inputs_of.of_arguments(given), pathlib.Path.cwd()
     else:
         asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
+    read = inputs_of.reader(run, place, resample=resample)
     _ = run.model  # says that there is none before the first line is read
     # A person who types sees each answer at once; files are answered many lines at a time.
     size = 1 if getattr(given, "isatty", bool)() else CHUNK
@@ -77,15 +115,23 @@ def answers(
     if form == "csv":
         further = [(f"answer_{n}", f"probability_{n}") for n in range(2, options.top + 1)]
         yield Reply(_record(["line", "answer", "probability", *itertools.chain(*further)]))
-    while chunk:
-        yield from _replies(run, chunk, place, options, form)
-        chunk = list(itertools.islice(asked, size))
+
+    def replies() -> Iterator[Reply]:
+        nonlocal chunk
+        while chunk:
+            yield from _replies(run, chunk, read, options, form)
+            chunk = list(itertools.islice(asked, size))
+
+    yield from replies() if size == 1 else told_once(replies())
 
 
 def _replies(
-    run: Any, chunk: Sequence[Asked], place: pathlib.Path, options: AnswerOptions, form: Form
+    run: Any,
+    chunk: Sequence[Asked],
+    read: Callable[[Any], Any],
+    options: AnswerOptions,
+    form: Form,
 ) -> Iterator[Reply]:
-    read = inputs_of.reader(run, place)
     replies: dict[int, Reply] = {}
     inputs: dict[int, Any] = {}
     for asked in chunk:
@@ -94,7 +140,7 @@ def _replies(
                 raise SeqzooError(asked.wrong)
             inputs[asked.number] = asked.field if asked.raw else read(asked.field)
         except SeqzooError as error:
-            replies[asked.number] = Reply(f"Line {asked.number} {error}.", bad=True)
+            replies[asked.number] = _wrong(asked, f" {error}.")
     try:
         found = run.predict(list(inputs.values()), options)
         replies |= {
@@ -103,15 +149,26 @@ def _replies(
         }
     except SeqzooError:
         # One of them cannot be answered: one at a time shows which.
-        for number, value in inputs.items():
+        for asked in chunk:
+            number = asked.number
+            if number not in inputs:
+                continue
             try:
-                (answer,) = run.predict([value], options, lines=[number])
+                unit = asked.unit.lower()
+                (answer,) = run.predict([inputs[number]], options, lines=[number], unit=unit)
                 replies[number] = Reply(_answer(number, answer, options.top, form))
             except SeqzooError as error:
-                told = error if error.location else error.at(f"Line {number}")
-                replies[number] = Reply(str(told), bad=True)
+                place = f"{asked.unit} {number}"
+                told = str(error if error.location else error.at(place))
+                alike = re.sub(re.escape(place), "", told, flags=re.IGNORECASE)
+                replies[number] = Reply(told, bad=True, error=alike, place=place.lower())
     for asked in chunk:
         yield replies[asked.number]
+
+
+def _wrong(asked: Asked, error: str) -> Reply:
+    place = f"{asked.unit} {asked.number}"
+    return Reply(place + error, bad=True, error=error, place=place.lower())
 
 
 def _answer(number: int, answer: Any, top: int, form: Form) -> str:

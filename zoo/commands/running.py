@@ -112,13 +112,14 @@ def evaluate(
         click.echo(reports.figures(figures), nl=False)
 
 
-@click.command()
+@click.command(cls=options.TextsCommand)
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
 @click.option("--input-file", help="Ask the lines of a file, or one of its columns.")
 @click.option("--input", help="Column of the file. [default: that of the training]")
 @click.option("--columns", callback=options.names, help="Names of its columns, if it has none.")
 @click.option("--delimiter", callback=options.delimiter, help="What separates fields: ; or tab.")
+@options.resample
 @click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
 @click.option(
     "--format",
@@ -136,6 +137,7 @@ def predict(
     input: str | None,
     columns: list[str] | None,
     delimiter: str | None,
+    resample: bool | None,
     top: int,
     form: Any,
     as_json: bool,
@@ -169,27 +171,35 @@ def predict(
     decoding, _ = options.parted(choices)
     asked: Any = sys.stdin.buffer
     if input_file:
-        asked = inputs.File(pathlib.Path(input_file).expanduser(), input, columns, delimiter)
+        path = pathlib.Path(input_file).expanduser()
+        asked = inputs.File(path, input, columns, delimiter, bool(resample))
     elif text:
-        asked = [line.encode("utf-8", "surrogateescape") for line in text]
+        asked = text
     elif sys.stdin.isatty():
         click.echo("One input a line; end with Ctrl-D.", err=True)
     bad, form = 0, "jsonl" if as_json else form or "text"
-    for answer in predicting.answers(run, asked, top, form, decoding, device):
+    replies = predicting.answers(run, asked, top, form, decoding, device, resample=bool(resample))
+    for answer in replies:
         click.echo(answer.text, err=answer.bad)
         bad += answer.bad
     if bad:
         raise SystemExit(2)
 
 
-@click.command()
+@click.command(cls=options.TextsCommand)
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
 @click.option("--count", type=click.IntRange(1), default=1, help="Texts an input. [default: 1]")
+@options.resample
 @options.device
 @options.decoding
 def generate(
-    run: str, text: tuple[str, ...], count: int, device: str | None, **choices: Any
+    run: str,
+    text: tuple[str, ...],
+    count: int,
+    resample: bool | None,
+    device: str | None,
+    **choices: Any,
 ) -> None:
     """Write texts with the model in the folder RUN, as they are, line ends and all.
 
@@ -204,7 +214,7 @@ def generate(
     from seqzoo.zoo.commands import answering
 
     decoding, _ = options.parted(choices)
-    for written in answering.generated(run, text, count, decoding, device):
+    for written in answering.generated(run, text, count, decoding, device, resample=bool(resample)):
         click.echo(written)
 
 

@@ -138,7 +138,7 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
         raise KeyboardInterrupt
     if ended.code:
         raise SeqzooError(ended.reason)
-    return json.loads(ended.output.splitlines()[-1])
+    return json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
 
 
 def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
@@ -164,7 +164,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     # Of a training that was stopped and went on, the larger of its peaks.
     record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}
     if ended.code == 0:
-        record |= json.loads(ended.output.splitlines()[-1])
+        record |= json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
     elif ended.code != STOPPED:
         record["failed"] = ended.reason
     write_json(file, record)

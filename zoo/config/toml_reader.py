@@ -52,7 +52,7 @@ class _File:
     def line(self, table: str, name: str) -> int | None:
         """The line of a key, from 1, or of its table's head; None where it is written otherwise."""
         current, head = "", None
-        for number, line in enumerate(self.text.splitlines(), 1):
+        for number, line in enumerate(self.text.split("\n"), 1):
             if found := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
                 current = found[1]
                 if current == table:

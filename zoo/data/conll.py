@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.tables import read_text
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -67,11 +68,11 @@ def read_conll(
             the message names the line.
     """
     path = pathlib.Path(path)
-    lines = [line.rstrip("\r") for line in read_text(path).split("\n")]
+    lines = split_lines(read_text(path))
     universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
     blocks = list(_blocks(path, lines, universal=universal))
     names = CONLLU if universal else None
-    if lines[0].startswith(COLUMNS):
+    if lines and lines[0].startswith(COLUMNS):
         names = tuple(lines[0].removeprefix(COLUMNS).lower().split())
     word = _or_default(word, names, "form", 1)
     tag = _or_default(tag, names, "upos", -1)

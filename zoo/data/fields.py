@@ -6,18 +6,16 @@ Each function raises `SeqzooError` with what is wrong with the field; the caller
 import json
 import math
 import pathlib
-import wave
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.sound import read_sound
 
 LARGEST = float(np.finfo(np.float32).max)
 """Models count in float32."""
-
-SAMPLE_BYTES = {1: np.uint8, 2: np.dtype("<i2"), 4: np.dtype("<i4")}
 
 
 def text(field: Any) -> str:
@@ -133,27 +131,11 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """The path of a WAV file (PCM of 8, 16, 24 or 32 bits); channels are averaged.
+    """The path of a sound file, as `read_sound` reads it.
 
-    Returns: float32 of shape (samples,) between -1 and 1, and the sample rate.
+    Returns: float32 of shape (samples,), and the sample rate.
     """
-    path = _file(field, folder)
-    try:
-        with wave.open(str(path)) as file:
-            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except (wave.Error, EOFError, OSError) as error:
-        raise SeqzooError(f"{path} is no WAV file with PCM sound ({error})") from error
-    data = data[: len(data) // (width * channels) * (width * channels)]
-    if not data:
-        raise SeqzooError(f"{path} holds no sound")
-    if width == 3:  # NumPy has no integers of 24 bits: they become the upper three of four bytes
-        parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        data = np.pad(parts, ((0, 0), (1, 0))).tobytes()
-        width = 4
-    samples = np.frombuffer(data, SAMPLE_BYTES[width]).astype(np.float32)
-    samples = samples / 128 - 1 if width == 1 else samples / 2.0 ** (8 * width - 1)
-    return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32), rate
+    return read_sound(_file(field, folder))
 
 
 def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:

@@ -9,10 +9,13 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data import fields
+from seqzoo.tasks.settings import TEXTS
+from seqzoo.zoo.data import fields, suspicions
 from seqzoo.zoo.data import splits as splitting
 from seqzoo.zoo.data.conll import read_conll
+from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.npz_examples import is_in_time, read_arrays
+from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import ARRAYS, CONLL, PLAIN_TEXT, Source, suffix_of
 from seqzoo.zoo.data.splits import Part, input_key
 from seqzoo.zoo.data.tables import Table, read_table, read_text
@@ -27,6 +30,7 @@ def open_files(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
+    told = [*whole.notes, *suspicions.check(whole, source)]
     if source.split_column is not None:
         parts = splitting.by_column(whole, source.shares(), source.split_column, source.seed)
     elif len(whole.keys) == 1 and (source.whole or is_in_time(source)):
@@ -41,7 +45,7 @@ def open_files(source: Source) -> tuple[Splits, Source]:
                     f"`{name}` must be left out where `split_column` says it, got {path!r}."
                 )
             parts[name], _ = read_file(path, replace(source, split_column=None))
-    notes = splitting.part_equal_inputs(parts)
+    notes = told + splitting.part_equal_inputs(parts, keep=source.duplicates == "keep")
     splitting.check_labels(parts)
     if source.limit is not None:
         notes += splitting.limit(parts, source.limit, source.seed)
@@ -57,17 +61,24 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         SeqzooError: as `open_files`.
     """
     suffix = suffix_of(path)
-    if source.split_column is not None and (suffix == PLAIN_TEXT or suffix in CONLL):
+    plain = suffix == PLAIN_TEXT and source.delimiter is None
+    if source.split_column is not None and (plain or suffix in CONLL):
         raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
-    if suffix == PLAIN_TEXT:
+    if suffix == PLAIN_TEXT and source.target_kind == "next" and source.delimiter is None:
         return read_lines(pathlib.Path(path), whole=source.whole), None
-    if suffix in CONLL:
+    if suffix == PLAIN_TEXT and source.delimiter is None and source.target_kind != "tags":
+        raise without_targets(path, source)
+    if suffix in CONLL or (suffix == PLAIN_TEXT and source.delimiter is None):
         return _read_tagged(path, source), None
     if suffix == ARRAYS:
         return read_arrays(pathlib.Path(path), source)
     table = read_table(pathlib.Path(path), columns=source.columns, delimiter=source.delimiter)
     inputs, sample_rate = _inputs(table, source)
     targets, labels = _targets(table, source)
+    if source.kind == "series" and source.target_kind == "next":
+        inputs = _one_series(table, source, inputs)
+        if len(inputs) == 1:
+            table = replace(table, rows=table.rows[:1], lines=table.lines[:1])
     examples = Examples(inputs, targets, table.lines)
     splits = None
     if source.split_column is not None:
@@ -77,16 +88,45 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
     return Part(path, examples, keys, labels, splits), sample_rate
 
 
+def without_targets(path: str, source: Source) -> SeqzooError:
+    """The error that a plain text gets where inputs need targets."""
+    advice = "name a .csv, .tsv or .jsonl file with columns of inputs and targets"
+    if source.target_kind in TEXTS:
+        advice += (
+            ", or a folder of texts called LANGUAGE.SPLIT.txt, line by line the same, such as "
+            "en.train.txt and fr.train.txt"
+        )
+    return SeqzooError(f"{path} is a plain text, which has no targets; {advice}.")
+
+
+def _one_series(table: Table, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The series of a table: one of all rows where each holds one step and `source.whole` says so.
+
+    Raises:
+        SeqzooError: each row holds one step, which nothing follows.
+    """
+    if any(len(series) > 1 for series in inputs) or len(inputs) < 2:
+        return inputs
+    if source.whole:
+        return [np.concatenate(inputs)]
+    raise SeqzooError(
+        f"{table.path}: {source.input!r} holds one number a row, which is no series; --whole reads "
+        "the column as one series, from top to bottom."
+    )
+
+
 def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
     """The inputs of a table, and the sample rate of sound."""
     column = table.column(source.input, "input")
     inputs: Any = _parse(table, source.input, column, fields.reader(source.kind, table.path.parent))
     sample_rate = source.sample_rate
     if source.kind == "audio":
-        rates = [rate for _, rate in inputs]
-        sample_rate = sample_rate or rates[0]
-        _check_equal(table, source.input, rates, sample_rate, "samples a second")
-        inputs = [samples for samples, _ in inputs]
+        sample_rate = sample_rate or inputs[0][1]
+        if not source.resample:
+            rates = [rate for _, rate in inputs]
+            what, advice = "samples a second", "; --resample brings all sound to one rate"
+            _check_equal(table, source.input, rates, sample_rate, what, advice)
+        inputs = [resampled(samples, rate, sample_rate) for samples, rate in inputs]
     elif source.kind in ("series", "notes"):
         widths = [series.shape[1:] for series in inputs]
         _check_equal(table, source.input, widths, widths[0], "numbers a step")
@@ -118,7 +158,15 @@ def _targets(table: Table, source: Source) -> tuple[Any, list | None]:
 
 def _read_tagged(path: str, source: Source) -> Part:
     """The sentences of a CoNLL file."""
-    found = read_conll(pathlib.Path(path), source.input, source.target)
+    try:
+        found = read_conll(pathlib.Path(path), source.input, source.target)
+    except SeqzooError as error:
+        if suffix_of(path) != PLAIN_TEXT:
+            raise
+        raise SeqzooError(
+            f"{str(error).removesuffix('.')} (a .txt file of tags is read as CoNLL: a word and its "
+            "tag a line, an empty line between sentences)."
+        ) from error
     examples = Examples(found.sentences, found.tags, found.lines)
     return Part(path, examples, [input_key(words) for words in found.sentences], found.tags)
 
@@ -130,7 +178,7 @@ def read_lines(path: pathlib.Path, *, whole: bool) -> Part:
         SeqzooError: it cannot be read, or it is empty.
     """
     text = read_text(path)
-    numbered = [(1, text)] if whole else list(enumerate(text.splitlines(), 1))
+    numbered = [(1, text)] if whole else list(enumerate(split_lines(text), 1))
     kept = [(number, line) for number, line in numbered if line.strip()]
     if not kept:
         raise SeqzooError(f"{path} is empty.")
@@ -152,13 +200,18 @@ def _parse(
 
 
 def _check_equal(
-    table: Table, name: str | None, values: Sequence[Any], wanted: Any, what: str
+    table: Table,
+    name: str | None,
+    values: Sequence[Any],
+    wanted: Any,
+    what: str,
+    advice: str = "",
 ) -> None:
     for value, line in zip(values, table.lines, strict=True):
         if value != wanted:
             raise SeqzooError(
                 f"{table.path}, line {line}: {name!r} has {_size(value)} {what}, where "
-                f"{_size(wanted)} should be."
+                f"{_size(wanted)} should be{advice}."
             )
 
 

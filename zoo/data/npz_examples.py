@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TEXTS
-from seqzoo.zoo.data import fields
+from seqzoo.zoo.data import fields, suspicions
 from seqzoo.zoo.data.npz import Array, Arrays
+from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import ARRAYS, Source
 from seqzoo.zoo.data.splits import Part, input_key
 
@@ -58,7 +60,14 @@ def read_inputs(path: pathlib.Path, source: Source, *, width: int) -> tuple[Any,
     """
     with Arrays(path) as arrays:
         array = arrays.find(source.input, "input", INPUTS)
-        return _inputs(arrays, array, source, one=width > 1)
+        # How the model was trained says what the second axis is, and not what was chosen by then.
+        one = width > 1 or array.values.shape[1:] == (1,)
+        if source.kind == "series":
+            source = replace(source, whole=False)
+            ends = array.values.shape[array.values.ndim - 1] if array.values.ndim > 1 else 1
+            if width > 1 and ends != width:
+                raise array.unfit(f"have {width} numbers a step, as in training")
+        return _inputs(arrays, array, source, one=one)
 
 
 def _read(arrays: Arrays, source: Source) -> tuple[Part, int | None]:
@@ -85,7 +94,11 @@ def _read(arrays: Arrays, source: Source) -> tuple[Part, int | None]:
             raise own.unfit(f"name a split for each of {_count(inputs)}")
     examples = Examples(inputs, targets, range(len(inputs)), unit="example")
     keys = [input_key(value) for value in inputs]
-    return Part(str(path), examples, keys, labels, splits), sample_rate
+    notes: tuple[str, ...] = ()
+    ambiguous = source.kind == "series" and kind == "next" and array.values.ndim == 2
+    if ambiguous and arrays.lengths(array.name) is None:
+        notes = (suspicions.shape_of(array.values, array.name, whole=len(inputs) == 1),)
+    return Part(str(path), examples, keys, labels, splits, notes), sample_rate
 
 
 def is_in_time(source: Source) -> bool:
@@ -103,10 +116,17 @@ def _inputs(arrays: Arrays, array: Array, source: Source, *, one: bool) -> tuple
     inputs = _sequences(array, arrays.lengths(array.name), source.kind, one=one)
     if source.kind != "audio":
         return inputs, source.sample_rate
-    rate = source.sample_rate
-    if rate is None:
-        rate = _whole(arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
-    return _sounds(array, inputs), rate
+    sounds, rate = _sounds(array, inputs), source.sample_rate
+    if rate is None or SAMPLE_RATE in arrays.names:
+        own = _whole(arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+        if rate not in (None, own) and not source.resample:
+            raise SeqzooError(
+                f"{arrays.path} has {own:,} samples a second, where {rate:,} should be; --resample "
+                "brings all sound to one rate."
+            )
+        rate = rate or own
+        sounds = [resampled(samples, own, rate) for samples in sounds]
+    return sounds, rate
 
 
 def _sequences(array: Array, lengths: Array | None, kind: str, *, one: bool) -> list[np.ndarray]:

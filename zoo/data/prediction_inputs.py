@@ -9,11 +9,12 @@ import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, split_lines, without_mark
+from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import (
-    ARRAYS,
     CONLL,
     DELIMITERS,
     JSON_LINES,
@@ -21,8 +22,6 @@ from seqzoo.zoo.data.source import (
     Source,
     suffix_of,
 )
-
-FORMS = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, *CONLL, ARRAYS)
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,14 @@ class Asked:
         field: text, or what JSON holds.
         wrong: what is wrong with the line, as "is empty"; None where nothing is.
         raw: whether the field is a raw input as it stands, which needs no reading.
+        unit: what the number counts.
     """
 
     number: int
     field: Any
     wrong: str | None = None
     raw: bool = False
+    unit: Literal["Line", "Row"] = "Line"
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,36 @@ class File:
         columns: names of its columns where it has no line that names them; None for those of the
             training.
         delimiter: what separates its fields, where its name does not say it.
+        resample: whether sound of other sample rates is brought to the model's.
     """
 
     path: pathlib.Path
     column: str | None = None
     columns: Sequence[str] | None = None
     delimiter: str | None = None
+    resample: bool = False
 
 
 def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
-    """One input a line, in UTF-8."""
-    for number, line in enumerate(lines, 1):
-        line = line.rstrip(b"\r\n")
-        try:
-            yield Asked(number, line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            byte = f"byte {error.start + 1} is {line[error.start]:#04x}"
-            yield Asked(number, None, f"is not UTF-8: {byte}")
+    """One input a line, in UTF-8, of standard input or a file; a byte order mark in front is left
+    out."""
+    for number, line in enumerate(without_mark(iter(lines)), 1):
+        yield _of_line(number, line.removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def of_arguments(texts: Sequence[str]) -> Iterator[Asked]:
+    """The texts of a command line, an input each."""
+    for number, text in enumerate(texts, 1):
+        text = text.removeprefix(BYTE_ORDER_MARK)  # "$(cat FILE)" hands it on
+        yield _of_line(number, text.encode("utf-8", "surrogateescape"))
+
+
+def _of_line(number: int, line: bytes) -> Asked:
+    try:
+        return Asked(number, line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} is {line[error.start]:#04x}"
+        return Asked(number, None, f"is not UTF-8: {byte}")
 
 
 def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
@@ -81,7 +95,7 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
     Raises:
         SeqzooError: it cannot be read, or has no such column.
     """
-    from seqzoo.zoo.data.tables import read_bytes
+    from seqzoo.zoo.data.tables import read_bytes, unreadable
 
     suffix = suffix_of(str(file.path))
     column = file.column or source.get("input")
@@ -94,18 +108,35 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
         return (Asked(number, sentence, raw=True) for number, sentence in pairs)
     separator = file.delimiter or DELIMITERS.get(suffix)
     if separator is None and suffix not in (PLAIN_TEXT, *JSON_LINES):
-        raise SeqzooError(
-            f"{file.path} must end in one of {', '.join(FORMS)} (or name the --delimiter)."
-        )
+        raise unreadable(file.path)
     data = read_bytes(file.path)
-    if suffix == PLAIN_TEXT:
-        return of_lines(data.removeprefix(b"\xef\xbb\xbf").splitlines())
+    if suffix == PLAIN_TEXT and file.delimiter is None:
+        return of_lines(io.BytesIO(data))
     # Bytes that are no UTF-8 become half characters, which are told where they stand.
     text = data.decode("utf-8-sig", "surrogateescape")
     if suffix in JSON_LINES:
-        return _of_json_lines(file.path, text, column)
-    columns = file.columns or source.get("columns")
-    return _of_table(file.path, text, str(separator), columns, column)
+        asked = _of_json_lines(file.path, text, column)
+    else:
+        columns = file.columns or source.get("columns")
+        asked = _of_table(file.path, text, str(separator), columns, column)
+    in_time = source.get("kind") == "series" and source.get("target_kind") == "next"
+    return _one_series(asked) if in_time and source.get("whole") else asked
+
+
+def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
+    """The rows of a table as one series where each holds one step, as training reads them."""
+    from seqzoo.zoo.data import fields
+
+    rows, steps = list(asked), []
+    for row in rows:
+        try:
+            series = None if row.wrong else fields.series(row.field)
+        except SeqzooError:  # which is told when the row is answered
+            series = None
+        if series is None or len(series) > 1 or len(rows) == 1:
+            return iter(rows)
+        steps += series.tolist()
+    return iter([replace(rows[0], field=steps)])
 
 
 def of_arrays(file: File, run: Any) -> Iterator[Asked]:
@@ -121,21 +152,28 @@ def of_arrays(file: File, run: Any) -> Iterator[Asked]:
     from seqzoo.zoo.data.npz_examples import read_inputs
 
     stored = Source.of_run(run, str(file.path))
-    source = replace(stored, input=file.column or stored.input, sample_rate=None)
+    rate = run.task.sample_rate if stored.kind == "audio" else None
+    source = replace(
+        stored,
+        input=file.column or stored.input,
+        sample_rate=rate,
+        resample=stored.resample or file.resample,
+    )
     width = int(run.prepared.signature[0].shape[-1] or 1) if source.kind == "series" else 1
-    found, rate = read_inputs(file.path, source, width=width)
-    if rate is not None:
-        _check_rate(rate, run, f"{file.path} ")
-    return (Asked(number, value, raw=True) for number, value in enumerate(found, 1))
+    found, _ = read_inputs(file.path, source, width=width)
+    return (Asked(number, value, raw=True, unit="Row") for number, value in enumerate(found, 1))
 
 
-def reader(run: Any, folder: pathlib.Path) -> Callable[[Any], Any]:
+def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callable[[Any], Any]:
     """The function that makes a raw input of the run's kind from a field.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: files that are named in a field lie relative to it.
+        resample: whether sound of other sample rates is brought to the model's, as it also is where
+            that was chosen in training.
     """
+    resample = resample or (run.source or {}).get("resample", False)
     from seqzoo.zoo.data import fields
 
     own = fields.reader(run.task.input, folder)
@@ -145,28 +183,19 @@ def reader(run: Any, folder: pathlib.Path) -> Callable[[Any], Any]:
         if run.task.input != "audio":
             return value
         samples, rate = value
-        _check_rate(rate, run)
-        return samples
+        if rate != run.task.sample_rate and not resample:
+            raise SeqzooError(
+                f"has {rate:,} samples a second, the model was trained with "
+                f"{run.task.sample_rate:,}; --resample brings it to these"
+            )
+        return resampled(samples, rate, run.task.sample_rate)
 
     return read
 
 
-def _check_rate(rate: int, run: Any, whose: str = "") -> None:
-    """Looks whether a sound has the sample rate of the run's.
-
-    Raises:
-        SeqzooError: it has another.
-    """
-    if rate != run.task.sample_rate:
-        raise SeqzooError(
-            f"{whose}has {rate:,} samples a second, the model was trained with "
-            f"{run.task.sample_rate:,}{'.' if whose else ''}"
-        )
-
-
 def _of_json_lines(path: pathlib.Path, text: str, column: str | None) -> Iterator[Asked]:
     rows = []
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(split_lines(text), 1):
         if not line.strip():
             continue
         row, wrong = None, _undecoded(line)
@@ -192,15 +221,18 @@ def _of_table(
     columns: Sequence[str] | None,
     column: str | None,
 ) -> Iterator[Asked]:
+    from seqzoo.zoo.data.tables import check_names, column_names
+
     records = _records(text, separator)
     if columns:
-        names = list(columns)
+        names: Sequence[str] = columns
     else:
         number, head, wrong = next(records, (1, None, "names no columns"))
         wrong = wrong or _undecoded("".join(head or ()))
         if wrong:  # without names no line can be answered
             raise SeqzooError(f"{path}, line {number} {wrong}.")
-        names = head or []
+        names = column_names(head or [])
+    check_names(path, names, separator, typed=bool(columns))
     place = names.index(_column(path, column, names))
     for number, record, wrong in records:
         if record is None:
@@ -215,10 +247,9 @@ def _of_table(
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
     """Each record with the line that it begins at, or with what is wrong with it."""
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    rows = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, quoting=quoting, strict=True
-    )
+    from seqzoo.zoo.data.tables import quoting
+
+    rows = csv.reader(io.StringIO(text, newline=""), **quoting(text, separator))
     while True:
         number = rows.line_num + 1
         try:

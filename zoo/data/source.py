@@ -26,6 +26,8 @@ TargetKind = Literal[
     "class", "labels", "value", "characters", "words", "subwords", "tags", "values", "next"
 ]
 
+Duplicates = Literal["drop", "keep"]
+
 TFDS = "tfds:"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
@@ -56,12 +58,16 @@ class Source:
         split_column: the column or array of a file that says which split each example is of:
             "train", "val" or "test", or another one, to be scored by its name. What it lacks is
             held out by its share.
+        duplicates: whether inputs that stand in several splits, each a file or named by
+            `split_column`, are dropped from those that are scored earlier, or kept.
         seed: of the shares.
         data_dir: the folder of prepared tfds data sets.
         limit: the most examples of a split; None for all.
         whole: whether a plain text is one sequence, held out from its end, instead of one a line;
-            of an .npz file, whether series of shape (time, features) are one.
-        sample_rate: of sound, in samples a second; None to take that of the files.
+            of an .npz file, whether series of shape (time, features) are one; of a table, whether
+            a column of numbers is one series.
+        sample_rate: of sound, in samples a second; None to take that of the first file.
+        resample: whether sound of other sample rates is brought to this one.
 
     Raises:
         SeqzooError: a value is out of its range.
@@ -78,15 +84,18 @@ class Source:
     validation: float | str = 0.1
     test: float | str = 0.1
     split_column: str | None = None
+    duplicates: Duplicates = "drop"
     seed: int = 0
     data_dir: str | None = None
     limit: int | None = None
     whole: bool = False
     sample_rate: int | None = None
+    resample: bool = False
 
     def __post_init__(self) -> None:
         choose("kind", self.kind, Kind)
         choose("target_kind", self.target_kind, TargetKind)
+        choose("duplicates", self.duplicates, Duplicates)
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for what is next, got target {self.target_kind!r}.", field="whole"

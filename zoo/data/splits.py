@@ -25,6 +25,7 @@ class Part:
         keys: of each input, from `input_key`.
         labels: of each example; None where targets are values.
         splits: the split that each example is of, where its file says so.
+        notes: sentences on how the file was read, for people.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Part:
     keys: Sequence[bytes]
     labels: Sequence[tuple[str, ...]] | None
     splits: Sequence[str] | None = None
+    notes: tuple[str, ...] = ()
 
     def pick(self, indices: Sequence[int]) -> "Part":
         """Some of the examples, in the order of the indices."""
@@ -222,10 +224,14 @@ def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:
     return whole.labels is not None and not known.issuperset(whole.labels[index])
 
 
-def part_equal_inputs(parts: dict[str, Part | None]) -> list[str]:
+def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
     """Takes out of each split the inputs that also stand in one that is scored later.
 
-    Returns: sentences that say what was left out.
+    Args:
+        parts: the splits; those that lose inputs are replaced.
+        keep: whether they stay, and are told of alone.
+
+    Returns: sentences that say what was left out, or kept.
 
     Raises:
         SeqzooError: a split would be left empty.
@@ -237,11 +243,19 @@ def part_equal_inputs(parts: dict[str, Part | None]) -> list[str]:
         if part is None:
             continue
         own = [index for index, key in enumerate(part.keys) if key not in later]
-        if not own:
-            raise SeqzooError(f"All inputs of {part.name} also stand in other splits.")
-        if len(own) < len(part.keys):
-            left_out = len(part.keys) - len(own)
-            notes.append(f"{left_out:,} of {part.name} left out, since other splits hold them.")
+        common = len(part.keys) - len(own)
+        if common and keep:
+            notes.append(f"{common:,} of {part.name} also stand in other splits.")
+        elif not own:
+            raise SeqzooError(
+                f"All inputs of {part.name} also stand in other splits; --duplicates keep keeps "
+                "them."
+            )
+        elif common:
+            notes.append(
+                f"{common:,} of {part.name} left out, since other splits hold them (--duplicates "
+                "keep keeps them)."
+            )
             parts[name] = part.pick(own)
         later.update(part.keys)
     return notes

@@ -1,17 +1,20 @@
 """Tables from CSV, TSV and JSON Lines files: columns by name, and errors that name the line."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import pathlib
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.data.source import DELIMITERS, JSON_LINES, SUFFIXES
+from seqzoo.zoo.data.lines import split_lines
+from seqzoo.zoo.data.source import DELIMITERS, JSON_LINES, SUFFIXES, suffix_of
 
 csv.field_size_limit(2**31 - 1)  # a field is a whole text here; the default ends at 128 KB
 
@@ -71,33 +74,59 @@ def read_table(
     Raises:
         SeqzooError: the file cannot be read, is empty, or a line is not as it should be.
     """
+    suffix = suffix_of(path.name)
+    if suffix not in JSON_LINES and not delimiter and suffix not in DELIMITERS:
+        raise unreadable(path)
     text = read_text(path)
-    suffix = pathlib.Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix in JSON_LINES:
         rows, lines = _read_json_lines(path, text)
         names = tuple(dict.fromkeys(name for row in rows for name in row))
     else:
-        separator = delimiter or DELIMITERS.get(suffix)
-        if separator is None:
-            raise SeqzooError(
-                f"{path} must end in one of {', '.join(SUFFIXES)} (or name the `delimiter`)."
-            )
+        separator = delimiter or DELIMITERS[suffix]
         names, rows, lines = _read_delimited(path, text, separator, columns)
     if not rows:
         raise SeqzooError(f"{path} has no rows below its header ({', '.join(names)}).")
     return Table(path, names, rows, lines)
 
 
-def read_text(path: pathlib.Path) -> str:
+ADVICE = {
+    (".mat",): "save its arrays by `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
+    (".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"): (
+        "save its arrays by `numpy.savez`, in an .npz file"
+    ),
+    (".xls", ".xlsx", ".ods", ".parquet", ".feather", ".arrow"): "save it as .csv or .tsv",
+    (".json",): "write one object a line, in a .jsonl file",
+    (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
+    (".zip", ".tar", ".bz2", ".xz"): "unpack it",
+}
+"""What to do with files that are not read, by their endings."""
+
+
+def unreadable(path: pathlib.Path) -> SeqzooError:
+    """The error that a file gets whose name does not say what it is, or says what is not read."""
+    suffix = suffix_of(path.name)
+    advice = next((told for endings, told in ADVICE.items() if suffix in endings), None)
+    advice = f"; {advice}." if advice else " (or name its delimiter by --delimiter)."
+    return SeqzooError(f"{path} must end in one of {', '.join(SUFFIXES)}{advice}")
+
+
+def read_text(path: pathlib.Path, *, blank: bool = False) -> str:
     """All of a file in UTF-8, which may be compressed (.gz).
+
+    Args:
+        path: the file.
+        blank: whether it may hold nothing but white space.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or is not UTF-8.
     """
-    data = read_bytes(path)
+    data = read_bytes(path, blank=blank)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SeqzooError(f"{path} is UTF-16; save the file as UTF-8.") from error
         start = data.rfind(b"\n", 0, error.start) + 1
         line = data.count(b"\n", 0, error.start) + 1
         raise SeqzooError(
@@ -106,8 +135,12 @@ def read_text(path: pathlib.Path) -> str:
         ) from error
 
 
-def read_bytes(path: pathlib.Path) -> bytes:
+def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
     """All of a file, which may be compressed (.gz).
+
+    Args:
+        path: the file.
+        blank: whether it may hold nothing but white space.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -119,7 +152,7 @@ def read_bytes(path: pathlib.Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise SeqzooError(f"{path} cannot be read: {reason}.") from error
-    if not data.strip():
+    if not blank and not data.strip():
         raise SeqzooError(f"{path} is empty.")
     return data
 
@@ -128,10 +161,8 @@ def _read_delimited(
     path: pathlib.Path, text: str, delimiter: str, columns: Sequence[str] | None
 ) -> tuple[tuple[str, ...], list[dict[str, Any]], list[int]]:
     records = _records(path, text, delimiter)
-    names = tuple(columns) if columns else tuple(next(records)[1])
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SeqzooError(f"{path}: two columns are named {twice!r}.")
+    names = tuple(columns) if columns else column_names(next(records)[1])
+    check_names(path, names, delimiter, typed=columns is not None)
     rows, lines = [], []
     for line, record in records:
         if len(record) != len(names):
@@ -144,14 +175,69 @@ def _read_delimited(
     return names, rows, lines
 
 
+def column_names(record: Sequence[str]) -> tuple[str, ...]:
+    """The names in the first record of a file, without spaces around them."""
+    return tuple(name.strip() for name in record)
+
+
+def check_names(
+    path: pathlib.Path, names: Sequence[str], delimiter: str, *, typed: bool = False
+) -> None:
+    """Checks that columns have names that tell them apart, and that there are several where the
+    first line holds another delimiter.
+
+    Args:
+        path: of the file, for messages.
+        names: of the columns.
+        delimiter: that they were parted by.
+        typed: whether the names were typed, and do not stand in the file.
+
+    Raises:
+        SeqzooError: there are two of one name, or the delimiter is another one.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        told = f"two columns are named {twice!r}" if twice else "two columns have no name"
+        advice = "" if typed else "; if its first line is none of names, name them by --columns"
+        raise SeqzooError(f"{path}: {told}{advice}.")
+    if len(names) == 1 and not typed:
+        for other, shown in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','")):
+            if other != delimiter and other in names[0]:
+                raise SeqzooError(
+                    f"{path} has one column, {names[0][:60]!r}; name what separates its fields by "
+                    f"--delimiter {shown}."
+                )
+
+
+def quoting(text: str, delimiter: str) -> dict[str, Any]:
+    """How `csv.reader` is to take the quotes of a file.
+
+    In TSV a quote is a character like any other, unless each name in the first line stands in
+    quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
+    there and all of the file can be read so.
+    """
+    first = text.partition("\n")[0].rstrip("\r").split(delimiter)
+    if delimiter == "\t" and not all(re.fullmatch('"[^"]+"', name) for name in first):
+        return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
+    found = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
+    if delimiter != " " and f'{delimiter} "' in text:
+        skipping = found | {"skipinitialspace": True}
+        loose = csv.reader(io.StringIO(text, newline=""), **(found | {"strict": False}))
+        try:
+            if any(re.match(' +"', field) for record in loose for field in record):
+                for _ in csv.reader(io.StringIO(text, newline=""), **skipping):
+                    pass
+                return skipping
+        except csv.Error:
+            pass
+    return found
+
+
 def _records(path: pathlib.Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line that it starts at."""
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     line = 1
     try:
-        reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True
-        )
+        reader = csv.reader(io.StringIO(text, newline=""), **quoting(text, delimiter))
         for record in reader:
             if record:
                 yield line, record
@@ -166,7 +252,7 @@ def _fields(number: int) -> str:
 
 def _read_json_lines(path: pathlib.Path, text: str) -> tuple[list[dict[str, Any]], list[int]]:
     rows, lines = [], []
-    for line, record in enumerate(text.split("\n"), 1):
+    for line, record in enumerate(split_lines(text), 1):
         if not record.strip():
             continue
         try:

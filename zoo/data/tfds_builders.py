@@ -19,6 +19,7 @@ from seqzoo.zoo.data import splits as splitting
 from seqzoo.zoo.data.source import TFDS, Source
 from seqzoo.zoo.data.splits import Part, input_key
 from seqzoo.zoo.data.tfds_features import Feature, chosen, decoders
+from seqzoo.zoo.data.translations import Translations
 
 FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
 """Builders that read a folder as it is."""
@@ -136,12 +137,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     if any((folder / name).is_file() for name in DESCRIPTIONS):
         return tfds.builder_from_directory(folder)
     if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
-        others = [path.name for path in folder.iterdir() if path.name.count(".") != 2]
-        if others:
-            raise SeqzooError(
-                f"{folder} must hold nothing but texts called LANGUAGE.SPLIT.txt, got {others[0]}."
-            )
-        return tfds.TranslateFolder(str(folder))
+        return Translations(folder)
     splits = [path.name for path in folder.iterdir() if path.is_dir()]
     builder = tfds.ImageFolder(str(folder)) if splits else None
     if builder is None or not any(own.num_examples for own in builder.info.splits.values()):

@@ -1,0 +1,164 @@
+"""One text gets one answer, however it comes: typed, piped, in a file of any kind, from Python, or
+asked of the exported model."""
+
+import csv
+import gzip
+import io
+import json
+import pathlib
+import unicodedata
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from cli_cases import SMALL, seqzoo
+from source_cases import write
+
+from seqzoo.tasks.runs.run import Run
+
+TEXTS = {
+    "plain": "axyz1",
+    "composed": "a café ÅÅ 대한민국",
+    "decomposed": unicodedata.normalize("NFD", "a café ÅÅ 대한민국"),
+    "spaces around": "  b xyz  ",
+    "tabs": "a\tx\ty",
+    "quotes": 'b "x", y\'s "z"',
+    "delimiters": "a;x,y|z",
+    "emoji": "b 🙂👩🏽‍🚀",
+    "a separator of lines": "a x\u2028y\x85z\x0c1",
+    "a dash": "-b xyz",
+    "a mark within": "bx\ufeffyz",
+}
+"""Texts that are written on one line."""
+
+INPUTS = list(TEXTS.values())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> pathlib.Path:
+    """A run of characters in their composed form, which all of the texts are made of."""
+    folder = tmp_path_factory.mktemp("one-answer")
+    texts = [*TEXTS.values(), "axyz", "bzyx", "ayxz 2", "bxzy 1", "azx", "byx"]
+    rows = [{"text": text, "label": f"{text.strip(' -')[0]}-text"} for text in texts] * 2
+    write(folder / "data.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    columns = ["--kind", "characters", "--input", "text", "--target", "label", "--nfc"]
+    command = ["train", "many-to-one", "--data", folder / "data.jsonl", *columns, *SMALL]
+    trained = seqzoo(*command, "--run", folder / "run", "--learning-rate", 0.05)
+    assert trained.exit_code == 0, trained.output
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def expected(run) -> list[tuple[str, float]]:
+    answers = Run.open(run).predict(INPUTS)
+    return [(own.label, own.probability) for own in answers]
+
+
+def answered(run, *words: object, stdin: bytes | None = None) -> list[tuple[str, float]]:
+    result = seqzoo("predict", run, "--format", "jsonl", *words, stdin=stdin)
+    assert (result.exit_code, result.stderr) == (0, ""), result.stderr
+    rows = [json.loads(line) for line in result.stdout.split("\n") if line]
+    return [(row["answer"], row["probability"]) for row in rows]
+
+
+def assert_same(found, expected) -> None:
+    assert [label for label, _ in found] == [label for label, _ in expected]
+    probabilities = [own for _, own in expected]
+    assert [own for _, own in found] == pytest.approx(probabilities, abs=1e-5)
+
+
+def test_both_forms_of_a_text_are_one(expected) -> None:
+    composed, decomposed = (INPUTS.index(TEXTS[form]) for form in ("composed", "decomposed"))
+    assert TEXTS["composed"] != TEXTS["decomposed"]
+    assert_same([expected[composed]], [expected[decomposed]])
+    # Otherwise nothing below could fail.
+    assert len({round(own, 5) for _, own in expected}) == len(expected) - 1
+
+
+def test_arguments_and_standard_input(run, expected) -> None:
+    assert_same(answered(run, "--", *INPUTS), expected)
+    for mark in ("", "\ufeff"):
+        for end in ("\n", "\r\n"):
+            lines = (mark + "".join(text + end for text in INPUTS)).encode()
+            assert_same(answered(run, stdin=lines), expected)
+
+
+def _csv(texts: list[str], delimiter: str = ",") -> str:
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter).writerows([["text", "n"], *((t, 1) for t in texts)])
+    return file.getvalue()
+
+
+FILES = {
+    "t.txt": lambda texts: "".join(f"{text}\n" for text in texts),
+    "t.csv": _csv,
+    "t.jsonl": lambda texts: "".join(
+        json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts
+    ),
+    "t.ndjson": lambda texts: "".join(json.dumps({"text": text}) + "\n" for text in texts),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_files(run, expected, tmp_path, name, mark, packed) -> None:
+    data = (mark + FILES[name](INPUTS)).encode()
+    path = write(tmp_path / (name + ".gz" * packed), gzip.compress(data) if packed else data)
+    assert_same(answered(run, "--input-file", path, "--input", "text"), expected)
+
+
+def test_files_with_other_delimiters(run, expected, tmp_path) -> None:
+    path = write(tmp_path / "t.csv", _csv(INPUTS, ";"))
+    asked = ["--input-file", path, "--input", "text", "--delimiter", ";"]
+    assert_same(answered(run, *asked), expected)
+    # A tab cannot be written within a field of .tsv.
+    kept = [index for index, text in enumerate(INPUTS) if "\t" not in text]
+    rows = "".join(f"{INPUTS[index]}\t1\n" for index in kept)
+    path = write(tmp_path / "t.tsv", "text\tn\n" + rows)
+    asked = ["--input-file", path, "--input", "text"]
+    assert_same(answered(run, *asked), [expected[index] for index in kept])
+
+
+def test_arrays(run, expected, tmp_path) -> None:
+    np.savez(tmp_path / "t.npz", text=np.array(INPUTS))
+    asked = ["--input-file", tmp_path / "t.npz", "--input", "text"]
+    assert_same(answered(run, *asked), expected)
+    np.savez(tmp_path / "b.npz", text=np.array([text.encode() for text in INPUTS]))
+    asked = ["--input-file", tmp_path / "b.npz", "--input", "text"]
+    assert_same(answered(run, *asked), expected)
+
+
+def test_the_exported_model(run, expected, tmp_path) -> None:
+    Run.open(run).export(tmp_path / "exported")
+    model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+    for texts, own in ((INPUTS, expected), (INPUTS[2:3], expected[2:3])):
+        found = model(tf.constant([text.encode() for text in texts]))
+        labels = [label.decode() for label in found["label"].numpy()]
+        probabilities = found["probabilities"].numpy().max(1)
+        assert_same(list(zip(labels, probabilities, strict=True)), own)
+
+
+def test_words_with_tags_in_every_form(tmp_path) -> None:
+    sentence = "Ann\u0303a lives in Zu\u0308rich 🙂"
+    words = sentence.split()
+    rows = "".join(f"{word}\t{'P' if word[0].isupper() else 'O'}\n" for word in words) + "\n"
+    data = write(tmp_path / "train.conll", rows * 12)
+    columns = ["--kind", "words", "--target-kind", "tags", "--nfc", "--validation", 0, "--test", 0]
+    command = ["train", "many-to-many-aligned", "--data", data, *columns, *SMALL]
+    trained = seqzoo(*command, "--run", tmp_path / "run", "--duplicates", "keep")
+    assert trained.exit_code == 0, trained.output
+    run, answers = tmp_path / "run", []
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, sentence)
+        own = unicodedata.normalize(form, rows)
+        answers += [
+            answered(run, text),
+            answered(run, stdin=b"\xef\xbb\xbf" + text.encode()),
+            answered(run, "--input-file", write(tmp_path / "t.txt", "\ufeff" + text)),
+            answered(run, "--input-file", write(tmp_path / "t.conll", "\ufeff" + own)),
+        ]
+        label = Run.open(run).predict([text])[0].value
+        answers.append([(label, answers[0][0][1])])
+    assert [own[0][0] for own in answers] == [answers[0][0][0]] * 10
+    assert len(answers[0][0][0]) == len(words)

@@ -1,0 +1,27 @@
+"""The lines of texts: they end at a line feed, with or without a carriage return, and nowhere else.
+
+`str.splitlines` also ends them at characters that texts hold, such as U+2028, U+0085 or a form
+feed, and so disagrees with what editors, `wc -l` and standard input call a line.
+"""
+
+from collections.abc import Iterator
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some programs write in front of a text in UTF-8; it is not part of the text."""
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text without their ends; what follows the last end is a line if it is not
+    empty."""
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def without_mark(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines in UTF-8, the first one without a byte order mark."""
+    for first in lines:
+        yield first.removeprefix(BYTE_ORDER_MARK.encode())
+        break
+    yield from lines

@@ -1,0 +1,52 @@
+"""Sound from files: WAV, FLAC, OGG and what else libsndfile reads, to samples of one channel."""
+
+import pathlib
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+
+
+def read_sound(path: pathlib.Path) -> tuple[np.ndarray, int]:
+    """The samples of a file; its channels are averaged.
+
+    Args:
+        path: of a WAV file (PCM of 8 to 32 bits or floats, with a plain or an extensible header),
+            or of FLAC, OGG, MP3, AIFF and others that libsndfile knows.
+
+    Returns: float32 of shape (samples,), PCM between -1 and 1, and the sample rate.
+
+    Raises:
+        SeqzooError: it cannot be read, or holds no sound or numbers that are not finite; the caller
+            says where it is named.
+    """
+    import soundfile  # which loads a library: only where there is sound
+
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        raise SeqzooError(
+            f"{path} is no WAV, FLAC or OGG file that can be read ({reason.strip().rstrip('.')})"
+        ) from error
+    if not len(samples):
+        raise SeqzooError(f"{path} holds no sound")
+    if not np.isfinite(samples).all():
+        raise SeqzooError(f"{path} holds samples that are NaN or infinite")
+    return samples.mean(axis=1, dtype=np.float32), rate
+
+
+def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Sound at another sample rate.
+
+    Args:
+        samples: float32, (samples,).
+        rate: of these, in samples a second.
+        wanted: the rate of what is returned.
+    """
+    if rate == wanted:
+        return samples
+    import soxr
+
+    found = soxr.resample(samples, rate, wanted).astype(np.float32)
+    return found if len(found) else samples[:1]  # a click too short for the rate is one sample

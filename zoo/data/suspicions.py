@@ -1,0 +1,118 @@
+"""What in a file is almost certainly not what was meant: refused, or told beside the counts."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+
+FEW = 10
+"""Examples up to which nothing is suspected: small tries are."""
+
+
+def check(part: Part, source: Source) -> list[str]:
+    """Looks for inputs and targets that can hardly be meant.
+
+    Args:
+        part: all examples of a file.
+        source: how they were read.
+
+    Returns: sentences on what may be a mistake.
+
+    Raises:
+        SeqzooError: nothing can be learnt of them as they were read.
+    """
+    count = len(part.keys)
+    if source.target_kind != "next" and source.input is not None and source.input == source.target:
+        raise SeqzooError(
+            f"`input` and `target` must be two columns of {part.name}, got {source.input!r} twice."
+        )
+    if count > FEW and len(set(part.keys)) == 1:
+        raise SeqzooError(
+            f"All {count:,} inputs of {part.name} are equal; is `input` the right one?"
+        )
+    if source.kind == "words" and source.target_kind == "tags":
+        _check_sentences(part, source)
+    notes = _check_classes(part, source) if source.target_kind == "class" else []
+    return notes + _labels(part)
+
+
+def _check_sentences(part: Part, source: Source) -> None:
+    inputs = part.examples.inputs
+    if len(inputs) > FEW and all(len(words) == 1 for words in inputs):
+        raise SeqzooError(
+            f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learnt from "
+            f"sentences. Put all words of a sentence in one field of {source.input!r} and their "
+            "tags in another, with spaces between, or write a .conll file: a word and its tag a "
+            "line, an empty line between sentences."
+        )
+
+
+def _check_classes(part: Part, source: Source) -> list[str]:
+    classes = [own[0] for own in part.labels or ()]
+    distinct = len(set(classes))
+    if len(classes) <= FEW or distinct * 2 <= len(classes):
+        return []
+    target = f" {source.target!r}" if source.target else ""
+    if distinct == len(classes):
+        numbers = all(map(_is_number, classes))
+        advice = "; for numbers choose --target-kind value" if numbers else ""
+        raise SeqzooError(
+            f"The target{target} of {part.name} has {distinct:,} classes, each of one example, of "
+            f"which nothing can be learnt; name the column of the classes by --target{advice}."
+        )
+    return [
+        f"The target{target} has {distinct:,} classes in {len(classes):,} examples, few of which "
+        "can be learnt; is it the right column?"
+    ]
+
+
+def _labels(part: Part) -> list[str]:
+    """Sentences on labels that are written in several ways, or stand in quotes."""
+    counts = Counter(label for own in part.labels or () for label in own)
+    notes = []
+    quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]
+    if quoted and len(quoted) == len(counts):
+        notes.append(f"The quotes around labels of {part.name}, as in {quoted[0]}, belong to them.")
+    written: dict[str, str] = {}
+    for label in counts:
+        key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
+        other = written.setdefault(key or label, label)
+        if other != label:
+            notes.append(
+                f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
+                "two, although they are written nearly alike."
+            )
+            break
+    return notes
+
+
+def shape_of(values: Sequence[Any], name: str, *, whole: bool) -> str:
+    """A sentence on how an array of two axes was read, which could be read in two ways.
+
+    Args:
+        values: (rows, numbers).
+        name: of the array.
+        whole: whether it is one series.
+    """
+    rows, numbers = len(values), len(values[0])
+    if whole:
+        return (
+            f"{name!r} was read as one series of {rows:,} steps of {numbers:,} numbers (--lines "
+            f"reads {rows:,} series)."
+        )
+    return (
+        f"{name!r} was read as {rows:,} series of {numbers:,} steps (--whole reads one series of "
+        f"{rows:,} steps)."
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

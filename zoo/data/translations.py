@@ -1,0 +1,54 @@
+"""A folder of texts in several languages, LANGUAGE.SPLIT.txt: line by line the same text."""
+
+import pathlib
+
+import tensorflow_datasets as tfds
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.lines import split_lines
+from seqzoo.zoo.data.tables import read_text
+
+
+class Translations(tfds.TranslateFolder):
+    """`tfds.TranslateFolder` with lines that end at line feeds alone.
+
+    tfds splits by `str.splitlines`: a text with a U+2028 or U+0085 in one language then moves all
+    that follow it against those of the other languages.
+
+    Args:
+        folder: holds nothing but texts.
+
+    Raises:
+        SeqzooError: a file is not called so or cannot be read, or the languages of a split have
+            unequal numbers of lines.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        examples: dict[str, dict[str, list[str]]] = {}
+        for path in sorted(folder.iterdir()):
+            if path.name.count(".") != 2 or path.suffix != ".txt":
+                raise SeqzooError(
+                    f"{folder} must hold nothing but texts called LANGUAGE.SPLIT.txt, got "
+                    f"{path.name}."
+                )
+            language, split, _ = path.name.split(".")
+            examples.setdefault(split, {})[language] = split_lines(read_text(path, blank=True))
+        for split, texts in examples.items():
+            counts = {language: len(lines) for language, lines in texts.items()}
+            if len(set(counts.values())) > 1:
+                told = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+                raise SeqzooError(
+                    f"{folder}: each language must have equally many lines in {split}, got {told}."
+                )
+        self._split_examples = examples
+        self._languages = sorted({name for texts in examples.values() for name in texts})
+        # Past the constructor of `TranslateFolder`, which would split the files itself.
+        super(tfds.TranslateFolder, self).__init__(data_dir=str(folder))
+        self._data_dir = str(folder)
+        splits = [
+            tfds.core.SplitInfo(
+                name=split, shard_lengths=[len(next(iter(texts.values())))], num_bytes=0
+            )
+            for split, texts in examples.items()
+        ]
+        self.info.set_splits(tfds.core.splits.SplitDict(splits))
