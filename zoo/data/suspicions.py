@@ -80,7 +80,8 @@ def _labels(part: Part) -> list[str]:
     written: dict[str, str] = {}
     for label in counts:
         key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
-        other = written.setdefault(key or label, label)
+        # Single letters, as of handwriting, may well differ in case alone.
+        other = written.setdefault(key if len(key) > 1 else label, label)
         if other != label:
             notes.append(
                 f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
