@@ -63,7 +63,7 @@ def test_padded_and_joined_series_are_answered_as_in_python(series_run, tmp_path
         ({"X": PADDED}, ["--input", "x"], r"got 'x'"),
         ({"inputs": PADDED[0, 0, 0]}, [], "'inputs' must have shape"),
         ({"inputs": PADDED * np.nan}, [], "example 0: 'inputs' holds NaN"),
-        ({"inputs": PADDED[:, :, :2]}, [], "Line 1: Each step must have 3 numbers.* it has 2"),
+        ({"inputs": PADDED[:, :, :2]}, [], "'inputs' must have 3 numbers a step.* 20x5x2"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(series_run, tmp_path, arrays, words, message) -> None:

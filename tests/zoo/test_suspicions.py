@@ -237,11 +237,12 @@ def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:
 
 
 def test_repeated_errors_are_told_once(trained) -> None:
-    lines = ["axyz1", "", "bzzy2", *[" "] * 8]
+    lines = ["axyz1", "", "bzzy2", *[" "] * 21]
     answered = seqzoo("predict", trained / "run", stdin="\n".join(lines) + "\n")
     assert answered.exit_code == 2 and len(answered.stdout.splitlines()) == 2
     assert answered.stderr == (
-        "Line 2 is empty.\n8 further lines got the same error as line 2: 4, 5, 6, 7, 8, ...\n"
+        "Line 2 is empty.\n21 further lines got the same error as line 2: "
+        f"{', '.join(map(str, range(4, 24)))}, ...\n"
     )
 
 

@@ -41,7 +41,7 @@ class Reply:
     place: str = ""
 
 
-SHOWN = 5
+SHOWN = 20
 """Places that are named of those that get the same error."""
 
 

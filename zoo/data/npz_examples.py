@@ -65,7 +65,7 @@ def read_inputs(path: pathlib.Path, source: Source, *, width: int) -> tuple[Any,
         if source.kind == "series":
             source = replace(source, whole=False)
             ends = array.values.shape[array.values.ndim - 1] if array.values.ndim > 1 else 1
-            if width > 1 and ends != width:
+            if array.values.ndim and width > 1 and ends != width:
                 raise array.unfit(f"have {width} numbers a step, as in training")
         return _inputs(arrays, array, source, one=one)
 
