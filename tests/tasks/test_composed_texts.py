@@ -1,11 +1,11 @@
 """Texts typed with marks of their own get the answers of composed ones where `nfc` is chosen."""
 
 import unicodedata
+from typing import Any
 
 import pytest
 import tensorflow as tf
 
-from seqzoo import zoo
 from seqzoo.tasks import ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
@@ -13,6 +13,7 @@ from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures, choices_of
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import TextChoices, Texts
 from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.pretrained import load
 
 COMPOSED = ["Crème brûlée", "Ελλάδα, Việt Nam", "대한민국", "ÅÅ Ångström", "が"]
 APART = [unicodedata.normalize("NFD", text) for text in COMPOSED]
@@ -37,7 +38,7 @@ def test_features_of_texts(kind, learnt) -> None:
     # A run of before, which has no such choice.
     config = ManyToOne(kind, **choices).to_config()
     del config["nfc"]
-    without = ManyToOne.from_config(config)
+    without: Any = ManyToOne.from_config(config)
     assert not without.nfc
     features = TextFeatures(without, with_form.vocabulary)
     assert not same(features.transform)
@@ -73,7 +74,7 @@ def test_characters_with_an_answer_each_stay_as_they_are(target) -> None:
 def test_presets_of_texts_compose_them() -> None:
     texts = ("characters", "words", "subwords")
     for name, preset in PRESETS.items():
-        task = preset.task
+        task: Any = preset.task
         if {task.input, task.target} & set(texts):
             assert task.nfc == (name != "python-highlighter"), name
     assert isinstance(PRESETS["pronunciation"].task, ManyToManyEncoderDecoder)
@@ -81,7 +82,7 @@ def test_presets_of_texts_compose_them() -> None:
 
 
 def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
-    run = zoo.load("language-id")
+    run = load("language-id")
     names = ["São Tomé e Príncipe", "Türkiye", "Việt Nam", "한국어", "ελληνικά"]
     apart = [unicodedata.normalize("NFD", name) for name in names]
     assert all(a != b for a, b in zip(names, apart, strict=True))

@@ -51,7 +51,7 @@ def run(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def expected(run) -> list[tuple[str, float]]:
     answers = Run.open(run).predict(INPUTS)
-    return [(own.label, own.probability) for own in answers]
+    return [(own.label, own.probability or 0.0) for own in answers]
 
 
 def answered(run, *words: object, stdin: bytes | None = None) -> list[tuple[str, float]]:

@@ -1,6 +1,7 @@
 """Files that are almost certainly not what was meant: refused, told of, or read rightly."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from seqzoo.zoo.data.tables import read_table
 ROWS = [(f"text {i}", "good" if i % 2 else "bad") for i in range(24)]
 
 
-def delimited(path, separator: str, form: str = "{}") -> str:
+def delimited(path, separator: str, form: str = "{}") -> pathlib.Path:
     rows = [("text", "label"), *ROWS]
     lines = (separator.join(form.format(field) for field in row) + "\n" for row in rows)
-    return str(write(path, "".join(lines)))
+    return write(path, "".join(lines))
 
 
 # Delimiters and quotes

@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.commands.answering import asking, open_run
 from seqzoo.zoo.commands.output import one_line
 from seqzoo.zoo.data import prediction_inputs as inputs_of
-from seqzoo.zoo.data.prediction_inputs import Asked, File
+from seqzoo.zoo.data.prediction_inputs import Arguments, Asked, File
 from seqzoo.zoo.data.source import ARRAYS, suffix_of
 
 Form = Literal["text", "jsonl", "csv"]
@@ -70,7 +70,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
 
 def answers(
     folder: str,
-    given: Iterable[bytes] | tuple[str, ...] | File,
+    given: Iterable[bytes] | Arguments | File,
     top: int,
     form: Form,
     decoding: dict[str, Any],
@@ -103,8 +103,8 @@ def answers(
         arrays = suffix_of(str(given.path)) == ARRAYS
         asked = inputs_of.of_arrays(given, run) if arrays else inputs_of.of_file(given, run.source)
         place = given.path.parent
-    elif isinstance(given, tuple):
-        asked, place = inputs_of.of_arguments(given), pathlib.Path.cwd()
+    elif isinstance(given, Arguments):
+        asked, place = inputs_of.of_arguments(given.texts), pathlib.Path.cwd()
     else:
         asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
     read = inputs_of.reader(run, place, resample=resample)

@@ -174,7 +174,7 @@ def predict(
         path = pathlib.Path(input_file).expanduser()
         asked = inputs.File(path, input, columns, delimiter, bool(resample))
     elif text:
-        asked = text
+        asked = inputs.Arguments(text)
     elif sys.stdin.isatty():
         click.echo("One input a line; end with Ctrl-D.", err=True)
     bad, form = 0, "jsonl" if as_json else form or "text"

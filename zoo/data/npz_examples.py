@@ -97,7 +97,7 @@ def _read(arrays: Arrays, source: Source) -> tuple[Part, int | None]:
     notes: tuple[str, ...] = ()
     ambiguous = source.kind == "series" and kind == "next" and array.values.ndim == 2
     if ambiguous and arrays.lengths(array.name) is None:
-        notes = (suspicions.shape_of(array.values, array.name, whole=len(inputs) == 1),)
+        notes = (suspicions.shape_of(array.values.shape, array.name, whole=len(inputs) == 1),)
     return Part(str(path), examples, keys, labels, splits, notes), sample_rate
 
 

@@ -44,6 +44,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Arguments:
+    """The texts of a command line."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class File:
     """A file whose lines, or one of whose columns, are inputs.
 

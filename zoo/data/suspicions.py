@@ -3,7 +3,6 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import Source
@@ -91,15 +90,15 @@ def _labels(part: Part) -> list[str]:
     return notes
 
 
-def shape_of(values: Sequence[Any], name: str, *, whole: bool) -> str:
+def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
     """A sentence on how an array of two axes was read, which could be read in two ways.
 
     Args:
-        values: (rows, numbers).
+        shape: of the array.
         name: of the array.
         whole: whether it is one series.
     """
-    rows, numbers = len(values), len(values[0])
+    rows, numbers = shape
     if whole:
         return (
             f"{name!r} was read as one series of {rows:,} steps of {numbers:,} numbers (--lines "

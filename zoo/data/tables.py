@@ -219,7 +219,7 @@ def quoting(text: str, delimiter: str) -> dict[str, Any]:
     first = text.partition("\n")[0].rstrip("\r").split(delimiter)
     if delimiter == "\t" and not all(re.fullmatch('"[^"]+"', name) for name in first):
         return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
-    found = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
+    found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and f'{delimiter} "' in text:
         skipping = found | {"skipinitialspace": True}
         loose = csv.reader(io.StringIO(text, newline=""), **(found | {"strict": False}))

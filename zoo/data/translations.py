@@ -43,7 +43,7 @@ class Translations(tfds.TranslateFolder):
         self._split_examples = examples
         self._languages = sorted({name for texts in examples.values() for name in texts})
         # Past the constructor of `TranslateFolder`, which would split the files itself.
-        super(tfds.TranslateFolder, self).__init__(data_dir=str(folder))
+        tfds.core.DatasetBuilder.__init__(self, data_dir=str(folder))
         self._data_dir = str(folder)
         splits = [
             tfds.core.SplitInfo(
