@@ -1,0 +1,1 @@
+"""Cells whose units have two stable states."""

@@ -1,0 +1,1 @@
+"""Cells with an output beside the state, each gated."""

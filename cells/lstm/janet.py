@@ -1,0 +1,96 @@
+"""JANET: just another network, a long short-term memory with a forget gate only."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.activation_gradients import derivative, known
+from seqzoo.cells.gates import CellWithGates
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class JANETCell(CellWithGates):
+    """An LSTM with a forget gate alone, which takes in a little more than it forgets.
+
+        s = Wf x + Uf h + bf
+        n = tanh(Wn x + Un h + bn)
+        h = sigmoid(s) * h + (1 - sigmoid(s - beta)) * n
+
+    The state is h, which the paper also calls c. Columns: forget, candidate.
+
+    For long memories with few weights: the paper's results on pixel-by-pixel digits, copying and
+    adding come from `beta=1` and gates whose biases are drawn for the longest dependency (chrono
+    initialisation: bf = log(u), u uniform between 1 and that length minus 1, 784 there).
+
+    Reference: van der Westhuizen and Lasenby, "The Unreasonable Effectiveness of the Forget Gate",
+    arXiv 1804.04849, 2018, section 3; chrono initialisation: Tallec and Ollivier, "Can Recurrent
+    Neural Networks Warp Time?", ICLR 2018.
+
+    Args:
+        units: size of the state.
+        beta: how far the input gate is ahead of the forget gate.
+        longest_dependency: time steps that the memory should span, at least 3, from which bf is
+            drawn; None for a bf of one.
+        **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: `longest_dependency` is below 3.
+    """
+
+    gates = ("forget", "candidate")
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        beta: float = 1.0,
+        longest_dependency: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(units, **kwargs)
+        if longest_dependency is not None and longest_dependency < 3:
+            raise ValueError(
+                f"`longest_dependency` must be at least 3 or None, got {longest_dependency!r}."
+            )
+        self.beta = beta
+        self.longest_dependency = longest_dependency
+
+    def initial_bias(self, shape, dtype=None):
+        bias = super().initial_bias(shape, dtype)
+        if self.longest_dependency is None:
+            return self.with_gate_bias(bias, "forget", 1)
+        spans = keras.initializers.RandomUniform(1, self.longest_dependency - 1, seed=self.seed)
+        drawn = ops.log(spans((self.units,), dtype="float32"))
+        return self.with_gate_bias(bias, "forget", ops.cast(drawn, bias.dtype))
+
+    def step(self, x, r, states):
+        h, new, _ = self.step_with_values(x, r, states)
+        return h, new
+
+    @property
+    def has_step_gradient(self):
+        return known(self.activation, self.recurrent_activation)
+
+    def step_with_values(self, x, r, states):
+        (h,) = states
+        s = x.forget + r.forget
+        f = self.recurrent_activation(s)
+        ahead = self.recurrent_activation(s - self.beta)
+        n = self.activation(x.candidate + r.candidate)
+        new = f * h + (1 - ahead) * n
+        return new, [new], (f, ahead, n, h)
+
+    def step_gradient(self, values, d_states):
+        (f, ahead, n, h), (dh,) = values, d_states
+        d_kept = dh * h * derivative(self.recurrent_activation, f)
+        d_forget = d_kept - dh * n * derivative(self.recurrent_activation, ahead)
+        d_candidate = dh * (1 - ahead) * derivative(self.activation, n)
+        return [d_forget, d_candidate], None, [dh * f]
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "beta": self.beta,
+            "longest_dependency": self.longest_dependency,
+        }

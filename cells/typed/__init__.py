@@ -1,0 +1,1 @@
+"""Strongly-typed cells: linear in the state, gated by the inputs."""

@@ -1,0 +1,69 @@
+"""Writes each family's page anew, from its cells' docstrings: `python -m docs.write_cells`."""
+
+import ast
+import pathlib
+import re
+
+from seqzoo.zoo.catalogue import source_docs
+from seqzoo.zoo.config import docstrings
+
+FOLDER = pathlib.Path(__file__).parent / "cells"
+WRITTEN = "<!-- Written by `python -m docs.write_cells`, from the docstrings of the cells. -->"
+
+
+def families() -> list[str]:
+    """The families, in the order of the registry."""
+    return list(dict.fromkeys(entry.family for entry in source_docs.registry().values()))
+
+
+def page(family: str) -> str:
+    """The page of a family: a table of its cells, then each with equations and options."""
+    registry, described = source_docs.registry(), source_docs.cells()
+    names = [name for name, entry in registry.items() if entry.family == family]
+    rows = [
+        f"| [`{name}`](#{name}) | {registry[name].year} | {registry[name].products} "
+        f"| {registry[name].summary} |"
+        for name in names
+    ]
+    table = ["| cell | year | products | what it is |", "| --- | --- | --- | --- |", *rows]
+    sections = [_section(name, registry[name].location, described[name]) for name in names]
+    title = family.upper() if family in ("lstm", "gru") else family.replace("-", " ").capitalize()
+    head = f"# {title} cells"
+    parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
+    return "\n\n".join(parts) + "\n"
+
+
+def _purpose(family: str) -> str:
+    """What the family's package says of itself."""
+    package = source_docs.ROOT / "cells" / family.replace("-", "_") / "__init__.py"
+    text = package.read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(text)) or ""
+
+
+def _section(name: str, location: str, docstring: str) -> str:
+    body, sections = docstrings.parted(docstring)
+    parts = [f"## {name}", f"`seqzoo.cells.{location.partition(':')[2]}`", _fenced(body)]
+    if "Reference" in sections:
+        reference = " ".join(line.strip() for line in sections["Reference"]).strip()
+        parts.append(f"Reference: {reference}")
+    options = docstrings.entries(docstring, "Args")
+    listed = [f"- `{own}`: {text}" for own, text in options.items() if not own.startswith("**")]
+    return "\n\n".join([*parts, "\n".join(listed)])
+
+
+def _fenced(body: str) -> str:
+    """Text whose indented lines, the equations, stand in blocks of code."""
+    paragraphs = re.split(r"\n{2,}", body)
+    fenced = [
+        "\n".join(["```text", *(line.removeprefix("    ") for line in part.splitlines()), "```"])
+        if part.startswith("    ")
+        else part
+        for part in paragraphs
+    ]
+    return "\n\n".join(fenced)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for own in families():
+        (FOLDER / f"{own}.md").write_text(page(own), encoding="utf-8")
