@@ -114,7 +114,7 @@ class Scan:
             outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
             if wish.sequences:
                 rows = tf.concat([time_major(self.loops.sequence(result)) for result in results], 0)
-                rows.set_shape([tensors["x"].shape[1], wish.fixed, self.cell.units])
+                rows.set_shape([tensors["x"].shape[1], wish.fixed, self.cell.output_size])
                 outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
             return outputs, gradient
 

@@ -1,0 +1,1 @@
+"""Recurrences whose gates depend on the input alone, and their relatives."""

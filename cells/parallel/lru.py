@@ -1,0 +1,119 @@
+"""The linear recurrent unit: complex, diagonal and linear."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class LRUCell(RecurrentCell):
+    """A complex diagonal recurrence and a linear readout.
+
+        l = exp(-exp(n) + i exp(t))
+        s = l * s + exp(g) * (B x)
+        y = Re(C s) + D x
+
+    s, l, B and C are complex; exp(n) and exp(t) keep |l| below one and give its angle, exp(g)
+    starts as sqrt(1 - |l|^2). |l| starts uniform on a ring from `minimum` to `maximum`, angles up
+    to `maximum_angle`. States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of
+    `readout_kernel`: Re C, then -Im C. Linear throughout: put nonlinear layers between.
+
+    Reference: Orvieto et al., "Resurrecting Recurrent Neural Networks for Long Sequences", ICML
+    2023, section 3 and algorithm 1.
+
+    Args:
+        units: size of y and of s.
+        minimum: least |l| at the start, from 0.
+        maximum: largest |l| at the start, below 1.
+        maximum_angle: largest angle at the start, above 0.
+        **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
+    """
+
+    gates = ("real", "imaginary", "skip")
+    recurrent_gates = ()
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        minimum: float = 0.0,
+        maximum: float = 0.99,
+        maximum_angle: float = 2 * math.pi,
+        **kwargs,
+    ):
+        if not 0 <= minimum < maximum < 1:
+            raise ValueError(
+                "`minimum` and `maximum` must be from 0 to below 1, the former less than the "
+                f"latter, got {minimum!r} and {maximum!r}."
+            )
+        if maximum_angle <= 0:
+            raise ValueError(f"`maximum_angle` must be above 0, got {maximum_angle!r}.")
+        super().__init__(units, **kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+        self.maximum_angle = maximum_angle
+
+    @property
+    def state_size(self):
+        return [self.units] * 3
+
+    @property
+    def has_recurrent_product(self):
+        return False
+
+    def bias_shape(self):
+        return (self.units,)
+
+    def input_bias(self):
+        bias = super().input_bias()
+        if bias is None:
+            return None
+        return ops.concatenate([ops.zeros((2 * self.units,), bias.dtype), bias])
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        shape = (self.units,)
+        ring = keras.random.uniform(shape, seed=self.seed_generator)
+        square = ring * (self.maximum**2 - self.minimum**2) + self.minimum**2
+        angle = keras.random.uniform(shape, 1e-4, self.maximum_angle, seed=self.seed_generator)
+        start = {
+            "decay": ops.log(-0.5 * ops.log(ops.maximum(square, 1e-12))),
+            "angle": ops.log(angle),
+            "scale": 0.5 * ops.log(1 - square),
+        }
+        for name, value in start.items():
+            setattr(self, name, self.add_weight(shape=shape, name=name, initializer=_drawn(value)))
+        self.readout_kernel = self.add_weight(
+            shape=(2 * self.units, self.units), name="readout_kernel", initializer="glorot_normal"
+        )
+
+    def advance(self, x, states, recurrent_mask=None):
+        _, real, imaginary = states
+        x = self.split(x)
+        size = ops.exp(-ops.exp(ops.convert_to_tensor(self.decay)))
+        angle = ops.exp(ops.convert_to_tensor(self.angle))
+        scale = ops.exp(ops.convert_to_tensor(self.scale))
+        l_real, l_imaginary = size * ops.cos(angle), size * ops.sin(angle)
+        new_real = l_real * real - l_imaginary * imaginary + scale * x.real
+        new_imaginary = l_imaginary * real + l_real * imaginary + scale * x.imaginary
+        state = ops.concatenate([new_real, new_imaginary], -1)
+        y = ops.matmul(state, self.readout_kernel) + x.skip
+        return y, [y, new_real, new_imaginary]
+
+    def get_config(self) -> dict:
+        options = {
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "maximum_angle": self.maximum_angle,
+        }
+        return {**super().get_config(), **options}
+
+
+def _drawn(value: Any) -> Callable:
+    """An initializer that gives a value that was drawn before."""
+    return lambda shape, dtype=None: ops.cast(value, dtype)

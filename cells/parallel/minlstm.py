@@ -1,0 +1,52 @@
+"""The minimal LSTM of 2024, whose gates depend on the input alone."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class MinLSTMCell(RecurrentCell):
+    """Forget and input gates that sum to one, from the input alone.
+
+        f = sigmoid(Wf x + bf)
+        i = sigmoid(Wi x + bi)
+        h = f / (f + i) * h + i / (f + i) * g(W x + b)
+
+    g is `activation`, linear by default. The recurrence is linear in h; a step has no matrix
+    product. Columns: forget, input, candidate. bf starts at `forget_bias`. Stack two or more.
+
+    Reference: Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, "Were RNNs All We Needed?", arXiv
+    2410.01201 (2024), section 3.2.
+
+    Args:
+        units: size of the state.
+        forget_bias: initial bias of the forget gate.
+        **kwargs: see `RecurrentCell`; `activation` is "linear" by default.
+    """
+
+    gates = ("forget", "input", "candidate")
+    recurrent_gates = ()
+
+    def __init__(
+        self, units: int, *, forget_bias: float = 0.0, activation: Any = "linear", **kwargs: Any
+    ):
+        super().__init__(units, activation=activation, **kwargs)
+        self.forget_bias = forget_bias
+
+    def initial_bias(self, shape, dtype=None):
+        f, i, n = ops.split(super().initial_bias(shape, dtype), 3)
+        return ops.concatenate([f + self.forget_bias, i, n])
+
+    def step(self, x, r, states):
+        (h,) = states
+        # i / (f + i), written so that it cannot be 0 / 0.
+        share = ops.sigmoid(ops.softplus(-x.forget) - ops.softplus(-x.input))
+        h = h + share * (self.activation(x.candidate) - h)
+        return h, [h]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "forget_bias": self.forget_bias}

@@ -1,0 +1,59 @@
+"""The quasi-recurrent network: convolutions over time and a pointwise recurrence."""
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class QRNNCell(RecurrentCell):
+    """Gates from this input and the one before, and fo-pooling.
+
+        n = tanh(W x + V x' + b)
+        f = sigmoid(Wf x + Vf x' + bf)
+        o = sigmoid(Wo x + Vo x' + bo)
+        c = f * c + (1 - f) * n
+        h = o * c
+
+    x' is the input of the step before: a causal convolution of width two, as in the paper's
+    language model. States are [h, c] and V x', Vf x', Vo x' of the last step that counted, so that
+    one step at a time works as well. Columns: those of W (candidate, forget, output), then of V.
+
+    Reference: Bradbury, Merity, Xiong and Socher, "Quasi-Recurrent Neural Networks", ICLR 2017,
+    section 2, equations 3 and 5.
+
+    Args:
+        units: size of h and of c.
+        **kwargs: see `RecurrentCell`.
+    """
+
+    gates = (
+        "candidate",
+        "forget",
+        "output",
+        "earlier_candidate",
+        "earlier_forget",
+        "earlier_output",
+    )
+    recurrent_gates = ()
+
+    @property
+    def state_size(self):
+        return [self.units] * 5
+
+    def bias_shape(self):
+        return (3 * self.units,)
+
+    def input_bias(self):
+        bias = super().input_bias()
+        return None if bias is None else ops.concatenate([bias, ops.zeros_like(bias)])
+
+    def step(self, x, r, states):
+        _, c, candidate, forget, output = states
+        n = self.activation(x.candidate + candidate)
+        f = ops.sigmoid(x.forget + forget)
+        o = ops.sigmoid(x.output + output)
+        c = n + f * (c - n)
+        h = o * c
+        return h, [h, c, x.earlier_candidate, x.earlier_forget, x.earlier_output]

@@ -1,0 +1,57 @@
+"""The simple recurrent unit."""
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class SRUCell(RecurrentCell):
+    """A light recurrence: matrices see the input alone, vectors the memory.
+
+        f = sigmoid(Wf x + vf * c + bf)
+        r = sigmoid(Wr x + vr * c + br)
+        c = f * c + (1 - f) * (W x)
+        h = r * c + (1 - r) * (V x)
+
+    Both gates see the memory before the step. V takes the place of the paper's highway connection
+    where inputs and units differ in size, so it is always there. States are [h, c]; a step has no
+    matrix product. Columns: candidate, forget, reset, skip. Stack several: the paper uses 4 to 12.
+
+    Reference: Lei, Zhang, Wang, Dai and Artzi, "Simple Recurrent Units for Highly Parallelizable
+    Recurrence", EMNLP 2018, equations 1 to 4.
+
+    Args:
+        units: size of h and of c.
+        **kwargs: see `RecurrentCell`; `activation` is not used. `bias_initializer` makes bf and br.
+    """
+
+    gates = ("candidate", "forget", "reset", "skip")
+    recurrent_gates = ()
+    unit_weights = ("forget_weight", "reset_weight")
+
+    @property
+    def state_size(self):
+        return [self.units, self.units]
+
+    def bias_shape(self):
+        return (2 * self.units,)
+
+    def input_bias(self):
+        bias = super().input_bias()
+        if bias is None:
+            return None
+        none = ops.zeros((self.units,), bias.dtype)
+        return ops.concatenate([none, bias, none])
+
+    def initial_unit_weight(self, name, shape, dtype=None):
+        return keras.initializers.RandomUniform(-1, 1)(shape, dtype=dtype)
+
+    def step(self, x, r, states, w):
+        _, c = states
+        f = ops.sigmoid(x.forget + w.forget_weight * c)
+        reset = ops.sigmoid(x.reset + w.reset_weight * c)
+        c = x.candidate + f * (c - x.candidate)
+        h = x.skip + reset * (c - x.skip)
+        return h, [h, c]

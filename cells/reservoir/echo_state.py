@@ -1,0 +1,105 @@
+"""The echo state network's reservoir."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class EchoStateCell(RecurrentCell):
+    """h = (1 - leak) * h + leak * tanh(W x + U h + b), W, U and b being random and never trained.
+
+    U is sparse and scaled to a spectral radius; below one, two initial states end in the same
+    states (the echo state property) for the inputs that are usual. Only a layer that reads the
+    states is trained.
+
+    Reference: Jaeger, "The 'echo state' approach to analysing and training recurrent neural
+    networks", GMD report 148 (2001); the leak: Jaeger, Lukosevicius, Popovici and Siewert,
+    "Optimization and applications of echo state networks with leaky-integrator neurons", Neural
+    Networks 20 (2007), equation 2.
+
+    Args:
+        units: size of the reservoir.
+        spectral_radius: largest absolute eigenvalue of U, above 0.
+        leak: share of a step that is new, above 0 and at most 1.
+        connectivity: share of U's entries that are not zero, above 0 and at most 1.
+        input_scale: entries of W are uniform from minus this to this, above 0.
+        bias_scale: likewise of b, at least 0.
+        **kwargs: see `RecurrentCell`.
+    """
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        spectral_radius: float = 0.9,
+        leak: float = 1.0,
+        connectivity: float = 0.1,
+        input_scale: float = 1.0,
+        bias_scale: float = 0.0,
+        **kwargs: Any,
+    ):
+        for name, value in (("spectral_radius", spectral_radius), ("input_scale", input_scale)):
+            if value <= 0:
+                raise ValueError(f"`{name}` must be above 0, got {value!r}.")
+        for name, value in (("leak", leak), ("connectivity", connectivity)):
+            if not 0 < value <= 1:
+                raise ValueError(f"`{name}` must be above 0 and at most 1, got {value!r}.")
+        if bias_scale < 0:
+            raise ValueError(f"`bias_scale` must be at least 0, got {bias_scale!r}.")
+        for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
+            if name in kwargs:
+                raise ValueError(
+                    f"`{name}` has no use in EchoStateCell, whose weights follow `input_scale`, "
+                    "`spectral_radius`, `connectivity` and `bias_scale`; leave it out."
+                )
+        super().__init__(units, **kwargs)
+        self.spectral_radius = spectral_radius
+        self.leak = leak
+        self.connectivity = connectivity
+        self.input_scale = input_scale
+        self.bias_scale = bias_scale
+        self.kernel_initializer = keras.initializers.RandomUniform(
+            -input_scale, input_scale, seed=self.seed
+        )
+        self.bias_initializer = keras.initializers.RandomUniform(
+            -bias_scale, bias_scale, seed=self.seed
+        )
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        for weight in (self.kernel, self.recurrent_kernel, self.bias):
+            if weight is not None:
+                weight.trainable = False
+
+    def initial_recurrent_kernel(self, shape, dtype=None):
+        rng = np.random.default_rng(self.seed)
+        kernel = rng.uniform(-1, 1, shape) * (rng.random(shape) < self.connectivity)
+        radius = np.abs(np.linalg.eigvals(kernel)).max()
+        if radius < 1e-6:  # a few units, and by chance no cycle among them
+            kernel, radius = np.eye(shape[0]), 1.0
+        return ops.cast(kernel * self.spectral_radius / radius, dtype)
+
+    def step(self, x, r, states):
+        (h,) = states
+        h = h + self.leak * (self.activation(x.candidate + r.candidate) - h)
+        return h, [h]
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        for name in ("kernel_initializer", "bias_initializer", "recurrent_initializer"):
+            del config[name]
+        options = {
+            "spectral_radius": self.spectral_radius,
+            "leak": self.leak,
+            "connectivity": self.connectivity,
+            "input_scale": self.input_scale,
+            "bias_scale": self.bias_scale,
+        }
+        return {**config, **options}
