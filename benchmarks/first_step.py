@@ -4,9 +4,8 @@
 
 A model of three stacked `Bidirectional(cell(32))` learns from batches of (32, length, 64), by
 `train_on_batch`. The first step of the first length also builds the optimizer and traces the
-model's own graph, which Keras' layer does alike; a second step of each length is subtracted from
-none. All rows of a cell are made in one process of their own, because programs are shared within
-one.
+model's own graph, which Keras' layer does alike. Nothing is subtracted: a second step of the same
+length stands beside it.
 """
 
 import os
@@ -14,8 +13,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import argparse
-import multiprocessing
 import time
+
+import keras
+import numpy as np
+
+from benchmarks.speed import machine
+from seqzoo.cells import Bidirectional, Recurrent, create
 
 ROWS, FEATURES, UNITS, LAYERS = 32, 64, 32, 3
 HEADS = "| layer | length | first step, s | second step, s |\n| --- | --- | --- | --- |"
@@ -23,10 +27,6 @@ HEADS = "| layer | length | first step, s | second step, s |\n| --- | --- | --- 
 
 def measure(name: str, lengths: list[int]) -> list[tuple[str, int, float, float]]:
     """Seconds of the first and the second step of each length: ours, then Keras' own layer."""
-    import keras
-    import numpy as np
-
-    from seqzoo.cells import Bidirectional, Recurrent, create
 
     def ours(sequences):
         return Bidirectional(Recurrent(create(name, UNITS), return_sequences=sequences))
@@ -60,12 +60,10 @@ def main() -> None:
     parser.add_argument("--lengths", default="40,60,90", help="lengths of the batches, in turn")
     args = parser.parse_args()
     lengths = [int(length) for length in args.lengths.split(",")]
-    print(HEADS)
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        jobs = [(name, lengths) for name in args.cells.split(",")]
-        for rows in pool.starmap(measure, jobs, chunksize=1):
-            for title, length, first, second in rows:
-                print(f"| {title} | {length} | {first:.2f} | {second:.3f} |", flush=True)
+    print(f"{machine()}\n\n{HEADS}")
+    for name in args.cells.split(","):
+        for title, length, first, second in measure(name, lengths):
+            print(f"| {title} | {length} | {first:.2f} | {second:.3f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ the cores never wait for each other within a step. The gradients of the weights 
 each, after the backward loop.
 """
 
+import contextlib
+import contextvars
 import math
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -32,6 +35,22 @@ FREE_AXES = {
     "d_sequence": (0, 2),
     "d_states": (0,),
 }
+
+_programs_of_training = contextvars.ContextVar("programs of training", default=False)
+
+
+@contextlib.contextmanager
+def programs_of_training() -> Iterator[None]:
+    """Within it, graphs run the programs of training though no gradient is taken.
+
+    For a validation beside training: its shapes are compiled already. What the programs keep for a
+    gradient takes the time and the memory that it takes in training.
+    """
+    token = _programs_of_training.set(True)
+    try:
+        yield
+    finally:
+        _programs_of_training.reset(token)
 
 
 class Wish(NamedTuple):
@@ -90,7 +109,8 @@ class Scan:
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
         tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
-        keep = recording(tf.nest.flatten(tensors)) or (training and not eager)
+        keep = recording(tf.nest.flatten(tensors))
+        keep = keep or ((training or _programs_of_training.get()) and not eager)
         return self._scan(tensors, constants, Wish(sequences, keep, fixed))
 
     def _scan(self, tensors: dict, constants: dict, wish: Wish) -> tuple:
@@ -242,10 +262,15 @@ def padded(sequences: Any, length: Any) -> Any:
     return tf.pad(sequences, [[0, missing]] + [[0, 0]] * (sequences.shape.rank - 1))
 
 
-def round_length(steps: Any) -> Any:
-    """The next of a few lengths, four an octave: a loop is compiled for each that it meets."""
-    octave = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
-    unit = tf.cast(2.0 ** tf.maximum(octave - 2, 2), tf.int32)
+def round_length(steps: Any, octave: int = 4) -> Any:
+    """The next of a few lengths: a loop is compiled for each that it meets.
+
+    Args:
+        steps: the length, at least 1.
+        octave: how many lengths there are from a power of two to the next.
+    """
+    exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
+    unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)
     return -(-steps // unit) * unit
 
 

@@ -1,10 +1,12 @@
 """The training step and the passes over batches, under any `tf.distribute` strategy."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.cells.engine.scan import programs_of_training
 from seqzoo.tasks.base import Prepared
 from seqzoo.tasks.data.batch_plans import Plan
 from seqzoo.tasks.data.pipeline import batches
@@ -178,8 +180,12 @@ class Loop:
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
+        # Validation beside training runs what is compiled; scoring alone, what is fastest.
+        scope = contextlib.nullcontext if self._train is None else programs_of_training
+
         def forward(batch):
-            return self._forward(self._share(batch), training=False)[1:]
+            with scope():
+                return self._forward(self._share(batch), training=False)[1:]
 
         totals, carried = self.strategy.run(forward, (self._with_carried(batch),))
         self._carry(carried)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from cell_cases import BATCH, FEATURES, TIME, UNITS, X, error
 
 import seqzoo.cells as cells
-from seqzoo.cells.engine import programs
+from seqzoo.cells.engine import programs, scan
 
 MADE = []
 """What cells of these tests read that is theirs by no attribute."""
@@ -386,3 +386,13 @@ def test_gradients_through_a_graph_s_own_control_flow(way):
     expected = results_and_gradients(program(plain), x)
     for a, b in zip(results_and_gradients(program(layer), x), expected, strict=True):
         assert error(a, b) < 1e-9
+
+
+def test_a_graph_may_ask_for_the_programs_of_training(shared):
+    layer = cells.Recurrent(cells.GRUCell(UNITS))
+    with scan.programs_of_training():
+        beside = tf.function(layer)(X)
+    assert loops(shared) == [("forward", True)]
+    alone = tf.function(layer)(X)
+    assert loops(shared) == [("forward", False), ("forward", True)]
+    assert error(beside, alone) < 1e-6

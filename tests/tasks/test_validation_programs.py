@@ -1,0 +1,32 @@
+"""Validation beside training runs the programs that training compiled."""
+
+import keras
+import pytest
+import tensorflow as tf
+from task_data import names, settings, task
+
+from seqzoo.cells.engine import programs
+from seqzoo.tasks.data.batch_plans import Padding, make_plan
+from seqzoo.tasks.training.step import Loop
+
+
+def test_validation_beside_training_compiles_nothing_of_its_own(monkeypatch):
+    shared = programs.Programs()
+    monkeypatch.setattr(programs, "SHARED", shared)
+    examples = names(16, 1)
+    prepared = task().adapt(examples)
+    data = prepared.data(examples)
+    plan = make_plan(data, Padding([9], []), 16)
+
+    def loop():
+        keras.utils.set_random_seed(0)
+        return Loop(prepared, settings(batch_size=16), 1, tf.distribute.get_strategy())
+
+    trained, alone = loop(), loop()
+    list(trained.train(data, plan))
+    compiled = len(shared)
+    beside = trained.score(data, plan)
+    assert len(shared) == compiled > 0
+    alone.model.set_weights(trained.model.get_weights())
+    assert alone.score(data, plan) == pytest.approx(beside, rel=1e-5)
+    assert len(shared) > compiled
