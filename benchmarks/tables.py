@@ -85,15 +85,11 @@ def chorales(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def names(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Family names, the nationality of each, and a split in which every nationality is."""
-    lines = ["name\tnationality\tsplit"]
-    splits = ("val", "test", *["train"] * 8)
+    """Family names and the nationality of each."""
+    lines = ["name\tnationality"]
     for file in sorted(source.glob("*.txt")):
-        found = [name.strip() for name in file.read_text(encoding="utf-8").split("\n")]
-        lines += [
-            f"{name}\t{file.stem}\t{splits[index % len(splits)]}"
-            for index, name in enumerate(filter(None, found))
-        ]
+        found = file.read_text(encoding="utf-8").split("\n")
+        lines += [f"{name.strip()}\t{file.stem}" for name in found if name.strip()]
     write(out / "names.tsv", lines)
 
 
