@@ -147,7 +147,8 @@ def test_words_with_tags_in_every_form(tmp_path) -> None:
     data = write(tmp_path / "train.conll", sentences)
     columns = ["--kind", "words", "--target-kind", "tags", "--nfc", "--validation", 0, "--test", 0]
     command = ["train", "many-to-many-aligned", "--data", data, *columns, *SMALL]
-    trained = seqzoo(*command, "--run", tmp_path / "run")
+    fast = ["--epochs", 40, "--learning-rate", 0.05]
+    trained = seqzoo(*command, *fast, "--run", tmp_path / "run")
     assert trained.exit_code == 0, trained.output
     run, answers = tmp_path / "run", []
     for form in ("NFC", "NFD"):
@@ -160,6 +161,5 @@ def test_words_with_tags_in_every_form(tmp_path) -> None:
             answered(run, "--input-file", write(tmp_path / "t.conll", "\ufeff" + own)),
         ]
         label = Run.open(run).predict([text])[0].value
-        answers.append([(label, answers[0][0][1])])
-    assert [own[0][0] for own in answers] == [answers[0][0][0]] * 10
-    assert len(answers[0][0][0]) == len(words)
+        answers.append([(list(label), None)])
+    assert [own[0][0] for own in answers] == [["P", "O", "O", "P", "O"]] * 10

@@ -221,8 +221,8 @@ def quoting(text: str, delimiter: str) -> dict[str, Any]:
         return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
     found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and f'{delimiter} "' in text:
-        skipping = found | {"skipinitialspace": True}
-        loose = csv.reader(io.StringIO(text, newline=""), **(found | {"strict": False}))
+        skipping: dict[str, Any] = {**found, "skipinitialspace": True}
+        loose = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
             if any(re.match(' +"', field) for record in loose for field in record):
                 for _ in csv.reader(io.StringIO(text, newline=""), **skipping):
