@@ -55,9 +55,19 @@ def test_list_as_json() -> None:
         "presets": list(PRESETS),
         "datasets": list(DATASETS),
     }
-    assert json.loads(seqzoo("list", "cells", "g*", "--json").stdout) == {
-        "cells": {name: static.cells()[name].splitlines()[0] for name in ("gated", "gru")}
+    assert json.loads(seqzoo("list", "cells", "gr*", "--json").stdout) == {
+        "cells": {"gru": static.registry()["gru"].summary}
     }
+
+
+def test_list_of_a_family() -> None:
+    found = seqzoo("list", "cells", "--family", "long-memory").stdout.splitlines()
+    assert found[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
+    assert "indrnn\tlong-memory\t2018\t0\t\tEach unit hears of itself alone" in found
+    assert {line.split("\t")[1] for line in found[1:]} == {"long-memory"}
+    wrong = seqzoo("list", "--family", "long-memry")
+    assert wrong.exit_code == 2 and "did you mean 'long-memory'?" in wrong.stderr
+    assert seqzoo("list", "presets", "--family", "gru").exit_code == 2
 
 
 PARAMETERS = {
@@ -83,7 +93,7 @@ def test_cell(name) -> None:
     assert all(option["meaning"] for option in own["options"])
     # Its options are those that it takes, with the defaults that it has.
     defaults = {option["name"]: option["default"] for option in own["options"]}
-    assert {"activation", "use_bias", "dropout"} <= defaults.keys()
+    assert {"activation", "dropout"} <= defaults.keys()
     one, other = create(name, 7), create(name, 7, **defaults)
     assert one.get_config().keys() >= defaults.keys()
     for option in defaults:

@@ -73,6 +73,8 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 continue
+            if name in found and not found[name]["meaning"]:  # its base class tells
+                found[name]["meaning"] = texts.get(name, "")
             if name != "units" and name not in found:
                 required = default is parameter.empty
                 found[name] = {
@@ -108,6 +110,8 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     }
     if not any(option["required"] for option in settings):
         cell = seqzoo.cells.create(name, units)
+        config = cell.get_config()
+        shown["options"] = [option for option in settings if option["name"] in config]
         cell.build((None, features))
         sizes = cell.state_size
         shown["states"] = [sizes] if isinstance(sizes, int) else list(sizes)

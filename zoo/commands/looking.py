@@ -19,22 +19,30 @@ from seqzoo.zoo.commands.program import program
     "what", required=False, type=options.OneOf(["cells", "templates", "presets", "datasets"])
 )
 @click.argument("pattern", default="*", shell_complete=completing.of_a_kind)
+@click.option("--family", help="Cells of this family alone, such as long-memory.")
 @click.option("--json", "as_json", is_flag=True, help="Print kinds, names and lines as JSON.")
-def list_(what: str | None, pattern: str, as_json: bool) -> None:
+def list_(what: str | None, pattern: str, family: str | None, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
+
+    Of cells, the table tells the family, the year of publication, the matrix products with a state
+    in one time step, and whether time steps need not wait for one another.
 
     \b
     Examples:
       seqzoo list
       seqzoo list presets "mnist-*"
+      seqzoo list cells --family long-memory
       seqzoo list cells --json
     """
     from seqzoo.zoo.commands import output as reports
 
+    what = what or ("cells" if family else None)
+    if family and what != "cells":
+        raise click.UsageError(f"--family is of cells; leave it out to list {what}.")
     if as_json:
-        click.echo(json.dumps(reports.listed(what, pattern), ensure_ascii=False))
+        click.echo(json.dumps(reports.listed(what, pattern, family), ensure_ascii=False))
     else:
-        click.echo(reports.listing(what, pattern), nl=False)
+        click.echo(reports.listing(what, pattern, family), nl=False)
 
 
 @click.command()

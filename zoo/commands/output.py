@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.config.docstrings import first_line
 
@@ -88,8 +88,19 @@ def shortened(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def listed(what: str | None, pattern: str) -> dict[str, dict[str, str]]:
-    """What there is: kind -> name -> what it stands for; of every kind where `what` is None."""
+def listed(what: str | None, pattern: str, family: str | None = None) -> dict[str, dict[str, str]]:
+    """What there is: kind -> name -> what it stands for; of every kind where `what` is None.
+
+    Raises:
+        SeqzooError: there is no such family of cells.
+    """
+    registry = static.registry()
+    families = dict.fromkeys(entry.family for entry in registry.values())
+    if family is not None and family not in families:
+        raise SeqzooError(
+            f"There is no family of cells named {family!r} (there are {', '.join(families)})"
+            f"{nearest(family, families)}"
+        )
     sections = {
         "cells": _cells,
         "templates": _templates,
@@ -98,20 +109,26 @@ def listed(what: str | None, pattern: str) -> dict[str, dict[str, str]]:
     }
     found = {kind: sections[kind]() for kind in ([what] if what else sections)}
     return {
-        kind: {name: text for name, text in entries.items() if fnmatch(name, pattern)}
+        kind: {
+            name: text
+            for name, text in entries.items()
+            if fnmatch(name, pattern) and (family is None or registry[name].family == family)
+        }
         for kind, entries in found.items()
     }
 
 
-def listing(what: str | None, pattern: str) -> str:
+def listing(what: str | None, pattern: str, family: str | None = None) -> str:
     """The same as tables.
 
     Raises:
         SeqzooError: no name matches.
     """
-    found = listed(what, pattern)
+    found = listed(what, pattern, family)
     if not any(found.values()):
         raise SeqzooError(f"None of {', '.join(found)} has a name like {pattern!r}.")
+    if what == "cells":
+        return _cell_table(list(found["cells"])) + "\n"
     parts = [
         table([kind, ""], [[name, text] for name, text in entries.items()])
         for kind, entries in found.items()
@@ -127,7 +144,17 @@ def _cell(value: Any) -> str:
 
 
 def _cells() -> dict[str, str]:
-    return {name: text.partition("\n")[0] for name, text in static.cells().items()}
+    return {name: entry.summary for name, entry in static.registry().items()}
+
+
+def _cell_table(names: list[str]) -> str:
+    rows = []
+    for name in names:
+        entry = static.registry()[name]
+        parallel = "yes" if entry.parallel else ""
+        cells = [entry.family, str(entry.year), str(entry.products), parallel, entry.summary]
+        rows.append([name, *cells])
+    return table(["cell", "family", "year", "products", "parallel", ""], rows)
 
 
 def _templates() -> dict[str, str]:
