@@ -1,4 +1,4 @@
-"""What cells with gates share: the nonlinearity of the gates, and helpers to read and to begin."""
+"""What cells with gates share: the gates' nonlinearity, which of them have a bias, shortcuts."""
 
 from typing import Any
 
@@ -17,15 +17,38 @@ class CellWithGates(RecurrentCell):
         **kwargs: see `RecurrentCell`.
     """
 
+    biased_gates: tuple[str, ...] | None = None
+    """Names of the gates that have a bias, in the order of its entries; None for all gates."""
+
     def __init__(self, units: int, *, recurrent_activation: Any = "sigmoid", **kwargs: Any):
         super().__init__(units, **kwargs)
         self.recurrent_activation = keras.activations.get(recurrent_activation)
 
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the bias: one entry for each unit of each gate that has one."""
+        return (len(self._biased()) * self.units,)
+
+    def input_bias(self) -> Any:
+        """The bias with zeros for the gates that have none, or None."""
+        bias = super().input_bias()
+        if bias is None or self.biased_gates is None:
+            return bias
+        parts = self._bias_parts(bias)
+        zeros = ops.zeros((self.units,), bias.dtype)
+        return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
+
     def with_gate_bias(self, bias: Any, gate: str, value: Any) -> Any:
-        """A bias of (gates * units,) whose entries for one gate are replaced by a value."""
-        parts = self.split(bias)
-        filled = ops.full_like(getattr(parts, gate), 0) + value
-        return ops.concatenate(list(parts._replace(**{gate: filled})))
+        """The bias with its entries for one gate replaced by a number, or by one a unit."""
+        parts = self._bias_parts(bias)
+        parts[gate] = ops.zeros_like(parts[gate]) + value
+        return ops.concatenate(list(parts.values()))
+
+    def _biased(self) -> tuple[str, ...]:
+        return self.gates if self.biased_gates is None else self.biased_gates
+
+    def _bias_parts(self, bias: Any) -> dict[str, Any]:
+        names = self._biased()
+        return dict(zip(names, ops.split(bias, len(names)), strict=True))
 
     def get_config(self) -> dict:
         """All that rebuilds the cell."""
@@ -35,6 +58,52 @@ class CellWithGates(RecurrentCell):
         }
 
 
+class CellWithShortcut(CellWithGates):
+    """A cell that also takes its input past the gates' weights; abstract.
+
+    `project` appends it as the last columns: the input itself where it has as many features as the
+    cell has units, else its product with a matrix of its own, `shortcut_kernel`.
+
+    Args:
+        units: size of the output and of each state.
+        **kwargs: see `CellWithGates`.
+    """
+
+    shortcut_kernel: Any = None
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the weights for inputs of shape (batch, features)."""
+        super().build(input_shape)
+        if input_shape[-1] != self.units:
+            self.shortcut_kernel = self.add_weight(
+                shape=(input_shape[-1], self.units),
+                name="shortcut_kernel",
+                initializer=fresh(self.kernel_initializer),
+            )
+
+    def project(self, inputs: Any) -> Any:
+        """(..., features) -> (..., (gates + 1) * units), the shortcut last."""
+        past = inputs
+        if self.shortcut_kernel is not None:
+            past = ops.matmul(inputs, ops.convert_to_tensor(self.shortcut_kernel))
+        return ops.concatenate([super().project(inputs), past], axis=-1)
+
+    def split_shortcut(self, x: Any) -> tuple[Any, Any]:
+        """A projected input as the named tuple of the gates' parts and the shortcut."""
+        columns, past = ops.split(x, [len(self.gates) * self.units], axis=-1)
+        return self.split(columns), past
+
+
 def masked(h: Any, recurrent_mask: Any) -> Any:
     """A state as it enters a recurrent product, where dropout may leave units out."""
     return h if recurrent_mask is None else h * recurrent_mask
+
+
+def fresh(initializer: Any) -> Any:
+    """A copy of an initializer that draws other numbers, unless it was given a seed.
+
+    Keras' initializers draw the same numbers for the same shape each time.
+    """
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer

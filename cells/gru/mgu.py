@@ -32,7 +32,7 @@ class MGUCell(CellWithGates):
         (h,) = states
         m = masked(h, recurrent_mask)
         x = self.split(x)
-        Uf, Un = ops.split(ops.convert_to_tensor(self.recurrent_kernel), 2, axis=1)
+        Uf, Un = ops.split(self.recurrent_matrix(), 2, axis=1)
         f = self.recurrent_activation(x.forget + ops.matmul(m, Uf))
         n = self.activation(x.candidate + ops.matmul(f * m, Un))
         h = (1 - f) * h + f * n

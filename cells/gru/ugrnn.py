@@ -22,7 +22,7 @@ class UGRNNCell(CellWithGates):
     easily.
 
     Reference: Collins, Sohl-Dickstein and Sussillo, "Capacity and Trainability in Recurrent Neural
-    Networks", ICLR 2017, section 1.1.
+    Networks", ICLR 2017.
 
     Args:
         units: size of the state.

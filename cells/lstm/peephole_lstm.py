@@ -28,7 +28,7 @@ class PeepholeLSTMCell(CellWithGates):
 
     Reference: Gers and Schmidhuber, "Recurrent Nets that Time and Count", IJCNN 2000; Gers,
     Schraudolph and Schmidhuber, "Learning Precise Timing with LSTM Recurrent Networks", Journal of
-    Machine Learning Research 3, 2002, section 2.
+    Machine Learning Research 3, 2002.
 
     Args:
         units: size of h and of c.

@@ -1,0 +1,46 @@
+"""The bistable recurrent cell, whose units feed back to themselves alone."""
+
+from keras import ops, saving
+
+from seqzoo.cells.gates import CellWithGates
+
+
+@saving.register_keras_serializable(package="seqzoo")
+class BRCCell(CellWithGates):
+    """Each unit feeds back to itself, so strongly at times that it has two stable states.
+
+        a = 1 + tanh(Wa x + va * h + ba)
+        c = sigmoid(Wc x + vc * h + bc)
+        n = tanh(Wn x + a * h)
+        h = c * h + (1 - c) * n
+
+    Columns: feedback, update, candidate, of which the last has no bias. va and vc have one weight a
+    unit and start at one, as in the authors' code. Where a is above one and the input is zero, h
+    keeps its sign for ever; below one, h goes to zero. h stays between -1 and 1 where it starts
+    there. RecurrentLayers has further biases.
+
+    For memories that must not fade, over hundreds of steps; `nbrc` lets units change one another's
+    feedback.
+
+    Reference: Vecoven, Ernst and Drion, "A Bio-inspired Bistable Recurrent Cell Allows for
+    Long-lasting Memory", PLoS ONE 16(6), 2021.
+
+    Args:
+        units: size of the state.
+        **kwargs: see `RecurrentCell`.
+    """
+
+    gates = ("feedback", "update", "candidate")
+    recurrent_gates = ()
+    biased_gates = ("feedback", "update")
+    unit_weights = ("feedback_weight", "update_weight")
+
+    def initial_unit_weight(self, name, shape, dtype=None):
+        return ops.ones(shape, dtype)
+
+    def step(self, x, r, states, weights):
+        (h,) = states
+        a = 1 + self.activation(x.feedback + weights.feedback_weight * h)
+        c = self.recurrent_activation(x.update + weights.update_weight * h)
+        h = c * h + (1 - c) * self.activation(x.candidate + a * h)
+        return h, [h]

@@ -1,0 +1,41 @@
+"""The simple gated recurrent network: gate and candidate share one projection of the input."""
+
+from keras import saving
+
+from seqzoo.cells.gates import CellWithGates
+
+
+@saving.register_keras_serializable(package="seqzoo")
+class SimpleGatedRNNCell(CellWithGates):
+    """A forget gate f and its complement, both from one product of the input.
+
+        f = sigmoid(W x + U h + b)
+        h = tanh((1 - f) * (W x) + f * h)
+
+    The equations are those that RecurrentLayers documents for the paper; its code adds b to the
+    second W x as well.
+
+    With one matrix of each kind, the smallest gated cell; made for signals of power grids.
+
+    Reference: Zu et al., IET Generation, Transmission and Distribution, 2021, doi
+    10.1049/gtd2.12056.
+
+    Args:
+        units: size of the state.
+        **kwargs: see `RecurrentCell`.
+    """
+
+    gates = ("forget",)
+    separate = ("forget",)
+
+    def input_bias(self):
+        return None
+
+    def recurrent_bias(self):
+        return super().input_bias()
+
+    def step(self, x, r, states):
+        (h,) = states
+        f = self.recurrent_activation(x.forget + r.forget)
+        h = self.activation((1 - f) * x.forget + f * h)
+        return h, [h]
