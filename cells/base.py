@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# Keras resets the masks of cells of this kind before each sequence, and has no public name for it.
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+from seqzoo.cells.private_keras import DropoutRNNCell
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):

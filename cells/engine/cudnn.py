@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src import backend
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.private_keras import backend
 
 
 def against(cell: RecurrentCell) -> tuple[str, ...]:

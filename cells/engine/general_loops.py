@@ -9,11 +9,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src import backend
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine.step_gradients import check_output
 from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+from seqzoo.cells.private_keras import backend
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:

@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 from keras import ops, tree
-from keras.src import backend
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
+from seqzoo.cells.private_keras import backend
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
