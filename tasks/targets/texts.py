@@ -103,10 +103,10 @@ class Texts:
         """
         flat, lengths = [], []
         for chunk in self._chunks(texts, places):
-            ids = tf.ragged.map_flat_values(self.vocabulary.ids, self._graph(chunk))
-            ids = tf.concat([ids, tf.fill([ids.nrows(), 1], END)], axis=1)
-            flat.append(ids.flat_values.numpy())
-            lengths.append(ids.row_lengths().numpy().astype(np.int32))
+            tokens = self._graph(chunk)
+            ids = self.vocabulary.ids(tokens.flat_values).numpy()
+            flat.append(np.insert(ids, tokens.row_splits.numpy()[1:], END))
+            lengths.append(tokens.row_lengths().numpy().astype(np.int32) + 1)
         return Sequences(np.concatenate(flat), np.concatenate(lengths))
 
     def split(self, texts: Any) -> Any:

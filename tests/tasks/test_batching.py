@@ -7,9 +7,9 @@ import pytest
 
 from seqzoo.tasks.data import batch_plans as plans
 from seqzoo.tasks.data.batch_plans import Padding, Plan, choose_lengths, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.pipeline import array_batches, batches
 from seqzoo.tasks.data.sequences import Data, Sequences
-from seqzoo.tasks.data.windows import crop_plan
+from seqzoo.tasks.data.windows import crop_plan, window_plan
 
 
 @pytest.fixture
@@ -180,3 +180,44 @@ def test_batches_hold_the_sequences_and_zeros_behind_them(shape: tuple) -> None:
                 assert (value[:length] == rows[target]).all() and not value[length:].any()
             seen.extend(targets[weights > 0])
     assert sorted(seen) == sorted(2 * list(range(5)))
+
+
+@pytest.mark.parametrize("kind", ["none", "numbers", "sequences", "windows"])
+def test_arrays_to_answer_from_are_the_batches_of_training(kind: str) -> None:
+    random = np.random.default_rng(3)
+    lengths = random.integers(1, 20, 23)
+    targets = {"numbers": random.normal(size=(23, 2)), "sequences": random.integers(1, 9, 23)}
+    if kind == "sequences":
+        data = _data(lengths, targets[kind])
+    else:
+        data = Data(_data(lengths).inputs, targets.get(kind))
+    if kind == "windows":
+        data = Data(data.inputs, window=6)
+        plan = window_plan(data, Padding([4, 6], []), 5, whole=False, start=3)
+    else:
+        plan = make_plan(data, Padding([5, 11], [3, 9]), 5)
+    arrays = list(array_batches(data, plan, trim=False))
+    for own, theirs in zip(arrays, batches(data, plan), strict=True):
+        assert own.keys() == theirs.keys()
+        for name, value in theirs.items():
+            np.testing.assert_array_equal(own[name], value, name)
+            assert own[name].dtype == value.numpy().dtype
+
+
+def test_trimmed_batches_have_neither_filling_rows_nor_padding_for_all() -> None:
+    lengths = np.array([3, 1, 7, 2, 9, 4, 8])
+    data = _data(lengths, lengths[::-1].copy())
+    plan = make_plan(data, Padding([5, 16], [4, 32]), 4)
+    seen = []
+    for batch in array_batches(data, plan, trim=True):
+        seen += batch["rows"].tolist()
+        for values, ends, sequences in (
+            (batch["values"], batch["lengths"], data.inputs),
+            (batch["targets"], batch["target_lengths"], data.targets),
+        ):
+            assert isinstance(sequences, Sequences)
+            assert values.shape == (len(batch["rows"]), ends.max())
+            for row, value, end in zip(batch["rows"], values, ends, strict=True):
+                np.testing.assert_array_equal(value[:end], sequences[row])
+                assert not value[end:].any()
+    assert sorted(seen) == list(range(7))

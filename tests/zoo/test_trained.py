@@ -1,11 +1,13 @@
 """Models that are handed out: they answer from the package alone, and packing costs little."""
 
+import concurrent.futures
 import json
 import pathlib
 import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from seqzoo.cli import main
@@ -73,3 +75,28 @@ def test_the_command_line_takes_the_name_of_a_model() -> None:
     assert result.exit_code == 2
     assert "shakespeare has no trained model here" in result.stderr
     assert "train it with" in result.stderr
+
+
+def test_one_text_is_answered_without_a_pipeline_or_a_new_graph(monkeypatch) -> None:
+    run = load("date-normaliser")
+    run.predict(["3 mars 2021"])
+    graphs = run._inference._graphs
+
+    def traced() -> int:
+        return sum(graph.experimental_get_tracing_count() for graph in graphs.values())
+
+    before = traced()
+    monkeypatch.setattr(tf.data.Dataset, "from_tensor_slices", None)
+    for texts in (["03.03.21"], ["Dienstag, 4. Mai 1999", "1/2/2003", "5 mai 2001"]):
+        assert len(run.predict(texts)) == len(texts)
+    assert traced() == before == 1
+
+
+def test_threads_may_ask_one_model() -> None:
+    texts = ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999", "7 April 1987"] * 3
+    alone = [load("date-normaliser").predict([text])[0].label for text in texts]
+    run = load("date-normaliser")  # which has no graph yet, so that all threads trace one
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda text: run.predict([text])[0].label, texts))
+    assert together == alone
+    assert len(run._inference._graphs) == 1
