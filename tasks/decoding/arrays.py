@@ -1,8 +1,82 @@
-"""What the decoding loops do with tensors: write one step, repeat rows, pick slots."""
+"""What the decoding loops are made of: a loop that keeps something of each step, rows, steps."""
 
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
+
+_compiles = contextvars.ContextVar("compiles", default=False)
+
+
+@contextlib.contextmanager
+def compiled_loops() -> Iterator[None]:
+    """Within it, graphs are traced whose decoding loops XLA compiles, once for each shape."""
+    token = _compiles.set(True)
+    try:
+        yield
+    finally:
+        _compiles.reset(token)
+
+
+def generate(
+    step: Callable, variables: dict[str, Any], kept: dict[str, tuple[Any, int]], most: Any
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Runs a step until it says that it was the last one.
+
+    Args:
+        step: (t, variables) -> whether it goes on, the new variables, and by name what is kept of
+            the step. The first step is always run, so that what is kept has a shape.
+        variables: tensors before the first step, by name; "states" are a nest of them.
+        kept: by name, type and number of axes of what is kept.
+        most: how many steps there may be.
+
+    Returns:
+        How many steps there were, the variables after the last one, and what was kept, each with
+        an axis of steps in front.
+    """
+    # A compiled loop has arrays of a size that does not depend on its inputs.
+    compiles = _compiles.get() and isinstance(most, int)
+    shapes = {
+        name: tf.TensorShape([None] * own.shape.rank)
+        for name, own in variables.items()
+        if name != "states"
+    }
+    shapes["states"] = free_rows(variables["states"])
+
+    def run() -> tuple[Any, Any, dict[str, Any]]:
+        arrays = {
+            name: tf.TensorArray(dtype, most, element_shape=[None] * axes)
+            for name, (dtype, axes) in kept.items()
+        }
+
+        def body(t, running, variables, arrays):
+            running, variables, found = step(t, variables)
+            arrays = {name: array.write(t, found[name]) for name, array in arrays.items()}
+            return t + 1, running, variables, arrays
+
+        steps, _, last, arrays = tf.while_loop(
+            lambda t, running, *_: running,
+            body,
+            (tf.constant(0), True, variables, arrays),
+            (
+                tf.TensorShape([]),
+                tf.TensorShape([]),
+                shapes,
+                {name: tf.TensorShape(None) for name in arrays},
+            ),
+        )
+        if compiles:
+            return steps, last, {name: array.stack() for name, array in arrays.items()}
+        # The arrays hold nothing for steps that were not run.
+        ran = tf.range(steps)
+        return steps, last, {name: array.gather(ran) for name, array in arrays.items()}
+
+    if not compiles:
+        return run()
+    steps, last, found = tf.function(run, jit_compile=True, autograph=False)()
+    return steps, last, {name: values[:steps] for name, values in found.items()}
 
 
 def write(whole: Any, part: Any, t: Any) -> Any:
@@ -10,19 +84,9 @@ def write(whole: Any, part: Any, t: Any) -> Any:
     return tf.where(tf.range(tf.shape(whole)[-1]) == t, part[..., None], whole)
 
 
-def pick(values: Any, slots: Any) -> Any:
-    """(batch, n, ...) and indices (batch, m) -> (batch, m, ...)."""
-    return tf.gather(values, slots, axis=1, batch_dims=1)
-
-
 def repeat(values: Any, times: int) -> Any:
     """A nest of (batch, ...) -> (batch * times, ...), the copies of a row side by side."""
     return tf.nest.map_structure(lambda value: tf.repeat(value, times, axis=0), values)
-
-
-def free(values: Any) -> Any:
-    """Shapes of a nest of loop variables, all of whose axes are free."""
-    return tf.nest.map_structure(lambda value: tf.TensorShape([None] * value.shape.rank), values)
 
 
 def free_rows(states: Any) -> Any:

@@ -4,14 +4,17 @@ In each step the 2 * width best continuations of a row's beams are looked at. Th
 `width` that end the answer leave the beams for good and are ranked by their score; the best others
 are the next beams. A row is done once `width` answers have ended, or once none of its beams can get
 among the best ones any more. With a width of 1 this is greedy search, whatever the penalties.
+
+The loop keeps of each beam what it was continued by and from which beam, as one number: the row of
+that beam times `ids` and the token. Whole answers are put together from these afterwards.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from seqzoo.tasks.decoding.arrays import free, free_rows, largest, pick, write
-from seqzoo.tasks.decoding.guided import GuidedModel, Proposal
+from seqzoo.tasks.decoding.arrays import generate, largest, write
+from seqzoo.tasks.decoding.guided import GuidedModel
 from seqzoo.tasks.decoding.penalties import coverage_penalty, length_penalty
 from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
@@ -19,47 +22,43 @@ NONE = float("-inf")
 """Score of a beam or an answer that does not exist."""
 
 
-class Candidates(NamedTuple):
-    """Continuations, best first; each has the shape (batch, candidates).
-
-    Attributes:
-        scores: of the whole sequence.
-        parents: index of the beam that is continued.
-        tokens: the next ones.
-        log_probabilities: of the next tokens.
-    """
-
-    scores: Any
-    parents: Any
-    tokens: Any
-    log_probabilities: Any
-
-
 class BeamSearch:
     """One search.
 
-    "Histories" are dictionaries of what is known of sequences, (batch, sequences, ...): "tokens",
-    "log_probabilities" with that of the end at the sequence's length, "origins", which beam each
-    token came from, and "scores".
-
     Args:
         guided: the model, with constraints for batch * width rows.
-        limits: shape (batch,): how many tokens an answer may have.
+        batch: number of inputs.
+        limits: how many tokens an answer may have: a number, or of each input, shape (batch,).
         source: how many steps attention is over, or None where there is none.
         source_lengths: shape (batch,): how many of them count.
+        attends: whether to report attention.
     """
 
-    def __init__(self, guided: GuidedModel, limits: Any, source: Any, source_lengths: Any):
+    def __init__(
+        self,
+        guided: GuidedModel,
+        batch: Any,
+        limits: Any,
+        source: Any,
+        source_lengths: Any,
+        attends: bool,
+    ):
         self.guided = guided
         self.choices = guided.choices
         self.width = guided.choices.beam_width
-        self.limits = limits
-        self.batch = tf.shape(limits)[0]
-        self.longest = largest(limits)
+        self.ids = guided.model.ids
+        # Among these a further step finds `width` that do not end the answer.
+        self.candidates = min(2, self.ids) * self.width
+        self.batch = batch
         self.source = source
-        self.attends = source is not None
-        self.covers = self.attends and self.choices.coverage_penalty > 0
+        self.attends = attends
+        self.covers = source is not None and self.choices.coverage_penalty > 0
         self.source_lengths = source_lengths
+        place = tf.range(batch)[:, None]
+        self.first_id = place * (self.width * self.ids)
+        self.first_candidate = place * self.candidates
+        self.first_answer = place * (self.choices.answers + self.candidates)
+        self.penalty_at_limit = self._length_penalty(limits)
 
     def run(self, states: Any, start: Any) -> dict:
         """Searches until all rows are done.
@@ -69,137 +68,158 @@ class BeamSearch:
             start: shape (batch * width,): the tokens before the first ones.
 
         Returns:
-            "tokens" (batch, answers, time) with `PADDING` behind an end, "lengths" and "scores"
-            (batch, answers), best first, "log_probabilities" (batch, answers, time + 1), where
-            time is the largest limit; "attention" (batch, answers, time, source) if any, where
-            time is the longest answer.
+            "tokens" (batch, answers, steps) with `PADDING` behind an end, "lengths" and "scores"
+            (batch, answers), best first, "log_probabilities" (batch, answers, steps + 1) with that
+            of the end at the answer's length; "attention" (batch, answers, steps, source) if asked
+            for.
         """
+        rows = self.batch * self.width
         # All but one beam do not exist, for all would go the same way.
         first = tf.one_hot(tf.zeros([self.batch], tf.int32), self.width, 0.0, NONE)
-        beams = self._empty(self.width) | {"scores": first}
+        variables: dict[str, Any] = {
+            "previous": start,
+            "states": states,
+            "scores": tf.reshape(first, [-1, 1]),
+            "answers": tf.fill([self.batch, self.choices.answers], NONE),
+            "places": tf.zeros([self.batch, self.choices.answers], tf.int32),
+            "ended": tf.zeros([self.batch], tf.int32),
+            "done": tf.zeros([self.batch], tf.bool),
+        }
         if self.covers:
-            beams["coverage"] = tf.zeros([self.batch, self.width, self.source])
-        answers = self._empty(self.choices.answers)
-        answers["lengths"] = tf.zeros([self.batch, self.choices.answers], tf.int32)
-        ended, done = tf.zeros([self.batch], tf.int32), tf.zeros([self.batch], tf.bool)
-        array = tf.TensorArray(tf.float32, self.longest + 1, element_shape=[None, None, None])
-
-        def unfinished(t, previous, states, beams, answers, ended, done, array):
-            # An empty batch takes one step, too, so that attention has a shape. The limit ends
-            # rows whose scores are not numbers.
-            return (t == 0) | ((t <= self.longest) & ~tf.reduce_all(done))
-
-        steps, _, _, _, answers, _, _, array = tf.while_loop(
-            unfinished,
-            self._step,
-            (tf.constant(0), start, states, beams, answers, ended, done, array),
-            (
-                tf.TensorShape([]),
-                tf.TensorShape([None]),
-                free_rows(states),
-                free(beams),
-                free(answers),
-                tf.TensorShape([None]),
-                tf.TensorShape([None]),
-                tf.TensorShape(None),
-            ),
-        )
+            variables["coverage"] = tf.zeros([rows, self.source])
+        if self.guided.remembers:
+            variables["history"] = tf.fill([rows, self.guided.longest], PADDING)
+        kept = {"continued": (tf.int32, 1), "log_probabilities": (tf.float32, 1)}
+        kept["ends"] = (tf.float32, 1)
         if self.attends:
-            # The array holds nothing for steps that were not run.
-            written = tf.transpose(array.gather(tf.range(steps)), [1, 0, 2, 3])
-            origins = answers["origins"][:, :, : largest(tf.reshape(answers["lengths"], [-1]))]
-            origins = tf.transpose(origins, [0, 2, 1])
-            written = written[:, : tf.shape(origins)[1]]  # (batch, time, width, source)
-            attention = tf.gather(written, origins, axis=2, batch_dims=2)
-            answers["attention"] = tf.transpose(attention, [0, 2, 1, 3])
-        return answers
+            kept["attention"] = (tf.float32, 2)
+        most = self.guided.longest + 1
+        _, variables, written = generate(self._step, variables, kept, most)
+        return self._histories(variables["answers"], variables["places"], written)
 
-    def _step(self, t, previous, states, beams, answers, ended, done, array) -> tuple:
-        history = tf.reshape(beams["tokens"], [self.batch * self.width, self.longest])
-        proposal = self.guided(t, previous, states, history)
-        if self.attends:
-            attention = tf.reshape(proposal.attention, [self.batch, self.width, self.source])
-            array = array.write(t, attention)
-            if self.covers:
-                beams = beams | {"coverage": beams["coverage"] + attention}
-        candidates = self._candidates(beams["scores"], proposal)
-        ends = candidates.tokens == self.guided.model.end
+    def _step(self, t: Any, variables: dict) -> tuple:
+        guided, ids, done = self.guided, self.ids, variables["done"]
+        proposal = guided(t, variables["previous"], variables["states"], variables.get("history"))
+        scores = variables["scores"] + guided.enforced(t, proposal)
+        scores = tf.reshape(scores, [self.batch, self.width * ids])
+        best, at = tf.math.top_k(scores, self.candidates)
+        at += self.first_id
+        rows = at // ids
+        ends = at % ids == guided.model.end
 
-        first = Candidates(*(values[:, : self.width] for values in candidates))
-        closes = ends[:, : self.width] & ~done[:, None]
-        closed = self._continue(t, beams, first)
-        closed["scores"] = tf.where(closes, self._rank(t, beams, first), NONE)
-        closed["lengths"] = tf.fill([self.batch, self.width], t)
-        answers = self._best(answers, closed)
-        ended += tf.reduce_sum(tf.cast(closed["scores"] > NONE, tf.int32), axis=1)
+        # The answers that end here.
+        closed = best / self._length_penalty(t) if self.choices.length_penalty else best
+        coverage = None
+        if self.covers:
+            coverage = variables["coverage"] + proposal.attention
+            closed += tf.gather(self._coverage_penalty(coverage), rows)
+        closes = ends & (tf.range(self.candidates) < self.width) & ~done[:, None]
+        closed = tf.where(closes, closed, NONE)
+        ended = variables["ended"] + tf.math.count_nonzero(closed > NONE, 1, dtype=tf.int32)
+        answers = tf.concat([variables["answers"], closed], 1)
+        places = tf.concat([variables["places"], t * self.batch * self.width + rows], 1)
+        answers, ranked = tf.math.top_k(answers, self.choices.answers)
+        places = tf.gather(tf.reshape(places, [-1]), ranked + self.first_answer)
 
-        scores, kept = tf.math.top_k(tf.where(ends, NONE, candidates.scores), self.width)
-        following = Candidates(*(pick(values, kept) for values in candidates))
-        beams = self._continue(t, beams, following) | {"scores": scores}
-        rows = tf.range(self.batch)[:, None] * self.width + following.parents
-        rows = tf.reshape(rows, [-1])
-        states = tf.nest.map_structure(lambda state: tf.gather(state, rows), proposal.states)
-        tokens = tf.reshape(self._fed(following.tokens), [-1])
+        # The beams that go on.
+        scores, following = tf.math.top_k(tf.where(ends, NONE, best), self.width)
+        following = tf.reshape(following + self.first_candidate, [-1])
+        continued = tf.gather(tf.reshape(at, [-1]), following)
+        rows, tokens = continued // ids, continued % ids
+        if guided.remembers or not guided.model.has_end:
+            # The end may stand for no id of the model.
+            tokens = tf.where(tokens == guided.model.end, PADDING, tokens)
+        new = {
+            "previous": tokens,
+            "states": tf.nest.map_structure(lambda own: tf.gather(own, rows), proposal.states),
+            "scores": tf.reshape(scores, [-1, 1]),
+            "answers": answers,
+            "places": places,
+            "ended": ended,
+        }
+        if coverage is not None:
+            new["coverage"] = tf.gather(coverage, rows)
+        if guided.remembers:
+            new["history"] = write(tf.gather(variables["history"], rows), tokens, t)
 
         # A further token lowers every score, save for what the length penalty may still give back.
-        reachable = scores[:, 0] / self._length_penalty(self.limits)
-        done |= (ended >= self.width) | (reachable <= answers["scores"][:, -1])
-        return t + 1, tokens, states, beams, answers, ended, done, array
-
-    def _empty(self, sequences: int) -> dict:
-        """Histories of sequences that do not exist."""
-        shape = [self.batch, sequences, self.longest]
-        histories = {
-            "tokens": tf.fill(shape, PADDING),
-            "log_probabilities": tf.zeros([*shape[:2], self.longest + 1]),
-            "scores": tf.fill(shape[:2], NONE),
+        reachable = scores[:, 0]
+        if self.choices.length_penalty:
+            reachable /= self.penalty_at_limit
+        new["done"] = done | (ended >= self.width) | (reachable <= answers[:, -1])
+        logs = proposal.log_probabilities
+        found = {
+            "continued": continued,
+            "log_probabilities": tf.gather(tf.reshape(logs, [-1]), continued),
+            "ends": logs[:, guided.model.end],
+            "attention": proposal.attention,
         }
-        return histories | ({"origins": tf.zeros(shape, tf.int32)} if self.attends else {})
+        # The limit ends rows whose scores are not numbers.
+        return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, found
 
-    def _candidates(self, scores: Any, proposal: Proposal) -> Candidates:
-        """The best continuations of the beams with these scores."""
-        ids = self.guided.model.ids
-        shape = [self.batch, self.width * ids]
-        whole = scores[:, :, None] + tf.reshape(proposal.scores, [self.batch, self.width, ids])
-        best, at = tf.math.top_k(tf.reshape(whole, shape), min(2, ids) * self.width)
-        logs = pick(tf.reshape(proposal.log_probabilities, shape), at)
-        return Candidates(best, at // ids, at % ids, logs)
+    def _histories(self, scores: Any, places: Any, written: dict) -> dict:
+        """Whole answers, put together from where they ended to their beginning.
 
-    def _continue(self, t: Any, beams: dict, candidates: Candidates) -> dict:
-        """Histories of beams (the "scores" excepted) with one token more."""
-        new = {
-            "tokens": self._fed(candidates.tokens),
-            "log_probabilities": candidates.log_probabilities,
-            "origins": candidates.parents,
+        Args:
+            scores: shape (batch, answers).
+            places: shape (batch, answers): the last step of each times the rows, and its row.
+            written: what was kept of each step.
+        """
+        shape = [self.batch, self.choices.answers]
+        wide = self.batch * self.width
+        places = tf.reshape(places, [-1])
+        lengths, rows = places // wide, places % wide
+        parents = written["continued"] // self.ids
+        ends = tf.gather(tf.reshape(written["ends"], [-1]), lengths * wide + rows)
+        time = largest(lengths)
+        path = tf.TensorArray(tf.int32, tf.maximum(time, 1), element_shape=[None])
+
+        def back(t, rows, path):
+            path = path.write(t, rows)
+            return t - 1, tf.where(t < lengths, tf.gather(parents[t], rows), rows), path
+
+        *_, path = tf.while_loop(
+            lambda t, *_: t >= 0,
+            back,
+            (tf.maximum(time, 1) - 1, rows, path),
+            (tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape(None)),
+        )
+        rows = path.stack()[:time]  # (time, batch * answers)
+        at = tf.range(time)[:, None] * wide + rows
+        inside = tf.range(time)[:, None] < lengths
+
+        def along(array: Any) -> Any:
+            return tf.gather(tf.reshape(array, [-1]), at)
+
+        tokens = tf.where(inside, along(written["continued"]) % self.ids, PADDING)
+        logs = tf.where(inside, along(written["log_probabilities"]), 0.0)
+        logs = tf.pad(logs, [[0, 1], [0, 0]])
+        logs = tf.where(tf.range(time + 1)[:, None] == lengths, ends, logs)
+
+        def by_answer(values: Any) -> Any:
+            """(steps, batch * answers) -> (batch, answers, steps)."""
+            return tf.reshape(tf.transpose(values), [*shape, tf.shape(values)[0]])
+
+        found = {
+            "tokens": by_answer(tokens),
+            "log_probabilities": by_answer(logs),
+            "lengths": tf.reshape(lengths, shape),
+            "scores": scores,
         }
-        histories = {
-            name: write(pick(beams[name], candidates.parents), values, t)
-            for name, values in new.items()
-            if name in beams
-        }
-        if self.covers:
-            histories["coverage"] = pick(beams["coverage"], candidates.parents)
-        return histories
+        if self.attends:
+            weights = tf.gather(written["attention"][:time], along(parents), batch_dims=1)
+            weights = tf.transpose(weights, [1, 0, 2])
+            weights = tf.reshape(weights, [*shape, time, self.source])
+            found["attention"] = weights
+        return found
 
-    def _rank(self, t: Any, beams: dict, candidates: Candidates) -> Any:
-        """Scores (batch, candidates) of answers that have t tokens."""
-        scores = candidates.scores / self._length_penalty(t)
-        if self.covers:
-            inside = tf.range(self.source)[None, :] < self.source_lengths[:, None]
-            covered = coverage_penalty(beams["coverage"], inside, self.choices.coverage_penalty)
-            scores += pick(covered, candidates.parents)
-        return scores
-
-    def _best(self, answers: dict, closed: dict) -> dict:
-        """The best of the answers there were and of new ones, best first."""
-        both = {name: tf.concat([answers[name], closed[name]], 1) for name in answers}
-        _, kept = tf.math.top_k(both["scores"], self.choices.answers)
-        return {name: pick(values, kept) for name, values in both.items()}
+    def _coverage_penalty(self, coverage: Any) -> Any:
+        """Of each beam, (batch * width,)."""
+        inside = tf.range(self.source)[None, :] < self.source_lengths[:, None]
+        coverage = tf.reshape(coverage, [self.batch, self.width, self.source])
+        found = coverage_penalty(coverage, inside, self.choices.coverage_penalty)
+        return tf.reshape(found, [-1])
 
     def _length_penalty(self, tokens: Any) -> Any:
         length = tokens + 1 if self.guided.model.has_end else tokens
         return length_penalty(length, self.choices.length_penalty)
-
-    def _fed(self, tokens: Any) -> Any:
-        """Tokens with `PADDING` for the end, which may stand for no id of the model."""
-        return tf.where(tokens == self.guided.model.end, PADDING, tokens)

@@ -34,7 +34,7 @@ class Decoded(NamedTuple):
         token_log_probabilities: shape (batch, answers, time + 1): that of the end token stands at
             the answer's length; zeros follow.
         attention: shape (batch, answers, time, source): that of the step which generated the
-            token; zeros behind the answer. None where the model reports none.
+            token; zeros behind the answer. None where the model reports none, or none is asked for.
     """
 
     tokens: Any
@@ -60,6 +60,7 @@ def decode(
     prefix_lengths: Any = None,
     seed: Any = None,
     banned: Collection[int] = (PADDING, UNKNOWN),
+    report_attention: bool = True,
 ) -> Decoded:
     """Generates answers.
 
@@ -90,21 +91,23 @@ def decode(
             row, so that what is drawn depends on nothing but the row, or None for other answers
             each time.
         banned: ids that are never generated.
+        report_attention: whether the answers have the model's attention, if it has any; to keep it
+            of each step takes time.
 
     Raises:
         SeqzooError: arguments do not fit each other.
     """
     batch = _batch_size(states, constants, maximum_lengths, prefix)
-    if prefix is None:
-        prefix, prefix_lengths = tf.zeros([batch, 0], tf.int32), tf.zeros([batch], tf.int32)
-    elif prefix_lengths is None:
-        prefix_lengths = tf.fill([batch], tf.shape(prefix)[1])
-    prefix, prefix_lengths = tf.cast(prefix, tf.int32), tf.cast(prefix_lengths, tf.int32)
-    limits = tf.fill([batch], choices.maximum_length)
+    limits: Any = choices.maximum_length
     if maximum_lengths is not None:
         limits = tf.minimum(limits, tf.cast(maximum_lengths, tf.int32))
-    # A prefix is given in full.
-    limits = tf.maximum(limits, tf.maximum(prefix_lengths, 0))
+    if prefix is not None:
+        prefix = tf.cast(prefix, tf.int32)
+        if prefix_lengths is None:
+            prefix_lengths = tf.fill([batch], tf.shape(prefix)[1])
+        prefix_lengths = tf.cast(prefix_lengths, tf.int32)
+        # A prefix is given in full.
+        limits = tf.maximum(limits, tf.maximum(prefix_lengths, 0))
 
     beam = choices.method == "beam"
     width = choices.beam_width if beam else choices.answers
@@ -113,10 +116,13 @@ def decode(
     if constants is not None:
         constants = repeat(constants, width)
     model = Model(step, constants, vocabulary_size, end)
-    rows = repeat((limits, prefix, prefix_lengths), width)
-    guided = GuidedModel(model, choices, banned, *rows)
+    each = limits if isinstance(limits, int) else repeat(limits, width)
+    if prefix is not None:
+        prefix, prefix_lengths = repeat((prefix, prefix_lengths), width)
+    guided = GuidedModel(model, choices, banned, each, prefix, prefix_lengths)
     # The loops must know beforehand; a graph drops what is not used of this step.
     attention = model(start, states)[2]
+    attends = report_attention and attention is not None
     if beam:
         source = None if attention is None else tf.shape(attention)[1]
         if source_lengths is None:
@@ -127,10 +133,11 @@ def decode(
                 "`coverage_penalty` must be 0 for a model without attention, "
                 f"got {choices.coverage_penalty!r}."
             )
-        found = BeamSearch(guided, limits, source, source_lengths).run(states, start)
+        search = BeamSearch(guided, batch, limits, source, source_lengths, attends)
+        found = search.run(states, start)
     else:
         choose = _chooser(choices, batch, seed)
-        found = generate_rows(guided, states, start, choose, attention is not None)
+        found = generate_rows(guided, states, start, choose, attends)
         found = {
             name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
             for name, value in found.items()
@@ -152,10 +159,11 @@ def _chooser(choices: Decoding, batch: Any, seed: Any) -> Callable:
     # Not as many as the batch needs, on which the numbers of a row could depend.
     steps = choices.maximum_length
     numbers = random_numbers(seed, batch, choices.answers, steps)
+    # By steps; behind the maximum length all is forced, and the number does not matter.
+    numbers = tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))
 
     def choose(t, scores):
-        # Behind the maximum length all is forced.
-        number = tf.gather(numbers, tf.minimum(t, steps - 1), axis=1)
+        number = tf.gather(numbers, tf.minimum(t, steps))
         return draw(scores, number, choices.temperature, choices.top_k, choices.top_p)
 
     return choose

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.decoding.arrays import largest
 from seqzoo.tasks.decoding.constraints import force, penalise_repetition, repeated_ngrams
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
@@ -16,13 +17,15 @@ class Proposal(NamedTuple):
 
     Attributes:
         log_probabilities: shape (rows, ids): the model's.
-        scores: shape (rows, ids): what a search goes by. Log-probabilities after the repetition
-            penalty; -inf for what must not come.
+        free: shape (rows, ids): these after the repetition penalty.
+        scores: shape (rows, ids): what a search goes by: the same with -inf for what must not
+            come.
         states: the model's new states.
         attention: shape (rows, source), or None.
     """
 
     log_probabilities: Any
+    free: Any
     scores: Any
     states: Any
     attention: Any
@@ -74,12 +77,14 @@ class Model:
 class GuidedModel:
     """A model, and all that bears on what it may generate next.
 
+    What is not asked for costs nothing: a step consists of what the arguments make necessary.
+
     Args:
         model: the model.
         choices: whose lengths and repetitions count.
         banned: ids that are not generated; the end token is, all the same.
-        limits: shape (rows,): how many tokens each row may have.
-        prefix: shape (rows, time), int32.
+        limits: how many tokens a row may have: a number, or of each row, shape (rows,).
+        prefix: shape (rows, time), int32, or None.
         prefix_lengths: shape (rows,): how many tokens of `prefix` are forced.
     """
 
@@ -89,49 +94,82 @@ class GuidedModel:
         choices: Decoding,
         banned: Collection[int],
         limits: Any,
-        prefix: Any,
-        prefix_lengths: Any,
+        prefix: Any = None,
+        prefix_lengths: Any = None,
     ):
         self.model = model
         self.choices = choices
         self.limits = limits
+        self.longest = limits if isinstance(limits, int) else largest(limits)
         self.prefix = prefix
         self.prefix_lengths = prefix_lengths
-        self.allowed = np.array([index not in banned for index in range(model.ids)])
-        self.allowed[model.end] = False
-        self.is_end = np.arange(model.ids) == model.end
+        bans = np.zeros(model.ids, np.float32)
+        bans[[index for index in banned if index < model.ids]] = float("-inf")
+        bans[model.end] = float("-inf")
+        self.bans_before = bans.copy()
+        """What is added to log-probabilities while the end must not come."""
+        if model.has_end:
+            bans[model.end] = 0.0
+        self.bans = bans
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a step looks at the tokens before."""
+        return self.choices.repetition_penalty != 1 or self.choices.no_repeat_ngram is not None
+
+    @property
+    def last(self) -> Any:
+        """The last step: that of the end, which is forced; without an end token it says nothing."""
+        return self.longest if self.model.has_end else self.longest - 1
 
     def __call__(self, t: Any, tokens: Any, states: Any, history: Any) -> Proposal:
-        """The proposal for token t.
+        """The proposal for token t, before any is forced.
 
         Args:
             t: number of the step.
             tokens: shape (rows,): those before.
             states: the model's.
-            history: shape (rows, time): all tokens before, t of them.
+            history: shape (rows, time): all tokens before, t of them; not used unless `remembers`.
         """
         logits, states, attention = self.model(tokens, states)
-        log_probabilities = scores = self.model.log_probabilities(logits)
+        log_probabilities = free = self.model.log_probabilities(logits)
         if self.choices.repetition_penalty != 1:
             logits = penalise_repetition(logits, history, t, self.choices.repetition_penalty)
-            scores = self.model.log_probabilities(logits)
-        allowed = tf.constant(self.allowed)
-        if self.model.has_end:
-            allowed |= tf.constant(self.is_end) & (t >= self.choices.minimum_length)
+            free = self.model.log_probabilities(logits)
+        bans = tf.constant(self.bans)
+        if self.model.has_end and self.choices.minimum_length > 0:
+            bans = tf.where(t >= self.choices.minimum_length, bans, self.bans_before)
+        scores = free + bans
         if self.choices.no_repeat_ngram is not None:
             size = self.choices.no_repeat_ngram
-            allowed &= ~repeated_ngrams(history, t, size, self.model.ids)
-        scores = self._force(t, tf.where(allowed, scores, float("-inf")), scores)
-        return Proposal(log_probabilities, scores, states, attention)
+            repeated = repeated_ngrams(history, t, size, self.model.ids)
+            scores = tf.where(repeated, float("-inf"), scores)
+        return Proposal(log_probabilities, free, scores, states, attention)
 
-    def _force(self, t: Any, scores: Any, unconstrained: Any) -> Any:
-        """Forces the prefix, then the end where a row is full or nothing else is left."""
+    def forced(self, t: Any, scores: Any) -> tuple[Any, Any]:
+        """What must come, whatever the scores: the prefix, and the end where a row is full or
+        nothing else is left.
+
+        Returns:
+            Which rows are forced, (rows,), bool, and to what, () or (rows,).
+        """
+        forced = tf.reduce_max(scores, axis=1) == float("-inf")
+        if self.model.has_end or not isinstance(self.limits, int):
+            forced |= t >= self.limits
+        if self.prefix is None:
+            return forced, self.model.end
         prefixed = t < self.prefix_lengths
-        full = t >= self.limits
-        stuck = tf.reduce_max(scores, axis=1) == float("-inf")
         # A column more, because a step behind the prefix has to read something.
         columns = tf.pad(self.prefix, [[0, 0], [0, 1]])
         prefix = tf.gather(columns, tf.minimum(t, tf.shape(self.prefix)[1]), axis=1)
-        token = tf.where(prefixed, prefix, self.model.end)
-        forced = prefixed | full | stuck
-        return tf.where(forced[:, None], force(unconstrained, token, forced), scores)
+        return forced | prefixed, tf.where(prefixed, prefix, self.model.end)
+
+    def enforced(self, t: Any, proposal: Proposal) -> Any:
+        """The scores of a proposal, (rows, ids), with -inf for all but what is forced."""
+        forced, token = self.forced(t, proposal.scores)
+        token = tf.broadcast_to(token, tf.shape(forced))
+        return tf.cond(
+            tf.reduce_any(forced),
+            lambda: tf.where(forced[:, None], force(proposal.free, token, forced), proposal.scores),
+            lambda: proposal.scores,
+        )

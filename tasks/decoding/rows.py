@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqzoo.tasks.decoding.arrays import free, free_rows, largest, write
+from seqzoo.tasks.decoding.arrays import generate, write
 from seqzoo.tasks.decoding.guided import GuidedModel
 from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
@@ -15,64 +15,62 @@ def generate_rows(
 ) -> dict:
     """Generates until all rows have ended.
 
+    A row that has ended goes on beside the others; what it generates then is dropped at last, all
+    at once, which keeps the loop short.
+
     Args:
         guided: the model, with constraints for each row.
         states: nest of tensors with the leading axis rows.
         start: shape (rows,): the tokens before the first ones.
         choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
-        attends: whether the model reports attention.
+        attends: whether to report the model's attention.
 
     Returns:
-        "tokens" (rows, time) with `PADDING` behind an end, "lengths" (rows,),
-        "log_probabilities" (rows, time + 1) with that of the end at the row's length, where time
-        is the largest limit; "attention" (rows, steps, source), if any, of all steps that were
-        run.
+        "tokens" (rows, steps) with `PADDING` behind an end, "lengths" (rows,),
+        "log_probabilities" (rows, steps + 1) with that of the end at the row's length, and, if
+        asked for, "attention" (rows, steps, source), of all steps that were run.
     """
-    rows, longest = tf.shape(start)[0], largest(guided.limits)
-    written = {
-        "tokens": tf.fill([rows, longest], PADDING),
-        "log_probabilities": tf.zeros([rows, longest + 1]),
-        "lengths": tf.zeros([rows], tf.int32),
-    }
-    finished = tf.zeros([rows], tf.bool)
-    array = tf.TensorArray(tf.float32, longest + 1, element_shape=[None, None])
-
-    def unfinished(t, previous, states, finished, written, array):
-        # An empty batch takes one step, too, so that attention has a shape. The limit ends rows
-        # whose scores are not numbers.
-        return (t == 0) | ((t <= longest) & ~tf.reduce_all(finished))
-
-    def body(t, previous, states, finished, written, array):
-        proposal = guided(t, previous, states, written["tokens"])
-        chosen = choose(t, proposal.scores)
-        log_probabilities = tf.gather(proposal.log_probabilities, chosen, batch_dims=1)
-        ended = finished | (chosen == guided.model.end)
-        tokens = tf.where(ended, PADDING, chosen)
-        if attends:
-            array = array.write(t, proposal.attention)
-        written = {
-            "tokens": write(written["tokens"], tokens, t),
-            "log_probabilities": write(
-                written["log_probabilities"], tf.where(finished, 0.0, log_probabilities), t
-            ),
-            "lengths": tf.where(ended, written["lengths"], t + 1),
-        }
-        return t + 1, tokens, proposal.states, ended, written, array
-
-    steps, *_, written, array = tf.while_loop(
-        unfinished,
-        body,
-        (tf.constant(0), start, states, finished, written, array),
-        (
-            tf.TensorShape([]),
-            tf.TensorShape([None]),
-            free_rows(states),
-            tf.TensorShape([None]),
-            free(written),
-            tf.TensorShape(None),
-        ),
-    )
+    rows, end, last = tf.shape(start)[0], guided.model.end, guided.last
+    place = tf.range(rows)
+    variables = {"previous": start, "states": states, "finished": tf.zeros([rows], tf.bool)}
+    if guided.remembers:
+        variables["history"] = tf.fill([rows, guided.longest], PADDING)
+    kept = {"tokens": (tf.int32, 1), "log_probabilities": (tf.float32, 1)}
     if attends:
-        # The array holds nothing for steps that were not run.
-        written["attention"] = tf.transpose(array.gather(tf.range(steps)), [1, 0, 2])
-    return written
+        kept["attention"] = (tf.float32, 2)
+
+    def step(t, variables):
+        proposal = guided(t, variables["previous"], variables["states"], variables.get("history"))
+        forced, token = guided.forced(t, proposal.scores)
+        chosen = tf.where(forced, token, choose(t, proposal.scores))
+        at = tf.stack([place, chosen], 1)
+        found = {
+            "tokens": chosen,
+            "log_probabilities": tf.gather_nd(proposal.log_probabilities, at),
+            "attention": proposal.attention,
+        }
+        ends = chosen == end
+        finished = variables["finished"] | ends
+        # Where there is no end token, its id is none that the model knows.
+        fed = chosen if guided.model.has_end else tf.where(ends, PADDING, chosen)
+        new = {"previous": fed, "states": proposal.states, "finished": finished}
+        if guided.remembers:
+            before = tf.where(finished, PADDING, chosen)
+            new["history"] = write(variables["history"], before, t)
+        # The last step ends all rows, those too whose scores are not numbers.
+        return (t < last) & ~tf.reduce_all(finished), new, found
+
+    steps, _, written = generate(step, variables, kept, guided.longest + 1)
+    positions = tf.range(steps)
+    tokens = tf.transpose(written["tokens"])
+    lengths = tf.reduce_min(tf.where(tokens == end, positions, steps), axis=1)
+    log_probabilities = tf.transpose(written["log_probabilities"])
+    log_probabilities = tf.where(positions <= lengths[:, None], log_probabilities, 0.0)
+    found = {
+        "tokens": tf.where(positions < lengths[:, None], tokens, PADDING),
+        "log_probabilities": tf.pad(log_probabilities, [[0, 0], [0, 1]]),
+        "lengths": lengths,
+    }
+    if attends:
+        found["attention"] = tf.transpose(written["attention"], [1, 0, 2])
+    return found

@@ -119,13 +119,20 @@ class PreparedGenerator(Prepared):
         }
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        decoded = self.generate(model, batch, options)
+        decoded = self.generate(model, batch, options, report_attention=False)
         return {
             "texts": self.texts.join(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
         }
 
-    def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Any:
+    def generate(
+        self,
+        model: Any,
+        batch: dict[str, Any],
+        options: AnswerOptions,
+        *,
+        report_attention: bool = True,
+    ) -> Any:
         """The `Decoded` answers of a batch."""
         memory, mask, states = model.encode(batch["values"], batch["lengths"])
         return decode(
@@ -139,6 +146,7 @@ class PreparedGenerator(Prepared):
             source_lengths=tf.reduce_sum(tf.cast(mask, tf.int32), 1),
             seed=options.seed,
             banned=(0, 1, START),
+            report_attention=report_attention,
         )
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
