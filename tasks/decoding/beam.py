@@ -58,7 +58,7 @@ class BeamSearch:
         self.first_id = place * (self.width * self.ids)
         self.first_candidate = place * self.candidates
         self.first_answer = place * (self.choices.answers + self.candidates)
-        self.penalty_at_limit = self._length_penalty(limits)
+        self.limits = limits
 
     def run(self, states: Any, start: Any) -> dict:
         """Searches until all rows are done.
@@ -145,7 +145,7 @@ class BeamSearch:
         # A further token lowers every score, save for what the length penalty may still give back.
         reachable = scores[:, 0]
         if self.choices.length_penalty:
-            reachable /= self.penalty_at_limit
+            reachable /= self._length_penalty(self.limits)
         new["done"] = done | (ended >= self.width) | (reachable <= answers[:, -1])
         logs = proposal.log_probabilities
         found = {

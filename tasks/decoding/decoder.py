@@ -136,7 +136,7 @@ def decode(
         search = BeamSearch(guided, batch, limits, source, source_lengths, attends)
         found = search.run(states, start)
     else:
-        choose = _chooser(choices, batch, seed)
+        choose = _chooser(choices, batch, seed, prefix)
         found = generate_rows(guided, states, start, choose, attends)
         found = {
             name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
@@ -152,18 +152,19 @@ def _batch_size(*values: Any) -> Any:
     raise SeqzooError("`maximum_lengths` must tell the number of rows where there are no states.")
 
 
-def _chooser(choices: Decoding, batch: Any, seed: Any) -> Callable:
+def _chooser(choices: Decoding, batch: Any, seed: Any, prefix: Any) -> Callable:
     """(t, scores (rows, ids)) -> tokens (rows,), greedy or at random."""
     if choices.method == "greedy":
         return lambda t, scores: tf.argmax(scores, axis=1, output_type=tf.int32)
     # Not as many as the batch needs, on which the numbers of a row could depend.
     steps = choices.maximum_length
     numbers = random_numbers(seed, batch, choices.answers, steps)
-    # By steps; behind the maximum length all is forced, and the number does not matter.
-    numbers = tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))
+    # By steps, (steps + 1, rows, 1); at the maximum length all is forced.
+    numbers = tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
 
     def choose(t, scores):
-        number = tf.gather(numbers, tf.minimum(t, steps))
+        # A prefix may be longer than the maximum length.
+        number = tf.gather(numbers, t if prefix is None else tf.minimum(t, steps))
         return draw(scores, number, choices.temperature, choices.top_k, choices.top_p)
 
     return choose

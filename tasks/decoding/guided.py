@@ -153,9 +153,7 @@ class GuidedModel:
         Returns:
             Which rows are forced, (rows,), bool, and to what, () or (rows,).
         """
-        forced = tf.reduce_max(scores, axis=1) == float("-inf")
-        if self.model.has_end or not isinstance(self.limits, int):
-            forced |= t >= self.limits
+        forced = (tf.reduce_max(scores, axis=1) == float("-inf")) | (t >= self.limits)
         if self.prefix is None:
             return forced, self.model.end
         prefixed = t < self.prefix_lengths

@@ -50,7 +50,7 @@ def draw(
     Args:
         scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
             one.
-        number: shape (rows,), in [0, 1).
+        number: shape (rows, 1), in [0, 1).
         temperature: above 0.
         top_k: or None for all.
         top_p: or None for all.
@@ -58,7 +58,9 @@ def draw(
     Returns:
         Shape (rows,), int32.
     """
-    scores, tokens = scores / temperature, None
+    tokens = None
+    if temperature != 1:
+        scores /= temperature
     if top_k is not None or top_p is not None:
         ids = scores.shape[1]
         scores, tokens = tf.math.top_k(scores, ids if top_k is None else min(top_k, ids))
@@ -67,7 +69,7 @@ def draw(
         before = tf.cumsum(probabilities, axis=1, exclusive=True)
         probabilities = tf.where(before < top_p, probabilities, 0.0)
     sums = tf.cumsum(probabilities, axis=1)
-    below = sums <= (number * sums[:, -1])[:, None]
+    below = sums <= number * sums[:, -1:]
     at = tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
     at = tf.minimum(at, scores.shape[1] - 1)
     # Sums that are made in parallel need not rise; what has no probability must not be drawn.

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from seqzoo.tasks.base import AnswerOptions, Prepared
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.pipeline import array_batches
 from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
@@ -21,6 +23,11 @@ FEW = 256
 
 FEW_BATCHES = 20
 """The same of batches, for examples that are run in many windows."""
+
+PATIENCE = 2.0
+"""Seconds of generating with batches of one shape before its loop is compiled, which takes one to
+two. So a first answer does not wait for the compiler, and no work takes more than about twice as
+long as it would if one had known beforehand how much there is."""
 
 
 class Inference:
@@ -42,6 +49,7 @@ class Inference:
         self.settings = settings
         self.padding = padding
         self._graphs: dict[Any, Callable] = {}
+        self._seconds: dict[Any, float] = {}  # of generating, by shapes
         self._lock = threading.Lock()  # several threads may ask one run
 
     def collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
@@ -54,18 +62,26 @@ class Inference:
         few = len(data) <= FEW and len(plan) <= FEW_BATCHES
         carried: tuple = ()
         if data.window is not None:
-            carried = tuple(
-                tf.zeros([int(plan.bounds[1]), units]) for units in self.prepared.carries
-            )
+            rows = int(plan.bounds[1])
+            carried = tuple(tf.zeros([rows, units]) for units in self.prepared.carries)
+        generates = data.window is None and getattr(self.prepared, "decoding", None) is not None
         found: dict[str, list] = {}
-        run = None
         # Rows that only fill up are left out where that compiles nothing; those of windows carry
         # states from one batch to the next.
-        for batch in array_batches(data, plan, trim=few and data.window is None):
+        trimmed = array_batches(data, plan, trim=few and data.window is None)
+        for batch, longest in zip(trimmed, plan.lengths, strict=True):
+            key = (ask.__name__, options, few)
+            compiled = False
+            if generates:
+                full = _filled(batch, longest) if few else batch
+                key = (*key, *(array.shape for array in full.values()))
+                compiled = self._seconds.get(key, 0.0) >= PATIENCE
+                batch = full if compiled else batch
             tensors: dict[str, Any] = {name: tf.constant(own) for name, own in batch.items()}
             if carried:
                 tensors["carried"] = carried
-            run = run or self._compiled(ask, tensors, options, few=few)
+            run = self._graph(ask, tensors, options, few=few, compiled=compiled)
+            start = time.perf_counter()
             result = run(tensors)
             carried = result.pop("carried", ())
             real = batch["weights"] > 0
@@ -74,6 +90,10 @@ class Inference:
                 place = found.setdefault(name, [None] * len(data))
                 for row, own in zip(rows, value.numpy()[real], strict=True):
                     place[row] = own if place[row] is None else place[row] + own
+            if generates:
+                # Not the first time, which may have traced the graph.
+                taken = time.perf_counter() - start if key in self._seconds else 0.0
+                self._seconds[key] = self._seconds.get(key, 0.0) + taken
         return found
 
     def rate(self, texts: np.ndarray) -> list[float]:
@@ -94,21 +114,46 @@ class Inference:
             for own in self._graphs["rate"](tf.constant(part, tf.string))
         ]
 
-    def _compiled(
-        self, ask: Callable, batch: dict[str, Any], options: AnswerOptions, *, few: bool
+    def _graph(
+        self,
+        ask: Callable,
+        batch: dict[str, Any],
+        options: AnswerOptions,
+        *,
+        few: bool,
+        compiled: bool,
     ) -> Callable:
         """`ask` of the model as a graph for batches like this one, kept for the next call."""
-        key = (ask.__name__, tuple(batch), options, few)
+        key = (ask.__name__, tuple(batch), options, few, compiled)
         with self._lock:
             if key not in self._graphs:
 
                 def run(batch: dict[str, Any]) -> dict[str, Any]:
-                    with seqzoo.cells.portable() if few else contextlib.nullcontext():
+                    with contextlib.ExitStack() as stack:
+                        if few:
+                            stack.enter_context(seqzoo.cells.portable())
+                        if compiled:
+                            stack.enter_context(compiled_loops())
                         return ask(self.model, batch, options)
 
                 free = {name: _free(own) for name, own in batch.items()}
                 self._graphs[key] = tf.function(run, input_signature=[free], autograph=False)
             return self._graphs[key]
+
+
+def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
+    """A batch in one of a few shapes: with copies of its first row, which weigh nothing, up to one
+    of four numbers an octave, and as long as its plan has it."""
+    rows = len(batch["rows"])
+    step = 1 << max((rows - 1).bit_length() - 3, 0)
+    order = np.arange(-(-rows // step) * step)
+    order[rows:] = 0
+    full = {name: array[order] for name, array in batch.items()}
+    full["weights"][rows:] = 0.0
+    values = full["values"]
+    padding = [(0, 0), (0, longest - values.shape[1])] + [(0, 0)] * (values.ndim - 2)
+    full["values"] = np.pad(values, padding)
+    return full
 
 
 def _free(tensors: Any) -> Any:

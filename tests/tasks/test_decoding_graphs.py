@@ -11,6 +11,7 @@ from decoding_cases import END, START, Toy
 from graphs import must_compile, nodes
 
 from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.decoding.decoder import Decoded, decode
 from seqzoo.tasks.decoding.scoring import score
 
@@ -185,3 +186,76 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
         assert found.attention is None and found.tokens.shape == (3, 1, 3)
         # Four to the end of the longest, and the one that tells what the step reports.
         assert steps.numpy() == 5
+
+
+LEAN: dict[str, dict[str, Any]] = {
+    "greedy": {},
+    "beam": {"method": "beam", "beam_width": 4, "answers": 3},
+    "sample": {"method": "sample", "answers": 3},
+}
+lean = pytest.mark.parametrize("method", LEAN)
+ends = pytest.mark.parametrize("end", [END, None])
+
+
+@lean
+@ends
+def test_constraints_that_forbid_nothing_change_nothing(method: str, end: int | None) -> None:
+    toy = Toy(ids=8, rows=5, source=4, seed=2)
+    more = {"end": end, "seed": 3}
+    found = toy.decode(**LEAN[method], maximum_length=6, more=more)
+    # The same by loops that keep histories, prefixes and limits.
+    idle = {"prefix": np.zeros((5, 1)), "prefix_lengths": [0] * 5, "maximum_lengths": [9] * 5}
+    other = toy.decode(**LEAN[method], maximum_length=6, no_repeat_ngram=7, more=more | idle)
+    assert found.lengths.max() == 6 and (end is None) == (found.lengths.min() == 6)
+    _assert_same(found._asdict(), other._asdict())
+
+
+def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:
+    def run(h, bias):
+        found = decode(
+            toy.step,
+            {"h": h, "bias": bias},
+            choices=choices,
+            start=START,
+            end=end,
+            vocabulary_size=8,
+            seed=3,
+            **more,
+        )
+        return {name: value for name, value in found._asdict().items() if value is not None}
+
+    specs = {name: SIGNATURE[name] for name in ("h", "bias")}
+    return tf.function(run, autograph=False).get_concrete_function(**specs)
+
+
+@lean
+@ends
+def test_compiled_loops_answer_as_plain_ones(method: str, end: int | None) -> None:
+    toy = Toy(ids=8, rows=5, source=4, seed=2)
+    choices = Decoding(**LEAN[method], maximum_length=6, minimum_length=1, no_repeat_ngram=2)
+    with compiled_loops():
+        graph = _graph(toy, end, choices)
+    assert must_compile(graph.graph.as_graph_def())
+    plain = _graph(toy, end, choices)
+    assert not must_compile(plain.graph.as_graph_def())
+    for rows in ([0, 1, 2, 3, 4], [3]):
+        inputs = {"h": tf.constant(toy.initial[rows]), "bias": tf.constant(toy.bias[rows])}
+        found, expected = graph(**inputs), plain(**inputs)
+        _assert_same(
+            {name: value.numpy() for name, value in found.items()},
+            {name: value.numpy() for name, value in expected.items()},
+        )
+
+
+@lean
+def test_what_is_not_asked_for_is_not_in_the_graph(method: str) -> None:
+    toy = Toy(ids=8, rows=5, source=4, seed=2)
+
+    def operations(**choices: Any) -> set[str]:
+        graph = _graph(toy, END, Decoding(**LEAN[method], **choices), report_attention=False)
+        return {node.op for node in nodes(graph.graph.as_graph_def())}
+
+    assert "ScatterNd" not in operations() and "Pow" not in operations()
+    assert "ScatterNd" in operations(no_repeat_ngram=2)
+    if method == "beam":
+        assert "Pow" in operations(length_penalty=0.5)

@@ -130,11 +130,11 @@ def test_the_ends_of_the_unit_interval() -> None:
     last = float(np.nextafter(np.float32(1), np.float32(0)))
     for top_k, top_p in [(None, None), (4, None), (None, 0.999), (9, 1.0)]:
         for number, token in [(0.0, 1), (last, 3)]:
-            drawn = draw(scores, tf.constant([number]), 1.0, top_k, top_p)
+            drawn = draw(scores, tf.constant([[number]]), 1.0, top_k, top_p)
             assert drawn.numpy().tolist() == [token]
     # Nearly no temperature is greedy search; nearly no `top_p` is, too.
     for temperature, top_p in [(1e-6, None), (1.0, 1e-6)]:
-        assert draw(scores, tf.constant([last]), temperature, None, top_p).numpy() == [1]
+        assert draw(scores, tf.constant([[last]]), temperature, None, top_p).numpy() == [1]
 
 
 def test_start_may_be_given_by_row() -> None:

@@ -5,13 +5,17 @@ import json
 import pathlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
 from seqzoo.cli import main
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs import predictor
 from seqzoo.zoo import card, list_trained, load
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
@@ -94,9 +98,35 @@ def test_one_text_is_answered_without_a_pipeline_or_a_new_graph(monkeypatch) -> 
 
 def test_threads_may_ask_one_model() -> None:
     texts = ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999", "7 April 1987"] * 3
-    alone = [load("date-normaliser").predict([text])[0].label for text in texts]
+    one = load("date-normaliser")
+    alone = [one.predict([text])[0].label for text in texts]
     run = load("date-normaliser")  # which has no graph yet, so that all threads trace one
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda text: run.predict([text])[0].label, texts))
     assert together == alone
     assert len(run._inference._graphs) == 1
+
+
+@pytest.mark.parametrize("name", ["date-normaliser", "python-source"])
+def test_what_is_asked_often_is_compiled_once_and_answered_as_before(name, monkeypatch) -> None:
+    texts = {"date-normaliser": ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"]}
+    inputs = texts.get(name, ["def f(x):", "import ", "    return"]) * 3
+    options = AnswerOptions(seed=5)
+    if name == "python-source":
+        options = replace(options, decoding=Decoding("sample", answers=2, maximum_length=20))
+    run = load(name)
+    before = run.predict(inputs, options)
+    graphs = run._inference._graphs
+    assert len(graphs) == 1
+    monkeypatch.setattr(predictor, "PATIENCE", 0.0)
+    after = run.predict(inputs, options)
+    assert [own.label for own in after] == [own.label for own in before]
+    assert [own.alternatives for own in after] == [
+        tuple((text, pytest.approx(share, rel=1e-3)) for text, share in own.alternatives)
+        for own in before
+    ]
+    # Ten rows, as nine are filled up to, and one are shapes of one graph.
+    run.predict([*inputs, inputs[0]], options)
+    run.predict(inputs[:1], options)
+    assert len(graphs) == 2
+    assert all(graph.experimental_get_tracing_count() == 1 for graph in graphs.values())

@@ -1,0 +1,228 @@
+"""Measures how fast answers come: a step of decoding beside a plain loop, and one text asked alone.
+
+    python -m benchmarks.answers [--parts decoding,attention,exported,predict] [--rows 1,64]
+
+All contestants of a table run in one process, in turn; a figure is the median over the rounds. The
+plain loop is a `tf.while_loop` around the model's own step, whose most probable token is fed back:
+what decoding costs without log-probabilities, bans and ends. It is measured as a graph of plain
+operations, and compiled by XLA. Ours is measured as the first answers and exported models run it
+(plain operations), and compiled, as it runs once a model has generated for some seconds.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import contextlib
+import pathlib
+import platform
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+from benchmarks.speed import interleaved
+from seqzoo import zoo
+from seqzoo.cells.engine.dispatch import cores
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.decoding.arrays import compiled_loops
+from seqzoo.tasks.decoding.decoder import decode
+
+STEPS = 200
+BEAMS = 5
+TEXTS = {
+    "language-id": "Zuid-Korea",
+    "python-highlighter": "x = [a for a in range(3)]",
+    "python-source": "def f(",
+    "date-normaliser": "3 mars 2021",
+}
+
+
+class Loops:
+    """Ways to generate `STEPS` tokens from a decoder, each a function without arguments.
+
+    Args:
+        decoder: the model's.
+        vocabulary_size: of its tokens.
+        memory: (rows) -> what its attention looks at, or None.
+    """
+
+    def __init__(self, decoder: Any, vocabulary_size: int, memory: Callable | None = None):
+        self.decoder = decoder
+        self.vocabulary_size = vocabulary_size
+        self.memory = memory
+
+    def plain(self, rows: int, *, compiled: bool = False) -> Callable:
+        def run(states, start, constants):
+            tokens = tf.TensorArray(tf.int32, STEPS, element_shape=[None])
+
+            def body(t, token, states, tokens):
+                logits, new, _ = self.decoder.step(token, states, constants)
+                token = tf.argmax(logits, 1, output_type=tf.int32)
+                new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
+                return t + 1, token, new, tokens.write(t, token)
+
+            shapes = tf.nest.map_structure(lambda own: own.shape, (start, states))
+            return tf.while_loop(
+                lambda t, *_: t < STEPS,
+                body,
+                (tf.constant(0), start, states, tokens),
+                (tf.TensorShape([]), *shapes, tf.TensorShape(None)),
+            )[3].stack()
+
+        return self._asked(run, rows, compiled)
+
+    def ours(self, rows: int, *, compiled: bool = False, **choices: Any) -> Callable:
+        def run(states, start, constants):
+            with compiled_loops() if compiled else contextlib.nullcontext():
+                found = decode(
+                    self.decoder.step,
+                    states,
+                    choices=Decoding(maximum_length=STEPS, **choices),
+                    start=start,
+                    end=None,
+                    vocabulary_size=self.vocabulary_size,
+                    constants=constants,
+                    seed=1,
+                    report_attention=False,
+                )
+            return found.tokens, found.log_probabilities
+
+        return self._asked(run, rows, False)
+
+    def _asked(self, run: Callable, rows: int, compiled: bool) -> Callable:
+        inputs = (
+            self.decoder.zero_states(rows),
+            tf.fill([rows], 5),
+            None if self.memory is None else self.memory(rows),
+        )
+
+        def free(value: Any) -> Any:
+            return tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+
+        signature = None if compiled else tf.nest.map_structure(free, inputs)
+        graph = tf.function(run, jit_compile=compiled, autograph=False, input_signature=signature)
+        return lambda: tf.nest.map_structure(lambda value: value.numpy(), graph(*inputs))
+
+
+def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
+    """Prints milliseconds a step of all ways."""
+    ways: dict[str, Callable] = {}
+    for compiled in (False, True):
+        suffix = ", compiled" if compiled else ""
+        ways |= {
+            f"plain loop{suffix}": loops.plain(rows, compiled=compiled),
+            f"greedy{suffix}": loops.ours(rows, compiled=compiled),
+            f"sampling{suffix}": loops.ours(rows, compiled=compiled, method="sample"),
+            f"beam {BEAMS}{suffix}": loops.ours(
+                rows, compiled=compiled, method="beam", beam_width=BEAMS
+            ),
+            f"greedy, {BEAMS} times the rows{suffix}": loops.ours(BEAMS * rows, compiled=compiled),
+        }
+    medians, first = interleaved(ways, seconds)
+    plain = medians["plain loop"]
+    for name, taken in medians.items():
+        cells = [rows, name, f"{1e3 * taken / STEPS:.3f}", f"{taken / plain:.2f}"]
+        print(f"| {' | '.join(map(str, cells))} | {first[name]:.1f} |", flush=True)
+
+
+def language_model() -> Loops:
+    run = zoo.load("python-source")
+    return Loops(run.model.decoder, len(run.prepared.texts.vocabulary))
+
+
+def encoder_decoder() -> Loops:
+    run = zoo.load("date-normaliser")
+    model = run.model
+
+    def memory(rows: int) -> Any:
+        with seqzoo.cells.portable():
+            values, mask, _ = model.encode(tf.fill([rows, 24], 5), tf.fill([rows], 24))
+        return model.decoder.look_at(values, mask)
+
+    return Loops(model.decoder, len(run.prepared.texts.vocabulary), memory)
+
+
+def exported_table(rows: list[int], seconds: float) -> None:
+    """Prints milliseconds a step of an exported model, text in, text out, beside a plain loop."""
+    loops, run = language_model(), zoo.load("python-source")
+    methods = {"greedy": Decoding(maximum_length=STEPS)}
+    methods["sampling"] = Decoding("sample", maximum_length=STEPS)
+    with tempfile.TemporaryDirectory() as folder:
+        served = {}
+        for name, choices in methods.items():
+            target = pathlib.Path(folder) / name
+            run.export(target, AnswerOptions(decoding=choices, seed=1))
+            served[name] = tf.saved_model.load(str(target))
+        for count in rows:
+            texts = tf.constant(["d"] * count)
+
+            def ask(model: Any, texts: Any = texts) -> Callable:
+                answer = model.signatures["serving_default"]
+                return lambda: answer(texts)["text"].numpy()
+
+            ways = {"plain loop": loops.plain(count)}
+            ways |= {f"exported, {name}": ask(model) for name, model in served.items()}
+            medians, first = interleaved(ways, seconds)
+            for name, taken in medians.items():
+                times = taken / medians["plain loop"]
+                print(f"| {count} | {name} | {1e3 * taken / STEPS:.3f} | {times:.2f} | ", end="")
+                print(f"{first[name]:.1f} |", flush=True)
+
+
+def predict_table(seconds: float) -> None:
+    """Prints milliseconds of `Run.predict` of one text, and of 1,000 where a data set has them."""
+    from seqzoo.zoo.data.open import open_examples
+    from seqzoo.zoo.data.source import Source
+
+    for name in zoo.list_trained():
+        run = zoo.load(name)
+        many = None
+        if name != "python-source":
+            many = list(open_examples(Source.of_run(run, None), "test").inputs[:1000])
+        one = [TEXTS[name]] if name in TEXTS else list(many or [])[:1]
+        ways: dict[str, Callable] = {"one": lambda run=run, one=one: run.predict(one)}
+        medians, first = interleaved(ways, seconds)
+        cells = [name, f"{1e3 * medians['one']:.1f}", ""]
+        if many:
+            medians, _ = interleaved(
+                {"many": lambda run=run, many=many: run.predict(many)}, seconds
+            )
+            cells[2] = f"{1e3 * medians['many']:.0f}"
+        print(f"| {' | '.join(cells)} | {first['one']:.1f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", default="decoding,attention,exported,predict")
+    parser.add_argument("--rows", default="1,64", help="numbers of rows, comma between them")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each row of a table")
+    given = parser.parse_args()
+    parts, rows = given.parts.split(","), [int(own) for own in given.rows.split(",")]
+    print(
+        f"{cores()} cores, {platform.processor() or platform.machine()}, TensorFlow "
+        f"{tf.__version__}, Keras {keras.__version__}."
+    )
+    for part, loops in (("decoding", language_model), ("attention", encoder_decoder)):
+        if part in parts:
+            print("\n| rows | way | ms a step | times the plain loop | first call, s |")
+            print("| --- | --- | --- | --- | --- |")
+            for count in rows:
+                decoding_table(loops(), count, given.seconds)
+    if "exported" in parts:
+        print("\n| rows | way | ms a step | times the plain loop | first call, s |")
+        print("| --- | --- | --- | --- | --- |")
+        exported_table(rows, given.seconds)
+    if "predict" in parts:
+        print("\n| model | one text, ms | 1,000 texts, ms | first text, s |")
+        print("| --- | --- | --- | --- |")
+        predict_table(given.seconds)
+
+
+if __name__ == "__main__":
+    main()
