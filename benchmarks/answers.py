@@ -62,7 +62,7 @@ class Loops:
             tokens = tf.TensorArray(tf.int32, STEPS, element_shape=[None])
 
             def body(t, token, states, tokens):
-                logits, new, _ = self.decoder.step(token, states, constants)
+                logits, new, _ = self.decoder.step(token, states, constants or None)
                 token = tf.argmax(logits, 1, output_type=tf.int32)
                 new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
                 return t + 1, token, new, tokens.write(t, token)
@@ -87,7 +87,7 @@ class Loops:
                     start=start,
                     end=None,
                     vocabulary_size=self.vocabulary_size,
-                    constants=constants,
+                    constants=constants or None,
                     seed=1,
                     report_attention=False,
                 )
@@ -99,7 +99,7 @@ class Loops:
         inputs = (
             self.decoder.zero_states(rows),
             tf.fill([rows], 5),
-            None if self.memory is None else self.memory(rows),
+            () if self.memory is None else self.memory(rows),
         )
 
         def free(value: Any) -> Any:

@@ -24,10 +24,10 @@ FEW = 256
 FEW_BATCHES = 20
 """The same of batches, for examples that are run in many windows."""
 
-PATIENCE = 2.0
-"""Seconds of generating with batches of one shape before its loop is compiled, which takes one to
-two. So a first answer does not wait for the compiler, and no work takes more than about twice as
-long as it would if one had known beforehand how much there is."""
+PATIENCE = 1.0
+"""Seconds of generating with batches of one shape before its loop is compiled, which takes half a
+second to two. So a first answer does not wait for the compiler, and little work takes longer than
+twice what it would if one had known beforehand how much there is."""
 
 
 class Inference:
@@ -81,6 +81,7 @@ class Inference:
             if carried:
                 tensors["carried"] = carried
             run = self._graph(ask, tensors, options, few=few, compiled=compiled)
+            traced = run.experimental_get_tracing_count() > 0
             start = time.perf_counter()
             result = run(tensors)
             carried = result.pop("carried", ())
@@ -90,9 +91,8 @@ class Inference:
                 place = found.setdefault(name, [None] * len(data))
                 for row, own in zip(rows, value.numpy()[real], strict=True):
                     place[row] = own if place[row] is None else place[row] + own
-            if generates:
-                # Not the first time, which may have traced the graph.
-                taken = time.perf_counter() - start if key in self._seconds else 0.0
+            if generates and traced:  # tracing is no generating
+                taken = time.perf_counter() - start
                 self._seconds[key] = self._seconds.get(key, 0.0) + taken
         return found
 
@@ -122,7 +122,7 @@ class Inference:
         *,
         few: bool,
         compiled: bool,
-    ) -> Callable:
+    ) -> Any:
         """`ask` of the model as a graph for batches like this one, kept for the next call."""
         key = (ask.__name__, tuple(batch), options, few, compiled)
         with self._lock:
