@@ -1,4 +1,4 @@
-"""The command line: trains, scores, asks and exports sequence models."""
+"""The command line: trains, evaluates, runs and exports sequence models."""
 
 import os
 import pathlib
@@ -67,7 +67,7 @@ class Commands(click.Group):
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """A request to end (SIGTERM, as a queue of jobs sends it) is heard as Ctrl-C is."""
+    """Treats SIGTERM, which job schedulers send, like Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -139,7 +139,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Show the version and exit.",
 )
 def main() -> None:
-    """Recurrent sequence models: train one, score it, ask it, export it.
+    """Train, evaluate, run and export recurrent sequence models.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Writes each family's page anew, from its cells' docstrings: `python -m docs.write_cells`."""
+"""Writes the pages of cells and README's table of them: `python -m docs.write_cells`."""
 
 import ast
 import pathlib
@@ -9,6 +9,9 @@ from seqzoo.zoo.config import docstrings
 
 FOLDER = pathlib.Path(__file__).parent / "cells"
 WRITTEN = "<!-- Written by `python -m docs.write_cells`, from the docstrings of the cells. -->"
+README = pathlib.Path(__file__).parents[1] / "README.md"
+BEGIN = "<!-- Written by `python -m docs.write_cells`, from the registry of cells. -->"
+END = "<!-- End of what is written. -->"
 
 
 def families() -> list[str]:
@@ -25,12 +28,32 @@ def page(family: str) -> str:
         f"| {registry[name].summary} |"
         for name in names
     ]
-    table = ["| cell | year | products | what it is |", "| --- | --- | --- | --- |", *rows]
+    table = ["| cell | year | products | description |", "| --- | --- | --- | --- |", *rows]
     sections = [_section(name, registry[name].location, described[name]) for name in names]
     title = family.upper() if family in ("lstm", "gru") else family.replace("-", " ").capitalize()
     head = f"# {title} cells"
     parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
     return "\n\n".join(parts) + "\n"
+
+
+def readme(text: str) -> str:
+    """README with its table of all cells.
+
+    Raises:
+        ValueError: `text` has no place for the table.
+    """
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"README.md must hold the lines {BEGIN} and {END}")
+    registry = source_docs.registry()
+    rows = []
+    for family in families():
+        names = [f"`{name}`" for name, entry in registry.items() if entry.family == family]
+        rows.append(f"| [{family}](docs/cells/{family}.md) | {', '.join(names)} |")
+    count = f"seqzoo has {len(registry)} cells, each with its equations and its paper:"
+    table = "\n".join(["| family | cells |", "| --- | --- |", *rows])
+    return f"{head}{BEGIN}\n{count}\n\n{table}\n\n{END}{tail}"
 
 
 def _purpose(family: str) -> str:
@@ -67,3 +90,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for own in families():
         (FOLDER / f"{own}.md").write_text(page(own), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes the reference at the end of cli.md anew: `python -m docs.write_options`."""
+"""Writes the tables of cli-reference.md: `python -m docs.write_options`."""
 
 import pathlib
 
@@ -6,6 +6,6 @@ from seqzoo.cli import main
 from seqzoo.zoo.commands import reference
 
 if __name__ == "__main__":
-    page = pathlib.Path(__file__).parent / "cli.md"
+    page = pathlib.Path(__file__).parent / "cli-reference.md"
     text = page.read_text(encoding="utf-8")
     page.write_text(reference.updated(text, main), encoding="utf-8")

@@ -8,6 +8,7 @@ import runpy
 import pytest
 
 from seqzoo.cells import CELLS
+from seqzoo.zoo.presets import PRESETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LINKED = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -50,6 +51,53 @@ def test_the_page_of_a_family_is_that_of_its_docstrings(family: str) -> None:
     assert page == WRITE_CELLS["page"](family)
     for place in (ROOT / "docs" / "cells.md", ROOT / "mkdocs.yml"):
         assert f"cells/{family}.md" in place.read_text(encoding="utf-8"), place.name
+
+
+def test_readme_lists_all_cells() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    # Else write it anew: python -m docs.write_cells
+    assert text == WRITE_CELLS["readme"](text)
+    assert set(CELLS) <= set(re.findall(r"`([\w-]+)`", text))
+
+
+WRITE_PRESETS = runpy.run_path(str(ROOT / "docs" / "write_presets.py"))
+
+
+def test_pages_of_presets_are_those_of_presets_cards_and_results() -> None:
+    # Else write them anew: python -m docs.write_presets
+    folder = ROOT / "docs" / "presets"
+    written = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
+    assert written == WRITE_PRESETS["pages"]()
+    text = "".join(written.values())
+    for name, preset in PRESETS.items():
+        assert len(re.findall(rf"^## {name}$", text, re.MULTILINE)) == 1, name
+        assert preset.score in text
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").rglob("*.md"):
+        assert f" {path.relative_to(ROOT / 'docs').as_posix()}\n" in navigation, path.name
+
+
+def test_figures_of_readme_are_those_of_speed_and_results() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    speed, results = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("speed.md", "results.md")
+    )
+    steps = re.findall(r"^\| (\d+, .*) \| (.*) ms \| (.*) ms \| (.*) ms \|$", readme, re.MULTILINE)
+    assert len(steps) == 3
+    for sizes, ours, keras, torch in steps:
+        row = rf"\| lstm \| {sizes} \| plain \| forward and backward \| {ours} \| {keras} \| "
+        assert re.search(rf"{row}[\d.]+ \| {torch} \|", speed), sizes
+    for name, median in re.findall(r"(Keras|PyTorch)\D*(\d\.\d\d) times", readme):
+        line = {"Keras": "Keras layer", "PyTorch": "torch"}[name]
+        assert re.search(rf"^- {line}: .*median {re.escape(median)},", speed, re.MULTILINE), name
+    scores = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d.]+%)(?: \(([\d.]+%))?", readme, re.MULTILINE)
+    assert len(scores) == 5
+    for name, *figures in scores:
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", results, re.MULTILINE)
+        assert all(figure in row for figure in figures), name
 
 
 @pytest.mark.parametrize("name", CELLS)

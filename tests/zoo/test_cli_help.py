@@ -76,16 +76,16 @@ def test_page_of_the_command_line_has_every_command() -> None:
 
 
 def test_page_has_every_option_as_the_help_has_it() -> None:
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "cli-reference.md").read_text(encoding="utf-8")
     # Else write it anew: python -m docs.write_options
     assert page == reference.updated(page, main)
-    sections = re.split(r"^### ", page, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
     tables = {own.splitlines()[0]: own for own in sections}
     assert len(tables) == len(sections) == len(COMMANDS) + 4
     for name, command in COMMANDS.items():
         (own,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
         shared = re.findall(r"\[(\w+)\]\(#\w+-options\)", own)
-        text = own + "".join(tables[f"{title} options"] for title in shared)
+        text = own + "".join(tables[f"{title.capitalize()} options"] for title in shared)
         options = [param for param in command.params if isinstance(param, click.Option)]
         assert text.count("\n| `--") == len(options)
         for option in options:

@@ -1,4 +1,4 @@
-"""The commands that tell what there is, without training anything."""
+"""The commands that list, describe and check, without training anything."""
 
 import json
 import shlex
@@ -19,13 +19,15 @@ from seqzoo.zoo.commands.program import program
     "what", required=False, type=options.OneOf(["cells", "templates", "presets", "datasets"])
 )
 @click.argument("pattern", default="*", shell_complete=completing.of_a_kind)
-@click.option("--family", help="Cells of this family alone, such as long-memory.")
-@click.option("--json", "as_json", is_flag=True, help="Print kinds, names and lines as JSON.")
+@click.option("--family", help="Only cells of this family, such as long-memory.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print kinds, names and descriptions as JSON."
+)
 def list_(what: str | None, pattern: str, family: str | None, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
 
-    Of cells, the table tells the family, the year of publication, the matrix products with a state
-    in one time step, and whether time steps need not wait for one another.
+    The table of cells has the family, the year of publication, the matrix products with a state per
+    time step, and whether the time steps can be computed in parallel.
 
     \b
     Examples:
@@ -51,12 +53,12 @@ def list_(what: str | None, pattern: str, family: str | None, as_json: bool) -> 
 @options.task
 @options.training
 @click.option("--output", help="File to write; - for standard output. [default: NAME.toml]")
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.pass_context
 def init(ctx: click.Context, name: str, output: str | None, force: bool, **choices: Any) -> None:
-    """Write a file with all choices of NAME, a preset, a template or a run, each explained.
+    """Write a commented configuration file for NAME, a preset, a template or a run.
 
-    `seqzoo train FILE` trains it. Options that are typed here stand in the file.
+    `seqzoo train FILE` trains it. Options given here are written to the file.
 
     \b
     Examples:
@@ -81,18 +83,18 @@ def init(ctx: click.Context, name: str, output: str | None, force: bool, **choic
     "--features",
     type=click.IntRange(1, 100_000),
     default=64,
-    help="Features that a cell's parameters are counted for. [default: 64]",
+    help="Input features for the parameter count of a cell. [default: 64]",
 )
 @click.option(
     "--units",
     type=click.IntRange(1, 100_000),
     default=128,
-    help="Units that they are counted for. [default: 128]",
+    help="Units for the parameter count of a cell. [default: 128]",
 )
-@click.option("--data-dir", help="Folder of tfds data sets.")
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@click.option("--data-dir", help="Folder of TensorFlow Datasets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
 def show(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
-    """Tell all that is known of NAME, a cell, a template, a preset or a data set.
+    """Show details of NAME, a cell, a template, a preset or a data set.
 
     \b
     Examples:
@@ -111,12 +113,12 @@ def show(name: str, features: int, units: int, data_dir: str | None, as_json: bo
 
 
 @click.command()
-@click.option("--data-dir", help="A further folder of tfds data sets to look into.")
+@click.option("--data-dir", help="Additional folder of TensorFlow Datasets to check.")
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 def doctor(data_dir: str | None, as_json: bool) -> None:
-    """Look whether all that is needed is here and works, and which devices and paths there are.
+    """Check the installation, devices and data sets.
 
-    The exit code is 1 if something is broken. Small layers are really run.
+    Runs a small layer on every execution path. The exit code is 1 if something is broken.
 
     \b
     Examples:
@@ -145,7 +147,7 @@ def doctor(data_dir: str | None, as_json: bool) -> None:
 @click.argument("shell", type=options.OneOf(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what SHELL reads to complete commands, options and names.
+    """Print the completion script for SHELL.
 
     \b
     Examples:

@@ -1,6 +1,6 @@
-"""Options that commands share, as one decorator a subject.
+"""Options that commands share, one decorator per subject.
 
-An option that is not typed is None: the preset, the template or the run then decides.
+An option that is not given is None: the preset, the template or the run then decides.
 """
 
 import functools
@@ -95,20 +95,26 @@ def _number(name: str, text: str) -> Callable:
 
 
 resample = click.option(
-    "--resample/--no-resample", default=None, help="Bring sound of other sample rates to one rate."
+    "--resample/--no-resample", default=None, help="Resample audio files to one sample rate."
 )
 
 column = _stack(
     click.option("--input", help="Column or feature of the inputs."),
     click.option("--target", help="Column or feature of the targets."),
-    click.option("--columns", callback=names, help="Names of a file's columns, if it has none."),
-    click.option("--delimiter", callback=delimiter, help="What separates fields: ; or tab."),
-    click.option("--separator", help="What separates labels in one field. [default: ,]"),
-    click.option("--data-dir", help="Folder of tfds data sets."),
+    click.option(
+        "--columns", callback=names, help="Column names of a file that has no header line."
+    ),
+    click.option("--delimiter", callback=delimiter, help="Field delimiter, such as ; or tab."),
+    click.option("--separator", help="Separator of labels within one field. [default: ,]"),
+    click.option("--data-dir", help="Folder of TensorFlow Datasets."),
     resample,
-    click.option("--split-column", help="Column that says which split a line is of."),
-    _choice("--duplicates", Duplicates, "Inputs of several splits. [default: drop]"),
-    _integer("--limit", "Take at most so many examples of each split."),
+    click.option("--split-column", help="Column with the split of each example."),
+    _choice(
+        "--duplicates",
+        Duplicates,
+        "What to do with inputs that are in several splits. [default: drop]",
+    ),
+    _integer("--limit", "Maximum number of examples per split."),
 )
 
 source = _stack(
@@ -117,84 +123,113 @@ source = _stack(
         shell_complete=completing.data,
         help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file.",
     ),
-    _choice("--kind", Kind, "What an input is made of."),
-    _choice("--target-kind", TargetKind, "What a target is. [default: that of the template]"),
+    _choice("--kind", Kind, "Input type."),
+    _choice("--target-kind", TargetKind, "Target type. [default: the template's]"),
     column,
     click.option(
         "--validation",
         callback=_file_or_share,
-        help="File, or share to hold out, for choosing the best epoch. [default: 0.1]",
+        help="Validation file, or share of the examples to hold out for validation. [default: 0.1]",
     ),
     click.option(
         "--test",
         callback=_file_or_share,
-        help="File, or share to hold out, for the final score. [default: 0.1]",
+        help="Test file, or share of the examples to hold out for testing. [default: 0.1]",
     ),
-    _integer("--sample-rate", "Of sound, a second. [default: that of the first file]"),
+    _integer("--sample-rate", "Sample rate of audio, in Hz. [default: that of the first file]"),
 )
 
 task = _stack(
-    _choice("--size", Size, "Of a preset's model. [default: base]"),
+    _choice("--size", Size, "Model size of the preset. [default: base]"),
     click.option(
         "--cell", shell_complete=completing.cells, help="Recurrent cell; see `seqzoo list cells`."
     ),
-    _integer("--units", "Units of each layer, and of each direction."),
-    _integer("--layers", "Recurrent layers."),
-    click.option("--bidirectional/--one-direction", default=None, help="Read both ways, or one."),
-    _choice("--pooling", Pooling, "Use the last output, or the mean or maximum of all."),
-    _number("--dropout", "Share of inputs to drop in training."),
-    _number("--recurrent-dropout", "Share of recurrent inputs to drop in training."),
+    _integer("--units", "Units per layer and direction."),
+    _integer("--layers", "Number of recurrent layers."),
+    click.option(
+        "--bidirectional/--one-direction",
+        default=None,
+        help="Bidirectional or forward-only layers.",
+    ),
+    _choice(
+        "--pooling", Pooling, "Pooling over time: the last output, or the mean or maximum of all."
+    ),
+    _number("--dropout", "Dropout rate on layer inputs."),
+    _number("--recurrent-dropout", "Dropout rate on recurrent inputs."),
     click.option(
         "--cell-option",
         "cell_options",
         multiple=True,
         callback=_cell_options,
-        help="Further option of the cell, NAME=VALUE; may be given again.",
+        help="Option of the cell, as NAME=VALUE; repeatable.",
     ),
-    _integer("--embedding", "Size of the vector of a character or word."),
-    _integer("--ngrams", "Longest n-gram of characters or words with a vector of its own."),
-    _integer("--ngram-buckets", "Vectors that the n-grams of one length share."),
-    click.option("--bag/--no-bag", default=None, help="Hand all vectors, summed, to the end too."),
-    _integer("--vocabulary-size", "Keep at most so many characters or words."),
-    _integer("--minimum-count", "Keep characters or words that occur so often."),
-    click.option("--lowercase/--keep-case", default=None, help="Put text in lower case, or not."),
-    click.option("--nfc/--no-nfc", default=None, help="Compose letters and marks (NFC), or not."),
-    _integer("--maximum-length", "Cut sequences after so many steps."),
-    _number("--label-smoothing", "Share of the probability to spread over all classes."),
-    _integer("--characters", "Units that read the characters of each word; 0 for none."),
-    _choice("--character-reader", CharacterReader, "What reads them."),
-    click.option("--crf/--no-crf", default=None, help="Choose the tags of a sequence together."),
-    _number("--word-dropout", "Share of words that are unknown in training."),
-    _integer("--window", "Steps that long texts are cut to in training."),
-    click.option("--whole/--lines", default=None, help="Read a .txt as one text, or line by line."),
-    click.option("--encoder", help="Of images: convolutional, or one of keras.applications."),
-    _number("--random-shift", "Share of an image that it is moved by in training."),
-    _number("--random-zoom", "Share of an image that it is enlarged by in training."),
-    _choice("--attention", AttentionKind, "How a decoder looks at its input."),
-    click.option("--tied/--untied", default=None, help="Share vectors of input and output tokens."),
-    _number("--scheduled-sampling", "Share of its own tokens that a decoder is trained on."),
-    _integer("--mel-bins", "Bands of the spectrogram of audio."),
+    _integer("--embedding", "Embedding size."),
+    _integer("--ngrams", "Longest n-gram of characters or words that is embedded; 1 for none."),
+    _integer("--ngram-buckets", "Hash buckets per n-gram length."),
+    click.option(
+        "--bag/--no-bag",
+        default=None,
+        help="Also feed the sum of all token embeddings to the output layer.",
+    ),
+    _integer("--vocabulary-size", "Maximum vocabulary size."),
+    _integer(
+        "--minimum-count", "Minimum number of occurrences of a token to be in the vocabulary."
+    ),
+    click.option("--lowercase/--keep-case", default=None, help="Lowercase text, or not."),
+    click.option("--nfc/--no-nfc", default=None, help="Normalise text to Unicode NFC, or not."),
+    _integer("--maximum-length", "Maximum sequence length; longer ones are truncated."),
+    _number("--label-smoothing", "Label smoothing."),
+    _integer("--characters", "Units of the character-level layer of each word; 0 for none."),
+    _choice("--character-reader", CharacterReader, "Type of the character-level layer."),
+    click.option(
+        "--crf/--no-crf",
+        default=None,
+        help="Decode the tags of a sequence jointly, with a conditional random field.",
+    ),
+    _number("--word-dropout", "Share of words replaced by the unknown token in training."),
+    _integer("--window", "Window length, in steps, for training on long texts and series."),
+    click.option(
+        "--whole/--lines",
+        default=None,
+        help="Treat the file as one long sequence, or each line as one.",
+    ),
+    click.option(
+        "--encoder", help="Image encoder: convolutional, or a model of keras.applications."
+    ),
+    _number("--random-shift", "Augmentation: maximum shift, as a share of the image size."),
+    _number("--random-zoom", "Augmentation: maximum zoom, as a share of the image size."),
+    _choice("--attention", AttentionKind, "Attention mechanism of the decoder."),
+    click.option("--tied/--untied", default=None, help="Tie input and output embeddings."),
+    _number(
+        "--scheduled-sampling",
+        "Scheduled-sampling rate: share of decoder inputs replaced by its own predictions.",
+    ),
+    _integer("--mel-bins", "Number of mel bands of the audio spectrogram."),
 )
 
 device = click.option(
-    "--device", type=OneOf(["cpu", "gpu"]), help="Where to compute. [default: a GPU if any]"
+    "--device",
+    type=OneOf(["cpu", "gpu"]),
+    help="Device to run on. [default: a GPU if there is one]",
 )
 
 training = _stack(
-    _integer("--epochs", "Passes over the training examples."),
-    _integer("--batch-size", "Examples a step."),
-    _integer("--batch-steps", "Time steps a batch at most, so that long examples come in fewer."),
-    _number("--learning-rate", "The highest learning rate."),
-    _choice("--schedule", Schedule, "How the learning rate goes on."),
+    _integer("--epochs", "Number of training epochs."),
+    _integer("--batch-size", "Examples per batch."),
+    _integer("--batch-steps", "Maximum time steps per batch, padding included."),
+    _number("--learning-rate", "Peak learning rate."),
+    _choice("--schedule", Schedule, "Learning-rate schedule."),
     _integer(
         "--warmup-steps",
-        "Steps in which the learning rate rises. [default: a tenth of all, at most 200]",
+        "Warm-up steps of the learning rate. [default: a tenth of all, at most 200]",
     ),
-    _number("--weight-decay", "Share of each weight that AdamW takes off."),
-    _number("--clip-norm", "Norm that gradients are clipped to."),
-    _integer("--patience", "Stop after so many epochs without a better score."),
-    _integer("--seed", "Of weights, shuffling and dropout; the splits stay."),
-    _choice("--precision", Precision, "Numbers of the layers."),
+    _number("--weight-decay", "AdamW weight decay."),
+    _number("--clip-norm", "Maximum global norm of gradients."),
+    _integer("--patience", "Stop after this many epochs without improvement."),
+    _integer(
+        "--seed", "Random seed of weights, shuffling and dropout; it does not affect the splits."
+    ),
+    _choice("--precision", Precision, "Dtype policy (Keras mixed precision)."),
 )
 
 
@@ -228,16 +263,25 @@ def parted(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 decoding = _stack(
-    _choice("--method", Method, "How texts are generated. [default: greedy]"),
-    _integer("--beam-width", "Beginnings that beam search keeps. [default: 4]"),
-    _number("--length-penalty", "How much beam search favours long answers. [default: 0]"),
-    _number("--coverage-penalty", "How much it favours answers that use all of the input."),
-    _number("--temperature", "Of sampling. [default: 1]"),
-    _integer("--top-k", "Sample from so many most probable tokens."),
-    _number("--top-p", "Sample from the tokens that together have this probability."),
-    _integer("--minimum-length", "Tokens that an answer has at least."),
-    _integer("--longest-answer", "Tokens that an answer has at most."),
-    _integer("--no-repeat-ngram", "Size of the n-grams that occur only once in an answer."),
-    _number("--repetition-penalty", "What tokens lose that an answer holds already. [default: 1]"),
-    _integer("--seed", "Of sampling."),
+    _choice("--method", Method, "Decoding method. [default: greedy]"),
+    _integer("--beam-width", "Beam size. [default: 4]"),
+    _number(
+        "--length-penalty",
+        "Length penalty of beam search; higher favours longer texts. [default: 0]",
+    ),
+    _number(
+        "--coverage-penalty",
+        "Coverage penalty of beam search; higher favours texts that use all of the input.",
+    ),
+    _number("--temperature", "Sampling temperature. [default: 1]"),
+    _integer("--top-k", "Sample from the K most probable tokens."),
+    _number("--top-p", "Sample from the smallest set of tokens with this total probability."),
+    _integer("--minimum-length", "Minimum length of generated texts, in tokens."),
+    _integer("--longest-answer", "Maximum length of generated texts, in tokens."),
+    _integer("--no-repeat-ngram", "Size of n-grams that must not repeat within a text."),
+    _number(
+        "--repetition-penalty",
+        "Repetition penalty (CTRL, Keskar et al. 2019); 1 disables it. [default: 1]",
+    ),
+    _integer("--seed", "Random seed of sampling."),
 )

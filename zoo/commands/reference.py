@@ -36,7 +36,7 @@ def reference(group: click.Group) -> str:
         section for name, command in group.commands.items() for section in _command(name, command)
     ]
     for title, stack in SHARED.items():
-        parts += [f"### {title} options", _table(options.listed(stack))]
+        parts += [f"## {title} options", _table(options.listed(stack))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -49,12 +49,18 @@ def _command(name: str, command: click.Command) -> list[str]:
             titles.append(title)
             own = [option for option in own if _row(option) not in shared]
     arguments = [_argument(param) for param in command.params if isinstance(param, click.Argument)]
-    parts = [f"### `{' '.join(['seqzoo', name, *arguments])}`", _about(command)]
+    parts = [f"## `{' '.join(['seqzoo', name, *arguments])}`", _about(command)]
     parts += [_table(own)] if own else []
     if titles:
-        links = [f"[{title}](#{title.lower()}-options)" for title in titles]
-        parts.append(f"And the options of {', '.join(links)}.")
+        links = [f"[{title.lower()}](#{title.lower()}-options)" for title in titles]
+        parts.append(f"It also takes the {_enumeration(links)} options.")
     return parts
+
+
+def _enumeration(names: Sequence[str]) -> str:
+    """Names as a sentence has them: "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _about(command: click.Command) -> str:
@@ -68,7 +74,7 @@ def _argument(argument: click.Argument) -> str:
 
 
 def _table(listed: Sequence[click.Option]) -> str:
-    return "\n".join(["| option | what it is |", "| --- | --- |", *map(_row, listed)])
+    return "\n".join(["| option | description |", "| --- | --- |", *map(_row, listed)])
 
 
 def _row(option: click.Option) -> str:

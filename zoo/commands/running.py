@@ -1,4 +1,4 @@
-"""The commands that train a model, score it, ask it and export it."""
+"""The commands that train, evaluate, run and export models."""
 
 import functools
 import json
@@ -23,10 +23,12 @@ from seqzoo.zoo.commands.program import program
 @click.option(
     "--run", shell_complete=completing.runs, help="Run folder to write. [default: runs/NAME]"
 )
-@click.option("--resume", is_flag=True, help="Go on with the training that was begun there.")
+@click.option("--resume", is_flag=True, help="Resume the training in the run folder.")
 @options.device
-@click.option("--quiet", is_flag=True, help="Print nothing but where the run is.")
-@click.option("--json", "as_json", is_flag=True, help="Print run, metric and figures as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the run folder.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the run folder and its metrics as JSON."
+)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -38,9 +40,9 @@ def train(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train NAME, a preset, a template or a file of `seqzoo init`, and write a run folder.
+    """Train NAME (a preset, a template or a configuration file) and write a run folder.
 
-    Options override the choices of a preset or a file. A template needs --data, --kind and, for a
+    Options override the settings of a preset or file. A template needs --data, --kind and, for a
     table, the columns --input and --target.
 
     \b
@@ -73,16 +75,16 @@ def train(
 @click.option(
     "--data",
     shell_complete=completing.data,
-    help="File or data set to score on; by default that of the training.",
+    help="File or data set to evaluate on. [default: that of the training]",
 )
 @options.column
 @click.option(
     "--split",
-    help="train, validation, test, all of a file, or a split that the data name otherwise. "
+    help="Split to evaluate: train, validation, test, all, or another split of the data. "
     "[default: all of a file that --data names, else test]",
 )
 @click.option("--report", help="Folder to write tables and plots to.")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all metrics as JSON.")
 @options.device
 @options.decoding
 def evaluate(
@@ -93,7 +95,7 @@ def evaluate(
     device: str | None,
     **choices: Any,
 ) -> None:
-    """Score the model in the folder RUN on held-out examples.
+    """Evaluate the model in RUN on held-out examples.
 
     \b
     Examples:
@@ -115,19 +117,23 @@ def evaluate(
 @click.command(cls=options.TextsCommand)
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
-@click.option("--input-file", help="Ask the lines of a file, or one of its columns.")
-@click.option("--input", help="Column of the file. [default: that of the training]")
-@click.option("--columns", callback=options.names, help="Names of its columns, if it has none.")
-@click.option("--delimiter", callback=options.delimiter, help="What separates fields: ; or tab.")
+@click.option("--input-file", help="File with inputs, one per line or in a column.")
+@click.option("--input", help="Column of the inputs. [default: that of the training]")
+@click.option(
+    "--columns", callback=options.names, help="Column names of a file that has no header line."
+)
+@click.option("--delimiter", callback=options.delimiter, help="Field delimiter, such as ; or tab.")
 @options.resample
-@click.option("--top", type=click.IntRange(1), default=1, help="Answers a line. [default: 1]")
+@click.option(
+    "--top", type=click.IntRange(1), default=1, help="Predictions per input. [default: 1]"
+)
 @click.option(
     "--format",
     "form",
     type=options.OneOf(["text", "jsonl", "csv"]),
-    help="What an answer is: fields, a JSON object, or a record. [default: text]",
+    help="Output format: tab-separated text, JSON Lines or CSV. [default: text]",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --format jsonl.")
+@click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
 @options.device
 @options.decoding
 def predict(
@@ -144,12 +150,12 @@ def predict(
     device: str | None,
     **choices: Any,
 ) -> None:
-    """Ask the model in the folder RUN: each TEXT, each line of standard input, or a file.
+    """Predict with the model in RUN, for TEXT arguments, standard input or a file.
 
-    One answer a line, in order: the label, a tab, its probability; with --top, further pairs. A
-    line that cannot be answered is named on standard error, and the exit code is then 2. Inputs
-    that are no text are given as in files: the path of a sound or an image, or numbers. Files are
-    those that training reads: .txt, .csv, .tsv, .jsonl, .npz, and CoNLL.
+    Prints one line per input, in order: the label, a tab and its probability; with --top, further
+    pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
+    than text are given as in files: the path of a sound or an image, or numbers. --input-file takes
+    the formats that training reads: .txt, .csv, .tsv, .jsonl, .npz and CoNLL.
 
     \b
     Examples:
@@ -189,7 +195,7 @@ def predict(
 @click.command(cls=options.TextsCommand)
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("text", nargs=-1)
-@click.option("--count", type=click.IntRange(1), default=1, help="Texts an input. [default: 1]")
+@click.option("--count", type=click.IntRange(1), default=1, help="Texts per input. [default: 1]")
 @options.resample
 @options.device
 @options.decoding
@@ -201,10 +207,10 @@ def generate(
     device: str | None,
     **choices: Any,
 ) -> None:
-    """Write texts with the model in the folder RUN, as they are, line ends and all.
+    """Generate text with the model in RUN and print it verbatim.
 
-    A language model goes on from each TEXT, or begins by itself where there is none; other models
-    take inputs as `seqzoo predict` does, and answer the same.
+    A language model continues each TEXT, or starts from nothing if there is none; other models take
+    the inputs of `seqzoo predict`.
 
     \b
     Examples:
@@ -221,14 +227,18 @@ def generate(
 @click.command()
 @click.argument("run", shell_complete=completing.runs)
 @click.argument("folder")
-@click.option("--top", type=click.IntRange(1), help="Answers an input. [default: 5, 1 of texts]")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    help="Predictions per input. [default: 5; 1 for generated text]",
+)
 @options.device
 @options.decoding
 def export(run: str, folder: str, top: int | None, device: str | None, **choices: Any) -> None:
-    """Export the model in the folder RUN as a SavedModel in FOLDER.
+    """Export the model in RUN as a SavedModel in FOLDER.
 
-    It takes raw inputs (text, numbers, sound), returns labels and probabilities, and needs
-    TensorFlow alone to load.
+    The SavedModel takes raw inputs (text, numbers, audio), returns labels and probabilities, and
+    needs only TensorFlow to load.
 
     \b
     Examples:
@@ -242,8 +252,13 @@ def export(run: str, folder: str, top: int | None, device: str | None, **choices
 
 @click.command()
 @click.argument("name", shell_complete=completing.trainable)
-@click.option("--cells", required=True, callback=options.names, help="Names, with commas between.")
-@click.option("--seeds", type=click.IntRange(1), default=3, help="Trainings a cell. [default: 3]")
+@click.option("--cells", required=True, callback=options.names, help="Comma-separated cell names.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=3,
+    help="Trainings per cell, each with its own seed. [default: 3]",
+)
 @options.source
 @options.task
 @options.training
@@ -259,12 +274,12 @@ def compare(
     as_json: bool,
     **choices: Any,
 ) -> None:
-    """Train NAME with each of several cells, as large as each other, and tell which is best.
+    """Compare cells on NAME at equal parameter count.
 
-    The cells get the units that bring the whole model nearest to the parameters that it has with
-    the preset's cell, or with the first one of a template. Each training is a process of its own.
-    What is trained already is not trained again: the same command goes on after Ctrl-C, and more
-    cells or seeds add to what there is.
+    Each cell gets the number of units that brings the whole model closest to the parameter count of
+    the preset's cell or, for a template, of the first cell. Each training runs in its own process.
+    Finished trainings are not repeated: the same command continues after Ctrl-C, and more cells or
+    seeds add to the comparison.
 
     \b
     Examples:
