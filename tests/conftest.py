@@ -3,9 +3,12 @@
 import os
 import pathlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from clean_tensorflow import CleanTensorFlow
+from embedded_data import EmbeddedData
 
 # Keras and TensorFlow read these once, when they are first imported.
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -16,6 +19,15 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # What a script starts in the background ignores Ctrl-C, and so would the tests of it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each process a stretch of the tests, so that most files, whose tests share what they
+    trained, stay in one; a process that is done takes over half of what another one has left."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
 
 
 def _folder(variable: str, holds: str) -> pathlib.Path:
@@ -42,22 +54,18 @@ def shared_data() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def embedded_data_dir(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A tfds data folder for the embedded data sets, the same for all processes of a test run:
-    each set is prepared where it is first loaded."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    return folder / "embedded"
+def embedded(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], pathlib.Path]:
+    """Prepares an embedded data set; gives the tfds data folder that holds it, which is kept for
+    all processes and for later runs of the tests."""
+    return EmbeddedData(pytestconfig, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def languages_data_dir(embedded_data_dir: pathlib.Path) -> pathlib.Path:
+def languages_data_dir(embedded: Callable[[str], pathlib.Path]) -> pathlib.Path:
     """A tfds data folder that holds the `languages` data set."""
-    from seqzoo.zoo import datasets
-
-    datasets.load("languages", embedded_data_dir)
-    return embedded_data_dir
+    return embedded("languages")
 
 
 @pytest.fixture(scope="session")
@@ -66,12 +74,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     what it printed."""
     from cli_cases import MANY_TO_ONE, seqzoo, table
 
+    from seqzoo import cells
+
     folder = tmp_path_factory.mktemp("trained")
     data = table(folder / "data.csv")
-    result = seqzoo(*MANY_TO_ONE, "--data", data, "--run", folder / "run", "--seed", 3)
+    with cells.portable():
+        result = seqzoo(*MANY_TO_ONE, "--data", data, "--run", folder / "run", "--seed", 3)
     assert result.exit_code == 0, result.output
     (folder / "output.txt").write_text(result.stdout)
     return folder
+
+
+@pytest.fixture(scope="session")
+def clean_tensorflow() -> Iterator[CleanTensorFlow]:
+    """Runs exported models in a process that has TensorFlow and nothing of ours."""
+    process = CleanTensorFlow()
+    yield process
+    process.close()
 
 
 @pytest.fixture

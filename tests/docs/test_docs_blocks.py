@@ -1,7 +1,8 @@
 """Follows README and docs from top to bottom: every code block is run, in the page's order.
 
 Python blocks are run as they stand. Commands are run as they stand, but that trainings and
-evaluations are made short by further options, in a folder with the files that the page names.
+evaluations are made short by further options and run Keras' loop, which costs no compilation, in a
+folder with the files that the page names. What does not depend on each other is a test of its own.
 """
 
 import os
@@ -12,8 +13,9 @@ import page_stage
 import pytest
 from cli_cases import ROOT, seqzoo
 from click.testing import Result
-from page_blocks import Block, Command, blocks_of, commands_of
+from page_blocks import Block, Command, commands_of, parts_of
 
+from seqzoo.cells import portable
 from seqzoo.tasks.one_to_many import convolutions
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
@@ -34,19 +36,27 @@ EQUATION = re.compile(r"\w = ")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, embedded_data_dir) -> pathlib.Path:
-    """A home folder with prepared data sets."""
+def home(tmp_path_factory) -> pathlib.Path:
+    """A home folder."""
     folder = tmp_path_factory.mktemp("home")
-    data_sets = folder / "tensorflow_datasets"
-    page_stage.write_data_sets(data_sets)
-    page_stage.link_embedded(data_sets, embedded_data_dir)
     (folder / ".config" / "fish" / "completions").mkdir(parents=True)
     return folder
 
 
+@pytest.fixture(scope="module")
+def data_sets(home, embedded) -> pathlib.Path:
+    """Prepared data sets in the home folder."""
+    folder = home / "tensorflow_datasets"
+    page_stage.write_data_sets(folder)
+    page_stage.link_embedded(folder, embedded)
+    return folder
+
+
 @pytest.fixture
-def stage(home, tmp_path, monkeypatch) -> pathlib.Path:
+def stage(home, tmp_path, monkeypatch, request) -> pathlib.Path:
     """The current folder, with the files that pages name."""
+    if request.node.get_closest_marker("slow"):  # it trains
+        request.getfixturevalue("data_sets")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
@@ -57,17 +67,33 @@ def stage(home, tmp_path, monkeypatch) -> pathlib.Path:
     return home
 
 
-@pytest.mark.parametrize("path", list(filter(blocks_of, PAGES)), ids=lambda own: own.name)
-def test_a_page_can_be_followed(path: pathlib.Path, stage) -> None:
-    for block in blocks_of(path):
+def _parts() -> list:
+    """The parts of all pages; those that train with commands are slow."""
+    found = []
+    for path in PAGES:
+        for part in parts_of(path):
+            commands = "".join(own.code for own in part if own.language == "sh")
+            trains = re.search(
+                f"seqzoo (train|compare)|runs/({'|'.join(page_stage.RUNS)})", commands
+            )
+            marks = [pytest.mark.slow] if trains else []
+            found.append(pytest.param(part, id=f"{path.name}:{part[0].line}", marks=marks))
+    return found
+
+
+@pytest.mark.parametrize("part", _parts())
+def test_a_page_can_be_followed(part: list[Block], stage) -> None:
+    for block in part:
+        path = block.path
         place = f"{path.relative_to(ROOT)}, block of line {block.line}"
         if block.language == "python":
             # The newlines make a traceback name the line of the page.
             code = compile("\n" * (block.line - 1) + block.code, str(path), "exec")
             exec(code, {"__name__": "__main__"})
         elif block.language == "sh":
-            for command in commands_of(block.code, stage):
-                _run(command, place)
+            with portable():
+                for command in commands_of(block.code, stage):
+                    _run(command, place)
         else:
             _compare(block, stage, place)
 

@@ -6,6 +6,11 @@ import shlex
 from dataclasses import dataclass
 
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WRITTEN = re.compile(
+    r"(?:--run|>) ([\w./~-]+)"  # by commands
+    r'|(?:\(|data_dir=)"([\w./]+)"|"(runs/[\w-]+)"'  # by Python; other strings do no harm
+)
+TRAINED = re.compile(r"seqzoo train ([\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,35 @@ def blocks_of(path: pathlib.Path) -> list[Block]:
         Block(path, text.count("\n", 0, match.start()) + 2, match[1], match[2])
         for match in BLOCK.finditer(text)
     ]
+
+
+def parts_of(path: pathlib.Path) -> list[list[Block]]:
+    """The blocks of a page, cut into parts of which none reads what another one writes."""
+    parts: list[list[Block]] = []
+    for block in blocks_of(path):
+        needed = [part for part in parts if any(_written(own) & _read(block) for own in part)]
+        parts = [part for part in parts if part not in needed]
+        parts.append([*(own for part in needed for own in part), block])
+    return sorted(parts, key=lambda part: part[0].line)
+
+
+def _written(block: Block) -> set[str]:
+    """Runs and files that a block writes, as far as they are named in it: `runs/NAME`, and of other
+    paths the first folder."""
+    found = [own for groups in WRITTEN.findall(block.code) for own in groups if own]
+    found += [f"runs/{name}" for name in TRAINED.findall(block.code)]
+    return {_root(own) for own in found}
+
+
+def _read(block: Block) -> set[str]:
+    """All words of a block, as paths."""
+    return {_root(own) for own in re.findall(r"[\w~][\w.~/-]*", block.code)}
+
+
+def _root(path: str) -> str:
+    """The part of a path that tells whether it lies in another one."""
+    first, *rest = path.split("/")
+    return f"{first}/{rest[0]}" if first == "runs" and rest else first
 
 
 def commands_of(code: str, home: pathlib.Path) -> list[Command]:

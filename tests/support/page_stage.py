@@ -149,11 +149,10 @@ def write_data_sets(folder: pathlib.Path) -> None:
         )
 
 
-def link_embedded(folder: pathlib.Path, prepared: pathlib.Path) -> None:
+def link_embedded(folder: pathlib.Path, embedded: Callable[[str], pathlib.Path]) -> None:
     """Puts the embedded data sets, which all tests share, into a folder of data sets."""
     for name in datasets.DATASETS:
-        datasets.load(name, prepared)
-        (folder / name).symlink_to(prepared / name)
+        (folder / name).symlink_to(embedded(name) / name)
 
 
 RUNS = {

@@ -35,8 +35,9 @@ def task(**choices) -> ManyToOne:
 
 
 def settings(**choices) -> TrainingSettings:
-    """Few steps."""
-    return TrainingSettings(**{"epochs": 2, "batch_size": 16, "learning_rate": 0.02, **choices})
+    """Few steps, too few for a warm-up."""
+    few = {"epochs": 2, "batch_size": 16, "learning_rate": 0.02, "warmup_steps": 0}
+    return TrainingSettings(**{**few, **choices})
 
 
 def series(count: int, seed: int) -> list[np.ndarray]:

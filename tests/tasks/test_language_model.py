@@ -1,8 +1,5 @@
 """Language models: states carried through windows, scores, texts that go on, and exports."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -255,23 +252,7 @@ def test_samples_depend_on_seed_and_place_alone(tmp_path) -> None:
     assert [answer.label for answer in cold] == [answer.label for answer in best]
 
 
-LOADING = """
-import sys
-sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
-import numpy as np
-import tensorflow as tf
-
-for folder in sys.argv[1:]:
-    loaded = tf.saved_model.load(folder + "/saved")
-    text = tf.constant(["ab", "", "ecda é", "e"])
-    answers = loaded.signatures["serving_default"](text=text)
-    scores = loaded.signatures["score"](text=text)
-    np.savez(folder + "/answers.npz", **{n: v.numpy() for n, v in {**answers, **scores, **{
-        "answer_log_probability": answers["log_probability"]}}.items()})
-"""
-
-
-def test_exported_model_needs_nothing_of_ours(tmp_path) -> None:
+def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
     kinds = {
         "drawn": ({}, Decoding("sample", 2, maximum_length=9, top_k=4)),
         "whole": ({"whole": True, "layers": 2}, Decoding("beam", 2, maximum_length=5)),
@@ -282,24 +263,20 @@ def test_exported_model_needs_nothing_of_ours(tmp_path) -> None:
         texts = [" ".join(text) for text in _texts(30)] if name == "words" else _texts(30)
         runs[name] = _run(tmp_path / name, [*texts, "é a"], **choices)
         runs[name].export(tmp_path / name / "saved", AnswerOptions(decoding=decoding, seed=7))
-    folders = [str(tmp_path / name) for name in kinds]
-    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=tmp_path)
     for name, (_, decoding) in kinds.items():
         prompts = ["ab", "", "ecda é", "e"]
         ours = runs[name].predict(prompts, AnswerOptions(decoding=decoding, seed=7))
-        with np.load(tmp_path / name / "answers.npz", allow_pickle=True) as theirs:
-            assert theirs["text"].tolist() == [answer.label.encode() for answer in ours]
-            np.testing.assert_allclose(
-                np.exp(theirs["answer_log_probability"]),
-                [answer.probability for answer in ours],
-                rtol=1e-4,
-            )
-            assert [len(row) for row in theirs["texts"]] == [decoding.answers] * 4
-            scores = runs[name].score(prompts)
-            np.testing.assert_allclose(theirs["log_probability"], scores, rtol=1e-5, atol=1e-6)
-            ends = 0 if name == "whole" else 1
-            words = [1, 0, 2, 1] if name == "words" else [2, 0, 6, 1]
-            assert theirs["tokens"].tolist() == [count + ends for count in words]
+        theirs = clean_tensorflow.answers(tmp_path / name / "saved", {"text": prompts})
+        assert theirs["text"].tolist() == [answer.label.encode() for answer in ours]
+        expected = [answer.probability for answer in ours]
+        np.testing.assert_allclose(np.exp(theirs["log_probability"]), expected, rtol=1e-4)
+        assert [len(row) for row in theirs["texts"]] == [decoding.answers] * 4
+        theirs = clean_tensorflow.answers(tmp_path / name / "saved", {"text": prompts}, "score")
+        scores = runs[name].score(prompts)
+        np.testing.assert_allclose(theirs["log_probability"], scores, rtol=1e-5, atol=1e-6)
+        ends = 0 if name == "whole" else 1
+        words = [1, 0, 2, 1] if name == "words" else [2, 0, 6, 1]
+        assert theirs["tokens"].tolist() == [count + ends for count in words]
 
 
 def test_wrong_choices_and_texts_are_told(tmp_path) -> None:

@@ -114,6 +114,7 @@ def _lines(process: subprocess.Popen):
         yield tuple(map(int, line.split()))
 
 
+@pytest.mark.slow
 def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
     # On the fast path, in processes of their own.
     with _start(str(tmp_path / "whole"), "begin") as process:

@@ -2,8 +2,6 @@
 
 import io
 import pathlib
-import subprocess
-import sys
 from pydoc_data.topics import topics
 from typing import Any
 
@@ -160,16 +158,9 @@ def trained(task: Any, inputs: list[str], targets: list[str] | None, folder: Any
         )
 
 
-ANSWER = """
-import sys, tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-for text in model.signatures["serving_default"](tf.constant(sys.argv[2:]))["text"].numpy():
-    print(text.decode())
-assert "seqzoo" not in sys.modules and "sentencepiece" not in sys.modules
-"""
-
-
-def test_translation_is_trained_asked_and_exported(tmp_path: pathlib.Path) -> None:
+def test_translation_is_trained_asked_and_exported(
+    tmp_path: pathlib.Path, clean_tensorflow
+) -> None:
     lines = [" ".join(line.split()[:3]) for line in LINES[:120]]
     choices = ManyToManyEncoderDecoder(
         "subwords", "subwords", units=6, embedding=4, vocabulary_size=200
@@ -181,9 +172,8 @@ def test_translation_is_trained_asked_and_exported(tmp_path: pathlib.Path) -> No
     asked = lines[:5]
     wanted = [answer.label for answer in Run.open(tmp_path / "run").predict(asked, options)]
     run.export(tmp_path / "exported", options)
-    command = [sys.executable, "-c", ANSWER, str(tmp_path / "exported"), *asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == wanted
+    theirs = clean_tensorflow.answers(tmp_path / "exported", [asked])["text"]
+    assert [text.decode() for text in theirs] == wanted
 
 
 def test_a_language_model_goes_on_within_a_word(tmp_path: pathlib.Path) -> None:

@@ -1,8 +1,6 @@
 """Runs of taggers: trained, scored, and exported to what needs nothing but TensorFlow."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -23,24 +21,6 @@ CASES = {
     "characters": {"cell": "lstm", "layers": 2},
     "series": {"crf": True},
 }
-
-LOADING = """
-import sys
-sys.modules["seqzoo"] = sys.modules["keras"] = None  # whoever imports them fails
-import numpy as np
-import tensorflow as tf
-
-for folder in sys.argv[1:]:
-    answer = tf.saved_model.load(folder + "/saved").signatures["serving_default"]
-    with np.load(folder + "/raw.npz", allow_pickle=True) as raw:
-        arrays = {name: raw[name] for name in raw}
-    inputs = {
-        name: tf.constant(array.tolist() if array.dtype == object else array)
-        for name, array in arrays.items()
-    }
-    answers = {name: value.numpy() for name, value in answer(**inputs).items()}
-    np.savez(folder + "/answers.npz", **answers)
-"""
 
 
 def _inputs(kind: str) -> list:
@@ -74,45 +54,44 @@ def _run(folder: Any, kind: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> dict:
+def exported(tmp_path_factory, clean_tensorflow) -> dict:
     """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
-    folder, runs = tmp_path_factory.mktemp("exported"), {}
+    folder, found = tmp_path_factory.mktemp("exported"), {}
     for kind in CASES:
-        runs[kind] = _run(folder / kind, kind)
-        runs[kind].export(folder / kind / "saved")
-        np.savez(folder / kind / "raw.npz", **_raw(kind, _inputs(kind)))  # pyright: ignore[reportArgumentType]
-    folders = [str(folder / kind) for kind in CASES]
-    subprocess.run([sys.executable, "-I", "-c", LOADING, *folders], check=True, cwd=folder)
-    return runs
+        run = _run(folder / kind, kind)
+        run.export(folder / kind / "saved")
+        raw = _raw(kind, _inputs(kind))
+        found[kind] = run, clean_tensorflow.answers(folder / kind / "saved", raw)
+    return found
 
 
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
-    run, inputs = Run.open(exported[kind].folder), _inputs(kind)
+    (kept, theirs), inputs = exported[kind], _inputs(kind)
+    run = Run.open(kept.folder)
     ours = run.predict(inputs)
     assert len({answer.value for answer in ours}) > 3
-    with np.load(run.folder / "answers.npz", allow_pickle=True) as theirs:
-        assert theirs["lengths"].tolist() == [len(one) for one in inputs]
-        assert ("tokens" in theirs) == (kind != "series")
-        for row, (own, answer) in enumerate(zip(inputs, ours, strict=True)):
-            tags, shares = theirs["tags"][row], theirs["probabilities"][row]
-            assert [tag.decode() for tag in tags[: len(own)]] == list(answer.value)
-            assert answer.label == " ".join(answer.value)
-            assert not any(tags[len(own) :]) and not shares[len(own) :].any()
-            assert (shares[: len(own)] > 0.05).all() and (shares <= 1 + 1e-6).all()
-            if not CASES[kind].get("crf"):
-                expected = shares[: len(own)].astype(float).prod()
-                assert answer.probability == pytest.approx(expected, rel=1e-3)
-            if kind != "series":
-                tokens = [token.decode() for token in theirs["tokens"][row]]
-                assert tokens[: len(own)] == [token.replace(" ", "\u00a0") for token in own]
-                assert not any(tokens[len(own) :])
+    assert theirs["lengths"].tolist() == [len(one) for one in inputs]
+    assert ("tokens" in theirs) == (kind != "series")
+    for row, (own, answer) in enumerate(zip(inputs, ours, strict=True)):
+        tags, shares = theirs["tags"][row], theirs["probabilities"][row]
+        assert [tag.decode() for tag in tags[: len(own)]] == list(answer.value)
+        assert answer.label == " ".join(answer.value)
+        assert not any(tags[len(own) :]) and not shares[len(own) :].any()
+        assert (shares[: len(own)] > 0.05).all() and (shares <= 1 + 1e-6).all()
+        if not CASES[kind].get("crf"):
+            expected = shares[: len(own)].astype(float).prod()
+            assert answer.probability == pytest.approx(expected, rel=1e-3)
+        if kind != "series":
+            tokens = [token.decode() for token in theirs["tokens"][row]]
+            assert tokens[: len(own)] == [token.replace(" ", "\u00a0") for token in own]
+            assert not any(tokens[len(own) :])
 
 
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
     saved = saved_model_pb2.SavedModel()
-    saved.ParseFromString((exported[kind].folder / "saved" / "saved_model.pb").read_bytes())
+    saved.ParseFromString((exported[kind][0].folder / "saved" / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
     functions = graph.library.function
     assert not any(function.attr["_XlaMustCompile"].b for function in functions)
@@ -123,7 +102,7 @@ def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
 
 
 def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict) -> None:
-    run, inputs = exported["words"], sentences(5, 9).inputs
+    run, inputs = exported["words"][0], sentences(5, 9).inputs
     together = run.predict(inputs)
     for words, answer in zip(inputs, together, strict=True):
         (alone,) = run.predict([words])
@@ -134,7 +113,7 @@ def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict)
 
 
 def test_figures(exported: dict, tmp_path) -> None:
-    run, examples = exported["words"], sentences(12, 6)
+    run, examples = exported["words"][0], sentences(12, 6)
     figures = run.evaluate(examples, folder=tmp_path / "scores")
     answers = [answer.value for answer in run.predict(examples.inputs)]
     right = [

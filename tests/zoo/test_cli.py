@@ -190,8 +190,8 @@ def test_predict_names_bad_lines_and_answers_the_others(trained) -> None:
     assert len(result.stdout.splitlines()) == 3
     assert result.stderr.splitlines() == [
         "Line 2 is empty.",
-        "Line 3 is empty.",
         "Line 4 is not UTF-8: byte 2 is 0xff.",
+        "1 further line got the same error as line 2: 3",
     ]
 
 

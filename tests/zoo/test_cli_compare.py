@@ -167,6 +167,7 @@ def command(tmp_path, monkeypatch) -> list:
     return ["compare", "many-to-one", *COLUMNS, *options, "--data", data.name]
 
 
+@pytest.mark.slow
 def test_a_comparison(command, inside, tmp_path) -> None:
     asked = [*command, "--cells", "gru,vanilla", "--seeds", 2, "--cell-option", "reset_after=false"]
     inside.stop_at = 2

@@ -195,6 +195,18 @@ def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkey
     assert len(list((tmp_path / "languages").iterdir())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_prepared_anew_it_is_the_same(name, embedded, tmp_path) -> None:
+    """What the tests keep from earlier runs is what preparing gives today."""
+    kept, anew = {}, {}
+    for found, folder in ((kept, embedded(name)), (anew, tmp_path)):
+        builder = datasets.load(name, folder)
+        for path in pathlib.Path(builder.data_path).glob("*.tfrecord*"):
+            found[path.name] = path.read_bytes()
+    assert kept and kept == anew
+
+
 def test_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(SeqzooError, match="got 'langauges'; did you mean 'languages'"):
         datasets.load("langauges")

@@ -12,11 +12,14 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from seqzoo.cli import main
+from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo import presets
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
+
+pytestmark = pytest.mark.fast_loops
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -139,16 +142,40 @@ FILES = {
 """Small files of the kind that a preset needs."""
 
 
-@pytest.mark.parametrize("name", PRESETS)
+QUICK = {
+    "many-to-one": "spam-filter",
+    "one-to-many": "emoji-captioner",
+    "many-to-many-aligned": "upos-tagger",
+    "many-to-many-encoder-decoder": "pronunciation",
+}
+"""One preset of each template, trained by the fast loops; the others are left to the slow tests."""
+
+
+def test_each_template_has_a_quick_preset() -> None:
+    assert {PRESETS[name].task.name: name for name in QUICK.values()} == QUICK
+    assert set(QUICK) == set(TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK.values() else [pytest.mark.slow])
+        for name in PRESETS
+    ],
+)
 def test_preset_trains_shrunk(name, request, tmp_path: pathlib.Path) -> None:
+    if name not in QUICK.values():
+        request.getfixturevalue("plain_loop")
     preset = PRESETS[name]
     words = ["train", name, "--epochs", "1", "--units", "4", "--quiet"]
     words += ["--limit", "2" if preset.task.target == "next" else "32"]
     if preset.needs:
         words += ["--data", str(FILES[name](tmp_path))]
     else:
-        embedded = preset.source.data in DATASETS
-        folder = request.getfixturevalue("embedded_data_dir" if embedded else "tfds_data_dir")
+        if preset.source.data in DATASETS:
+            folder = request.getfixturevalue("embedded")(preset.source.data)
+        else:
+            folder = request.getfixturevalue("tfds_data_dir")
         words += ["--data-dir", str(folder)]
     if preset.source.kind == "words" and preset.task.name == "many-to-one":
         words += ["--maximum-length", "12"]

@@ -28,6 +28,8 @@ REQUIRED = {
     "numpy": "2.0",
     "sacrebleu": "2.4",
     "sentencepiece": "0.2",
+    "soundfile": "0.12",
+    "soxr": "0.4",
 }
 """Packages without which a command fails, and the least release of each."""
 

@@ -12,8 +12,10 @@ ROWS, STEPS, FEATURES, UNITS = 3, 6, 5, 4
 
 
 def path_of(name: str) -> str:
-    """A sentence on the path that layers of a cell take here."""
-    return seqzoo.cells.Recurrent(seqzoo.cells.create(name, UNITS)).execution_path()
+    """A sentence on the path that layers of a cell take here, equal for all cells on that path."""
+    cell = seqzoo.cells.create(name, UNITS)
+    path = seqzoo.cells.Recurrent(cell).execution_path()
+    return path.replace(type(cell).__name__, "the cell")
 
 
 def difference(name: str) -> float:
