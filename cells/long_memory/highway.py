@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import fresh
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -45,9 +46,10 @@ class RecurrentHighwayCell(RecurrentCell):
         return (2 * self.units * self.depth,)
 
     def initial_recurrent_kernel(self, shape, dtype=None):
+        drawn = "float32" if dtype == "bfloat16" else dtype
         own = (self.units, self.units)
-        make = super().initial_recurrent_kernel
-        return ops.concatenate([make(own, dtype) for _ in range(2 * self.depth)], 1)
+        parts = [fresh(self.recurrent_initializer)(own, dtype=drawn) for _ in range(2 * self.depth)]
+        return ops.cast(ops.concatenate(parts, 1), dtype)
 
     def initial_bias(self, shape, dtype=None):
         bias = ops.reshape(super().initial_bias(shape, dtype), (self.depth, 2, self.units))
