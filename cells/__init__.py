@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.engine.dispatch import portable
+from seqzoo.cells.engine.portability import portable
 from seqzoo.cells.layers.recurrent import Bidirectional, Recurrent
 from seqzoo.cells.registry import REGISTRY
 

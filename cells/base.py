@@ -1,5 +1,6 @@
 """The contract that every cell keeps: what happens in one time step."""
 
+import random
 from collections import namedtuple
 from typing import Any
 
@@ -36,12 +37,21 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         kernel_initializer: of the input weights, shape (features, gates * units).
         recurrent_initializer: of the recurrent weights, shape (units, gates * units).
         bias_initializer: of the offsets.
+        kernel_regularizer: penalty on the input weights, and on further matrices that a cell has,
+            added to the loss; any of Keras.
+        recurrent_regularizer: penalty on the recurrent weights.
+        bias_regularizer: penalty on the bias.
+        kernel_constraint: what the optimizer does to these weights after each update, such as
+            "non_neg"; any of Keras.
+        recurrent_constraint: the same for the recurrent weights.
+        bias_constraint: the same for the bias.
         dropout: share of the inputs dropped in training, one mask a sequence, from 0 to 1.
         recurrent_dropout: share of the recurrent inputs dropped in training, likewise.
         seed: of the dropout masks.
 
     Raises:
-        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range.
+        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, or
+            `activity_regularizer` is given, which the layer takes.
     """
 
     gates: tuple[str, ...] = ()
@@ -70,6 +80,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -85,6 +101,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 f"`recurrent_dropout` drops inputs of a recurrent product, which "
                 f"{type(self).__name__} does not have; use `dropout`, got {recurrent_dropout!r}."
             )
+        if kwargs.get("activity_regularizer") is not None:
+            raise ValueError(
+                "`activity_regularizer` belongs to the layer, which sees the outputs of all steps: "
+                f"Recurrent({type(self).__name__}(...), activity_regularizer=...)."
+            )
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(activation)
@@ -92,10 +113,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        # Drawn here, in the order in which layers are made, as Keras draws its seeds.
+        self._dropout_seed = random.randint(1, 10**9) if seed is None else seed
         self.bias = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -139,7 +167,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             )
         if self.use_bias:
             self.bias = self.add_weight(
-                shape=self.bias_shape(), name="bias", initializer=self.initial_bias
+                shape=self.bias_shape(),
+                name="bias",
+                initializer=self.initial_bias,
             )
         for name in self.unit_weights:
             weight = self.add_weight(
@@ -159,6 +189,37 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def recurrent_kernel_shape(self) -> tuple[int, ...]:
         """Shape of the recurrent weights."""
         return (self.units, len(self.recurrent_gates) * self.units)
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """See `keras.layers.Layer`; weights get the regularizers and constraints of their kind.
+
+        Those named "...kernel" have those of the input weights, unless they begin as recurrent
+        weights do, and "bias" has those of the bias.
+
+        With the first weight comes the state of dropout's seeds. It is a variable. Made in
+        `__init__`, it would initialise TensorFlow's devices, which could then no longer be
+        configured.
+        """
+        if not hasattr(self, "seed_generator"):
+            self.seed_generator = keras.random.SeedGenerator(self._dropout_seed)
+        name = kwargs.get("name") or ""
+        recurrent = kwargs.get("initializer") == self.initial_recurrent_kernel
+        if recurrent or name == "recurrent_kernel":
+            kwargs = {
+                "regularizer": self.recurrent_regularizer,
+                "constraint": self.recurrent_constraint,
+            } | kwargs
+        elif name.endswith("kernel"):
+            kwargs = {
+                "regularizer": self.kernel_regularizer,
+                "constraint": self.kernel_constraint,
+            } | kwargs
+        elif name == "bias":
+            kwargs = {
+                "regularizer": self.bias_regularizer,
+                "constraint": self.bias_constraint,
+            } | kwargs
+        return super().add_weight(*args, **kwargs)
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the weight that holds the offsets."""
@@ -318,6 +379,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": keras.regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "recurrent_constraint": keras.constraints.serialize(self.recurrent_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,

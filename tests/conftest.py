@@ -132,10 +132,16 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorFlow says that there is a GPU: what is traced then may hold cuDNN; it must not run."""
     import tensorflow as tf
 
-    listed = tf.config.list_logical_devices
+    visible, logical = tf.config.get_visible_devices, tf.config.list_logical_devices
+    gpu = tf.config.PhysicalDevice("/physical_device:GPU:0", "GPU")
+    # Keras asks for the other.
+    gpu_in_use = tf.config.LogicalDevice("/device:GPU:0", "GPU")
 
-    def devices(kind=None):
-        gpu = tf.config.LogicalDevice("/device:GPU:0", "GPU")
-        return [gpu] if kind == "GPU" else listed(kind)
+    def visible_devices(kind=None):
+        return [gpu] if kind == "GPU" else visible(kind)
 
-    monkeypatch.setattr(tf.config, "list_logical_devices", devices)
+    def logical_devices(kind=None):
+        return [gpu_in_use] if kind == "GPU" else logical(kind)
+
+    monkeypatch.setattr(tf.config, "get_visible_devices", visible_devices)
+    monkeypatch.setattr(tf.config, "list_logical_devices", logical_devices)

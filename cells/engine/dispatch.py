@@ -1,19 +1,13 @@
 """Which way a layer runs its cell here, and what keeps it off a faster one."""
 
-import contextlib
-import contextvars
 import os
-import sys
-from collections.abc import Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
 import keras
 
 from seqzoo.cells.base import RecurrentCell
-
-_portable = contextvars.ContextVar("portable", default=False)
-_EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.lite.python")
+from seqzoo.cells.engine import portability
 
 
 class Path(Enum):
@@ -36,20 +30,6 @@ class Choice(NamedTuple):
         """The choice as a person would say it."""
         because = f" because {'; '.join(self.reasons)}" if self.reasons else ""
         return f"Runs {self.path.value}{because}."
-
-
-@contextlib.contextmanager
-def portable() -> Iterator[None]:
-    """Within it, layers trace the plain loop: graphs that load and run wherever TensorFlow does.
-
-    Keras' and TensorFlow's exporters are recognised without it; a function that you trace yourself
-    and save with `tf.saved_model.save` is to be traced within it.
-    """
-    token = _portable.set(True)
-    try:
-        yield
-    finally:
-        _portable.reset(token)
 
 
 def choose(layer: Any) -> Choice:
@@ -76,10 +56,10 @@ def choose(layer: Any) -> Choice:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
+    """Whether TensorFlow may use a GPU; asking leaves the devices open to be configured."""
     import tensorflow as tf
 
-    return bool(tf.config.list_logical_devices("GPU"))
+    return bool(tf.config.get_visible_devices("GPU"))
 
 
 def cores() -> int:
@@ -104,7 +84,7 @@ def _against_any_scan(layer: Any) -> tuple[str, ...]:
         return ("`fast=False`",)
     if layer.unroll:
         return ("`unroll=True`",)
-    if _portable.get() or _exporting():
+    if portability.exporting():
         return ("the graph is being exported",)
     return ()
 
@@ -113,16 +93,3 @@ def _against_cudnn(cell: RecurrentCell) -> tuple[str, ...]:
     from seqzoo.cells.engine import cudnn
 
     return cudnn.against(cell) if has_gpu() else ("there is no GPU",)
-
-
-def _exporting() -> bool:
-    import tensorflow as tf
-
-    if tf.executing_eagerly():
-        return False
-    frame = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(_EXPORTERS):
-            return True
-        frame = frame.f_back
-    return False

@@ -1,6 +1,7 @@
 """The names that TensorFlow does not publish and the engine rests on, in one place."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,27 @@ def outside_of_graphs() -> Iterator[None]:
             yield
         finally:
             pywrap_tfe.TFE_Py_TapeSetStopOnThread()
+
+
+def take_unowned_input(name: str, device: str | None) -> None:
+    """Gives the graph that is being traced one more input, which makes it impossible to save.
+
+    The input is the handle of a variable that no object owns, and that is never made nor read.
+    `tf.saved_model.save` refuses such a graph and cites the name. Outside of the graph of a
+    `tf.function`, nothing is done.
+    """
+    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    if hasattr(graph, "capture"):
+        graph.capture(_unowned_handle(name, device))
+
+
+@functools.cache
+def _unowned_handle(name: str, device: str | None) -> Any:
+    with tf.init_scope(), tf.device(device):
+        handle = tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=name)
+    # Cited as its owner: TensorFlow would else search all objects for one, which takes a minute.
+    handle._parent_trackable = lambda: name
+    return handle
 
 
 def extend_call(outputs: list, program: Any) -> list | None:

@@ -199,8 +199,13 @@ def _irrelevant(name: str) -> bool:
 
 @functools.cache
 def _attributes_of_layers() -> frozenset[str]:
-    dropout = {"_dropout_mask", "_recurrent_dropout_mask", "seed"}
-    return frozenset(vars(keras.layers.Layer())) | dropout
+    dropout = {"_dropout_mask", "_recurrent_dropout_mask", "_dropout_seed", "seed"}
+    weights = {
+        f"{weight}_{option}"
+        for weight in ("kernel", "recurrent", "bias")
+        for option in ("regularizer", "constraint")
+    }
+    return frozenset(vars(keras.layers.Layer())) | dropout | weights
 
 
 @functools.cache

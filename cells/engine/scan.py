@@ -127,7 +127,10 @@ class Scan:
                 @tf.custom_gradient
                 def once(*_):
                     d = self._gradient(pieces, results, unwatched(upstream), wish)
-                    return tf.nest.flatten({name: d[name] for name in tensors}), refuse
+                    gradients = tf.nest.flatten({name: d[name] for name in tensors})
+                    for gradient, tensor in zip(gradients, flat, strict=True):
+                        gradient.set_shape(tensor.shape)
+                    return gradients, refuse
 
                 return once(*upstream, *flat)
 
@@ -192,12 +195,13 @@ def unwatched(tensors: Any) -> list:
 
 
 def refuse(*_: Any) -> Any:
-    """The gradient of the gradient."""
+    """The gradient of the gradient, which TensorFlow's forward mode asks for, too."""
     raise tf.errors.UnimplementedError(
         None,
         None,
-        "The fast scan has no second-order gradient; make the layer with `Recurrent(cell, "
-        "fast=False)` to differentiate its gradient.",
+        "The fast scan has neither second-order gradients nor forward-mode derivatives "
+        "(`tf.autodiff.ForwardAccumulator`); make the layer with `Recurrent(cell, fast=False)`, "
+        "for forward mode in a `tf.function` with `unroll=True` too.",
     )
 
 

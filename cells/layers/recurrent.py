@@ -9,6 +9,7 @@ from keras import ops, tree
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
+from seqzoo.cells.engine.portability import tie_to_process
 from seqzoo.cells.private_keras import backend
 
 
@@ -31,7 +32,8 @@ class Recurrent(keras.layers.RNN):
         zero_output_for_mask: give zeros for masked steps instead of repeating the last output.
         fast: whether compiled loops may be used; without, Keras' loop runs the cell, which alone
             has second-order gradients.
-        **kwargs: of `keras.layers.Layer`.
+        **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
+            outputs.
     """
 
     def __init__(
@@ -79,17 +81,7 @@ class Recurrent(keras.layers.RNN):
         Raises:
             ValueError: a row is outside the batch.
         """
-        if self.states is None:
-            return
-        for variable in tree.flatten(self.states):
-            if rows is None:
-                variable.assign(ops.zeros_like(variable.value))
-                continue
-            batch = variable.shape[0]
-            if any(not 0 <= row < batch for row in rows):
-                raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
-            kept = [[float(row not in set(rows))] for row in range(batch)]
-            variable.assign(variable.value * ops.convert_to_tensor(kept, variable.dtype))
+        _reset(self.states, rows)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Passes the mask on with the outputs of each step."""
@@ -104,10 +96,25 @@ class Recurrent(keras.layers.RNN):
         path = paths.choose(self).path
         if not paths.keeps_contract(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)
+        if path is not Path.LOOP:
+            tie_to_process(self.cell)
         # The cell's precision may differ from the layer's.
         sequences = ops.cast(sequences, self.cell.compute_dtype)
         with backend.AutocastScope(self.cell.compute_dtype):
-            return self._run(path, sequences, initial_state, mask, training)
+            last, outputs, states = self._run(path, sequences, initial_state, mask, training)
+        self._set_static_shapes(sequences, last, outputs, states)
+        return last, outputs, states
+
+    def _set_static_shapes(self, sequences, last, outputs, states):
+        """Says in a graph what is known of shapes, on whatever path the tensors came."""
+        if keras.backend.backend() != "tensorflow":
+            return
+        batch, time = sequences.shape[:2]
+        last.set_shape((batch, self.cell.output_size))
+        if self.return_sequences:
+            outputs.set_shape((batch, time, self.cell.output_size))
+        for state, size in zip(states, self.state_size, strict=True):
+            state.set_shape((batch, size))
 
     def _run(self, path, sequences, initial_state, mask, training):
         input_mask = self.cell.input_mask(sequences[:, 0], training)
@@ -229,13 +236,28 @@ class Bidirectional(keras.layers.Bidirectional):
             self._weights_to_begin_with = None
 
     def execution_path(self) -> str:
-        """Says which path each direction takes in this process; see `Recurrent`."""
-        return self.forward_layer.execution_path()
+        """Says which path each direction takes in this process, once where it is the same."""
+        forward, backward = (
+            layer.execution_path()
+            if isinstance(layer, Recurrent)
+            else f"Runs Keras' {type(layer).__name__}."
+            for layer in (self.forward_layer, self.backward_layer)
+        )
+        return forward if forward == backward else f"Forward: {forward} Backward: {backward}"
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
-        """Sets the states of stateful layers to zero; see `Recurrent.reset_state`."""
+        """Sets the states of stateful layers to zero; see `Recurrent.reset_state`.
+
+        Layers of Keras, too, have chosen rows reset, and stacks of cells.
+        """
         for layer in (self.forward_layer, self.backward_layer):
-            layer.reset_state(rows)
+            overridden = type(layer).reset_state is not keras.layers.RNN.reset_state
+            if isinstance(layer, Recurrent):
+                layer.reset_state(rows)
+            elif rows is None and overridden:
+                layer.reset_state()
+            else:
+                _reset(layer.states, rows)
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         """Passes the mask on with the outputs of each step."""
@@ -245,3 +267,18 @@ class Bidirectional(keras.layers.Bidirectional):
         if self.return_state:
             outputs += [None] * 2 * len(self.forward_layer.state_size)
         return outputs if len(outputs) > 1 else passed
+
+
+def _reset(states: Any, rows: Sequence[int] | None) -> None:
+    """Sets variables of states, in any structure, or some rows of them, to zero."""
+    if states is None:
+        return
+    for variable in tree.flatten(states):
+        if rows is None:
+            variable.assign(ops.zeros_like(variable.value))
+            continue
+        batch = variable.shape[0]
+        if any(not 0 <= row < batch for row in rows):
+            raise ValueError(f"`rows` must be from 0 to {batch - 1}, got {list(rows)}.")
+        kept = [[float(row not in set(rows))] for row in range(batch)]
+        variable.assign(variable.value * ops.convert_to_tensor(kept, variable.dtype))

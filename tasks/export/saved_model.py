@@ -6,8 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.tasks.atomic_files import creating
 from seqzoo.tasks.base import AnswerOptions, Prepared
+from seqzoo.tasks.errors import SeqzooError
 
 
 def export(
@@ -23,7 +25,8 @@ def export(
         options: how it is asked.
 
     Raises:
-        SeqzooError: the folder exists, or cannot be made.
+        SeqzooError: the folder exists, or cannot be made; or a graph would run in this process
+            alone, because a function in it was traced before.
     """
     names = [spec.name for spec in prepared.signature]
 
@@ -41,4 +44,15 @@ def export(
             served = tf.function(way, autograph=False)
             module.served[name] = served
             concrete[name] = served.get_concrete_function(**{spec.name: spec for spec in specs})
+            _check(name, concrete[name])
         tf.saved_model.save(module, str(temporary), signatures=concrete)
+
+
+def _check(name: str, function: Any) -> None:
+    """Refuses a graph that would not load and run wherever TensorFlow does."""
+    if found := unportable_operations(function.graph.as_graph_def()):
+        raise SeqzooError(
+            f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "
+            "runs in this process alone; trace every `tf.function` that it calls within "
+            "`seqzoo.cells.portable()`."
+        )

@@ -25,8 +25,8 @@ class CRF(keras.layers.Layer):
     Called, it passes the emissions on, so that a model that has the layer behind its network owns
     and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
     outside of them. Steps from a row's length on are padding: their emissions and tags may be
-    anything. All is computed in float32 whatever the precision of the emissions, or in float64
-    under that policy.
+    anything. A mask ends here: a loss of one number a sequence cannot be multiplied with it. All
+    is computed in float32 whatever the precision of the emissions, or in float64 under that policy.
 
     Source: Lafferty, McCallum and Pereira 2001; as a layer on a recurrent network: Lample et al.
     2016, section 2.2.
@@ -65,7 +65,12 @@ class CRF(keras.layers.Layer):
 
     def call(self, emissions: Any) -> Any:
         """The emissions as they are, in the precision that the methods compute in."""
-        return ops.cast(emissions, self._precision)
+        # A tensor of its own: where nothing is cast, Keras' mask would stay on the one that came.
+        return tf.identity(ops.cast(emissions, self._precision))
+
+    def compute_mask(self, _: Any, mask: Any = None) -> None:
+        """None: what is padding is told by `lengths`."""
+        return None
 
     def log_likelihood(self, emissions: Any, tags: Any, lengths: Any) -> Any:
         """Logarithm of the probability of given tags; its mean, negated, is the loss.

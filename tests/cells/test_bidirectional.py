@@ -129,3 +129,56 @@ def test_the_mask_goes_through_a_stack():
     padded = np.concatenate([X32[:, :4], np.zeros((BATCH, 3, FEATURES), "float32")], axis=1)
     assert error(model(padded), model(X32[:, :4])) < 1e-6
     assert error(model(X32), model(X32[:, :4])) > 0.01
+
+
+KERAS_LAYERS = {
+    "vanilla": lambda **options: keras.layers.SimpleRNN(UNITS, **options),
+    "lstm": lambda **options: keras.layers.LSTM(UNITS, **options),
+    "stack": lambda **options: keras.layers.RNN(
+        [keras.layers.LSTMCell(UNITS), keras.layers.GRUCell(UNITS)], **options
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KERAS_LAYERS)
+def test_layers_of_keras_are_reset(kind):
+    layer = Bidirectional(KERAS_LAYERS[kind](stateful=True))
+    layer.reset_state()  # before there is a state
+    first = layer(X32)
+    assert error(layer(X32), first) > 0.01
+    layer.reset_state()
+    assert error(layer(X32), first) < 1e-6
+    layer.reset_state([1])
+    for direction in (layer.forward_layer, layer.backward_layer):
+        for state in flat(direction.states):
+            assert (np.array(state)[1] == 0).all()
+            assert (np.array(state)[[0, 2]] != 0).all()
+    with pytest.raises(ValueError, match=r"`rows` must be from 0 to 2, got \[3\]"):
+        layer.reset_state([3])
+
+
+def test_a_layer_with_a_reset_of_its_own_keeps_it():
+    class ToOnes(keras.layers.SimpleRNN):
+        def reset_state(self):
+            self.states[0].assign(np.ones((BATCH, UNITS)))
+
+    backward = ToOnes(UNITS, stateful=True, go_backwards=True)
+    layer = Bidirectional(Recurrent(VanillaCell(UNITS), stateful=True), backward_layer=backward)
+    layer(X32)
+    layer.reset_state()
+    assert (np.array(layer.forward_layer.states[0]) == 0).all()
+    assert (np.array(backward.states[0]) == 1).all()
+
+
+def test_each_direction_says_which_path_it_takes():
+    fast = Recurrent(LSTMCell(UNITS)).execution_path()
+    assert Bidirectional(LSTMCell(UNITS)).execution_path() == fast
+    plain = Recurrent(GRUCell(UNITS), go_backwards=True, fast=False)
+    layer = Bidirectional(LSTMCell(UNITS), backward_layer=plain)
+    assert layer.execution_path() == (
+        f"Forward: {fast} Backward: Runs Keras' plain loop because `fast=False`."
+    )
+    theirs = keras.layers.GRU(UNITS, go_backwards=True)
+    layer = Bidirectional(LSTMCell(UNITS), backward_layer=theirs)
+    assert layer.execution_path() == f"Forward: {fast} Backward: Runs Keras' GRU."
+    assert Bidirectional(keras.layers.LSTM(UNITS)).execution_path() == "Runs Keras' LSTM."

@@ -227,6 +227,25 @@ def test_second_order_is_refused_and_works_without_the_fast_loops(wrap):
     assert np.linalg.norm(curvature) > 1e-3
 
 
+def test_forward_mode_is_refused_and_works_without_the_fast_loops():
+    cell = shared(LSTM)
+    x, direction = tf.constant(X), tf.constant(np.random.default_rng(6).normal(size=X.shape))
+
+    def derivative(layer):
+        with tf.autodiff.ForwardAccumulator(x, direction) as forward:
+            outputs = layer(x)
+        return forward.jvp(outputs)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="ForwardAccumulator.*fast=False"):
+        derivative(recurrent(cell))
+    change = 1e-6 * direction
+    expected = (recurrent(cell)(x + change) - recurrent(cell)(x - change)) / 2e-6
+    plain = derivative(recurrent(cell, fast=False))
+    unrolled = tf.function(derivative)(recurrent(cell, fast=False, unroll=True))
+    assert error(plain, expected) < 1e-8
+    assert error(unrolled, expected) < 1e-8
+
+
 def test_gradient_may_be_asked_for_twice():
     cell = shared(LSTM)
     x = tf.constant(X)

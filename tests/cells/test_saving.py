@@ -20,6 +20,7 @@ from seqzoo.cells import (
     create,
     portable,
 )
+from seqzoo.cells.engine import portability
 
 X32 = X.astype("float32")
 # The last steps of two rows are padding, which Masking finds.
@@ -146,3 +147,53 @@ def test_the_layer_itself_is_what_compiles(model):
     """What `must_compile` looks for is there where nothing is exported."""
     traced = tf.function(lambda x: model(x)).get_concrete_function(tf.constant(PADDED))
     assert must_compile(traced.graph.as_graph_def())
+
+
+def test_a_function_that_was_traced_before_is_not_saved(model, tmp_path):
+    """TensorFlow itself refuses it, and says what to do."""
+    signature = [tf.TensorSpec((None, None, FEATURES))]
+    traced = tf.function(lambda x: model(x)).get_concrete_function(*signature)
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    with pytest.raises(AssertionError, match=r"within seqzoo.cells.portable\(\)"):
+        tf.saved_model.save(module, tmp_path / "saved", signatures=traced)
+    assert not (tmp_path / "saved" / "saved_model.pb").exists()
+    np.testing.assert_allclose(traced(tf.constant(PADDED)), model(PADDED), atol=1e-6)
+
+
+def test_exporters_that_are_not_recognised_write_nothing(model, tmp_path, monkeypatch):
+    """Whatever Keras and TensorFlow call their functions, no graph is written that cannot run."""
+    monkeypatch.setattr(portability, "_exporters", frozenset)
+    with pytest.raises(AssertionError, match=r"within seqzoo.cells.portable\(\)"):
+        model.export(tmp_path / "exported", verbose=False)
+    serve = tf.function(lambda x: model(x), input_signature=[tf.TensorSpec((None, None, FEATURES))])
+    with pytest.raises(AssertionError, match=r"within seqzoo.cells.portable\(\)"):
+        tf.saved_model.save(model, tmp_path / "saved", signatures=serve)
+    assert not list(tmp_path.rglob("saved_model.pb"))
+    with portable():
+        model.export(tmp_path / "portable", verbose=False)
+    assert list(tmp_path.rglob("saved_model.pb"))
+
+
+def test_exporters_are_recognised_wherever_they_are(model, tmp_path, monkeypatch):
+    """Other names of modules, as another release of Keras or TensorFlow may have them."""
+    for name in [name for name in sys.modules if "export" in name or "saved_model" in name]:
+        for module in [sys.modules[name]]:
+            if name.startswith(("keras.src.export", "tensorflow.python.saved_model")):
+                monkeypatch.setitem(vars(module), "__name__", "elsewhere." + name)
+    export(model, tmp_path)
+    assert_portable(tmp_path)
+
+
+def test_a_graph_under_xla_with_the_layer_still_runs(model):
+    compiled = tf.function(lambda x: model(x), jit_compile=True)
+    assert error(compiled(tf.constant(PADDED)), model(PADDED)) < 1e-5
+
+
+def test_operations_that_cannot_be_served_are_found(model):
+    traced = tf.function(lambda x: model(x)).get_concrete_function(tf.constant(PADDED))
+    found = portability.unportable_operations(traced.graph.as_graph_def())
+    assert "XlaDynamicSlice" in found and len(found) > 1
+    with portable():
+        traced = tf.function(lambda x: model(x)).get_concrete_function(tf.constant(PADDED))
+    assert not portability.unportable_operations(traced.graph.as_graph_def())

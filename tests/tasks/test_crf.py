@@ -281,3 +281,25 @@ def test_wrong_emissions() -> None:
     for emissions in (np.zeros((2, 3)), np.zeros((2, 3, TAGS + 1))):
         with pytest.raises(ValueError, match=r"`emissions` must have the shape \(batch, time, 3\)"):
             make().decode(emissions, [1, 2])
+
+
+def test_trains_in_compile_behind_a_mask() -> None:
+    """The recipe of docs/cells.md: padding of tags is -1, and Keras' mask ends at the CRF."""
+    words, tags = np.array([[3, 1, 4], [2, 0, 0]]), np.array([[0, 2, 1], [1, -1, -1]])
+    layer = CRF(3)
+
+    def loss(tags: Any, emissions: Any) -> Any:
+        lengths = keras.ops.sum(keras.ops.cast(tags >= 0, "int32"), axis=1)
+        return -layer.log_likelihood(emissions, tags, lengths)
+
+    inputs = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(5, 3, mask_zero=True, embeddings_initializer="ones")(inputs)
+    model = keras.Model(inputs, layer(embedded))
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    # With all weights 0 and all emissions equal, each of 3 ** length paths is as probable.
+    expected = (3 * np.log(3) + np.log(3)) / 2
+    assert model.evaluate(words, tags, verbose=0) == pytest.approx(expected, abs=1e-5)
+    losses = model.fit(words, tags, epochs=3, verbose=0).history["loss"]
+    assert losses[0] == pytest.approx(expected, abs=1e-5)
+    assert losses[2] < losses[0] - 0.1
+    assert keras.src.backend.get_keras_mask(model(words)) is None

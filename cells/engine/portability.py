@@ -1,0 +1,95 @@
+"""Graphs that leave the process: exporters get the plain loop, and no other graph can be saved."""
+
+import contextlib
+import contextvars
+import functools
+import inspect
+import sys
+from collections.abc import Iterator
+from types import CodeType
+from typing import Any
+
+import keras
+
+from seqzoo.cells.private_keras import backend
+
+_portable = contextvars.ContextVar("portable", default=False)
+
+REFUSAL = (
+    "a compiled loop of seqzoo.cells, which runs in this process alone. Trace the function that "
+    "you save within seqzoo.cells.portable()"
+)
+"""What TensorFlow cites where it refuses to save a graph."""
+
+
+@contextlib.contextmanager
+def portable() -> Iterator[None]:
+    """Within it, layers trace the plain loop: graphs that load and run wherever TensorFlow does.
+
+    `model.export`, `keras.export.ExportArchive` and `tf.saved_model.save` need no such help for
+    what they trace themselves. A function that was traced before is to be traced within it;
+    else `tf.saved_model.save` refuses it.
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
+def exporting() -> bool:
+    """Whether the graph that is being traced is made to be saved."""
+    import tensorflow as tf
+
+    if _portable.get():
+        return True
+    if tf.executing_eagerly():
+        return False
+    exporters = _exporters()
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code in exporters:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def tie_to_process(cell: Any) -> None:
+    """Makes TensorFlow refuse to save the graph that is being traced, if there is one."""
+    from seqzoo.cells.engine.private_tensorflow import take_unowned_input
+
+    # Beside the weights: where XLA compiles the graph, it wants all variables on one device.
+    with backend.AutocastScope(None):
+        device = getattr(cell.weights[0].value, "device", None) if cell.weights else None
+    take_unowned_input(REFUSAL, device or None)
+
+
+def unportable_operations(graph: Any) -> set[str]:
+    """What keeps a graph, a GraphDef, from running wherever TensorFlow does: names of operations of
+    cuDNN and XLA, and of functions that have to be compiled."""
+    functions = graph.library.function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    found = {node.op for node in nodes if node.op.startswith(("CudnnRNN", "Xla"))}
+    holders = [(node.op, node) for node in nodes]
+    holders += [(function.signature.name, function) for function in functions]
+    return found | {name for name, holder in holders if holder.attr["_XlaMustCompile"].b}
+
+
+@functools.cache
+def _exporters() -> frozenset[CodeType]:
+    """The code of the public functions that save a model.
+
+    They are found by their public names, so that it does not matter in which module they are.
+    """
+    import tensorflow as tf
+
+    archive = type(keras.export.ExportArchive())
+    functions = [keras.Model.export, tf.saved_model.save]
+    functions += [
+        function
+        for kind in archive.__mro__[:-1]
+        for function in vars(kind).values()
+        if inspect.isfunction(function)
+    ]
+    unwrapped = [inspect.unwrap(function) for function in functions]
+    return frozenset(function.__code__ for function in [*functions, *unwrapped])

@@ -1,0 +1,36 @@
+"""An exporter writes no graph that runs in this process alone."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import pytest
+import tensorflow as tf
+
+from seqzoo.cells import Recurrent, VanillaCell
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.saved_model import export
+
+
+def task(respond: Any) -> Any:
+    return SimpleNamespace(
+        signature=[tf.TensorSpec((None, None, 2), tf.float32, "x")],
+        signatures=lambda model, options: {},
+        vocabularies={},
+        respond=respond,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Tensor Tensor:UserWarning")
+def test_a_function_traced_before_is_refused_in_one_line(tmp_path) -> None:
+    inputs = keras.Input((None, 2))
+    model = keras.Model(inputs, Recurrent(VanillaCell(3))(inputs))
+    traced = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec((None, None, 2)))
+    options: Any = None
+    with pytest.raises(SeqzooError, match="'serving_default' cannot be served: .*Xla") as refused:
+        export(task(lambda model, raw, _: {"y": traced(raw[0])}), model, tmp_path / "out", options)
+    assert "\n" not in str(refused.value) and "seqzoo.cells.portable()" in str(refused.value)
+    assert not list(tmp_path.iterdir())
+    export(task(lambda model, raw, _: {"y": model(raw[0])}), model, tmp_path / "out", options)
+    served = tf.saved_model.load(tmp_path / "out").signatures["serving_default"]
+    assert served(x=tf.ones((1, 4, 2)))["y"].shape == (1, 3)
