@@ -3,12 +3,8 @@
 import os
 import pathlib
 import re
-import signal
 import stat
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -17,6 +13,7 @@ from seqzoo.tasks.atomic_files import full_disk, is_full
 from seqzoo.tasks.errors import Interrupted, SeqzooError, called
 from seqzoo.zoo.commands import looking, running
 from seqzoo.zoo.commands.program import program
+from seqzoo.zoo.commands.stopping import answering_signals
 from seqzoo.zoo.pretrained import FOLDER as MODELS
 
 
@@ -34,7 +31,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with called(program(ctx)), _terminated_as_interrupted():
+            with called(program(ctx)), answering_signals():
                 return super().invoke(ctx)
         except Interrupted as stop:
             click.echo(_with_short_names(stop), err=True)
@@ -63,26 +60,6 @@ class Commands(click.Group):
                 "There is not enough memory for this; ask for less: fewer units, a smaller batch, "
                 "shorter sequences, a narrower beam."
             ) from error
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Treats SIGTERM, which job schedulers send, like Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(*_: object) -> None:
-        # Not always by SIGINT: what a script starts in the background ignores that.
-        if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _full_disk(error: Exception) -> str:

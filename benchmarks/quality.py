@@ -1,7 +1,7 @@
 """Trains presets on real data, one after the other, and writes a table of their scores.
 
     python -m benchmarks.tables DATA FILES
-    python -m benchmarks.quality FILES RUNS [NAME ...] [--output docs/quality.md]
+    python -m benchmarks.quality FILES RUNS [NAME ...] [--output PAGE]
 
 A run that is there already is not trained again; one that was stopped goes on. A row says what a
 preset reached on its test split, with seed 0, beside the figure that it is held against.
@@ -26,7 +26,7 @@ What presets reach on real data, seed 0, {cores} cores ({machine}), all told fro
 score. "bar" is what we hold them against. Made by
 
     python -m benchmarks.tables DATA FILES
-    python -m benchmarks.quality FILES RUNS --output docs/quality.md
+    python -m benchmarks.quality FILES RUNS --output PAGE
 
 """
 

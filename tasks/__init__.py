@@ -32,6 +32,9 @@ _IMPORTED_ON_FIRST_USE = {
 def __getattr__(name: str) -> Any:
     if name not in _IMPORTED_ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from seqzoo.tasks.startup import start_tensorflow
+
+    start_tensorflow(quiet_loggers=False)
     return getattr(import_module(_IMPORTED_ON_FIRST_USE[name]), name)
 
 

@@ -30,12 +30,15 @@ class Answer:
         value: the answer itself: a string, a tuple of strings, a number or a tuple of numbers.
         probability: of the answer, or None where it has none.
         alternatives: the most probable labels with their probabilities, best first.
+        token_probabilities: of the alternatives that are texts, the probability of a token, which
+            is the geometric mean over the tokens of the text and its end; of other answers none.
     """
 
     label: str
     value: Any
     probability: float | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
+    token_probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,14 @@ class Outcome(NamedTuple):
         losses: of each example, summed over its steps, (batch,), float32.
         sums: what the metric is made of, summed over steps, (batch, `Prepared.sums`).
         carried: states for the batch that follows, each (batch, units); see `Prepared.carries`.
+        shown: losses that people compare with those of validation, without what training alone
+            adds, as label smoothing; None where they are `losses`.
     """
 
     losses: Any
     sums: Any
     carried: tuple[Any, ...] = ()
+    shown: Any = None
 
 
 class Prepared(ABC):

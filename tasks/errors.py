@@ -1,7 +1,7 @@
 """The errors that a person gets to read: one line, what was expected, what came, what to do."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -79,6 +79,32 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'gru'?", or a full stop."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def check_same(
+    folder: object, begun: Mapping[str, Any], wanted: Mapping[str, Any], hint: str
+) -> None:
+    """Checks that what goes on in a folder has the choices that it was begun with.
+
+    Args:
+        folder: of a training or a comparison.
+        begun: its choices.
+        wanted: the same now; those that are not there are not the same.
+        hint: what to do else.
+
+    Raises:
+        SeqzooError: one differs; its field is named.
+    """
+    for name, before in begun.items():
+        now = wanted.get(name)
+        if before != now:
+            raise SeqzooError(
+                f"{folder} was begun with {name}={before!r}, got {now!r}; {hint}.",
+                field=name,
+                location=str(folder),
+                got=now,
+                hint=hint,
+            )
 
 
 def command(words: str) -> str:

@@ -19,7 +19,7 @@ NUMBERED = 30
 LISTED = 25
 """Confusions that are listed beside a matrix too large for names."""
 
-STEPS = 40
+PLOTTED_STEPS = 40
 """Steps at most of an input or an answer in a plot of its attention."""
 
 LOOKS = 24
@@ -166,8 +166,8 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
     answer's tokens from top to bottom; darker is more. Long ones are cut."""
     columns = min(len(looks), 3)
     rows = -(-len(looks) // columns)
-    steps = min(max(len(look.source) for look in looks), STEPS)
-    tokens = min(max(len(look.tokens) for look in looks), STEPS)
+    steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)
+    tokens = min(max(len(look.tokens) for look in looks), PLOTTED_STEPS)
     size = (columns * (0.19 * steps + 1.4), rows * (0.19 * tokens + 1.2))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -178,12 +178,12 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
             axes.set_title("(nothing)", fontsize=9, color=INK)
             continue
         axes.axis("on")
-        weights = look.weights[:STEPS, :STEPS]
+        weights = look.weights[:PLOTTED_STEPS, :PLOTTED_STEPS]
         axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         for axis, names in ((axes.xaxis, look.source), (axes.yaxis, look.tokens)):
-            names = [_visible(_plain(name)) for name in names[:STEPS]]
+            names = [_visible(_plain(name)) for name in names[:PLOTTED_STEPS]]
             axis.set_ticks(range(len(names)), names, fontsize=7)
-        if max(map(len, look.source[:STEPS])) > 1:
+        if max(map(len, look.source[:PLOTTED_STEPS])) > 1:
             axes.tick_params("x", rotation=90)
         axes.tick_params(length=0)
         axes.xaxis.tick_top()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.presets import PRESETS, get
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ FOLDER = pathlib.Path(__file__).parent / "models"
 
 def list_trained() -> list[str]:
     """The presets of which there is a trained model."""
-    return [name for name in PRESETS if (FOLDER / name / "config.json").is_file()]
+    return [name for name in PRESETS if is_run(FOLDER / name)]
 
 
 def load(name: str) -> Run:
@@ -31,10 +32,10 @@ def load(name: str) -> Run:
     """
     if not isinstance(name, str):
         raise SeqzooError(f"`name` must be that of a preset, got {type(name).__name__}.")
-    if (pathlib.Path(name) / "config.json").is_file():
+    if is_run(name):
         raise SeqzooError(f"{name} is a run folder; open it with seqzoo.tasks.Run.open.")
     folder = folder_of(name)
-    from seqzoo.zoo.runtime import start_tensorflow
+    from seqzoo.tasks.startup import start_tensorflow
 
     start_tensorflow()
     from seqzoo.tasks.runs.run import Run

@@ -216,13 +216,13 @@ def make_plan(
     rows, weights, lengths, target_lengths = zip(*batches, strict=True)
     sizes = [len(own) for own in rows]
     return Plan(
-        np.concatenate(rows),
-        np.concatenate(weights),
-        np.concatenate([[0], np.cumsum(sizes)]),
-        np.array(lengths, np.int32),
-        np.array(target_lengths, np.int32),
-        sizes[0] if len(set(sizes)) == 1 else None,
-        lengths[0] if len(set(lengths)) == 1 else None,
+        rows=np.concatenate(rows),
+        weights=np.concatenate(weights),
+        bounds=np.concatenate([[0], np.cumsum(sizes)]),
+        lengths=np.array(lengths, np.int32),
+        target_lengths=np.array(target_lengths, np.int32),
+        size=sizes[0] if len(set(sizes)) == 1 else None,
+        length=lengths[0] if len(set(lengths)) == 1 else None,
     )
 
 

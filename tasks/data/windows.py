@@ -174,14 +174,14 @@ def _lanes(
     tokens = data.inputs.flat[np.maximum(windows.starts[at] - 1, 0)]
     length = int(windows.lengths.max())
     return Plan(
-        windows.rows[at].reshape(-1).astype(np.int32),
-        (there & (at >= bounds[:-1])).reshape(-1).astype(np.float32),
-        np.arange(steps + 1) * batch_size,
-        np.full(steps, length, np.int32),
-        np.zeros(steps, np.int32),
-        batch_size,
-        length,
-        {
+        rows=windows.rows[at].reshape(-1).astype(np.int32),
+        weights=(there & (at >= bounds[:-1])).reshape(-1).astype(np.float32),
+        bounds=np.arange(steps + 1) * batch_size,
+        lengths=np.full(steps, length, np.int32),
+        target_lengths=np.zeros(steps, np.int32),
+        size=batch_size,
+        length=length,
+        views={
             "starts": windows.starts[at].reshape(-1),
             "lengths": np.where(there, windows.lengths[at], 0).reshape(-1).astype(np.int32),
             "resets": resets.reshape(-1),
@@ -224,14 +224,14 @@ def _mixed(lanes: Plan, asides: Plan, random: np.random.Generator | None) -> Pla
     rows = (order[:, None] * size + np.arange(size)).reshape(-1)
     lengths = np.concatenate([lanes.lengths, asides.lengths])
     return Plan(
-        np.concatenate([lanes.rows, asides.rows])[rows],
-        np.concatenate([lanes.weights, asides.weights])[rows],
-        np.arange(len(order) + 1) * size,
-        lengths[order],
-        np.zeros(len(order), np.int32),
-        size,
-        None,
-        {
+        rows=np.concatenate([lanes.rows, asides.rows])[rows],
+        weights=np.concatenate([lanes.weights, asides.weights])[rows],
+        bounds=np.arange(len(order) + 1) * size,
+        lengths=lengths[order],
+        target_lengths=np.zeros(len(order), np.int32),
+        size=size,
+        length=None,
+        views={
             name: np.concatenate([part, asides.views[name]])[rows]
             for name, part in lanes.views.items()
         },

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-LOWEST = -1e4
+LAST_RESORT_SCORE = -1e4
 """Log-probability that a forced token has at least for a search, so that a row goes on even where
 the model gives the token none. Reported log-probabilities know nothing of it."""
 
@@ -73,5 +73,5 @@ def force(scores: Any, token: Any, forced: Any) -> Any:
         forced: shape (rows,), bool.
     """
     alone = tf.range(scores.shape[1]) == token[:, None]
-    only = tf.where(alone, tf.maximum(scores, LOWEST), float("-inf"))
+    only = tf.where(alone, tf.maximum(scores, LAST_RESORT_SCORE), float("-inf"))
     return tf.where(forced[:, None], only, scores)

@@ -44,6 +44,13 @@ class Decoded(NamedTuple):
     token_log_probabilities: Any
     attention: Any
 
+    def token_probabilities(self) -> Any:
+        """The geometric mean of the probabilities of each answer's tokens and its end, (batch,
+        answers); unlike the probability of the answer it does not fall with its length."""
+        ends = tf.gather(self.token_log_probabilities, self.lengths, batch_dims=2)
+        count = self.lengths + tf.cast(ends != 0, tf.int32)  # an answer cut short has no end
+        return tf.exp(self.log_probabilities / tf.cast(tf.maximum(count, 1), tf.float32))
+
 
 def decode(
     step: Callable,

@@ -10,7 +10,7 @@ from keras import ops
 
 from seqzoo.tasks.layers.scan import scan
 
-LOWEST = -1e30
+FORBIDDEN = -1e30
 """Score of what is not allowed. Any score of a path that is allowed drowns in it, so that nothing
 leaks, and yet sums of it stay finite."""
 
@@ -81,8 +81,8 @@ class CRF(keras.layers.Layer):
             lengths: steps of each row, shape (batch,).
 
         Returns:
-            Shape (batch,); 0 for a row of length 0; `LOWEST` for tags that are not allowed, with a
-            gradient that is as useful as that of others.
+            Shape (batch,); 0 for a row of length 0; `FORBIDDEN` for tags that are not allowed, with
+            a gradient that is as useful as that of others.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -105,7 +105,7 @@ class CRF(keras.layers.Layer):
         value = -ops.logsumexp(alpha + end, axis=-1)
         # Tags that are not allowed: the lowest value, with the gradient that they would have if
         # what is not allowed had no part in their score.
-        lowest = LOWEST + value - ops.stop_gradient(value)
+        lowest = FORBIDDEN + value - ops.stop_gradient(value)
         value = ops.where(possible, value, lowest)
         return ops.where(valid[:, 0], value, 0.0)
 
@@ -119,7 +119,7 @@ class CRF(keras.layers.Layer):
         Returns:
             Ids of shape (batch, time), int32, 0 in the padding; and their scores by the equation
             above, shape (batch,), 0 for a row of length 0. Where no sequence of a row's length is
-            allowed, the score is `LOWEST` and the tags mean nothing.
+            allowed, the score is `FORBIDDEN` and the tags mean nothing.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -144,7 +144,7 @@ class CRF(keras.layers.Layer):
         _, tags = scan(back, last, (pointers,), "int32", reverse=True)
         tags = _inside(tags, valid)
         scores, possible = self._along(emissions, tags, valid)
-        return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), LOWEST)
+        return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), FORBIDDEN)
 
     def marginals(self, emissions: Any, lengths: Any) -> Any:
         """Probability of each tag at each step, over all sequences.
@@ -200,10 +200,10 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, :, None], emissions, 0.0), valid
 
     def _scores(self) -> tuple[Any, Any, Any]:
-        """`start`, `transitions` turned round and `end`, `LOWEST` for what is not allowed."""
-        into = ops.where(self._moves.T, ops.transpose(self.transitions), LOWEST)
-        start = ops.where(self._starts, self.start, LOWEST)
-        return start, into, ops.where(self._ends, self.end, LOWEST)
+        """`start`, `transitions` turned round and `end`, `FORBIDDEN` for what is not allowed."""
+        into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
+        start = ops.where(self._starts, self.start, FORBIDDEN)
+        return start, into, ops.where(self._ends, self.end, FORBIDDEN)
 
     def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
         """What each step of given tags adds to their score, (batch, time), and whether they are

@@ -21,6 +21,7 @@ from seqzoo.tasks.metrics.sequences import perplexity
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.decoder import Decoder
+from seqzoo.tasks.seq2seq.task import text_answers
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts
 
@@ -225,7 +226,8 @@ class PreparedLanguageModel(Prepared):
         return {
             "text": found["texts"][:, 0],
             "log_probability": found["log_probabilities"][:, 0],
-            **found,
+            "texts": found["texts"],
+            "log_probabilities": found["log_probabilities"],
         }
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
@@ -233,6 +235,7 @@ class PreparedLanguageModel(Prepared):
         return {
             "texts": self.texts.join(decoded.tokens, decoded.lengths, goes_on=True),
             "log_probabilities": decoded.log_probabilities,
+            "token_probabilities": decoded.token_probabilities(),
         }
 
     def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Decoded:
@@ -256,15 +259,7 @@ class PreparedLanguageModel(Prepared):
         )
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        answers = []
-        for texts, own in zip(found["texts"], found["log_probabilities"], strict=True):
-            ranked = tuple(
-                (text.decode("utf-8"), math.exp(log_probability))
-                for text, log_probability in zip(texts, own, strict=True)
-                if np.isfinite(log_probability)
-            )
-            answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked))
-        return answers
+        return text_answers(found)
 
     def _ids(self, text: Any) -> tuple[Any, Any]:
         """Strings -> ids (batch, time) and lengths."""

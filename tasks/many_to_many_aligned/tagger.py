@@ -11,7 +11,7 @@ from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.crf import CRF
 from seqzoo.tasks.layers.recurrent import make_cell
-from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SHOWN, figures_of
+from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.entity_counts import Spans
@@ -191,7 +191,9 @@ class PreparedTagger(Prepared):
         if WORD in self.vocabularies and self.task.input == "words":
             flat = data.inputs.flat
             unknown = (flat if flat.ndim == 1 else flat[:, 0]) == UNKNOWN
-        tokens = [self.tokens(examples.inputs[index]) for index in range(min(SHOWN, len(examples)))]
+        tokens = [
+            self.tokens(examples.inputs[index]) for index in range(min(SAMPLES, len(examples)))
+        ]
         assert isinstance(data.targets, Sequences)
         return figures_of(self.tags, said, data.targets, tokens, unknown)
 

@@ -10,7 +10,7 @@ from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, t
 from seqzoo.tasks.metrics.sequences import span_scores
 from seqzoo.tasks.targets.tags import Tags
 
-SHOWN = 50
+SAMPLES = 50
 """Sequences that are kept with the figures."""
 
 

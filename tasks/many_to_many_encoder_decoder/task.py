@@ -18,7 +18,7 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
 from seqzoo.tasks.seq2seq.task import PreparedGenerator
 from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
 
-SHOWN = 6
+ATTENTION_MAPS = 6
 """Examples of an evaluation whose attention is drawn."""
 
 
@@ -85,7 +85,7 @@ class PreparedEncoderDecoder(PreparedGenerator):
     ) -> None:
         if self.task.attention == "none":
             return
-        chosen = examples.spread(SHOWN)
+        chosen = examples.spread(ATTENTION_MAPS)
         inputs = [examples.inputs[index] for index in chosen]
         places = [examples.place(index) for index in chosen]
         plot_looks(folder / "attention.png", self.looks(model, inputs, places, options))
@@ -113,4 +113,5 @@ class PreparedEncoderDecoder(PreparedGenerator):
 
 
 def _text_choices(task: Any) -> TextChoices:
-    return TextChoices(task.target, False, task.vocabulary_size, task.minimum_count, nfc=task.nfc)
+    lowercase, nfc = task.lowercase_targets, task.nfc
+    return TextChoices(task.target, lowercase, task.vocabulary_size, task.minimum_count, nfc=nfc)

@@ -41,6 +41,8 @@ class ManyToManyEncoderDecoder(Template):
         lowercase: whether input text is put in lower case first.
         nfc: whether texts of both sides are put in Unicode's composed form (NFC) first, in which
             "é" is one character however it was typed.
+        lowercase_targets: whether target texts are put in lower case first, in training and in
+            scores.
         maximum_length: steps after which an input is cut; None for no cut.
         label_smoothing: share of the probability that the loss spreads over all tokens.
         scheduled_sampling: share of the tokens that the decoder is fed in training which are its
@@ -70,6 +72,7 @@ class ManyToManyEncoderDecoder(Template):
     minimum_count: int = 2
     lowercase: bool = False
     nfc: bool = False
+    lowercase_targets: bool = False
     maximum_length: int | None = None
     label_smoothing: float = 0.0
     scheduled_sampling: float = 0.0

@@ -25,7 +25,7 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.task import PreparedGenerator
 from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
 
-SHOWN = 24
+CAPTIONED_IMAGES = 24
 """Images of an evaluation that are drawn with their captions."""
 
 
@@ -126,7 +126,7 @@ class PreparedOneToMany(PreparedGenerator):
     ) -> None:
         if not isinstance(self.features, ImageFeatures):
             return
-        chosen = examples.spread(SHOWN)
+        chosen = examples.spread(CAPTIONED_IMAGES)
         inputs = [examples.inputs[index] for index in chosen]
         (images,) = self.features.raw(inputs, [examples.place(index) for index in chosen])
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
@@ -152,4 +152,5 @@ class PreparedOneToMany(PreparedGenerator):
 
 
 def _text_choices(task: Any) -> TextChoices:
-    return TextChoices(task.target, False, task.vocabulary_size, task.minimum_count, nfc=task.nfc)
+    lowercase, nfc = task.lowercase_targets, task.nfc
+    return TextChoices(task.target, lowercase, task.vocabulary_size, task.minimum_count, nfc=nfc)

@@ -66,6 +66,8 @@ class OneToMany(Template):
         minimum_count: how often a token must occur in training to be kept.
         nfc: whether texts are put in Unicode's composed form (NFC) first, in which "é" is one
             character however it was typed.
+        lowercase_targets: whether target texts are put in lower case first, in training and in
+            scores.
         label_smoothing: share of the probability that the loss spreads over all tokens.
         scheduled_sampling: share of the tokens that the decoder is fed in training which are its
             own instead of the true ones.
@@ -100,6 +102,7 @@ class OneToMany(Template):
     vocabulary_size: int = 20_000
     minimum_count: int = 1
     nfc: bool = False
+    lowercase_targets: bool = False
     label_smoothing: float = 0.0
     scheduled_sampling: float = 0.0
 

@@ -1,6 +1,7 @@
 """Images of one size, as bytes; encoded images, as files hold them, are brought to it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ class ImageFeatures(Features):
     def learn(cls, task: Any, examples: Examples) -> "ImageFeatures":
         first = examples.inputs[0]
         if isinstance(first, bytes):
-            with _told(examples.place(0)):
+            with _naming_image(examples.place(0)):
                 first = decoded(tf.constant(first), 0).numpy()
         first = _bytes(first, examples.place(0))
         size = first.shape[:2] if task.image_size is None else task.image_size
@@ -52,7 +53,7 @@ class ImageFeatures(Features):
         if isinstance(image, bytes):
             if self.channels not in DECODED:
                 raise SeqzooError(f"Images must be arrays of shape {self.shape}, as in training.")
-            with _told(place):
+            with _naming_image(place):
                 return self._decode(tf.constant([image])).numpy()[0]
         image = _bytes(image, place)
         if image.shape == self.shape:
@@ -131,21 +132,19 @@ def resized(image: Any, size: Sequence[int]) -> Any:
     return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
 
 
-class _told:
-    """Says of an image that cannot be decoded which one it is."""
+@contextmanager
+def _naming_image(place: str) -> Iterator[None]:
+    """Adds an example's location to the error of an image that cannot be decoded.
 
-    def __init__(self, place: str):
-        self.place = place
-
-    def __enter__(self) -> None:
-        """Nothing to do yet."""
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, tf.errors.InvalidArgumentError):
-            raise SeqzooError(
-                f"A PNG, JPEG, BMP or GIF image was expected, but {self.place} is none.",
-                location=self.place,
-            ) from error
+    Raises:
+        SeqzooError: the block decoded something else than an image.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise SeqzooError(
+            f"A PNG, JPEG, BMP or GIF image was expected, but {place} is none.", location=place
+        ) from error
 
 
 def _bytes(image: Any, place: str) -> np.ndarray:

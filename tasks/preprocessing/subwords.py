@@ -23,7 +23,7 @@ from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 SPACE = "▁"
 """What a word begins with, SentencePiece's sign of a space."""
 
-LONGEST = 16
+LONGEST_PIECE = 16
 """Characters of a piece at most."""
 
 UNKNOWN_COST = 10.0
@@ -60,7 +60,7 @@ def learn_subwords(
             model_type="unigram",
             vocab_size=size - SPECIAL - len(reserved) + 1,
             hard_vocab_limit=False,
-            max_sentencepiece_length=LONGEST,
+            max_sentencepiece_length=LONGEST_PIECE,
             character_coverage=_coverage(texts, minimum_count),
             normalization_rule_name="identity",
             unk_id=0,
@@ -112,7 +112,7 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     """Words -> their most probable pieces, ragged (words, pieces)."""
     characters = tf.strings.unicode_split(words, "UTF-8")
     candidates, scores = _candidates(characters, vocabulary)
-    scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, LONGEST)
+    scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, LONGEST_PIECE)
     scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs a step
     shorter = _shorter(scores)
     count = tf.shape(scores)[1]
@@ -134,7 +134,7 @@ def _shorter(scores: Any) -> Any:
     """By how many characters the best last piece up to each character is longer than one."""
     # The scores of the best pieces up to the character before, the one before that, and so on.
     words = tf.shape(scores)[0]
-    before = tf.fill([words, LONGEST - 1], -float("inf"))
+    before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
     before = tf.concat([tf.zeros([words, 1]), before], 1)
 
     def forth(_: Any, before: Any, scores: Any) -> tuple[Any, Any]:
@@ -153,13 +153,13 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
         vocabulary: with scores.
 
     Returns:
-        Strings and their scores, (all, LONGEST); -inf for what is no piece.
+        Strings and their scores, (all, LONGEST_PIECE); -inf for what is no piece.
     """
     flat = characters.flat_values
     everywhere = tf.range(tf.size(flat), dtype=tf.int64)
     place = everywhere - tf.gather(characters.row_starts(), characters.value_rowids())
     candidates = [flat]
-    for shorter in range(1, LONGEST):
+    for shorter in range(1, LONGEST_PIECE):
         first = tf.gather(flat, tf.maximum(everywhere - shorter, 0))
         candidates.append(tf.strings.join([first, candidates[-1]]))
     candidates = tf.stack(candidates, 1)
@@ -171,7 +171,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
     alone = tf.where(ids[:, :1] == UNKNOWN, unknown, scores[:, :1])
     scores = tf.concat([alone, scores[:, 1:]], 1)
     return candidates, tf.where(
-        tf.range(LONGEST, dtype=tf.int64) <= place[:, None], scores, infinite
+        tf.range(LONGEST_PIECE, dtype=tf.int64) <= place[:, None], scores, infinite
     )
 
 

@@ -15,7 +15,7 @@ from seqzoo.tasks.preprocessing.series import SeriesFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 
-LONGEST = 20
+WORD_CHARACTERS = 20
 """Characters of a word that are read; of a longer one its first and its last ten are."""
 
 JOINER = "\u00a0"
@@ -46,7 +46,7 @@ class TokenFeatures(TextFeatures):
     are joined with spaces gives the same words, and an exported model needs no more than that.
 
     Values are the ids of tokens (batch, time); where the characters of words are read, an id of
-    the word and `LONGEST` of its characters, (batch, time, 1 + LONGEST).
+    the word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
 
     Args:
         task: has `input`, `lowercase`, `nfc` and `characters`.
@@ -109,17 +109,17 @@ class TokenFeatures(TextFeatures):
         values = self.vocabulary.ids(lowered)
         if self.characters is not None:
             within = tf.strings.unicode_split(flat, "UTF-8")
-            half = LONGEST // 2
+            half = WORD_CHARACTERS // 2
             within = tf.concat([within[:, :half], within[:, half:][:, -half:]], 1)
             ids = tf.ragged.map_flat_values(self.characters.ids, within)
-            ids = ids.to_tensor(PADDING, shape=(None, LONGEST))
+            ids = ids.to_tensor(PADDING, shape=(None, WORD_CHARACTERS))
             values = tf.concat([values[:, None], ids], 1)
         values = tokens.with_flat_values(values).to_tensor(PADDING)
         return with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return () if self.characters is None else (1 + LONGEST,), "int32"
+        return () if self.characters is None else (1 + WORD_CHARACTERS,), "int32"
 
     @classmethod
     def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "TokenFeatures":

@@ -13,14 +13,15 @@ import numpy as np
 
 from seqzoo.tasks.atomic_files import creating, write_json
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.layout import CONFIG
 
 WEIGHTS = "weights.npz"
 
 LARGE = 500_000
 """Numbers from which on a matrix is kept as bytes."""
 
-STEPS = 127
-"""Of a byte, to either side of zero."""
+LEVELS = 127
+"""Quantisation levels of a byte on each side of zero."""
 
 
 def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
@@ -43,7 +44,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     with creating(folder) as temporary:
         for name, vocabulary in run.prepared.vocabularies.items():
             vocabulary.save(temporary / config["vocabularies"][name])
-        write_json(temporary / "config.json", config)
+        write_json(temporary / CONFIG, config)
         write_json(temporary / "card.json", card)
         np.savez_compressed(temporary / WEIGHTS, **arrays)  # pyright: ignore[reportArgumentType]
 
@@ -69,7 +70,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
 def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:
     if weight.ndim != 2 or weight.size < LARGE:
         return {"values": weight.astype(np.float16) if weight.dtype.kind == "f" else weight}
-    scales = np.maximum(np.abs(weight).max(1, keepdims=True), 1e-12) / STEPS
+    scales = np.maximum(np.abs(weight).max(1, keepdims=True), 1e-12) / LEVELS
     return {"bytes": np.round(weight / scales).astype(np.int8), "scales": scales}
 
 

@@ -21,15 +21,14 @@ from seqzoo.tasks.export.saved_model import export
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
+from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.history import read_history
 
 FORMAT = 1
 """Of run folders; one that this version cannot read gets a larger number."""
-
-CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
-CHECKPOINTS, LOGS = "checkpoints", "logs"
 
 
 class Run:
@@ -63,16 +62,14 @@ class Run:
             SeqzooError: it is none, damaged, or of a newer version.
         """
         folder = pathlib.Path(folder)
-        if not (folder / CONFIG).is_file():
-            what = "has no config.json" if folder.is_dir() else "is no folder"
+        if not is_run(folder):
+            what = f"has no {CONFIG}" if folder.is_dir() else "is no folder"
             raise SeqzooError(
                 f"{folder} is not a run folder: it {what}; name one that train wrote."
             )
         config = read_json(folder / CONFIG)
         if not isinstance(config, dict) or "template" not in config:
-            raise SeqzooError(
-                f"{folder} is not a run folder: its config.json is of something else."
-            )
+            raise SeqzooError(f"{folder} is not a run folder: its {CONFIG} is of something else.")
         try:
             if config["format"] > FORMAT:
                 raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
@@ -116,6 +113,7 @@ class Run:
         Raises:
             SeqzooError: no epoch has ended yet.
         """
+        start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
             model = self.prepared.build("float32")

@@ -1,5 +1,6 @@
 """What templates that generate text from an input have in common, learnt vocabularies included."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -69,7 +70,9 @@ class PreparedGenerator(Prepared):
             inputs["tokens"] = self._mixed(model, inputs, share)
         logits = tf.cast(model(inputs, training=training), tf.float32)
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
-        losses = token_losses(logits, targets, self.task.label_smoothing if training else 0.0)
+        exact = token_losses(logits, targets, 0.0)
+        smoothing = self.task.label_smoothing if training else 0.0
+        losses = token_losses(logits, targets, smoothing) if smoothing else exact
         # An unknown token is never written, and so never right.
         right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
@@ -77,7 +80,11 @@ class PreparedGenerator(Prepared):
             tf.cast(tf.reduce_all(right | ~inside, 1), tf.float32),
             tf.ones_like(batch["weights"]),
         ]
-        return Outcome(tf.reduce_sum(tf.where(inside, losses, 0.0), 1), tf.stack(sums, 1))
+
+        def summed(own: Any) -> Any:
+            return tf.reduce_sum(tf.where(inside, own, 0.0), 1)
+
+        return Outcome(summed(losses), tf.stack(sums, 1), shown=summed(exact))
 
     def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
         """The tokens before each step, a share of them the model's own.
@@ -123,6 +130,7 @@ class PreparedGenerator(Prepared):
         return {
             "texts": self.texts.join(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
+            "token_probabilities": decoded.token_probabilities(),
         }
 
     def generate(
@@ -150,21 +158,15 @@ class PreparedGenerator(Prepared):
         )
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        answers = []
-        pairs = zip(found["texts"], found["log_probabilities"], strict=True)
-        for texts, log_probabilities in pairs:
-            ranked = tuple(
-                (text.decode("utf-8"), float(np.exp(own)))
-                for text, own in zip(texts, log_probabilities, strict=True)
-                if np.isfinite(own)
-            )
-            answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked))
-        return answers
+        return text_answers(found)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         texts = [own[0].decode("utf-8") for own in found["texts"]]
+        if self.task.lowercase_targets:
+            lowered = [text.lower() for text in required_texts(examples)]
+            examples = replace(examples, targets=lowered)
         return scores_of(texts, examples, self.texts.tokens)
 
     @property
@@ -176,6 +178,20 @@ class PreparedGenerator(Prepared):
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "texts": self.texts.to_config()}
+
+
+def text_answers(found: dict[str, list]) -> list[Answer]:
+    """Answers that are texts, from the "texts", "log_probabilities" and "token_probabilities" of
+    each example; those that a beam search did not find are left out."""
+    answers = []
+    for texts, own, tokens in zip(
+        found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
+    ):
+        there = np.flatnonzero(np.isfinite(own))
+        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(own[n]))) for n in there)
+        each = tuple(float(tokens[n]) for n in there)
+        answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
+    return answers
 
 
 def token_losses(logits: Any, targets: Any, smoothing: float) -> Any:

@@ -18,7 +18,7 @@ from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
-from seqzoo.tasks.runs.run import CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.runs.layout import CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.history import Scalars

@@ -1,11 +1,15 @@
 """What training tells while it runs, and how a terminal or a pipe shows it."""
 
+import threading
 import time
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
+
+SILENCE = 30.0
+"""Seconds after which a pipe gets a line, whatever training is doing."""
 
 
 class TrainingProgress(Protocol):
@@ -49,7 +53,8 @@ class Silent:
 
 
 class TerminalProgress:
-    """A bar on a terminal, and one line an epoch there and elsewhere.
+    """A bar on a terminal; elsewhere a line at least every `SILENCE` seconds, compilation and
+    validation included. Both get one line an epoch.
 
     Args:
         console: to write to; standard error by default, so that answers can be piped.
@@ -58,51 +63,60 @@ class TerminalProgress:
     def __init__(self, console: Console | None = None):
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
+        self._pulse: _Pulse | None = None
 
     def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
         self._epochs, self._steps, self._metric, self._unit = epochs, steps, metric, unit
-        self._begun: tuple[float, int | None] = (time.monotonic(), None)
-        if self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
-                BarColumn(bar_width=12),
-                TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
-                TextColumn("left"),
-                console=self._console,
-                transient=True,
-            )
-            self._task = self._bar.add_task(
-                "",
-                total=epochs * steps,
-                epoch=1,
-                epochs=epochs,
-                step=0,
-                steps=steps,
-                figures="compiling",
-            )
-            self._bar.start()
+        self._epoch, self._done, self._figures = 1, 0, "compiling"
+        self._begun: tuple[float, int, int | None] = (time.monotonic(), 0, None)
+        self._speed: float | None = None
+        if not self._console.is_terminal:
+            self._pulse = _Pulse(self._tell)
+            return
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
+            TextColumn("left"),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(
+            "",
+            total=epochs * steps,
+            epoch=1,
+            epochs=epochs,
+            step=0,
+            steps=steps,
+            figures="compiling",
+        )
+        self._bar.start()
 
     def epoch(self, epoch: int, done: int) -> None:
-        self._epoch = epoch
-        self._begun = (time.monotonic(), None)
+        self._epoch, self._done = epoch, done
+        self._figures = "" if self._speed else "compiling"
+        self._begun = (time.monotonic(), done, None)
         if self._bar is not None:
             completed = (epoch - 1) * self._steps + done
             self._bar.update(self._task, epoch=epoch, step=done, completed=completed)
 
     def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
-        if self._bar is None:
-            return
         figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
-        began, first = self._begun
+        began, before, first = self._begun
         if first is None:
             # The first step of an epoch may be a compilation, and is left out of the speed.
-            self._begun = (time.monotonic(), tokens)
-        elif (seconds := time.monotonic() - began) > 0:
+            self._begun = (time.monotonic(), done, tokens)
+        elif (seconds := time.monotonic() - began) > 0 and done > before:
+            self._speed = (done - before) / seconds
             figures += f" {(tokens - first) / seconds:,.0f} {self._unit}/s"
-        completed = (self._epoch - 1) * self._steps + done
-        self._bar.update(self._task, step=done, completed=completed, figures=figures)
+        self._done, self._figures = done, figures
+        if self._bar is not None:
+            completed = (self._epoch - 1) * self._steps + done
+            self._bar.update(self._task, step=done, completed=completed, figures=figures)
+        elif self._pulse is not None:
+            self._pulse.tell_if_due()
 
     def row(self, row: dict[str, Any]) -> None:
         figures = [
@@ -110,7 +124,7 @@ class TerminalProgress:
             for name, value in row.items()
             if name not in ("epoch", "learning_rate", "seconds")
         ]
-        self._console.print(
+        self._print(
             f"epoch {row['epoch']}/{self._epochs}  {'  '.join(figures)}  {row['seconds']:.1f} s"
         )
 
@@ -118,9 +132,69 @@ class TerminalProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+        if self._pulse is not None:
+            self._pulse.stop()
+            self._pulse = None
         if message:
             self._console.print(message)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line)
+        if self._pulse is not None:
+            self._pulse.restart()
+
+    def _tell(self) -> None:
+        """A line on where training is."""
+        figures = "validating" if self._done == self._steps else self._figures
+        parts = [f"epoch {self._epoch}/{self._epochs}", f"step {self._done}/{self._steps}"]
+        parts += [figures] if figures else []
+        if self._speed:
+            left = (self._epochs - self._epoch + 1) * self._steps - self._done
+            parts.append(f"{_duration(left / self._speed)} left")
+        self._console.print("  ".join(parts))
+
+
+class _Pulse:
+    """Calls a function when it was not called for `SILENCE` seconds, from a thread of its own where
+    the thread that trains is busy: a step may be minutes of compilation.
+
+    Args:
+        tell: what is called.
+    """
+
+    def __init__(self, tell: Any):
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._told = time.monotonic()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def tell_if_due(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._told >= SILENCE and not self._ended.is_set():
+                self._tell()
+                self._told = time.monotonic()
+
+    def restart(self) -> None:
+        """Counts from now: something else was said."""
+        self._told = time.monotonic()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(max(0.01, self._told + SILENCE - time.monotonic())):
+            self.tell_if_due()
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _duration(seconds: float) -> str:
+    """ "1:02:03", or "2:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

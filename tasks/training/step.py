@@ -138,9 +138,11 @@ class Loop:
         weights = batch["weights"]
         # Not a product: a row that only fills up must not spoil the sum with 0 * NaN.
         loss = tf.reduce_sum(tf.where(weights > 0, outcome.losses * weights, 0.0))
+        shown = outcome.losses if outcome.shown is None else outcome.shown
+        shown = tf.reduce_sum(tf.where(weights > 0, shown * weights, 0.0))
         sums = tf.where(weights[:, None] > 0, outcome.sums * weights[:, None], 0.0)
         count = tf.reduce_sum(self.prepared.counts(batch) * weights)
-        totals = tf.concat([[loss, count], tf.reduce_sum(sums, 0)], 0)
+        totals = tf.concat([[shown, count], tf.reduce_sum(sums, 0)], 0)
         return loss, tf.cast(totals, tf.float64), outcome.carried
 
     def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple]:

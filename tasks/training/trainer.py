@@ -17,9 +17,10 @@ from seqzoo.tasks.base import Prepared, Template
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.data.sequences import Data
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_same
 from seqzoo.tasks.runs.run import FORMAT, Run
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
 
@@ -63,6 +64,7 @@ def train(
         raise SeqzooError(
             f"{folder} exists already; name a new folder, or go on with its training by --resume."
         )
+    start_devices(quiet_loggers=False)
     strategy = strategy or tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
     if settings.batch_size % replicas:
@@ -153,12 +155,8 @@ def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprin
         (asdict(settings), asdict(run.settings)),
     ]
     for new, old in pairs:
-        for name in new:
-            if new[name] != old[name] and name not in FREE_TO_CHANGE:
-                raise SeqzooError(
-                    f"{run.folder} was begun with {name}={old[name]!r}, got {new[name]!r}; resume "
-                    "with the same choices, or begin a new run."
-                )
+        begun = {name: value for name, value in old.items() if name not in FREE_TO_CHANGE}
+        check_same(run.folder, begun, new, "resume with the same choices, or begin a new run")
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
             f"The data differ from those that {run.folder} was begun with; begin a new run."

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from crf_cases import ALLOWED, EMISSIONS, GOLD, LENGTHS, PATHS_ALLOWED, TAGS, TIME, make
 
-from seqzoo.tasks.layers.crf import CRF, LOWEST
+from seqzoo.tasks.layers.crf import CRF, FORBIDDEN
 
 
 def paths(layer: CRF, emissions: np.ndarray, allowed: Any) -> dict[tuple, float]:
@@ -176,23 +176,23 @@ def test_tags_that_are_not_allowed_give_the_lowest_value_and_a_gradient() -> Non
     with tf.GradientTape() as tape:
         tape.watch(emissions)
         value = layer.log_likelihood(emissions, GOLD[:1], [5])
-    assert value.numpy() == [LOWEST]
+    assert value.numpy() == [FORBIDDEN]
     gradient = tape.gradient(value, emissions)
     expected = np.eye(TAGS)[GOLD[:1]] - layer.marginals(emissions, [5])
     np.testing.assert_allclose(gradient, expected, atol=1e-13)
     for path in ([2, 0, 1], [1, 2, 0], [0, 0, 1]):  # beginning, end, move
-        assert layer.log_likelihood(EMISSIONS[:1, :3], [path], [3]).numpy() == [LOWEST]
+        assert layer.log_likelihood(EMISSIONS[:1, :3], [path], [3]).numpy() == [FORBIDDEN]
 
 
 def test_no_sequence_of_a_length_is_allowed() -> None:
     """Tag 0 begins, tag 1 ends, so that one step is too few."""
     layer = make(([[True, True], [True, True]], [True, False], [False, True]), tags=2)
     tags, scores = layer.decode(EMISSIONS[:2, :, :2], [1, 2])
-    assert scores[0] == LOWEST and scores[1] > LOWEST
+    assert scores[0] == FORBIDDEN and scores[1] > FORBIDDEN
     assert tags[1, :2].numpy().tolist() == [0, 1]
     assert np.isfinite(layer.marginals(EMISSIONS[:2, :, :2], [1, 2])).all()
     for tag in (0, 1):
-        assert layer.log_likelihood(EMISSIONS[:1, :1, :2], [[tag]], [1]).numpy() == [LOWEST]
+        assert layer.log_likelihood(EMISSIONS[:1, :1, :2], [[tag]], [1]).numpy() == [FORBIDDEN]
 
 
 def test_long_sequences_keep_their_digits_in_float32() -> None:

@@ -21,6 +21,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.data.batch_plans import Padding, make_plan
 from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.decoding.decoder import Decoded
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.targets.texts import END, START
@@ -246,3 +247,59 @@ def test_targets_that_cannot_be_learnt() -> None:
         task().adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
         task().adapt(Examples(["a", "b"], ["x", 3]))
+
+
+def test_training_loss_compares_with_that_of_validation() -> None:
+    examples = reversals(8, 5)
+    prepared = task(label_smoothing=0.3).adapt(examples)
+    loop = Loop(
+        prepared, settings(batch_size=8, learning_rate=1e-9), 1, tf.distribute.get_strategy()
+    )
+    data = prepared.data(examples)
+    plan = make_plan(data, Padding([6], [8]), 8)
+    list(loop.train(data, plan))
+    shown, scored = loop.means()[0], loop.score(data, plan)[0]
+    assert shown == pytest.approx(scored, rel=1e-4)
+    # What is learnt from is the smoothed one.
+    outcome = prepared.forward(loop.model, batch_of(prepared, examples, Padding([6], [8])), True)
+    assert np.abs(outcome.losses - outcome.shown).max() > 1e-3
+
+
+def test_probability_of_a_token_is_the_geometric_mean() -> None:
+    logs = np.log(np.array([[[0.5, 0.25, 0.125], [0.5, 0.5, 1.0]]], np.float32))
+    decoded = Decoded(
+        tokens=tf.zeros([1, 2, 2], tf.int32),
+        lengths=tf.constant([[2, 2]]),  # an end behind the first one; the second was cut short
+        log_probabilities=tf.reduce_sum(logs, 2),
+        scores=tf.zeros([1, 2]),
+        token_log_probabilities=tf.constant(logs),
+        attention=None,
+    )
+    found = decoded.token_probabilities().numpy()
+    np.testing.assert_allclose(found, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
+    examples = reversals(4, 6)
+    prepared = task().adapt(examples)
+    (answer, *_) = prepared.answers(
+        {
+            "texts": [np.array([b"ab", b"cd"])],
+            "log_probabilities": [np.log([0.25, 0.125])],
+            "token_probabilities": [np.array([0.75, 0.5])],
+        },
+        examples.inputs[:1],
+        AnswerOptions(),
+    )
+    assert answer.probability == pytest.approx(0.25) and answer.token_probabilities == (0.75, 0.5)
+
+
+def test_targets_are_learnt_and_scored_in_lower_case() -> None:
+    examples = Examples(["ab", "ba", "aa"], ["AB", "Ba", "aA"])
+    prepared = task(lowercase_targets=True).adapt(examples)
+    assert {"a", "b"} <= set(prepared.texts.vocabulary.tokens) and not {"A", "B"} & set(
+        prepared.texts.vocabulary.tokens
+    )
+    found = {"texts": [np.array([own]) for own in (b"ab", b"ba", b"bb")]}
+    data = prepared.data(examples)
+    figures = prepared.figures(found, data, examples, AnswerOptions())
+    assert figures["exact_match"] == pytest.approx(2 / 3)
+    kept = task().adapt(examples)
+    assert kept.figures(found, data, examples, AnswerOptions())["exact_match"] == 0.0

@@ -12,7 +12,7 @@ from cli_cases import seqzoo
 from seqzoo.cli import main
 from seqzoo.tasks import ManyToManyAligned, ManyToOne, OneToMany, SeqzooError, TrainingSettings
 from seqzoo.tasks.decoding import Decoding
-from seqzoo.tasks.errors import NOTHING, called, command
+from seqzoo.tasks.errors import NOTHING, called, check_same, command
 from seqzoo.zoo.data.source import Source
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -100,3 +100,11 @@ def test_no_error_names_the_program_by_hand() -> None:
             for own in ast.walk(node):
                 if isinstance(own, ast.Constant) and isinstance(own.value, str):
                     assert not re.search(rf"\bseqzoo ({commands})\b", own.value), (path, own.value)
+
+
+def test_what_goes_on_has_the_choices_it_was_begun_with(tmp_path) -> None:
+    check_same(tmp_path, {"units": 8}, {"units": 8, "new": 1}, "begin again")
+    for now in ({"units": 9}, {}):
+        with pytest.raises(SeqzooError, match="was begun with units=8, got .*; begin ag") as error:
+            check_same(tmp_path, {"epochs": 1, "units": 8}, {"epochs": 1, **now}, "begin again")
+        assert (error.value.field, error.value.location) == ("units", str(tmp_path))

@@ -128,3 +128,13 @@ def test_images_are_one_input_where_their_numbers_are_equal() -> None:
 def test_targets_without_a_frequent_token() -> None:
     with pytest.raises(SeqzooError, match="no token that occurs often enough"):
         Texts.learn(TextChoices("words", False, 99, 9), SENTENCES, list("abcd"))
+
+
+def test_n_grams_are_scored_where_most_texts_have_several_words() -> None:
+    def names(targets: list[str]) -> set[str]:
+        inputs = [str(index) for index in range(len(targets))]
+        examples = Examples(inputs, targets)
+        return set(scores_of(targets, examples, lambda own: [text.split() for text in own]))
+
+    assert "bleu_4" not in names(["one", "two", "New York"])
+    assert {"bleu_4", "chrf"} <= names(["one", "two words", "three more words"])

@@ -1,10 +1,13 @@
 """What a terminal and a pipe see of a training."""
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
 
+from seqzoo.tasks.training import progress as progress_module
 from seqzoo.tasks.training.progress import TerminalProgress
 
 
@@ -51,3 +54,36 @@ def test_an_end_without_words_prints_none(capsys: pytest.CaptureFixture) -> None
     progress = TerminalProgress()
     progress.end("")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
+    monkeypatch.setattr(progress_module, "SILENCE", 0.2)
+    console = Console(file=io.StringIO(), width=200)
+    progress = TerminalProgress(console)
+    progress.start(epochs=2, steps=10, metric="accuracy", unit="tokens")
+    progress.epoch(1, 0)
+    time.sleep(0.5)  # the first step compiles
+    progress.step(1, 0.5, 0.25, 8)
+    time.sleep(0.1)
+    progress.step(6, 0.5, 0.25, 48)
+    time.sleep(0.3)
+    progress.step(10, 0.5, 0.25, 80)
+    time.sleep(0.3)
+    progress.end("")
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    time.sleep(0.3)
+    assert console.file.getvalue().splitlines() == lines  # nothing comes after the end
+    rest = r"loss 0\.5000 accuracy 0\.2500 [\d,]+ tokens/s  0:0\d left"
+    # In this order; how many of each, a busy machine decides.
+    patterns = ["step 0/10  compiling", f"step 6/10  {rest}", r"step 10/10  validating  0:0\d left"]
+    found = [
+        [n for n, own in enumerate(lines) if re.fullmatch(f"epoch 1/2  {one}", own)]
+        for one in patterns
+    ]
+    assert all(found) and sum(found, []) == sorted(sum(found, [])), lines
+
+
+@pytest.mark.parametrize("seconds, told", [(4.4, "0:04"), (125, "2:05"), (3723, "1:02:03")])
+def test_time_left_is_told_as_clocks_do(seconds, told) -> None:
+    assert progress_module._duration(seconds) == told

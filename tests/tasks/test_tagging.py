@@ -20,7 +20,7 @@ from seqzoo.tasks.data.pipeline import batches
 from seqzoo.tasks.many_to_many_aligned.tagger import PreparedTagger
 from seqzoo.tasks.many_to_many_aligned.tagger_network import WordCharacters, WordIds
 from seqzoo.tasks.metrics.bio import entity_spans
-from seqzoo.tasks.preprocessing.tagged_words import LONGEST
+from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS
 from seqzoo.tasks.training.step import Loop
 
 KINDS = [("words", False), ("words", True), ("characters", False), ("series", True)]
@@ -156,8 +156,8 @@ def test_each_word_is_read_by_itself_wherever_it_stands() -> None:
     """Against the layer's own cells, run over each word alone without padding."""
     random = np.random.default_rng(3)
     layer = WordCharacters(9, 4, "gru", 3)
-    values = np.zeros((3, 5, 1 + LONGEST), np.int32)
-    lengths = random.integers(1, LONGEST + 1, (3, 5))
+    values = np.zeros((3, 5, 1 + WORD_CHARACTERS), np.int32)
+    lengths = random.integers(1, WORD_CHARACTERS + 1, (3, 5))
     for row, step in np.ndindex(3, 5):
         values[row, step, 1 : 1 + lengths[row, step]] = random.integers(1, 9, lengths[row, step])
     values[2, 3] = values[0, 1]

@@ -9,7 +9,7 @@ from tagging_data import sentences, tagger
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.preprocessing import tagged_words as tokens
-from seqzoo.tasks.preprocessing.tagged_words import LONGEST, TokenFeatures, choices_of
+from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures, choices_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.interlinear import columns, interlinear
 from seqzoo.tasks.targets.tags import Tags
@@ -26,7 +26,7 @@ def test_words_and_their_characters_against_python() -> None:
     assert set(features.vocabulary.tokens) == {"ab", "a\u00a0b", long, "ß", "i̇s"}
     values, lengths = features.transform(*features.raw(inputs, "abc"))
     assert features.characters is not None
-    assert lengths.numpy().tolist() == [4, 2, 1] and values.shape == (3, 4, 1 + LONGEST)
+    assert lengths.numpy().tolist() == [4, 2, 1] and values.shape == (3, 4, 1 + WORD_CHARACTERS)
     known = features.vocabulary.tokens, features.characters.tokens
     for row, words in zip(values.numpy(), inputs, strict=True):
         assert not row[len(words) :].any()
@@ -34,7 +34,7 @@ def test_words_and_their_characters_against_python() -> None:
             word = word.replace(" ", "\u00a0")
             lower = "i̇s" if word == "İs" else word.lower()
             assert known[0][ids[0] - 2] == lower
-            read = word if len(word) <= LONGEST else word[:10] + word[-10:]
+            read = word if len(word) <= WORD_CHARACTERS else word[:10] + word[-10:]
             assert "".join(known[1][one - 2] for one in ids[1:] if one) == read
             assert not ids[1 + len(read) :].any()
 
@@ -85,7 +85,7 @@ def test_what_is_no_sentence(inputs, message) -> None:
 def test_no_words_at_all_have_a_step_to_run() -> None:
     features = _features(sentences(5, 0), characters=2)
     values, lengths = features.transform(tf.constant(["", " "]))
-    assert values.shape == (2, 1, 1 + LONGEST) and not lengths.numpy().any()
+    assert values.shape == (2, 1, 1 + WORD_CHARACTERS) and not lengths.numpy().any()
     assert features.tokens(tf.constant([""])).numpy().tolist() == [[b""]]
 
 

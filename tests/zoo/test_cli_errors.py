@@ -9,7 +9,7 @@ import signal
 import pytest
 from cli_cases import files, process, seqzoo
 
-import seqzoo.cli as cli
+from seqzoo.zoo.commands.stopping import answering_signals
 
 ROWS = "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
 GOOD = f"text,label\n{ROWS}"
@@ -198,7 +198,7 @@ def test_a_request_to_end_is_heard_where_control_c_is_ignored() -> None:
     # As in what a script starts in the background.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), cli._terminated_as_interrupted():
+        with pytest.raises(KeyboardInterrupt), answering_signals():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, before)

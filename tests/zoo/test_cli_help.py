@@ -7,14 +7,19 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import fields
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import click
 import pytest
 from cli_cases import ROOT, seqzoo
 
 from seqzoo.cli import main
-from seqzoo.zoo import runtime as startup
+from seqzoo.tasks import TEMPLATES, TrainingSettings, startup
 from seqzoo.zoo.commands import reference
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.data.source import SUFFIXES, Source
+from seqzoo.zoo.datasets import DATASETS
 
 COMMANDS = dict(main.commands)
 
@@ -115,3 +120,57 @@ def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
         os.write(2, "\n".join([*noise, *real, ""]).encode())
         raise ImportError
     assert capfd.readouterr().err.splitlines() == real
+
+
+def test_every_choice_can_be_typed() -> None:
+    typed = {own.name for own in COMMANDS["train"].params}
+    named = {"input": "kind", "target": "target_kind"}
+    for kind in (*TEMPLATES.values(), TrainingSettings, Source):
+        for field in fields(kind):
+            assert field.name in typed, (kind, field.name)
+            assert kind is Source or named.get(field.name, field.name) in typed
+
+
+def test_values_of_an_option_are_those_of_all_templates() -> None:
+    options = {own.name: own.type for own in COMMANDS["train"].params}
+    named = {"input": "kind", "target": "target_kind"}
+    for template in TEMPLATES.values():
+        for name, hint in get_type_hints(template).items():
+            if get_origin(hint) is Literal:
+                option = options[named.get(name, name)]
+                assert isinstance(option, click.Choice)
+                assert set(get_args(hint)) <= set(option.choices), (template, name)
+
+
+@pytest.mark.parametrize(
+    "words, name, value",
+    [
+        (["--pooling", "flatten"], "pooling", "flatten"),
+        (["--filters", "8,16"], "filters", (8, 16)),
+        (["--image-size", "20,30"], "image_size", (20, 30)),
+        (["--encoder", "MobileNetV2", "--frozen"], "frozen", True),
+        (["--normalization", "batch"], "normalization", "batch"),
+        (["--lowercase-targets"], "lowercase_targets", True),
+    ],
+)
+def test_choices_of_images_reach_the_template(tmp_path, words, name, value) -> None:
+    file = tmp_path / "a.toml"
+    result = seqzoo("init", "one-to-many", *words, "--output", file)
+    assert result.exit_code == 0, result.output
+    found = getattr(read_config(str(file)).task, name)
+    assert (tuple(found) if isinstance(value, tuple) else found) == value
+
+
+def test_what_a_template_does_not_pool_by_is_named() -> None:
+    new = ["init", "one-to-many", "--output", "-"]
+    assert "`pooling` must be one of 'mean', 'flatten', got 'max'" in (
+        seqzoo(*new, "--pooling", "max").stderr
+    )
+    assert "whole numbers such as 32,64, got '8;9'" in seqzoo(*new, "--filters", "8;9").stderr
+
+
+def test_help_of_data_names_all_that_there_is() -> None:
+    (option,) = (own for own in COMMANDS["train"].params if own.name == "data")
+    assert isinstance(option, click.Option) and option.help
+    for name in (*DATASETS, *SUFFIXES, "tfds:NAME", "folder"):
+        assert name in option.help

@@ -1,17 +1,22 @@
 """Tables and lines that commands print."""
 
+import json
+import pathlib
+import shlex
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from seqzoo.tasks import ManyToOne
+from seqzoo.tasks import ManyToOne, OneToMany
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.zoo.commands import output as reports
 from seqzoo.zoo.commands import prediction_lines as predicting
 from seqzoo.zoo.commands import train_summary as summary
 from seqzoo.zoo.commands import training
+from seqzoo.zoo.data import fields
+from seqzoo.zoo.data.splits import Part, to_splits
 
 
 def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
@@ -41,6 +46,59 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     lines = summary.summary(trained, "seqzoo").splitlines()
     start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
+
+
+def test_names_of_figures_are_words_and_no_number_is_told_twice() -> None:
+    figures = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
+    assert reports.line(figures) == (
+        "nll 1.5000, mean accuracy of classes 0.2500, note f1 0.5000, in all 1,000"
+    )
+    assert reports.line({"loss": 1.6, "nll": 1.5}) == "loss 1.6000, nll 1.5000"
+
+
+@pytest.mark.parametrize(
+    "value, kind, told",
+    [
+        (np.arange(20.0) / 2, "series", "'0 0.5 1 1.5 2 2.5 3 3.5'"),
+        (np.arange(6.0).reshape(3, 2), "series", "'[[0, 1], [2, 3], [4, 5]]'"),
+        (np.arange(3.0), "vector", "'0 1 2'"),
+        (np.arange(10.0), "vector", "'0 1 2 3 4 5 6 7 8 9'"),
+        (np.arange(784.0), "vector", "'784 numbers with spaces between'"),
+        (np.zeros((28, 28)), "rows", "picture.png"),
+        (b"...", "image", "picture.png"),
+        (np.zeros(9), "audio", "sound.wav"),
+    ],
+)
+def test_inputs_that_are_no_text_are_shown_as_they_are_typed(value, kind, told) -> None:
+    assert summary.typed(value, kind) == told
+    if kind in ("series", "vector") and len(value) < 99:
+        (word,) = shlex.split(told)
+        read = fields.reader(kind, pathlib.Path())(word)
+        assert read.tolist() == value[: len(read)].tolist()
+
+
+def test_texts_are_told_with_the_probability_of_a_token() -> None:
+    answer = Answer("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
+    assert predicting._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
+    told = json.loads(predicting._answer(1, answer, 1, "jsonl"))
+    assert (told["probability"], told["token_probability"]) == (1e-9, 0.5)
+    run = SimpleNamespace(
+        task=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
+    )
+    trained = training.Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
+    lines = summary.summary(trained, "seqzoo").splitlines()
+    at = lines.index("input\tanswer\tprobability of a token\ttruth\twrong")
+    assert lines[at + 1] == "x\ta b\t0.50\ta b\t"
+
+
+def test_steps_of_a_few_long_series_are_told() -> None:
+    long, short = Examples([np.zeros(8640)]), Examples([np.zeros(5)] * 2)
+    parts = {"train": Part("a", long, [], None), "test": Part("b", short, [], None)}
+    assert to_splits("etth1.csv", parts, []).description == (
+        "etth1.csv: 1 (8,640 steps) to train on, 2 to test on."
+    )
+    parts = {"train": Part("a", Examples(["x" * 2000]), [], None)}
+    assert to_splits("a.txt", parts, []).description == "a.txt: 1 (2,000 characters) to train on."
 
 
 def test_scores_of_entities_stand_in_the_line() -> None:

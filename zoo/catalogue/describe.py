@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.commands import options
 from seqzoo.zoo.config import docstrings
@@ -17,7 +18,6 @@ from seqzoo.zoo.config.resolve import TASK_NAMES
 from seqzoo.zoo.datasets import DATASETS, default_data_dir
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import card, list_trained
-from seqzoo.zoo.runtime import start_tensorflow
 
 DERIVED = ("data", "kind", "target_kind")
 """Fields of a source that are told elsewhere."""

@@ -9,14 +9,15 @@ from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.data import prediction_inputs as inputs_of
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import folder_of, list_trained
-from seqzoo.zoo.runtime import start_devices
 
 
 def evaluate(
@@ -153,7 +154,8 @@ def export(
 def _described(spec: Any) -> str:
     """ "values of shape (n, ?, 3), float32"."""
     axes = ["n", *("?" if own is None else str(own) for own in spec.shape[1:])]
-    return f"{spec.name} of shape ({', '.join(axes)}{',' * (len(axes) == 1)}), {spec.dtype.name}"
+    comma = "," if len(axes) == 1 else ""
+    return f"{spec.name} of shape ({', '.join(axes)}{comma}), {spec.dtype.name}"
 
 
 def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
@@ -211,7 +213,7 @@ def open_run(folder: str, device: str | None) -> Any:
         SeqzooError: there is none.
     """
     path = pathlib.Path(folder).expanduser()
-    if not (path / "config.json").is_file():
+    if not is_run(path):
         # The same question that `Run.open` asks, three seconds earlier.
         if folder not in PRESETS:
             told = f"{path} is not a run folder; name one that `{command('train')}` wrote"

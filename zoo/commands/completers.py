@@ -1,6 +1,5 @@
 """What a shell completes: names of what there is, read without TensorFlow, runs and files."""
 
-import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.runs.layout import runs_in
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
@@ -52,7 +52,7 @@ def _kind(ctx: click.Context) -> Iterable[str]:
 
 
 def _runs(_: click.Context) -> list[str]:
-    return sorted(str(path.parent) for path in pathlib.Path("runs").glob("*/config.json"))
+    return runs_in("runs")
 
 
 trainable = _completes(lambda _: [*PRESETS, *TEMPLATES], FILE)

@@ -3,7 +3,7 @@
 import importlib
 
 from seqzoo.tasks.errors import SeqzooError, command
-from seqzoo.zoo.runtime import start_tensorflow
+from seqzoo.tasks.startup import start_tensorflow
 
 
 def choose(device: str | None) -> None:

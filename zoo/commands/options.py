@@ -16,9 +16,12 @@ from seqzoo.tasks.errors import nearest
 from seqzoo.tasks.many_to_many_aligned.template import CharacterReader
 from seqzoo.tasks.many_to_many_encoder_decoder.template import AttentionKind
 from seqzoo.tasks.many_to_one.template import Pooling
+from seqzoo.tasks.one_to_many.template import Normalization
+from seqzoo.tasks.one_to_many.template import Pooling as MapPooling
 from seqzoo.tasks.settings import Precision, Schedule
 from seqzoo.zoo.commands import completers as completing
-from seqzoo.zoo.data.source import Duplicates, Kind, TargetKind
+from seqzoo.zoo.data.source import SUFFIXES, TFDS, Duplicates, Kind, TargetKind
+from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import Size
 
 
@@ -86,6 +89,13 @@ def _choice(name: str, values: Any, text: str) -> Callable:
     return click.option(name, type=OneOf(get_args(values)), help=text)
 
 
+def _sizes(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    try:
+        return None if text is None else tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"must be whole numbers such as 32,64, got {text!r}.") from None
+
+
 def _integer(name: str, text: str) -> Callable:
     return click.option(name, type=int, help=text)
 
@@ -121,7 +131,7 @@ source = _stack(
     click.option(
         "--data",
         shell_complete=completing.data,
-        help="languages, tfds:NAME, or a .csv, .tsv or .jsonl file.",
+        help=f"{', '.join(DATASETS)}, {TFDS}NAME, or a file or folder: {', '.join(SUFFIXES)}.",
     ),
     _choice("--kind", Kind, "Input type."),
     _choice("--target-kind", TargetKind, "Target type. [default: the template's]"),
@@ -151,8 +161,10 @@ task = _stack(
         default=None,
         help="Bidirectional or forward-only layers.",
     ),
-    _choice(
-        "--pooling", Pooling, "Pooling over time: the last output, or the mean or maximum of all."
+    click.option(
+        "--pooling",
+        type=OneOf(dict.fromkeys([*get_args(Pooling), *get_args(MapPooling)])),
+        help="Pooling: last, mean or max over time; mean or flatten of an image's feature map.",
     ),
     _number("--dropout", "Dropout rate on layer inputs."),
     _number("--recurrent-dropout", "Dropout rate on recurrent inputs."),
@@ -177,6 +189,11 @@ task = _stack(
     ),
     click.option("--lowercase/--keep-case", default=None, help="Lowercase text, or not."),
     click.option("--nfc/--no-nfc", default=None, help="Normalise text to Unicode NFC, or not."),
+    click.option(
+        "--lowercase-targets/--keep-case-of-targets",
+        default=None,
+        help="Lowercase target texts, or not.",
+    ),
     _integer("--maximum-length", "Maximum sequence length; longer ones are truncated."),
     _number("--label-smoothing", "Label smoothing."),
     _integer("--characters", "Units of the character-level layer of each word; 0 for none."),
@@ -198,6 +215,18 @@ task = _stack(
     ),
     _number("--random-shift", "Augmentation: maximum shift, as a share of the image size."),
     _number("--random-zoom", "Augmentation: maximum zoom, as a share of the image size."),
+    _number("--random-shear", "Augmentation: maximum shear, as a share of the image height."),
+    click.option(
+        "--encoder-weights", help="Weights of a keras.applications encoder: imagenet, or a file."
+    ),
+    click.option(
+        "--frozen/--trainable", default=None, help="Freeze the weights of the image encoder."
+    ),
+    click.option(
+        "--filters", callback=_sizes, help="Filters of each convolutional block, such as 32,64."
+    ),
+    _choice("--normalization", Normalization, "Normalisation of the convolutional blocks."),
+    click.option("--image-size", callback=_sizes, help="HEIGHT,WIDTH that images are resized to."),
     _choice("--attention", AttentionKind, "Attention mechanism of the decoder."),
     click.option("--tied/--untied", default=None, help="Tie input and output embeddings."),
     _number(
@@ -205,6 +234,9 @@ task = _stack(
         "Scheduled-sampling rate: share of decoder inputs replaced by its own predictions.",
     ),
     _integer("--mel-bins", "Number of mel bands of the audio spectrogram."),
+    _integer("--sample-rate", "Sample rate of audio in Hz. [default: that of the files]"),
+    _integer("--character-embedding", "Embedding size of the characters of a word."),
+    _integer("--horizon", "Default number of steps to forecast."),
 )
 
 device = click.option(
@@ -230,6 +262,8 @@ training = _stack(
         "--seed", "Random seed of weights, shuffling and dropout; it does not affect the splits."
     ),
     _choice("--precision", Precision, "Dtype policy (Keras mixed precision)."),
+    _integer("--buckets", "Maximum number of padded lengths."),
+    _number("--checkpoint-seconds", "Seconds between checkpoints within an epoch."),
 )
 
 

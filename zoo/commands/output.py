@@ -1,6 +1,7 @@
 """Tables and lines that commands print: drawn for a terminal, plain for a pipe."""
 
 import io
+import math
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -12,6 +13,14 @@ from seqzoo.zoo.config.docstrings import first_line
 
 WORST = 10
 """Classes and confusions that an evaluation lists."""
+
+
+NAMES = {
+    "macro_accuracy": "mean accuracy of classes",
+    "macro_f1": "mean F1 of classes",
+    "entity F1": "entity F1",
+}
+"""Figures whose printed names are not their own with spaces."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -36,11 +45,25 @@ def line(figures: dict[str, Any]) -> str:
     """The figures that are single numbers: "accuracy 0.8132, loss 0.7011"."""
     if "entities" in figures:
         figures = figures | {"entity F1": float(figures["entities"]["f1"])}
+    if same_number(figures.get("nll"), figures.get("loss")):
+        figures = {name: value for name, value in figures.items() if name != "loss"}
     return ", ".join(
-        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value:.4f}"
+        f"{metric_name(name)} {value:,}"
+        if isinstance(value, int)
+        else f"{metric_name(name)} {value:.4f}"
         for name, value in figures.items()
         if isinstance(value, int | float)
-    ).replace("macro_accuracy", "mean accuracy of classes")
+    )
+
+
+def metric_name(name: str) -> str:
+    """The name of a figure as it is printed: "token error"."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def same_number(one: float | None, other: float | None) -> bool:
+    """Whether two figures are there and differ by no more than rounding."""
+    return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
 
 
 def figures(scores: dict[str, Any]) -> str:

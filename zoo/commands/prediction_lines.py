@@ -20,7 +20,7 @@ from seqzoo.zoo.data.source import ARRAYS, suffix_of
 
 Form = Literal["text", "jsonl", "csv"]
 
-CHUNK = 512
+LINES_AT_ONCE = 512
 """Lines that are answered together."""
 
 
@@ -110,7 +110,8 @@ def answers(
     read = inputs_of.reader(run, place, resample=resample)
     _ = run.model  # says that there is none before the first line is read
     # A person who types sees each answer at once; files are answered many lines at a time.
-    size = 1 if getattr(given, "isatty", bool)() else CHUNK
+    typed = isinstance(given, io.IOBase) and given.isatty()
+    size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))
     if form == "csv":
         further = [(f"answer_{n}", f"probability_{n}") for n in range(2, options.top + 1)]
@@ -174,6 +175,8 @@ def _wrong(asked: Asked, error: str) -> Reply:
 def _answer(number: int, answer: Any, top: int, form: Form) -> str:
     if form == "jsonl":
         reply = {"line": number, "answer": answer.value, "probability": answer.probability}
+        if answer.token_probabilities:
+            reply["token_probability"] = answer.token_probabilities[0]
         if top > 1:
             reply["alternatives"] = dict(answer.alternatives[:top])
         return json.dumps(reply, ensure_ascii=False)
@@ -184,6 +187,9 @@ def _answer(number: int, answer: Any, top: int, form: Form) -> str:
         return _record([number, *("" if field is None else field for field in flat)])
     if answer.probability is None:
         return one_line(answer.label)
+    if answer.token_probabilities:  # that of a whole text is next to nothing
+        labels = [label for label, _ in pairs]
+        pairs = list(zip(labels, answer.token_probabilities, strict=False))
     return "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)
 
 

@@ -60,7 +60,7 @@ def _template(own: dict[str, Any], program: str) -> list[str]:
         "",
         own["description"],
         "",
-        "Choices; those without an option of the command line stand in a file of choices:",
+        "Choices:",
         table(["choice", "option", "default", "what it is"], rows),
         "",
         f"Presets of it: {', '.join(own['presets']) or 'none'}.",

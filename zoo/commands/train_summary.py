@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.zoo.commands import output as reports
 from seqzoo.zoo.commands.training import Trained
@@ -16,6 +18,12 @@ TAGGED = 3
 
 EVALUATED = {"test": "", "validation": " --split validation"}
 """How `evaluate` is told a split."""
+
+FILES = {name: "picture.png" for name in ("image", "rows", "pixels")} | {"audio": "sound.wav"}
+"""What is typed for an input of a kind that files hold."""
+
+TYPED, VECTOR = 8, 40
+"""Steps of a series that the suggested command has; the longest vector that it has."""
 
 PROMPT = 30
 """Characters of a text that a language model goes on from."""
@@ -61,7 +69,10 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is whole.
-    asked = "INPUT" if shown[0] == examples.place(chosen[0]) else shlex.quote(min(shown, key=len))
+    if shown[0] == examples.place(chosen[0]):
+        asked = typed(inputs[0], run.task.input)
+    else:
+        asked = shlex.quote(min(shown, key=len))
     if run.task.target == "tags" and targets is not None:
         return asked, _tagged(run, inputs, answers, targets)
     return asked, _table(run.task, shown, answers, targets)
@@ -80,10 +91,14 @@ def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> st
 
 
 def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | None) -> str:
-    heads = ["input", "answer", "probability", "truth", "wrong"]
+    # Of a text as a whole it is next to nothing, and falls with its length.
+    generated = any(answer.token_probabilities for answer in answers)
+    chance = "probability of a token" if generated else "probability"
+    heads = ["input", "answer", chance, "truth", "wrong"]
     rows = []
     for index, answer in enumerate(answers):
-        probability = "" if answer.probability is None else f"{answer.probability:.2f}"
+        own = answer.token_probabilities[0] if generated else answer.probability
+        probability = "" if own is None else f"{own:.2f}"
         row = [shown[index], reports.shortened(answer.label), probability]
         if targets is not None:
             wrong = "x" if _is_wrong(task, answer, targets[index]) else ""
@@ -98,6 +113,21 @@ def _shown(value: Any, place: str) -> str:
     if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
         return reports.shortened(" ".join(value))
     return place
+
+
+def typed(value: Any, kind: str) -> str:
+    """How an input that is not text is typed: the file that holds it, or its first numbers."""
+    if kind in FILES:
+        return FILES[kind]
+    array = np.asarray(value)
+    most = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
+    if kind == "vector" and len(array) > VECTOR:
+        return f"'{len(array)} numbers with spaces between'"
+    rows = [np.atleast_1d(row) for row in array[:most]]
+    texts = [[f"{float(own):.4g}" for own in row] for row in rows]
+    if all(len(row) == 1 for row in texts):
+        return shlex.quote(" ".join(row[0] for row in texts))
+    return shlex.quote("[" + ", ".join(f"[{', '.join(row)}]" for row in texts) + "]")
 
 
 def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:

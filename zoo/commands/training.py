@@ -2,17 +2,20 @@
 
 import pathlib
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_same, command
+from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo.commands import devices
 from seqzoo.zoo.commands import output as reports
+from seqzoo.zoo.commands.stopping import set_last_words
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.runtime import start_devices
 
 RUNS = pathlib.Path("runs")
 
@@ -62,7 +65,7 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
     """
     choices = chosen(name, given)
     path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[1]
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if occupied(path):
         raise SeqzooError(
             f"{path} exists already; name a new folder by --run, or go on with --resume."
         )
@@ -101,14 +104,9 @@ def resumed(
     wanted = replace(wanted, source=wanted.source.absolute())
     if wanted.task.name != begun.task.name:
         raise SeqzooError(f"{path} was begun with {begun.task.name}, got {wanted.task.name}.")
+    hint = "go on with the same choices, or begin a new run"
     for old, new in zip(begun.parts(), wanted.parts(), strict=True):
-        for field in fields(old):
-            before, after = getattr(old, field.name), getattr(new, field.name)
-            if before != after:
-                raise SeqzooError(
-                    f"{path} was begun with {field.name}={before!r}, got {after!r}; go on with the "
-                    f"same choices, or begin a new run."
-                )
+        check_same(path, vars(old), vars(new), hint)
     return Plan(path, begun, resume=True)
 
 
@@ -154,6 +152,8 @@ def execute(
         say(splits.description)
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
+    resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
+    set_last_words(f"Stopped at once. To go on from the last checkpoint: {resume}")
     run = train(
         task,
         splits,

@@ -8,12 +8,13 @@ import pathlib
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.atomic_files import read_json, write_json, write_text
-from seqzoo.tasks.errors import Interrupted, SeqzooError, nearest
+from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_text
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest
+from seqzoo.tasks.runs.layout import is_run
 from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.comparison.processes import STOPPED, run
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
@@ -90,20 +91,15 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
     """
     base = replace(choices, settings=replace(choices.settings, seed=0))
     if not (path / BASE).exists():
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if occupied(path):
             raise SeqzooError(
                 f"{path} exists already and holds no comparison; name another one by --run."
             )
         return base
     begun = read_config(str(path / BASE))
+    hint = "go on with the same choices, or name another folder by --run"
     for old, new in zip(begun.parts(), base.parts(), strict=True):
-        for field in fields(old):
-            before, now = getattr(old, field.name), getattr(new, field.name, None)
-            if before != now:
-                raise SeqzooError(
-                    f"{path} was begun with {field.name}={before!r}, got {now!r}; go on with the "
-                    "same choices, or name another folder by --run."
-                )
+        check_same(path, vars(old), vars(new), hint)
     return begun
 
 
@@ -159,7 +155,8 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     folder = path / "trainings" / f"{cell}-{seed}"
     words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
     words += ["--quiet", "--json", *(["--device", device] if device else [])]
-    words += ["--resume"] * (folder / "config.json").exists()
+    if is_run(folder):
+        words.append("--resume")
     ended = run([sys.executable, "-m", "seqzoo.cli", *words], {})
     # Of a training that was stopped and went on, the larger of its peaks.
     record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}

@@ -108,8 +108,8 @@ def main(words: Sequence[str]) -> int:
     Returns:
         0, with the sizes as JSON on standard output; 2, with a line on standard error.
     """
+    from seqzoo.tasks.startup import start_devices
     from seqzoo.zoo.config.toml_reader import read_config
-    from seqzoo.zoo.runtime import start_devices
 
     start_devices()
     try:

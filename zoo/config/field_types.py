@@ -29,7 +29,9 @@ def described(hint: Any) -> str:
         return f"one of {', '.join(map(json.dumps, members))}"
     if origin in (Union, types.UnionType):
         parts = [described(member) for member in members if member is not types.NoneType]
-        return " or ".join(parts + [json.dumps(NONE)] * takes_none(hint))
+        if takes_none(hint):
+            parts.append(json.dumps(NONE))
+        return " or ".join(parts)
     if origin is Sequence:
         return f"a list of {SEVERAL.get(members[0], 'values')}"
     return "a table of names and values" if origin is Mapping else "any value"

@@ -93,7 +93,7 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     source.pop("seed", None)  # other weights, the same splits
     for name in given.keys() - {"kind", "target_kind"} - task.keys() - settings.keys():
         if name not in source:
-            option = "--" + name.replace("_", "-").removesuffix("s" * (name == "cell_options"))
+            option = "--cell-option" if name == "cell_options" else f"--{name.replace('_', '-')}"
             raise SeqzooError(f"{choices.task.name} has no choice {option}; see its documentation.")
     return Choices(
         replace(choices.task, **task),

@@ -12,6 +12,8 @@ from typing import Any, get_type_hints
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import read_json, write_text
 from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.runs import layout
+from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings
 from seqzoo.zoo.config import field_types as types
@@ -43,7 +45,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
     Raises:
         SeqzooError: there is no such name, a choice is wrong, or the file exists.
     """
-    if (pathlib.Path(name) / "config.json").is_file():
+    if is_run(name):
         choices = overridden(of_run(pathlib.Path(name)), given)
         origin = f"From the run {name}."
     else:
@@ -69,7 +71,7 @@ def of_run(folder: pathlib.Path) -> Choices:
     Raises:
         SeqzooError: its config.json is damaged, or of a newer version.
     """
-    stored = read_json(folder / "config.json")
+    stored = read_json(folder / layout.CONFIG)
     try:
         task = TEMPLATES[stored["template"]].from_config(stored["task"])
         settings = TrainingSettings(**stored["training"])
@@ -77,7 +79,7 @@ def of_run(folder: pathlib.Path) -> Choices:
             **(stored["source"] or {"data": "", "kind": task.input, "target_kind": task.target})
         )
     except (KeyError, TypeError) as error:
-        raise SeqzooError(f"{folder / 'config.json'} is damaged: {error!r}.") from error
+        raise SeqzooError(f"{folder / layout.CONFIG} is damaged: {error!r}.") from error
     return Choices(task, settings, source)
 
 

@@ -12,6 +12,9 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
+FEW, LONG = 10, 1_000
+"""Examples of a split up to which their steps are told, if they have so many in the mean."""
+
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
 
@@ -306,5 +309,16 @@ def to_splits(name: str, parts: dict[str, Part | None], notes: Sequence[str]) ->
     """The splits with a description: how many examples each has, then the notes."""
     purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
     found = {split: part.examples for split in purposes if (part := parts.get(split))}
-    counts = ", ".join(f"{len(found[split]):,} {purposes[split]}" for split in found)
+    counts = ", ".join(
+        f"{len(found[split]):,}{_size(found[split])} {purposes[split]}" for split in found
+    )
     return Splits(**found, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
+
+
+def _size(examples: Examples) -> str:
+    """What few but long examples hold: " (8,640 steps)"; of others nothing."""
+    lengths = [len(value) for value in examples.inputs if hasattr(value, "__len__")]
+    if len(examples) > FEW or sum(lengths) < LONG * max(len(lengths), 1):
+        return ""
+    unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+    return f" ({sum(lengths):,} {unit})"

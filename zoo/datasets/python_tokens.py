@@ -10,8 +10,8 @@ from seqzoo.zoo.datasets import python_library as library
 from seqzoo.zoo.datasets import python_syntax as syntax
 from seqzoo.zoo.datasets.hash_splits import draw, split_of
 
-LONGEST = 400
-SHORTEST = 40
+LONGEST_PASSAGE = 400
+SHORTEST_PASSAGE = 40
 """The characters of a piece; what is shorter says too little to be read alone."""
 KEPT_PERCENT = 40
 
@@ -108,15 +108,15 @@ def _spans(text: str, ends: list[int]) -> Iterator[tuple[int, int]]:
     """Where the pieces of a text are: as many statements as fit, without blank lines around."""
     start = last = 0
     for end in [*ends, len(text)]:
-        if end - start > LONGEST:
+        if end - start > LONGEST_PASSAGE:
             yield from _trimmed(text, start, last)
             # The statement begins the next piece, or is too long for any.
-            start = last if end - last <= LONGEST else end
+            start = last if end - last <= LONGEST_PASSAGE else end
         last = end
     yield from _trimmed(text, start, last)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     match = _OUTER_LINES.fullmatch(text, start, end)
-    if match and match.end(1) - match.start(1) >= SHORTEST:
+    if match and match.end(1) - match.start(1) >= SHORTEST_PASSAGE:
         yield match.span(1)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, Literal
 
+from seqzoo.tasks.startup import start_devices, start_tensorflow
 from seqzoo.zoo.datasets import default_data_dir
-from seqzoo.zoo.runtime import start_devices, start_tensorflow
 
 PYTHON = (3, 11)
 

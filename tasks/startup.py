@@ -1,6 +1,7 @@
-"""Starts TensorFlow for a command line, without the messages that every start of it prints."""
+"""Starts TensorFlow without the messages that every start of it prints."""
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -18,11 +19,15 @@ NOISE = re.compile(
 )
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and looks for devices; a second call does nothing.
 
     Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL asks for
     them. All that is said on standard error meanwhile and is not `NOISE` still appears.
+
+    Args:
+        quiet_loggers: whether warnings of its Python code are turned off, too, as for a command
+            line; a program that imports seqzoo decides that for itself.
     """
     if "tensorflow" in sys.modules:
         return
@@ -33,18 +38,24 @@ def start_tensorflow() -> None:
         tensorflow = importlib.import_module("tensorflow")
         # CUDA is first called, and complains, where devices are first asked for.
         tensorflow.config.list_physical_devices()
+    if not quiet_loggers:
+        return
     # The same for messages of its Python code, and of that of tfds.
     tensorflow.get_logger().setLevel("ERROR")
     logging = importlib.import_module("absl.logging")
     logging.set_verbosity(logging.ERROR)
 
 
-def start_devices() -> None:
+@functools.cache
+def start_devices(*, quiet_loggers: bool = True) -> None:
     """Makes TensorFlow's devices ready, as the first operation does; masks are turned quietly then.
 
     Apart from `start_tensorflow`, because devices can no longer be configured after it.
+
+    Args:
+        quiet_loggers: see `start_tensorflow`.
     """
-    start_tensorflow()
+    start_tensorflow(quiet_loggers=quiet_loggers)
     tensorflow = importlib.import_module("tensorflow")
     # oneDNN complains once a process, as an error, where it is first given truth values to turn.
     with _filtered_errors(), tensorflow.device("CPU:0"):

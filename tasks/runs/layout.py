@@ -1,0 +1,17 @@
+"""Names of the files in a run folder, known without TensorFlow."""
+
+import os
+import pathlib
+
+CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
+CHECKPOINTS, LOGS = "checkpoints", "logs"
+
+
+def is_run(folder: str | os.PathLike) -> bool:
+    """Whether a folder is one that `train` wrote."""
+    return (pathlib.Path(folder) / CONFIG).is_file()
+
+
+def runs_in(folder: str | os.PathLike) -> list[str]:
+    """The run folders in a folder, as they can be typed, in order."""
+    return sorted(str(path.parent) for path in pathlib.Path(folder).glob(f"*/{CONFIG}"))

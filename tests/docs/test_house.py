@@ -1,0 +1,86 @@
+"""Rules of the house that a reader of the code relies on."""
+
+import ast
+import pathlib
+import re
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PACKAGE = [*ROOT.glob("cells/**/*.py"), *ROOT.glob("tasks/**/*.py"), *ROOT.glob("zoo/**/*.py")]
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE}
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    own = {
+        "seqzoo",
+        "docs",
+        "benchmarks",
+        "oracles",
+        *(path.stem for path in ROOT.glob("tests/support/*.py")),
+    }
+    names = {
+        "PIL": "pillow",
+        "tensorflow_datasets": "tensorflow-datasets",
+        "sklearn": "scikit-learn",
+    }
+
+    def missing(paths, requirements: list[str]) -> set[str]:
+        declared = {re.split(r"[\[<>=]", one)[0] for one in requirements}
+        # What TensorFlow cannot be without.
+        known = {*declared, *own, *sys.stdlib_module_names, "absl"}
+        found = set()
+        for path in paths:
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    found.add(str(node.module).partition(".")[0])
+        return {name for name in found if names.get(name, name) not in known}
+
+    dependencies = project["dependencies"]
+    assert missing([*PACKAGE, ROOT / "cli.py"], dependencies) == set()
+    others = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]
+    # PyTorch is compared with only where it is there.
+    everything = [*dependencies, *project["optional-dependencies"]["dev"], "torch"]
+    assert missing(others, everything) == set()
+
+
+def test_a_constant_has_one_meaning() -> None:
+    found: dict[str, set] = {}
+    for tree in TREES.values():
+        for node in tree.body:
+            if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+                continue
+            (target,) = node.targets
+            if not (isinstance(target, ast.Name) and target.id.isupper()):
+                continue
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+            if isinstance(value, int | float):
+                found.setdefault(target.id, set()).add(value)
+    assert {name: values for name, values in found.items() if len(values) > 1} == {}
+
+
+def test_only_the_layout_knows_where_the_choices_of_a_run_lie() -> None:
+    for path, tree in TREES.items():
+        if path.name == "layout.py":
+            continue
+        texts = [own.value for own in ast.walk(tree) if isinstance(own, ast.Constant)]
+        assert "config.json" not in texts and "*/config.json" not in texts, path
+
+
+def test_arrays_of_a_plan_are_named() -> None:
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Plan":
+                assert not node.args or "training" in path.parts[-1], (path, node.lineno)
+
+
+def test_benchmarks_name_pages_that_there_are() -> None:
+    for path in ROOT.glob("benchmarks/*.py"):
+        for page in re.findall(r"docs/[\w-]+\.md", path.read_text(encoding="utf-8")):
+            assert (ROOT / page).exists(), (path, page)

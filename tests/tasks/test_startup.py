@@ -1,0 +1,34 @@
+"""What importing and using the library says on standard error: nothing of TensorFlow's start."""
+
+import os
+import subprocess
+import sys
+
+from cli_cases import ROOT
+
+PROGRAM = """
+import logging, sys
+import numpy as np
+from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings, train
+run = train(
+    ManyToOne(input="series", units=4),
+    Splits(train=Examples([np.ones((3, 1)), np.zeros((2, 1))] * 4, ["a", "b"] * 4)),
+    TrainingSettings(epochs=1),
+    sys.argv[1],
+)
+run.predict([np.ones((3, 1))])
+from seqzoo.tasks import Run
+Run.open(sys.argv[1])
+import tensorflow as tf
+print(tf.get_logger().level <= logging.WARNING)
+"""
+
+
+def test_a_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) -> None:
+    environment = {name: value for name, value in os.environ.items() if "TF_" not in name}
+    environment["PYTHONPATH"] = str(ROOT)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "run")]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    # Loggers are those of the program that imports the library.
+    assert result.stdout == "True\n"

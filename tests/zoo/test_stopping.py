@@ -1,0 +1,75 @@
+"""Ctrl-C and SIGTERM while native code keeps Python busy."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from cli_cases import ROOT
+
+from seqzoo.zoo.commands.stopping import answering_signals
+
+# What native code keeps for half a minute, without a look at signals and without Python's lock.
+PROGRAM = """
+import hashlib
+from seqzoo.zoo.commands import stopping
+
+stopping.PATIENCE = 0.2
+with stopping.answering_signals():
+    stopping.set_last_words("Stopped at once. To go on: x")
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 100_000_000)
+"""
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_what_does_not_hear(second) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        began = time.monotonic()
+        process.send_signal(second)
+        _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert errors == (
+        "Stopping after this step; a second Ctrl-C stops at once.\nStopped at once. To go on: x\n"
+    )
+
+
+def test_an_interrupt_that_a_destructor_swallows_is_not_printed(capsys) -> None:
+    class Swallowing:
+        def __init__(self, kind: type[BaseException]):
+            self.kind = kind
+
+        def __del__(self) -> None:
+            raise self.kind
+
+    before = sys.unraisablehook
+    try:
+        sys.unraisablehook = sys.__unraisablehook__
+        with answering_signals():
+            Swallowing(KeyboardInterrupt)
+            assert capsys.readouterr().err == ""
+            Swallowing(RuntimeError)
+            assert "RuntimeError" in capsys.readouterr().err
+        assert sys.unraisablehook is sys.__unraisablehook__
+    finally:
+        sys.unraisablehook = before
+
+
+def test_sigterm_is_one_request_to_end_and_not_two() -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), answering_signals():
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(1)
+    assert signal.getsignal(signal.SIGTERM) == handler

@@ -1,0 +1,81 @@
+"""Ctrl-C and SIGTERM, answered at once though native code keeps Python from hearing of them."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+PATIENCE = 2.0
+"""Seconds that a command has to end after a second signal, and to say so after the first."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_last_words = ["Stopped."]
+
+
+def set_last_words(words: str) -> None:
+    """Sets what a command that is stopped at once says, until it ends."""
+    _last_words[0] = words
+
+
+@contextmanager
+def answering_signals() -> Iterator[None]:
+    """Within it SIGTERM, as a queue of jobs sends it, is heard as Ctrl-C is.
+
+    Python hears of a signal between two of its own steps. Where native code compiles for a minute,
+    a thread says meanwhile that the first signal was heard, and ends the process upon the second;
+    checkpoints are whole at any time. In other threads than the main one it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    receiver, sender = os.pipe()
+    os.set_blocking(sender, False)
+    ended = threading.Event()
+    watch = threading.Thread(target=_watch, args=(receiver, ended), daemon=True)
+    handler = signal.signal(signal.SIGTERM, _as_interrupt)
+    wakeup = signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+    hook, sys.unraisablehook = sys.unraisablehook, _without_interrupts
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(wakeup)
+        os.close(sender)
+        signal.signal(signal.SIGTERM, handler)
+        sys.unraisablehook = hook
+        set_last_words("Stopped.")
+        watch.join()
+        os.close(receiver)
+
+
+def _as_interrupt(number: int, frame: Any) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    # What a script starts in the background ignores SIGINT, and must end all the same.
+    if not callable(handler):
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
+
+
+def _without_interrupts(unraisable: Any) -> None:
+    """Passes over a KeyboardInterrupt that came up in a `__del__`: the thread below ends what it
+    did not."""
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
+
+
+def _watch(receiver: int, ended: threading.Event) -> None:
+    """Reads signals, a byte each, until the pipe is closed."""
+    heard = 0
+    while data := os.read(receiver, 64):
+        heard += sum(number in SIGNALS for number in data)
+        if not heard or ended.wait(PATIENCE):
+            continue
+        if heard > 1:
+            os.write(2, f"{_last_words[0]}\n".encode())
+            os._exit(130)
+        os.write(2, b"Stopping after this step; a second Ctrl-C stops at once.\n")
