@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.settings import BestBy, TrainingSettings
 
 if TYPE_CHECKING:
     import pathlib
@@ -142,6 +142,10 @@ class Prepared(ABC):
     better: int
     sums: int
     carries: tuple[int, ...] = ()
+    best_by: BestBy = "metric"
+    """What the best epoch has the best of, where nothing else is said."""
+    judges: tuple[BestBy, ...] = ("loss", "metric")
+    """What it may have the best of."""
 
     @abstractmethod
     def build(self, precision: str) -> Any:
@@ -219,6 +223,16 @@ class Prepared(ABC):
         outcome = self.forward(model, batch, training=False)
         found = {"loss": outcome.losses, "count": self.counts(batch)}
         return found | self.infer(model, batch, options)
+
+    def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
+        """A figure of `judges` that `forward` does not give, larger where answers are better.
+
+        Args:
+            by: which one.
+            found: the tensors of `infer`, as lists with an array an example.
+            examples: that were asked, with targets.
+        """
+        raise NotImplementedError(by)
 
     @abstractmethod
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:

@@ -8,6 +8,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+BestBy = Literal["loss", "metric", "bleu", "chrf"]
 TextKind = Literal["characters", "words", "subwords"]
 
 TEXTS = get_args(TextKind)
@@ -39,8 +40,12 @@ class TrainingSettings:
         weight_decay: share of each weight (offsets excepted) that AdamW takes off, times the
             learning rate.
         clip_norm: global norm that gradients are clipped to; None for no clipping.
-        patience: epochs without a better validation metric after which training stops; None to
-            train all epochs.
+        patience: epochs without a better one, as `best_by` says, after which training stops; None
+            to train all epochs.
+        best_by: what the best epoch has the best of in validation: "loss" (of texts, a token),
+            "metric" (what is shown beside it), or of generated texts, which are written anew after
+            each epoch, "bleu" or "chrf". Of equal ones the loss decides. None for "loss" where
+            texts are generated, because exact matches stay at zero for long, and else "metric".
         seed: of weights, shuffling and dropout.
         precision: Keras' dtype policy of the layers; losses and metrics are always float32.
         buckets: how many padded lengths there may be at most.
@@ -60,6 +65,7 @@ class TrainingSettings:
     patience: int | None = None
     seed: int = 0
     precision: Precision = "float32"
+    best_by: BestBy | None = None
     batch_steps: int | None = None
     buckets: int = 6
     checkpoint_seconds: float = 60.0
@@ -80,6 +86,8 @@ class TrainingSettings:
                 raise SeqzooError(field=name, expected="above 0 and finite", got=value)
         choose("schedule", self.schedule, Schedule)
         choose("precision", self.precision, Precision)
+        if self.best_by is not None:
+            choose("best_by", self.best_by, BestBy)
 
     def warmup_of(self, steps: int) -> int:
         """Steps of the warm-up in a training of so many steps."""

@@ -144,8 +144,9 @@ def recurrent_stack(task: Any, values: Any, mask: Any, *, sequence: bool, dtype:
             make_cell(task, dtype),
             return_sequences=sequence or index + 1 < task.layers,
             dtype=dtype,
+            name=f"layer_{index + 1}",
         )
         if task.bidirectional:
-            layer = seqzoo.cells.Bidirectional(layer, dtype=dtype)
+            layer = seqzoo.cells.Bidirectional(layer, dtype=dtype, name=f"both_ways_{index + 1}")
         values = layer(values, mask=mask)
     return values

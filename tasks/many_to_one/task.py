@@ -12,6 +12,7 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.precision import at_least_float32, loss_precision
 from seqzoo.tasks.layers.recurrent import (
     LengthMask,
     MaskedPooling,
@@ -100,7 +101,9 @@ class PreparedManyToOne(Prepared):
             values = keras.layers.concatenate([values, bag])
         if task.dropout:
             values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
-        outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
+        outputs = keras.layers.Dense(
+            self.targets.size, dtype=loss_precision(precision), name="outputs"
+        )(values)
         return keras.Model(inputs, outputs, name="many_to_one")
 
     def data(self, examples: Examples, *, targets: bool = True) -> Data:
@@ -116,7 +119,7 @@ class PreparedManyToOne(Prepared):
     def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
         """What the model says of encoded inputs, (batch, outputs), float32."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
-        return tf.cast(outputs, tf.float32)
+        return at_least_float32(outputs)
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         return self.targets.measure(sums, count)

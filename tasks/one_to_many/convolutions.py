@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.layers.batch_normalization import BatchNormalization
 
 GROUPS = 8
 """Of channels that are normalised together, where the filters can be divided so."""
@@ -24,11 +25,12 @@ class ConvolutionalGrid(keras.layers.Layer):
 
     Args:
         filters: of each stage.
-        normalization: "group" (Wu and He 2018), "batch" (Ioffe and Szegedy 2015) or "none".
+        normalization: "batch" (Ioffe and Szegedy 2015), "group" (Wu and He 2018), which cannot
+            tell a dark surface from a bright one, or "none".
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: Sequence[int], normalization: str = "group", **kwargs: Any):
+    def __init__(self, filters: Sequence[int], normalization: str = "batch", **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = list(filters)
         self.normalization = normalization
@@ -50,22 +52,24 @@ class ConvolutionalGrid(keras.layers.Layer):
                 self.normalizations.append(layer)
             elif normalization == "batch":
                 # A short training must not end with the statistics of its beginning.
-                layer = keras.layers.BatchNormalization(momentum=0.9, dtype=policy)
+                layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
 
-    def call(self, images: Any, training: bool = False) -> Any:
+    def call(self, images: Any, there: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
             images: of any number of channels; of four, the last one is opacity, before white.
+            there: which images there are, (batch,) of bool, whose statistics those of a batch are;
+                all by default.
             training: whether statistics are those of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
         for index, convolution in enumerate(self.convolutions):
             values = convolution(values)
             if self.normalization == "batch":
-                values = self.normalizations[index](values, training=training)
+                values = self.normalizations[index](values, there, training=training)
             elif self.normalization == "group":
                 values = self.normalizations[index](values)
             values = self.pool(ops.relu(values))
@@ -122,11 +126,12 @@ class ApplicationGrid(keras.layers.Layer):
             ) from error
         self.network.trainable = not frozen
 
-    def call(self, images: Any, training: bool = False) -> Any:
+    def call(self, images: Any, there: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
 
         Images of one channel are grey; of four, the last one is opacity, before white.
         """
+        del there  # an application takes no mask
         values = opaque(images)
         if values.shape[-1] == 1:
             values = ops.repeat(values, 3, axis=-1)

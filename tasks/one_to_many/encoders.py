@@ -97,12 +97,12 @@ class ImageEncoder(keras.layers.Layer):
         """
         images = values[:, 0]
         images = images[..., None] if len(images.shape) == 3 else images
-        rows = places = None
+        there = places = None
         if training:
             # A batch's statistics must be those of images that there are.
             rows, places = _rows_there(lengths)
-            images = tf.gather(images, rows)
-        grid = self.grid(self.view(images, training=training), training=training)
+            images, there = tf.gather(images, rows), tf.gather(lengths > 0, rows)
+        grid = self.grid(self.view(images, training=training), there, training=training)
         if training:
             grid = tf.gather(grid, places)
         self.places = tuple(grid.shape[1:3])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Input = Literal["image", "vector", "class"]
 AttentionKind = Literal["additive", "multiplicative", "none"]
-Normalization = Literal["group", "batch", "none"]
+Normalization = Literal["batch", "group", "none"]
 Pooling = Literal["mean", "flatten"]
 
 CONVOLUTIONAL = "convolutional"
@@ -45,7 +45,8 @@ class OneToMany(Template):
             `keras.applications`, such as "MobileNetV2".
         filters: of "convolutional": of each stage, a convolution that halves height and width.
         normalization: of "convolutional", behind each convolution. "batch" has its statistics of
-            the examples of a batch, "group" of one example.
+            the examples of a batch. "group" has them of one example, and so does not see how bright
+            an image is; it is for batches of a few images.
         encoder_weights: weights of an application to begin with: the path of a file made without
             the classifier, "imagenet" to download them, or None for random ones.
         frozen: whether the weights of an application stay as they are.
@@ -86,7 +87,7 @@ class OneToMany(Template):
     attention: AttentionKind = "additive"
     encoder: str = CONVOLUTIONAL
     filters: Sequence[int] = (32, 64, 128)
-    normalization: Normalization = "group"
+    normalization: Normalization = "batch"
     encoder_weights: str | None = None
     frozen: bool = False
     image_size: Sequence[int] | None = None

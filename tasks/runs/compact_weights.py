@@ -14,6 +14,7 @@ import numpy as np
 from seqzoo.tasks.atomic_files import creating, write_json
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.layout import CONFIG
+from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 WEIGHTS = "weights.npz"
 
@@ -36,9 +37,9 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
         SeqzooError: the folder exists, or there is no model.
     """
     arrays: dict[str, np.ndarray] = {}
-    for index, weight in enumerate(run.model.get_weights()):
-        for name, array in _packed(weight).items():
-            arrays[f"{index}.{name}"] = array
+    for path, weight in weights_by_path(run.model).items():
+        for name, array in _packed(weight.numpy()).items():
+            arrays[f"{path}.{name}"] = array
     # Where the data lay is of no use elsewhere.
     config = {**run.config, "source": {**run.source, "data_dir": None}}
     with creating(folder) as temporary:
@@ -50,21 +51,40 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
 
 
 def unpack(model: Any, path: pathlib.Path) -> None:
-    """Sets all weights of a model from a file that `pack` wrote.
+    """Sets all weights of a model from a file that `pack` wrote, each by its path.
 
     Raises:
-        SeqzooError: the file is damaged, or of another model.
+        SeqzooError: the file is damaged, or of another model: it has other weights, or one of
+            another shape or kind of number.
     """
     try:
         with open(path, "rb") as file, np.load(file) as arrays:
-            parts: dict[int, dict[str, np.ndarray]] = {}
+            parts: dict[str, dict[str, np.ndarray]] = {}
             for key in arrays.files:
-                index, _, name = key.partition(".")
-                parts.setdefault(int(index), {})[name] = arrays[key]
-        model.set_weights([_unpacked(parts[index]) for index in range(len(parts))])
+                place, _, name = key.rpartition(".")
+                parts.setdefault(place, {})[name] = arrays[key]
+        found = {place: _unpacked(own) for place, own in parts.items()}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).partition("\n")[0]
         raise SeqzooError(f"{path} cannot be read: {reason}") from error
+    weights = weights_by_path(model)
+    for place in [*weights, *found]:
+        if place not in found or place not in weights:
+            lacks, has = ("file", "model") if place in weights else ("model", "file")
+            raise SeqzooError(
+                f"{path} is of another model: the {has} has a weight {place!r}, the {lacks} has "
+                "none; pack the run again."
+            )
+        weight, array = weights[place], found[place]
+        if weight.shape != array.shape or weight.dtype != array.dtype:
+            raise SeqzooError(
+                f"{path} is of another model: {place!r} must be {weight.dtype} of shape "
+                f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
+                "again."
+            )
+    # Only now, so that a model is not left half set.
+    for place, weight in weights.items():
+        weight.assign(found[place])
 
 
 def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:

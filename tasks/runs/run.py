@@ -27,7 +27,7 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.history import read_history
 
-FORMAT = 1
+FORMAT = 2
 """Of run folders; one that this version cannot read gets a larger number."""
 
 

@@ -9,6 +9,7 @@ from keras import ops
 
 import seqzoo.cells
 from seqzoo.tasks.layers.attention import Attention
+from seqzoo.tasks.layers.precision import loss_precision
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -89,12 +90,15 @@ class Decoder(keras.layers.Layer):
         if attention is not None or tied:
             self.join = keras.layers.Dense(width, activation="tanh", dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
-        self.output_layer = None if tied else keras.layers.Dense(vocabulary_size, dtype="float32")
+        self.precision = loss_precision(policy.name)
+        self.output_layer = None
+        if not tied:
+            self.output_layer = keras.layers.Dense(vocabulary_size, dtype=self.precision)
         if tied:
             self.output_bias = self.add_weight(
                 shape=(vocabulary_size,),
                 initializer="zeros",
-                dtype="float32",
+                dtype=self.precision,
                 autocast=False,
                 name="output_bias",
             )
@@ -179,7 +183,7 @@ class Decoder(keras.layers.Layer):
             return self.output_layer(values)
         table = ops.cast(self.embedding.embeddings, values.dtype)
         logits = ops.matmul(values, ops.transpose(table))
-        return ops.cast(logits, "float32") + self.output_bias
+        return ops.cast(logits, self.precision) + self.output_bias
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.choices}

@@ -13,10 +13,12 @@ from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.precision import at_least_float32
 from seqzoo.tasks.preprocessing import Features
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
-from seqzoo.tasks.seq2seq.text_metrics import scores_of
+from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
+from seqzoo.tasks.settings import BestBy
 from seqzoo.tasks.targets.texts import END, START, Texts, required_texts
 
 
@@ -34,6 +36,8 @@ class PreparedGenerator(Prepared):
     sums = 3
     better = 1
     metric = "exact_match"
+    best_by = "loss"
+    judges = ("loss", "metric", "bleu", "chrf")
 
     def __init__(self, task: Any, features: Features, texts: Texts):
         self.task = task
@@ -68,7 +72,7 @@ class PreparedGenerator(Prepared):
         share = self.task.scheduled_sampling
         if training and share:
             inputs["tokens"] = self._mixed(model, inputs, share)
-        logits = tf.cast(model(inputs, training=training), tf.float32)
+        logits = at_least_float32(model(inputs, training=training))
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         exact = token_losses(logits, targets, 0.0)
         smoothing = self.task.label_smoothing if training else 0.0
@@ -159,6 +163,9 @@ class PreparedGenerator(Prepared):
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return text_answers(found)
+
+    def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
+        return corpus_score(by, [own[0].decode("utf-8") for own in found["texts"]], examples)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions

@@ -31,17 +31,7 @@ def scores_of(
         "exact_match", "token_error"; where most texts have several words, "bleu_1" to "bleu_4" and
         "chrf"; "inputs", how many different ones there are; "samples", some of the answers.
     """
-    references: dict[bytes, list[str]] = {}
-    answers: dict[bytes, str] = {}
-    places: dict[bytes, int] = {}
-    targets = required_texts(examples)
-    for index, (text, target) in enumerate(zip(texts, targets, strict=True)):
-        key = _key(examples.inputs[index])
-        references.setdefault(key, []).append(target)
-        answers[key] = text
-        places.setdefault(key, index)
-    said = list(answers.values())
-    known = [list(dict.fromkeys(references[key])) for key in answers]
+    said, known, places = _by_input(texts, examples)
     distinct = sorted({*said, *(one for own in known for one in own)})
     split = dict(zip(distinct, tokens(distinct), strict=True))
     rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
@@ -58,13 +48,37 @@ def scores_of(
         figures["chrf"] = chrf(said, known)["chrf"]
     figures["samples"] = [
         {
-            "input": _shown(examples, places[key]),
-            "answer": answers[key],
-            "truth": " | ".join(dict.fromkeys(references[key])),
+            "input": _shown(examples, place),
+            "answer": answer,
+            "truth": " | ".join(own),
         }
-        for key in list(answers)[:SAMPLES]
+        for answer, own, place in zip(said[:SAMPLES], known, places, strict=False)
     ]
     return figures
+
+
+def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
+    """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one answer an example,
+    from 0 to 100; examples of equal inputs are one."""
+    said, known, _ = _by_input(texts, examples)
+    return bleu(said, known)["bleu_4"] if by == "bleu" else chrf(said, known)["chrf"]
+
+
+def _by_input(
+    texts: Sequence[str], examples: Examples
+) -> tuple[list[str], list[list[str]], list[int]]:
+    """Of each different input: the answer, all targets, and the place of its first example."""
+    references: dict[bytes, list[str]] = {}
+    answers: dict[bytes, str] = {}
+    places: dict[bytes, int] = {}
+    targets = required_texts(examples)
+    for index, (text, target) in enumerate(zip(texts, targets, strict=True)):
+        key = _key(examples.inputs[index])
+        references.setdefault(key, []).append(target)
+        answers[key] = text
+        places.setdefault(key, index)
+    known = [list(dict.fromkeys(own)) for own in references.values()]
+    return list(answers.values()), known, list(places.values())
 
 
 def _key(value: Any) -> bytes:

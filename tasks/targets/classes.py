@@ -55,7 +55,7 @@ class ClassTargets(Targets):
         return encoded
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        goal = tf.one_hot(targets, self.size) * (1.0 - self.smoothing)
+        goal = tf.one_hot(targets, self.size, dtype=outputs.dtype) * (1.0 - self.smoothing)
         goal += self.smoothing / self.size
         loss = tf.nn.softmax_cross_entropy_with_logits(goal, outputs)
         right = tf.argmax(outputs, -1, tf.int32) == targets

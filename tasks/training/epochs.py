@@ -8,17 +8,20 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
-from seqzoo.tasks.base import Prepared
+from seqzoo.tasks.base import AnswerOptions, Prepared
 from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.history import Scalars
@@ -39,6 +42,10 @@ class Epochs:
         training: examples to learn from.
         validation: examples to choose the best epoch by, or None to keep the last.
         strategy: `tf.distribute` strategy.
+        examples: those of `validation`, which generated texts are compared with.
+
+    Raises:
+        SeqzooError: the template's epochs cannot be told apart by `settings.best_by`.
     """
 
     def __init__(
@@ -49,8 +56,17 @@ class Epochs:
         training: Data,
         validation: Data | None,
         strategy: Any,
+        examples: Examples | None = None,
     ):
+        self.best_by = settings.best_by or prepared.best_by
+        if self.best_by not in prepared.judges:
+            raise SeqzooError(
+                field="best_by",
+                expected=f"one of {', '.join(prepared.judges)} where no texts are generated",
+                got=self.best_by,
+            )
         self.prepared = prepared
+        self.examples = examples
         self.settings = settings
         self.padding = padding
         self.replicas = strategy.num_replicas_in_sync
@@ -88,7 +104,9 @@ class Epochs:
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
         if resume and (state := self.checkpoints.restore()) is not None:
-            self.rows, self.best = state["rows"], state["best"]
+            self.rows = state["rows"]
+            # Not as it is stored: it may be of a version that chose the best by something else.
+            self.best = max(map(self.rank, self.rows), default=None)
             self.waited, self.seconds = state["waited"], state["seconds"]
         # The table may be older or newer than the checkpoint that training goes on from.
         write_table(folder / HISTORY, self.rows)
@@ -157,13 +175,14 @@ class Epochs:
         metric = self.prepared.metric
         row: dict[str, Any] = {"epoch": epoch + 1}
         row["loss"], row[metric] = self.loop.means()
-        rank = [math.inf, 0.0]  # without validation the last epoch is the best
         if self.validation is not None:
             loss, value = self.loop.score(self.validation, self._plan(self.validation))
             if not math.isfinite(loss):
                 raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
             row["validation_loss"], row[f"validation_{metric}"] = loss, value
-            rank = [self.prepared.better * value, -loss]
+            if self.best_by not in ("loss", "metric"):
+                row[f"validation_{self.best_by}"] = self.judge()
+        rank = self.rank(row)
         row["learning_rate"] = self.loop.learning_rate()
         row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
         self.waited += 1
@@ -224,17 +243,33 @@ class Epochs:
             f"{self.command}"
         )
 
+    def judge(self) -> float:
+        """The figure of generated texts that the best epoch has the best of."""
+        assert self.validation is not None and self.examples is not None
+        inputs = Data(self.validation.inputs)
+        found = self._inference.collect(self.prepared.infer, inputs, AnswerOptions())
+        return self.prepared.judge(self.best_by, found, self.examples)
+
+    @cached_property
+    def _inference(self) -> Inference:
+        return Inference(self.prepared, self.loop.model, self.settings, self.padding)
+
+    def rank(self, row: dict[str, Any]) -> list[float]:
+        """What an epoch is compared by, larger for a better one; of equal ones the loss decides."""
+        if self.validation is None:
+            return [math.inf, 0.0]  # the last epoch is the best
+        metric = self.prepared.better * row[f"validation_{self.prepared.metric}"]
+        loss = -row["validation_loss"]
+        if self.best_by == "loss":
+            return [loss, metric]
+        return [metric if self.best_by == "metric" else row[f"validation_{self.best_by}"], loss]
+
     def summary(self) -> str:
         """A sentence on what training reached."""
-        metric = self.prepared.metric
         if self.validation is None or not self.rows:
             return f"{len(self.rows)} epochs; the last one is kept."
-        key = f"validation_{metric}"
-
-        def rank(row: dict[str, Any]) -> tuple:
-            return self.prepared.better * row[key], -row["validation_loss"]
-
-        best = max(self.rows, key=rank)
+        metric = self.prepared.metric if self.best_by == "metric" else self.best_by
+        key, best = f"validation_{metric}", max(self.rows, key=self.rank)
         return (
             f"Best of {len(self.rows)} epochs: epoch {best['epoch']}, "
             f"{key.replace('_', ' ')} {best[key]:.4f}."

@@ -137,19 +137,22 @@ class Loop:
         outcome = self.prepared.forward(self.model, batch, training)
         weights = batch["weights"]
         # Not a product: a row that only fills up must not spoil the sum with 0 * NaN.
-        loss = tf.reduce_sum(tf.where(weights > 0, outcome.losses * weights, 0.0))
+        losses = outcome.losses * tf.cast(weights, outcome.losses.dtype)
+        loss = tf.reduce_sum(tf.where(weights > 0, losses, 0.0))
         shown = outcome.losses if outcome.shown is None else outcome.shown
-        shown = tf.reduce_sum(tf.where(weights > 0, shown * weights, 0.0))
+        shown = shown * tf.cast(weights, shown.dtype)
+        shown = tf.reduce_sum(tf.where(weights > 0, shown, 0.0))
         sums = tf.where(weights[:, None] > 0, outcome.sums * weights[:, None], 0.0)
         count = tf.reduce_sum(self.prepared.counts(batch) * weights)
-        totals = tf.concat([[shown, count], tf.reduce_sum(sums, 0)], 0)
-        return loss, tf.cast(totals, tf.float64), outcome.carried
+        first = tf.stack([tf.cast(shown, tf.float64), tf.cast(count, tf.float64)])
+        totals = tf.concat([first, tf.cast(tf.reduce_sum(sums, 0), tf.float64)], 0)
+        return loss, totals, outcome.carried
 
     def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple]:
         whole = tf.reduce_sum(self.prepared.counts(batch) * batch["weights"])
         with tf.GradientTape() as tape:
             loss, totals, carried = self._forward(self._share(batch), training=True)
-            scaled = self.optimizer.scale_loss(loss / whole)
+            scaled = self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))
         variables = self.model.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
         # Dense, because sums over the rows of a sparse gradient come in no fixed order.

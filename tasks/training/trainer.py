@@ -95,7 +95,7 @@ def train(
     # Only now: a source may have drawn random numbers, or not, where it was opened before.
     keras.utils.set_random_seed(settings.seed)
     padding = Padding(**config["padded_lengths"])
-    epochs = Epochs(prepared, settings, padding, training, validation, strategy)
+    epochs = Epochs(prepared, settings, padding, training, validation, strategy, splits.validation)
     if run is None:
         run = Run.create(folder, config, prepared)
     epochs.run(folder, progress or Silent(), resume=resume)

@@ -1,5 +1,6 @@
 """Models with our layers are saved, loaded and exported."""
 
+import sys
 from typing import Any
 
 import keras

@@ -151,7 +151,7 @@ def test_without_attention_the_image_stands_in_the_states() -> None:
         ({"image_size": (8,)}, "`image_size` must be a height and a width"),
         ({"random_zoom": 1.0}, "`random_zoom` must be at least 0 and below 1"),
         ({"frozen": True}, "`frozen` is for an encoder that is one of Keras' applications"),
-        ({"normalization": "layer"}, "`normalization` must be one of 'group'"),
+        ({"normalization": "layer"}, "`normalization` must be one of 'batch'"),
         ({"input": "rows"}, "`input` must be one of 'image'"),
     ],
 )

@@ -11,7 +11,7 @@ from task_data import settings
 from tensorflow.core.protobuf import saved_model_pb2
 
 import seqzoo.cells
-from seqzoo.tasks import Decoding, Splits
+from seqzoo.tasks import Decoding, Examples, OneToMany, Splits
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.plots import plot_attention, plot_captions
@@ -115,3 +115,22 @@ def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
     looks = drawn(plot_attention, images[0], said[:3], maps)
     turned = drawn(plot_attention, images[0], said[:3], maps[:, ::-1])
     assert looks.shape == turned.shape and (looks != turned).any()
+
+
+def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path) -> None:
+    bright = np.random.default_rng(0).integers(0, 2, 48)
+    images = [np.full((12, 12, 1), 40 + 180 * own, np.uint8) for own in bright]
+    captions = [["a dark square", "a bright square"][own] for own in bright]
+    chosen = OneToMany(units=16, embedding=8, filters=(4, 8), cell="gru")
+    with seqzoo.cells.portable():
+        run = train(
+            chosen,
+            Splits(Examples(images, captions)),
+            settings(epochs=25, batch_size=16, learning_rate=0.02),
+            tmp_path / "run",
+        )
+    assert [answer.label for answer in run.predict(images)] == captions
+    # Alone, too: the statistics are those that were kept.
+    run = Run.open(tmp_path / "run")
+    dark, light = (run.predict([np.full((12, 12, 1), own, np.uint8)])[0] for own in (40, 220))
+    assert (dark.label, light.label) == ("a dark square", "a bright square")

@@ -1,16 +1,21 @@
 """Packed runs: fewer bits cost little, and damage is told."""
 
 import pathlib
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from task_data import settings, splits, task
 
 import seqzoo.cells
+from seqzoo import zoo
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.runs.compact_weights import LARGE, pack
+from seqzoo.tasks.runs.compact_weights import LARGE, pack, unpack
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.weight_paths import weights_by_path
 from seqzoo.tasks.training.trainer import train
+from seqzoo.zoo.pretrained import FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +52,64 @@ def test_damaged_weights_are_told(run: Run, tmp_path: pathlib.Path) -> None:
         Run.open(tmp_path / "packed").predict(["abc"])
     with pytest.raises(SeqzooError, match="exists already"):
         pack(run, tmp_path / "packed", {})
+
+
+def _two(order: str, units: int = 3) -> keras.Model:
+    """A model of two layers of one shape, made in an order."""
+    inputs = keras.Input((3,))
+    layers = {name: keras.layers.Dense(units if name == "b" else 3, name=name) for name in order}
+    outputs = [layers[name](inputs) for name in order]
+    return keras.Model(inputs, outputs)
+
+
+def _packed(model: keras.Model, folder: pathlib.Path) -> pathlib.Path:
+    """The weights of a model as `pack` writes them."""
+    prepared = SimpleNamespace(vocabularies={})
+    config = {"vocabularies": {}}
+    pack(SimpleNamespace(model=model, prepared=prepared, config=config, source={}), folder, {})
+    return folder / "weights.npz"
+
+
+def test_a_layer_in_another_place_gets_its_own_weights(tmp_path: pathlib.Path) -> None:
+    first, second = _two("ab"), _two("ba")
+    for weight in first.weights:
+        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
+    first.get_layer("b").kernel.assign(np.full((3, 3), 7))
+    unpack(second, _packed(first, tmp_path / "packed"))
+    assert (second.get_layer("b").kernel.numpy() == 7).all()
+    kernels = [model.get_layer("a").kernel.numpy() for model in (first, second)]
+    np.testing.assert_allclose(kernels[1], kernels[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        (lambda: _two("ac"), "the model has a weight 'c/kernel', the file has none"),
+        (lambda: _two("a"), "the file has a weight 'b/kernel', the model has none"),
+        (lambda: _two("ab", 4), r"'b/kernel' must be float32 of shape \(3, 4\), got float32 of"),
+    ],
+)
+def test_weights_of_another_model_are_told(other, message: str, tmp_path: pathlib.Path) -> None:
+    path, model = _packed(_two("ab"), tmp_path / "packed"), other()
+    before = model.get_weights()
+    with pytest.raises(SeqzooError, match=f"of another model: .*{message}"):
+        unpack(model, path)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def test_weights_of_another_type_are_told(tmp_path: pathlib.Path) -> None:
+    path = _packed(_two("a"), tmp_path / "packed")
+    with np.load(path) as arrays:
+        np.savez(path, **{key: arrays[key].astype(np.int32) for key in arrays.files})
+    with pytest.raises(SeqzooError, match="must be float32 of shape .*, got int32"):
+        unpack(_two("a"), path)
+
+
+@pytest.mark.parametrize("name", zoo.list_trained())
+def test_paths_do_not_depend_on_what_was_built_before(name: str) -> None:
+    prepared = zoo.load(name).prepared
+    paths = [list(weights_by_path(prepared.build("float32"))) for _ in range(2)]
+    assert paths[0] == paths[1]
+    with np.load(FOLDER / name / "weights.npz") as arrays:
+        assert {key.rpartition(".")[0] for key in arrays.files} == set(paths[0])

@@ -18,7 +18,7 @@ from seqzoo.tasks.many_to_many_encoder_decoder.template import AttentionKind
 from seqzoo.tasks.many_to_one.template import Pooling
 from seqzoo.tasks.one_to_many.template import Normalization
 from seqzoo.tasks.one_to_many.template import Pooling as MapPooling
-from seqzoo.tasks.settings import Precision, Schedule
+from seqzoo.tasks.settings import BestBy, Precision, Schedule
 from seqzoo.zoo.commands import completers as completing
 from seqzoo.zoo.data.source import SUFFIXES, TFDS, Duplicates, Kind, TargetKind
 from seqzoo.zoo.datasets import DATASETS
@@ -258,6 +258,11 @@ training = _stack(
     _number("--weight-decay", "AdamW weight decay."),
     _number("--clip-norm", "Maximum global norm of gradients."),
     _integer("--patience", "Stop after this many epochs without improvement."),
+    _choice(
+        "--best-by",
+        BestBy,
+        "What selects the best epoch. [default: loss for generated texts, else metric]",
+    ),
     _integer(
         "--seed", "Random seed of weights, shuffling and dropout; it does not affect the splits."
     ),

@@ -1,0 +1,96 @@
+"""Normalisation by the statistics of a batch, the same however many replicas share the batch."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class BatchNormalization(keras.layers.Layer):
+    """Channels normalised over a batch in training, by moving statistics else (Ioffe and Szegedy
+    2015).
+
+        y = gamma (x - mean) / sqrt(variance + epsilon) + beta
+
+    Differs from Keras' layer in that mean and variance are those of the batch over all replicas,
+    each by a pass of its own, and of the rows that there are.
+
+    Args:
+        momentum: share of the moving statistics that stays in a step.
+        epsilon: added to the variance.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the weights for (batch, height, width, channels)."""
+
+        def weight(name: str, initializer: str, trainable: bool) -> Any:
+            return self.add_weight(
+                shape=input_shape[-1:],
+                name=name,
+                initializer=initializer,
+                trainable=trainable,
+                autocast=False,
+                aggregation="mean",
+            )
+
+        self.gamma = weight("gamma", "ones", True)
+        self.beta = weight("beta", "zeros", True)
+        self.moving_mean = weight("moving_mean", "zeros", False)
+        self.moving_variance = weight("moving_variance", "ones", False)
+        self.built = True
+
+    def call(self, values: Any, there: Any = None, training: bool = False) -> Any:
+        """Normalises (batch, height, width, channels).
+
+        Args:
+            values: of any precision; statistics are float32 at least.
+            there: which rows there are, (batch,) of bool; all by default.
+            training: whether statistics are those of the batch.
+        """
+        values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
+        mean, variance = (
+            ops.cast(own, values.dtype) for own in (self.moving_mean, self.moving_variance)
+        )
+        if training:
+            old = (mean, variance)
+            mean, variance = _moments(values, there)
+            for moving, before, now in zip(
+                (self.moving_mean, self.moving_variance), old, (mean, variance), strict=True
+            ):
+                moving.assign(before * self.momentum + now * (1 - self.momentum))
+        scale = ops.rsqrt(variance + self.epsilon) * ops.cast(self.gamma, values.dtype)
+        values = (values - mean) * scale + ops.cast(self.beta, values.dtype)
+        return ops.cast(values, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        own = {"momentum": self.momentum, "epsilon": self.epsilon}
+        return {**super().get_config(), **own}
+
+
+def _moments(values: Any, there: Any) -> tuple[Any, Any]:
+    """Mean and variance of each channel over the rows of all replicas that there are."""
+    if there is None:
+        there = tf.ones(tf.shape(values)[:1], tf.bool)
+    there = there[:, None, None, None]
+    places = tf.cast(tf.shape(values)[1] * tf.shape(values)[2], values.dtype)
+    count = _over_replicas(tf.reduce_sum(tf.cast(there, values.dtype))) * places
+    count = tf.maximum(count, 1.0)
+    mean = _over_replicas(tf.reduce_sum(tf.where(there, values, 0.0), [0, 1, 2])) / count
+    squares = tf.where(there, tf.square(values - mean), 0.0)
+    return mean, _over_replicas(tf.reduce_sum(squares, [0, 1, 2])) / count
+
+
+def _over_replicas(value: Any) -> Any:
+    """The sum over all replicas."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)

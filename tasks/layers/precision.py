@@ -1,0 +1,15 @@
+"""The precision of losses: float32 at least, and float64 where a model has it."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def loss_precision(policy: str) -> str:
+    """The type of a model's outputs under Keras' dtype policy of its layers."""
+    return "float64" if policy == "float64" else "float32"
+
+
+def at_least_float32(values: Any) -> Any:
+    """Numbers, those of half precision as float32."""
+    return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)

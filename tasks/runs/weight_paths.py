@@ -1,0 +1,48 @@
+"""The weights of a model by where they stand in it, whatever order it makes them in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+
+def weights_by_path(layer: Any) -> dict[str, Any]:
+    """All weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
+
+    A part of a path is the attribute that holds a layer, or in a functional model the layer's name,
+    and the last part the weight's own name. Names that Keras counts up in each process are in no
+    path, as long as the layers of functional models that have weights are named.
+    """
+    found: dict[str, Any] = {}
+    inner: set[int] = set()
+    for name, child in _children(layer):
+        for path, weight in weights_by_path(child).items():
+            if id(weight) not in inner:
+                found[f"{name}/{path}"] = weight
+                inner.add(id(weight))
+    for weight in layer.weights:
+        if id(weight) not in inner:
+            if weight.name in found:
+                raise ValueError(f"Two weights of {layer.name!r} are named {weight.name!r}.")
+            found[weight.name] = weight
+    return found
+
+
+def _children(layer: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that a layer holds, by attribute; those of a functional model, by name."""
+    attributes = {name: held for name, held in vars(layer).items() if not name.startswith("_")}
+    held = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]
+    if not held and isinstance(layer, keras.Model):
+        held = [(child.name, child) for child in layer.layers]
+    yield from held
+
+
+def _layers(name: str, held: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(held, keras.layers.Layer):
+        yield name, held
+    elif isinstance(held, list | tuple):
+        for index, one in enumerate(held):
+            yield from _layers(f"{name}[{index}]", one)
+    elif isinstance(held, dict):
+        for key, one in held.items():
+            yield from _layers(f"{name}[{key}]", one)
