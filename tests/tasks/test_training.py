@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, task
-from training_cases import CHOICES, assert_same, history, weights
+from training_cases import CHOICES, assert_same, history
 
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.runs.run import Run
@@ -120,10 +120,7 @@ def test_two_replicas_train_like_one(tmp_path) -> None:
     for mine, other in zip(one, two, strict=True):
         for key in ("loss", "accuracy", "validation_loss"):
             assert mine[key] == pytest.approx(other[key], rel=1e-3), key
-    # Adam hides the scale of gradients; its moments show it.
-    moments = [weights(folder) for folder in folders[:2]]
-    for key, value in moments[0].items():
-        np.testing.assert_allclose(moments[1][key], value, rtol=0.05, atol=1e-4, err_msg=key)
+    # What a step does to each weight is compared in float64 by test_replicas.
     assert half[-1]["loss"] < half[0]["loss"]
     Run.open(folders[1]).predict(["abc"])
 

@@ -1,0 +1,85 @@
+"""Two replicas take the very step that one takes: weights and moving statistics in float64."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import sys
+import keras
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
+import seqzoo.cells
+from dataclasses import replace
+from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, OneToMany, TrainingSettings
+from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.training.step import Loop
+
+random = np.random.default_rng(0)
+words = ["abc", "b", "cab", "aaaa", "bca", "ca", "acb"]
+images = random.integers(0, 256, (7, 6, 6, 1)).astype(np.uint8)
+small = {"units": 4, "embedding": 3, "cell": "gru"}
+cases = {
+    "class": (ManyToOne("characters", minimum_count=1, **small), Examples(words, [*"xyxyxyy"])),
+    "text": (ManyToManyEncoderDecoder(minimum_count=1, **small), Examples(words, words[::-1])),
+    # The last batch has one image, and so one replica none.
+    "image": (OneToMany(filters=(4, 3), **small), Examples(images, words)),
+}
+padding = Padding([4], [5])
+# One of each: another one would take the numbers of the first one's collective operations.
+both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+strategies = {1: tf.distribute.get_strategy(), 2: both}
+for name, (task, examples) in cases.items():
+    settings = TrainingSettings(batch_size=6, clip_norm=0.1 if name == "text" else None)
+    for replicas, strategy in strategies.items():
+        prepared = task.adapt(examples)
+        data = prepared.data(examples)
+        keras.utils.set_random_seed(0)
+        with seqzoo.cells.portable():
+            # No step is told apart from another by what Adam makes of it.
+            loop = Loop(prepared, replace(settings, precision="float32"), 2, strategy)
+            with strategy.scope():
+                loop.model = prepared.build("float64")
+                loop.optimizer = keras.optimizers.SGD(0.5)
+                loop.optimizer.build(loop.model.trainable_variables)
+            plan = prepared.plan(data, padding, settings, multiple=replicas)
+            found = {}
+            for step, _ in enumerate(loop.train(data, plan)):
+                for index, variable in enumerate(loop.model.weights):
+                    assert variable.dtype == "float64", variable.path
+                    found[f"{step} {index} {variable.name}"] = variable.numpy()
+            found["loss"] = loop.means()[0]
+        np.savez(f"{sys.argv[1]}/{name}-{replicas}.npz", **found)
+"""
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("replicas")
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        env={**os.environ, "PYTHONPATH": root},
+        check=True,
+    )
+    return folder
+
+
+@pytest.mark.parametrize("name", ["class", "text", "image"])
+def test_two_replicas_take_the_step_that_one_takes(steps: pathlib.Path, name: str) -> None:
+    with np.load(steps / f"{name}-1.npz") as one, np.load(steps / f"{name}-2.npz") as two:
+        assert one.files == two.files and len(one.files) > 10
+        moved = 0
+        for key in one.files:
+            np.testing.assert_allclose(two[key], one[key], rtol=1e-9, atol=1e-12, err_msg=key)
+            if key.startswith("1 "):
+                moved += np.abs(one[key] - one["0" + key[1:]]).max() > 1e-4
+        assert moved > 5  # so that equal weights are not those that nothing has moved
+        assert name != "image" or any("moving_mean" in key for key in one.files)
