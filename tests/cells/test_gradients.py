@@ -28,13 +28,23 @@ from custom_cells import CUSTOM, Multiplicative, StepOnly, make
 
 from seqzoo.cells import Recurrent, create
 from seqzoo.cells.engine import scan
+from seqzoo.cells.registry import REGISTRY
 
 LSTM = Case("lstm", {})
 # A gradient written by hand may be wrong for one option alone; the automatic one is right for all.
+GRADIENTS = [c for c in CASES if c.name in CORE or not c.options or shared(c).has_step_gradient]
+FIRST = {REGISTRY[name].family: name for name in reversed(REGISTRY)}
+"""The first cell of each family."""
+
+
+def _speed(case):
+    """Slow where the loop differentiates the step, which one cell of each family shows quickly."""
+    quick = {*CORE, *FIRST.values()}
+    return [] if case.name in quick or shared(case).has_step_gradient else [pytest.mark.slow]
+
+
 every_gradient = pytest.mark.parametrize(
-    "case",
-    [c for c in CASES if c.name in CORE or not c.options or shared(c).has_step_gradient],
-    ids=str,
+    "case", [pytest.param(case, id=str(case), marks=_speed(case)) for case in GRADIENTS]
 )
 DROPOUTS: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
 # Gaps, and a row that is all padding.

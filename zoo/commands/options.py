@@ -234,7 +234,6 @@ task = _stack(
         "Scheduled-sampling rate: share of decoder inputs replaced by its own predictions.",
     ),
     _integer("--mel-bins", "Number of mel bands of the audio spectrogram."),
-    _integer("--sample-rate", "Sample rate of audio in Hz. [default: that of the files]"),
     _integer("--character-embedding", "Embedding size of the characters of a word."),
     _integer("--horizon", "Default number of steps to forecast."),
 )
