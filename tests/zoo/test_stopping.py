@@ -16,7 +16,7 @@ PROGRAM = """
 import hashlib
 from seqzoo.zoo.commands import stopping
 
-stopping.PATIENCE = 0.2
+stopping.SECONDS_TO_END = 0.2
 with stopping.answering_signals():
     stopping.set_last_words("Stopped at once. To go on: x")
     print("ready", flush=True)

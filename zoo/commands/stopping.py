@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PATIENCE = 2.0
+SECONDS_TO_END = 2.0
 """Seconds that a command has to end after a second signal, and to say so after the first."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -73,7 +73,7 @@ def _watch(receiver: int, ended: threading.Event) -> None:
     heard = 0
     while data := os.read(receiver, 64):
         heard += sum(number in SIGNALS for number in data)
-        if not heard or ended.wait(PATIENCE):
+        if not heard or ended.wait(SECONDS_TO_END):
             continue
         if heard > 1:
             os.write(2, f"{_last_words[0]}\n".encode())

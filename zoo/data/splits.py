@@ -12,7 +12,7 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
-FEW, LONG = 10, 1_000
+FEW_EXAMPLES, MANY_STEPS = 10, 1_000
 """Examples of a split up to which their steps are told, if they have so many in the mean."""
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
@@ -318,7 +318,7 @@ def to_splits(name: str, parts: dict[str, Part | None], notes: Sequence[str]) ->
 def _size(examples: Examples) -> str:
     """What few but long examples hold: " (8,640 steps)"; of others nothing."""
     lengths = [len(value) for value in examples.inputs if hasattr(value, "__len__")]
-    if len(examples) > FEW or sum(lengths) < LONG * max(len(lengths), 1):
+    if len(examples) > FEW_EXAMPLES or sum(lengths) < MANY_STEPS * max(len(lengths), 1):
         return ""
     unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
     return f" ({sum(lengths):,} {unit})"
