@@ -8,7 +8,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
-FEW = 10
+FEW_EXAMPLES = 10
 """Examples up to which nothing is suspected: small tries are."""
 
 
@@ -29,7 +29,7 @@ def check(part: Part, source: Source) -> list[str]:
         raise SeqzooError(
             f"`input` and `target` must be two columns of {part.name}, got {source.input!r} twice."
         )
-    if count > FEW and len(set(part.keys)) == 1:
+    if count > FEW_EXAMPLES and len(set(part.keys)) == 1:
         raise SeqzooError(
             f"All {count:,} inputs of {part.name} are equal; is `input` the right one?"
         )
@@ -41,7 +41,7 @@ def check(part: Part, source: Source) -> list[str]:
 
 def _check_sentences(part: Part, source: Source) -> None:
     inputs = part.examples.inputs
-    if len(inputs) > FEW and all(len(words) == 1 for words in inputs):
+    if len(inputs) > FEW_EXAMPLES and all(len(words) == 1 for words in inputs):
         raise SeqzooError(
             f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learnt from "
             f"sentences. Put all words of a sentence in one field of {source.input!r} and their "
@@ -53,7 +53,7 @@ def _check_sentences(part: Part, source: Source) -> None:
 def _check_classes(part: Part, source: Source) -> list[str]:
     classes = [own[0] for own in part.labels or ()]
     distinct = len(set(classes))
-    if len(classes) <= FEW or distinct * 2 <= len(classes):
+    if len(classes) <= FEW_EXAMPLES or distinct * 2 <= len(classes):
         return []
     target = f" {source.target!r}" if source.target else ""
     if distinct == len(classes):
