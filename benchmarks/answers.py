@@ -25,8 +25,8 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
+import seqzoo.zoo as zoo
 from benchmarks.speed import interleaved
-from seqzoo import zoo
 from seqzoo.cells.engine.dispatch import cores
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding

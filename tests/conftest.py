@@ -74,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     what it printed."""
     from cli_cases import MANY_TO_ONE, seqzoo, table
 
-    from seqzoo import cells
+    import seqzoo.cells as cells
 
     folder = tmp_path_factory.mktemp("trained")
     data = table(folder / "data.csv")

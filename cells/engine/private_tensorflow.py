@@ -43,7 +43,7 @@ def take_unowned_input(name: str, device: str | None) -> None:
     `tf.saved_model.save` refuses such a graph and cites the name. Outside of the graph of a
     `tf.function`, nothing is done.
     """
-    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    graph: Any = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     if hasattr(graph, "capture"):
         graph.capture(_unowned_handle(name, device))
 

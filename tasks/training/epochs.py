@@ -58,7 +58,7 @@ class Epochs:
         strategy: Any,
         examples: Examples | None = None,
     ):
-        self.best_by = settings.best_by or prepared.best_by
+        self.best_by: Any = settings.best_by or prepared.best_by
         if self.best_by not in prepared.judges:
             raise SeqzooError(
                 field="best_by",

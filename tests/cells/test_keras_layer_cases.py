@@ -120,7 +120,8 @@ def test_statefulness(kind):
 @every_kind
 def test_a_stateful_layer_in_a_graph_of_any_batch(kind):
     layer, expected = (make(kind, stateful=True, **CONSTANT) for make in (ours, theirs))
-    layer(RAMP), expected(RAMP)
+    layer(RAMP)
+    expected(RAMP)
     graph = tf.function(
         lambda x: layer(x, training=False), input_signature=[tf.TensorSpec((None, 3, FEATURES))]
     )

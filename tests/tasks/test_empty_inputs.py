@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo import tasks
+import seqzoo.tasks as tasks
 from seqzoo.tasks import AnswerOptions, Decoding, Examples
 
 TEXTS = ["ab c", "b, a", "c a b!", "a b"]

@@ -9,7 +9,7 @@ import pytest
 from task_data import settings, splits, task
 
 import seqzoo.cells
-from seqzoo import zoo
+import seqzoo.zoo as zoo
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.runs.compact_weights import LARGE, pack, unpack
 from seqzoo.tasks.runs.run import Run

@@ -40,7 +40,7 @@ def _batch(prepared: Any, examples: Examples, padded: int) -> dict:
 
 def _forward(prepared: Any, model: Any, batch: dict) -> list[np.ndarray]:
     """Losses, right answers, and all that is inferred but what lies in the padding."""
-    losses, sums, _ = prepared.forward(model, batch, training=False)
+    losses, sums, *_ = prepared.forward(model, batch, training=False)
     found = prepared.infer(model, batch, AnswerOptions())
     assert not found["probabilities"].numpy()[~_inside(batch)].any()
     own = [found["probabilities"][:, :8], found["log_probabilities"]]
@@ -117,7 +117,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
     batch = _batch(prepared, examples, 5)
     scores = prepared.scores(model, batch).numpy()
-    losses, sums, _ = prepared.forward(model, batch, training=False)
+    losses, sums, *_ = prepared.forward(model, batch, training=False)
     found = prepared.infer(model, batch, AnswerOptions())
     layer = model.get_layer("crf") if crf else None
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))

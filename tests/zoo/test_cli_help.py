@@ -8,7 +8,7 @@ import sys
 import time
 import tomllib
 from dataclasses import fields
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 import pytest
@@ -125,7 +125,8 @@ def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
 def test_every_choice_can_be_typed() -> None:
     typed = {own.name for own in COMMANDS["train"].params}
     named = {"input": "kind", "target": "target_kind"}
-    for kind in (*TEMPLATES.values(), TrainingSettings, Source):
+    kinds: list[Any] = [*TEMPLATES.values(), TrainingSettings, Source]
+    for kind in kinds:
         for field in fields(kind):
             assert field.name in typed, (kind, field.name)
             assert kind is Source or named.get(field.name, field.name) in typed

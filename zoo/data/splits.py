@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -305,7 +305,7 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
     return [f"{left_out:,} left out, since the limit leaves none of their labels to train on."]
 
 
-def to_splits(name: str, parts: dict[str, Part | None], notes: Sequence[str]) -> Splits:
+def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
     """The splits with a description: how many examples each has, then the notes."""
     purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
     found = {split: part.examples for split in purposes if (part := parts.get(split))}
