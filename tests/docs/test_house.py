@@ -25,6 +25,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
         "xdist": "pytest-xdist",
         "tensorflow_datasets": "tensorflow-datasets",
         "sklearn": "scikit-learn",
+        "xdist": "pytest-xdist",
     }
 
     def missing(paths, requirements: list[str]) -> set[str]:
