@@ -22,7 +22,6 @@ def test_every_package_that_is_imported_is_declared() -> None:
     }
     names = {
         "PIL": "pillow",
-        "xdist": "pytest-xdist",
         "tensorflow_datasets": "tensorflow-datasets",
         "sklearn": "scikit-learn",
         "xdist": "pytest-xdist",
