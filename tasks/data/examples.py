@@ -18,7 +18,7 @@ class Examples:
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None where there is nothing to learn or to score.
         lines: where each example stands in its file, counted as `unit` says, for messages; or None.
-        unit: "line", counted from 1, or "example", counted from 0.
+        unit: "line" or "row", counted from 1, or "example", counted from 0.
     """
 
     inputs: Any

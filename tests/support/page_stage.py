@@ -6,6 +6,8 @@ import wave
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from cli_cases import seqzoo
@@ -55,6 +57,8 @@ def write_files(folder: pathlib.Path) -> None:
         folder / "temperatures.csv", "date,temp", lambda n: (f"2020-01-{n}", f"{n % 7 + n / 9:.1f}")
     )
     _table(folder / "new.csv", "text", lambda n: (_sentence(),))
+    reviews = {"text": [_sentence() for _ in range(COUNT)], "label": labels * (COUNT // 2)}
+    pq.write_table(pa.table(reviews), folder / "reviews.parquet")
     _table(folder / "SMSSpamCollection.tsv", "", lambda n: (["ham", "spam"][n % 2], _sentence()))
     _table(folder / "prices.csv", "history,next", lambda n: (_series(), f"{n / COUNT:.2f}"))
     _table(folder / "pairs.csv", "source,translation", lambda n: (_sentence(), _sentence()))

@@ -19,7 +19,8 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def text(field: Any) -> str:
-    """A text with at least one character that is no white space."""
+    """A text with at least one character that is no white space; bytes are UTF-8."""
+    field = _decoded(field)
     if not isinstance(field, str):
         raise SeqzooError(f"must be text, got {_shown(field)}")
     if not field.strip():
@@ -42,6 +43,7 @@ def label(field: Any) -> str:
 
 def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
     """Any number of labels: a JSON list, or text with a separator between them."""
+    field = _decoded(field)
     if isinstance(field, str) and field.lstrip().startswith("["):
         field = _json(field)
     if isinstance(field, str):
@@ -49,6 +51,21 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
     if not isinstance(field, list):
         raise SeqzooError(f"must be a list of labels, got {_shown(field)}")
     return tuple(label(part) for part in field)
+
+
+def words(field: Any) -> tuple[str, ...]:
+    """The words of a sentence: a list, or text with white space between them."""
+    if not isinstance(field, list):
+        return tuple(text(field).split())
+    if not field:
+        raise SeqzooError("is empty")
+    found = []
+    for number, word in enumerate(field, 1):
+        try:
+            found.append(text(word))
+        except SeqzooError as error:
+            raise SeqzooError(f"holds a word (number {number}) that {error}") from error
+    return tuple(found)
 
 
 def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
@@ -67,6 +84,7 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
 
 def tags(field: Any) -> tuple[str, ...]:
     """One tag a step: a JSON list, or text with white space between them."""
+    field = _decoded(field)
     if isinstance(field, str) and not field.lstrip().startswith("["):
         field = field.split()
     return labels(field)
@@ -86,7 +104,9 @@ def vector(field: Any) -> np.ndarray:
 
 
 def image(field: Any, folder: pathlib.Path) -> bytes:
-    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds."""
+    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds; bytes are what it holds."""
+    if isinstance(field, bytes):
+        return field
     path = _file(field, folder)
     try:
         return path.read_bytes()
@@ -111,18 +131,21 @@ def series(field: Any) -> np.ndarray:
 
 
 def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
-    """An image: the path of a PNG, JPEG, BMP or GIF file, or JSON lists of rows of numbers.
+    """An image: a PNG, JPEG, BMP or GIF file, by its path or its bytes, or JSON lists of rows of
+    numbers.
 
     Returns: (height, width) or (height, width, channels); uint8 from a file, float32 from lists.
     """
-    if isinstance(field, str) and not field.lstrip().startswith("["):
-        path = _file(field, folder)
+    if isinstance(field, bytes) or (isinstance(field, str) and not field.lstrip().startswith("[")):
+        path = None if isinstance(field, bytes) else _file(field, folder)
         import tensorflow as tf
 
         try:
-            image = tf.io.decode_image(path.read_bytes(), expand_animations=False).numpy()
+            data = field if path is None else path.read_bytes()
+            image = tf.io.decode_image(data, expand_animations=False).numpy()
         except (tf.errors.InvalidArgumentError, OSError) as error:
-            raise SeqzooError(f"{path} is no PNG, JPEG, BMP or GIF image") from error
+            name = path or f"of {len(field):,} bytes"
+            raise SeqzooError(f"{name} is no PNG, JPEG, BMP or GIF image") from error
         return image[..., 0] if image.shape[-1] == 1 else image
     numbers = _numbers(field)
     if numbers.ndim not in (2, 3):
@@ -131,11 +154,11 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """The path of a sound file, as `read_sound` reads it.
+    """A sound file, by its path or its bytes, as `read_sound` reads it.
 
     Returns: float32 of shape (samples,), and the sample rate.
     """
-    return read_sound(_file(field, folder))
+    return read_sound(field if isinstance(field, bytes) else _file(field, folder))
 
 
 def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
@@ -164,6 +187,7 @@ def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
 
 def _numbers(field: Any) -> np.ndarray:
     """Finite numbers, at least one; of one dimension or more."""
+    field = _decoded(field)
     if isinstance(field, str):
         stripped = field.strip()
         if not stripped:
@@ -197,6 +221,19 @@ def _first_wrong(field: Any) -> str:
     except (TypeError, ValueError, OverflowError):
         return _shown(field)
     return ""
+
+
+def _decoded(field: Any) -> Any:
+    """Bytes as the text that they are in UTF-8, and all else as it is, unless it is missing."""
+    if field is None:
+        raise SeqzooError("is missing (null); fill it in or leave it out")
+    if not isinstance(field, bytes):
+        return field
+    try:
+        return field.decode("utf-8")
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1} is {field[error.start]:#04x}"
+        raise SeqzooError(f"is not UTF-8: {byte}") from error
 
 
 def _json(field: str) -> Any:

@@ -72,14 +72,19 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         return _read_tagged(path, source), None
     if suffix == ARRAYS:
         return read_arrays(pathlib.Path(path), source)
-    table = read_table(pathlib.Path(path), columns=source.columns, delimiter=source.delimiter)
+    table = read_table(
+        pathlib.Path(path),
+        columns=source.columns,
+        delimiter=source.delimiter,
+        only=(source.input, source.target, source.split_column),
+    )
     inputs, sample_rate = _inputs(table, source)
     targets, labels = _targets(table, source)
     if source.kind == "series" and source.target_kind == "next":
         inputs = _one_series(table, source, inputs)
         if len(inputs) == 1:
             table = replace(table, rows=table.rows[:1], lines=table.lines[:1])
-    examples = Examples(inputs, targets, table.lines)
+    examples = Examples(inputs, targets, table.lines, table.unit)
     splits = None
     if source.split_column is not None:
         column = table.column(source.split_column, "split_column")
@@ -118,7 +123,9 @@ def _one_series(table: Table, source: Source, inputs: list[np.ndarray]) -> list[
 def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
     """The inputs of a table, and the sample rate of sound."""
     column = table.column(source.input, "input")
-    inputs: Any = _parse(table, source.input, column, fields.reader(source.kind, table.path.parent))
+    tagged = source.kind == "words" and source.target_kind == "tags"
+    read = fields.words if tagged else fields.reader(source.kind, table.path.parent)
+    inputs: Any = _parse(table, source.input, column, read)
     sample_rate = source.sample_rate
     if source.kind == "audio":
         sample_rate = sample_rate or inputs[0][1]
@@ -134,8 +141,6 @@ def _inputs(table: Table, source: Source) -> tuple[Any, int | None]:
         shapes = [numbers.shape for numbers in inputs]
         _check_equal(table, source.input, shapes, shapes[0], "numbers")
         inputs = np.stack(inputs)
-    elif source.kind == "words" and source.target_kind == "tags":
-        inputs = [tuple(sentence.split()) for sentence in inputs]
     return inputs, sample_rate
 
 
@@ -195,7 +200,7 @@ def _parse(
         try:
             parsed.append(read(field))
         except SeqzooError as error:
-            raise SeqzooError(f"{table.path}, line {line}: {name!r} {error}.") from error
+            raise SeqzooError(f"{table.location(line)}: {name!r} {error}.") from error
     return parsed
 
 
@@ -210,7 +215,7 @@ def _check_equal(
     for value, line in zip(values, table.lines, strict=True):
         if value != wanted:
             raise SeqzooError(
-                f"{table.path}, line {line}: {name!r} has {_size(value)} {what}, where "
+                f"{table.location(line)}: {name!r} has {_size(value)} {what}, where "
                 f"{_size(wanted)} should be{advice}."
             )
 

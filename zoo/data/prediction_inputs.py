@@ -18,6 +18,7 @@ from seqzoo.zoo.data.source import (
     CONLL,
     DELIMITERS,
     JSON_LINES,
+    PARQUET,
     PLAIN_TEXT,
     Source,
     suffix_of,
@@ -113,6 +114,11 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
         found = read_conll(file.path, column, column)
         pairs = zip(found.lines, found.sentences, strict=True)
         return (Asked(number, sentence, raw=True) for number, sentence in pairs)
+    in_time = source.get("kind") == "series" and source.get("target_kind") == "next"
+    in_one = in_time and source.get("whole")
+    if suffix == PARQUET:
+        asked = _of_parquet(file.path, column)
+        return _one_series(asked) if in_one else asked
     separator = file.delimiter or DELIMITERS.get(suffix)
     if separator is None and suffix not in (PLAIN_TEXT, *JSON_LINES):
         raise unreadable(file.path)
@@ -126,8 +132,7 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
     else:
         columns = file.columns or source.get("columns")
         asked = _of_table(file.path, text, str(separator), columns, column)
-    in_time = source.get("kind") == "series" and source.get("target_kind") == "next"
-    return _one_series(asked) if in_time and source.get("whole") else asked
+    return _one_series(asked) if in_one else asked
 
 
 def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
@@ -186,6 +191,8 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
     own = fields.reader(run.task.input, folder)
 
     def read(field: Any) -> Any:
+        if isinstance(field, list) and run.task.input == "words" and run.task.target == "tags":
+            return fields.words(field)
         value = own(field)
         if run.task.input != "audio":
             return value
@@ -198,6 +205,15 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
         return resampled(samples, rate, run.task.sample_rate)
 
     return read
+
+
+def _of_parquet(path: pathlib.Path, column: str | None) -> Iterator[Asked]:
+    from seqzoo.zoo.data.parquet import ParquetTable
+
+    table = ParquetTable(path)
+    name = _column(path, column, table.names)
+    for number, row in enumerate(table.rows([name]), 1):
+        yield Asked(number, row[name], unit="Row")
 
 
 def _of_json_lines(path: pathlib.Path, text: str, column: str | None) -> Iterator[Asked]:

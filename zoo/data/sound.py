@@ -1,5 +1,6 @@
 """Sound from files: WAV, FLAC, OGG and what else libsndfile reads, to samples of one channel."""
 
+import io
 import pathlib
 
 import numpy as np
@@ -7,12 +8,12 @@ import numpy as np
 from seqzoo.tasks.errors import SeqzooError
 
 
-def read_sound(path: pathlib.Path) -> tuple[np.ndarray, int]:
+def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     """The samples of a file; its channels are averaged.
 
     Args:
-        path: of a WAV file (PCM of 8 to 32 bits or floats, with a plain or an extensible header),
-            or of FLAC, OGG, MP3, AIFF and others that libsndfile knows.
+        file: the path or the bytes of a WAV file (PCM of 8 to 32 bits or floats, with a plain or an
+            extensible header), or of FLAC, OGG, MP3, AIFF and others that libsndfile knows.
 
     Returns: float32 of shape (samples,), PCM between -1 and 1, and the sample rate.
 
@@ -22,8 +23,12 @@ def read_sound(path: pathlib.Path) -> tuple[np.ndarray, int]:
     """
     import soundfile  # which loads a library: only where there is sound
 
+    data = isinstance(file, bytes)
+    path = f"of {len(file):,} bytes" if data else file
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(
+            io.BytesIO(file) if data else file, dtype="float32", always_2d=True
+        )
     except (soundfile.SoundFileError, OSError) as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise SeqzooError(

@@ -31,10 +31,11 @@ Duplicates = Literal["drop", "keep"]
 TFDS = "tfds:"
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
+PARQUET = ".parquet"
 PLAIN_TEXT = ".txt"
 CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
 ARRAYS = ".npz"
-SUFFIXES = (*DELIMITERS, *JSON_LINES, PLAIN_TEXT, ARRAYS, *CONLL)
+SUFFIXES = (*DELIMITERS, *JSON_LINES, PARQUET, PLAIN_TEXT, ARRAYS, *CONLL)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Source:
 
     Attributes:
         data: an embedded data set ("languages"), "tfds:NAME", a folder that tfds prepared or can
-            read, or the path of a .csv, .tsv or .jsonl file, or of an .npz file of arrays; for tags
-            also .conll or .conllu, for what is next also .txt.
+            read, or the path of a .csv, .tsv, .jsonl or .parquet file, or of an .npz file of
+            arrays; for tags also .conll or .conllu, for what is next also .txt.
         kind: what an input is made of, as templates call it in `input`.
         target_kind: what a target is, as templates call it in `target`.
         input: the column, array or feature of the inputs; None to guess it (not in tables).

@@ -1,4 +1,4 @@
-"""Tables from CSV, TSV and JSON Lines files: columns by name, and errors that name the line."""
+"""Tables from CSV, TSV, JSON Lines and Parquet files: columns by name, errors with the line."""
 
 import codecs
 import csv
@@ -8,13 +8,13 @@ import json
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.lines import split_lines
-from seqzoo.zoo.data.source import DELIMITERS, JSON_LINES, SUFFIXES, suffix_of
+from seqzoo.zoo.data.source import DELIMITERS, JSON_LINES, PARQUET, SUFFIXES, suffix_of
 
 csv.field_size_limit(2**31 - 1)  # a field is a whole text here; the default ends at 128 KB
 
@@ -26,14 +26,21 @@ class Table:
     Attributes:
         path: the file.
         names: its columns' names.
-        rows: one mapping of column to value a row; values are text, except from JSON Lines.
-        lines: the line of the file that each row starts at, from 1.
+        rows: one mapping of column to value a row; values are text, except from JSON Lines and
+            Parquet.
+        lines: the line of the file that each row starts at, or the number of the row, from 1.
+        unit: what `lines` counts: "line", or "row" where a file has no lines.
     """
 
     path: pathlib.Path
     names: tuple[str, ...]
     rows: list[dict[str, Any]]
     lines: list[int]
+    unit: str = "line"
+
+    def location(self, line: int) -> str:
+        """Names one of `lines` in a message: "reviews.csv, line 18"."""
+        return f"{self.path}, {self.unit} {line}"
 
     def column(self, name: str | None, argument: str) -> list:
         """The values of a column.
@@ -51,7 +58,7 @@ class Table:
             )
         for row, line in zip(self.rows, self.lines, strict=True):
             if name not in row:
-                raise SeqzooError(f"{self.path}, line {line}: no {name!r}, only {', '.join(row)}.")
+                raise SeqzooError(f"{self.location(line)}: no {name!r}, only {', '.join(row)}.")
         return [row[name] for row in self.rows]
 
 
@@ -60,21 +67,31 @@ def read_table(
     *,
     columns: Sequence[str] | None = None,
     delimiter: str | None = None,
+    only: Collection[str | None] | None = None,
 ) -> Table:
-    """Reads a file; what it is follows from its name: .csv, .tsv, .jsonl, each also with .gz.
+    """Reads a file; what it is follows from its name: .csv, .tsv, .jsonl, .parquet, each also with
+    .gz.
 
     CSV follows RFC 4180 (fields that hold the delimiter, quotes or line ends stand in double
     quotes); in TSV a quote is a character like any other. Empty lines are left out.
 
     Args:
         path: the file, in UTF-8.
-        columns: the names of the columns where the file has no line that names them.
+        columns: the names of the columns where the file has no line that names them; JSON Lines and
+            Parquet name their own.
         delimiter: what separates fields, where it is not what the file's name says.
+        only: the columns that are needed, of which alone a Parquet file is read; None for all.
 
     Raises:
         SeqzooError: the file cannot be read, is empty, or a line is not as it should be.
     """
     suffix = suffix_of(path.name)
+    if suffix == PARQUET:
+        from seqzoo.zoo.data.parquet import ParquetTable  # loads a library
+
+        table = ParquetTable(path)
+        rows = list(table.rows(only))
+        return Table(path, table.names, rows, list(range(1, len(rows) + 1)), unit="row")
     if suffix not in JSON_LINES and not delimiter and suffix not in DELIMITERS:
         raise unreadable(path)
     text = read_text(path)
@@ -94,7 +111,8 @@ ADVICE = {
     (".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"): (
         "save its arrays by `numpy.savez`, in an .npz file"
     ),
-    (".xls", ".xlsx", ".ods", ".parquet", ".feather", ".arrow"): "save it as .csv or .tsv",
+    (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
+    (".feather", ".arrow", ".orc", ".avro"): "save it as .parquet",
     (".json",): "write one object a line, in a .jsonl file",
     (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
