@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seqzoo.tasks.data.columns import listed, take_column
+from seqzoo.tasks.errors import SeqzooError
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -14,7 +17,8 @@ class Examples:
             (n, height, width) or (n, height, width, channels); for "series" arrays of shape
             (time, features) or (time,); for "audio" float arrays of shape (samples,); for "image"
             arrays of uint8, (height, width) or (height, width, channels), or the bytes of image
-            files; for "vector" arrays of shape (features,); for "class" strings.
+            files; for "vector" arrays of shape (features,); for "class" strings. A column of
+            pandas, Polars or pyarrow becomes a list.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None where there is nothing to learn or to score.
         lines: where each example stands in its file, counted as `unit` says, for messages; or None.
@@ -25,6 +29,35 @@ class Examples:
     targets: Any = None
     lines: Sequence[int] | None = None
     unit: str = "line"
+
+    def __post_init__(self) -> None:
+        # A column of pandas is indexed by labels that need not be positions.
+        for name in ("inputs", "targets"):
+            object.__setattr__(self, name, listed(getattr(self, name)))
+
+    @classmethod
+    def from_columns(cls, columns: Any, *, input: str, target: str | None = None) -> "Examples":
+        """Examples whose inputs and targets are columns, one a row, in their order.
+
+        Args:
+            columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
+            input: the name of the column of inputs.
+            target: that of targets; None where there are none.
+
+        Raises:
+            SeqzooError: there is no such column, it has no rows, a value is missing, or the two
+                differ in length.
+        """
+        inputs = take_column(columns, input, "input")
+        if target is None:
+            return cls(inputs)
+        targets = take_column(columns, target, "target")
+        if len(inputs) != len(targets):
+            raise SeqzooError(
+                f"Columns must be equally long, but {input!r} has {len(inputs):,} rows and "
+                f"{target!r} {len(targets):,}."
+            )
+        return cls(inputs, targets)
 
     def __len__(self) -> int:
         return len(self.inputs)

@@ -15,6 +15,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
 from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.columns import listed
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.saved_model import export
@@ -148,7 +149,7 @@ class Run:
         """Answers raw inputs.
 
         Args:
-            inputs: as `Examples.inputs`.
+            inputs: as `Examples.inputs`; a column of a data frame is one of them.
             options: how to ask.
             lines: where each input stands in its file, from 1, for errors; None where it is in no
                 file.
@@ -157,6 +158,7 @@ class Run:
         Raises:
             SeqzooError: an input is not as it should be.
         """
+        inputs = listed(inputs)
         _check_list(inputs)
         if not len(inputs):
             return []
@@ -216,6 +218,7 @@ class Run:
             raise SeqzooError(
                 f"{self.folder} holds no language model, and cannot tell how probable a text is."
             )
+        texts = listed(texts)
         _check_list(texts)
         places = [f"example {index}" for index in range(len(texts))]
         (raw,) = self.prepared.features.raw(texts, places)

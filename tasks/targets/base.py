@@ -93,6 +93,13 @@ def required(examples: Examples) -> Any:
     return examples.targets
 
 
+def class_name(label: Any) -> Any:
+    """A class as text: whole numbers and truth values as JSON writes them, as in files."""
+    if isinstance(label, bool | np.bool_):
+        return "true" if label else "false"
+    return str(int(label)) if isinstance(label, int | np.integer) else label
+
+
 def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
     """The error that a label gets which training never saw."""
     return SeqzooError(

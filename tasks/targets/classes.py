@@ -9,7 +9,7 @@ from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
-from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
+from seqzoo.tasks.targets.base import Targets, class_name, required, sort_labels, unseen
 
 
 class ClassTargets(Targets):
@@ -28,7 +28,7 @@ class ClassTargets(Targets):
 
     @classmethod
     def learn(cls, task: Any, examples: Examples) -> "ClassTargets":
-        targets = required(examples)
+        targets = [class_name(label) for label in required(examples)]
         for index, label in enumerate(targets):
             if not isinstance(label, str):
                 raise SeqzooError(
@@ -47,7 +47,7 @@ class ClassTargets(Targets):
     def encode(self, examples: Examples) -> np.ndarray:
         known = {name: index for index, name in enumerate(self.names)}
         encoded = np.empty(len(examples), np.int32)
-        for index, label in enumerate(required(examples)):
+        for index, label in enumerate(map(class_name, required(examples))):
             if label not in known:
                 hint = nearest(str(label), self.names)
                 raise unseen(label, examples.place(index), self.names, hint)

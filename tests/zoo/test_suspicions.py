@@ -132,7 +132,7 @@ def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
         ("a.mat", "numpy.savez"),
         ("a.npy", "numpy.savez"),
         ("a.xlsx", "save it as .csv"),
-        ("a.parquet", "save it as .csv"),
+        ("a.feather", "save it as .parquet"),
         ("a.json", "one object a line"),
         ("a.wav", "a table with a column of such files"),
         ("a.dat", "name its delimiter by --delimiter"),
