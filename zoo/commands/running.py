@@ -155,7 +155,7 @@ def predict(
     Prints one line per input, in order: the label, a tab and its probability; with --top, further
     pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
     than text are given as in files: the path of a sound or an image, or numbers. --input-file takes
-    the formats that training reads: .txt, .csv, .tsv, .jsonl, .npz and CoNLL.
+    the formats that training reads: .txt, .csv, .tsv, .jsonl, .parquet, .npz and CoNLL.
 
     \b
     Examples:
