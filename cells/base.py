@@ -33,10 +33,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     Args:
         units: size of the output and of each state, at least 1.
         activation: name or function of the candidate's nonlinearity (f); any Keras activation.
-        use_bias: whether the candidate and the gates have an offset.
+        use_bias: whether the candidate and the gates have a bias.
         kernel_initializer: of the input weights, shape (features, gates * units).
         recurrent_initializer: of the recurrent weights, shape (units, gates * units).
-        bias_initializer: of the offsets.
+        bias_initializer: of the biases.
         kernel_regularizer: penalty on the input weights, and on further matrices that a cell has,
             added to the loss; any of Keras.
         recurrent_regularizer: penalty on the recurrent weights.
@@ -45,8 +45,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "non_neg"; any of Keras.
         recurrent_constraint: the same for the recurrent weights.
         bias_constraint: the same for the bias.
-        dropout: share of the inputs dropped in training, one mask a sequence, from 0 to 1.
-        recurrent_dropout: share of the recurrent inputs dropped in training, likewise.
+        dropout: dropout rate on the inputs, with one mask per sequence, from 0 to 1.
+        recurrent_dropout: dropout rate on the recurrent inputs, likewise.
         seed: of the dropout masks.
 
     Raises:
@@ -222,7 +222,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return super().add_weight(*args, **kwargs)
 
     def bias_shape(self) -> tuple[int, ...]:
-        """Shape of the weight that holds the offsets."""
+        """Shape of the bias weight."""
         return (len(self.gates) * self.units,)
 
     def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -231,7 +231,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return ops.cast(self.recurrent_initializer(shape, dtype=drawn), dtype)
 
     def initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """The offsets to begin with."""
+        """Initial values of the biases."""
         return self.bias_initializer(shape, dtype=dtype)
 
     def unit_weight_shape(self, name: str) -> tuple[int, ...]:

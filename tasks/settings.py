@@ -15,13 +15,13 @@ TEXTS = get_args(TextKind)
 """What a text may be made of."""
 
 LONGEST_WARMUP = 200
-"""Steps that the learning rate rises at most, where nothing is said."""
+"""Maximum warm-up steps by default."""
 
 WARMUP_SHARE = 10
-"""Of so many steps of a training one is of the warm-up, where nothing is said."""
+"""Default warm-up: one in this many training steps."""
 
 LARGEST_SEED = 2**32 - 1
-"""That NumPy takes."""
+"""Largest seed that NumPy accepts."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,13 @@ class TrainingSettings:
     Attributes:
         epochs: passes over the training examples.
         batch_size: examples a step at most, over all replicas together.
-        batch_steps: time steps of the inputs in a batch at most, padding included, so that a batch
-            of long examples has fewer of them; None for no such limit.
+        batch_steps: maximum time steps per batch, padding included, so that batches of long
+            examples are smaller; None for no limit.
         learning_rate: the highest, reached after the warm-up.
         schedule: "cosine" falls to zero at the last step; "constant" stays.
         warmup_steps: steps in which the learning rate rises linearly from zero; None for a tenth
             of all steps, at most 200.
-        weight_decay: share of each weight (offsets excepted) that AdamW takes off, times the
-            learning rate.
+        weight_decay: AdamW weight decay; biases are not decayed.
         clip_norm: global norm that gradients are clipped to; None for no clipping.
         patience: epochs without a better one, as `best_by` says, after which training stops; None
             to train all epochs.

@@ -21,7 +21,7 @@ class GatedCell(RecurrentCell):
     Args:
         units: size of the state.
         recurrent_activation: nonlinearity of the gate.
-        gate_bias: whether the gate has an offset; needs `use_bias`.
+        gate_bias: whether the gate has a bias; needs `use_bias`.
         **kwargs: see `RecurrentCell`.
 
     Raises:

@@ -30,14 +30,14 @@ class ManyToManyAligned(Template):
             a language model of characters, words or subwords, a forecaster of series, a composer
             of notes.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer, and of each direction.
-        layers: how many recurrent layers are stacked.
+        units: units per layer and direction.
+        layers: number of recurrent layers.
         bidirectional: whether each layer reads in both directions; None for tags and values. What
             is "next" must not be seen beforehand.
-        dropout: share of each layer's inputs, and of the last features, dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
-        embedding: size of the vector of a character or word.
+        dropout: dropout rate on each layer's inputs and on the last features.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        embedding: embedding size.
         vocabulary_size: characters or words kept at most, padding and unknown included.
         minimum_count: how often a character or word must occur in training to be kept.
         lowercase: whether words are put in lower case first, except for their characters.
@@ -50,16 +50,16 @@ class ManyToManyAligned(Template):
             twice as many filters, so that a word's vector is as large. It is three times as fast
             and, on UD English EWT, 0.2 points less right.
         character_embedding: size of the vector of a character of a word.
-        word_dropout: share of the words that become unknown in training, except for their
-            characters. For "words" with "tags".
-        crf: whether tags are chosen together, by a conditional random field.
+        word_dropout: share of words replaced by the unknown token in training; their characters
+            stay. For "words" with "tags".
+        crf: whether tags are decoded jointly, by a conditional random field.
         window: steps that a long sequence is cut to in training with "next", through which
             gradients flow. Texts carry the states on from window to window; series and notes take
             a window from anywhere in the sequence, and begin it with a zero state.
         horizon: steps that follow a series or notes where nothing else is said.
         whole: whether the examples are parts of one long text or series; no start or end token
             stands between the windows of a text. For "next".
-        tied: whether the output layer's weights are the vectors of the tokens.
+        tied: whether input and output embeddings are tied.
 
     Raises:
         SeqzooError: a value is out of its range, or choices do not fit each other.

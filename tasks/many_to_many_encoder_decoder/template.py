@@ -31,11 +31,11 @@ class ManyToManyEncoderDecoder(Template):
         bidirectional: whether the encoder reads the sequence in both directions.
         attention: "additive" (Bahdanau), "multiplicative" (Luong), or "none", where the decoder
             has but the encoder's last states.
-        dropout: share of each layer's inputs, and of the last features, dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
-        embedding: size of the vector of a character, word or subword.
-        tied: whether the output layer's weights are the vectors of the targets' tokens.
+        dropout: dropout rate on each layer's inputs and on the last features.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        embedding: embedding size.
+        tied: whether input and output embeddings are tied.
         vocabulary_size: tokens kept at most, on each side.
         minimum_count: how often a character or word must occur in training to be kept.
         lowercase: whether input text is put in lower case first.
@@ -44,9 +44,8 @@ class ManyToManyEncoderDecoder(Template):
         lowercase_targets: whether target texts are put in lower case first, in training and in
             scores.
         maximum_length: steps after which an input is cut; None for no cut.
-        label_smoothing: share of the probability that the loss spreads over all tokens.
-        scheduled_sampling: share of the tokens that the decoder is fed in training which are its
-            own instead of the true ones.
+        label_smoothing: label smoothing of the tokens.
+        scheduled_sampling: share of decoder inputs replaced by its own predictions in training.
         sample_rate: of "audio", in samples a second.
         mel_bins: bands of the log-mel spectrogram of "audio".
 

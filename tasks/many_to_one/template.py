@@ -25,32 +25,32 @@ class ManyToOne(Template):
     """A sequence in, one answer out: [embedding] -> recurrent layers -> pooling -> dense.
 
     Attributes:
-        input: what a sequence is made of.
-        target: what the answer is: one class, any number of labels, or a value.
+        input: the input type.
+        target: the target type: one class, any number of labels, or a value.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer, and of each direction.
-        layers: how many recurrent layers are stacked.
+        units: units per layer and direction.
+        layers: number of recurrent layers.
         bidirectional: whether each layer reads the sequence in both directions.
         pooling: the last output, or the mean or maximum over all steps.
         ngrams: the longest n-gram of tokens that adds a vector of its own to the step
             it ends in; 1 for none.
-        ngram_buckets: vectors that the n-grams of one length share.
-        bag: whether the vectors of all steps, summed, are handed to the last layer too (a bag of
+        ngram_buckets: hash buckets per n-gram length.
+        bag: whether the sum of all token embeddings is also fed to the output layer (a bag of
             characters, words, subwords or n-grams).
-        dropout: share of each layer's inputs, and of the pooled features, dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
-        embedding: size of the vector of a character, word or subword.
-        vocabulary_size: tokens kept at most, padding and unknown included.
+        dropout: dropout rate on each layer's inputs and on the pooled features.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        embedding: embedding size.
+        vocabulary_size: maximum number of tokens, padding and unknown included.
         minimum_count: how often a character or word must occur in training to be kept; with 1
             the vector of the unknown is never trained.
-        lowercase: whether text is put in lower case first.
+        lowercase: whether text is lowercased first.
         nfc: whether text is put in Unicode's composed form (NFC) first, in which "é" is one
             character however it was typed.
-        maximum_length: steps after which a sequence is cut; None for no cut.
-        label_smoothing: share of the probability that "class" targets spread over all classes.
+        maximum_length: steps after which a sequence is truncated; None for no limit.
+        label_smoothing: label smoothing of "class" targets.
         sample_rate: of "audio", in samples a second.
-        mel_bins: bands of the log-mel spectrogram of "audio".
+        mel_bins: mel bands of the spectrogram of "audio".
 
     Raises:
         SeqzooError: a value is out of its range.

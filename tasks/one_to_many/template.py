@@ -31,15 +31,15 @@ class OneToMany(Template):
     An image becomes a grid of features. With attention the decoder looks at the grid in each step
     (Xu et al. 2015, "Show, Attend and Tell"); without it the decoder's first states are all that
     it has of the image (Vinyals et al. 2015, "Show and Tell"). A vector or a class is a grid of one
-    place: with attention it is handed to each step. Of four channels of an image, the last one is
-    opacity: it is seen before white.
+    place: with attention it is handed to each step. The alpha channel of
+    an image is composited over white.
 
     Attributes:
         input: what is described.
         target: what a text is made of.
         cell: name of the decoder's cell in `seqzoo.cells.CELLS`.
-        units: of each layer.
-        layers: how many recurrent layers are stacked.
+        units: units per layer.
+        layers: number of recurrent layers.
         attention: "additive" (Bahdanau), "multiplicative" (Luong), or "none".
         encoder: "convolutional" for convolutions of its own, or the name of one of
             `keras.applications`, such as "MobileNetV2".
@@ -59,19 +59,18 @@ class OneToMany(Template):
         random_shear: share of the height that its top is moved sideways by in training, at most.
         dropout: share of the encoder's features, of each layer's inputs, and of the last features,
             dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
-        embedding: size of the vector of a character or word.
-        tied: whether the output layer's weights are the vectors of the targets' tokens.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        embedding: embedding size.
+        tied: whether input and output embeddings are tied.
         vocabulary_size: tokens kept at most.
         minimum_count: how often a token must occur in training to be kept.
         nfc: whether texts are put in Unicode's composed form (NFC) first, in which "é" is one
             character however it was typed.
         lowercase_targets: whether target texts are put in lower case first, in training and in
             scores.
-        label_smoothing: share of the probability that the loss spreads over all tokens.
-        scheduled_sampling: share of the tokens that the decoder is fed in training which are its
-            own instead of the true ones.
+        label_smoothing: label smoothing of the tokens.
+        scheduled_sampling: share of decoder inputs replaced by its own predictions in training.
 
     Raises:
         SeqzooError: a value is out of its range.
