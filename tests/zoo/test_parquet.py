@@ -119,7 +119,7 @@ def test_sound_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> Non
 
 
 NOT_UTF8 = pa.Array.from_buffers(
-    pa.string(), 2, [None, pa.py_buffer(np.int32([0, 1, 3])), pa.py_buffer(b"ab\xff")]
+    pa.string(), 2, [None, pa.py_buffer(np.array([0, 1, 3], np.int32)), pa.py_buffer(b"ab\xff")]
 )
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
