@@ -32,6 +32,7 @@ from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.decoding.decoder import decode
+from seqzoo.zoo import list_trained, load
 
 STEPS = 200
 BEAMS = 5
@@ -132,12 +133,12 @@ def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
 
 
 def language_model() -> Loops:
-    run = zoo.load("python-source")
+    run = load("python-source")
     return Loops(run.model.decoder, len(run.prepared.texts.vocabulary))
 
 
 def encoder_decoder() -> Loops:
-    run = zoo.load("date-normaliser")
+    run = load("date-normaliser")
     model = run.model
 
     def memory(rows: int) -> Any:
@@ -150,7 +151,7 @@ def encoder_decoder() -> Loops:
 
 def exported_table(rows: list[int], seconds: float) -> None:
     """Prints milliseconds a step of an exported model, text in, text out, beside a plain loop."""
-    loops, run = language_model(), zoo.load("python-source")
+    loops, run = language_model(), load("python-source")
     methods = {"greedy": Decoding(maximum_length=STEPS)}
     methods["sampling"] = Decoding("sample", maximum_length=STEPS)
     with tempfile.TemporaryDirectory() as folder:
@@ -180,8 +181,8 @@ def predict_table(seconds: float) -> None:
     from seqzoo.zoo.data.open import open_examples
     from seqzoo.zoo.data.source import Source
 
-    for name in zoo.list_trained():
-        run = zoo.load(name)
+    for name in list_trained():
+        run = load(name)
         many = None
         if name != "python-source":
             many = list(open_examples(Source.of_run(run, None), "test").inputs[:1000])
