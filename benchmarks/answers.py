@@ -25,7 +25,6 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
-import seqzoo.zoo as zoo
 from benchmarks.speed import interleaved
 from seqzoo.cells.engine.dispatch import cores
 from seqzoo.tasks.base import AnswerOptions
