@@ -5,6 +5,7 @@ from collections import namedtuple
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqzoo.cells.private_keras import DropoutRNNCell
@@ -181,6 +182,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             )
             setattr(self, name, weight)
         self.built = True
+
+    def random_numbers(self) -> np.random.Generator:
+        """Generator of weights that a cell draws itself: by `seed`, or by NumPy's global seed.
+
+        Numbers of NumPy, unlike tensors, can be drawn while a `tf.function` is traced.
+        """
+        return np.random.default_rng(np.random.randint(2**31) if self.seed is None else self.seed)
 
     def kernel_shape(self, features: int) -> tuple[int, ...]:
         """Shape of the input weights."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
@@ -63,11 +64,11 @@ class OrthogonalCell(RecurrentCell):
     def initial_recurrent_kernel(self, shape, dtype=None):
         if not self.rotations:
             return super().initial_recurrent_kernel(shape, dtype)
-        u = keras.random.uniform((self.units // 2,), 0.0, 1.5707963, seed=self.seed_generator)
-        s = ops.sqrt((1 - ops.cos(u)) / (1 + ops.cos(u)))
-        every_other = ops.reshape(ops.stack([s, ops.zeros_like(s)], 1), (-1,))
-        every_other = every_other[: self.units - 1]
-        return ops.cast(ops.diag(every_other, k=1), dtype) if self.units > 1 else ops.zeros(shape)
+        u = self.random_numbers().uniform(0, np.pi / 2, self.units // 2)
+        kernel = np.zeros(shape)
+        pairs = 2 * np.arange(self.units // 2)
+        kernel[pairs, pairs + 1] = np.sqrt((1 - np.cos(u)) / (1 + np.cos(u)))
+        return ops.cast(kernel, dtype)
 
     def initial_unit_weight(self, name, shape, dtype=None):
         return self.bias_initializer(shape, dtype=dtype)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
@@ -78,13 +79,12 @@ class LRUCell(RecurrentCell):
     def build(self, input_shape):
         super().build(input_shape)
         shape = (self.units,)
-        ring = keras.random.uniform(shape, seed=self.seed_generator)
-        square = ring * (self.maximum**2 - self.minimum**2) + self.minimum**2
-        angle = keras.random.uniform(shape, 1e-4, self.maximum_angle, seed=self.seed_generator)
+        rng = self.random_numbers()
+        square = rng.uniform(self.minimum**2, self.maximum**2, shape)
         start = {
-            "decay": ops.log(-0.5 * ops.log(ops.maximum(square, 1e-12))),
-            "angle": ops.log(angle),
-            "scale": 0.5 * ops.log(1 - square),
+            "decay": np.log(-0.5 * np.log(np.maximum(square, 1e-12))),
+            "angle": np.log(rng.uniform(1e-4, self.maximum_angle, shape)),
+            "scale": 0.5 * np.log(1 - square),
         }
         for name, value in start.items():
             setattr(self, name, self.add_weight(shape=shape, name=name, initializer=_drawn(value)))

@@ -33,8 +33,8 @@ class RGLRUCell(RecurrentCell):
     unit_weights = ("decay",)
 
     def initial_unit_weight(self, name, shape, dtype=None):
-        a = keras.random.uniform(shape, 0.9, 0.999, seed=self.seed_generator)
-        return ops.cast(ops.log(ops.exp(-ops.log(a) / 8) - 1), dtype)  # inverse of softplus
+        a = self.random_numbers().uniform(0.9, 0.999, shape)
+        return ops.cast(np.log(np.expm1(-np.log(a) / 8)), dtype)  # inverse of softplus
 
     def step(self, x, r, states, w):
         (h,) = states

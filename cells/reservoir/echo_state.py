@@ -79,7 +79,7 @@ class EchoStateCell(RecurrentCell):
                 weight.trainable = False
 
     def initial_recurrent_kernel(self, shape, dtype=None):
-        rng = np.random.default_rng(self.seed)
+        rng = self.random_numbers()
         kernel = rng.uniform(-1, 1, shape) * (rng.random(shape) < self.connectivity)
         radius = np.abs(np.linalg.eigvals(kernel)).max()
         if radius < 1e-6:  # a few units, and by chance no cycle among them

@@ -7,7 +7,16 @@ import tensorflow as tf
 from cell_cases import FEATURES, UNITS
 from custom_cells import Multiplicative, StepOnly
 
-from seqzoo.cells import CELLS, Bidirectional, GRUCell, LSTMCell, Recurrent, VanillaCell, portable
+from seqzoo.cells import (
+    CELLS,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    Recurrent,
+    VanillaCell,
+    create,
+    portable,
+)
 
 SIZES = [(None, None), (None, 6), (3, None), (3, 6), (None, 1)]
 PATHS = {
@@ -124,3 +133,13 @@ def test_a_subclassed_model_is_built_by_fit(kind, wrap, masked):
     model.fit(ids, np.zeros((8, 2)), verbose=0)
     assert model.answer.kernel.shape == (UNITS * (1 if wrap is Recurrent else 2), 2)
     assert model.predict(ids, verbose=0).shape == (8, 2)
+
+
+@pytest.mark.parametrize("name", ["orthogonal", "lru", "rg-lru", "echo-state"])
+def test_a_cell_that_draws_its_weights_is_built_in_a_graph(name):
+    x = np.ones((2, 3, FEATURES), "float32")
+    keras.utils.set_random_seed(3)
+    layer = Recurrent(create(name, UNITS))
+    in_graph = np.array(tf.function(layer)(x))
+    keras.utils.set_random_seed(3)
+    assert np.allclose(np.array(Recurrent(create(name, UNITS))(x)), in_graph, atol=1e-6)
