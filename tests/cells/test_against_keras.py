@@ -4,6 +4,7 @@ import functools
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from cell_cases import FEATURES, UNITS, Case, error, recurrent, shared
 from hypothesis import HealthCheck, given, settings
@@ -111,7 +112,8 @@ def run(layer, x, mask, states, mode):
     return results, gradients, masks, seen
 
 
-# The same examples each time, and as many as take a quarter of a minute to compile.
+# The same examples each time; each is compiled anew, which takes seconds.
+@pytest.mark.slow
 @settings(
     max_examples=16,
     deadline=None,

@@ -4,6 +4,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 SCRIPT = """
@@ -25,6 +27,7 @@ print(len(tf.config.list_logical_devices("CPU")), layer(tf.ones((2, 3, 4))).shap
 """
 
 
+@pytest.mark.slow
 def test_devices_are_configured_after_layers_are_made():
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, cwd=ROOT)
     assert run.stdout.strip() == "2 (2, 3)", run.stderr

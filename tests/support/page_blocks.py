@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WRITTEN = re.compile(
-    r"(?:--run|>) ([\w./~-]+)"  # by commands
+    r"(?:--run|--output|>|seqzoo export [\w./~-]+) ([\w./~-]+)"  # by commands
     r'|(?:\(|data_dir=)"([\w./]+)"|"(runs/[\w-]+)"'  # by Python; other strings do no harm
 )
 TRAINED = re.compile(r"seqzoo train ([\w-]+)")

@@ -42,7 +42,7 @@ def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
 
 @pytest.mark.usefixtures("plain_loop", "every_step")
 def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
-    chosen = settings(batch_size=4)  # 48 steps, 4 of them of the warm-up
+    chosen = settings(batch_size=4, warmup_steps=None)  # 48 steps, 4 of them of the warm-up
     train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
         train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))

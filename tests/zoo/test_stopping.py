@@ -34,6 +34,7 @@ def test_a_second_signal_ends_what_does_not_hear(second) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(1)  # until it is within the native code
         process.send_signal(signal.SIGINT)
         time.sleep(1)
         began = time.monotonic()

@@ -26,6 +26,7 @@ REQUIRED = {
     "matplotlib": "3.9",
     "babel": "2.18",
     "numpy": "2.0",
+    "pyarrow": "16.1",
     "sacrebleu": "2.4",
     "sentencepiece": "0.2",
     "soundfile": "0.12",
