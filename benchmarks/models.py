@@ -26,7 +26,7 @@ LICENCES = {
     "python_tokens": "PSF License 2 (Python's standard library)",
     "python_source": "PSF License 2 (Python's standard library)",
 }
-"""Of the data of the presets that need no file."""
+"""Licences of the data of presets that need no file."""
 
 FIGURES = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
 FIGURES += ("nats", "perplexity", "bits_per_character")

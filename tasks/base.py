@@ -64,7 +64,7 @@ class Template(ABC):
     """
 
     name: ClassVar[str]
-    """Of the template on the command line."""
+    """Name of the template on the command line."""
 
     input: Any
     """What a sequence is made of: one of a few names."""
@@ -160,7 +160,7 @@ class Prepared(ABC):
         """Examples as the model takes them.
 
         Raises:
-            SeqzooError: an example is not as it should be.
+            SeqzooError: an example is empty, not finite or of the wrong shape.
         """
 
     def plan(
@@ -232,7 +232,7 @@ class Prepared(ABC):
             found: the tensors of `infer`, as lists with an array an example.
             examples: that were asked, with targets.
         """
-        raise NotImplementedError(by)
+        raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` and does not compute it.")
 
     @abstractmethod
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:

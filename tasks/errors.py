@@ -84,7 +84,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def check_same(
     folder: object, begun: Mapping[str, Any], wanted: Mapping[str, Any], hint: str
 ) -> None:
-    """Checks that what goes on in a folder has the choices that it was begun with.
+    """Checks that a resumed run has the settings that it was started with.
 
     Args:
         folder: of a training or a comparison.
@@ -99,7 +99,7 @@ def check_same(
         now = wanted.get(name)
         if before != now:
             raise SeqzooError(
-                f"{folder} was begun with {name}={before!r}, got {now!r}; {hint}.",
+                f"{folder} was started with {name}={before!r}, got {now!r}; {hint}.",
                 field=name,
                 location=str(folder),
                 got=now,

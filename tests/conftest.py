@@ -37,7 +37,7 @@ def _folder(variable: str, holds: str) -> pathlib.Path:
         pytest.skip(f"{variable} is not set; it must name {holds}")
     folder = pathlib.Path(value).resolve()
     if not folder.is_dir():
-        pytest.fail(f"{variable} must name {holds}, got {value!r}, which is no folder")
+        pytest.fail(f"{variable} must name {holds}, got {value!r}, which is not a folder")
     return folder
 
 

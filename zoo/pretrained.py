@@ -46,7 +46,7 @@ def load(name: str) -> Run:
 
 
 def card(name: str) -> dict[str, Any]:
-    """What there is to know of a trained model: data and their licence, split, score, command, seed
+    """Facts about a trained model: data and their licence, split, score, command, seed
     and time of its training.
 
     Raises:

@@ -54,7 +54,7 @@ def programs_of_training() -> Iterator[None]:
 
 
 class Wish(NamedTuple):
-    """What is asked of a scan: whether the first state of each step is returned, whether all that
+    """Options of a scan: whether the first state of each step is returned, whether all that
     the gradient needs is kept, and a graph's length, if it is known."""
 
     sequences: bool

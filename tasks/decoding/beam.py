@@ -214,7 +214,7 @@ class BeamSearch:
         return found
 
     def _coverage_penalty(self, coverage: Any) -> Any:
-        """Of each beam, (batch * width,)."""
+        """Coverage penalty of each beam, (batch * width,)."""
         inside = tf.range(self.source)[None, :] < self.source_lengths[:, None]
         coverage = tf.reshape(coverage, [self.batch, self.width, self.source])
         found = coverage_penalty(coverage, inside, self.choices.coverage_penalty)

@@ -109,7 +109,7 @@ class PreparedTagger(Prepared):
         return tf.argmax(scores, -1, tf.int32)
 
     def _log_likelihood(self, model: Any, scores: Any, tags: Any, lengths: Any) -> Any:
-        """Of the tags (batch, time) of each sequence, (batch,)."""
+        """Log-probability of each sequence's tags (batch, time), (batch,)."""
         if self.task.crf:
             return model.get_layer("crf").log_likelihood(scores, tags, lengths)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, scores)

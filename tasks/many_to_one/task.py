@@ -152,7 +152,7 @@ class PreparedManyToOne(Prepared):
 
     @property
     def vocabulary(self) -> Vocabulary | None:
-        """Of text, else None."""
+        """Vocabulary of text inputs, else None."""
         return self.features.vocabulary
 
     @property

@@ -159,7 +159,7 @@ def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
         tokens: how many it is of.
 
     Returns:
-        "nats" and "bits" a token, and "perplexity"; None for what is no finite number.
+        "nats" and "bits" a token, and "perplexity"; None for what is not a finite number.
     """
     nats = total_loss / tokens if tokens else math.nan
     exponent = nats if nats < 700 else math.inf  # exp raises an error above

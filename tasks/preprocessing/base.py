@@ -43,7 +43,8 @@ class Features(ABC):
             places: the name of each for messages.
 
         Raises:
-            SeqzooError: an input is not as it should be; the message names its place.
+            SeqzooError: an input is empty, not finite or of the wrong shape; the message names its
+                place.
         """
 
     @abstractmethod
@@ -80,7 +81,7 @@ class Features(ABC):
         """All examples, transformed.
 
         Raises:
-            SeqzooError: an input is not as it should be, or a sequence has no step.
+            SeqzooError: an input is empty, not finite or of the wrong shape.
         """
         flat, lengths = [], []
         for start in range(0, len(examples), self.chunk):
@@ -122,7 +123,7 @@ def finite(array: np.ndarray, where: str) -> np.ndarray:
     if bad:
         raise SeqzooError(
             f"Numbers must be finite, but {where} has {bad} of {array.size} that are NaN or "
-            "infinite; leave it out or mend it.",
+            "infinite; remove or fix it.",
             location=where,
         )
     return array

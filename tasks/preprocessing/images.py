@@ -40,7 +40,7 @@ class ImageFeatures(Features):
 
     @property
     def channels(self) -> int:
-        """Of an image."""
+        """Number of channels of an image."""
         return self.shape[2] if len(self.shape) == 3 else 1
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
@@ -143,7 +143,7 @@ def _naming_image(place: str) -> Iterator[None]:
         yield
     except tf.errors.InvalidArgumentError as error:
         raise SeqzooError(
-            f"A PNG, JPEG, BMP or GIF image was expected, but {place} is none.", location=place
+            f"A PNG, JPEG, BMP or GIF image was expected, but {place} is not one.", location=place
         ) from error
 
 
@@ -152,7 +152,7 @@ def _bytes(image: Any, place: str) -> np.ndarray:
         image = np.asarray(image)
     except ValueError as error:
         raise SeqzooError(
-            f"An image was expected, but {place} is no array.",
+            f"An image was expected, but {place} is not an array.",
             location=place,
         ) from error
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or 0 in image.shape:

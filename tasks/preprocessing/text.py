@@ -37,7 +37,7 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
     """Texts as an array of UTF-8 bytes.
 
     Raises:
-        SeqzooError: one is no text; the message names its place.
+        SeqzooError: an entry is not a string; the message names its place.
     """
     found = []
     for text, place in zip(texts, places, strict=True):
@@ -51,7 +51,7 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
         except UnicodeEncodeError as error:
             raise SeqzooError(
                 f"{place} is not Unicode text ({error.reason} at character {error.start}); "
-                "leave it out or mend it.",
+                "remove or fix it.",
                 location=place,
             ) from error
     return np.array(found, object)

@@ -29,7 +29,7 @@ from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.history import read_history
 
 FORMAT = 2
-"""Of run folders; one that this version cannot read gets a larger number."""
+"""Format version of run folders, raised when older versions cannot read them."""
 
 
 class Run:
@@ -60,11 +60,11 @@ class Run:
         """Opens a run folder.
 
         Raises:
-            SeqzooError: it is none, damaged, or of a newer version.
+            SeqzooError: it is not a run folder, damaged, or of a newer version.
         """
         folder = pathlib.Path(folder)
         if not is_run(folder):
-            what = f"has no {CONFIG}" if folder.is_dir() else "is no folder"
+            what = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
             raise SeqzooError(
                 f"{folder} is not a run folder: it {what}; name one that train wrote."
             )
@@ -156,7 +156,7 @@ class Run:
             unit: what these count: "line", or "row" of an array.
 
         Raises:
-            SeqzooError: an input is not as it should be.
+            SeqzooError: an input is empty, not finite or of the wrong shape.
         """
         inputs = listed(inputs)
         _check_list(inputs)
@@ -185,7 +185,8 @@ class Run:
             "examples", "loss" and the figures of the kind of target; fit for JSON.
 
         Raises:
-            SeqzooError: an example is not as it should be, or has a label that training never saw.
+            SeqzooError: an example is empty, not finite or of the wrong shape, or has a label that
+                training never saw.
         """
         options = options or AnswerOptions()
         data = self.prepared.data(examples)
@@ -212,7 +213,7 @@ class Run:
             model knows ends.
 
         Raises:
-            SeqzooError: the model is none of language, or `texts` is no list of texts.
+            SeqzooError: the run is not a language model, or `texts` is not a list of strings.
         """
         if not hasattr(self.prepared, "rate"):
             raise SeqzooError(

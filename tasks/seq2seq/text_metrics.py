@@ -67,7 +67,7 @@ def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
 def _by_input(
     texts: Sequence[str], examples: Examples
 ) -> tuple[list[str], list[list[str]], list[int]]:
-    """Of each different input: the answer, all targets, and the place of its first example."""
+    """Each distinct input's answer, all its targets, and the index of its first example."""
     references: dict[bytes, list[str]] = {}
     answers: dict[bytes, str] = {}
     places: dict[bytes, int] = {}

@@ -42,7 +42,7 @@ class Targets(ABC):
         """Numbers to learn from, shape (n, ...).
 
         Raises:
-            SeqzooError: a target is not as it should be; the message names its place.
+            SeqzooError: a target is missing or of the wrong type; the message names its place.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What is answered at each step of a sequence: numbers, or notes."""
+"""Targets at each step of a sequence: numbers, or notes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

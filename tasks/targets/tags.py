@@ -31,7 +31,7 @@ class Tags:
         """Learns the names.
 
         Raises:
-            SeqzooError: targets are no sequences of strings, or all tags are the same.
+            SeqzooError: targets are not sequences of strings, or all tags are the same.
         """
         sequences = list(_sequences(examples))
         names = sort_labels({name for tags in sequences for name in tags})
@@ -94,7 +94,7 @@ class Tags:
                 raise SeqzooError(
                     f"Tags must be well formed, as all are in training, but {examples.place(index)}"
                     f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which may not "
-                    "stand there; mend it, or train without `crf`.",
+                    "are there; fix it, or train without `crf`.",
                     location=examples.place(index),
                 )
 

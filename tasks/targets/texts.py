@@ -83,7 +83,7 @@ class Texts:
         """Learns the vocabulary.
 
         Raises:
-            SeqzooError: a text is none.
+            SeqzooError: an entry is not a string.
         """
         own = cls(choices, Vocabulary([]), 0, JOINED)
         chunks = map(own._clean, own._chunks(texts, places))
@@ -99,7 +99,7 @@ class Texts:
         """Ids of the tokens of each text and of its end.
 
         Raises:
-            SeqzooError: a text is none.
+            SeqzooError: an entry is not a string.
         """
         flat, lengths = [], []
         for chunk in self._chunks(texts, places):
@@ -180,14 +180,14 @@ class Texts:
         """Some texts at a time, strings (batch,).
 
         Raises:
-            SeqzooError: a text is none.
+            SeqzooError: an entry is not a string.
         """
         start = 0
         while start < len(texts):
             # Texts may be whole books, of which a thousand would not fit into memory.
             stop, characters = start, 0
             while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
-                # What is no text is told by `raw`.
+                # Entries that are not strings are reported by `raw`.
                 characters += len(str(texts[stop])) if isinstance(texts[stop], str) else 0
                 stop += 1
             (raw,) = self.features.raw(texts[start:stop], places[start:stop])

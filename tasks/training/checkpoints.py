@@ -37,7 +37,7 @@ class Checkpoints:
             self._manager = tf.train.CheckpointManager(
                 tracked, str(folder), max_to_keep=2, checkpoint_name=NAME
             )
-        except ValueError as error:  # its list of checkpoints is no text
+        except ValueError as error:  # its list of checkpoints is not text
             raise SeqzooError(f"The checkpoints in {folder} cannot be read: {error}.") from error
 
     @property

@@ -99,7 +99,7 @@ class Loop:
         return float(loss / count), self.prepared.measure(np.array(sums), count)
 
     def learning_rate(self) -> float:
-        """Of the last step taken."""
+        """Learning rate of the last step."""
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         last = max(int(inner.iterations.numpy()) - 1, 0)
         return float(inner._learning_rate(last))

@@ -56,7 +56,7 @@ def train(
 
     Raises:
         SeqzooError: data or choices that cannot be trained on, a folder that exists, or a loss
-            that is no number.
+            that is not a number.
         Interrupted: Ctrl-C, after a checkpoint.
     """
     folder = pathlib.Path(folder)
@@ -159,5 +159,5 @@ def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprin
         check_same(run.folder, begun, new, "resume with the same choices, or begin a new run")
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
-            f"The data differ from those that {run.folder} was begun with; begin a new run."
+            f"The data differ from those that {run.folder} was started with; begin a new run."
         )

@@ -80,7 +80,7 @@ class Toy:
         return np.stack(logits), np.stack(attention)
 
     def log_probabilities(self, row: int, tokens: Any, end: int | None = END) -> np.ndarray:
-        """Of each token and of the end, (1 + tokens,)."""
+        """Log-probability of each token and of the end, (1 + tokens,)."""
         logits, _ = self.trace(row, tokens)
         each = log_softmax(logits)[np.arange(len(tokens) + 1), [*tokens, end or 0]]
         return each if end is not None else np.append(each[:-1], 0.0)

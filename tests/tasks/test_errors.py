@@ -105,6 +105,8 @@ def test_no_error_names_the_program_by_hand() -> None:
 def test_what_goes_on_has_the_choices_it_was_begun_with(tmp_path) -> None:
     check_same(tmp_path, {"units": 8}, {"units": 8, "new": 1}, "begin again")
     for now in ({"units": 9}, {}):
-        with pytest.raises(SeqzooError, match="was begun with units=8, got .*; begin ag") as error:
+        with pytest.raises(
+            SeqzooError, match="was started with units=8, got .*; begin ag"
+        ) as error:
             check_same(tmp_path, {"epochs": 1, "units": 8}, {"epochs": 1, **now}, "begin again")
         assert (error.value.field, error.value.location) == ("units", str(tmp_path))

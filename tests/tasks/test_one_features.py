@@ -82,7 +82,7 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
         (np.zeros((4, 4, 3), np.uint8), r"example 1 has \(4, 4, 3\); .*`image_size`"),
         (np.zeros((3, 4, 4), np.uint8), r"channels of those in training, .*example 1 has"),
         (np.zeros((3, 4), np.uint8), "axes and channels .*example 1 has"),
-        (b"no image", "A PNG, JPEG, BMP or GIF image was expected, but example 1 is none"),
+        (b"no image", "A PNG, JPEG, BMP or GIF image was expected, but example 1 is not one"),
         ("cat.png", "example 1 is <U7"),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_is_no_image_is_said(image, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         found.encode(Examples([good, image]))
     if isinstance(image, bytes):
-        with pytest.raises(SeqzooError, match="example 0 is none"):
+        with pytest.raises(SeqzooError, match="example 0 is not one"):
             features.learn(template(), Examples([image]))
 
 

@@ -64,7 +64,7 @@ def test_a_run_from_before_a_choice_was_there_is_resumed(unbroken, tmp_path) -> 
     (folder / "config.json").write_text(json.dumps(config))
     train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
     assert not told.steps
-    with pytest.raises(SeqzooError, match="begun with label_smoothing=0.0, got 0.1"):
+    with pytest.raises(SeqzooError, match="started with label_smoothing=0.0, got 0.1"):
         train(task(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
 
 

@@ -181,7 +181,7 @@ BAD = {
         {},
         "'inputs' holds 30 examples, but 'targets' 29 examples",
     ),
-    "class that is no whole number": (
+    "class that is not a whole number": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": np.arange(30) / 2},
         {},
         r"example 1: 'targets' must be text or a whole number, got 0\.5",

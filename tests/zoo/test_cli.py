@@ -68,7 +68,7 @@ def test_stopped_training_goes_on_to_the_same_numbers(
 
     other = seqzoo(*command, "--units", 7, "--resume")
     assert other.exit_code == 2
-    assert "was begun with units=6, got 7" in other.stderr
+    assert "was started with units=6, got 7" in other.stderr
 
     result = seqzoo(*command, "--resume")
     assert result.exit_code == 0, result.output

@@ -232,7 +232,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     # Other choices are another comparison.
     before = files(tmp_path)
     other = seqzoo(*asked, "--units", 8)
-    assert other.exit_code == 2 and "was begun with units=9, got 8" in other.stderr
+    assert other.exit_code == 2 and "was started with units=9, got 8" in other.stderr
     assert files(tmp_path) == before
 
 

@@ -131,7 +131,7 @@ BAD = {
     "value for a table": ("[training]\nepochs = 2", "[task.training]", "9: \\[task\\] has no 'tr"),
     "unknown template": ("many-to-one", "many-to-won", "line 1: .*did you mean 'many-to-one'"),
     "no template": ('template = "many-to-one"', "", "`template` is missing; name one of"),
-    "no TOML": ("units = 5", "units = ", "is no TOML: .*line 7"),
+    "no TOML": ("units = 5", "units = ", "is not valid TOML: .*line 7"),
 }
 GOOD = """template = "many-to-one"
 [source]
@@ -216,12 +216,12 @@ def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
     assert read_config("run.toml") == begun
     assert training.resumed("run.toml", "runs/all", {}).choices == begun
     assert training.resumed("all.toml", None, {}).choices == begun
-    with pytest.raises(SeqzooError, match="begun with units=6, got 5"):
+    with pytest.raises(SeqzooError, match="started with units=6, got 5"):
         training.resumed("all.toml", "runs/all", {"units": 5})
     (tmp_path / "all.toml").write_text(
         re.sub("(?m)^dropout = .*", "dropout = 0.5", (tmp_path / "all.toml").read_text())
     )
-    with pytest.raises(SeqzooError, match="begun with dropout=0.0, got 0.5"):
+    with pytest.raises(SeqzooError, match="started with dropout=0.0, got 0.5"):
         training.resumed("all.toml", "runs/all", {})
 
 

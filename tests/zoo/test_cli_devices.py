@@ -45,7 +45,7 @@ def test_the_processor_hides_gpus(monkeypatch) -> None:
         raise RuntimeError("Visible devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config, "set_visible_devices", late)
-    with pytest.raises(SeqzooError, match="begun to use a GPU"):
+    with pytest.raises(SeqzooError, match="already using a GPU"):
         devices.choose("cpu")
 
 

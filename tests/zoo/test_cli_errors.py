@@ -1,4 +1,4 @@
-"""What bad input gets: one line on standard error, exit code 2, and nothing written."""
+"""Error messages for bad input: one line on standard error, exit code 2, and nothing written."""
 
 import json
 import pathlib
@@ -46,7 +46,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     ),
     "empty text": (f"{GOOD},a\n", TRAIN, "line 22: 'text' is empty"),
     "only one class": (GOOD.replace(",b", ",a"), TRAIN, "two classes"),
-    "no number": (GOOD, f"{TRAIN} --target-kind value", "line 2: 'label' .*'a' is no number"),
+    "no number": (GOOD, f"{TRAIN} --target-kind value", "line 2: 'label' .*'a' is not a number"),
     "NaN": ("text,label\n1 2,a\n1 nan,b\n", SERIES, r"line 3: 'text' holds NaN \(number 2\)"),
     "empty sequence": ("text,label\n1 2,a\n[],b\n", SERIES, "line 3: 'text' is empty"),
     "units of zero": ("", f"{TRAIN} --units 0", "`units` must be at least 1, got 0"),
@@ -221,7 +221,7 @@ def test_ways_to_generate_that_contradict_each_other(options, message) -> None:
 
 def test_a_model_of_the_package_is_called_by_its_name() -> None:
     told = seqzoo("predict", "language-id", "a", "--method", "beam").stderr
-    assert told == "Error: --method is for models that generate texts; language-id is none.\n"
+    assert told == "Error: --method is for models that generate text; language-id does not.\n"
 
 
 def test_a_pattern_that_nothing_matches() -> None:

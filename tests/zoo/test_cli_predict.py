@@ -80,7 +80,7 @@ BAD = {
     "texts.csv": (
         b'text,n\naxyz,1\nb,2,3\n,4\nb\xffz,5\n"b"x,6\n\'b,7\nlast,8\n"open,9\n',
         ["has 3 fields where 2 (text, n) should be", "is empty", "is not UTF-8: it holds 0xff"],
-        [(3, 0), (4, 1), (5, 2), (6, "is no record ("), (9, "is no record (")],
+        [(3, 0), (4, 1), (5, 2), (6, "is not a record ("), (9, "is not a record (")],
         [2, 7, 8],
     ),
     "texts.jsonl": (
@@ -173,14 +173,14 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
     path.write_text("no image")
     result = seqzoo("predict", "glyph-captioner", path)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == ("A PNG, JPEG, BMP or GIF image was expected, but line 1 is none.\n")
+    assert result.stderr == ("A PNG, JPEG, BMP or GIF image was expected, but line 1 is not one.\n")
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
         ("text\nabc\n".encode("utf-16"), "line 1 is not UTF-8: it holds 0xff"),
-        (b'"text\nabc\n', "line 1 is no record"),
+        (b'"text\nabc\n', "line 1 is not a record"),
         (b"\xef\xbb\xbf\n", "line 1 names no columns"),
     ],
 )

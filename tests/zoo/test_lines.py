@@ -1,4 +1,4 @@
-"""Lines end at line feeds alone wherever they are read, and a byte order mark is no text."""
+"""Lines end at line feeds alone wherever they are read, and a byte order mark is not text."""
 
 import io
 import json

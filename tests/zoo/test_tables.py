@@ -66,7 +66,11 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
     "a quote without end": ("t.csv", b'a,b\nx,1\n"x,1\n', "line 3: unexpected end of data."),
     "two columns of one name": ("t.csv", b"a,a\n1,2\n", "t.csv: two columns are named 'a'; if its"),
     "broken JSON": ("t.jsonl", b'{"a": 1}\n{"a": \n', "t.jsonl, line 2, character 7: no JSON"),
-    "JSON that is no object": ("t.jsonl", b"[1]\n", "line 1: must be a JSON object, got '[1]'."),
+    "JSON that is not an object": (
+        "t.jsonl",
+        b"[1]\n",
+        "line 1: must be a JSON object, got '[1]'.",
+    ),
     "an unknown ending": ("t.xls", b"a", "t.xls must end in one of .csv, .tsv"),
     "JSON too deep": (
         "t.jsonl",
@@ -122,7 +126,13 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "null in a series": ("series", "class", [1, None], "x", "'in' holds NaN (number 2)"),
     "infinity": ("series", "class", "1 inf", "x", "'in' holds an infinite number (number 2)"),
     "empty series": ("series", "class", "[]", "x", "'in' is empty."),
-    "words in a series": ("series", "class", "1 x", "x", "must be numbers, but 'x' is no number"),
+    "words in a series": (
+        "series",
+        "class",
+        "1 x",
+        "x",
+        "must be numbers, but 'x' is not a number",
+    ),
     "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists are not equally long"),
     "too large a number": ("series", "class", "1 -1e39", "x", "'in' holds a number beyond 3.4e+38"),
     "too large a value": ("words", "value", "a", 1e39, "'out' holds a number beyond 3.4e+38"),

@@ -24,7 +24,7 @@ DERIVED = ("data", "kind", "target_kind")
 
 
 def facts(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
-    """What there is of a name, one dictionary a kind, fit for JSON.
+    """Facts about a name, one JSON-serialisable dictionary per kind.
 
     Args:
         name: of cells, templates, presets or data sets.

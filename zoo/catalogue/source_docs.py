@@ -13,7 +13,7 @@ from typing import Any
 from seqzoo.zoo.datasets import DATASETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-"""Of the package."""
+"""Folder of the package."""
 
 
 @cache

@@ -175,7 +175,7 @@ def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
         if typed:
             option = next(iter(typed)).replace("_", "-")
             raise SeqzooError(
-                f"--{option} is for models that generate texts; {run.folder} is none."
+                f"--{option} is for models that generate text; {run.folder} does not."
             )
         return AnswerOptions(top or 5)
     top = top or 1

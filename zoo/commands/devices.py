@@ -29,4 +29,4 @@ def choose(device: str | None) -> None:
         try:
             tensorflow.config.set_visible_devices([], "GPU")
         except RuntimeError as error:
-            raise SeqzooError("--device cpu: this process has begun to use a GPU.") from error
+            raise SeqzooError("--device cpu: this process is already using a GPU.") from error

@@ -75,7 +75,7 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
 def resumed(
     name: str | None, folder: str | None, given: dict[str, Any], device: str | None = None
 ) -> Plan:
-    """A training that goes on, with the choices it was begun with.
+    """A training that resumes with the settings it was started with.
 
     Args:
         name: of the preset, the template or the file; None where `folder` is named.
@@ -84,15 +84,15 @@ def resumed(
         device: see `devices.choose`.
 
     Raises:
-        SeqzooError: there is no such run, or it was begun with other choices.
+        SeqzooError: there is no such run, or it was started with other settings.
     """
     if "size" in given:
         raise SeqzooError("--size is for new runs; a run goes on with the choices it has.")
     if not folder and name is None:
-        raise SeqzooError("--resume needs --run DIR, or the name that the training was begun with.")
+        raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
     path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[0]
     if path is None:
-        raise SeqzooError(f"There is no run of {name} in {RUNS} to go on with; name it by --run.")
+        raise SeqzooError(f"There is no run of {name} in {RUNS} to resume; name it with --run.")
     devices.choose(device)
     from seqzoo.tasks.runs.run import Run
 
@@ -103,7 +103,7 @@ def resumed(
         wanted = _with_guesses(chosen(name, given), begun)
     wanted = replace(wanted, source=wanted.source.absolute())
     if wanted.task.name != begun.task.name:
-        raise SeqzooError(f"{path} was begun with {begun.task.name}, got {wanted.task.name}.")
+        raise SeqzooError(f"{path} was started with {begun.task.name}, got {wanted.task.name}.")
     hint = "go on with the same choices, or begin a new run"
     for old, new in zip(begun.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)

@@ -45,7 +45,7 @@ class Result:
 
     @property
     def mean(self) -> float:
-        """Of the scores."""
+        """Mean of the scores."""
         return statistics.fmean(self.scores.values())
 
     @property

@@ -38,7 +38,7 @@ class _File:
         except UnicodeDecodeError as error:
             raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
-            raise SeqzooError(f"{path} is no TOML: {error}.") from error
+            raise SeqzooError(f"{path} is not valid TOML: {error}.") from error
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
         """An error at a key of a table ("" for the top)."""
@@ -71,7 +71,7 @@ def read_config(path: str) -> Choices:
         path: of a TOML file with `template` and the tables [source], [task] and [training].
 
     Raises:
-        SeqzooError: there is no such file, it is no TOML, or a key or a value is none of the
+        SeqzooError: there is no such file, it is not valid TOML, or a key or a value is none of the
             template's; the message names the line and what is nearest.
     """
     file = _File(pathlib.Path(path).expanduser())

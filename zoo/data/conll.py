@@ -64,7 +64,7 @@ def read_conll(
         tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
 
     Raises:
-        SeqzooError: the file cannot be read, has no such column, or a line is not as it should be;
+        SeqzooError: the file cannot be read, has no such column, or a line is malformed;
             the message names the line.
     """
     path = pathlib.Path(path)

@@ -19,7 +19,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 def text(field: Any) -> str:
-    """A text with at least one character that is no white space; bytes are UTF-8."""
+    """A text with at least one character other than white space; bytes are UTF-8."""
     field = _decoded(field)
     if not isinstance(field, str):
         raise SeqzooError(f"must be text, got {_shown(field)}")
@@ -197,7 +197,7 @@ def _numbers(field: Any) -> np.ndarray:
         numbers = np.asarray(field, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         wrong = _first_wrong(field)
-        reason = f"{wrong} is no number" if wrong else "its lists are not equally long"
+        reason = f"{wrong} is not a number" if wrong else "its lists are not equally long"
         raise SeqzooError(f"must be numbers, but {reason}") from error
     numbers = np.atleast_1d(numbers)
     if numbers.size == 0:
@@ -213,7 +213,7 @@ def _numbers(field: Any) -> np.ndarray:
 
 
 def _first_wrong(field: Any) -> str:
-    """The first part of nested lists that is no number, as shown in a message; "" if all are."""
+    """The first part of nested lists that is not a number, as shown in a message; "" if all are."""
     if isinstance(field, list):
         return next(filter(None, map(_first_wrong, field)), "")
     try:

@@ -25,7 +25,7 @@ def open_files(source: Source) -> tuple[Splits, Source]:
     """Reads a file, and those of its validation and test where they have their own.
 
     Raises:
-        SeqzooError: a file cannot be read, or a line is not as it should be.
+        SeqzooError: a file cannot be read, or a line is malformed.
     """
     source = source.absolute()
     whole, sample_rate = read_file(source.data, source)
@@ -115,7 +115,7 @@ def _one_series(table: Table, source: Source, inputs: list[np.ndarray]) -> list[
     if source.whole:
         return [np.concatenate(inputs)]
     raise SeqzooError(
-        f"{table.path}: {source.input!r} holds one number a row, which is no series; --whole reads "
+        f"{table.path}: {source.input!r} holds one number a row, not a series; --whole reads "
         "the column as one series, from top to bottom."
     )
 

@@ -78,7 +78,7 @@ class Array:
         """Texts, each read as a field of a table is.
 
         Raises:
-            SeqzooError: they are not in one row, or one is not as it should be.
+            SeqzooError: they are not in one row, or one is malformed.
         """
         if self.values.ndim != 1:
             raise self.unfit("have shape (n,)")
@@ -144,7 +144,7 @@ class Arrays:
         path: the file.
 
     Raises:
-        SeqzooError: it cannot be read, or is none of arrays.
+        SeqzooError: it cannot be read, or is not an .npz file.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -208,7 +208,7 @@ class Arrays:
         """The lengths of an array's sequences, (n,): NAME_lengths or lengths, if it is there.
 
         Raises:
-            SeqzooError: they are no whole numbers of at least 1.
+            SeqzooError: they are not whole numbers of at least 1.
         """
         own = next((own for own in (f"{name}_lengths", "lengths") if own in self.names), None)
         if own is None:

@@ -38,8 +38,8 @@ def read_arrays(path: pathlib.Path, source: Source) -> tuple[Part, int | None]:
     Returns: the examples, and the sample rate of sound.
 
     Raises:
-        SeqzooError: the file cannot be read, or an array is not as it should be; the message names
-            the array and the example, counted from 0.
+        SeqzooError: the file cannot be read, or an array has the wrong dtype or shape; the message
+            names the array and the example, counted from 0.
     """
     with Arrays(path) as arrays:
         return _read(arrays, source)

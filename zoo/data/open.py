@@ -20,7 +20,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     Returns: the splits, and the source with its guesses resolved and its paths absolute.
 
     Raises:
-        SeqzooError: there is no such source, or something in it is not as it should be; the
+        SeqzooError: there is no such source, or something in it is malformed; the
             message says where.
     """
     if source.is_file():

@@ -159,7 +159,7 @@ def of_arrays(file: File, run: Any) -> Iterator[Asked]:
         run: the `seqzoo.tasks.runs.run.Run` that is asked.
 
     Raises:
-        SeqzooError: it cannot be read, has no such array, or one that is not as it should be.
+        SeqzooError: it cannot be read, has no such array, or an array has the wrong dtype or shape.
     """
     from seqzoo.zoo.data.npz_examples import read_inputs
 
@@ -280,7 +280,7 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | None,
         except StopIteration:
             return
         except csv.Error as error:  # the reader goes on with the next line
-            yield number, None, f"is no record ({error})"
+            yield number, None, f"is not a record ({error})"
             continue
         if record:
             yield number, record, ""

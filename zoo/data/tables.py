@@ -83,7 +83,7 @@ def read_table(
         only: the columns that are needed, of which alone a Parquet file is read; None for all.
 
     Raises:
-        SeqzooError: the file cannot be read, is empty, or a line is not as it should be.
+        SeqzooError: the file cannot be read, is empty, or a line is malformed.
     """
     suffix = suffix_of(path.name)
     if suffix == PARQUET:
@@ -216,7 +216,11 @@ def check_names(
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         told = f"two columns are named {twice!r}" if twice else "two columns have no name"
-        advice = "" if typed else "; if its first line is none of names, name them by --columns"
+        advice = (
+            ""
+            if typed
+            else "; if its first line does not name the columns, name them with --columns"
+        )
         raise SeqzooError(f"{path}: {told}{advice}.")
     if len(names) == 1 and not typed:
         for other, shown in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','")):

@@ -258,7 +258,7 @@ def _without_weekday(pattern: str) -> str:
 
 
 def _sample(month: int) -> datetime.date:
-    """A day whose number is no month's and no year's."""
+    """A day whose number cannot be read as a month or a year."""
     return datetime.date(2024, month, 25)
 
 

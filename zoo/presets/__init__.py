@@ -23,7 +23,7 @@ def get(name: str) -> Preset:
     """A preset by its name.
 
     Raises:
-        SeqzooError: there is none of that name.
+        SeqzooError: there is no preset of that name.
     """
     if name not in PRESETS:
         raise SeqzooError(
