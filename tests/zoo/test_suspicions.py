@@ -151,10 +151,10 @@ def test_files_that_are_not_read_are_told_what_to_become(tmp_path, name, told) -
 
 def test_columns_without_names(tmp_path) -> None:
     path = write(tmp_path / "t.csv", "spam,spam\nham,x\n")
-    with pytest.raises(SeqzooError, match="two columns are named 'spam'; .* by --columns"):
+    with pytest.raises(SeqzooError, match="two columns are named 'spam'; .* with --columns"):
         read_table(path)
     write(path, ",,label\na,b,c\n")
-    with pytest.raises(SeqzooError, match="two columns have no name; .* by --columns"):
+    with pytest.raises(SeqzooError, match="two columns have no name; .* with --columns"):
         read_table(path)
 
 
