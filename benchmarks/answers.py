@@ -133,7 +133,7 @@ def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
 
 def language_model() -> Loops:
     run = load("python-source")
-    return Loops(run.model.decoder, len(run.prepared.texts.vocabulary))
+    return Loops(run.model.decoder, len(run.task.texts.vocabulary))
 
 
 def encoder_decoder() -> Loops:
@@ -145,7 +145,7 @@ def encoder_decoder() -> Loops:
             values, mask, _ = model.encode(tf.fill([rows, 24], 5), tf.fill([rows], 24))
         return model.decoder.look_at(values, mask)
 
-    return Loops(model.decoder, len(run.prepared.texts.vocabulary), memory)
+    return Loops(model.decoder, len(run.task.texts.vocabulary), memory)
 
 
 def exported_table(rows: list[int], seconds: float) -> None:

@@ -166,7 +166,7 @@ def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
         began = time.process_time()
         run = train(task, splits, settings, pathlib.Path(folder) / "run")
         seconds = time.process_time() - began
-        rows, metric = run.history, run.prepared.metric
+        rows, metric = run.history, run.task.metric
     return {
         "set": name,
         "settings": setting,

@@ -101,13 +101,13 @@ CASES = {
 }
 
 
-def ways(prepared: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
+def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
     """The batches of an epoch, in each of the ways."""
     padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
     longest = [int(own.lengths.max()) for own in _sequences(data)]
     whole = Padding(longest[:1], longest[1:])
     return {
-        "ours": prepared.plan(data, padding, settings, seed=(0, 0)),
+        "ours": task.plan(data, padding, settings, seed=(0, 0)),
         "batch": by_batch(data, settings.batch_size),
         "data": make_plan(data, whole, settings.batch_size, seed=(0, 0)),
     }
@@ -192,12 +192,12 @@ def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[st
 def measure(name: str, case: Case, most: int) -> list[list[str]]:
     """The rows of one data set."""
     splits, source = open_source(case.source)
-    prepared = case.task.adapt(splits.train)
-    data = prepared.data(splits.train)
-    plans = ways(prepared, data, case.settings)
+    task = case.task.adapt(splits.train)
+    data = task.data(splits.train)
+    plans = ways(task, data, case.settings)
     keras.utils.set_random_seed(0)
     loops = {
-        way: Loop(prepared, case.settings, len(plan), tf.distribute.get_strategy())
+        way: Loop(task, case.settings, len(plan), tf.distribute.get_strategy())
         for way, plan in plans.items()
     }
     some = {way: chosen(plan, most) for way, plan in plans.items()}

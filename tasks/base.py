@@ -1,4 +1,4 @@
-"""What every template and its prepared form offer to training, evaluation and export."""
+"""The contract of templates, and of the tasks that they become with training examples."""
 
 from __future__ import annotations
 
@@ -78,16 +78,16 @@ class Template(ABC):
         return TrainingSettings()
 
     @abstractmethod
-    def adapt(self, examples: Examples) -> Prepared:
-        """The template with all that it learns from training examples before training.
+    def adapt(self, examples: Examples) -> Task:
+        """The task: the template with all that is learnt from training examples before training.
 
         Raises:
             SeqzooError: it does not fit the examples, or a choice is wrong.
         """
 
     @abstractmethod
-    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Prepared:
-        """The opposite of `Prepared.to_config` and `Prepared.vocabularies`."""
+    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Task:
+        """The opposite of `Task.to_config` and `Task.vocabularies`."""
 
     def to_config(self) -> dict[str, Any]:
         """All choices, fit for JSON."""
@@ -111,8 +111,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         losses: of each example, summed over its steps, (batch,), float32.
-        sums: what the metric is made of, summed over steps, (batch, `Prepared.sums`).
-        carried: states for the batch that follows, each (batch, units); see `Prepared.carries`.
+        sums: what the metric is made of, summed over steps, (batch, `Task.sums`).
+        carried: states for the batch that follows, each (batch, units); see `Task.carries`.
         shown: losses that people compare with those of validation, without what training alone
             adds, as label smoothing; None where they are `losses`.
     """
@@ -123,21 +123,21 @@ class Outcome(NamedTuple):
     shown: Any = None
 
 
-class Prepared(ABC):
+class Task(ABC):
     """A template together with what it learnt from training examples: enough to build its model,
     train it, score it, answer with it and export it.
 
     A batch is a dictionary, see `seqzoo.tasks.data.pipeline.batches`.
 
     Attributes:
-        task: the template.
+        template: the choices.
         metric: name of the figure that is shown beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: how many numbers the metric is made of.
         carries: units of each state that a batch hands on to the next one; none by default.
     """
 
-    task: Any
+    template: Any
     metric: str
     better: int
     sums: int

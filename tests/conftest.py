@@ -113,7 +113,7 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     """The folder of a run of two epochs, never interrupted, and what it told."""
-    from task_data import settings, splits, task
+    from task_data import settings, splits, template
     from training_cases import CHOICES, Told
 
     import seqzoo.cells
@@ -123,7 +123,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     folder, told = tmp_path_factory.mktemp("runs") / "unbroken", Told()
     with pytest.MonkeyPatch.context() as patch, seqzoo.cells.portable():
         patch.setattr(epochs, "TELL_SECONDS", 0.0)
-        train(task(**CHOICES), splits(), settings(), folder, progress=told)
+        train(template(**CHOICES), splits(), settings(), folder, progress=told)
     return folder, told
 
 

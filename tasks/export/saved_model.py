@@ -8,18 +8,16 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.tasks.atomic_files import creating
-from seqzoo.tasks.base import AnswerOptions, Prepared
+from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.errors import SeqzooError
 
 
-def export(
-    prepared: Prepared, model: Any, folder: str | os.PathLike, options: AnswerOptions
-) -> None:
+def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOptions) -> None:
     """Writes a SavedModel whose "serving_default" takes raw examples and returns answers, and that
-    has all `Prepared.signatures` besides.
+    has all `Task.signatures` besides.
 
     Args:
-        prepared: the template the model belongs to.
+        task: what the model was built by.
         model: the trained model.
         folder: to write; it must not hold anything yet.
         options: how it is asked.
@@ -28,17 +26,17 @@ def export(
         SeqzooError: the folder exists, or cannot be made; or a graph would run in this process
             alone, because a function in it was traced before.
     """
-    names = [spec.name for spec in prepared.signature]
+    names = [spec.name for spec in task.signature]
 
     def answer(**raw: Any) -> dict[str, Any]:
-        return prepared.respond(model, tuple(raw[name] for name in names), options)
+        return task.respond(model, tuple(raw[name] for name in names), options)
 
-    ways = {"serving_default": (answer, prepared.signature), **prepared.signatures(model, options)}
+    ways = {"serving_default": (answer, task.signature), **task.signatures(model, options)}
     with creating(folder) as temporary, seqzoo.cells.portable():
         module = tf.Module()
         # Only what a module tracks is written with it.
         module.weights = [variable.value for variable in model.variables]
-        module.tables = [vocabulary.table for vocabulary in prepared.vocabularies.values()]
+        module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
         module.served, concrete = {}, {}
         for name, (way, specs) in ways.items():
             served = tf.function(way, autograph=False)

@@ -105,19 +105,19 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
-def make_cell(task: Any, dtype: str | None = None) -> Any:
+def make_cell(template: Any, dtype: str | None = None) -> Any:
     """A cell of the template's choices.
 
     Raises:
         SeqzooError: there is no such cell, or it does not take an option.
     """
-    options = dict(task.cell_options)
+    options = dict(template.cell_options)
     try:
         return seqzoo.cells.create(
-            task.cell,
-            task.units,
-            dropout=task.dropout,
-            recurrent_dropout=task.recurrent_dropout,
+            template.cell,
+            template.units,
+            dropout=template.dropout,
+            recurrent_dropout=template.recurrent_dropout,
             dtype=dtype,
             **options,
         )
@@ -125,11 +125,11 @@ def make_cell(task: Any, dtype: str | None = None) -> Any:
         raise SeqzooError(str(error)) from error
 
 
-def recurrent_stack(task: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
+def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
     """A template's recurrent layers.
 
     Args:
-        task: has `cell`, `units`, `layers`, `bidirectional`, `dropout`, `recurrent_dropout` and
+        template: has `cell`, `units`, `layers`, `bidirectional`, `dropout`, `recurrent_dropout` and
             `cell_options`.
         values: shape (batch, time, features).
         mask: shape (batch, time); handed to each layer, because Keras may not pass it on.
@@ -139,14 +139,14 @@ def recurrent_stack(task: Any, values: Any, mask: Any, *, sequence: bool, dtype:
     Returns:
         Shape (batch, time, units) or (batch, units), twice the units where bidirectional.
     """
-    for index in range(task.layers):
+    for index in range(template.layers):
         layer = seqzoo.cells.Recurrent(
-            make_cell(task, dtype),
-            return_sequences=sequence or index + 1 < task.layers,
+            make_cell(template, dtype),
+            return_sequences=sequence or index + 1 < template.layers,
             dtype=dtype,
             name=f"layer_{index + 1}",
         )
-        if task.bidirectional:
+        if template.bidirectional:
             layer = seqzoo.cells.Bidirectional(layer, dtype=dtype, name=f"both_ways_{index + 1}")
         values = layer(values, mask=mask)
     return values

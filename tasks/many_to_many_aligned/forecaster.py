@@ -16,14 +16,14 @@ from seqzoo.tasks.decoding.sampling import random_numbers
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
-from seqzoo.tasks.many_to_many_aligned.step_regression import PreparedSteps, feature_choices
+from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask, feature_choices
 from seqzoo.tasks.metrics.errors import errors
 from seqzoo.tasks.preprocessing import Features
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.steps import StepNotes, StepTargets, StepValues
 
 
-class PreparedNextStep(PreparedSteps):
+class ForecasterTask(StepRegressionTask):
     """A model of what comes next in sequences of numbers, or of frames of zeros and ones.
 
     The first step of a sequence is given, and all others are predicted from those before. Training
@@ -31,16 +31,16 @@ class PreparedNextStep(PreparedSteps):
     sequences.
 
     Args:
-        task: the choices, a `ManyToManyAligned`.
+        template: the choices, a `ManyToManyAligned`.
         features: how inputs become tensors.
     """
 
     targets: StepTargets  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def __init__(self, task: Any, features: Features):
-        self.task = task
+    def __init__(self, template: Any, features: Features):
+        self.template = template
         self.features = features
-        if task.input == "notes":
+        if template.input == "notes":
             self.targets = StepNotes(features.step[0][0])
         else:
             config = features.to_config()
@@ -48,34 +48,36 @@ class PreparedNextStep(PreparedSteps):
         self.metric = self.targets.metric
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedNextStep":
+    def adapt(cls, template: Any, examples: Examples) -> "ForecasterTask":
         """Learns scales.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
-        features = all_features.FEATURES[task.input].learn(feature_choices(task), examples)
-        return cls(task, features)
+        features = all_features.FEATURES[template.input].learn(feature_choices(template), examples)
+        return cls(template, features)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedNextStep":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "ForecasterTask":
         """The opposite of `to_config` and `vocabularies`."""
-        kind = all_features.FEATURES[task.input]
-        return cls(task, kind.from_config(feature_choices(task), config["features"], vocabularies))
+        kind = all_features.FEATURES[template.input]
+        return cls(
+            template, kind.from_config(feature_choices(template), config["features"], vocabularies)
+        )
 
     def build(self, precision: str = "float32") -> NextStep:
-        task = self.task
+        template = self.template
         model = NextStep(
             self.targets.size,
-            cell=task.cell,
-            units=task.units,
-            layers=task.layers,
-            dropout=task.dropout,
-            recurrent_dropout=task.recurrent_dropout,
-            cell_options=dict(task.cell_options),
+            cell=template.cell,
+            units=template.units,
+            layers=template.layers,
+            dropout=template.dropout,
+            recurrent_dropout=template.recurrent_dropout,
+            cell_options=dict(template.cell_options),
             precision=precision,
             name="next_step",
         )
@@ -110,7 +112,7 @@ class PreparedNextStep(PreparedSteps):
             data,
             padding,
             settings.batch_size,
-            steps=self.task.window + 1,
+            steps=self.template.window + 1,
             multiple=multiple,
             seed=seed,
         )
@@ -148,8 +150,8 @@ class PreparedNextStep(PreparedSteps):
     @property
     def decoding(self) -> Decoding:
         """How sequences go on where nothing else is said."""
-        method = "sample" if self.task.input == "notes" else "greedy"
-        return Decoding(method, maximum_length=self.task.horizon)
+        method = "sample" if self.template.input == "notes" else "greedy"
+        return Decoding(method, maximum_length=self.template.horizon)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
@@ -189,8 +191,9 @@ class PreparedNextStep(PreparedSteps):
         fits = ("greedy", "sample") if isinstance(self.targets, StepNotes) else ("greedy",)
         if choices.method not in fits or choices.answers > 1:
             raise SeqzooError(
-                f"What follows {self.task.input} is found by {' or '.join(map(repr, fits))} with "
-                f"one answer, got {choices.method!r} with {choices.answers}."
+                f"What follows {self.template.input} is found by "
+                f"{' or '.join(map(repr, fits))} with one answer, got "
+                f"{choices.method!r} with {choices.answers}."
             )
         return choices
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data, Sequences
@@ -29,7 +29,7 @@ SHORTEST = 16
 """Steps that prompts are padded to at least."""
 
 
-class PreparedLanguageModel(Prepared):
+class LanguageModelTask(Task):
     """A model of texts: what comes next, character by character or word by word.
 
     Training runs over windows of the texts, and hands the states on from each to the next; see
@@ -37,7 +37,7 @@ class PreparedLanguageModel(Prepared):
     of the end of each, too.
 
     Args:
-        task: the choices, a `ManyToManyAligned`.
+        template: the choices, a `ManyToManyAligned`.
         texts: how texts become tokens.
     """
 
@@ -45,43 +45,47 @@ class PreparedLanguageModel(Prepared):
     better = -1
     sums = 1
 
-    def __init__(self, task: Any, texts: Texts):
-        self.task = task
+    def __init__(self, template: Any, texts: Texts):
+        self.template = template
         self.texts = texts
-        self.end = None if task.whole else END
-        size = make_cell(task).state_size
-        self.carries = (size,) * task.layers if isinstance(size, int) else tuple(size) * task.layers
+        self.end = None if template.whole else END
+        size = make_cell(template).state_size
+        self.carries = (
+            (size,) * template.layers if isinstance(size, int) else tuple(size) * template.layers
+        )
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedLanguageModel":
+    def adapt(cls, template: Any, examples: Examples) -> "LanguageModelTask":
         """Learns the vocabulary.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
-        texts = Texts.learn(_text_choices(task), examples.inputs, _places(examples))
-        return cls(task, texts)
+        texts = Texts.learn(_text_choices(template), examples.inputs, _places(examples))
+        return cls(template, texts)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedLanguageModel":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "LanguageModelTask":
         """The opposite of `to_config` and `vocabularies`."""
-        return cls(task, Texts(_text_choices(task), vocabularies["vocabulary"], **config["texts"]))
+        return cls(
+            template, Texts(_text_choices(template), vocabularies["vocabulary"], **config["texts"])
+        )
 
     def build(self, precision: str = "float32") -> LanguageModel:
-        task = self.task
+        template = self.template
         decoder = Decoder(
             len(self.texts.vocabulary),
-            cell=task.cell,
-            units=task.units,
-            layers=task.layers,
-            embedding=task.embedding,
-            dropout=task.dropout,
-            recurrent_dropout=task.recurrent_dropout,
-            cell_options=dict(task.cell_options),
-            tied=task.tied,
+            cell=template.cell,
+            units=template.units,
+            layers=template.layers,
+            embedding=template.embedding,
+            dropout=template.dropout,
+            recurrent_dropout=template.recurrent_dropout,
+            cell_options=dict(template.cell_options),
+            tied=template.tied,
             dtype=precision,
             name="decoder",
         )
@@ -95,8 +99,8 @@ class PreparedLanguageModel(Prepared):
         if not len(examples):
             raise SeqzooError("At least one example is needed, but there are none.")
         encoded = self.texts.encode(examples.inputs, _places(examples))
-        if targets and not self.task.whole:
-            return Data(encoded, window=self.task.window)
+        if targets and not self.template.whole:
+            return Data(encoded, window=self.template.window)
         # The ends go.
         flat = np.delete(encoded.flat, encoded.starts + encoded.lengths - 1)
         lengths = encoded.lengths - 1
@@ -104,7 +108,7 @@ class PreparedLanguageModel(Prepared):
             if not len(flat):
                 raise SeqzooError("A text to model must not be empty, but there is no character.")
             joined = Sequences(flat, np.array([len(flat)], np.int32))
-            return Data(joined, window=self.task.window)
+            return Data(joined, window=self.template.window)
         starts = np.cumsum(lengths) - lengths
         return Data(Sequences(np.insert(flat, starts, START), lengths + 1))
 
@@ -120,7 +124,7 @@ class PreparedLanguageModel(Prepared):
         if data.window is None:
             return make_plan(data, Padding([SHORTEST], []), settings.batch_size, multiple=multiple)
         return window_plan(
-            data, padding, settings.batch_size, whole=self.task.whole, start=START, seed=seed
+            data, padding, settings.batch_size, whole=self.template.whole, start=START, seed=seed
         )
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
@@ -175,7 +179,7 @@ class PreparedLanguageModel(Prepared):
     @property
     def decoding(self) -> Decoding:
         """How texts are generated where nothing else is said."""
-        most = 200 if self.task.whole else min(self.texts.longest + 10, 200)
+        most = 200 if self.template.whole else min(self.texts.longest + 10, 200)
         return Decoding("sample", maximum_length=most)
 
     @property
@@ -275,9 +279,13 @@ class PreparedLanguageModel(Prepared):
         return {"texts": self.texts.to_config()}
 
 
-def _text_choices(task: Any) -> TextChoices:
+def _text_choices(template: Any) -> TextChoices:
     return TextChoices(
-        task.input, task.lowercase, task.vocabulary_size, task.minimum_count, nfc=task.nfc
+        template.input,
+        template.lowercase,
+        template.vocabulary_size,
+        template.minimum_count,
+        nfc=template.nfc,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks import preprocessing as all_features
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data, Sequences
@@ -23,11 +23,11 @@ from seqzoo.tasks.targets.steps import StepValues
 from seqzoo.tasks.targets.texts import TextChoices
 
 
-class PreparedSteps(Prepared):
+class StepRegressionTask(Task):
     """A model from sequences to numbers at each of their steps.
 
     Args:
-        task: the choices, a `ManyToManyAligned`.
+        template: the choices, a `ManyToManyAligned`.
         features: how inputs become tensors.
         targets: what the outputs mean.
     """
@@ -35,35 +35,35 @@ class PreparedSteps(Prepared):
     better = -1
     sums = 1
 
-    def __init__(self, task: Any, features: Features, targets: StepValues):
-        self.task = task
+    def __init__(self, template: Any, features: Features, targets: StepValues):
+        self.template = template
         self.features = features
         self.targets = targets
         self.metric = targets.metric
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedSteps":
+    def adapt(cls, template: Any, examples: Examples) -> "StepRegressionTask":
         """Learns vocabulary and scales.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
         targets = StepValues(*moments(np.concatenate(_numbers(examples))))
-        features = all_features.FEATURES[task.input].learn(feature_choices(task), examples)
-        return cls(task, features, targets)
+        features = all_features.FEATURES[template.input].learn(feature_choices(template), examples)
+        return cls(template, features, targets)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedSteps":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "StepRegressionTask":
         """The opposite of `to_config` and `vocabularies`."""
-        kind = all_features.FEATURES[task.input]
-        features = kind.from_config(feature_choices(task), config["features"], vocabularies)
-        return cls(task, features, StepValues(**config["targets"]))
+        kind = all_features.FEATURES[template.input]
+        features = kind.from_config(feature_choices(template), config["features"], vocabularies)
+        return cls(template, features, StepValues(**config["targets"]))
 
     def build(self, precision: str = "float32") -> Any:
-        task = self.task
+        template = self.template
         shape, dtype = self.features.step
         inputs = {
             "values": keras.Input((None, *shape), dtype=dtype, name="values"),
@@ -73,12 +73,14 @@ class PreparedSteps(Prepared):
         mask = LengthMask(name="mask")(values, inputs["lengths"])
         if self.features.vocabulary is not None:
             size = len(self.features.vocabulary)
-            embed = keras.layers.Embedding(size, task.embedding, dtype=precision, name="embedding")
+            embed = keras.layers.Embedding(
+                size, template.embedding, dtype=precision, name="embedding"
+            )
             values = embed(values)
-        stack = replace(task, bidirectional=task.both_ways)
+        stack = replace(template, bidirectional=template.both_ways)
         values = recurrent_stack(stack, values, mask, sequence=True, dtype=precision)
-        if task.dropout:
-            values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
+        if template.dropout:
+            values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)
         outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
         return keras.Model(inputs, outputs, name="steps")
 
@@ -178,10 +180,14 @@ class PreparedSteps(Prepared):
         return {"features": self.features.to_config(), "targets": targets}
 
 
-def feature_choices(task: Any) -> TextChoices:
+def feature_choices(template: Any) -> TextChoices:
     """What features ask of a template; nothing is cut, since each step has an answer."""
     return TextChoices(
-        task.input, task.lowercase, task.vocabulary_size, task.minimum_count, nfc=task.nfc
+        template.input,
+        template.lowercase,
+        template.vocabulary_size,
+        template.minimum_count,
+        nfc=template.nfc,
     )
 
 

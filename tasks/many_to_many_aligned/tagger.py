@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
@@ -27,7 +27,7 @@ from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.targets.tags import Tags
 
 
-class PreparedTagger(Prepared):
+class TaggerTask(Task):
     """A model from sequences to a tag a step.
 
     The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
@@ -36,48 +36,50 @@ class PreparedTagger(Prepared):
     where all tags are those of BIO or BIOES, else the accuracy of steps.
 
     Args:
-        task: the choices, a `ManyToManyAligned`.
+        template: the choices, a `ManyToManyAligned`.
         features: how inputs become tensors.
         tags: what the outputs mean.
     """
 
     better = 1
 
-    def __init__(self, task: Any, features: Features, tags: Tags):
-        self.task = task
+    def __init__(self, template: Any, features: Features, tags: Tags):
+        self.template = template
         self.features = features
         self.tags = tags
         self.spans = Spans(tags.names) if tags.entities else None
         self.metric, self.sums = ("entity_f1", 3) if self.spans else ("accuracy", 1)
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedTagger":
+    def adapt(cls, template: Any, examples: Examples) -> "TaggerTask":
         """Learns vocabularies, names of tags and scales.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
         tags = Tags.learn(examples)
-        return cls(task, features_of(task).learn(choices_of(task), examples), tags)
+        return cls(template, features_of(template).learn(choices_of(template), examples), tags)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedTagger":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "TaggerTask":
         """The opposite of `to_config` and `vocabularies`."""
-        features = features_of(task).from_config(choices_of(task), config["features"], vocabularies)
-        return cls(task, features, Tags(**config["tags"]))
+        features = features_of(template).from_config(
+            choices_of(template), config["features"], vocabularies
+        )
+        return cls(template, features, Tags(**config["tags"]))
 
     def build(self, precision: str = "float32") -> Any:
         known = {name: len(vocabulary) for name, vocabulary in self.vocabularies.items()}
         count = len(self.tags.names)
         return tagger_network(
-            self.task,
+            self.template,
             self.features.step,
             known.get(WORD),
             known.get(CHARACTERS),
-            CRF(count, self.tags.constraints, name="crf") if self.task.crf else None,
+            CRF(count, self.tags.constraints, name="crf") if self.template.crf else None,
             count,
             precision,
         )
@@ -89,7 +91,7 @@ class PreparedTagger(Prepared):
         if not targets:
             return Data(inputs)
         encoded = self.tags.encode(examples, inputs.lengths)
-        if self.task.crf:
+        if self.template.crf:
             self.tags.check(encoded, examples)
         return Data(inputs, encoded)
 
@@ -104,13 +106,13 @@ class PreparedTagger(Prepared):
 
     def _best(self, model: Any, scores: Any, lengths: Any) -> Any:
         """The most probable tags, (batch, time), int32."""
-        if self.task.crf:
+        if self.template.crf:
             return model.get_layer("crf").decode(scores, lengths)[0]
         return tf.argmax(scores, -1, tf.int32)
 
     def _log_likelihood(self, model: Any, scores: Any, tags: Any, lengths: Any) -> Any:
         """Log-probability of each sequence's tags (batch, time), (batch,)."""
-        if self.task.crf:
+        if self.template.crf:
             return model.get_layer("crf").log_likelihood(scores, tags, lengths)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tags, scores)
         return -tf.reduce_sum(tf.where(_inside(scores, lengths), losses, 0.0), 1)
@@ -163,7 +165,7 @@ class PreparedTagger(Prepared):
 
     def _found(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
         tags = self._best(model, scores, lengths)
-        if self.task.crf:
+        if self.template.crf:
             each = model.get_layer("crf").marginals(scores, lengths)
         else:
             each = tf.nn.softmax(scores)
@@ -188,7 +190,7 @@ class PreparedTagger(Prepared):
     ) -> dict[str, Any]:
         said = [own[:length] for own, length in zip(found["tags"], found["lengths"], strict=True)]
         unknown = None
-        if WORD in self.vocabularies and self.task.input == "words":
+        if WORD in self.vocabularies and self.template.input == "words":
             flat = data.inputs.flat
             unknown = (flat if flat.ndim == 1 else flat[:, 0]) == UNKNOWN
         tokens = [

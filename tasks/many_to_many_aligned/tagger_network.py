@@ -43,7 +43,7 @@ class WordIds(keras.layers.Layer):
 
 
 def tagger_network(
-    task: Any,
+    template: Any,
     step: tuple[tuple[int, ...], str],
     vocabulary_size: int | None,
     characters_size: int | None,
@@ -54,7 +54,7 @@ def tagger_network(
     """The model: "values" and "lengths" -> scores of tags, (batch, time, tags), float32.
 
     Args:
-        task: a `ManyToManyAligned`.
+        template: a `ManyToManyAligned`.
         step: shape and type of one step of the inputs.
         vocabulary_size: number of ids of tokens, or None for inputs that are numbers.
         characters_size: number of ids of the characters of words, or None where they are not read.
@@ -71,23 +71,25 @@ def tagger_network(
     mask = LengthMask(name="mask")(values, inputs["lengths"])
     vectors = values
     if vocabulary_size is not None:
-        ids = WordIds(task.word_dropout, name="word_ids")(values)
+        ids = WordIds(template.word_dropout, name="word_ids")(values)
         embed = keras.layers.Embedding(
-            vocabulary_size, task.embedding, dtype=precision, name="embedding"
+            vocabulary_size, template.embedding, dtype=precision, name="embedding"
         )
         vectors = embed(ids)
     if characters_size is not None:
-        sizes = (characters_size, task.character_embedding)
+        sizes = (characters_size, template.character_embedding)
         named = {"dtype": precision, "name": "characters"}
-        if task.character_reader == "convolution":
-            read = ConvolvedCharacters(*sizes, 2 * task.characters, **named)
+        if template.character_reader == "convolution":
+            read = ConvolvedCharacters(*sizes, 2 * template.characters, **named)
         else:
-            read = WordCharacters(*sizes, task.cell, task.characters, task.cell_options, **named)
+            read = WordCharacters(
+                *sizes, template.cell, template.characters, template.cell_options, **named
+            )
         vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
-    stacked = replace(task, bidirectional=task.both_ways)
+    stacked = replace(template, bidirectional=template.both_ways)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
-    if task.dropout:
-        vectors = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(vectors)
+    if template.dropout:
+        vectors = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(vectors)
     scores = keras.layers.Dense(tags, dtype="float32", name="scores")(vectors)
     if outputs is not None:
         scores = outputs(scores)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from seqzoo.tasks.base import Prepared, Template
+from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.settings import TEXTS, TrainingSettings, between, choose, least
 
@@ -154,25 +154,25 @@ class ManyToManyAligned(Template):
         return self.target != "next" if self.bidirectional is None else self.bidirectional
 
     def adapt(self, examples: Examples) -> Any:
-        return self._kind().learn(self, examples)
+        return self._kind().adapt(self, examples)
 
-    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Prepared:
+    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Task:
         return self._kind().restore(self, config, vocabularies)
 
     def _kind(self) -> Any:
         # Imported here so that the choices alone cost no TensorFlow.
         if self.models_language:
-            from seqzoo.tasks.many_to_many_aligned.language_model import PreparedLanguageModel
+            from seqzoo.tasks.many_to_many_aligned.language_model import LanguageModelTask
 
-            return PreparedLanguageModel
+            return LanguageModelTask
         if self.target == "next":
-            from seqzoo.tasks.many_to_many_aligned.forecaster import PreparedNextStep
+            from seqzoo.tasks.many_to_many_aligned.forecaster import ForecasterTask
 
-            return PreparedNextStep
+            return ForecasterTask
         if self.target == "tags":
-            from seqzoo.tasks.many_to_many_aligned.tagger import PreparedTagger
+            from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 
-            return PreparedTagger
-        from seqzoo.tasks.many_to_many_aligned.step_regression import PreparedSteps
+            return TaggerTask
+        from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask
 
-        return PreparedSteps
+        return StepRegressionTask

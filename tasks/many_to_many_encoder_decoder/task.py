@@ -15,61 +15,63 @@ from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
-from seqzoo.tasks.seq2seq.task import PreparedGenerator
+from seqzoo.tasks.seq2seq.task import GeneratorTask
 from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
 
 ATTENTION_MAPS = 6
 """Examples of an evaluation whose attention is drawn."""
 
 
-class PreparedEncoderDecoder(PreparedGenerator):
-    """A model from sequences to texts; see `PreparedGenerator`."""
+class EncoderDecoderTask(GeneratorTask):
+    """A model from sequences to texts; see `GeneratorTask`."""
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedEncoderDecoder":
+    def adapt(cls, template: Any, examples: Examples) -> "EncoderDecoderTask":
         """Learns vocabularies and scales.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
         places = [examples.place(index) for index in range(len(examples))]
-        texts = Texts.learn(_text_choices(task), required_texts(examples), places)
-        return cls(task, all_features.learn(task, examples), texts)
+        texts = Texts.learn(_text_choices(template), required_texts(examples), places)
+        return cls(template, all_features.learn(template, examples), texts)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedEncoderDecoder":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "EncoderDecoderTask":
         """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[task.input]
-        texts = Texts(_text_choices(task), vocabularies["target_vocabulary"], **config["texts"])
-        return cls(task, features.from_config(task, config["features"], vocabularies), texts)
+        features = all_features.FEATURES[template.input]
+        texts = Texts(_text_choices(template), vocabularies["target_vocabulary"], **config["texts"])
+        return cls(
+            template, features.from_config(template, config["features"], vocabularies), texts
+        )
 
     def network(self, precision: str) -> Generator:
-        task = self.task
+        template = self.template
         shared = {
-            "cell": task.cell,
-            "units": task.units,
-            "layers": task.layers,
-            "embedding": task.embedding,
-            "dropout": task.dropout,
-            "recurrent_dropout": task.recurrent_dropout,
-            "cell_options": dict(task.cell_options),
+            "cell": template.cell,
+            "units": template.units,
+            "layers": template.layers,
+            "embedding": template.embedding,
+            "dropout": template.dropout,
+            "recurrent_dropout": template.recurrent_dropout,
+            "cell_options": dict(template.cell_options),
             "dtype": precision,
         }
         vocabulary, step = self.features.vocabulary, self.features.step
         encoder = SequenceEncoder(
             None if vocabulary is None else len(vocabulary),
-            bidirectional=task.bidirectional,
+            bidirectional=template.bidirectional,
             scale=1 / 255 if step[1] == "uint8" else 1.0,
             name="encoder",
             **shared,
         )
         decoder = Decoder(
             len(self.texts.vocabulary),
-            attention=None if task.attention == "none" else task.attention,
-            tied=task.tied,
+            attention=None if template.attention == "none" else template.attention,
+            tied=template.tied,
             name="decoder",
             **shared,
         )
@@ -83,7 +85,7 @@ class PreparedEncoderDecoder(PreparedGenerator):
         folder: pathlib.Path,
         options: AnswerOptions,
     ) -> None:
-        if self.task.attention == "none":
+        if self.template.attention == "none":
             return
         chosen = examples.spread(ATTENTION_MAPS)
         inputs = [examples.inputs[index] for index in chosen]
@@ -112,6 +114,8 @@ class PreparedEncoderDecoder(PreparedGenerator):
         return looks
 
 
-def _text_choices(task: Any) -> TextChoices:
-    lowercase, nfc = task.lowercase_targets, task.nfc
-    return TextChoices(task.target, lowercase, task.vocabulary_size, task.minimum_count, nfc=nfc)
+def _text_choices(template: Any) -> TextChoices:
+    lowercase, nfc = template.lowercase_targets, template.nfc
+    return TextChoices(
+        template.target, lowercase, template.vocabulary_size, template.minimum_count, nfc=nfc
+    )

@@ -12,7 +12,7 @@ from seqzoo.tasks.settings import TextKind, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+    from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 AttentionKind = Literal["additive", "multiplicative", "none"]
@@ -95,14 +95,14 @@ class ManyToManyEncoderDecoder(Template):
         )
         between(self, "dropout", "recurrent_dropout", "label_smoothing", "scheduled_sampling")
 
-    def adapt(self, examples: Examples) -> PreparedEncoderDecoder:
-        from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+    def adapt(self, examples: Examples) -> EncoderDecoderTask:
+        from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
 
-        return PreparedEncoderDecoder.learn(self, examples)
+        return EncoderDecoderTask.adapt(self, examples)
 
     def restore(
         self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
-    ) -> PreparedEncoderDecoder:
-        from seqzoo.tasks.many_to_many_encoder_decoder.task import PreparedEncoderDecoder
+    ) -> EncoderDecoderTask:
+        from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
 
-        return PreparedEncoderDecoder.restore(self, config, vocabularies)
+        return EncoderDecoderTask.restore(self, config, vocabularies)

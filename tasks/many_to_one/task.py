@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seqzoo.tasks import preprocessing as all_features
 from seqzoo.tasks import targets as all_targets
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import SeqzooError
@@ -25,17 +25,17 @@ from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.targets import Targets
 
 
-class PreparedManyToOne(Prepared):
+class ManyToOneTask(Task):
     """A model from sequences to one answer each.
 
     Args:
-        task: the choices, a `ManyToOne`.
+        template: the choices, a `ManyToOne`.
         features: how inputs become tensors.
         targets: what the outputs mean.
     """
 
-    def __init__(self, task: Any, features: Features, targets: Targets):
-        self.task = task
+    def __init__(self, template: Any, features: Features, targets: Targets):
+        self.template = template
         self.features = features
         self.targets = targets
         self.metric = targets.metric
@@ -43,31 +43,31 @@ class PreparedManyToOne(Prepared):
         self.sums = targets.sums
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedManyToOne":
+    def adapt(cls, template: Any, examples: Examples) -> "ManyToOneTask":
         """Learns vocabulary, class names and scales.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell that is not there.
+            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
         """
-        make_cell(task)
+        make_cell(template)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
-        targets = all_targets.learn(task, examples)
-        return cls(task, all_features.learn(task, examples), targets)
+        targets = all_targets.learn(template, examples)
+        return cls(template, all_features.learn(template, examples), targets)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedManyToOne":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "ManyToOneTask":
         """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[task.input]
-        targets = all_targets.TARGETS[task.target]
+        features = all_features.FEATURES[template.input]
+        targets = all_targets.TARGETS[template.target]
         return cls(
-            task,
-            features.from_config(task, config["features"], vocabularies),
-            targets.from_config(task, config["targets"]),
+            template,
+            features.from_config(template, config["features"], vocabularies),
+            targets.from_config(template, config["targets"]),
         )
 
     def build(self, precision: str = "float32") -> Any:
-        task = self.task
+        template = self.template
         shape, dtype = self.features.step
         inputs = {
             "values": keras.Input((None, *shape), dtype=dtype, name="values"),
@@ -76,12 +76,16 @@ class PreparedManyToOne(Prepared):
         mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
         if self.vocabulary is not None:
             embed = keras.layers.Embedding(
-                len(self.vocabulary), task.embedding, dtype=precision, name="embedding"
+                len(self.vocabulary), template.embedding, dtype=precision, name="embedding"
             )
             values = embed(inputs["values"])
-            if task.ngrams > 1:
+            if template.ngrams > 1:
                 layer = NGramEmbedding(
-                    task.ngrams, task.ngram_buckets, task.embedding, dtype=precision, name="ngrams"
+                    template.ngrams,
+                    template.ngram_buckets,
+                    template.embedding,
+                    dtype=precision,
+                    name="ngrams",
                 )
                 values = keras.layers.add([values, layer(inputs["values"])])
         elif dtype == "uint8":
@@ -90,17 +94,17 @@ class PreparedManyToOne(Prepared):
         else:
             values = inputs["values"]
         bag = None
-        if task.bag:
+        if template.bag:
             bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
-        whole = task.pooling != "last"
-        values = recurrent_stack(task, values, mask, sequence=whole, dtype=precision)
+        whole = template.pooling != "last"
+        values = recurrent_stack(template, values, mask, sequence=whole, dtype=precision)
         if whole:
-            pool = MaskedPooling(task.pooling, dtype=precision, name="pooling")
+            pool = MaskedPooling(template.pooling, dtype=precision, name="pooling")
             values = pool(values, mask)
         if bag is not None:
             values = keras.layers.concatenate([values, bag])
-        if task.dropout:
-            values = keras.layers.Dropout(task.dropout, dtype=precision, name="dropout")(values)
+        if template.dropout:
+            values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)
         outputs = keras.layers.Dense(
             self.targets.size, dtype=loss_precision(precision), name="outputs"
         )(values)

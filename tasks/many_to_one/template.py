@@ -12,7 +12,7 @@ from seqzoo.tasks.settings import TEXTS, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+    from seqzoo.tasks.many_to_one.task import ManyToOneTask
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 Input = Literal["characters", "words", "subwords", "rows", "pixels", "series", "audio"]
@@ -110,15 +110,13 @@ class ManyToOne(Template):
             )
         between(self, "dropout", "recurrent_dropout", "label_smoothing")
 
-    def adapt(self, examples: Examples) -> PreparedManyToOne:
+    def adapt(self, examples: Examples) -> ManyToOneTask:
         # Imported here so that the choices alone cost no TensorFlow.
-        from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+        from seqzoo.tasks.many_to_one.task import ManyToOneTask
 
-        return PreparedManyToOne.learn(self, examples)
+        return ManyToOneTask.adapt(self, examples)
 
-    def restore(
-        self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
-    ) -> PreparedManyToOne:
-        from seqzoo.tasks.many_to_one.task import PreparedManyToOne
+    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> ManyToOneTask:
+        from seqzoo.tasks.many_to_one.task import ManyToOneTask
 
-        return PreparedManyToOne.restore(self, config, vocabularies)
+        return ManyToOneTask.restore(self, config, vocabularies)

@@ -22,83 +22,85 @@ from seqzoo.tasks.plots import plot_attention, plot_captions
 from seqzoo.tasks.preprocessing.images import DECODED, ImageFeatures
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
-from seqzoo.tasks.seq2seq.task import PreparedGenerator
+from seqzoo.tasks.seq2seq.task import GeneratorTask
 from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
 
 CAPTIONED_IMAGES = 24
 """Images of an evaluation that are drawn with their captions."""
 
 
-class PreparedOneToMany(PreparedGenerator):
-    """A model from one thing to a text; see `PreparedGenerator`."""
+class OneToManyTask(GeneratorTask):
+    """A model from one thing to a text; see `GeneratorTask`."""
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "PreparedOneToMany":
+    def adapt(cls, template: Any, examples: Examples) -> "OneToManyTask":
         """Learns vocabularies, scales and the size of images.
 
         Raises:
-            SeqzooError: the examples do not fit the task, or it names a cell or an encoder that is
-                not there.
+            SeqzooError: the examples do not fit the template, or it names a cell or an encoder that
+                is not there.
         """
-        make_cell(task)
-        if task.encoder != CONVOLUTIONAL:
-            application_module(task.encoder)
+        make_cell(template)
+        if template.encoder != CONVOLUTIONAL:
+            application_module(template.encoder)
         if not len(examples):
             raise SeqzooError("Training needs examples, but there are none.")
         places = [examples.place(index) for index in range(len(examples))]
-        texts = Texts.learn(_text_choices(task), required_texts(examples), places)
-        return cls(task, all_features.learn(task, examples), texts)
+        texts = Texts.learn(_text_choices(template), required_texts(examples), places)
+        return cls(template, all_features.learn(template, examples), texts)
 
     @classmethod
-    def restore(cls, task: Any, config: dict, vocabularies: dict) -> "PreparedOneToMany":
+    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "OneToManyTask":
         """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[task.input]
-        texts = Texts(_text_choices(task), vocabularies["target_vocabulary"], **config["texts"])
-        return cls(task, features.from_config(task, config["features"], vocabularies), texts)
+        features = all_features.FEATURES[template.input]
+        texts = Texts(_text_choices(template), vocabularies["target_vocabulary"], **config["texts"])
+        return cls(
+            template, features.from_config(template, config["features"], vocabularies), texts
+        )
 
     def network(self, precision: str) -> Generator:
-        task = self.task
+        template = self.template
         decoder = Decoder(
             len(self.texts.vocabulary),
-            cell=task.cell,
-            units=task.units,
-            layers=task.layers,
-            embedding=task.embedding,
-            attention=None if task.attention == "none" else task.attention,
-            dropout=task.dropout,
-            recurrent_dropout=task.recurrent_dropout,
-            cell_options=dict(task.cell_options),
-            tied=task.tied,
+            cell=template.cell,
+            units=template.units,
+            layers=template.layers,
+            embedding=template.embedding,
+            attention=None if template.attention == "none" else template.attention,
+            dropout=template.dropout,
+            recurrent_dropout=template.recurrent_dropout,
+            cell_options=dict(template.cell_options),
+            tied=template.tied,
             dtype=precision,
             name="decoder",
         )
         return Generator(self._encoder(precision), decoder, self.features.step, name="one_to_many")
 
     def _encoder(self, precision: str) -> Any:
-        task = self.task
-        shared = {"dropout": task.dropout, "summaries": task.layers, "dtype": precision}
+        template = self.template
+        shared = {"dropout": template.dropout, "summaries": template.layers, "dtype": precision}
         if not isinstance(self.features, ImageFeatures):
             vocabulary = self.features.vocabulary
             size = None if vocabulary is None else len(vocabulary)
-            return VectorEncoder(size, task.units, name="encoder", **shared)
-        if task.encoder == CONVOLUTIONAL:
-            grid = ConvolutionalGrid(task.filters, task.normalization, dtype=precision)
+            return VectorEncoder(size, template.units, name="encoder", **shared)
+        if template.encoder == CONVOLUTIONAL:
+            grid = ConvolutionalGrid(template.filters, template.normalization, dtype=precision)
         else:
             if self.features.channels not in DECODED:
                 raise SeqzooError(
-                    f"{task.encoder} takes images of 1, 3 or 4 channels, got "
+                    f"{template.encoder} takes images of 1, 3 or 4 channels, got "
                     f"{self.features.channels}; use the encoder 'convolutional'."
                 )
             grid = ApplicationGrid(
-                task.encoder,
+                template.encoder,
                 self.features.shape[:2],
-                task.encoder_weights,
-                task.frozen,
+                template.encoder_weights,
+                template.frozen,
                 dtype=precision,
             )
         names = ("shift", "zoom", "shear")
-        view = {name: getattr(task, f"random_{name}") for name in names}
-        return ImageEncoder(grid, pooling=task.pooling, view=view, name="encoder", **shared)
+        view = {name: getattr(template, f"random_{name}") for name in names}
+        return ImageEncoder(grid, pooling=template.pooling, view=view, name="encoder", **shared)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         # So that an encoder knows which rows only fill up the batch.
@@ -139,7 +141,7 @@ class PreparedOneToMany(PreparedGenerator):
             for said, true, equal in zip(captions, truths, (a == b for a, b in pairs), strict=True)
         ]
         plot_captions(folder / "captions.png", images, captions, truths)
-        if self.task.attention == "none":
+        if self.template.attention == "none":
             return
         first = {"values": tf.constant(images[:1, None]), "lengths": tf.constant([1])}
         with seqzoo.cells.portable():
@@ -151,6 +153,8 @@ class PreparedOneToMany(PreparedGenerator):
         plot_attention(folder / "attention.png", images[0], names, maps.numpy())
 
 
-def _text_choices(task: Any) -> TextChoices:
-    lowercase, nfc = task.lowercase_targets, task.nfc
-    return TextChoices(task.target, lowercase, task.vocabulary_size, task.minimum_count, nfc=nfc)
+def _text_choices(template: Any) -> TextChoices:
+    lowercase, nfc = template.lowercase_targets, template.nfc
+    return TextChoices(
+        template.target, lowercase, template.vocabulary_size, template.minimum_count, nfc=nfc
+    )

@@ -12,7 +12,7 @@ from seqzoo.tasks.settings import TextKind, between, choose, least
 
 if TYPE_CHECKING:
     from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.one_to_many.task import PreparedOneToMany
+    from seqzoo.tasks.one_to_many.task import OneToManyTask
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 Input = Literal["image", "vector", "class"]
@@ -136,17 +136,15 @@ class OneToMany(Template):
         lists = {name: list(config[name]) for name in ("filters", "image_size") if config[name]}
         return config | lists
 
-    def adapt(self, examples: Examples) -> PreparedOneToMany:
-        from seqzoo.tasks.one_to_many.task import PreparedOneToMany
+    def adapt(self, examples: Examples) -> OneToManyTask:
+        from seqzoo.tasks.one_to_many.task import OneToManyTask
 
-        return PreparedOneToMany.learn(self, examples)
+        return OneToManyTask.adapt(self, examples)
 
-    def restore(
-        self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
-    ) -> PreparedOneToMany:
-        from seqzoo.tasks.one_to_many.task import PreparedOneToMany
+    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> OneToManyTask:
+        from seqzoo.tasks.one_to_many.task import OneToManyTask
 
-        return PreparedOneToMany.restore(self, config, vocabularies)
+        return OneToManyTask.restore(self, config, vocabularies)
 
 
 def _whole(name: str, values: Any) -> tuple[int, ...]:

@@ -27,9 +27,9 @@ FEATURES: dict[str, type[Features]] = {
 }
 
 
-def learn(task: Any, examples: Any) -> Features:
+def learn(template: Any, examples: Any) -> Features:
     """Features for a template's `input`, with all that they learn from training examples."""
-    return FEATURES[task.input].learn(task, examples)
+    return FEATURES[template.input].learn(template, examples)
 
 
 __all__ = ["FEATURES", "Features", "learn"]

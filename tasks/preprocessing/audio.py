@@ -22,25 +22,25 @@ class AudioFeatures(Features):
     """Log-mel energies, one step each 10 ms, over windows of 25 ms; standardised.
 
     Args:
-        task: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).
+        template: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).
         mean: of each band, in training.
         scale: standard deviation of each band, in training.
     """
 
     chunk = 64
 
-    def __init__(self, task: Any, mean: list, scale: list):
-        self.task = task
+    def __init__(self, template: Any, mean: list, scale: list):
+        self.template = template
         self.mean = mean
         self.scale = scale
-        self.window = round(task.sample_rate * WINDOW_SECONDS)
-        self.hop = round(task.sample_rate * HOP_SECONDS)
+        self.window = round(template.sample_rate * WINDOW_SECONDS)
+        self.hop = round(template.sample_rate * HOP_SECONDS)
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "AudioFeatures":
-        plain = cls(task, [0.0] * task.mel_bins, [1.0] * task.mel_bins)
+    def learn(cls, template: Any, examples: Examples) -> "AudioFeatures":
+        plain = cls(template, [0.0] * template.mel_bins, [1.0] * template.mel_bins)
         flat = plain.encode(examples).flat.astype(np.float64)
-        return cls(task, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
+        return cls(template, flat.mean(0).tolist(), np.maximum(flat.std(0), 1e-3).tolist())
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         waves = []
@@ -63,15 +63,15 @@ class AudioFeatures(Features):
         waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
         size = 1 << (self.window - 1).bit_length()
         spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))
-        rate = self.task.sample_rate
+        rate = self.template.sample_rate
         weights = tf.signal.linear_to_mel_weight_matrix(
-            self.task.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
+            self.template.mel_bins, size // 2 + 1, rate, LOWEST_HERTZ, rate / 2
         )
         energies = tf.math.log(tf.tensordot(spectrum, weights, 1) + FLOOR)
-        energies.set_shape((None, None, self.task.mel_bins))
+        energies.set_shape((None, None, self.template.mel_bins))
         values = (energies - tf.constant(self.mean)) / tf.constant(self.scale)
         steps = (lengths + self.hop - 1) // self.hop
-        limit = self.task.maximum_length
+        limit = self.template.maximum_length
         if limit is not None:
             values, steps = values[:, :limit], tf.minimum(steps, limit)
         return with_a_step(values, 0.0), steps
@@ -85,11 +85,11 @@ class AudioFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (self.task.mel_bins,), "float32"
+        return (self.template.mel_bins,), "float32"
 
     def to_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "AudioFeatures":
-        return cls(task, **config)
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "AudioFeatures":
+        return cls(template, **config)

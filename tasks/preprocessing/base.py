@@ -27,7 +27,7 @@ class Features(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, task: Any, examples: Examples) -> "Features":
+    def learn(cls, template: Any, examples: Examples) -> "Features":
         """Features with all that they learn from the training examples.
 
         Raises:
@@ -69,7 +69,7 @@ class Features(ABC):
 
     @classmethod
     @abstractmethod
-    def from_config(cls, task: Any, config: dict[str, Any], vocabularies: dict) -> "Features":
+    def from_config(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> "Features":
         """The opposite of `to_config`."""
 
     @cached_property

@@ -17,19 +17,19 @@ class NameFeatures(Features):
     """The id of a class, one step a class: (batch, 1), int32.
 
     Args:
-        task: a template.
+        template: a template.
         vocabulary: the names of all classes.
     """
 
-    def __init__(self, task: Any, vocabulary: Vocabulary):
-        self.task = task
+    def __init__(self, template: Any, vocabulary: Vocabulary):
+        self.template = template
         self.vocabulary = vocabulary
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "NameFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "NameFeatures":
         places = [examples.place(index) for index in range(len(examples))]
         counts = Counter(encoded(examples.inputs, places).tolist())
-        return cls(task, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
+        return cls(template, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         known = set(self.vocabulary.tokens)
@@ -63,5 +63,5 @@ class NameFeatures(Features):
         return {}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "NameFeatures":
-        return cls(task, vocabularies["vocabulary"])
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "NameFeatures":
+        return cls(template, vocabularies["vocabulary"])

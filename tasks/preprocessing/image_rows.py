@@ -18,22 +18,22 @@ class RowFeatures(Features):
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
 
     Args:
-        task: a template with `input`, "rows" or "pixels", and `maximum_length`.
+        template: a template with `input`, "rows" or "pixels", and `maximum_length`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
         scale: their standard deviation.
     """
 
-    def __init__(self, task: Any, shape: tuple, dtype: str, mean: list, scale: list):
-        self.task = task
+    def __init__(self, template: Any, shape: tuple, dtype: str, mean: list, scale: list):
+        self.template = template
         self.shape = shape
         self.dtype = dtype
         self.mean = mean
         self.scale = scale
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "RowFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "RowFeatures":
         images = np.asarray(examples.inputs)
         if images.ndim not in (3, 4) or images.dtype.kind not in "buif":
             raise SeqzooError(
@@ -42,7 +42,7 @@ class RowFeatures(Features):
             )
         dtype = "uint8" if images.dtype == np.uint8 else "float32"
         mean, scale = ([0.0], [1.0]) if dtype == "uint8" else moments(images.reshape(-1, 1))
-        return cls(task, images.shape[1:], dtype, mean, scale)
+        return cls(template, images.shape[1:], dtype, mean, scale)
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         images = np.asarray(inputs)
@@ -70,7 +70,7 @@ class RowFeatures(Features):
         if self.dtype != "uint8":
             images = (images - self.mean[0]) / self.scale[0]
         steps = int(np.prod(self.shape)) // self.step[0][0]
-        values = tf.reshape(images, (-1, steps, *self.step[0]))[:, : self.task.maximum_length]
+        values = tf.reshape(images, (-1, steps, *self.step[0]))[:, : self.template.maximum_length]
         return values, tf.fill(tf.shape(values)[:1], values.shape[1])
 
     @property
@@ -79,7 +79,7 @@ class RowFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        first = 2 if self.task.input == "pixels" else 1
+        first = 2 if self.template.input == "pixels" else 1
         return (int(np.prod(self.shape[first:])),), self.dtype
 
     def to_config(self) -> dict[str, Any]:
@@ -91,5 +91,5 @@ class RowFeatures(Features):
         }
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "RowFeatures":
-        return cls(task, **{**config, "shape": tuple(config["shape"])})
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "RowFeatures":
+        return cls(template, **{**config, "shape": tuple(config["shape"])})

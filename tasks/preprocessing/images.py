@@ -20,23 +20,23 @@ class ImageFeatures(Features):
     """A whole image a step, one step an image: (batch, 1, height, width[, channels]), uint8.
 
     Args:
-        task: a template with `image_size`.
+        template: a template with `image_size`.
         shape: (height, width) or (height, width, channels).
     """
 
-    def __init__(self, task: Any, shape: Sequence[int]):
-        self.task = task
+    def __init__(self, template: Any, shape: Sequence[int]):
+        self.template = template
         self.shape = tuple(shape)
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "ImageFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "ImageFeatures":
         first = examples.inputs[0]
         if isinstance(first, bytes):
             with _naming_image(examples.place(0)):
                 first = decoded(tf.constant(first), 0).numpy()
         first = _bytes(first, examples.place(0))
-        size = first.shape[:2] if task.image_size is None else task.image_size
-        return cls(task, (*size, *first.shape[2:]))
+        size = first.shape[:2] if template.image_size is None else template.image_size
+        return cls(template, (*size, *first.shape[2:]))
 
     @property
     def channels(self) -> int:
@@ -64,7 +64,7 @@ class ImageFeatures(Features):
                 f"{place} has {image.shape}.",
                 location=place,
             )
-        if self.task.image_size is None:
+        if self.template.image_size is None:
             raise SeqzooError(
                 f"Images must have the shape {self.shape} of those in training, but {place} has "
                 f"{image.shape}; bring them to one size, or train with `image_size`.",
@@ -109,8 +109,8 @@ class ImageFeatures(Features):
         return {"shape": list(self.shape)}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "ImageFeatures":
-        return cls(task, **config)
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "ImageFeatures":
+        return cls(template, **config)
 
 
 def decoded(encoded: Any, channels: int) -> Any:

@@ -16,19 +16,19 @@ class NoteFeatures(Features):
     """Frames of which each says, for each of some notes, whether it sounds.
 
     Args:
-        task: a template with `maximum_length`.
+        template: a template with `maximum_length`.
         notes: how many there are.
     """
 
     chunk = 256
 
-    def __init__(self, task: Any, notes: int):
-        self.task = task
+    def __init__(self, template: Any, notes: int):
+        self.template = template
         self.notes = notes
-        self._plain = SeriesFeatures(task, [0.0] * notes, [1.0] * notes)
+        self._plain = SeriesFeatures(template, [0.0] * notes, [1.0] * notes)
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "NoteFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "NoteFeatures":
         first = np.asarray(examples.inputs[0])
         if first.ndim != 2:
             raise SeqzooError(
@@ -36,7 +36,7 @@ class NoteFeatures(Features):
                 f"{examples.place(0)} has {first.shape}.",
                 location=examples.place(0),
             )
-        features = cls(task, first.shape[1])
+        features = cls(template, first.shape[1])
         features.raw(examples.inputs, [examples.place(index) for index in range(len(examples))])
         return features
 
@@ -69,5 +69,5 @@ class NoteFeatures(Features):
         return {"notes": self.notes}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "NoteFeatures":
-        return cls(task, **config)
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "NoteFeatures":
+        return cls(template, **config)

@@ -15,22 +15,22 @@ class SeriesFeatures(Features):
     """One or several numbers a step.
 
     Args:
-        task: a template with `maximum_length`.
+        template: a template with `maximum_length`.
         mean: of each feature, in training.
         scale: standard deviation of each feature, in training.
     """
 
     chunk = 256
 
-    def __init__(self, task: Any, mean: list, scale: list):
-        self.task = task
+    def __init__(self, template: Any, mean: list, scale: list):
+        self.template = template
         self.mean = mean
         self.scale = scale
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "SeriesFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "SeriesFeatures":
         width = _two_axes(examples.inputs[0], examples.place(0)).shape[1]
-        features = cls(task, [0.0] * width, [1.0] * width)
+        features = cls(template, [0.0] * width, [1.0] * width)
         places = [examples.place(index) for index in range(len(examples))]
         features.mean, features.scale = moments(
             np.concatenate(features.check(examples.inputs, places))
@@ -56,7 +56,7 @@ class SeriesFeatures(Features):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         values, lengths = raw
-        limit = self.task.maximum_length
+        limit = self.template.maximum_length
         if limit is not None:
             values, lengths = values[:, :limit], tf.minimum(lengths, limit)
         values = (values - tf.constant(self.mean)) / tf.constant(self.scale)
@@ -77,8 +77,8 @@ class SeriesFeatures(Features):
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "SeriesFeatures":
-        return cls(task, **config)
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "SeriesFeatures":
+        return cls(template, **config)
 
 
 def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

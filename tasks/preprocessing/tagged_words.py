@@ -49,49 +49,49 @@ class TokenFeatures(TextFeatures):
     the word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
 
     Args:
-        task: has `input`, `lowercase`, `nfc` and `characters`.
+        template: has `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: of tokens.
         characters: vocabulary of the characters of words, if these are read.
     """
 
-    def __init__(self, task: Any, vocabulary: Vocabulary, characters: Vocabulary | None = None):
-        super().__init__(task, vocabulary)
+    def __init__(self, template: Any, vocabulary: Vocabulary, characters: Vocabulary | None = None):
+        super().__init__(template, vocabulary)
         self.characters = characters
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "TokenFeatures":
-        features, counts = cls(task, Vocabulary([])), Counter()
+    def learn(cls, template: Any, examples: Examples) -> "TokenFeatures":
+        features, counts = cls(template, Vocabulary([])), Counter()
         for start in range(0, len(examples), cls.chunk):
             part = range(start, min(start + cls.chunk, len(examples)))
             places = [examples.place(index) for index in part]
             tokens = features.split(*features.raw(examples.inputs[part.start : part.stop], places))
             counts.update(features.formed(tokens.flat_values).numpy().tolist())
-        tokens, size = counts, task.vocabulary_size
-        if task.lowercase:
+        tokens, size = counts, template.vocabulary_size
+        if template.lowercase:
             lowered = tf.strings.lower(
                 tf.constant(list(counts), tf.string), encoding="utf-8"
             ).numpy()
             tokens = Counter()
             for token, count in zip(lowered, counts.values(), strict=True):
                 tokens[token] += count
-        features.vocabulary = Vocabulary.learn(tokens, size, task.minimum_count)
-        if task.characters:
+        features.vocabulary = Vocabulary.learn(tokens, size, template.minimum_count)
+        if template.characters:
             within = Counter()
             for token, count in counts.items():
                 for character in token.decode("utf-8"):
                     within[character.encode("utf-8")] += count
-            features.characters = Vocabulary.learn(within, size, task.minimum_count)
+            features.characters = Vocabulary.learn(within, size, template.minimum_count)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        if self.task.input == "words":
+        if self.template.input == "words":
             pairs = zip(inputs, places, strict=True)
             inputs = [own if isinstance(own, str) else _joined(own, place) for own, place in pairs]
         return super().raw(inputs, places)
 
     def split(self, text: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time), as they stand there."""
-        if self.task.input == "characters":
+        if self.template.input == "characters":
             return split_characters(text)
         # `split` knows the spaces of ASCII alone.
         return tf.strings.split(
@@ -105,7 +105,7 @@ class TokenFeatures(TextFeatures):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(*raw)
         flat = self.formed(tokens.flat_values)
-        lowered = tf.strings.lower(flat, encoding="utf-8") if self.task.lowercase else flat
+        lowered = tf.strings.lower(flat, encoding="utf-8") if self.template.lowercase else flat
         values = self.vocabulary.ids(lowered)
         if self.characters is not None:
             within = tf.strings.unicode_split(flat, "UTF-8")
@@ -122,25 +122,25 @@ class TokenFeatures(TextFeatures):
         return () if self.characters is None else (1 + WORD_CHARACTERS,), "int32"
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
-        return cls(task, vocabularies[WORD], vocabularies.get(CHARACTERS))
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
+        return cls(template, vocabularies[WORD], vocabularies.get(CHARACTERS))
 
 
-def choices_of(task: Any) -> Any:
+def choices_of(template: Any) -> Any:
     """What the features of a `ManyToManyAligned` ask of it."""
     return _Choices(
-        task.input,
-        task.lowercase,
-        task.vocabulary_size,
-        task.minimum_count,
-        task.characters > 0,
-        nfc=task.nfc,
+        template.input,
+        template.lowercase,
+        template.vocabulary_size,
+        template.minimum_count,
+        template.characters > 0,
+        nfc=template.nfc,
     )
 
 
-def features_of(task: Any) -> type[Features]:
+def features_of(template: Any) -> type[Features]:
     """The kind of features that a `ManyToManyAligned` needs."""
-    return TokenFeatures if task.input in ("words", "characters") else SeriesFeatures
+    return TokenFeatures if template.input in ("words", "characters") else SeriesFeatures
 
 
 def _joined(words: Any, place: str) -> str:

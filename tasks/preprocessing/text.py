@@ -83,17 +83,17 @@ class TextFeatures(Features):
     """Characters, words or subwords as ids.
 
     Args:
-        task: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
+        template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
         vocabulary: learnt from the training examples.
     """
 
-    def __init__(self, task: Any, vocabulary: Vocabulary):
-        self.task = task
+    def __init__(self, template: Any, vocabulary: Vocabulary):
+        self.template = template
         self.vocabulary = vocabulary
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "TextFeatures":
-        features = cls(task, Vocabulary([]))
+    def learn(cls, template: Any, examples: Examples) -> "TextFeatures":
+        features = cls(template, Vocabulary([]))
 
         def chunks() -> Iterable[Any]:
             for start in range(0, len(examples), cls.chunk):
@@ -101,7 +101,7 @@ class TextFeatures(Features):
                 places = [examples.place(index) for index in part]
                 yield features.cased(*features.raw(examples.inputs[start : part.stop], places))
 
-        features.vocabulary = learn_vocabulary(task, chunks(), features.split)
+        features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
@@ -109,20 +109,20 @@ class TextFeatures(Features):
 
     def formed(self, text: Any) -> Any:
         """Strings (n,) -> the same in Unicode's composed form, if that is chosen."""
-        return composed(text) if self.task.nfc else text
+        return composed(text) if self.template.nfc else text
 
     def cased(self, text: Any) -> Any:
         """Strings (n,) -> the same in the form and the case that are chosen."""
         text = self.formed(text)
-        return tf.strings.lower(text, encoding="utf-8") if self.task.lowercase else text
+        return tf.strings.lower(text, encoding="utf-8") if self.template.lowercase else text
 
     def split(self, text: Any) -> Any:
         """Strings (batch,), in the right case -> tokens, ragged (batch, time)."""
-        if self.task.input == "subwords":
+        if self.template.input == "subwords":
             tokens = split_subwords(text, self.vocabulary)
         else:
-            tokens = (split_words if self.task.input == "words" else split_characters)(text)
-        return tokens[:, : self.task.maximum_length]
+            tokens = (split_words if self.template.input == "words" else split_characters)(text)
+        return tokens[:, : self.template.maximum_length]
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))
@@ -141,5 +141,5 @@ class TextFeatures(Features):
         return {}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "TextFeatures":
-        return cls(task, vocabularies["vocabulary"])
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TextFeatures":
+        return cls(template, vocabularies["vocabulary"])

@@ -15,22 +15,22 @@ class VectorFeatures(Features):
     """A whole vector a step, one step a vector: (batch, 1, features), float32.
 
     Args:
-        task: a template.
+        template: a template.
         mean: of each feature, in training.
         scale: standard deviation of each feature, in training.
     """
 
-    def __init__(self, task: Any, mean: list, scale: list):
-        self.task = task
+    def __init__(self, template: Any, mean: list, scale: list):
+        self.template = template
         self.mean = mean
         self.scale = scale
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "VectorFeatures":
+    def learn(cls, template: Any, examples: Examples) -> "VectorFeatures":
         width = _one_axis(examples.inputs[0], examples.place(0)).size
         places = [examples.place(index) for index in range(len(examples))]
-        (vectors,) = cls(task, [0.0] * width, [1.0] * width).raw(examples.inputs, places)
-        return cls(task, *moments(vectors))
+        (vectors,) = cls(template, [0.0] * width, [1.0] * width).raw(examples.inputs, places)
+        return cls(template, *moments(vectors))
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         vectors = []
@@ -62,8 +62,8 @@ class VectorFeatures(Features):
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict, vocabularies: dict) -> "VectorFeatures":
-        return cls(task, **config)
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "VectorFeatures":
+        return cls(template, **config)
 
 
 def _one_axis(one: Any, place: str) -> np.ndarray:

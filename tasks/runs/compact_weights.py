@@ -43,7 +43,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     # Where the data lay is of no use elsewhere.
     config = {**run.config, "source": {**run.source, "data_dir": None}}
     with creating(folder) as temporary:
-        for name, vocabulary in run.prepared.vocabularies.items():
+        for name, vocabulary in run.task.vocabularies.items():
             vocabulary.save(temporary / config["vocabularies"][name])
         write_json(temporary / CONFIG, config)
         write_json(temporary / "card.json", card)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.base import AnswerOptions, Prepared
+from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.pipeline import array_batches
 from seqzoo.tasks.data.sequences import Data
@@ -34,17 +34,15 @@ class Inference:
     """A model and the graphs that ask it, each traced once and kept.
 
     Args:
-        prepared: the template.
+        task: the template with what it learnt.
         model: of it.
         settings: how it was trained, for the sizes of batches.
         padding: the lengths that batches are padded to.
     """
 
-    def __init__(
-        self, prepared: Prepared, model: Any, settings: TrainingSettings, padding: Padding
-    ):
+    def __init__(self, task: Task, model: Any, settings: TrainingSettings, padding: Padding):
         # Not typed: each template has more than the contracts say.
-        self.prepared: Any = prepared
+        self.task: Any = task
         self.model = model
         self.settings = settings
         self.padding = padding
@@ -53,18 +51,18 @@ class Inference:
         self._lock = threading.Lock()  # several threads may ask one run
 
     def collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
-        """What `Prepared.infer` or `Prepared.score` says of all examples, in their order; what it
+        """What `Task.infer` or `Task.score` says of all examples, in their order; what it
         says of several parts of an example is summed."""
         settings = self.settings
         if data.window is None:
             settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
-        plan = self.prepared.plan(data, self.padding, settings)
+        plan = self.task.plan(data, self.padding, settings)
         few = len(data) <= FEW and len(plan) <= FEW_BATCHES
         carried: tuple = ()
         if data.window is not None:
             rows = int(plan.bounds[1])
-            carried = tuple(tf.zeros([rows, units]) for units in self.prepared.carries)
-        generates = data.window is None and getattr(self.prepared, "decoding", None) is not None
+            carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
+        generates = data.window is None and getattr(self.task, "decoding", None) is not None
         found: dict[str, list] = {}
         # Rows that only fill up are left out where that compiles nothing; those of windows carry
         # states from one batch to the next.
@@ -102,7 +100,7 @@ class Inference:
             if "rate" not in self._graphs:
 
                 def run(text: Any) -> Any:
-                    return self.prepared.rate(self.model, text)["log_probability"]
+                    return self.task.rate(self.model, text)["log_probability"]
 
                 spec = tf.TensorSpec([None], tf.string)
                 self._graphs["rate"] = tf.function(run, input_signature=[spec], autograph=False)

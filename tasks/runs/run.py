@@ -13,7 +13,7 @@ import numpy as np
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
-from seqzoo.tasks.base import Answer, AnswerOptions, Prepared, Template
+from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.columns import listed
 from seqzoo.tasks.data.examples import Examples
@@ -31,6 +31,9 @@ from seqzoo.tasks.training.history import read_history
 FORMAT = 2
 """Format version of run folders, raised when older versions cannot read them."""
 
+LEARNT = "prepared"
+"""Key of `Task.to_config` in config.json; a task was called so when the format was made."""
+
 
 class Run:
     """A trained model and all that belongs to it.
@@ -38,19 +41,19 @@ class Run:
     Attributes:
         folder: where it lies.
         config: all of config.json.
-        task: the template with its choices.
-        prepared: the same with what it learnt before training.
+        template: the template with its choices.
+        task: the same with what it learnt from examples before training.
         settings: how it was trained.
         source: how to open its data again, as `train` was told.
         padding: the lengths that batches are padded to.
     """
 
-    def __init__(self, folder: pathlib.Path, config: dict[str, Any], prepared: Prepared):
+    def __init__(self, folder: pathlib.Path, config: dict[str, Any], task: Task):
         self.folder = folder
         self.config = config
         # Not typed: each template has more than the contracts say.
-        self.prepared: Any = prepared
-        self.task: Any = _template(config)
+        self.task: Any = task
+        self.template: Any = _template(config)
         self.settings = TrainingSettings(**config["training"])
         self.source: dict[str, Any] = config["source"]
         self.padding = Padding(**config["padded_lengths"])
@@ -79,28 +82,28 @@ class Run:
                 name: Vocabulary.load(folder / file, sizes.get(name))
                 for name, file in config["vocabularies"].items()
             }
-            prepared = _template(config).restore(config["prepared"], vocabularies)
-            return cls(folder, config, prepared)
+            task = _template(config).restore(config[LEARNT], vocabularies)
+            return cls(folder, config, task)
         except (KeyError, TypeError, AttributeError) as error:
             raise SeqzooError(f"{folder / CONFIG} is damaged: {error!r}.") from error
 
     @classmethod
-    def create(cls, folder: str | os.PathLike, config: dict, prepared: Prepared) -> "Run":
+    def create(cls, folder: str | os.PathLike, config: dict, task: Task) -> "Run":
         """Makes a run folder that has no model yet.
 
         Args:
             folder: it must not hold anything yet.
             config: see `training.describe`.
-            prepared: the template.
+            task: a template adapted to its training examples.
 
         Raises:
             SeqzooError: the folder exists, or cannot be made.
         """
         with creating(folder) as temporary:
-            for name, vocabulary in prepared.vocabularies.items():
+            for name, vocabulary in task.vocabularies.items():
                 vocabulary.save(temporary / config["vocabularies"][name])
             write_json(temporary / CONFIG, config)
-        return cls(pathlib.Path(folder), config, prepared)
+        return cls(pathlib.Path(folder), config, task)
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -117,7 +120,7 @@ class Run:
         start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
-            model = self.prepared.build("float32")
+            model = self.task.build("float32")
             unpack(model, packed)
             return model
         if not path.exists():
@@ -136,7 +139,7 @@ class Run:
 
     @cached_property
     def _inference(self) -> Inference:
-        return Inference(self.prepared, self.model, self.settings, self.padding)
+        return Inference(self.task, self.model, self.settings, self.padding)
 
     def predict(
         self,
@@ -163,9 +166,9 @@ class Run:
         if not len(inputs):
             return []
         options = options or AnswerOptions()
-        data = self.prepared.data(Examples(inputs, lines=lines, unit=unit), targets=False)
-        found = self._inference.collect(self.prepared.infer, data, options)
-        return self.prepared.answers(found, inputs, options)
+        data = self.task.data(Examples(inputs, lines=lines, unit=unit), targets=False)
+        found = self._inference.collect(self.task.infer, data, options)
+        return self.task.answers(found, inputs, options)
 
     def evaluate(
         self,
@@ -189,17 +192,17 @@ class Run:
                 training never saw.
         """
         options = options or AnswerOptions()
-        data = self.prepared.data(examples)
-        found = self._inference.collect(self.prepared.score, data, options)
+        data = self.task.data(examples)
+        found = self._inference.collect(self.task.score, data, options)
         losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
         figures = {
             "examples": len(data),
             "loss": float(losses.sum() / counts.sum()),
-            **self.prepared.figures(found, data, examples, options),
+            **self.task.figures(found, data, examples, options),
         }
         if folder is not None:
             write_evaluation(pathlib.Path(folder), figures)
-            self.prepared.illustrate(self.model, examples, found, pathlib.Path(folder), options)
+            self.task.illustrate(self.model, examples, found, pathlib.Path(folder), options)
         return figures
 
     def score(self, texts: Sequence[str]) -> list[float]:
@@ -215,14 +218,14 @@ class Run:
         Raises:
             SeqzooError: the run is not a language model, or `texts` is not a list of strings.
         """
-        if not hasattr(self.prepared, "rate"):
+        if not hasattr(self.task, "rate"):
             raise SeqzooError(
                 f"{self.folder} holds no language model, and cannot tell how probable a text is."
             )
         texts = listed(texts)
         _check_list(texts)
         places = [f"example {index}" for index in range(len(texts))]
-        (raw,) = self.prepared.features.raw(texts, places)
+        (raw,) = self.task.features.raw(texts, places)
         return self._inference.rate(raw)
 
     def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
@@ -231,7 +234,7 @@ class Run:
         Raises:
             SeqzooError: the folder exists, or there is no model yet.
         """
-        export(self.prepared, self.model, folder, options or AnswerOptions())
+        export(self.task, self.model, folder, options or AnswerOptions())
 
 
 def _check_list(inputs: Any) -> None:

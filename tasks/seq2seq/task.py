@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Prepared
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.decoding import Decoding
@@ -22,13 +22,13 @@ from seqzoo.tasks.settings import BestBy
 from seqzoo.tasks.targets.texts import END, START, Texts, required_texts
 
 
-class PreparedGenerator(Prepared):
+class GeneratorTask(Task):
     """A model from one input to a text; subclasses make its network.
 
     The loss is the cross entropy of the target's tokens, its end included.
 
     Args:
-        task: the choices.
+        template: the choices.
         features: how inputs become tensors.
         texts: how targets become tokens.
     """
@@ -39,8 +39,8 @@ class PreparedGenerator(Prepared):
     best_by = "loss"
     judges = ("loss", "metric", "bleu", "chrf")
 
-    def __init__(self, task: Any, features: Features, texts: Texts):
-        self.task = task
+    def __init__(self, template: Any, features: Features, texts: Texts):
+        self.template = template
         self.features = features
         self.texts = texts
 
@@ -50,7 +50,7 @@ class PreparedGenerator(Prepared):
 
     def build(self, precision: str = "float32") -> Generator:
         model = self.network(precision)
-        if self.task.scheduled_sampling:
+        if self.template.scheduled_sampling:
             # A part of the model, so that its state is in checkpoints.
             model.seed_generator = keras.random.SeedGenerator()
         model.build()
@@ -69,13 +69,13 @@ class PreparedGenerator(Prepared):
         targets, lengths = batch["targets"], batch["target_lengths"]
         before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=START)
         inputs = {"values": batch["values"], "lengths": batch["lengths"], "tokens": before}
-        share = self.task.scheduled_sampling
+        share = self.template.scheduled_sampling
         if training and share:
             inputs["tokens"] = self._mixed(model, inputs, share)
         logits = at_least_float32(model(inputs, training=training))
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         exact = token_losses(logits, targets, 0.0)
-        smoothing = self.task.label_smoothing if training else 0.0
+        smoothing = self.template.label_smoothing if training else 0.0
         losses = token_losses(logits, targets, smoothing) if smoothing else exact
         # An unknown token is never written, and so never right.
         right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
@@ -171,7 +171,7 @@ class PreparedGenerator(Prepared):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         texts = [own[0].decode("utf-8") for own in found["texts"]]
-        if self.task.lowercase_targets:
+        if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)
         return scores_of(texts, examples, self.texts.tokens)

@@ -14,9 +14,9 @@ TARGETS: dict[str, type[Targets]] = {
 }
 
 
-def learn(task: Any, examples: Any) -> Targets:
+def learn(template: Any, examples: Any) -> Targets:
     """Targets for a template's `target`, with all that they learn from training examples."""
-    return TARGETS[task.target].learn(task, examples)
+    return TARGETS[template.target].learn(template, examples)
 
 
 __all__ = ["TARGETS", "Targets", "learn"]

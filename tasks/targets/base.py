@@ -25,7 +25,7 @@ class Targets(ABC):
 
     @classmethod
     @abstractmethod
-    def learn(cls, task: Any, examples: Examples) -> "Targets":
+    def learn(cls, template: Any, examples: Examples) -> "Targets":
         """Targets with all that they learn from the training examples.
 
         Raises:
@@ -73,7 +73,7 @@ class Targets(ABC):
 
     @classmethod
     @abstractmethod
-    def from_config(cls, task: Any, config: dict[str, Any]) -> "Targets":
+    def from_config(cls, template: Any, config: dict[str, Any]) -> "Targets":
         """The opposite of `to_config`."""
 
 

@@ -27,7 +27,7 @@ class ClassTargets(Targets):
         self.smoothing = smoothing
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "ClassTargets":
+    def learn(cls, template: Any, examples: Examples) -> "ClassTargets":
         targets = [class_name(label) for label in required(examples)]
         for index, label in enumerate(targets):
             if not isinstance(label, str):
@@ -38,7 +38,7 @@ class ClassTargets(Targets):
         names = sort_labels(set(targets))
         if len(names) < 2:
             raise SeqzooError(f"At least two classes are needed, but training has only {names}.")
-        return cls(names, task.label_smoothing)
+        return cls(names, template.label_smoothing)
 
     @property
     def size(self) -> int:
@@ -101,5 +101,5 @@ class ClassTargets(Targets):
         return {"names": self.names}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict[str, Any]) -> "ClassTargets":
-        return cls(config["names"], task.label_smoothing)
+    def from_config(cls, template: Any, config: dict[str, Any]) -> "ClassTargets":
+        return cls(config["names"], template.label_smoothing)

@@ -30,7 +30,7 @@ class LabelTargets(Targets):
         self.names = names
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "LabelTargets":
+    def learn(cls, template: Any, examples: Examples) -> "LabelTargets":
         found = set()
         for index, labels in enumerate(required(examples)):
             if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
@@ -104,5 +104,5 @@ class LabelTargets(Targets):
         return {"names": self.names}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict[str, Any]) -> "LabelTargets":
+    def from_config(cls, template: Any, config: dict[str, Any]) -> "LabelTargets":
         return cls(config["names"])

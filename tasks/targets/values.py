@@ -30,7 +30,7 @@ class ValueTargets(Targets):
         self.scale = scale
 
     @classmethod
-    def learn(cls, task: Any, examples: Examples) -> "ValueTargets":
+    def learn(cls, template: Any, examples: Examples) -> "ValueTargets":
         return cls(*moments(_numbers(examples)))
 
     @property
@@ -76,7 +76,7 @@ class ValueTargets(Targets):
         return {"mean": self.mean, "scale": self.scale}
 
     @classmethod
-    def from_config(cls, task: Any, config: dict[str, Any]) -> "ValueTargets":
+    def from_config(cls, template: Any, config: dict[str, Any]) -> "ValueTargets":
         return cls(**config)
 
 

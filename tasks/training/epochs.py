@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
-from seqzoo.tasks.base import AnswerOptions, Prepared
+from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
@@ -36,7 +36,7 @@ class Epochs:
     """A training from its first to its last epoch.
 
     Args:
-        prepared: the template.
+        task: the template with what it learnt.
         settings: how to train.
         padding: lengths that batches are padded to.
         training: examples to learn from.
@@ -50,7 +50,7 @@ class Epochs:
 
     def __init__(
         self,
-        prepared: Prepared,
+        task: Task,
         settings: TrainingSettings,
         padding: Padding,
         training: Data,
@@ -58,21 +58,21 @@ class Epochs:
         strategy: Any,
         examples: Examples | None = None,
     ):
-        self.best_by: Any = settings.best_by or prepared.best_by
-        if self.best_by not in prepared.judges:
+        self.best_by: Any = settings.best_by or task.best_by
+        if self.best_by not in task.judges:
             raise SeqzooError(
                 field="best_by",
-                expected=f"one of {', '.join(prepared.judges)} where no texts are generated",
+                expected=f"one of {', '.join(task.judges)} where no texts are generated",
                 got=self.best_by,
             )
-        self.prepared = prepared
+        self.task = task
         self.examples = examples
         self.settings = settings
         self.padding = padding
         self.replicas = strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
-        self.loop = Loop(prepared, settings, len(self.plan(0)), strategy)
+        self.loop = Loop(task, settings, len(self.plan(0)), strategy)
         # What Python knows of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
@@ -89,9 +89,7 @@ class Epochs:
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
-        return self.prepared.plan(
-            data, self.padding, self.settings, multiple=self.replicas, seed=seed
-        )
+        return self.task.plan(data, self.padding, self.settings, multiple=self.replicas, seed=seed)
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
         """Trains to the end.
@@ -110,12 +108,12 @@ class Epochs:
             self.waited, self.seconds = state["waited"], state["seconds"]
         # The table may be older or newer than the checkpoint that training goes on from.
         write_table(folder / HISTORY, self.rows)
-        task = self.prepared.task
+        template = self.task.template
         progress.start(
             epochs=self.settings.epochs,
             steps=self.loop.steps,
-            metric=self.prepared.metric,
-            unit="tokens" if {task.input, task.target} & {*TEXTS} else "steps",
+            metric=self.task.metric,
+            unit="tokens" if {template.input, template.target} & {*TEXTS} else "steps",
         )
         scalars, summary = Scalars(folder / LOGS), ""
         try:
@@ -138,7 +136,7 @@ class Epochs:
         finally:
             with _unless_full():
                 scalars.close()
-                plot_history(folder, self.rows, self.prepared.metric)
+                plot_history(folder, self.rows, self.task.metric)
             progress.end(summary)
 
     def train_epoch(self, epoch: int, interrupted: threading.Event) -> None:
@@ -172,7 +170,7 @@ class Epochs:
     def end_epoch(self, epoch: int) -> dict[str, Any]:
         """Scores an epoch, and writes its row, its model if it is the best, and a checkpoint."""
         began = time.monotonic()
-        metric = self.prepared.metric
+        metric = self.task.metric
         row: dict[str, Any] = {"epoch": epoch + 1}
         row["loss"], row[metric] = self.loop.means()
         if self.validation is not None:
@@ -247,18 +245,18 @@ class Epochs:
         """The figure of generated texts that the best epoch has the best of."""
         assert self.validation is not None and self.examples is not None
         inputs = Data(self.validation.inputs)
-        found = self._inference.collect(self.prepared.infer, inputs, AnswerOptions())
-        return self.prepared.judge(self.best_by, found, self.examples)
+        found = self._inference.collect(self.task.infer, inputs, AnswerOptions())
+        return self.task.judge(self.best_by, found, self.examples)
 
     @cached_property
     def _inference(self) -> Inference:
-        return Inference(self.prepared, self.loop.model, self.settings, self.padding)
+        return Inference(self.task, self.loop.model, self.settings, self.padding)
 
     def rank(self, row: dict[str, Any]) -> list[float]:
         """What an epoch is compared by, larger for a better one; of equal ones the loss decides."""
         if self.validation is None:
             return [math.inf, 0.0]  # the last epoch is the best
-        metric = self.prepared.better * row[f"validation_{self.prepared.metric}"]
+        metric = self.task.better * row[f"validation_{self.task.metric}"]
         loss = -row["validation_loss"]
         if self.best_by == "loss":
             return [loss, metric]
@@ -268,7 +266,7 @@ class Epochs:
         """A sentence on what training reached."""
         if self.validation is None or not self.rows:
             return f"{len(self.rows)} epochs; the last one is kept."
-        metric = self.prepared.metric if self.best_by == "metric" else self.best_by
+        metric = self.task.metric if self.best_by == "metric" else self.best_by
         key, best = f"validation_{metric}", max(self.rows, key=self.rank)
         return (
             f"Best of {len(self.rows)} epochs: epoch {best['epoch']}, "

@@ -74,10 +74,10 @@ class TerminalProgress:
             self._pulse = _Pulse(self._tell)
             return
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
+            TextColumn("epoch {template.fields[epoch]}/{template.fields[epochs]}"),
+            TextColumn("step {template.fields[step]}/{template.fields[steps]}"),
             BarColumn(bar_width=12),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{template.fields[figures]}"),
             TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
             TextColumn("left"),
             console=self._console,

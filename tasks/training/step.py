@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.cells.engine.scan import programs_of_training
-from seqzoo.tasks.base import Prepared
+from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batch_plans import Plan
 from seqzoo.tasks.data.pipeline import batches
 from seqzoo.tasks.data.sequences import Data
@@ -35,7 +35,7 @@ class Loop:
             no number; else `ONGOING`.
 
     Args:
-        prepared: the template.
+        task: the template with what it learnt.
         settings: how to train.
         steps: in an epoch.
         strategy: to train under.
@@ -43,28 +43,28 @@ class Loop:
 
     def __init__(
         self,
-        prepared: Prepared,
+        task: Task,
         settings: TrainingSettings,
         steps: int,
         strategy: Any,
     ):
-        self.prepared = prepared
+        self.task = task
         self.settings = settings
         self.steps = steps
         self.strategy = strategy
         self.replicas = strategy.num_replicas_in_sync
         with strategy.scope():
-            self.model = prepared.build(settings.precision)
+            self.model = task.build(settings.precision)
             self.optimizer = make_optimizer(settings, steps * settings.epochs)
             self.optimizer.build(self.model.trainable_variables)
         # Outside of the scope: one copy, changed by the one step that spans all replicas.
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)
-        self.totals = tf.Variable(tf.zeros(2 + prepared.sums, tf.float64), trainable=False)
+        self.totals = tf.Variable(tf.zeros(2 + task.sums, tf.float64), trainable=False)
         self.carried = tuple(
             tf.Variable(tf.zeros([settings.batch_size, units]), trainable=False)
-            for units in prepared.carries
+            for units in task.carries
         )
         self._train = None
         self._score = None
@@ -87,7 +87,7 @@ class Loop:
             self._score = tf.function(
                 self._score_step, input_signature=[dataset.element_spec], autograph=False
             )
-        totals = np.zeros(2 + self.prepared.sums)
+        totals = np.zeros(2 + self.task.sums)
         self.forget()
         for batch in dataset:
             totals += self._score(batch).numpy()
@@ -96,7 +96,7 @@ class Loop:
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of this epoch so far."""
         loss, count, *sums = self.totals.numpy() if totals is None else totals
-        return float(loss / count), self.prepared.measure(np.array(sums), count)
+        return float(loss / count), self.task.measure(np.array(sums), count)
 
     def learning_rate(self) -> float:
         """Learning rate of the last step."""
@@ -134,7 +134,7 @@ class Loop:
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
         """The summed loss, the totals of the batch, float64, and the states to hand on."""
-        outcome = self.prepared.forward(self.model, batch, training)
+        outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
         # Not a product: a row that only fills up must not spoil the sum with 0 * NaN.
         losses = outcome.losses * tf.cast(weights, outcome.losses.dtype)
@@ -143,13 +143,13 @@ class Loop:
         shown = shown * tf.cast(weights, shown.dtype)
         shown = tf.reduce_sum(tf.where(weights > 0, shown, 0.0))
         sums = tf.where(weights[:, None] > 0, outcome.sums * weights[:, None], 0.0)
-        count = tf.reduce_sum(self.prepared.counts(batch) * weights)
+        count = tf.reduce_sum(self.task.counts(batch) * weights)
         first = tf.stack([tf.cast(shown, tf.float64), tf.cast(count, tf.float64)])
         totals = tf.concat([first, tf.cast(tf.reduce_sum(sums, 0), tf.float64)], 0)
         return loss, totals, outcome.carried
 
     def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple]:
-        whole = tf.reduce_sum(self.prepared.counts(batch) * batch["weights"])
+        whole = tf.reduce_sum(self.task.counts(batch) * batch["weights"])
         with tf.GradientTape() as tape:
             loss, totals, carried = self._forward(self._share(batch), training=True)
             scaled = self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))

@@ -13,12 +13,12 @@ import keras
 import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import occupied
-from seqzoo.tasks.base import Prepared, Template
+from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import SeqzooError, check_same
-from seqzoo.tasks.runs.run import FORMAT, Run
+from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.epochs import Epochs
@@ -29,7 +29,7 @@ FREE_TO_CHANGE = {"checkpoint_seconds"}
 
 
 def train(
-    task: Template,
+    template: Template,
     splits: Splits,
     settings: TrainingSettings,
     folder: str | os.PathLike,
@@ -45,7 +45,7 @@ def train(
     not. It sets the seeds of Python, NumPy and TensorFlow.
 
     Args:
-        task: the template and its choices.
+        template: the template and its choices.
         splits: the examples.
         settings: how to train.
         folder: the run folder; it must not exist yet unless `resume`.
@@ -73,15 +73,15 @@ def train(
             f"{settings.batch_size}."
         )
     run = Run.open(folder) if resume else None
-    prepared = task.adapt(splits.train) if run is None else run.prepared
-    training = _data(prepared, splits.train, "training")
-    validation = None if not splits.validation else _data(prepared, splits.validation, "validation")
+    task = template.adapt(splits.train) if run is None else run.task
+    training = _data(task, splits.train, "training")
+    validation = None if not splits.validation else _data(task, splits.validation, "validation")
     fingerprint = _fingerprint([training] if validation is None else [training, validation])
     if run is None:
         padding = Padding.choose(
             training, settings.buckets, settings.batch_size, epochs=settings.epochs
         )
-        config = describe(task, prepared, settings, source or {}, padding)
+        config = describe(template, task, settings, source or {}, padding)
         config["data"] = {
             "name": splits.name,
             "description": splits.description,
@@ -90,21 +90,21 @@ def train(
             "fingerprint": fingerprint,
         }
     else:
-        _check_same(run, task, settings, fingerprint)
+        _check_same(run, template, settings, fingerprint)
         config = run.config
     # Only now: a source may have drawn random numbers, or not, where it was opened before.
     keras.utils.set_random_seed(settings.seed)
     padding = Padding(**config["padded_lengths"])
-    epochs = Epochs(prepared, settings, padding, training, validation, strategy, splits.validation)
+    epochs = Epochs(task, settings, padding, training, validation, strategy, splits.validation)
     if run is None:
-        run = Run.create(folder, config, prepared)
+        run = Run.create(folder, config, task)
     epochs.run(folder, progress or Silent(), resume=resume)
     return Run.open(folder)
 
 
 def describe(
-    task: Template,
-    prepared: Prepared,
+    template: Template,
+    task: Task,
     settings: TrainingSettings,
     source: dict[str, Any],
     padding: Padding,
@@ -112,14 +112,14 @@ def describe(
     """What config.json holds, except for "data"."""
     return {
         "format": FORMAT,
-        "template": task.name,
-        "task": task.to_config(),
+        "template": template.name,
+        "task": template.to_config(),
         "training": asdict(settings),
         "source": source,
         "padded_lengths": asdict(padding),
-        "vocabularies": {name: f"{name}.jsonl" for name in prepared.vocabularies},
-        "vocabulary_sizes": {name: len(own) for name, own in prepared.vocabularies.items()},
-        "prepared": prepared.to_config(),
+        "vocabularies": {name: f"{name}.jsonl" for name in task.vocabularies},
+        "vocabulary_sizes": {name: len(own) for name, own in task.vocabularies.items()},
+        LEARNT: task.to_config(),
         "versions": {
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
@@ -127,9 +127,9 @@ def describe(
     }
 
 
-def _data(prepared: Prepared, examples: Any, split: str) -> Data:
+def _data(task: Task, examples: Any, split: str) -> Data:
     try:
-        return prepared.data(examples)
+        return task.data(examples)
     except SeqzooError as error:
         raise error.at(f"In the {split} examples") from error
 
@@ -143,7 +143,7 @@ def _fingerprint(parts: Iterable[Data]) -> str:
     return digest.hexdigest()
 
 
-def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprint: str) -> None:
+def _check_same(run: Run, template: Template, settings: TrainingSettings, fingerprint: str) -> None:
     """Checks that what is resumed is what was begun.
 
     Raises:
@@ -151,7 +151,7 @@ def _check_same(run: Run, task: Template, settings: TrainingSettings, fingerprin
     """
     # Not as they are written: a choice that came later has its default.
     pairs = [
-        (task.to_config(), run.task.to_config()),
+        (template.to_config(), run.template.to_config()),
         (asdict(settings), asdict(run.settings)),
     ]
     for new, old in pairs:

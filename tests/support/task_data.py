@@ -27,8 +27,8 @@ def splits(train: int = 96, validation: int = 40, test: int = 40) -> Splits:
     return Splits(names(train, 1), names(validation, 2), names(test, 3), "names", "Names.")
 
 
-def task(**choices) -> ManyToOne:
-    """A small task on names."""
+def template(**choices) -> ManyToOne:
+    """A small template on names."""
     return ManyToOne(
         **{"input": "characters", "cell": "gru", "units": 8, "embedding": 6, **choices}
     )

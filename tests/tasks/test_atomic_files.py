@@ -10,7 +10,7 @@ import sys
 import pytest
 import tensorflow as tf
 from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo, table
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 
 from seqzoo.tasks import atomic_files
 from seqzoo.tasks.atomic_files import creating, full_disk, is_full, replacing, write_json
@@ -93,7 +93,7 @@ def test_a_checkpoint_is_named_as_the_last_when_it_is_on_the_disk(tmp_path, monk
         named.append((path.name, f"{path.name.partition('.')[0]}" in said))
 
     monkeypatch.setattr(checkpoints, "synchronise", synchronised)
-    train(task(), splits(), settings(epochs=1), tmp_path / "run")
+    train(template(), splits(), settings(epochs=1), tmp_path / "run")
     parts = [own for own in named if own[0].startswith("step-")]
     assert len(parts) == 2 and not any(told for _, told in parts)
     assert [name for name, _ in named[-3:]] == ["checkpoints", "checkpoint", "checkpoints"]
@@ -148,7 +148,7 @@ def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, mo
     monkeypatch.setattr(tf.train.Checkpoint, "_write", filled)
     chosen = {"settings": settings(epochs=3, batch_size=48), "splits": splits()}
     with pytest.raises(DiskFull) as error:
-        train(task(), folder=folder, **chosen)
+        train(template(), folder=folder, **chosen)
     assert f"{folder}/checkpoints/step-6 cannot be written" in str(error.value)
     assert "the checkpoint of step 4 is kept" in str(error.value)
     assert str(error.value).endswith(
@@ -156,7 +156,7 @@ def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, mo
     )
     assert not [name for name in files(folder / "checkpoints") if "step-6" in name]
     monkeypatch.undo()
-    train(task(), folder=folder, resume=True, **chosen)
+    train(template(), folder=folder, resume=True, **chosen)
     assert [row["epoch"] for row in Run.open(folder).history] == [1, 2, 3]
 
 

@@ -16,10 +16,10 @@ TEXTS = ["ab c", "c", "baab acc", "ca"]
 OPTIONS = AnswerOptions(decoding=Decoding(maximum_length=5, minimum_length=3))
 
 
-def prepared(inputs, **choices):
+def task(inputs, **choices):
     small = {"units": 7, "embedding": 5, "minimum_count": 1, **choices}
-    task = ManyToManyEncoderDecoder(**small)
-    return task.adapt(Examples(inputs, ["x y", "yy", "zx", "y"]))
+    template = ManyToManyEncoderDecoder(**small)
+    return template.adapt(Examples(inputs, ["x y", "yy", "zx", "y"]))
 
 
 def looks_of(own, model, inputs) -> list[Look]:
@@ -28,7 +28,7 @@ def looks_of(own, model, inputs) -> list[Look]:
 
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> None:
-    own = prepared(TEXTS, attention=attention)
+    own = task(TEXTS, attention=attention)
     model = own.build("float32")
     looks = looks_of(own, model, TEXTS)
     vocabulary = own.texts.vocabulary.tokens
@@ -49,7 +49,7 @@ def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> No
 
 def test_steps_without_names_are_numbered() -> None:
     inputs = series(4, 0)
-    own = prepared(inputs, input="series")
+    own = task(inputs, input="series")
     for one, look in zip(inputs, looks_of(own, own.build("float32"), inputs), strict=True):
         assert look.source == [str(step) for step in range(len(one))]
         assert look.weights.shape[1] == len(one)
@@ -57,7 +57,7 @@ def test_steps_without_names_are_numbered() -> None:
 
 def test_an_evaluation_shows_them(tmp_path) -> None:
     for attention, files in (("additive", ["attention.png"]), ("none", [])):
-        own = prepared(TEXTS, attention=attention)
+        own = task(TEXTS, attention=attention)
         folder = tmp_path / attention
         folder.mkdir()
         own.illustrate(own.build("float32"), Examples(TEXTS), {}, folder, OPTIONS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from task_data import names, settings, task
+from task_data import names, settings, template
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, SeqzooError, Splits
@@ -27,10 +27,10 @@ SMALL: dict[str, Any] = {"units": 6, "embedding": 4, "minimum_count": 1, "cell":
 
 
 def _epochs(choices: Any, examples: Examples, **given: Any) -> Epochs:
-    prepared = choices.adapt(examples)
-    data = prepared.data(examples)
+    task = choices.adapt(examples)
+    data = task.data(examples)
     strategy = tf.distribute.get_strategy()
-    return Epochs(prepared, settings(**given), Padding([9], [9]), data, data, strategy, examples)
+    return Epochs(task, settings(**given), Padding([9], [9]), data, data, strategy, examples)
 
 
 def _row(loss: float, name: str, metric: float) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_the_loss_breaks_ties_of_the_metric(value: float) -> None:
     rows = [_row(loss, "entity_f1", value) for loss in (0.3, 0.1, 0.2)]
     assert max(rows, key=tagger.rank) is rows[1]
     assert max([*rows, _row(9.0, "entity_f1", value + 0.1)], key=tagger.rank)["validation_loss"] > 1
-    classes = _epochs(task(), names(12, 1))
+    classes = _epochs(template(), names(12, 1))
     rows = [_row(loss, "accuracy", value) for loss in (0.3, 0.1, 0.2)]
     assert max(rows, key=classes.rank) is rows[1]
 
@@ -61,8 +61,8 @@ def test_the_loss_breaks_ties_of_the_metric(value: float) -> None:
 def test_smaller_errors_are_better() -> None:
     values = Examples(["a", "b"], [1.0, 2.0])
     rows = [_row(0.1, "mae", 0.5), _row(0.2, "mae", 0.4)]
-    assert max(rows, key=_epochs(task(target="value"), values).rank) is rows[1]
-    assert max(rows, key=_epochs(task(target="value"), values, best_by="loss").rank) is rows[0]
+    assert max(rows, key=_epochs(template(target="value"), values).rank) is rows[1]
+    assert max(rows, key=_epochs(template(target="value"), values, best_by="loss").rank) is rows[0]
 
 
 def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> None:
@@ -89,7 +89,7 @@ def test_the_kept_model_has_the_best_score(tmp_path: pathlib.Path, by: Any, figu
 def test_only_texts_have_bleu(tmp_path: pathlib.Path) -> None:
     data = Splits(names(12, 1), names(12, 2))
     with pytest.raises(SeqzooError, match="`best_by` must be one of loss, metric where no texts"):
-        train(task(), data, settings(best_by="bleu"), tmp_path / "run")
+        train(template(), data, settings(best_by="bleu"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(SeqzooError, match="best_by"):
         settings(best_by="luck")

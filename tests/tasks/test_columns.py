@@ -139,8 +139,8 @@ def test_lazy_frame_of_polars_must_be_collected() -> None:
 def test_trains_on_whole_numbers_as_classes_and_predicts_a_column(tmp_path) -> None:
     frame = Frame({"text": TEXTS * 4, "label": [1, 0, 1] * 4})
     examples = Examples.from_columns(frame, input="text", target="label")
-    task = ManyToOne(input="words", cell="gru", units=3, embedding=2, minimum_count=1)
-    run = train(task, Splits(train=examples), TrainingSettings(epochs=1), tmp_path / "run")
+    template = ManyToOne(input="words", cell="gru", units=3, embedding=2, minimum_count=1)
+    run = train(template, Splits(train=examples), TrainingSettings(epochs=1), tmp_path / "run")
     answers = run.predict(frame["text"])
     assert [answer.label for answer in answers] == [a.label for a in run.predict(TEXTS * 4)]
     assert {answer.label for answer in answers} <= {"0", "1"}

@@ -46,8 +46,8 @@ def test_features_of_texts(kind, learnt) -> None:
 
 @pytest.mark.parametrize("characters", [0, 3])
 def test_features_of_tagged_words(characters) -> None:
-    task = ManyToManyAligned(minimum_count=1, characters=characters, nfc=True)
-    features = TokenFeatures.learn(choices_of(task), Examples([text.split() for text in APART]))
+    template = ManyToManyAligned(minimum_count=1, characters=characters, nfc=True)
+    features = TokenFeatures.learn(choices_of(template), Examples([text.split() for text in APART]))
     assert same(features.transform)
     # An answer shows the words as they were written.
     assert features.tokens(tf.constant(APART[:1])).numpy()[0, 0].decode() == APART[0].split()[0]
@@ -74,9 +74,9 @@ def test_characters_with_an_answer_each_stay_as_they_are(target) -> None:
 def test_presets_of_texts_compose_them() -> None:
     texts = ("characters", "words", "subwords")
     for name, preset in PRESETS.items():
-        task: Any = preset.task
-        if {task.input, task.target} & set(texts):
-            assert task.nfc == (name != "python-highlighter"), name
+        template: Any = preset.task
+        if {template.input, template.target} & set(texts):
+            assert template.nfc == (name != "python-highlighter"), name
     assert isinstance(PRESETS["pronunciation"].task, ManyToManyEncoderDecoder)
     assert isinstance(PRESETS["emoji-captioner"].task, OneToMany)
 

@@ -66,20 +66,20 @@ CASES = {
 def _ways(name: str) -> list:
     """The functions of a model with random weights as an export holds them."""
     choices, examples = CASES[name]
-    prepared: Any = choices.adapt(examples)
+    task: Any = choices.adapt(examples)
     keras.utils.set_random_seed(0)
     with seqzoo.cells.portable():
-        model = prepared.build("float32")
+        model = task.build("float32")
         for weight in model.weights:
             weight.assign(RANDOM.normal(0, 0.5, weight.shape))
-        decoding = Decoding(maximum_length=4) if hasattr(prepared, "decoding") else None
+        decoding = Decoding(maximum_length=4) if hasattr(task, "decoding") else None
         options = AnswerOptions(decoding=decoding)
 
         def answer(*raw: Any) -> dict[str, Any]:
-            return prepared.respond(model, raw, options)
+            return task.respond(model, raw, options)
 
-        ways = [tf.function(answer, input_signature=prepared.signature, autograph=False)]
-        for way, specs in prepared.signatures(model, options).values():
+        ways = [tf.function(answer, input_signature=task.signature, autograph=False)]
+        for way, specs in task.signatures(model, options).values():
             ways.append(tf.function(way, input_signature=specs, autograph=False))
         for way in ways:
             way.get_concrete_function()

@@ -36,7 +36,7 @@ def plain_loop():
         yield
 
 
-def task(**choices: Any) -> ManyToManyEncoderDecoder:
+def template(**choices: Any) -> ManyToManyEncoderDecoder:
     choices = {"units": 7, "embedding": 5, "minimum_count": 1, "cell": "gru", **choices}
     return ManyToManyEncoderDecoder(**choices)
 
@@ -48,20 +48,20 @@ def reversals(count: int, seed: int) -> Examples:
     return Examples(words, [word[::-1] + "!" for word in words])
 
 
-def batch_of(prepared, examples: Examples, padding: Padding) -> dict:
-    data = prepared.data(examples)
+def batch_of(task, examples: Examples, padding: Padding) -> dict:
+    data = task.data(examples)
     return next(iter(batches(data, make_plan(data, padding, len(data)))))
 
 
 @pytest.mark.parametrize("cell", CORE)
 @pytest.mark.parametrize("attention", ["additive", "none"])
 def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:
-    choices = task(cell=cell, attention=attention, layers=2, tied=attention == "none")
+    choices = template(cell=cell, attention=attention, layers=2, tied=attention == "none")
     examples = reversals(16, 1)
-    prepared = choices.adapt(examples)
+    task = choices.adapt(examples)
     keras.utils.set_random_seed(0)
-    loop = Loop(prepared, settings(batch_size=16), 30, tf.distribute.get_strategy())
-    data = prepared.data(examples)
+    loop = Loop(task, settings(batch_size=16), 30, tf.distribute.get_strategy())
+    data = task.data(examples)
     plan = repeat(make_plan(data, Padding([6], [8]), 16), 30)
     losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, plan), 1)]
     assert losses[-1] - losses[-2] < 0.7 * losses[0]
@@ -70,24 +70,24 @@ def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:
 @pytest.mark.parametrize("attention", ["additive", "multiplicative", "none"])
 def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
     examples = reversals(9, 2)
-    prepared = task(attention=attention, bidirectional=attention != "none").adapt(examples)
-    model = prepared.build("float32")
-    tight = batch_of(prepared, examples, Padding([6], [7]))
-    loose = batch_of(prepared, examples, Padding([11], [15]))
+    task = template(attention=attention, bidirectional=attention != "none").adapt(examples)
+    model = task.build("float32")
+    tight = batch_of(task, examples, Padding([6], [7]))
+    loose = batch_of(task, examples, Padding([11], [15]))
     random = np.random.default_rng(0)
     for name, lengths in (("values", "lengths"), ("targets", "target_lengths")):
         inside = np.arange(loose[name].shape[1]) < loose[lengths].numpy()[:, None]
         loose[name] = tf.where(inside, loose[name], random.integers(4, 6, inside.shape))
     order = [np.argsort(batch["lengths"].numpy(), kind="stable") for batch in (tight, loose)]
-    outcomes = [prepared.forward(model, batch, False) for batch in (tight, loose)]
+    outcomes = [task.forward(model, batch, False) for batch in (tight, loose)]
     for part in ("losses", "sums"):
         one, other = (
             getattr(own, part).numpy()[rows] for own, rows in zip(outcomes, order, strict=True)
         )
         np.testing.assert_allclose(np.sort(one, 0), np.sort(other, 0), rtol=1e-5)
-    counts = prepared.counts(tight).numpy()
+    counts = task.counts(tight).numpy()
     assert sorted(counts) == sorted(len(text) + 1 for text in examples.targets or ())
-    answers = [prepared.infer(model, batch, AnswerOptions()) for batch in (tight, loose)]
+    answers = [task.infer(model, batch, AnswerOptions()) for batch in (tight, loose)]
     texts = [sorted(answer["texts"].numpy().ravel()) for answer in answers]
     assert texts[0] == texts[1]
 
@@ -95,9 +95,9 @@ def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
 def test_the_loss_is_what_decoding_reports() -> None:
     # All steps of a known target at once, and one step after the other: the same numbers.
     examples = reversals(6, 3)
-    prepared = task(cell="lstm", layers=2).adapt(examples)
-    model = prepared.build("float32")
-    batch = batch_of(prepared, examples, Padding([6], [7]))
+    task = template(cell="lstm", layers=2).adapt(examples)
+    model = task.build("float32")
+    batch = batch_of(task, examples, Padding([6], [7]))
     memory, mask, states = model.encode(batch["values"], batch["lengths"])
     total, _ = score(
         model.decoder.step,
@@ -106,22 +106,22 @@ def test_the_loss_is_what_decoding_reports() -> None:
         lengths=batch["target_lengths"] - 1,
         start=START,
         end=END,
-        vocabulary_size=len(prepared.texts.vocabulary),
+        vocabulary_size=len(task.texts.vocabulary),
         constants=model.decoder.look_at(memory, mask),
     )
-    np.testing.assert_allclose(-total, prepared.forward(model, batch, False).losses, rtol=1e-5)
+    np.testing.assert_allclose(-total, task.forward(model, batch, False).losses, rtol=1e-5)
 
 
 def test_smoothing_is_for_training_alone() -> None:
     examples = reversals(6, 3)
-    batch = batch_of(task().adapt(examples), examples, Padding([6], [7]))
+    batch = batch_of(template().adapt(examples), examples, Padding([6], [7]))
     losses = {}
     for smoothing in (0.0, 0.2):
-        prepared = task(label_smoothing=smoothing).adapt(examples)
+        task = template(label_smoothing=smoothing).adapt(examples)
         keras.utils.set_random_seed(0)
-        model = prepared.build("float32")
+        model = task.build("float32")
         for training in (False, True):
-            losses[smoothing, training] = prepared.forward(model, batch, training).losses.numpy()
+            losses[smoothing, training] = task.forward(model, batch, training).losses.numpy()
     np.testing.assert_array_equal(losses[0.0, False], losses[0.2, False])
     logits = model(
         {
@@ -138,19 +138,19 @@ def test_smoothing_is_for_training_alone() -> None:
 
 def test_scheduled_sampling_feeds_the_models_own_tokens() -> None:
     examples = reversals(20, 4)
-    prepared = task(scheduled_sampling=0.5).adapt(examples)
-    model = prepared.build("float32")
+    task = template(scheduled_sampling=0.5).adapt(examples)
+    model = task.build("float32")
     fed = []
     inner = model.decoder.call
     model.decoder.call = lambda tokens, *rest, **more: (
         fed.append(tokens) or inner(tokens, *rest, **more)
     )
-    batch = batch_of(prepared, examples, Padding([6], [7]))
-    prepared.forward(model, batch, True)
+    batch = batch_of(task, examples, Padding([6], [7]))
+    task.forward(model, batch, True)
     true, mixed = (tokens.numpy() for tokens in fed)
     assert (mixed[:, 0] == START).all() and (true[:, 0] == START).all()
     assert 0.2 < (mixed != true)[:, 1:].mean() < 0.7
-    prepared.forward(model, batch, False)
+    task.forward(model, batch, False)
     np.testing.assert_array_equal(fed[-1], true)
 
 
@@ -159,7 +159,7 @@ def run(tmp_path_factory) -> Run:
     folder = tmp_path_factory.mktemp("reversals") / "run"
     with seqzoo.cells.portable():
         train(
-            task(units=24, embedding=12),
+            template(units=24, embedding=12),
             Splits(reversals(300, 5), reversals(40, 6)),
             settings(epochs=6, batch_size=32, learning_rate=0.02),
             folder,
@@ -205,7 +205,7 @@ def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib
     written = {"a": "3.5 km", "b": "it's 10:30", "c": "me@home.ch wrote", "d": 'the "big" one'}
     examples = Examples([*written] * 4, [*written.values()] * 4)
     chosen = settings(epochs=50, batch_size=8, learning_rate=0.02)
-    run = train(task(target="words", units=16), Splits(examples), chosen, tmp_path / "run")
+    run = train(template(target="words", units=16), Splits(examples), chosen, tmp_path / "run")
     run = Run.open(run.folder)
     assert [answer.label for answer in run.predict([*written])] == [*written.values()]
     assert run.evaluate(examples)["exact_match"] == 1.0
@@ -218,12 +218,10 @@ def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_precision(precision: str) -> None:
     examples = reversals(8, 1)
-    prepared = task(layers=2).adapt(examples)
+    task = template(layers=2).adapt(examples)
     keras.utils.set_random_seed(0)
-    loop = Loop(
-        prepared, settings(batch_size=8, precision=precision), 12, tf.distribute.get_strategy()
-    )
-    data = prepared.data(examples)
+    loop = Loop(task, settings(batch_size=8, precision=precision), 12, tf.distribute.get_strategy())
+    data = task.data(examples)
     plan = repeat(make_plan(data, Padding([6], [7]), 8), 12)
     losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, plan), 1)]
     assert np.isfinite(losses).all() and losses[-1] - losses[-2] < losses[0]
@@ -239,29 +237,27 @@ def test_precision(precision: str) -> None:
 )
 def test_choices_out_of_range(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        task(**choices)
+        template(**choices)
 
 
 def test_targets_that_cannot_be_learnt() -> None:
     with pytest.raises(SeqzooError, match="Targets are needed"):
-        task().adapt(Examples(["a"]))
+        template().adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
-        task().adapt(Examples(["a", "b"], ["x", 3]))
+        template().adapt(Examples(["a", "b"], ["x", 3]))
 
 
 def test_training_loss_compares_with_that_of_validation() -> None:
     examples = reversals(8, 5)
-    prepared = task(label_smoothing=0.3).adapt(examples)
-    loop = Loop(
-        prepared, settings(batch_size=8, learning_rate=1e-9), 1, tf.distribute.get_strategy()
-    )
-    data = prepared.data(examples)
+    task = template(label_smoothing=0.3).adapt(examples)
+    loop = Loop(task, settings(batch_size=8, learning_rate=1e-9), 1, tf.distribute.get_strategy())
+    data = task.data(examples)
     plan = make_plan(data, Padding([6], [8]), 8)
     list(loop.train(data, plan))
     shown, scored = loop.means()[0], loop.score(data, plan)[0]
     assert shown == pytest.approx(scored, rel=1e-4)
     # What is learnt from is the smoothed one.
-    outcome = prepared.forward(loop.model, batch_of(prepared, examples, Padding([6], [8])), True)
+    outcome = task.forward(loop.model, batch_of(task, examples, Padding([6], [8])), True)
     assert np.abs(outcome.losses - outcome.shown).max() > 1e-3
 
 
@@ -278,8 +274,8 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
     found = decoded.token_probabilities().numpy()
     np.testing.assert_allclose(found, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
     examples = reversals(4, 6)
-    prepared = task().adapt(examples)
-    (answer, *_) = prepared.answers(
+    task = template().adapt(examples)
+    (answer, *_) = task.answers(
         {
             "texts": [np.array([b"ab", b"cd"])],
             "log_probabilities": [np.log([0.25, 0.125])],
@@ -293,13 +289,13 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
 
 def test_targets_are_learnt_and_scored_in_lower_case() -> None:
     examples = Examples(["ab", "ba", "aa"], ["AB", "Ba", "aA"])
-    prepared = task(lowercase_targets=True).adapt(examples)
-    assert {"a", "b"} <= set(prepared.texts.vocabulary.tokens) and not {"A", "B"} & set(
-        prepared.texts.vocabulary.tokens
+    task = template(lowercase_targets=True).adapt(examples)
+    assert {"a", "b"} <= set(task.texts.vocabulary.tokens) and not {"A", "B"} & set(
+        task.texts.vocabulary.tokens
     )
     found = {"texts": [np.array([own]) for own in (b"ab", b"ba", b"bb")]}
-    data = prepared.data(examples)
-    figures = prepared.figures(found, data, examples, AnswerOptions())
+    data = task.data(examples)
+    figures = task.figures(found, data, examples, AnswerOptions())
     assert figures["exact_match"] == pytest.approx(2 / 3)
-    kept = task().adapt(examples)
+    kept = template().adapt(examples)
     assert kept.figures(found, data, examples, AnswerOptions())["exact_match"] == 0.0

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from task_data import series, task
+from task_data import series, template
 
 from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks import preprocessing as features
@@ -43,7 +43,7 @@ def test_characters_are_unicode() -> None:
 
 def test_text_to_ids() -> None:
     examples = Examples(["aab", "abc", "zbb a"])
-    text = _learn(task(minimum_count=2), examples)
+    text = _learn(template(minimum_count=2), examples)
     assert text.vocabulary.tokens == ["a", "b"]  # equally often, then by alphabet
     values, lengths = text.transform(tf.constant(["ba", "", "azb"]))
     assert values.numpy().tolist() == [[3, 2, 0], [0, 0, 0], [2, UNKNOWN, 3]]
@@ -55,14 +55,14 @@ def test_text_to_ids() -> None:
 
 def test_text_is_cut_and_put_in_lower_case() -> None:
     text = _learn(
-        task(input="words", lowercase=True, maximum_length=2, minimum_count=1),
+        template(input="words", lowercase=True, maximum_length=2, minimum_count=1),
         Examples(["ÄB cd ef", "äb CD"]),
     )
     assert text.vocabulary.tokens == ["cd", "äb"]
 
 
 def test_vocabulary_keeps_the_most_frequent() -> None:
-    text = _learn(task(vocabulary_size=4, minimum_count=1), Examples(["abbccc"]))
+    text = _learn(template(vocabulary_size=4, minimum_count=1), Examples(["abbccc"]))
     assert text.vocabulary.tokens == ["c", "b"] and len(text.vocabulary) == 4
 
 
@@ -77,17 +77,17 @@ def test_vocabulary_survives_its_file(tmp_path) -> None:
 
 def test_pixels_are_read_from_left_to_right_and_from_the_top() -> None:
     images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    features = _learn(task(input="pixels"), Examples(images))
+    features = _learn(template(input="pixels"), Examples(images))
     values, lengths = features.transform(tf.constant(images))
     assert features.step == ((3,), "uint8") and lengths.numpy().tolist() == [20, 20]
     np.testing.assert_array_equal(values[1, 7], images[1, 1, 2])
-    grey = _learn(task(input="pixels"), Examples(images[..., 0]))
+    grey = _learn(template(input="pixels"), Examples(images[..., 0]))
     assert grey.transform(tf.constant(images[..., 0]))[0].shape == (2, 20, 1)
 
 
 def test_rows_are_read_from_the_top() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 2)).astype(np.uint8)
-    rows = _learn(task(input="rows"), Examples(images))
+    rows = _learn(template(input="rows"), Examples(images))
     values, lengths = rows.transform(tf.constant(images))
     assert rows.step == ((6,), "uint8") and lengths.numpy().tolist() == [4] * 5
     assert (values.numpy() == images.reshape(5, 4, 6)).all()
@@ -95,7 +95,7 @@ def test_rows_are_read_from_the_top() -> None:
 
 def test_series_are_standardised_by_training() -> None:
     train, other = series(50, 0), series(5, 1)
-    learnt = _learn(task(input="series"), Examples(train))
+    learnt = _learn(template(input="series"), Examples(train))
     flat = learnt.encode(Examples(train)).flat
     np.testing.assert_allclose(flat.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(flat.std(0), 1, atol=1e-5)
@@ -107,7 +107,7 @@ def test_series_are_standardised_by_training() -> None:
 def test_audio_does_not_depend_on_its_batch() -> None:
     random = np.random.default_rng(0)
     waves = [random.normal(0, 0.1, n).astype(np.float32) for n in (4000, 1300, 7)]
-    audio = _learn(task(input="audio", sample_rate=8000, mel_bins=10), Examples(waves))
+    audio = _learn(template(input="audio", sample_rate=8000, mel_bins=10), Examples(waves))
     together = audio.encode(Examples(waves))
     assert together.lengths.tolist() == [50, 17, 1]  # a step each 80 samples
     alone = np.concatenate([audio.encode(Examples([wave])).flat for wave in waves])
@@ -123,7 +123,7 @@ def test_a_tone_is_heard_in_its_band() -> None:
     rate, bins = 8000, 20
     time = np.arange(rate, dtype=np.float32) / rate
     tones = [np.sin(2 * np.pi * hertz * time) for hertz in (200, 800, 3000)]
-    audio = _learn(task(input="audio", sample_rate=rate, mel_bins=bins), Examples(tones))
+    audio = _learn(template(input="audio", sample_rate=rate, mel_bins=bins), Examples(tones))
     audio.mean, audio.scale = [0.0] * bins, [1.0] * bins
     loudest = audio.encode(Examples(tones)).flat.reshape(3, -1, bins).mean(1).argmax(1)
     mel = 1127 * np.log1p(np.array([200, 800, 3000]) / 700)
@@ -139,7 +139,7 @@ def test_features_survive_their_config(kind: str) -> None:
         "series": series(6, 0),
         "audio": [random.normal(0, 0.1, 900) for _ in range(6)],
     }.get(kind, ["a b", "b a", "a", "b", "b", "a"])
-    choices = task(input=kind, sample_rate=8000, mel_bins=5)
+    choices = template(input=kind, sample_rate=8000, mel_bins=5)
     learnt = _learn(choices, Examples(inputs))
     again = type(learnt).from_config(choices, learnt.to_config(), {"vocabulary": learnt.vocabulary})
     assert (again.encode(Examples(inputs)).flat == learnt.encode(Examples(inputs)).flat).all()
@@ -169,14 +169,14 @@ NAN = [np.ones((2, 1)), np.array([[1.0], [np.nan]])]
 def test_errors_name_the_place(choices: dict, inputs, message: str) -> None:
     examples = Examples(inputs, lines=[11, 12, 13])
     with pytest.raises(SeqzooError, match=message):
-        _learn(task(**choices), examples).encode(examples)
+        _learn(template(**choices), examples).encode(examples)
 
 
 def test_places_count_over_chunks() -> None:
     texts = ["a"] * 2000
     texts[1500] = ""
     with pytest.raises(SeqzooError, match="example 1500 has none"):
-        _learn(task(), Examples(texts)).encode(Examples(texts))
+        _learn(template(), Examples(texts)).encode(Examples(texts))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def plain_loop():
         yield
 
 
-def _task(**choices) -> ManyToManyAligned:
+def _template(**choices) -> ManyToManyAligned:
     return ManyToManyAligned(
         **{
             "input": "characters",
@@ -58,13 +58,13 @@ def _texts(count: int = 12, seed: int = 0, longest: int = 14) -> list[str]:
 
 def _run(folder, texts: list[str], **choices) -> Run:
     """A run whose model has random weights, biases included."""
-    chosen = _task(**choices)
-    prepared = chosen.adapt(Examples(texts))
-    padding = Padding.choose(prepared.data(Examples(texts)), 3, 4)
-    config = describe(chosen, prepared, settings(batch_size=3), {}, padding)
-    run = Run.create(folder, config, prepared)
+    chosen = _template(**choices)
+    task = chosen.adapt(Examples(texts))
+    padding = Padding.choose(task.data(Examples(texts)), 3, 4)
+    config = describe(chosen, task, settings(batch_size=3), {}, padding)
+    run = Run.create(folder, config, task)
     keras.utils.set_random_seed(0)
-    model = prepared.build("float32")
+    model = task.build("float32")
     random = np.random.default_rng(1)
     for weight in model.weights:
         weight.assign(random.normal(0, 0.6, weight.shape))
@@ -74,7 +74,7 @@ def _run(folder, texts: list[str], **choices) -> Run:
 
 def _log_probabilities(run: Run, text: str) -> np.ndarray:
     """Of each step of a text, of a model with one "vanilla" layer: (steps, ids)."""
-    known = {token: index for index, token in enumerate(run.prepared.texts.vocabulary.tokens, 2)}
+    known = {token: index for index, token in enumerate(run.task.texts.vocabulary.tokens, 2)}
     decoder = run.model.decoder
     vectors = decoder.embedding.embeddings.numpy()
     dense, offset = (weight.numpy() for weight in decoder.output_layer.weights)
@@ -89,7 +89,7 @@ def _log_probabilities(run: Run, text: str) -> np.ndarray:
 
 
 def _nats(run: Run, text: str, end: bool = True) -> float:
-    known = {token: index for index, token in enumerate(run.prepared.texts.vocabulary.tokens, 2)}
+    known = {token: index for index, token in enumerate(run.task.texts.vocabulary.tokens, 2)}
     targets = [known[character] for character in text] + [END] * end
     rows = _log_probabilities(run, text)
     return -sum(row[target] for row, target in zip(rows, targets, strict=False))
@@ -128,18 +128,18 @@ def test_one_text_has_no_end(tmp_path) -> None:
 
 def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
     """The summed loss of each text, the states carried on by hand."""
-    prepared, total = run.prepared, np.zeros(len(texts))
-    data = prepared.data(Examples(texts))
-    plan = prepared.plan(data, run.padding, run.settings, seed=(0, 0))
+    task, total = run.task, np.zeros(len(texts))
+    data = task.data(Examples(texts))
+    plan = task.plan(data, run.padding, run.settings, seed=(0, 0))
     random = np.random.default_rng(0)
-    carried = tuple(tf.zeros([3, units]) for units in prepared.carries)
+    carried = tuple(tf.zeros([3, units]) for units in task.carries)
     for batch in batches(data, plan):
         values = batch["values"].numpy()
         inside = np.arange(values.shape[1]) < batch["lengths"].numpy()[:, None]
         if noise:
             values = np.where(inside, values, random.integers(0, 8, values.shape))
         fed = {**batch, "values": tf.constant(values, tf.int32), "carried": carried}
-        outcome = prepared.forward(run.model, fed, False)
+        outcome = task.forward(run.model, fed, False)
         new = outcome.carried
         for old, own in zip(carried, new, strict=True):
             same = np.isclose(old, own).all(1)
@@ -168,15 +168,15 @@ MATRIX = [(cell, "float32") for cell in CORE]
     "cell, precision", [*MATRIX, ("lstm", "mixed_bfloat16"), ("gru", "mixed_float16")]
 )
 def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> None:
-    prepared = _task(cell=cell, layers=2, tied=cell == "gru").adapt(Examples(_texts(40)))
+    task = _template(cell=cell, layers=2, tied=cell == "gru").adapt(Examples(_texts(40)))
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=8, precision=precision, schedule="constant")
-    data = prepared.data(Examples(_texts(40)))
+    data = task.data(Examples(_texts(40)))
     padding = Padding.choose(data, 2, 8)
-    plan = prepared.plan(data, padding, chosen, seed=(0, 0))
-    loop, losses = Loop(prepared, chosen, len(plan), tf.distribute.get_strategy()), []
+    plan = task.plan(data, padding, chosen, seed=(0, 0))
+    loop, losses = Loop(task, chosen, len(plan), tf.distribute.get_strategy()), []
     for epoch in range(5):
-        list(loop.train(data, prepared.plan(data, padding, chosen, seed=(0, epoch))))
+        list(loop.train(data, task.plan(data, padding, chosen, seed=(0, epoch))))
         losses.append(loop.means()[0])
         assert any(state.numpy().any() for state in loop.carried)
         loop.next_epoch()
@@ -197,7 +197,7 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monke
     monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
     splits = Splits(Examples(_texts(30)), Examples(_texts(6, 9)))
     chosen = settings(batch_size=4)
-    arguments = (_task(whole=whole, dropout=0.1), splits, chosen)
+    arguments = (_template(whole=whole, dropout=0.1), splits, chosen)
     train(*arguments, tmp_path / "unbroken")
     with pytest.raises(Interrupted):
         train(*arguments, tmp_path / "broken", progress=Told(5))
@@ -210,7 +210,7 @@ def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monke
 
 def _greedy(run: Run, prompt: str, steps: int) -> tuple[str, float]:
     """The most probable token again and again, and their log-probability, the end's included."""
-    tokens, said, total = run.prepared.texts.vocabulary.tokens, "", 0.0
+    tokens, said, total = run.task.texts.vocabulary.tokens, "", 0.0
     for _ in range(steps):
         row = _log_probabilities(run, prompt + said)[-1]
         best = max((i for i in range(len(row)) if i not in (0, 1, START)), key=lambda i: row[i])
@@ -281,13 +281,13 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
 
 def test_wrong_choices_and_texts_are_told(tmp_path) -> None:
     with pytest.raises(SeqzooError, match="`bidirectional` must be off"):
-        _task(bidirectional=True)
+        _template(bidirectional=True)
     with pytest.raises(SeqzooError, match="no cell named 'gruu'"):
-        _task(cell="gruu").adapt(Examples(["a"]))
+        _template(cell="gruu").adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="example 1 is int"):
-        _task().adapt(Examples(["a", 3]))
+        _template().adapt(Examples(["a", 3]))
     with pytest.raises(SeqzooError, match="must not be empty"):
-        _task(whole=True).adapt(Examples(["ab"])).data(Examples([""]))
+        _template(whole=True).adapt(Examples(["ab"])).data(Examples([""]))
     run = _run(tmp_path / "run", ["ab"])
     with pytest.raises(SeqzooError, match="example 0 is NoneType"):
         run.score([None])  # pyright: ignore[reportArgumentType]

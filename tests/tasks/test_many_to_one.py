@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_cases import CORE
-from task_data import names, repeat, series, settings, task
+from task_data import names, repeat, series, settings, template
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
@@ -24,8 +24,8 @@ def plain_loop():
         yield
 
 
-def _batch(prepared, examples: Examples, padded: int) -> dict:
-    data = prepared.data(examples)
+def _batch(task, examples: Examples, padded: int) -> dict:
+    data = task.data(examples)
     plan = make_plan(data, Padding([padded], []), len(data))
     return next(iter(batches(data, plan)))
 
@@ -37,33 +37,33 @@ def _outputs(model, batch: dict) -> np.ndarray:
 
 @pytest.mark.parametrize("cell", CORE)
 def test_core_cell_learns_a_batch_and_never_sees_padding(cell: str) -> None:
-    choices = task(cell=cell, bidirectional=True, layers=2)
+    choices = template(cell=cell, bidirectional=True, layers=2)
     examples = names(32, 1)
-    prepared = choices.adapt(examples)
+    task = choices.adapt(examples)
     keras.utils.set_random_seed(0)
-    loop = Loop(prepared, settings(batch_size=32), 30, tf.distribute.get_strategy())
-    data = prepared.data(examples)
+    loop = Loop(task, settings(batch_size=32), 30, tf.distribute.get_strategy())
+    data = task.data(examples)
     repeated = repeat(make_plan(data, Padding([9], []), 32), 30)
     losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, repeated), 1)]
     assert losses[-1] - losses[-2] < 0.5 * losses[0]
-    batch = _batch(prepared, examples, 14)
+    batch = _batch(task, examples, 14)
     noise = np.random.default_rng(0).integers(0, 9, batch["values"].shape)
     inside = np.arange(14) < batch["lengths"].numpy()[:, None]
     noisy = {**batch, "values": np.where(inside, batch["values"], noise)}
-    outputs = [_outputs(loop.model, b) for b in (batch, noisy, _batch(prepared, examples, 9))]
+    outputs = [_outputs(loop.model, b) for b in (batch, noisy, _batch(task, examples, 9))]
     np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-6)
     np.testing.assert_allclose(outputs[2], outputs[0], atol=1e-6)
 
 
 def _gradients(examples: Examples, rows: int, **choices) -> list[np.ndarray]:
     """What the optimizer gets in the first step on a batch of so many rows."""
-    prepared = task().adapt(names(40, 1))
+    task = template().adapt(names(40, 1))
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=rows, **choices)
-    loop = Loop(prepared, chosen, 1, tf.distribute.get_strategy())
+    loop = Loop(task, chosen, 1, tf.distribute.get_strategy())
     caught = []
     loop.optimizer.apply = lambda gradients, variables: caught.extend(gradients)
-    data = prepared.data(examples)
+    data = task.data(examples)
     with seqzoo.cells.portable():
         loop._train_replica(next(iter(batches(data, make_plan(data, Padding([9], []), rows)))))
     return [gradient.numpy() for gradient in caught]
@@ -92,14 +92,14 @@ def test_gradients_are_clipped_by_their_global_norm() -> None:
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_pooling_covers_the_steps_of_each_sequence(pooling: str) -> None:
-    choices = task(input="series", pooling=pooling, cell="vanilla")
+    choices = template(input="series", pooling=pooling, cell="vanilla")
     inputs = series(6, 0)
-    prepared = choices.adapt(Examples(inputs, ["a", "b"] * 3))
-    model = prepared.build("float32")
+    task = choices.adapt(Examples(inputs, ["a", "b"] * 3))
+    model = task.build("float32")
     cell = next(layer for layer in model.layers if isinstance(layer, keras.layers.RNN)).cell
     kernel, recurrent, bias = (weight.numpy() for weight in cell.weights)
     dense = [weight.numpy() for weight in model.get_layer("outputs").weights]
-    batch = _batch(prepared, Examples(inputs, ["a"] * 6), 11)
+    batch = _batch(task, Examples(inputs, ["a"] * 6), 11)
     got_all = _outputs(model, batch)
     for row, length, got in zip(batch["values"].numpy(), batch["lengths"], got_all, strict=True):
         h, states = np.zeros(8), []
@@ -112,27 +112,27 @@ def test_pooling_covers_the_steps_of_each_sequence(pooling: str) -> None:
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
 def test_an_empty_sequence_gives_a_finite_answer(pooling: str) -> None:
-    prepared = task(pooling=pooling, bidirectional=True).adapt(names(20, 1))
+    task = template(pooling=pooling, bidirectional=True).adapt(names(20, 1))
     raw = (tf.constant(["", "abc"]),)
-    answer = prepared.respond(prepared.build("float32"), raw, AnswerOptions(2))
+    answer = task.respond(task.build("float32"), raw, AnswerOptions(2))
     assert np.isfinite(answer["probabilities"]).all()
 
 
 @pytest.mark.parametrize("cell, bidirectional", KINDS)
 def test_saved_without_custom_objects(cell: str, bidirectional: bool, tmp_path) -> None:
-    choices = task(cell=cell, bidirectional=bidirectional, pooling="max", dropout=0.1)
-    prepared = choices.adapt(names(20, 1))
-    model = prepared.build("mixed_bfloat16")
+    choices = template(cell=cell, bidirectional=bidirectional, pooling="max", dropout=0.1)
+    task = choices.adapt(names(20, 1))
+    model = task.build("mixed_bfloat16")
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    batch = _batch(prepared, names(5, 2), 9)
+    batch = _batch(task, names(5, 2), 9)
     np.testing.assert_array_equal(_outputs(again, batch), _outputs(model, batch))
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision(precision: str) -> None:
-    prepared = task(pooling="mean").adapt(names(20, 1))
-    model = prepared.build(precision)
+    task = template(pooling="mean").adapt(names(20, 1))
+    model = task.build(precision)
     recurrent = next(layer for layer in model.layers if isinstance(layer, keras.layers.RNN))
     assert recurrent.dtype_policy.name == recurrent.cell.dtype_policy.name == precision
     assert model.output.dtype == "float32"
@@ -140,7 +140,9 @@ def test_precision(precision: str) -> None:
 
 
 def test_options_reach_the_cell() -> None:
-    choices = task(cell="gru", cell_options={"reset_after": False}, recurrent_dropout=0.3, layers=2)
+    choices = template(
+        cell="gru", cell_options={"reset_after": False}, recurrent_dropout=0.3, layers=2
+    )
     model = choices.adapt(names(20, 1)).build("float32")
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
     assert len(layers) == 2
@@ -157,4 +159,4 @@ def test_options_reach_the_cell() -> None:
 )
 def test_a_wrong_cell_is_said_before_anything_is_learnt(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        task(**choices).adapt(Examples([None], [None]))
+        template(**choices).adapt(Examples([None], [None]))

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from task_data import names, task
+from task_data import names, template
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import AnswerOptions
@@ -49,18 +49,18 @@ def test_pooling_leaves_masked_steps_out(mode: str) -> None:
 
 
 def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
-    prepared = task(ngrams=3, ngram_buckets=101, bag=True).adapt(names(20, 1))
-    model = prepared.build("float32")
+    task = template(ngrams=3, ngram_buckets=101, bag=True).adapt(names(20, 1))
+    model = task.build("float32")
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     words = names(7, 2).inputs
-    alone = [prepared.respond(model, ([word],), AnswerOptions(3)) for word in words]
-    together = prepared.respond(again, (words,), AnswerOptions(3))
+    alone = [task.respond(model, ([word],), AnswerOptions(3)) for word in words]
+    together = task.respond(again, (words,), AnswerOptions(3))
     for index, answer in enumerate(alone):
         np.testing.assert_allclose(
             answer["probabilities"][0], together["probabilities"][index], atol=1e-6
         )
-    plain = task(ngrams=3, ngram_buckets=101).adapt(names(20, 1)).build("float32")
+    plain = template(ngrams=3, ngram_buckets=101).adapt(names(20, 1)).build("float32")
     assert model.count_params() == plain.count_params() + 6 * 3  # the bag's part of the last layer
 
 
@@ -81,4 +81,4 @@ def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
 )
 def test_ngrams_that_make_no_sense(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        task(**choices)
+        template(**choices)

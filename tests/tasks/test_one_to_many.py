@@ -26,14 +26,14 @@ def plain_loop():
         yield
 
 
-def _batch(prepared, examples: Examples, rows: int, longest: int = 5) -> dict:
-    data = prepared.data(examples)
+def _batch(task, examples: Examples, rows: int, longest: int = 5) -> dict:
+    data = task.data(examples)
     return next(iter(batches(data, make_plan(data, Padding([1], [longest]), rows))))
 
 
-def _loop(prepared, steps: int, **choices) -> Loop:
+def _loop(task, steps: int, **choices) -> Loop:
     keras.utils.set_random_seed(0)
-    return Loop(prepared, settings(**choices), steps, tf.distribute.get_strategy())
+    return Loop(task, settings(**choices), steps, tf.distribute.get_strategy())
 
 
 def _logits(model, batch: dict) -> np.ndarray:
@@ -50,9 +50,9 @@ MATRIX += [("class", cell, 1) for cell in CORE]
 def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
     examples = captioned(kind)
     attention = {"image": "additive", "vector": "none", "class": "multiplicative"}[kind]
-    prepared = template(kind, cell=cell, layers=layers, attention=attention).adapt(examples)
-    loop = _loop(prepared, 25, batch_size=12)
-    data = prepared.data(examples)
+    task = template(kind, cell=cell, layers=layers, attention=attention).adapt(examples)
+    loop = _loop(task, 25, batch_size=12)
+    data = task.data(examples)
     repeated = repeat(make_plan(data, Padding([1], [5]), 12), 25)
     sums = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, repeated), 1)]
     assert sums[-1] - sums[-2] < 0.5 * sums[0]
@@ -64,22 +64,22 @@ def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
 )
 def test_padding_never_enters(kind: str, attention: str) -> None:
     examples = captioned(kind, 5)
-    prepared = template(kind, attention=attention).adapt(examples)
+    task = template(kind, attention=attention).adapt(examples)
     keras.utils.set_random_seed(3)
-    model = prepared.build("float32")
-    batch = _batch(prepared, examples, 5, longest=9)
+    model = task.build("float32")
+    batch = _batch(task, examples, 5, longest=9)
     random = np.random.default_rng(0)
     behind = np.arange(9) >= batch["target_lengths"].numpy()[:, None]
     targets = np.where(behind, random.integers(2, 6, behind.shape), batch["targets"])
     values = np.repeat(batch["values"].numpy(), 3, axis=1)
     values[:, 1:] = random.integers(0, 3, values[:, 1:].shape)
     noisy = {**batch, "values": values, "targets": targets.astype(np.int32)}
-    plain, other = (prepared.forward(model, one, training=False) for one in (batch, noisy))
+    plain, other = (task.forward(model, one, training=False) for one in (batch, noisy))
     np.testing.assert_allclose(other.losses, plain.losses, rtol=1e-5)
     np.testing.assert_array_equal(other.sums, plain.sums)
-    short = prepared.forward(model, _batch(prepared, examples, 5), training=False)
+    short = task.forward(model, _batch(task, examples, 5), training=False)
     np.testing.assert_allclose(short.losses, plain.losses, rtol=1e-5)
-    answers = [prepared.infer(model, one, AnswerOptions()) for one in (batch, noisy)]
+    answers = [task.infer(model, one, AnswerOptions()) for one in (batch, noisy)]
     np.testing.assert_array_equal(answers[0]["texts"], answers[1]["texts"])
 
 
@@ -88,11 +88,11 @@ def test_rows_that_fill_up_a_batch_change_nothing(normalization: str) -> None:
     examples = captioned(count=5)
     caught = []
     for rows in (5, 8):
-        prepared = template(normalization=normalization).adapt(captioned())
-        loop = _loop(prepared, 1, batch_size=rows)
+        task = template(normalization=normalization).adapt(captioned())
+        loop = _loop(task, 1, batch_size=rows)
         gradients: list = []
         loop.optimizer.apply = lambda found, _, keep=gradients: keep.extend(found)
-        loop._train_replica(_batch(prepared, examples, rows))
+        loop._train_replica(_batch(task, examples, rows))
         moved = [variable.numpy() for variable in loop.model.non_trainable_variables[:4]]
         caught.append([gradient.numpy() for gradient in gradients] + moved)
     for full, filled in zip(*caught, strict=True):
@@ -103,11 +103,11 @@ def test_rows_that_fill_up_a_batch_change_nothing(normalization: str) -> None:
 def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
     examples = captioned(kind)
     choices = {"random_shift": 0.2, "dropout": 0.1, "normalization": "batch", "tied": True}
-    prepared = template(kind, **choices).adapt(examples)
-    model = prepared.build("mixed_bfloat16")
+    task = template(kind, **choices).adapt(examples)
+    model = task.build("mixed_bfloat16")
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    batch = _batch(prepared, examples, 12)
+    batch = _batch(task, examples, 12)
     np.testing.assert_array_equal(_logits(again, batch), _logits(model, batch))
     assert again.decoder.dtype_policy.name == "mixed_bfloat16"
 
@@ -115,9 +115,9 @@ def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains(precision: str) -> None:
     examples = captioned()
-    prepared = template(normalization="batch", tied=True, random_shear=0.1).adapt(examples)
-    loop = _loop(prepared, 3, batch_size=12, precision=precision)
-    data = prepared.data(examples)
+    task = template(normalization="batch", tied=True, random_shear=0.1).adapt(examples)
+    loop = _loop(task, 3, batch_size=12, precision=precision)
+    data = task.data(examples)
     steps = repeat(make_plan(data, Padding([1], [5]), 12), 3)
     sums = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, steps), 1)]
     assert sums[-1] - sums[-2] < sums[0]
@@ -135,9 +135,9 @@ def test_a_stored_template_equals_a_new_one() -> None:
 def test_without_attention_the_image_stands_in_the_states() -> None:
     examples = captioned()
     for pooling in ("mean", "flatten"):
-        prepared = template(attention="none", pooling=pooling).adapt(examples)
-        model = prepared.build("float32")
-        batch = _batch(prepared, examples, 12)
+        task = template(attention="none", pooling=pooling).adapt(examples)
+        model = task.build("float32")
+        batch = _batch(task, examples, 12)
         mixed = {**batch, "values": tf.roll(batch["values"], 1, axis=0)}
         difference = np.abs(_logits(model, batch) - _logits(model, mixed)).max(axis=(1, 2))
         assert difference.min() > 1e-4

@@ -41,15 +41,15 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     """Runs, each with an exported model."""
     folder, runs = tmp_path_factory.mktemp("exported"), {}
     for kind in KINDS:
-        task, examples = template(kind, **CHOICES[kind]), captioned(kind)
+        chosen, examples = template(kind, **CHOICES[kind]), captioned(kind)
         if kind == "image":
             with seqzoo.cells.portable():
-                runs[kind] = train(task, Splits(examples), settings(epochs=1), folder / kind)
+                runs[kind] = train(chosen, Splits(examples), settings(epochs=1), folder / kind)
         else:
-            prepared = task.adapt(examples)
-            config = describe(task, prepared, settings(), {}, Padding([1], [5]))
-            runs[kind] = Run.create(folder / kind, config, prepared)
-            prepared.build("float32").save(folder / kind / "model.keras")
+            task = chosen.adapt(examples)
+            config = describe(chosen, task, settings(), {}, Padding([1], [5]))
+            runs[kind] = Run.create(folder / kind, config, task)
+            task.build("float32").save(folder / kind / "model.keras")
         runs[kind].export(folder / kind / "saved", ASKED)
     return runs
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 
 import seqzoo.cells
 import seqzoo.zoo as zoo
@@ -21,7 +21,7 @@ from seqzoo.zoo.pretrained import FOLDER
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("packing") / "run"
-    choices = task(ngrams=2, ngram_buckets=LARGE // 6 + 1)
+    choices = template(ngrams=2, ngram_buckets=LARGE // 6 + 1)
     with seqzoo.cells.portable():
         return train(choices, splits(), settings(epochs=1), folder)
 
@@ -64,9 +64,9 @@ def _two(order: str, units: int = 3) -> keras.Model:
 
 def _packed(model: keras.Model, folder: pathlib.Path) -> pathlib.Path:
     """The weights of a model as `pack` writes them."""
-    prepared = SimpleNamespace(vocabularies={})
+    task = SimpleNamespace(vocabularies={})
     config = {"vocabularies": {}}
-    pack(SimpleNamespace(model=model, prepared=prepared, config=config, source={}), folder, {})
+    pack(SimpleNamespace(model=model, task=task, config=config, source={}), folder, {})
     return folder / "weights.npz"
 
 
@@ -108,8 +108,8 @@ def test_weights_of_another_type_are_told(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("name", zoo.list_trained())
 def test_paths_do_not_depend_on_what_was_built_before(name: str) -> None:
-    prepared = zoo.load(name).prepared
-    paths = [list(weights_by_path(prepared.build("float32"))) for _ in range(2)]
+    task = zoo.load(name).task
+    paths = [list(weights_by_path(task.build("float32"))) for _ in range(2)]
     assert paths[0] == paths[1]
     with np.load(FOLDER / name / "weights.npz") as arrays:
         assert {key.rpartition(".")[0] for key in arrays.files} == set(paths[0])

@@ -36,20 +36,20 @@ padding = Padding([4], [5])
 # One of each: another one would take the numbers of the first one's collective operations.
 both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 strategies = {1: tf.distribute.get_strategy(), 2: both}
-for name, (task, examples) in cases.items():
+for name, (template, examples) in cases.items():
     settings = TrainingSettings(batch_size=6, clip_norm=0.1 if name == "text" else None)
     for replicas, strategy in strategies.items():
-        prepared = task.adapt(examples)
-        data = prepared.data(examples)
+        task = template.adapt(examples)
+        data = task.data(examples)
         keras.utils.set_random_seed(0)
         with seqzoo.cells.portable():
             # No step is told apart from another by what Adam makes of it.
-            loop = Loop(prepared, replace(settings, precision="float32"), 2, strategy)
+            loop = Loop(task, replace(settings, precision="float32"), 2, strategy)
             with strategy.scope():
-                loop.model = prepared.build("float64")
+                loop.model = task.build("float64")
                 loop.optimizer = keras.optimizers.SGD(0.5)
                 loop.optimizer.build(loop.model.trainable_variables)
-            plan = prepared.plan(data, padding, settings, multiple=replicas)
+            plan = task.plan(data, padding, settings, multiple=replicas)
             found = {}
             for step, _ in enumerate(loop.train(data, plan)):
                 for index, variable in enumerate(loop.model.weights):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 from training_cases import CHOICES, Told, assert_same, history, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError
@@ -24,14 +24,14 @@ def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: t
     for index, stop in enumerate(stops):
         with pytest.raises(Interrupted, match=f"--resume --run {folder}"):
             train(
-                task(**CHOICES),
+                template(**CHOICES),
                 splits(),
                 settings(),
                 folder,
                 progress=Told(stop),
                 resume=index > 0,
             )
-    train(task(**CHOICES), splits(), settings(), folder, resume=True)
+    train(template(**CHOICES), splits(), settings(), folder, resume=True)
     assert_same(unbroken[0], folder)
 
 
@@ -43,7 +43,7 @@ def test_a_signal_is_heard_between_steps(tmp_path) -> None:
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted, match="Stopped at step [23] of epoch 1, after a checkpoint"):
-        train(task(), splits(), settings(), tmp_path / "run", progress=Interrupting())
+        train(template(), splits(), settings(), tmp_path / "run", progress=Interrupting())
     with pytest.raises(SeqzooError, match="no model yet.*--resume"):
         Run.open(tmp_path / "run").predict(["abc"])
 
@@ -52,7 +52,7 @@ def test_a_finished_run_resumed_stays_as_it_is(unbroken, tmp_path) -> None:
     # A copy: other tests count on the run as it is, log files included.
     folder = shutil.copytree(unbroken[0], tmp_path / "run")
     before, rows = weights(folder), history(folder)
-    train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
+    train(template(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
     assert not told.steps and history(folder) == rows
     assert all((before[key] == value).all() for key, value in weights(folder).items())
 
@@ -62,16 +62,16 @@ def test_a_run_from_before_a_choice_was_there_is_resumed(unbroken, tmp_path) -> 
     config = json.loads((folder / "config.json").read_text())
     del config["task"]["label_smoothing"], config["training"]["clip_norm"]
     (folder / "config.json").write_text(json.dumps(config))
-    train(task(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
+    train(template(**CHOICES), splits(), settings(), folder, resume=True, progress=(told := Told()))
     assert not told.steps
     with pytest.raises(SeqzooError, match="started with label_smoothing=0.0, got 0.1"):
-        train(task(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
+        train(template(**CHOICES, label_smoothing=0.1), splits(), settings(), folder, resume=True)
 
 
 PROGRAM = """
 import sys
 from dataclasses import replace
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
@@ -86,7 +86,7 @@ class Telling(Silent):
         print(self.begun, done, flush=True)
 
 train(
-    task(dropout=0.1, recurrent_dropout=0.1),
+    template(dropout=0.1, recurrent_dropout=0.1),
     replace(splits(train=480), validation=None),
     settings(batch_size=8, checkpoint_seconds=0.05),
     folder,
@@ -136,9 +136,9 @@ def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
 
 def test_float16_learns_and_resumes(tmp_path) -> None:
     chosen = settings(precision="mixed_float16")
-    train(task(**CHOICES), splits(), chosen, tmp_path / "whole")
+    train(template(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(task(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(8))
-    train(task(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+        train(template(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(8))
+    train(template(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
     assert history(tmp_path / "whole")[-1]["validation_accuracy"] > 0.8

@@ -65,9 +65,9 @@ class Copying(Silent):
 
 @pytest.mark.parametrize("case", CASES)
 def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None:
-    task, examples = CASES[case]()
+    template, examples = CASES[case]()
     # A checkpoint after each step; the last one before the copy is of the step before.
-    arguments = (task, Splits(examples), settings(batch_size=6, checkpoint_seconds=1e-9))
+    arguments = (template, Splits(examples), settings(batch_size=6, checkpoint_seconds=1e-9))
     train(*arguments, tmp_path / "whole", progress=Copying(tmp_path / "whole"))
     killed = tmp_path / "killed"
     train(*arguments, killed, resume=True, progress=(told := Told()))

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
-from task_data import names, series, settings, task
+from task_data import names, series, settings, template
 from tensorflow.core.protobuf import saved_model_pb2
 
 from seqzoo.tasks import Examples, SeqzooError, plots
@@ -41,12 +41,10 @@ def _targets(kind: str, count: int = 12) -> list:
 
 def _run(folder, kind: str, target: str = "class", **choices) -> Run:
     """A run whose model has its initial weights."""
-    chosen = task(input=kind, target=target, sample_rate=8000, mel_bins=6, **choices)
-    prepared = chosen.adapt(Examples(_inputs(kind), _targets(target)))
-    run = Run.create(
-        folder, describe(chosen, prepared, settings(), {}, Padding([4, 9], [])), prepared
-    )
-    prepared.build("float32").save(folder / "model.keras")
+    chosen = template(input=kind, target=target, sample_rate=8000, mel_bins=6, **choices)
+    task = chosen.adapt(Examples(_inputs(kind), _targets(target)))
+    run = Run.create(folder, describe(chosen, task, settings(), {}, Padding([4, 9], [])), task)
+    task.build("float32").save(folder / "model.keras")
     return run
 
 
@@ -83,10 +81,10 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
 def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
     run, theirs = exported[kind]
     ours = run.predict(_inputs(kind, seed=5, count=7), AnswerOptions(2))
-    if run.task.target == "value":
+    if run.template.target == "value":
         expected = np.array([[answer.value] for answer in ours])
         np.testing.assert_allclose(theirs["value"], expected, rtol=1e-5)
-    elif run.task.target == "labels":
+    elif run.template.target == "labels":
         for row, answer in zip(theirs["probabilities"], ours, strict=True):
             both = dict(zip(["x", "y"], row.tolist(), strict=True))
             assert both == pytest.approx(dict(answer.alternatives), rel=1e-5)

@@ -28,7 +28,7 @@ def plain_loop():
         yield
 
 
-def _task(kind: str, **choices) -> ManyToManyAligned:
+def _template(kind: str, **choices) -> ManyToManyAligned:
     sort = {"target": "values"} if kind in ("values", "text") else {"target": "next"}
     sort["input"] = {"values": "series", "text": "characters"}.get(kind, kind)
     return ManyToManyAligned(
@@ -55,11 +55,11 @@ KINDS = ["values", "text", "series", "notes"]
 
 def _run(folder, kind: str, **choices) -> Run:
     """A run whose model has random weights, biases included."""
-    chosen, examples = _task(kind, **choices), _examples(kind)
-    prepared = chosen.adapt(examples)
-    config = describe(chosen, prepared, settings(batch_size=4), {}, Padding([5, 12], [5, 12]))
-    run = Run.create(folder, config, prepared)
-    model = prepared.build("float32")
+    chosen, examples = _template(kind, **choices), _examples(kind)
+    task = chosen.adapt(examples)
+    config = describe(chosen, task, settings(batch_size=4), {}, Padding([5, 12], [5, 12]))
+    run = Run.create(folder, config, task)
+    model = task.build("float32")
     random = np.random.default_rng(1)
     for weight in model.weights:
         weight.assign(random.normal(0, 0.6, weight.shape))
@@ -178,12 +178,12 @@ MATRIX = [(cell, kind) for cell in CORE for kind in ("values", "notes")]
 @pytest.mark.parametrize("cell, kind", [*MATRIX, ("gru", "text"), ("lstm", "series")])
 def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path) -> None:
     examples = _examples(kind, 12)
-    prepared = _task(kind, cell=cell, layers=1 + (cell == "lstm")).adapt(examples)
+    task = _template(kind, cell=cell, layers=1 + (cell == "lstm")).adapt(examples)
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=12, learning_rate=0.02)
-    data = prepared.data(examples)
-    plan = prepared.plan(data, Padding([16], []), chosen, seed=None)
-    loop = Loop(prepared, chosen, 30, tf.distribute.get_strategy())
+    data = task.data(examples)
+    plan = task.plan(data, Padding([16], []), chosen, seed=None)
+    loop = Loop(task, chosen, 30, tf.distribute.get_strategy())
     losses = [loop.means()[0] * i for i, _ in enumerate(loop.train(data, repeat(plan, 30)), 1)]
     assert losses[-1] - losses[-2] < (0.9 if kind == "notes" else 0.8) * losses[0]
     assert loop._train is not None and loop._train.experimental_get_tracing_count() == 1
@@ -196,13 +196,13 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
         keep = inside.reshape(*inside.shape, *[1] * (value.ndim - 2))
         noisy[name] = tf.constant(np.where(keep, value, noise))
     options = AnswerOptions(decoding=Decoding(maximum_length=3))
-    found = [prepared.score(loop.model, own, options) for own in (batch, noisy)]
+    found = [task.score(loop.model, own, options) for own in (batch, noisy)]
     np.testing.assert_allclose(found[1]["loss"], found[0]["loss"], rtol=1e-5)
-    said = [prepared.infer(loop.model, own, options) for own in (batch, noisy)]
+    said = [task.infer(loop.model, own, options) for own in (batch, noisy)]
     answers = [
         [
             answer.label
-            for answer in prepared.answers(
+            for answer in task.answers(
                 {name: list(value.numpy()) for name, value in own.items()}, None, options
             )
         ]
@@ -211,7 +211,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     assert answers[0] == answers[1]
     loop.model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    loss = prepared.score(again, batch, options)["loss"]
+    loss = task.score(again, batch, options)["loss"]
     np.testing.assert_allclose(loss, found[0]["loss"], rtol=1e-6)
 
 
@@ -222,7 +222,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
 def test_half_precision_trains(kind: str, precision: str, tmp_path) -> None:
     splits = Splits(_examples(kind, 20), _examples(kind, 5, 3))
     chosen = settings(batch_size=8, precision=precision, epochs=5, learning_rate=0.03)
-    run = train(_task(kind, window=6), splits, chosen, tmp_path / "run")
+    run = train(_template(kind, window=6), splits, chosen, tmp_path / "run")
     assert run.history[-1]["loss"] < run.history[0]["loss"]
     (answer,) = run.predict(splits.train.inputs[:1], AnswerOptions(seed=0))
     assert np.isfinite(np.concatenate([np.ravel(step) for step in answer.value])).all()
@@ -274,7 +274,7 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
 )
 def test_wrong_examples_are_told(kind: str, examples: Examples, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        _task(kind).adapt(examples).data(examples)
+        _template(kind).adapt(examples).data(examples)
 
 
 def test_a_way_of_going_on_that_does_not_fit_is_told(tmp_path) -> None:

@@ -148,13 +148,13 @@ def test_case_is_left_out_before_pieces_are_learnt() -> None:
     assert lengths.numpy().tolist() == [ids.shape[1]] * 2
 
 
-def trained(task: Any, inputs: list[str], targets: list[str] | None, folder: Any) -> Run:
+def trained(template: Any, inputs: list[str], targets: list[str] | None, folder: Any) -> Run:
     first, second, third = (
         Examples(inputs[i::3], None if targets is None else targets[i::3]) for i in range(3)
     )
     with seqzoo.cells.portable():
         return train(
-            task, Splits(first, second, third, "lines", "Lines."), settings(epochs=1), folder
+            template, Splits(first, second, third, "lines", "Lines."), settings(epochs=1), folder
         )
 
 

@@ -17,7 +17,7 @@ from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.batch_plans import Padding, make_plan
 from seqzoo.tasks.data.pipeline import batches
-from seqzoo.tasks.many_to_many_aligned.tagger import PreparedTagger
+from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_many_aligned.tagger_network import WordCharacters, WordIds
 from seqzoo.tasks.metrics.bio import entity_spans
 from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS
@@ -33,15 +33,15 @@ def plain_loop() -> Iterator[None]:
         yield
 
 
-def _batch(prepared: Any, examples: Examples, padded: int) -> dict:
-    data = prepared.data(examples)
+def _batch(task: Any, examples: Examples, padded: int) -> dict:
+    data = task.data(examples)
     return next(iter(batches(data, make_plan(data, Padding([padded], [padded]), len(data)))))
 
 
-def _forward(prepared: Any, model: Any, batch: dict) -> list[np.ndarray]:
+def _forward(task: Any, model: Any, batch: dict) -> list[np.ndarray]:
     """Losses, right answers, and all that is inferred but what lies in the padding."""
-    losses, sums, *_ = prepared.forward(model, batch, training=False)
-    found = prepared.infer(model, batch, AnswerOptions())
+    losses, sums, *_ = task.forward(model, batch, training=False)
+    found = task.infer(model, batch, AnswerOptions())
     assert not found["probabilities"].numpy()[~_inside(batch)].any()
     own = [found["probabilities"][:, :8], found["log_probabilities"]]
     return [value.numpy() for value in (losses, sums, *own)]
@@ -64,11 +64,11 @@ def _noisy(batch: dict) -> dict:
 
 def _learn(choices: Any, examples: Examples, steps: int) -> tuple[Any, list[float]]:
     """The loop after steps on one batch, and the loss of each step."""
-    prepared = choices.adapt(examples)
+    task = choices.adapt(examples)
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=len(examples), learning_rate=0.05)
-    loop = Loop(prepared, chosen, steps, tf.distribute.get_strategy())
-    data = prepared.data(examples)
+    loop = Loop(task, chosen, steps, tf.distribute.get_strategy())
+    data = task.data(examples)
     plan = repeat(make_plan(data, Padding([8], [8]), len(examples)), steps)
     totals = [float(loop.totals.numpy()[0]) for _ in loop.train(data, plan)]
     return loop, np.diff([0.0, *totals]).tolist()
@@ -80,14 +80,14 @@ def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp
     examples = sentences(24, 1)
     loop, losses = _learn(tagger(cell=cell, characters=3), examples, 20)
     assert losses[-1] < 0.5 * losses[0]
-    batch = _batch(loop.prepared, examples, 12)
-    plain = _forward(loop.prepared, loop.model, batch)
-    for other in (_noisy(batch), _batch(loop.prepared, examples, 8)):
-        for one, two in zip(_forward(loop.prepared, loop.model, other), plain, strict=True):
+    batch = _batch(loop.task, examples, 12)
+    plain = _forward(loop.task, loop.model, batch)
+    for other in (_noisy(batch), _batch(loop.task, examples, 8)):
+        for one, two in zip(_forward(loop.task, loop.model, other), plain, strict=True):
             np.testing.assert_allclose(one, two, atol=1e-4)
     loop.model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    for one, two in zip(_forward(loop.prepared, again, batch), plain, strict=True):
+    for one, two in zip(_forward(loop.task, again, batch), plain, strict=True):
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
@@ -98,33 +98,33 @@ def test_every_kind_learns_and_never_sees_padding(kind: str, crf: bool) -> None:
         examples = Examples([t[:8] for t in examples.inputs], [t[:8] for t in examples.targets])
     loop, losses = _learn(tagger(input=kind, crf=crf), examples, 25)
     assert losses[-1] < 0.6 * losses[0]
-    batch = _batch(loop.prepared, examples, 12)
-    plain = _forward(loop.prepared, loop.model, batch)
-    for other in (_noisy(batch), _batch(loop.prepared, examples, 8)):
-        for one, two in zip(_forward(loop.prepared, loop.model, other), plain, strict=True):
+    batch = _batch(loop.task, examples, 12)
+    plain = _forward(loop.task, loop.model, batch)
+    for other in (_noisy(batch), _batch(loop.task, examples, 8)):
+        for one, two in zip(_forward(loop.task, loop.model, other), plain, strict=True):
             np.testing.assert_allclose(one, two, atol=1e-4)
 
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     examples = sentences(6, 7, longest=4)
-    prepared = tagger(crf=crf).adapt(examples)
-    assert isinstance(prepared, PreparedTagger)
-    names = prepared.tags.names
+    task = tagger(crf=crf).adapt(examples)
+    assert isinstance(task, TaggerTask)
+    names = task.tags.names
     assert names == ["B-x", "B-y", "I-x", "O"]
-    model = prepared.build("float32")
+    model = task.build("float32")
     random = np.random.default_rng(0)
     model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
-    batch = _batch(prepared, examples, 5)
-    scores = prepared.scores(model, batch).numpy()
-    losses, sums, *_ = prepared.forward(model, batch, training=False)
-    found = prepared.infer(model, batch, AnswerOptions())
+    batch = _batch(task, examples, 5)
+    scores = task.scores(model, batch).numpy()
+    losses, sums, *_ = task.forward(model, batch, training=False)
+    found = task.infer(model, batch, AnswerOptions())
     layer = model.get_layer("crf") if crf else None
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))
     if layer is not None:
         start, end, moves = (np.array(w) for w in (layer.start, layer.end, layer.transitions))
         start[2] = moves[[1, 3], 2] = -np.inf  # an I goes on with a B or I of its type alone
-    assert prepared.counts(batch).numpy().tolist() == [len(own) for own in examples.targets]
+    assert task.counts(batch).numpy().tolist() == [len(own) for own in examples.targets]
     for row, tags in enumerate(batch["targets"].numpy()):
         length = int(batch["lengths"][row])
         paths = list(itertools.product(range(4), repeat=length))
@@ -191,19 +191,17 @@ def test_words_become_unknown_in_training_alone() -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision(precision: str, tmp_path) -> None:
-    prepared: Any = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(
-        sentences(9, 1)
-    )
-    model = prepared.build(precision)
+    task: Any = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(sentences(9, 1))
+    model = task.build(precision)
     assert all(weight.dtype == "float32" for weight in model.trainable_weights)
     assert model.get_layer("characters").recurrent.forward_layer.cell.compute_dtype == (
         precision.removeprefix("mixed_")
     )
-    batch = _batch(prepared, sentences(5, 2), 8)
+    batch = _batch(task, sentences(5, 2), 8)
     with tf.GradientTape() as tape:
-        outcome = prepared.forward(model, batch, training=True)
+        outcome = task.forward(model, batch, training=True)
         loss = tf.reduce_sum(outcome.losses)
-    assert outcome.losses.dtype == tf.float32 and prepared.scores(model, batch).dtype == tf.float32
+    assert outcome.losses.dtype == tf.float32 and task.scores(model, batch).dtype == tf.float32
     weights = [weight.value for weight in model.trainable_weights]
     for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
         gradient = tf.convert_to_tensor(gradient)
@@ -211,7 +209,7 @@ def test_precision(precision: str, tmp_path) -> None:
         assert gradient.numpy().any()
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    for one, two in zip(*(_forward(prepared, m, batch) for m in (again, model)), strict=True):
+    for one, two in zip(*(_forward(task, m, batch) for m in (again, model)), strict=True):
         np.testing.assert_array_equal(one, two)
 
 
@@ -223,11 +221,11 @@ def test_layers_read_both_ways_unless_told_otherwise() -> None:
 
 
 def test_a_tag_that_training_never_saw() -> None:
-    prepared = tagger().adapt(sentences(9, 1))
+    task = tagger().adapt(sentences(9, 1))
     with pytest.raises(SeqzooError, match="example 0 has the label 'B-z'"):
-        prepared.data(Examples([["a"]], [["B-z"]]))
+        task.data(Examples([["a"]], [["B-z"]]))
     with pytest.raises(SeqzooError, match="example 1 has 1 steps and 2 tags"):
-        prepared.data(Examples([["a"], "b"], [["O"], "O O"]))
+        task.data(Examples([["a"], "b"], [["O"], "O O"]))
     with pytest.raises(SeqzooError, match="no cell named 'gruu'"):
         tagger(cell="gruu").adapt(sentences(3, 1))
     with pytest.raises(SeqzooError, match="`word_dropout` is for words with tags"):

@@ -48,15 +48,15 @@ def test_each_word_is_looked_at_by_itself_wherever_it_stands() -> None:
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_it_learns_and_is_saved(precision: str, tmp_path) -> None:
     examples = sentences(16, 1)
-    task = tagger(characters=3, character_reader="convolution")
-    prepared: Any = task.adapt(examples)
+    template = tagger(characters=3, character_reader="convolution")
+    task: Any = template.adapt(examples)
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=16, precision=precision)
-    loop = Loop(prepared, chosen, 30, tf.distribute.get_strategy())
+    loop = Loop(task, chosen, 30, tf.distribute.get_strategy())
     convolution = loop.model.get_layer("characters").convolution
     assert convolution.compute_dtype == precision.removeprefix("mixed_")
     assert convolution.filters == 6
-    data = prepared.data(examples)
+    data = task.data(examples)
     plan = make_plan(data, Padding([7], [7]), 16)
     losses = [
         loop.means()[0] * step for step, _ in enumerate(loop.train(data, repeat(plan, 30)), 1)

@@ -41,12 +41,12 @@ def _raw(kind: str, inputs: list) -> dict[str, np.ndarray]:
 
 def _run(folder: Any, kind: str) -> Run:
     """A run whose model has random weights, those of the CRF included."""
-    task, examples = tagger(input=kind, **CASES[kind]), MAKERS[kind](30, 1)
-    prepared = task.adapt(examples)
+    template, examples = tagger(input=kind, **CASES[kind]), MAKERS[kind](30, 1)
+    task = template.adapt(examples)
     run = Run.create(
-        folder, describe(task, prepared, settings(), {}, Padding([4, 9], [4, 9])), prepared
+        folder, describe(template, task, settings(), {}, Padding([4, 9], [4, 9])), task
     )
-    model, random = prepared.build("float32"), np.random.default_rng(5)
+    model, random = task.build("float32"), np.random.default_rng(5)
     for weight in model.trainable_weights:
         weight.assign(random.normal(0, 0.5, weight.shape))
     model.save(folder / "model.keras")
@@ -124,7 +124,7 @@ def test_figures(exported: dict, tmp_path) -> None:
     assert figures["steps"] == len(steps) and figures["errors"] == steps.count(False)
     assert figures["accuracy"] == pytest.approx(sum(steps) / len(steps))
     assert figures["sequence_accuracy"] == pytest.approx(sum(map(all, right)) / 12)
-    known = set(run.prepared.vocabularies["vocabulary"].tokens)
+    known = set(run.task.vocabularies["vocabulary"].tokens)
     unknown = [word.lower() not in known for words in examples.inputs for word in words]
     assert 0 < sum(unknown) < len(unknown)
     assert figures["unknown_share"] == pytest.approx(np.mean(unknown))
@@ -144,10 +144,13 @@ def test_figures(exported: dict, tmp_path) -> None:
 
 def test_training_reaches_what_can_be_learnt(tmp_path, monkeypatch) -> None:
     splits = Splits(sentences(300, 1), sentences(40, 2), sentences(40, 3), "made", "")
-    task = tagger(characters=8, crf=True, word_dropout=0.1)
+    template = tagger(characters=8, crf=True, word_dropout=0.1)
     with seqzoo.cells.portable():
         run = train(
-            task, splits, settings(epochs=3, batch_size=10, learning_rate=0.03), tmp_path / "run"
+            template,
+            splits,
+            settings(epochs=3, batch_size=10, learning_rate=0.03),
+            tmp_path / "run",
         )
     assert run.history[-1]["validation_entity_f1"] > 0.9
     assert splits.test is not None

@@ -101,7 +101,7 @@ def test_vocabularies_rebuild_features() -> None:
         tokens.WORD: Vocabulary(features.vocabulary.tokens),
         tokens.CHARACTERS: Vocabulary(features.characters.tokens),
     }
-    again = TokenFeatures.from_config(features.task, features.to_config(), known)
+    again = TokenFeatures.from_config(features.template, features.to_config(), known)
     text = tf.constant(sentences(1, 3).inputs[0])
     np.testing.assert_array_equal(again.transform(text)[0], features.transform(text)[0])
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from task_data import task
+from task_data import template
 
 from seqzoo.tasks import Examples, ManyToOne, SeqzooError, targets
 
@@ -20,7 +20,7 @@ def _random(*shape: int) -> np.ndarray:
 
 def test_class_loss_and_accuracy() -> None:
     examples = Examples("....", ["10", "9", "9", "b"])
-    learnt = _learn(task(), examples)
+    learnt = _learn(template(), examples)
     assert learnt.names == ["10", "9", "b"]
     outputs, encoded = _random(4, 3), learnt.encode(examples)
     assert encoded.tolist() == [0, 1, 1, 2]
@@ -34,7 +34,7 @@ def test_class_loss_and_accuracy() -> None:
 
 def test_label_smoothing() -> None:
     examples = Examples("...", ["a", "b", "c"])
-    learnt = _learn(task(label_smoothing=0.3), examples)
+    learnt = _learn(template(label_smoothing=0.3), examples)
     outputs = _random(3, 3)
     loss, _ = learnt.objective(tf.constant(outputs), learnt.encode(examples))
     logs = outputs - np.log(np.exp(outputs).sum(1, keepdims=True))
@@ -43,11 +43,11 @@ def test_label_smoothing() -> None:
 
 
 def test_numbers_as_names_stand_by_size() -> None:
-    assert _learn(task(), Examples("...", ["10", "9", "2"])).names == ["2", "9", "10"]
+    assert _learn(template(), Examples("...", ["10", "9", "2"])).names == ["2", "9", "10"]
 
 
 def test_class_answers_are_ranked() -> None:
-    learnt = _learn(task(), Examples("...", ["a", "é", "c"]))
+    learnt = _learn(template(), Examples("...", ["a", "é", "c"]))
     decoded = learnt.decode(tf.constant([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]]), 2)
     first, second = learnt.answers({key: value.numpy() for key, value in decoded.items()})
     total = np.exp([0, 1, 2]).sum()
@@ -58,7 +58,7 @@ def test_class_answers_are_ranked() -> None:
 
 
 def test_class_figures() -> None:
-    learnt = _learn(task(), Examples("....", list("abcd")))
+    learnt = _learn(template(), Examples("....", list("abcd")))
     truth = np.array([0, 0, 0, 1, 1, 2])
     said = np.array([0, 0, 1, 1, 0, 1])
     figures = learnt.figures(np.eye(4)[said], truth)
@@ -79,7 +79,7 @@ def test_class_figures() -> None:
 
 def test_labels() -> None:
     examples = Examples("...", [["x"], ["y", "x"], []])
-    learnt = _learn(task(target="labels"), examples)
+    learnt = _learn(template(target="labels"), examples)
     encoded = learnt.encode(examples)
     assert encoded.tolist() == [[1, 0], [1, 1], [0, 0]]
     outputs = np.array([[2.0, 1.0], [3.0, -1.0], [-2.0, -3.0]], np.float32)
@@ -102,7 +102,7 @@ def test_labels() -> None:
 @pytest.mark.parametrize("values", [[1.0, 5.0, 3.0], [[1.0, 2.0], [5.0, 2.0], [3.0, 8.0]]])
 def test_values(values: list) -> None:
     examples = Examples("...", values)
-    learnt = _learn(task(target="value"), examples)
+    learnt = _learn(template(target="value"), examples)
     table = np.array(values).reshape(3, -1)
     encoded = learnt.encode(examples)
     np.testing.assert_allclose(encoded, (table - table.mean(0)) / table.std(0), rtol=1e-5)
@@ -121,7 +121,7 @@ def test_values(values: list) -> None:
 
 def test_the_baseline_of_values_is_the_mean_of_training() -> None:
     learnt = _learn(
-        task(target="value"), Examples("....", [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]])
+        template(target="value"), Examples("....", [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]])
     )
     test = np.array([[3.0, 5.0], [5.0, 9.0]])  # against 2 and 5: 1, 0, 3 and 4
     encoded = learnt.encode(Examples("..", test))
@@ -150,5 +150,5 @@ def test_the_baseline_of_values_is_the_mean_of_training() -> None:
 )
 def test_errors_name_the_place(kind: str, train, other, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        learnt = _learn(task(target=kind), Examples("..", train, lines=[5, 6]))
+        learnt = _learn(template(target=kind), Examples("..", train, lines=[5, 6]))
         learnt.encode(Examples("..", other, lines=[5, 6]))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from task_data import names, settings, splits, task
+from task_data import names, settings, splits, template
 from training_cases import CHOICES, assert_same, history
 
 from seqzoo.tasks.data.batch_plans import Padding
@@ -34,7 +34,7 @@ def test_a_run_folder_holds_what_it_must(unbroken) -> None:
         "accuracy.png",
     }
     run = Run.open(folder)
-    assert (run.task, run.settings) == (task(**CHOICES), settings())
+    assert (run.template, run.settings) == (template(**CHOICES), settings())
     assert [row["epoch"] for row in run.history] == [1, 2]
     assert run.history[1]["validation_accuracy"] > 0.8 and run.history[1]["accuracy"] > 0.8
     assert run.history == told.rows
@@ -53,9 +53,9 @@ def test_the_best_model_is_the_one_that_is_kept(unbroken) -> None:
 
 
 def test_each_epoch_is_shuffled_anew() -> None:
-    prepared = task().adapt(names(96, 1))
-    data, strategy = prepared.data(names(96, 1)), tf.distribute.get_strategy()
-    training = epochs.Epochs(prepared, settings(), Padding([9], []), data, None, strategy)
+    task = template().adapt(names(96, 1))
+    data, strategy = task.data(names(96, 1)), tf.distribute.get_strategy()
+    training = epochs.Epochs(task, settings(), Padding([9], []), data, None, strategy)
     first, again, second = (training.plan(epoch).rows for epoch in (0, 0, 1))
     assert (first == again).all() and (first != second).any()
 
@@ -74,9 +74,9 @@ def test_events_for_tensorboard(unbroken) -> None:
 
 
 def test_the_same_seed_gives_the_same_numbers(unbroken, tmp_path) -> None:
-    train(task(**CHOICES), splits(), settings(), tmp_path / "again")
+    train(template(**CHOICES), splits(), settings(), tmp_path / "again")
     assert_same(unbroken[0], tmp_path / "again")
-    train(task(**CHOICES), splits(), settings(seed=1, epochs=1), tmp_path / "other")
+    train(template(**CHOICES), splits(), settings(seed=1, epochs=1), tmp_path / "other")
     assert history(tmp_path / "other")[0] != history(unbroken[0])[0]
 
 
@@ -87,14 +87,14 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
 import seqzoo.cells
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 from seqzoo.tasks.training.trainer import train
 
 for folder, precision in zip(sys.argv[1::2], sys.argv[2::2]):
     both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with seqzoo.cells.portable():
         train(
-            task(),
+            template(),
             splits(),
             settings(clip_norm=0.5, precision=precision),
             folder,
@@ -126,16 +126,16 @@ def test_two_replicas_train_like_one(tmp_path) -> None:
 
 
 def test_bfloat16_learns(tmp_path) -> None:
-    run = train(task(), splits(), settings(precision="mixed_bfloat16"), tmp_path / "run")
+    run = train(template(), splits(), settings(precision="mixed_bfloat16"), tmp_path / "run")
     assert run.history[-1]["validation_accuracy"] > 0.6
 
 
 def test_patience_ends_training(tmp_path) -> None:
     # Without learning there is nothing better than the first epoch.
     chosen = settings(epochs=9, patience=2, learning_rate=1e-30, schedule="constant")
-    run = train(task(), splits(), chosen, tmp_path / "run")
+    run = train(template(), splits(), chosen, tmp_path / "run")
     assert len(run.history) == 3
-    train(task(), splits(), chosen, tmp_path / "run", resume=True)
+    train(template(), splits(), chosen, tmp_path / "run", resume=True)
     assert len(run.history) == 3
 
 
@@ -156,14 +156,14 @@ def test_every_kind_of_target_trains(tmp_path) -> None:
     }.items():
         data = [replace(one, targets=convert(one.targets)) for one in (train_inputs, other)]
         chosen = replace(splits(), train=data[0], validation=data[1])
-        run = train(task(target=kind), chosen, settings(epochs=6), tmp_path / kind)
+        run = train(template(target=kind), chosen, settings(epochs=6), tmp_path / kind)
         first, last = run.history[0], run.history[-1]
         assert last["validation_loss"] < 0.6 * first["validation_loss"]
         figures = run.evaluate(data[1], folder=tmp_path / kind / "scores")
         losses = {row["validation_loss"]: row for row in run.history}
         nearest = min(losses, key=lambda loss: abs(loss - figures["loss"]))
         assert nearest == pytest.approx(figures["loss"], rel=1e-4)
-        name = run.prepared.metric
+        name = run.task.metric
         assert losses[nearest][f"validation_{name}"] == pytest.approx(figures[name], rel=1e-4)
         assert json.loads((tmp_path / kind / "scores" / "evaluation.json").read_text()) == figures
         run.predict(other.inputs[:3])

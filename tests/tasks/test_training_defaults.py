@@ -5,7 +5,7 @@ import re
 
 import pytest
 from task_data import settings, splits
-from task_data import task as task_of_names
+from task_data import template as template_of_names
 from training_cases import CHOICES, Told, assert_same
 
 from seqzoo.tasks import Interrupted, ManyToManyAligned, TrainingSettings
@@ -43,10 +43,10 @@ def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
 @pytest.mark.usefixtures("plain_loop", "every_step")
 def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
     chosen = settings(batch_size=4, warmup_steps=None)  # 48 steps, 4 of them of the warm-up
-    train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "whole")
+    train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "whole")
     with pytest.raises(Interrupted):
-        train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
-    train(task_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+        train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(2))
+    train(template_of_names(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
     assert_same(tmp_path / "whole", tmp_path / "broken")
     run = Run.open(tmp_path / "broken")
     assert run.settings.warmup_steps is None
@@ -62,13 +62,13 @@ def test_series_and_notes_have_settings_of_their_own() -> None:
     assert 30 // SERIES.batch_size * SERIES.epochs >= 60
     notes = ManyToManyAligned(input="notes", target="next")
     assert notes.default_settings == SERIES != TrainingSettings()
-    for task in (
+    for template in (
         ManyToManyAligned(),
         ManyToManyAligned(input="series", target="values"),
         ManyToManyAligned(input="characters", target="next"),
-        task_of_names(),
+        template_of_names(),
     ):
-        assert task.default_settings == TrainingSettings()
+        assert template.default_settings == TrainingSettings()
 
 
 def test_commands_and_files_take_the_settings_of_the_template(tmp_path) -> None:

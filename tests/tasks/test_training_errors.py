@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from task_data import settings, splits, task
+from task_data import settings, splits, template
 from training_cases import CHOICES, weights
 
 from seqzoo.tasks import Examples, SeqzooError
@@ -26,7 +26,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_p
         SeqzooError, match=r"no longer a finite number at step 2 \(epoch 2\)"
     ) as error:
         train(
-            task(input="series"),
+            template(input="series"),
             replace(splits(), train=data, validation=None),
             settings(learning_rate=1e38, schedule="constant", epochs=5),
             folder,
@@ -61,28 +61,28 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_p
 )
 def test_bad_input_leaves_no_folder(tmp_path, choices: dict, data, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        train(task(**choices), data, settings(), tmp_path / "run")
+        train(template(**choices), data, settings(), tmp_path / "run")
     assert not list(tmp_path.iterdir())
 
 
 def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None:
     folder = unbroken[0]
     with pytest.raises(SeqzooError, match="exists already.*--resume"):
-        train(task(**CHOICES), splits(), settings(), folder)
+        train(template(**CHOICES), splits(), settings(), folder)
     for changed, message in (
-        ({"task": task(units=9, **CHOICES)}, "units=8, got 9"),
+        ({"task": template(units=9, **CHOICES)}, "units=8, got 9"),
         ({"settings": settings(epochs=3)}, "epochs=2, got 3"),
         ({"splits": splits(train=95)}, "The data differ"),
     ):
-        arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
+        arguments = {"task": template(**CHOICES), "splits": splits(), "settings": settings()}
         with pytest.raises(SeqzooError, match=message):
             train(**{**arguments, **changed}, folder=folder, resume=True)
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(SeqzooError, match="is not a run folder"):
-            train(task(), splits(), settings(), path, resume=True)
+            train(template(), splits(), settings(), path, resume=True)
     with pytest.raises(SeqzooError, match="multiple of the 2 replicas"):
         train(
-            task(),
+            template(),
             splits(),
             settings(batch_size=15),
             tmp_path / "odd",
@@ -159,7 +159,7 @@ def test_damaged_checkpoints_are_told(unbroken, tmp_path, name: str, content: by
     path = damaged(unbroken, tmp_path) / "checkpoints" / name
     assert path.is_file()
     path.write_bytes(content)
-    arguments = {"task": task(**CHOICES), "splits": splits(), "settings": settings()}
+    arguments = {"task": template(**CHOICES), "splits": splits(), "settings": settings()}
     with pytest.raises(SeqzooError, match="checkpoints? .*cannot be read"):
         train(**arguments, folder=path.parent.parent, resume=True)
 

@@ -3,7 +3,7 @@
 import keras
 import pytest
 import tensorflow as tf
-from task_data import names, settings, task
+from task_data import names, settings, template
 
 from seqzoo.cells.engine import programs
 from seqzoo.tasks.data.batch_plans import Padding, make_plan
@@ -14,13 +14,13 @@ def test_validation_beside_training_compiles_nothing_of_its_own(monkeypatch):
     shared = programs.Programs()
     monkeypatch.setattr(programs, "SHARED", shared)
     examples = names(16, 1)
-    prepared = task().adapt(examples)
-    data = prepared.data(examples)
+    task = template().adapt(examples)
+    data = task.data(examples)
     plan = make_plan(data, Padding([9], []), 16)
 
     def loop():
         keras.utils.set_random_seed(0)
-        return Loop(prepared, settings(batch_size=16), 1, tf.distribute.get_strategy())
+        return Loop(task, settings(batch_size=16), 1, tf.distribute.get_strategy())
 
     trained, alone = loop(), loop()
     list(trained.train(data, plan))

@@ -192,7 +192,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
 
     for cell, row in rows.items():
         run = Run.open(folder / "trainings" / f"{cell}-5")
-        assert (run.task.cell, run.task.units) == (cell, row["units"])
+        assert (run.template.cell, run.template.units) == (cell, row["units"])
         assert row["parameters"] == sum(own.size for own in run.model.get_weights())
         assert (run.settings.seed, run.settings.epochs) == (5, 1)
     assert rows["gru"]["units"] == 9 and rows["gru"]["parameters_difference"] == 0

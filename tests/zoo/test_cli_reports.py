@@ -38,7 +38,7 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
     inputs = [f"text {index}" for index in range(len(answers))]
     given = [Answer(str(value), value, None if target == "value" else 0.5) for value in answers]
     run = SimpleNamespace(
-        task=ManyToOne(input="words", target=target),
+        template=ManyToOne(input="words", target=target),
         folder="runs/one",
         predict=lambda asked: [given[inputs.index(text)] for text in asked],
     )
@@ -83,7 +83,7 @@ def test_texts_are_told_with_the_probability_of_a_token() -> None:
     told = json.loads(predicting._answer(1, answer, 1, "jsonl"))
     assert (told["probability"], told["token_probability"]) == (1e-9, 0.5)
     run = SimpleNamespace(
-        task=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
+        template=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
     )
     trained = training.Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
     lines = summary.summary(trained, "seqzoo").splitlines()

@@ -192,8 +192,8 @@ def _parameters(folder: pathlib.Path, preset: presets.Preset, size: presets.Size
     """Builds the preset's model in a size, as the run knows its data, with another cell."""
     run, sized = Run.open(folder), preset.sized(size)
     choices = {name: getattr(sized, name) for name in {"units", *preset.small}}
-    task = replace(run.task, cell="lstm" if run.task.cell == "gru" else "gru", **choices)
-    prepared = task.restore(run.prepared.to_config(), run.prepared.vocabularies)
+    task = replace(run.template, cell="lstm" if run.template.cell == "gru" else "gru", **choices)
+    prepared = task.restore(run.task.to_config(), run.task.vocabularies)
     return prepared.build("float32").count_params()
 
 

@@ -97,9 +97,9 @@ def generated(
             be.
     """
     run = open_run(folder, device)
-    if getattr(run.prepared, "decoding", None) is None:
+    if getattr(run.task, "decoding", None) is None:
         raise SeqzooError(f"{run.folder} generates no texts; ask it with `{command('predict')}`.")
-    goes_on = run.task.target == "next" and run.task.input in TEXTS
+    goes_on = run.template.target == "next" and run.template.input in TEXTS
     if not inputs and not goes_on:
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
     values: list[Any] = [text.removeprefix(BYTE_ORDER_MARK) for text in inputs] or [""]
@@ -116,10 +116,10 @@ def generated(
         for text, _ in answer.alternatives or ((answer.label, None),):
             if not goes_on:
                 yield text
-            elif run.prepared.texts.brings_space:
+            elif run.task.texts.brings_space:
                 yield f"{value}{text}" if value else text.removeprefix(" ")
             else:
-                separator = " " if run.task.input == "words" and value else ""
+                separator = " " if run.template.input == "words" and value else ""
                 yield f"{value}{separator}{text}"
 
 
@@ -138,10 +138,10 @@ def export(
     run = open_run(folder, device)
     run.export(target, asking(run, top, decoding))
     told = ""
-    if run.task.input in TEXTS:
+    if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
     else:  # by name, without which TensorFlow takes no more than one
-        specs = run.prepared.signature
+        specs = run.task.signature
         raw = ", ".join(f"{spec.name}=tf.constant({spec.name})" for spec in specs)
         told = f"\nwith {', '.join(map(_described, specs))}, a row an input."
     return (
@@ -170,7 +170,7 @@ def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
     Raises:
         SeqzooError: it generates no texts, or the choices do not fit each other.
     """
-    own: Decoding | None = getattr(run.prepared, "decoding", None)
+    own: Decoding | None = getattr(run.task, "decoding", None)
     if own is None:
         if typed:
             option = next(iter(typed)).replace("_", "-")

@@ -59,10 +59,10 @@ def summary(trained: Trained, program: str) -> str:
 def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     """What one may ask, and some answers."""
     # Spread over the split, so that data sorted by class show more than one.
-    most = TAGGED if run.task.target == "tags" else SAMPLE
+    most = TAGGED if run.template.target == "tags" else SAMPLE
     chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
     inputs = [examples.inputs[index] for index in chosen]
-    if run.task.target == "next" and isinstance(inputs[0], str):
+    if run.template.target == "next" and isinstance(inputs[0], str):
         # Whole texts would be prompts that leave nothing to say.
         inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
     answers = run.predict(inputs)
@@ -70,12 +70,12 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is whole.
     if shown[0] == examples.place(chosen[0]):
-        asked = typed(inputs[0], run.task.input)
+        asked = typed(inputs[0], run.template.input)
     else:
         asked = shlex.quote(min(shown, key=len))
-    if run.task.target == "tags" and targets is not None:
+    if run.template.target == "tags" and targets is not None:
         return asked, _tagged(run, inputs, answers, targets)
-    return asked, _table(run.task, shown, answers, targets)
+    return asked, _table(run.template, shown, answers, targets)
 
 
 def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> str:
@@ -84,7 +84,7 @@ def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> st
 
     parts = []
     for value, answer, truth in zip(inputs, answers, targets, strict=True):
-        tokens = run.prepared.tokens(value)
+        tokens = run.task.tokens(value)
         steps = [str(step) for step in range(len(answer.value))] if tokens is None else tokens
         parts.append(interlinear(steps, answer.value, truth))
     return "\n\n".join(parts) + "\n"

@@ -97,7 +97,7 @@ def resumed(
     from seqzoo.tasks.runs.run import Run
 
     run = Run.open(path)
-    begun = Choices(run.task, run.settings, Source.of_run(run))
+    begun = Choices(run.template, run.settings, Source.of_run(run))
     wanted = overridden(begun, given)
     if name is not None and name.endswith(CONFIG):
         wanted = _with_guesses(chosen(name, given), begun)
@@ -179,8 +179,8 @@ def told(trained: Trained) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "split": trained.split,
-        "metric": run.prepared.metric,
-        "better": run.prepared.better,
+        "metric": run.task.metric,
+        "better": run.task.better,
         "parameters": run.model.count_params(),
         "seconds": [row["seconds"] for row in run.history],
         "figures": reports.figures_alone(trained.figures),

@@ -164,14 +164,14 @@ def of_arrays(file: File, run: Any) -> Iterator[Asked]:
     from seqzoo.zoo.data.npz_examples import read_inputs
 
     stored = Source.of_run(run, str(file.path))
-    rate = run.task.sample_rate if stored.kind == "audio" else None
+    rate = run.template.sample_rate if stored.kind == "audio" else None
     source = replace(
         stored,
         input=file.column or stored.input,
         sample_rate=rate,
         resample=stored.resample or file.resample,
     )
-    width = int(run.prepared.signature[0].shape[-1] or 1) if source.kind == "series" else 1
+    width = int(run.task.signature[0].shape[-1] or 1) if source.kind == "series" else 1
     found, _ = read_inputs(file.path, source, width=width)
     return (Asked(number, value, raw=True, unit="Row") for number, value in enumerate(found, 1))
 
@@ -188,21 +188,25 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
     resample = resample or (run.source or {}).get("resample", False)
     from seqzoo.zoo.data import fields
 
-    own = fields.reader(run.task.input, folder)
+    own = fields.reader(run.template.input, folder)
 
     def read(field: Any) -> Any:
-        if isinstance(field, list) and run.task.input == "words" and run.task.target == "tags":
+        if (
+            isinstance(field, list)
+            and run.template.input == "words"
+            and run.template.target == "tags"
+        ):
             return fields.words(field)
         value = own(field)
-        if run.task.input != "audio":
+        if run.template.input != "audio":
             return value
         samples, rate = value
-        if rate != run.task.sample_rate and not resample:
+        if rate != run.template.sample_rate and not resample:
             raise SeqzooError(
                 f"has {rate:,} samples a second, the model was trained with "
-                f"{run.task.sample_rate:,}; --resample brings it to these"
+                f"{run.template.sample_rate:,}; --resample brings it to these"
             )
-        return resampled(samples, rate, run.task.sample_rate)
+        return resampled(samples, rate, run.template.sample_rate)
 
     return read
 

@@ -154,7 +154,7 @@ class Source:
                 f"{run.folder} was trained from Python and does not know where its data lie; name "
                 "a file by --data, or go on in Python."
             )
-        known = {"data": data, "kind": run.task.input, "target_kind": run.task.target}
+        known = {"data": data, "kind": run.template.input, "target_kind": run.template.target}
         try:
             return cls(**(run.source or known))
         except TypeError as error:
