@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, nearest
@@ -244,11 +245,14 @@ def quoting(text: str, delimiter: str) -> dict[str, Any]:
     found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and f'{delimiter} "' in text:
         skipping: dict[str, Any] = {**found, "skipinitialspace": True}
-        loose = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        # Not strict, so that what is no CSV without skipping is read all the same.
+        readers = [
+            csv.reader(io.StringIO(text, newline=""), **how)
+            for how in ({"delimiter": delimiter}, skipping)
+        ]
         try:
-            if any(re.match(' +"', field) for record in loose for field in record):
-                for _ in csv.reader(io.StringIO(text, newline=""), **skipping):
-                    pass
+            # All of it, even after the first difference: the rest may not be readable so.
+            if any([_has_space(*records) for records in zip_longest(*readers, fillvalue=[])]):
                 return skipping
         except csv.Error:
             pass
@@ -257,15 +261,36 @@ def quoting(text: str, delimiter: str) -> dict[str, Any]:
 
 def _records(path: pathlib.Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each record with the line that it starts at."""
-    line = 1
+    line, ended = 1, 0
+
+    def parts() -> Iterator[str]:
+        """What the reader takes for lines; a carriage return within a field ends none of ours."""
+        nonlocal ended
+        end = "\n" if "\n" in text else "\r"
+        for part in io.StringIO(text, newline=""):
+            ended += part.endswith(end)
+            yield part
+
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), **quoting(text, delimiter))
-        for record in reader:
+        for record in csv.reader(parts(), **quoting(text, delimiter)):
             if record:
                 yield line, record
-            line = reader.line_num + 1
+            line = ended + 1
     except (csv.Error, TypeError) as error:
         raise SeqzooError(f"{path}, line {line}: {error}.") from error
+
+
+def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
+    """Whether a record holds a space in front of a quote that begins a field.
+
+    Args:
+        fields: as they are.
+        skipped: without spaces in front; a field that stands whole in quotes keeps those in it.
+    """
+    spaced = [place for place, field in enumerate(fields) if re.match(' +"', field)]
+    return bool(spaced) and (
+        len(fields) != len(skipped) or any(fields[place] != skipped[place] for place in spaced)
+    )
 
 
 def _fields(number: int) -> str:
