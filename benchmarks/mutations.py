@@ -1,0 +1,669 @@
+"""Mutation testing: one mistake at a time is put into a copy of the code, and tests must fail.
+
+    python -m benchmarks.mutations [--only PATTERN] [--jobs N]
+
+Each group below names a file, the tests that must notice, and mutations: text that stands in the
+file once, and what replaces it. No mutation leaves the meaning of the code as it is. The tests of a
+group must first pass on the code as it stands. A mutation is killed where one of them then fails,
+and has survived where all pass; the exit code is 1 unless all are killed.
+
+TensorFlow is imported once. Each run of tests is a fork of that process, made before any operation
+has run, which imports the rest from the copy.
+"""
+
+import argparse
+import ast
+import compileall
+import contextlib
+import fnmatch
+import os
+import pathlib
+import py_compile
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SECONDS = 300
+"""A run of tests that takes longer counts as killed: the mutation made a loop endless."""
+
+
+class Group(NamedTuple):
+    """Mutations of one file.
+
+    Attributes:
+        file: path from the root.
+        tests: test files, separated by spaces.
+        only: pytest's `-k`, an expression of the tests' names; empty for all.
+        mutations: text in the file -> what replaces it.
+    """
+
+    file: str
+    tests: str
+    only: str
+    mutations: dict[str, str]
+
+
+class Mutation(NamedTuple):
+    """One replacement."""
+
+    group: Group
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.group.file}: {' '.join(self.old.split())} -> {' '.join(self.new.split())}"
+
+    def source(self, folder: pathlib.Path = ROOT) -> str:
+        """The file's text in a folder with the replacement.
+
+        Raises:
+            ValueError: the old text does not stand in the file exactly once, or the mutation does
+                not change the code.
+        """
+        before = (folder / self.group.file).read_text(encoding="utf-8")
+        count = before.count(self.old)
+        if count != 1:
+            raise ValueError(f"{self}: the old text must occur once in the file, got {count}.")
+        after = before.replace(self.old, self.new)
+        if _code(before) == _code(after):
+            raise ValueError(f"{self}: only a docstring or a comment is changed.")
+        return after
+
+
+EQUATIONS = "tests/cells/test_cell_equations.py"
+GRADIENTS = "tests/cells/test_gradients.py"
+BEAM = "tests/tasks/test_decoding_beam.py"
+CONSTRAINTS = "tests/tasks/test_decoding_constraints.py"
+
+GROUPS = [
+    # Cells: steps.
+    Group(
+        "cells/simple/vanilla.py",
+        EQUATIONS,
+        "[vanilla",
+        {"x.candidate + r.candidate": "x.candidate - r.candidate"},
+    ),
+    Group(
+        "cells/simple/gated.py",
+        EQUATIONS,
+        "[gated-",
+        {
+            "new = (1 - g) * h + g * n": "new = g * h + (1 - g) * n",
+            "[ops.zeros_like(bias), bias]": "[bias, ops.zeros_like(bias)]",
+        },
+    ),
+    Group(
+        "cells/lstm/lstm.py",
+        EQUATIONS,
+        "[lstm-none or [lstm-gaps",
+        {
+            "new_c = f * c + i * g": "new_c = i * c + f * g",
+            "x.output + r.output": "x.output - r.output",
+            "h = o * self.activation(new_c)": "h = o * self.activation(c)",
+        },
+    ),
+    Group(
+        "cells/lstm/lstm.py",
+        "tests/cells/test_layers.py",
+        "initial_weights",
+        {"[i, ops.ones_like(i), g, o]": "[ops.ones_like(i), i, g, o]"},
+    ),
+    Group(
+        "cells/gru/gru.py",
+        EQUATIONS,
+        "[gru-none or [gru-gaps or [gru-reset",
+        {
+            "new = update * h + (1 - update)": "new = (1 - update) * h + update",
+            "ops.matmul(reset * masked,": "ops.matmul(masked,",
+            "return bias[1] if": "return bias[0] if",
+        },
+    ),
+    Group(
+        "cells/lstm/coupled_lstm.py",
+        EQUATIONS,
+        "[coupled-lstm",
+        {"new_c = (1 - i) * c + i * g": "new_c = i * c + (1 - i) * g"},
+    ),
+    Group("cells/lstm/janet.py", EQUATIONS, "[janet", {"s - self.beta)": "s + self.beta)"}),
+    Group(
+        "cells/lstm/peephole_lstm.py",
+        EQUATIONS,
+        "[peephole-lstm",
+        {"r.output + weights.output_peephole * new_c": "r.output + weights.output_peephole * c"},
+    ),
+    Group("cells/gru/cfn.py", EQUATIONS, "[cfn", {"f * self.activation(h)": "f * h"}),
+    Group("cells/gru/mgu.py", EQUATIONS, "[mgu-", {"ops.matmul(f * m, Un)": "ops.matmul(m, Un)"}),
+    Group(
+        "cells/bistable/nbrc.py",
+        EQUATIONS,
+        "[nbrc",
+        {'recurrent_gates = ("feedback", "update")': 'recurrent_gates = ("update", "feedback")'},
+    ),
+    Group(
+        "cells/intersection/intersection_rnn.py",
+        EQUATIONS,
+        "[intersection",
+        {"(1 - d) * u\n        return": "d * u\n        return"},
+    ),
+    Group(
+        "cells/long_memory/lem.py",
+        EQUATIONS,
+        "[lem",
+        {"ops.matmul(z, self.memory_kernel)": "ops.matmul(y, self.memory_kernel)"},
+    ),
+    Group(
+        "cells/long_memory/cornn.py",
+        EQUATIONS,
+        "[cornn",
+        {"- self.epsilon * z)": "+ self.epsilon * z)"},
+    ),
+    Group(
+        "cells/long_memory/antisymmetric.py",
+        EQUATIONS,
+        "[antisymmetric",
+        {"return kernel - ops.transpose": "return kernel + ops.transpose"},
+    ),
+    Group(
+        "cells/long_memory/fastgrnn.py",
+        EQUATIONS,
+        "[fastgrnn",
+        {" + ops.sigmoid(w.nu))": ")"},
+    ),
+    Group(
+        "cells/parallel/qrnn.py",
+        EQUATIONS,
+        "[qrnn",
+        {"c = n + f * (c - n)": "c = c + f * (n - c)"},
+    ),
+    Group(
+        "cells/parallel/sru.py",
+        EQUATIONS,
+        "[sru",
+        {"x.reset + w.reset_weight": "x.reset + w.forget_weight"},
+    ),
+    Group(
+        "cells/base.py",
+        EQUATIONS,
+        "dropout and [lstm",
+        {
+            "h = states[0] if recurrent_mask is None else": "h = states[0] if True else",
+            "inputs if mask is None else inputs * mask": "inputs",
+        },
+    ),
+    # Cells: gradients by hand.
+    Group(
+        "cells/simple/vanilla.py",
+        GRADIENTS,
+        "[vanilla",
+        {
+            "dh * derivative(self.activation, h)": "dh",
+            "[ops.zeros_like(h)]": "[dh]",
+        },
+    ),
+    Group(
+        "cells/simple/gated.py",
+        GRADIENTS,
+        "[gated",
+        {
+            "dh * (n - h)": "dh * (h - n)",
+            "d_candidate = dh * g *": "d_candidate = dh *",
+            "[dh * (1 - g)]": "[dh * g]",
+        },
+    ),
+    Group(
+        "cells/lstm/lstm.py",
+        GRADIENTS,
+        "[lstm] or [lstm-",
+        {
+            "dc = dc + dh * o": "dc = dh * o",
+            "d_forget = dc * c *": "d_forget = dc *",
+            "d_output = dh * y": "d_output = dh * o",
+            "ops.zeros_like(dh), dc * f": "ops.zeros_like(dh), dc * i",
+        },
+    ),
+    Group(
+        "cells/gru/gru.py",
+        GRADIENTS,
+        "[gru] or [gru-",
+        {
+            "d_candidate * reset]": "d_candidate]",
+            "d_reset = d_candidate * r_candidate": "d_reset = d_candidate * candidate",
+            "dh * (h - candidate)": "dh * h",
+            "[dh * update]": "[dh * (1 - update)]",
+        },
+    ),
+    Group(
+        "cells/lstm/coupled_lstm.py",
+        GRADIENTS,
+        "[coupled-lstm]",
+        {"d_input = dc * (g - c)": "d_input = dc * g"},
+    ),
+    Group(
+        "cells/lstm/peephole_lstm.py",
+        GRADIENTS,
+        "[peephole-lstm]",
+        {" + d_output * weights.output_peephole": ""},
+    ),
+    Group(
+        "cells/long_memory/indrnn.py",
+        GRADIENTS,
+        "[indrnn]",
+        {"[d * before]": "[d * h]"},
+    ),
+    Group("cells/parallel/mingru.py", GRADIENTS, "[mingru]", {"* (1 - z), dn]": "* z, dn]"}),
+    # Loops through time.
+    Group(
+        "cells/engine/product_loops.py",
+        GRADIENTS,
+        "[gru]",
+        {
+            "following = read(t + 1)": "following = read(t)",
+            "following = read(t - 1)": "following = read(t)",
+            "dh = dh * recurrent_mask": "pass",
+            "tf.where(live, d, tf.zeros_like(d))": "d",
+            "tf.where(live, a, b) for a, b in zip(d_old": "a for a, b in zip(d_old",
+            '[d_states[0] + slices["d_output"], *': '[slices["d_output"], *',
+            '["trajectory"][:-1]': '["trajectory"][1:]',
+            'before = before * tensors["recurrent_mask"]': "pass",
+            'whole["recurrent_bias"] = tf.reduce_sum(d_recurrent, 1)': (
+                'whole["recurrent_bias"] = tf.reduce_sum(d_projected, 1)'
+            ),
+        },
+    ),
+    Group(
+        "cells/engine/general_loops.py",
+        GRADIENTS,
+        "[gru-reset_after=False]",
+        {
+            "[d_states[0] + d_output, *": "[d_output, *",
+            "[a + b for a, b in zip(d_weights": "[b for a, b in zip(d_weights",
+            't = tensors["steps"] - 1 - count': "t = count",
+            '"values": states}': '"values": new}',
+            "tf.where(live, a, b) for": "tf.where(live, a, tf.zeros_like(b)) for",
+        },
+    ),
+    Group(
+        "cells/engine/scan.py",
+        GRADIENTS,
+        "pieces",
+        {"else tf.add_n(parts)": "else parts[0]"},
+    ),
+    Group(
+        "cells/engine/scan.py",
+        "tests/cells/test_programs.py",
+        "lengths_of_a_few",
+        {"-(-steps // unit)": "(steps // unit + 2)"},
+    ),
+    Group(
+        "cells/engine/step_gradients.py",
+        GRADIENTS,
+        "cell_of_the_user",
+        {
+            " - set(cell.separate)": "",
+            ' and issubclass(origin("step_gradient"), origin("step"))': "",
+            "sums = [a + getattr(r, g) if g": "sums = [a if g",
+        },
+    ),
+    Group(
+        "cells/engine/xla_slices.py",
+        GRADIENTS,
+        "[vanilla",
+        {
+            "lambda t, *_: t < steps": "lambda t, *_: t < steps - 1",
+            "tf.stack([0, start])": "tf.stack([start, 0])",
+        },
+    ),
+    # Layers: masks and states.
+    Group(
+        "cells/layers/recurrent.py",
+        EQUATIONS,
+        "[lstm-gaps or [lstm-left",
+        {
+            'ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0': "mask",
+            "else ops.flip(mask, axis=1)": "else mask",
+        },
+    ),
+    Group(
+        "cells/layers/recurrent.py",
+        "tests/cells/test_layer_states.py",
+        "chosen_rows",
+        {"row not in set(rows)": "row in set(rows)"},
+    ),
+    Group(
+        "tasks/layers/recurrent.py",
+        "tests/tasks/test_networks.py tests/tasks/test_many_to_one.py",
+        "pooling or padding",
+        {
+            "steps[None, :] < lengths[:, None]": "steps[None, :] <= lengths[:, None]",
+            "ops.where(steps, sequence, lowest)": "sequence",
+        },
+    ),
+    Group(
+        "tasks/layers/attention.py",
+        "tests/tasks/test_attention.py",
+        "equations or masked",
+        {"ops.where(mask, scores, -1e30)": "scores + 0"},
+    ),
+    # Decoding.
+    Group(
+        "tasks/decoding/rows.py",
+        f"{CONSTRAINTS} tests/tasks/test_decoding_sampling.py",
+        "",
+        {
+            'variables["finished"] | ends': "ends",
+            "positions <= lengths[:, None]": "positions < lengths[:, None]",
+            "positions < lengths[:, None], tokens": "positions <= lengths[:, None], tokens",
+            "tf.where(forced, token, choose(t, proposal.scores))": "choose(t, proposal.scores)",
+        },
+    ),
+    Group(
+        "tasks/decoding/sampling.py",
+        "tests/tasks/test_decoding_sampling.py",
+        "",
+        {
+            "exclusive=True": "exclusive=False",
+            "scores /= temperature": "scores *= temperature",
+            "min(top_k, ids)": "min(top_k + 1, ids)",
+            "own = seeds[row]": "own = seeds[0]",
+        },
+    ),
+    Group(
+        "tasks/decoding/beam.py",
+        BEAM,
+        "",
+        {
+            'variables["scores"] + guided.enforced': "guided.enforced",
+            "tf.where(ends, NONE, best)": "best",
+            "closed = best / self": "closed = best * self",
+            "tf.gather(own, rows), proposal": "own, proposal",
+            "tf.gather(coverage, rows)": "coverage",
+            "(reachable <= answers[:, -1])": "(reachable <= answers[:, 0])",
+        },
+    ),
+    Group(
+        "tasks/decoding/constraints.py",
+        CONSTRAINTS,
+        "",
+        {
+            "logits / penalty, logits * penalty": "logits / penalty, logits / penalty",
+            "positions >= size - 1": "positions >= size",
+            "tf.maximum(scores, LAST_RESORT_SCORE)": "scores",
+        },
+    ),
+    Group(
+        "tasks/decoding/guided.py",
+        CONSTRAINTS,
+        "",
+        {"t >= self.choices.minimum_length": "t > self.choices.minimum_length"},
+    ),
+    Group(
+        "tasks/decoding/scoring.py",
+        "tests/tasks/test_decoding_sampling.py",
+        "scored",
+        {"t <= lengths, chosen": "t < lengths, chosen"},
+    ),
+    # Conditional random field.
+    Group(
+        "tasks/layers/crf.py",
+        "tests/tasks/test_crf.py",
+        "paths or gradient or padding",
+        {
+            "-ops.logsumexp(alpha + end": "-ops.logsumexp(alpha",
+            "moved, alpha), None": "moved, moved), None",
+            "self._moves.T, ops.transpose(": "self._moves.T, (",
+            "ops.where(still, before, same)": "before",
+            "ops.argmax(alpha + end": "ops.argmax(alpha",
+            "first + end, steps": "first, steps",
+            "ops.softmax(alphas + betas)": "ops.softmax(alphas)",
+            "start = ops.where(self._starts, self.start, FORBIDDEN)": "start = self.start",
+        },
+    ),
+    Group(
+        "tasks/layers/crf.py",
+        "tests/tasks/test_crf.py",
+        "not_allowed",
+        {" & (ops.take(self._ends, tags) | ~last)": ""},
+    ),
+    Group(
+        "tasks/metrics/bio.py",
+        "tests/tasks/test_entities.py",
+        "",
+        {
+            " and before[1] == tag[1]": "",
+            'closing or prefix in ("O", "E", "S")': 'closing or prefix in ("O", "B", "S")',
+        },
+    ),
+    # Windows, batches, splits.
+    Group(
+        "tasks/data/windows.py",
+        "tests/tasks/test_windows.py",
+        "",
+        {
+            "begin = random.integers(0, ": "begin = 0 * random.integers(0, ",
+            "resets[0] = True": "pass",
+            "np.maximum(windows.starts[at] - 1, 0)": "windows.starts[at]",
+            "there & (at >= bounds[:-1])": "there",
+            "-(-WARM_UP // window)": "WARM_UP // window // 2",
+            '"aside": np.ones(len(rows), bool)': '"aside": np.zeros(len(rows), bool)',
+            "random.integers(0, free + 1)": "0 * free",
+        },
+    ),
+    Group(
+        "tasks/data/batch_plans.py",
+        "tests/tasks/test_batching.py tests/tasks/test_shards.py",
+        "",
+        {
+            "weights[: len(own)] = 1.0": "weights[:] = 1.0",
+            "max(size // multiple, 1) * multiple": "max(size, multiple)",
+            "target_buckets[own].max()": "target_buckets[own].min()",
+            "random.shuffle(members)": "pass",
+            "np.searchsorted(padded, lengths)": 'np.searchsorted(padded, lengths, "right")',
+            "np.arange(start + index, end, count)": "np.arange(start, end, count)",
+        },
+    ),
+    Group(
+        "zoo/data/splits.py",
+        "tests/zoo/test_sources.py tests/zoo/test_splits.py",
+        "shares or order_of or label or limit or column",
+        {
+            "while start < end < len(keys) and": "while False and",
+            "(digests[index], index)": "(index,)",
+            "salt = str(seed)": "salt = str(0)",
+            "train += [i for": "_ = [i for",
+            '("test", "validation", "train")': '("train", "validation", "test")',
+        },
+    ),
+    # Schedules, checkpoints, going on.
+    Group(
+        "tasks/training/optimizer.py",
+        "tests/tasks/test_training.py tests/tasks/test_training_defaults.py",
+        "learning_rate",
+        {
+            "(step + 1) / (self.warmup + 1)": "step / (self.warmup + 1)",
+            "max(self.steps - self.warmup, 1)": "max(self.steps, 1)",
+        },
+    ),
+    Group(
+        "tasks/training/epochs.py",
+        "tests/tasks/test_resuming.py",
+        "ctrl_c or patience",
+        {
+            'self.rows = state["rows"]': "self.rows = []",
+            "plan.since(done)": "plan",
+            "rank > self.best or": "rank < self.best or",
+            'state["waited"], state["seconds"]': '0, state["seconds"]',
+        },
+    ),
+    Group(
+        "tasks/training/step.py",
+        "tests/tasks/test_resuming.py",
+        "ctrl_c",
+        {
+            "for variable in self.optimizer.variables]": "for variable in []]",
+            "self.totals, *self.carried]": "*self.carried]",
+        },
+    ),
+]
+
+MUTATIONS = [Mutation(group, *pair) for group in GROUPS for pair in group.mutations.items()]
+
+
+def _code(source: str) -> str:
+    """The syntax tree without docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = None
+    return ast.dump(tree)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Mutation testing: each mistake must be noticed.")
+    parser.add_argument(
+        "--only", default="*", help="pattern of a file or of `file: old -> new`, such as '*crf*'"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="copies that are tested side by side")
+    return parser.parse_args()
+
+
+def _copy(folder: pathlib.Path) -> pathlib.Path:
+    """A copy of the checkout, compiled, whose files are compared by content: not by times, in
+    which a mutation and what it replaces may agree."""
+
+    def left_out(parent: str, names: list[str]) -> list[str]:
+        top = pathlib.Path(parent) == ROOT
+        return [
+            own for own in names if own[0] == "." or own == "__pycache__" or (top and own == "runs")
+        ]
+
+    shutil.copytree(ROOT, folder, ignore=left_out)
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    for part in ("cells", "tasks", "zoo"):
+        compileall.compile_dir(folder / part, quiet=1, invalidation_mode=mode)
+    return folder
+
+
+@contextlib.contextmanager
+def _replaced(path: pathlib.Path, source: str) -> Iterator[None]:
+    before = path.read_bytes()
+    path.write_text(source, encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def _test(folder: pathlib.Path, group: Group) -> int | None:
+    """pytest's exit code for a group's tests in a copy; None where they took too long."""
+    child = os.fork()
+    if not child:
+        _run_tests(folder, group)
+    began = time.monotonic()
+    while time.monotonic() - began < SECONDS:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _run_tests(folder: pathlib.Path, group: Group) -> None:
+    """Runs in the fork, and ends it."""
+    import pytest
+
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(folder)
+        sys.dont_write_bytecode = True
+        sys.path = [path for path in sys.path if pathlib.Path(path or ".").resolve() != ROOT]
+        log = os.open(folder / "tests.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        only = ["-k", group.only] if group.only else []
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *only, *group.tests.split()]))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+class Lane:
+    """One copy of the checkout, and the groups whose tests are known to pass in it."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = _copy(folder)
+
+    def run(self, group: Group, mutations: list[Mutation]) -> list[Mutation]:
+        """Tests a group's mutations; returns those that were not killed."""
+        began = time.monotonic()
+        code = _test(self.folder, group)
+        if code != 0:
+            log = (self.folder / "tests.log").read_text(errors="replace")
+            print(
+                f"broken    {group.tests} -k {group.only!r}, exit code {code}:\n{log}", flush=True
+            )
+            return mutations
+        print(
+            f"pass      {group.tests} {group.only} ({time.monotonic() - began:.0f} s)", flush=True
+        )
+        left = []
+        for mutation in mutations:
+            began = time.monotonic()
+            with _replaced(self.folder / group.file, mutation.source(self.folder)):
+                code = _test(self.folder, group)
+            verdict = {1: "killed", None: "killed", 0: "survived"}.get(code, f"exit {code}")
+            if verdict != "killed":
+                left.append(mutation)
+            print(f"{verdict:9} {mutation} ({time.monotonic() - began:.0f} s)", flush=True)
+        return left
+
+
+def main() -> int:
+    """Runs the mutations that are asked for."""
+    arguments = _arguments()
+    for mutation in MUTATIONS:
+        mutation.source()
+    pattern = arguments.only
+    chosen = [
+        own
+        for own in MUTATIONS
+        if fnmatch.fnmatchcase(own.group.file, pattern) or fnmatch.fnmatchcase(str(own), pattern)
+    ]
+    if not chosen:
+        print(f"No mutation matches {pattern!r}.")
+        return 2
+    # As tests/conftest.py sets them, which comes too late here.
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"}
+    import keras  # noqa: F401
+    import pytest  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    groups = [(group, [own for own in chosen if own.group is group]) for group in GROUPS]
+    groups = [(group, own) for group, own in groups if own]
+    left: list[Mutation] = []
+    with tempfile.TemporaryDirectory() as name:
+        lanes = [Lane(pathlib.Path(name) / str(index)) for index in range(arguments.jobs)]
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            shares = [groups[index :: arguments.jobs] for index in range(arguments.jobs)]
+            work = [
+                pool.submit(lambda lane, share: [lane.run(*each) for each in share], lane, share)
+                for lane, share in zip(lanes, shares, strict=True)
+            ]
+            for done in work:
+                left += [own for part in done.result() for own in part]
+    print(f"{len(chosen) - len(left)} of {len(chosen)} mutations killed.")
+    for mutation in left:
+        print(f"not killed: {mutation}")
+    return int(bool(left))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
