@@ -69,6 +69,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Names of weights of shape (units,) or (1,) that `step` reads; it takes them as a fourth
     argument, a named tuple of tensors that broadcast with a state."""
 
+    takes_time: bool = False
+    """Whether the inputs' last feature is the time since the step before, which `Recurrent` appends
+    where it is called with it: `layer((x, elapsed))`."""
+
+    input_rank: int = 2
+    """Axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height, width,
+    channels)."""
+
     cudnn: str | None = None
     """Name of cuDNN's kernel that computes the same with the default options: "lstm" or "gru"."""
 
@@ -137,26 +145,29 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         cls.UnitWeights = namedtuple("UnitWeights", cls.unit_weights)
 
     @property
-    def state_size(self) -> int | list[int]:
-        """Units of each state; the first is the one that `recur` takes."""
+    def state_size(self) -> Any:
+        """Size of each state, or its shape without the batch; the first is what `recur` takes.
+
+        Sizes that follow from those of the input are None until the cell is built.
+        """
         return self.units
 
     @property
-    def output_size(self) -> int:
-        """Units of the output."""
+    def output_size(self) -> Any:
+        """Size of the output, or its shape without the batch."""
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list:
         """Zeros of shape (batch_size, units), one a state."""
         return [
-            ops.zeros((batch_size, size), dtype=self.compute_dtype)
-            for size in _as_list(self.state_size)
+            ops.zeros((batch_size, *shape_of(size)), dtype=self.compute_dtype)
+            for size in as_list(self.state_size)
         ]
 
     def build(self, input_shape: tuple) -> None:
         """Makes the weights for inputs of shape (batch, features)."""
         self.kernel = self.add_weight(
-            shape=self.kernel_shape(input_shape[-1]),
+            shape=self.kernel_shape(input_shape[-1] - self.takes_time),
             name="kernel",
             initializer=self.kernel_initializer,
         )
@@ -365,7 +376,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """What dropout multiplies one step's inputs with, the same in a sequence, or None."""
         if not (training and self.dropout):
             return None
-        return ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
+        mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
+        if self.takes_time:  # time passes for all
+            mask = ops.concatenate([mask[..., :-1], ops.ones_like(mask[..., -1:])], axis=-1)
+        return mask
 
     def recurrent_mask(self, h: Any, training: bool) -> Any:
         """What dropout multiplies the recurrent input with, the same in a sequence, or None."""
@@ -399,5 +413,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         }
 
 
-def _as_list(value: Any) -> list:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def as_list(sizes: Any) -> list:
+    """A cell's `state_size` as a list with one entry a state."""
+    return list(sizes) if isinstance(sizes, (list, tuple)) else [sizes]
+
+
+def shape_of(size: Any) -> tuple:
+    """An entry of `state_size` as a shape without the batch."""
+    return tuple(size) if isinstance(size, (list, tuple)) else (size,)

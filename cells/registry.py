@@ -449,6 +449,26 @@ REGISTRY: dict[str, Entry] = {
         2024,
         "xLSTM's LSTM with exponential gates",
     ),
+    "cfc": Entry(
+        "seqzoo.cells.continuous_time.cfc:CfCCell",
+        "continuous-time",
+        2022,
+        "A liquid network in closed form: time enters a gate",
+    ),
+    "ltc": Entry(
+        "seqzoo.cells.continuous_time.ltc:LTCCell",
+        "continuous-time",
+        2021,
+        "A differential equation with a time constant that depends on the input",
+        products=6,
+    ),
+    "gru-d": Entry(
+        "seqzoo.cells.continuous_time.gru_d:GRUDCell",
+        "continuous-time",
+        2018,
+        "A GRU for missing values, which decay to their mean",
+        products=3,
+    ),
     "echo-state": Entry(
         "seqzoo.cells.reservoir.echo_state:EchoStateCell",
         "reservoir",

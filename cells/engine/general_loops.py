@@ -51,6 +51,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     def body(count, d_states, d_x, d_weights):
         t = tensors["steps"] - 1 - count
         if sequences:
+            # Transposing turns all axes round: (units, batch) -> (batch, units).
             d_output = tf.transpose(read_step(tensors["d_sequence"], t))
             d_states = [d_states[0] + d_output, *d_states[1:]]
         x = read_step(tensors["x"], t)
@@ -93,9 +94,14 @@ def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -
         output, new = cell.advance(x, states, tensors.get("recurrent_mask"))
     check_output(cell, output, new)
     if "mask" in tensors:
-        live = read_step(tensors["mask"], t)[:, None]
-        new = [tf.where(live, a, b) for a, b in zip(new, states, strict=True)]
+        live = read_step(tensors["mask"], t)
+        new = [tf.where(rows(live, a), a, b) for a, b in zip(new, states, strict=True)]
     return list(new)
+
+
+def rows(values: Any, state: Any) -> Any:
+    """(batch,) as it broadcasts with a state, (batch, ...)."""
+    return tf.reshape(values, [-1] + [1] * (state.shape.rank - 1))
 
 
 def _weights(cell: RecurrentCell) -> list:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, shape_of
 from seqzoo.cells.engine import general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
@@ -32,7 +32,7 @@ FREE_AXES = {
     "states": (0,),
     "mask": (0, 1),
     "recurrent_mask": (0,),
-    "d_sequence": (0, 2),
+    "d_sequence": (0, -1),
     "d_states": (0,),
 }
 
@@ -137,7 +137,8 @@ class Scan:
             outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
             if wish.sequences:
                 rows = tf.concat([time_major(self.loops.sequence(result)) for result in results], 0)
-                rows.set_shape([tensors["x"].shape[1], wish.fixed, self.cell.output_size])
+                size = shape_of(self.cell.output_size)
+                rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
                 outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
             return outputs, gradient
 
@@ -157,7 +158,8 @@ class Scan:
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
                 length = wish.fixed or tf.shape(piece["x"])[0]
-                needed["d_sequence"] = padded(tf.transpose(d_sequences[k], [1, 2, 0]), length)
+                units = reversed(range(2, d_sequences[k].shape.rank))
+                needed["d_sequence"] = padded(tf.transpose(d_sequences[k], [1, *units, 0]), length)
             program = program or self._program(self.loops.backward, needed, wish.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
         return joined(gradients)
@@ -252,7 +254,9 @@ def specs(way: ModuleType, name: str, tensors: Any) -> Any:
         free = (0, 2) if way is loops else (0, 1)
 
     def spec(tensor):
-        shape = [None if axis in free else size for axis, size in enumerate(tensor.shape)]
+        rank = tensor.shape.rank
+        axes = [axis % rank for axis in free]
+        shape = [None if axis in axes else size for axis, size in enumerate(tensor.shape)]
         return tf.TensorSpec(shape, tensor.dtype)
 
     return tf.nest.map_structure(spec, tensors)
@@ -280,4 +284,4 @@ def round_length(steps: Any, octave: int = 4) -> Any:
 
 def time_major(sequences: Any) -> Any:
     """Swaps the batch and time axes."""
-    return tf.transpose(sequences, [1, 0, 2])
+    return tf.transpose(sequences, [1, 0, *range(2, sequences.shape.rank)])

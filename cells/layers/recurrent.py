@@ -6,10 +6,11 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
 from seqzoo.cells.engine.portability import tie_to_process
+from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
 from seqzoo.cells.private_keras import backend
 
 
@@ -20,6 +21,12 @@ class Recurrent(keras.layers.RNN):
     Inputs are (batch, time, features). Steps that a mask, (batch, time) of bool, leaves out keep
     the states as they are and repeat the last output (zeros before the first step that counts, or
     for all of them with `zero_output_for_mask`). A row that is all padding keeps its initial state.
+
+    A cell in continuous time is called with a pair, `layer((x, elapsed))`: elapsed, (batch, time),
+    is the time since the step before, at least 0; the first is the time before the sequence. Time
+    goes on over masked steps. A layer that runs backwards, as half of a `Bidirectional`, finds the
+    time between each step and the next itself. A cell of frames takes (batch, time, height, width,
+    channels).
 
     Args:
         cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of such to stack.
@@ -34,6 +41,11 @@ class Recurrent(keras.layers.RNN):
             has second-order gradients.
         **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
             outputs.
+
+    Raises:
+        ValueError: `cell` is a class; a call lacks the elapsed time that the cell needs, or has one
+            that it does not take; inputs have too few or too many axes; or elapsed time is
+            negative or not a number, which is looked at in eager mode alone.
     """
 
     def __init__(
@@ -64,9 +76,84 @@ class Recurrent(keras.layers.RNN):
             **kwargs,
         )
         self.fast = fast
-        self.input_spec = keras.InputSpec(min_ndim=3)  # (batch, time, features)
+        if not self._takes_time:
+            rank = getattr(cell, "input_rank", None)
+            exact = {} if rank in (None, 2) else {"ndim": rank + 1}
+            self.input_spec = keras.InputSpec(min_ndim=3, **exact)  # (batch, time, features)
         self.supports_jit = paths.choose(self).path is not Path.CUDNN
         self._scan: Any = None
+
+    def __call__(self, sequences: Any, *args: Any, **kwargs: Any) -> Any:
+        """See `keras.layers.RNN`."""
+        pair = isinstance(sequences, (list, tuple))
+        self._check_pair(len(sequences) if pair else 1)
+        if pair:
+            check_elapsed(sequences[1])
+        return super().__call__(sequences, *args, **kwargs)
+
+    @property
+    def state_size(self) -> list:
+        """Size of each state, or its shape without the batch; see `RecurrentCell`."""
+        return as_list(self.cell.state_size)
+
+    @state_size.setter
+    def state_size(self, _: Any) -> None:
+        """Keras sets it once; sizes that follow from those of the input are known later."""
+
+    @property
+    def _takes_time(self) -> bool:
+        return getattr(self.cell, "takes_time", False)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        """Makes the weights for inputs of shape (batch, time, features), or a pair of such."""
+        super().build(self._merged_shape(sequences_shape), initial_state_shape)
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+        """Shapes of what a call returns."""
+        if not isinstance(self.cell, RecurrentCell):
+            return super().compute_output_shape(sequences_shape, initial_state_shape)
+        batch, time = self._merged_shape(sequences_shape)[:2]
+        own = shape_of(self.cell.output_size)
+        output = (batch, time, *own) if self.return_sequences else (batch, *own)
+        if not self.return_state:
+            return output
+        return output, *((batch, *shape_of(size)) for size in self.state_size)
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        """Runs the cell over (batch, time, features), or a pair of that and the elapsed time."""
+        if isinstance(mask, (list, tuple)):
+            mask = mask[0]
+        return super().call(self._merged(sequences, mask), initial_state, mask, training)
+
+    def _merged(self, sequences, mask):
+        """The inputs as one tensor, the elapsed time as its last feature."""
+        pair = isinstance(sequences, (list, tuple))
+        self._check_pair(len(sequences) if pair else 1)
+        if not pair:
+            return sequences
+        x, elapsed = (ops.convert_to_tensor(each) for each in sequences)
+        elapsed = ops.reshape(elapsed, ops.shape(x)[:2])
+        if mask is not None:
+            mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(x)[:2])
+        elapsed = elapsed_in_order(elapsed, mask, self.go_backwards)
+        return ops.concatenate([x, ops.cast(elapsed, x.dtype)[..., None]], axis=-1)
+
+    def _merged_shape(self, shape):
+        pair = isinstance(shape[0], (list, tuple))
+        self._check_pair(len(shape) if pair else 1)
+        return (*shape[0][:-1], shape[0][-1] + 1) if pair else shape
+
+    def _check_pair(self, inputs):
+        own = type(self.cell).__name__
+        if self._takes_time and inputs != 2:
+            raise ValueError(
+                f"{own} needs the time since the step before, (batch, time): "
+                f"layer((x, elapsed)), got {inputs} input{'s' * (inputs > 1)}."
+            )
+        if not self._takes_time and inputs != 1:
+            raise ValueError(f"{own} takes one input, (batch, time, features), got {inputs}.")
 
     def execution_path(self) -> str:
         """Says which path the layer takes in this process, and what keeps it off a faster one."""
@@ -110,11 +197,11 @@ class Recurrent(keras.layers.RNN):
         if keras.backend.backend() != "tensorflow":
             return
         batch, time = sequences.shape[:2]
-        last.set_shape((batch, self.cell.output_size))
+        last.set_shape((batch, *shape_of(self.cell.output_size)))
         if self.return_sequences:
-            outputs.set_shape((batch, time, self.cell.output_size))
+            outputs.set_shape((batch, time, *shape_of(self.cell.output_size)))
         for state, size in zip(states, self.state_size, strict=True):
-            state.set_shape((batch, size))
+            state.set_shape((batch, *shape_of(size)))
 
     def _run(self, path, sequences, initial_state, mask, training):
         input_mask = self.cell.input_mask(sequences[:, 0], training)
@@ -180,8 +267,8 @@ class Recurrent(keras.layers.RNN):
         output, new = self.cell.advance(x, list(states), recurrent_mask)
         if mask is None:
             return output, new
-        new = [ops.where(mask, a, b) for a, b in zip(new, states, strict=True)]
-        return ops.where(mask, output, ops.zeros_like(output)), new
+        new = [ops.where(_spread(mask, a), a, b) for a, b in zip(new, states, strict=True)]
+        return ops.where(_spread(mask, output), output, ops.zeros_like(output)), new
 
     def _masked(self, last, outputs, mask):
         """Outputs of masked steps as Keras has them, from the states of these steps."""
@@ -190,9 +277,9 @@ class Recurrent(keras.layers.RNN):
         else:
             shown = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
             shown_last = shown[:, -1]
-        last = ops.where(shown_last[:, None], last, ops.zeros_like(last))
+        last = ops.where(_spread(shown_last, last), last, ops.zeros_like(last))
         if outputs is not None:
-            outputs = ops.where(shown[..., None], outputs, ops.zeros_like(outputs))
+            outputs = ops.where(_spread(shown, outputs), outputs, ops.zeros_like(outputs))
         return last, outputs
 
     def get_config(self) -> dict:
@@ -267,6 +354,11 @@ class Bidirectional(keras.layers.Bidirectional):
         if self.return_state:
             outputs += [None] * 2 * len(self.forward_layer.state_size)
         return outputs if len(outputs) > 1 else passed
+
+
+def _spread(mask: Any, tensor: Any) -> Any:
+    """A mask with axes of one added, so that it broadcasts with a tensor of more."""
+    return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(tensor.shape) - len(mask.shape))))
 
 
 def _reset(states: Any, rows: Sequence[int] | None) -> None:

@@ -8,16 +8,21 @@ import numpy as np
 import oracles
 import pytest
 from cell_cases import (
+    BATCH,
     CASES,
     CORE,
     DEFAULTS,
+    FEATURES,
     GRU_BEFORE,
     MASKS,
     X,
+    elapsed,
     error,
     initial_states,
+    inputs,
     recurrent,
     shared,
+    step_shape,
 )
 from oracles import ORACLES
 
@@ -101,11 +106,12 @@ def test_equals_its_equations(case, setting, way):
     if not setting.given:
         states = [np.zeros_like(state) for state in states]
     run = {"go_backwards": setting.go_backwards, "zero_output_for_mask": setting.zero_output}
-    outputs, last, new = oracles.run(case.step(cell), X, states, mask, **run)
+    passed = elapsed(cell)
+    outputs, last, new = oracles.run(case.step(cell), X, states, mask, elapsed=passed, **run)
 
     layer = way(cell, return_sequences=setting.sequences, return_state=True, **run)
     start = {"initial_state": states} if setting.given else {}
-    actual, *actual_states = layer(X, mask=mask, **start)
+    actual, *actual_states = layer(inputs(cell), mask=mask, **start)
 
     assert error(actual, outputs if setting.sequences else last) < 1e-12
     for a, b in zip(actual_states, new, strict=True):
@@ -120,24 +126,28 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
     cell = shared(case, **case.dropouts(0.4, 0.3))
     states = initial_states(cell)
     seed = keras.ops.copy(cell.seed_generator.state)
-    dropped = np.array(cell.get_dropout_mask(keras.ops.convert_to_tensor(X[:, 0])))
+    step_inputs = keras.ops.ones((BATCH, *step_shape(cell)[1:]), X.dtype)
+    dropped = np.array(cell.get_dropout_mask(step_inputs))[..., :FEATURES]
     recurrent_dropped = np.array(
         cell.get_recurrent_dropout_mask(keras.ops.convert_to_tensor(states[0]))
     )
     cell.reset_dropout_mask()
     cell.reset_recurrent_dropout_mask()
     step = case.step(cell, recurrent_dropped)
-    expected = oracles.run(step, X * dropped[:, None], states, MASKS["gaps"])[0]
-    undropped = oracles.run(case.step(cell), X, states, MASKS["gaps"])[0]
+    run = {"mask": MASKS["gaps"], "elapsed": elapsed(cell)}
+    expected = oracles.run(step, X * dropped[:, None], states, **run)[0]
+    undropped = oracles.run(case.step(cell), X, states, **run)[0]
 
     assert error(expected, undropped) > 1e-3
 
-    for way in (stock, plain, unrolled):  # test_gradients.py holds the fast loops against `plain`
+    # Keras' layer takes no elapsed time.
+    ways = (plain, unrolled) if cell.takes_time else (stock, plain, unrolled)
+    for way in ways:  # test_gradients.py holds the fast loops against `plain`
         cell.seed_generator.state.assign(seed)
         layer = way(cell, return_sequences=True)
-        actual = layer(X, initial_state=states, mask=MASKS["gaps"], training=True)
+        actual = layer(inputs(cell), initial_state=states, mask=MASKS["gaps"], training=True)
         assert error(actual, expected) < 1e-12
-        actual = layer(X, initial_state=states, mask=MASKS["gaps"], training=False)
+        actual = layer(inputs(cell), initial_state=states, mask=MASKS["gaps"], training=False)
         assert error(actual, undropped) < 1e-12
 
 

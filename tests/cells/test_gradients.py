@@ -21,6 +21,7 @@ from cell_cases import (
     core_cell,
     error,
     initial_states,
+    inputs,
     recurrent,
     shared,
 )
@@ -60,14 +61,14 @@ def loss_of(results):
 def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
     """What the layer returns, and the gradients of x, of the initial states and of all weights."""
     layer.cell.seed_generator.state.assign([0, seed])
-    x, states = tf.convert_to_tensor(x), [tf.convert_to_tensor(state) for state in states]
+    x, states = tf.nest.map_structure(tf.convert_to_tensor, (inputs(layer.cell, x), states))
     with tf.GradientTape() as tape:
         tape.watch([x, states])
         results = layer(x, initial_state=states, mask=mask, training=training)
         results = list(results) if isinstance(results, (list, tuple)) else [results]
         loss = loss_of(results)
     weights = [variable.value for variable in layer.trainable_variables]
-    return results, tape.gradient(loss, [x, *states, *weights])
+    return results, tape.gradient(loss, [*tf.nest.flatten(x), *states, *weights])
 
 
 def assert_equal(actual, expected):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import BATCH, FEATURES, TIME, UNITS, X, error
+from cell_cases import BATCH, FEATURES, TIME, UNITS, X, error, step_shape
 
 from seqzoo.cells import CELLS, Bidirectional, GRUCell, LSTMCell, Recurrent, VanillaCell, create
 from seqzoo.cells.engine import programs
@@ -98,7 +98,7 @@ def test_every_cell_takes_them_and_saves_them(name):
     cell = create(name, UNITS, **REGULARIZERS, **CONSTRAINTS)
     again = type(cell).from_config(cell.get_config())
     assert again.get_config() == cell.get_config()
-    again.build((None, FEATURES))
+    again.build(step_shape(again))
     for weight in again.trainable_weights:
         prefix = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}.get(
             weight.name

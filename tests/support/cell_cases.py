@@ -32,7 +32,7 @@ class Case(NamedTuple):
     def make(self, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
         """The cell, built, with random weights and offsets."""
         cell = cells.create(self.name, UNITS, dtype=dtype, **self.options, **options)
-        cell.build((None, FEATURES))
+        cell.build(step_shape(cell))
         rng = np.random.default_rng(0)
         cell.set_weights([rng.normal(0, 0.6, w.shape) for w in cell.get_weights()])
         return cell
@@ -43,6 +43,22 @@ class Case(NamedTuple):
         weights |= {weight.name: np.array(weight) for weight in cell.non_trainable_variables}
         equation = ORACLES[self.name]
         return lambda x, states: equation(x, states, weights, dropped, **self.options)
+
+
+def step_shape(cell: Any) -> tuple:
+    """The shape of one step's inputs, with the elapsed time where the cell takes it."""
+    return (None, FEATURES + cell.takes_time)
+
+
+def inputs(cell: Any, x: Any = None) -> Any:
+    """What a layer of the cell is called with: x, in continuous time with the elapsed time."""
+    x = X if x is None else x
+    return (x, ELAPSED[: len(x), : x.shape[1]]) if cell.takes_time else x
+
+
+def elapsed(cell: Any, x: Any = None) -> Any:
+    """What `oracles.run` takes as the elapsed time, or None."""
+    return inputs(cell, x)[1] if cell.takes_time else None
 
 
 CORE = ("vanilla", "gated", "lstm", "gru")
@@ -76,6 +92,7 @@ MASKS = _masks()
 
 _rng = np.random.default_rng(1)
 X = _rng.normal(0, 1, (BATCH, TIME, FEATURES))
+ELAPSED = np.random.default_rng(11).uniform(0, 3, (BATCH, TIME))
 
 _cells: dict[tuple, cells.RecurrentCell] = {}
 

@@ -49,7 +49,7 @@ def oracle(*variants: dict[str, Any]) -> Callable:
     return register
 
 
-def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=False):
+def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=False, elapsed=None):
     """Runs a step over time.
 
     Args:
@@ -60,12 +60,18 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
             of the step before (zeros before the first), or None.
         go_backwards: run from the last step to the first, and leave the outputs in that order.
         zero_output_for_mask: masked steps give zeros, not the output of the step before.
+        elapsed: (batch, time), the time since the step before, which steps find as their last
+            feature: all of it since the last step that counted. The step that runs first finds
+            that of the first in time.
 
     Returns:
         Outputs (batch, time, units), the last output, and the list of last states.
     """
     batch, time, _ = x.shape
     mask = np.ones((batch, time), bool) if mask is None else mask
+    if elapsed is not None:
+        waited = _waited(elapsed, mask, go_backwards)
+        x = np.concatenate([x, waited[..., None]], axis=2)
     outputs, shown = [], np.zeros_like(states[0])
     for t in reversed(range(time)) if go_backwards else range(time):
         live = mask[:, t, None]
@@ -75,6 +81,23 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
         states = [np.where(live, a, b) for a, b in zip(new, states, strict=True)]
         outputs.append(shown)
     return np.stack(outputs, axis=1), outputs[-1], states
+
+
+def _waited(elapsed, mask, go_backwards):
+    """The time between each step that counts and the one that runs before it; of others zero."""
+    waited = np.zeros_like(elapsed)
+    for row, live in enumerate(mask):
+        steps = np.flatnonzero(live)
+        times = np.cumsum(elapsed[row])
+        for k, t in enumerate(steps):
+            later = k + 1 < len(steps)
+            if go_backwards and later:
+                waited[row, t] = times[steps[k + 1]] - times[t]
+            elif go_backwards or k == 0:
+                waited[row, t] = times[steps[0]]
+            else:
+                waited[row, t] = times[t] - times[steps[k - 1]]
+    return waited
 
 
 for _module in pkgutil.iter_modules([str(pathlib.Path(__file__).parent)]):

@@ -1,0 +1,81 @@
+"""The liquid time-constant cell."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.gates import masked
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class LTCCell(RecurrentCell):
+    """A differential equation whose time constant depends on input and state, in fused steps.
+
+        dh/dt = -(w + f) * h + f * A
+        f = sigmoid(W x + U h + b)
+
+    and within a time step, `solver_steps` times with d = t / solver_steps:
+
+        h = (h + d * f * A) / (1 + d * (w + f))
+
+    t is the time since the step before, and w the softplus of one weight a unit, the paper's
+    1 / tau. w starts at one and A, one weight a unit, uniform from -1 to 1. f is to be positive, so
+    that nothing blows up: with `activation="sigmoid"` or "relu" it is, with "tanh", which the
+    paper has in its bounds, f may become -w. ncps has another cell of this name, with a sigmoid, a
+    conductance and a reversal potential for each pair of units, and its wirings; this one is the
+    paper's algorithm 1.
+
+    For control and irregularly sampled series, with few units: the paper uses 32 units and 6 solver
+    steps. A step has as many products as solver steps; `cfc` has one.
+
+    Reference: Hasani, Lechner, Amini, Rus and Grosu, "Liquid Time-constant Networks", AAAI 2021,
+    equations 1 to 3 and algorithm 1.
+
+    Args:
+        units: size of the state.
+        solver_steps: fused steps of the solver in each time step, at least 1.
+        activation: of f, positive.
+        **kwargs: see `RecurrentCell`.
+
+    Raises:
+        ValueError: `solver_steps` is below 1.
+    """
+
+    gates = ("f",)
+    takes_time = True
+
+    def __init__(
+        self, units: int, *, solver_steps: int = 6, activation: Any = "sigmoid", **kwargs: Any
+    ):
+        if not isinstance(solver_steps, int) or solver_steps < 1:
+            raise ValueError(
+                f"`solver_steps` must be a whole number of at least 1, got {solver_steps!r}."
+            )
+        super().__init__(units, activation=activation, **kwargs)
+        self.solver_steps = solver_steps
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        one = keras.initializers.Constant(0.5413248546129181)  # its softplus is one
+        self.rate = self.add_weight(shape=(self.units,), name="rate", initializer=one)
+        spread = keras.initializers.RandomUniform(-1, 1, seed=self.seed)
+        self.target = self.add_weight(shape=(self.units,), name="target", initializer=spread)
+
+    def project(self, inputs):
+        """W x + b, and the elapsed time as the last column."""
+        return ops.concatenate([super().project(inputs[..., :-1]), inputs[..., -1:]], axis=-1)
+
+    def advance(self, x, states, recurrent_mask=None):
+        (h,) = states
+        z, d = x[..., :-1], x[..., -1:] / self.solver_steps
+        w = ops.softplus(ops.convert_to_tensor(self.rate))
+        target = ops.convert_to_tensor(self.target)
+        for _ in range(self.solver_steps):
+            f = self.activation(z + self.recur(masked(h, recurrent_mask)))
+            h = (h + d * f * target) / (1 + d * (w + f))
+        return h, [h]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "solver_steps": self.solver_steps}
