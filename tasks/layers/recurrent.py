@@ -109,11 +109,12 @@ def make_cell(template: Any, dtype: str | None = None) -> Any:
     """A cell of the template's choices.
 
     Raises:
-        SeqzooError: there is no such cell, or it does not take an option.
+        SeqzooError: there is no such cell, it does not take an option, or its inputs are not
+            sequences of vectors.
     """
     options = dict(template.cell_options)
     try:
-        return seqzoo.cells.create(
+        cell = seqzoo.cells.create(
             template.cell,
             template.units,
             dropout=template.dropout,
@@ -123,6 +124,15 @@ def make_cell(template: Any, dtype: str | None = None) -> Any:
         )
     except (TypeError, ValueError) as error:
         raise SeqzooError(str(error)) from error
+    if cell.takes_time or cell.input_rank != 2:
+        own = "the time between steps" if cell.takes_time else "frames"
+        raise SeqzooError(
+            field="cell",
+            expected=f"a cell of vectors: {template.cell!r} takes {own}, which templates do not "
+            "have; use it with `Recurrent` in a Keras model",
+            got=template.cell,
+        )
+    return cell
 
 
 def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:

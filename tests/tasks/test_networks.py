@@ -7,7 +7,7 @@ from task_data import names, template
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding
+from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding, make_cell
 
 
 def _ngrams(table: np.ndarray, ids: np.ndarray, longest: int, buckets: int) -> np.ndarray:
@@ -82,3 +82,10 @@ def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
 def test_ngrams_that_make_no_sense(choices: dict, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
         template(**choices)
+
+
+@pytest.mark.parametrize("cell", ["cfc", "gru-d"])
+def test_cells_whose_inputs_a_template_does_not_have_are_refused(cell: str) -> None:
+    with pytest.raises(SeqzooError, match=f"'{cell}' takes the time between steps") as refused:
+        make_cell(template(cell=cell))
+    assert refused.value.field == "cell"

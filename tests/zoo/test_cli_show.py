@@ -55,7 +55,7 @@ def test_list_as_json() -> None:
         "presets": list(PRESETS),
         "datasets": list(DATASETS),
     }
-    assert json.loads(seqzoo("list", "cells", "gr*", "--json").stdout) == {
+    assert json.loads(seqzoo("list", "cells", "gr?", "--json").stdout) == {
         "cells": {"gru": static.registry()["gru"].summary}
     }
 
@@ -81,13 +81,13 @@ PARAMETERS = {
 def test_cell(name) -> None:
     from seqzoo.cells import CELLS, create
 
-    own = shown(name, "--features", 5, "--units", 7)
+    own = shown(name, "--features", 6, "--units", 7)
     kind = CELLS[name]
     assert own["gates"] == list(kind.gates)
     if name in PARAMETERS:
-        assert own["parameters"] == PARAMETERS[name](5, 7)
+        assert own["parameters"] == PARAMETERS[name](6, 7)
     built = create(name, 7)
-    built.build((None, 5))
+    built.build((None, *(8, 8)[: built.input_rank - 2], 6 + built.takes_time))
     sizes = built.state_size
     assert own["states"] == ([sizes] if isinstance(sizes, int) else sizes)
     assert all(option["meaning"] for option in own["options"])

@@ -112,7 +112,11 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
         cell = seqzoo.cells.create(name, units)
         config = cell.get_config()
         shown["options"] = [option for option in settings if option["name"] in config]
-        cell.build((None, features))
+        frames = (8, 8) if cell.input_rank == 4 else ()
+        try:
+            cell.build((None, *frames, features + cell.takes_time))
+        except ValueError as error:
+            raise SeqzooError(str(error)) from error
         sizes = cell.state_size
         shown["states"] = [sizes] if isinstance(sizes, int) else list(sizes)
         shown["parameters"] = cell.count_params()
