@@ -15,7 +15,7 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     inner: set[int] = set()
-    for name, child in _children(layer):
+    for name, child in children(layer):
         for path, weight in weights_by_path(child).items():
             if id(weight) not in inner:
                 found[f"{name}/{path}"] = weight
@@ -28,7 +28,7 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     return found
 
 
-def _children(layer: Any) -> Iterator[tuple[str, Any]]:
+def children(layer: Any) -> Iterator[tuple[str, Any]]:
     """The layers that a layer holds, by attribute; those of a functional model, by name."""
     attributes = {name: held for name, held in vars(layer).items() if not name.startswith("_")}
     held = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]

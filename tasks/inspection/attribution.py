@@ -1,0 +1,217 @@
+"""Which steps of an input an answer rests on: integrated gradients and occlusion."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.inspection.subject import Subject
+from seqzoo.tasks.inspection.trace import step_by_step
+from seqzoo.tasks.layers.recurrent import NGramEmbedding
+from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
+from seqzoo.tasks.runs.weight_paths import children
+
+POINTS, MOST_POINTS = 64, 1024
+"""Points of the path from nothing to the input, by the rule of Gauss and Legendre: so many to begin
+with, and so many at most."""
+
+INCOMPLETE = 0.01
+"""Share of the difference to be explained that may be missing; more points are taken until it is
+not, since the rule is slow where a network has corners."""
+
+ROWS_AT_ONCE = 64
+"""Rows that a model is asked at once."""
+
+VECTORS = (keras.layers.Embedding, NGramEmbedding, WordCharacters, ConvolvedCharacters)
+"""Layers that make vectors of the ids of an input."""
+
+REGION = 4
+"""Pixels on a side of the regions of an image that occlusion covers."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each part of an input does for one step of the answer.
+
+    Attributes:
+        values: (time,) for sequences; (height, width) for images.
+        score: of the answer with the whole input.
+        baseline: the same with nothing of the input: with vectors of zeros for tokens, which are
+            numbers of average size where a template standardises them, and with a black image.
+        method: "integrated gradients" or "occlusion".
+    """
+
+    values: np.ndarray
+    score: float
+    baseline: float
+    method: str
+
+    @property
+    def completeness(self) -> float:
+        """What integrated gradients must sum up to, score - baseline, less what they do."""
+        return self.score - self.baseline - float(self.values.sum())
+
+
+def integrated_gradients(
+    subject: Subject, step: int | None = None, points: int | None = None
+) -> Attribution:
+    """Integrated gradients of an answer's score (Sundararajan, Taly and Yan 2017, equation 1).
+
+        IG_t = x_t * integral of d score(a x) / d x_t over a from 0 to 1
+
+    x are the vectors that the model makes of tokens, n-grams included, and the numbers themselves
+    otherwise; an n-gram counts for the step that it ends in. The values of all steps add up to
+    score - baseline.
+
+    Args:
+        subject: model, input and answer.
+        step: of the answer; by default all of a generated text, else the last one.
+        points: of the path, 64 of them run in one forward and one backward pass; by default as many
+            as bring the sum within a hundredth of the difference, from 64 to 1,024.
+    """
+    if points is None:
+        points = POINTS
+        while True:
+            found = integrated_gradients(subject, step, points)
+            span = abs(found.score - found.baseline)
+            if abs(found.completeness) <= INCOMPLETE * span + 1e-6 or points >= MOST_POINTS:
+                return found
+            points *= 2
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    total: Any = 0.0
+    for start in range(0, points, ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        scale = nodes[part].astype(np.float32)
+        with tf.GradientTape() as tape:
+            scores, vectors = _scaled(subject, scale, tape.watch)
+            value = tf.reduce_sum(
+                subject.score(scores, step) * tf.constant(weights[part], tf.float32)
+            )
+        gradients = tape.gradient(value, [own.scaled for own in vectors])
+        for own, gradient in zip(vectors, gradients, strict=True):
+            if gradient is not None:
+                # Where all rows hold the same input, the weighted sum is already in the gradient.
+                product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(own.whole[0])
+                total = total + own.by_step(product)
+    ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
+    baseline, score = np.asarray(subject.score(ends, step))
+    return Attribution(np.asarray(total), float(score), float(baseline), "integrated gradients")
+
+
+def occlusion(subject: Subject, step: int | None = None) -> Attribution:
+    """How much surer a model is of its answer for having seen a step of the input, or a region of
+    an image: its score, less its score with the vectors of that step set to zero.
+
+    Args:
+        subject: model, input and answer.
+        step: of the answer; by default all of a generated text, else the last one.
+    """
+    regions = _regions(subject)
+    scores = []
+    for start in range(0, len(regions), ROWS_AT_ONCE):
+        part, _ = _scaled(subject, 1 - regions[start : start + ROWS_AT_ONCE])
+        scores.append(np.asarray(subject.score(part, step)))
+    without = np.concatenate(scores)
+    ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
+    baseline, score = np.asarray(subject.score(ends, step))
+    values = np.einsum("r,r...->...", score - without, regions)
+    return Attribution(values, float(score), float(baseline), "occlusion")
+
+
+def _regions(subject: Subject) -> np.ndarray:
+    """Ones in the part that each row covers: (rows, time), or (rows, height, width)."""
+    values = subject.inputs["values"]
+    if values.shape.rank < 4:
+        return np.eye(values.shape[1], dtype=np.float32)
+    height, width = values.shape[2:4]
+    places = [(y, x) for y in range(0, height, REGION) for x in range(0, width, REGION)]
+    regions = np.zeros((len(places), height, width), np.float32)
+    for row, (y, x) in enumerate(places):
+        regions[row, y : y + REGION, x : x + REGION] = 1
+    return regions
+
+
+@dataclass
+class _Vectors:
+    """Vectors of the input's steps: as the model made them, and as it went on with them."""
+
+    whole: Any
+    scaled: Any
+    image: bool = False
+
+    def by_step(self, product: np.ndarray) -> np.ndarray:
+        """(time, ...) -> (time,); of an image (1, height, width[, channels]) -> (height, width)."""
+        if self.image:
+            return product[0].reshape(*product.shape[1:3], -1).sum(-1)
+        return product.reshape(len(product), -1).sum(-1)
+
+
+def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[Any, list[_Vectors]]:
+    """The scores with all vectors of the input multiplied by factors, a row of the batch for each:
+    (rows,), (rows, time) or (rows, height, width)."""
+    rows, found = len(factors), []
+    inputs = {name: tf.repeat(own, rows, 0) for name, own in subject.inputs.items()}
+    values = inputs["values"]
+
+    def scaled(whole: Any) -> Any:
+        whole = tf.convert_to_tensor(whole)
+        shape = [rows] + [1] * (whole.shape.rank - 1)
+        if factors.ndim == 3:
+            shape[2:4] = factors.shape[1:]
+        elif factors.ndim == 2:
+            shape[1] = factors.shape[1]
+        own = whole * tf.cast(tf.reshape(factors, shape), whole.dtype)
+        image = values.shape.rank >= 4
+        found.append(_Vectors(whole, own, image))
+        if watch is not None:
+            watch(own)
+        return own
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(step_by_step(subject.model))
+        layers = _vector_layers(subject.model)
+        if layers:
+            for layer in layers:
+                stack.enter_context(_changed(layer, scaled))
+        else:
+            inputs["values"] = scaled(tf.cast(values, tf.float32))
+        return subject.scores(inputs), found
+
+
+@contextlib.contextmanager
+def _changed(layer: Any, change: Any) -> Iterator[None]:
+    """Within it, a layer returns what `change` makes of its output."""
+    call = layer.call
+
+    def changed(*given: Any, **options: Any) -> Any:
+        return change(call(*given, **options))
+
+    layer.call = changed
+    try:
+        yield
+    finally:
+        del layer.call
+
+
+def _vector_layers(model: Any) -> list[Any]:
+    """The layers that make vectors of the input, outermost first: of a model that encodes its
+    input, those of the encoder; the embedding of answers is none of them."""
+    start = getattr(model, "encoder", model)
+    found: list[Any] = []
+
+    def walk(layer: Any) -> None:
+        if isinstance(layer, VECTORS):
+            found.append(layer)
+        elif isinstance(layer, keras.layers.Rescaling) and start is model:
+            found.append(layer)
+        else:
+            for _, child in children(layer):
+                walk(child)
+
+    walk(start)
+    return found

@@ -1,0 +1,270 @@
+"""Gates by name: what they let through over an input, and how long a unit remembers."""
+
+import contextlib
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from seqzoo.cells import RecurrentCell
+from seqzoo.cells.private_keras import backend
+from seqzoo.tasks.inspection.jacobians import step_jacobians
+from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
+
+CLOSED, OPEN = 0.1, 0.9
+"""Values below and above which a gate is saturated."""
+
+NONLINEAR = frozenset(
+    "Sigmoid Tanh Relu Relu6 LeakyRelu Elu Selu Softplus Softsign Softmax Exp Sin Cos".split()
+)
+"""Operations of TensorFlow that make a gate of a sum."""
+
+
+@dataclass(frozen=True)
+class GateTrace:
+    """One gate, or one candidate, over an input.
+
+    Attributes:
+        name: of the gate, as the cell names it.
+        values: in the order of the input, (time, units).
+        bounded: whether it is a gate in the narrow sense, which lies between 0 and 1.
+    """
+
+    name: str
+    values: np.ndarray
+    bounded: bool
+
+    @property
+    def mean(self) -> float:
+        """Over steps and units."""
+        return float(self.values.mean())
+
+    @property
+    def closed(self) -> float:
+        """Share of values below `CLOSED`."""
+        return float((self.values < CLOSED).mean())
+
+    @property
+    def open(self) -> float:
+        """Share of values above `OPEN`."""
+        return float((self.values > OPEN).mean())
+
+
+def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
+    """The values of a layer's gates over an input, by the names that the cell gives them.
+
+    A gate is found where it is made: of the nonlinear operations of a step, the first one whose
+    result changes with the gate's columns of the projected input. So it needs no help from the
+    cell, and says nothing of gates that no nonlinearity makes.
+
+    Args:
+        own: the layer's trace.
+        row: of the batch.
+
+    Returns:
+        One a gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
+    """
+    cell = own.cell
+    if not isinstance(cell, RecurrentCell) or not cell.gates:
+        return []
+    found = _Gates(cell, own.inputs.shape[-1])
+    states = [one[row, :-1] for one in own.states]
+    values = found.values(own.inputs[row], states)
+    back = np.argsort(own.positions)
+    return [GateTrace(name, each[back], found.bounded[name]) for name, each in values.items()]
+
+
+class _Gates:
+    """The graph of one step of a cell, and where in it each gate is made."""
+
+    def __init__(self, cell: RecurrentCell, features: int):
+        self.cell = cell
+        self.sizes = tree.flatten(cell.state_size)
+        dtype = tf.as_dtype(cell.compute_dtype)
+        width = int(self._project(np.zeros((1, features))).shape[-1])
+        made: list[Any] = []
+
+        def step(x: Any, *states: Any) -> Any:
+            with backend.AutocastScope(cell.compute_dtype), _marked(cell, made):
+                return cell_step(cell)(x, list(states))[0]
+
+        shapes = [(None, size) for size in (width, *self.sizes)]
+        specs = [tf.TensorSpec(shape, dtype) for shape in shapes]
+        graph = tf.compat.v1.wrap_function(step, specs)
+        inside = {op for one in made for op in one.inside}
+        candidates = [
+            tensor
+            for op in graph.graph.get_operations()
+            for tensor in self._made(op, made, inside)
+            if tensor.shape.rank == 2
+        ]
+        # Feeding the placeholders of the arguments, and none of what was captured.
+        self._run = graph.prune(graph.inputs[: len(specs)], candidates)
+        self.columns = _columns(cell, width)
+        self._find(width)
+
+    def _made(self, op: Any, made: list["_Made"], inside: set[Any]) -> Iterator[Any]:
+        for one in made:
+            if one.output.op is op:
+                yield one.output
+                return
+        if op.type in NONLINEAR and op not in inside:
+            yield op.outputs[0]
+
+    def _project(self, inputs: np.ndarray) -> Any:
+        with backend.AutocastScope(self.cell.compute_dtype):
+            return projected(self.cell, tf.cast(inputs, self.cell.compute_dtype))
+
+    def _find(self, width: int) -> None:
+        random = np.random.default_rng(0)
+        rows = 4
+        x = random.normal(0, 0.5, (rows, width))
+        states = [random.normal(0, 0.5, (rows, size)) for size in self.sizes]
+        base = self._candidates(x, states)
+        self.place: dict[str, int] = {}
+        self.bounded: dict[str, bool] = {}
+        for name, columns in self.columns.items():
+            moved, far = x.copy(), []
+            moved[:, columns] += 0.37
+            after = self._candidates(moved, states)
+            changed = [
+                k
+                for k, (a, b) in enumerate(zip(base, after, strict=True))
+                if a.shape[1] == len(columns) and (a != b).any()
+            ]
+            if not changed:
+                continue
+            self.place[name] = changed[0]
+            for sign in (-30, 30):
+                moved = x.copy()
+                moved[:, columns] += sign
+                far.append(self._candidates(moved, states)[changed[0]])
+            low, high = np.min(far), np.max(far)
+            self.bounded[name] = bool(low >= 0 and high <= 1 and high - low > 0.5)
+
+    def _candidates(self, x: np.ndarray, states: Sequence[np.ndarray]) -> list[np.ndarray]:
+        dtype = tf.as_dtype(self.cell.compute_dtype)
+        tensors = [tf.cast(one, dtype) for one in (x, *states)]
+        return [np.asarray(one) for one in self._run(*tensors)]
+
+    def values(self, inputs: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        found = self._candidates(np.asarray(self._project(inputs)), states)
+        return {name: found[place] for name, place in self.place.items()}
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What an activation of the cell made, and the operations that it took."""
+
+    output: Any
+    inside: frozenset[Any]
+
+
+@contextlib.contextmanager
+def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
+    """Within it, the activations of a cell say what they make."""
+    own = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
+
+    def marked(function: Any) -> Any:
+        def call(value: Any) -> Any:
+            graph = tf.compat.v1.get_default_graph()
+            before = set(graph.get_operations())
+            result = function(value)
+            made.append(_Made(result, frozenset(set(graph.get_operations()) - before)))
+            return result
+
+        return call
+
+    for name, function in own.items():
+        setattr(cell, name, marked(function))
+    try:
+        yield
+    finally:
+        for name, function in own.items():
+            setattr(cell, name, function)
+
+
+def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
+    """Which columns of the projected input belong to each gate.
+
+    A cell that splits them itself is asked; of others, each gate has `units`, from the first on.
+    """
+    asked: list[Any] = []
+    split = cell.split
+
+    def kept(columns: Any, axis: int = -1) -> Any:
+        parts = split(columns, axis)
+        asked.append(parts)
+        return parts
+
+    x = tf.cast(tf.range(width)[None], cell.compute_dtype)
+    states = [tf.zeros([1, size], cell.compute_dtype) for size in tree.flatten(cell.state_size)]
+    cell.split = kept
+    try:
+        with backend.AutocastScope(cell.compute_dtype):
+            cell_step(cell)(x, states)
+    finally:
+        del cell.split
+    if asked:
+        parts = {name: np.asarray(own)[0].astype(int) for name, own in asked[0]._asdict().items()}
+        return parts
+    units = [np.arange(k * cell.units, (k + 1) * cell.units) for k in range(len(cell.gates))]
+    pairs = zip(cell.gates, units, strict=True)
+    return {name: own for name, own in pairs if own[-1] < width}
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How long the units of one state remember.
+
+    Attributes:
+        state: its number, from 0.
+        kept: what a unit keeps of itself in a step, past the recurrent product: geometric mean of
+            the absolute values over the steps, (units,). Of an LSTM's memory that is its forget
+            gate, of a GRU's state its update gate.
+        lengths: 1 / (1 - kept), the steps after which a share of about 1 / e is left, (units,).
+    """
+
+    state: int
+    kept: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return np.where(self.kept < 1, 1 / (1 - np.minimum(self.kept, 1)), np.inf)
+
+
+def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
+    """The effective memory length of each unit of each state over an input.
+
+    It is what stands in the equations before the unit's old state, whichever gate that is and
+    whichever sign it has: d new / d old of a unit with the recurrent product held still. Of cells
+    whose recurrence is no single product, it is the diagonal of the step's Jacobian.
+
+    Args:
+        own: the layer's trace.
+        row: of the batch.
+    """
+    cell = own.cell
+    sizes = tree.flatten(cell.state_size)
+    states = [tf.cast(one[row, :-1], cell.compute_dtype) for one in own.states]
+    if isinstance(cell, RecurrentCell) and cell.recurs_by_product:
+        with backend.AutocastScope(cell.compute_dtype):
+            x = cell.split(cell.project(tf.cast(own.inputs[row], cell.compute_dtype)))
+            r = cell.split_recurrent(cell.recur(states[0]) if cell.recurrent_gates else None)
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(states)
+                _, new = cell.step(x, r, states, *cell.step_weights())
+            kept = [
+                tape.gradient(after, before, unconnected_gradients="zero")
+                for after, before in zip(new, states, strict=True)
+            ]
+    else:
+        each = step_jacobians(cell, own.inputs[row], own.state(row)[:-1])
+        kept = np.split(np.diagonal(each, axis1=1, axis2=2), np.cumsum(sizes)[:-1], axis=-1)
+    logs = [np.log(np.maximum(np.abs(np.asarray(one, np.float64)), 1e-12)) for one in kept]
+    return [Memory(state, np.exp(one.mean(0))) for state, one in enumerate(logs)]

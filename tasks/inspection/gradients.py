@@ -1,0 +1,124 @@
+"""Gradients through time: how fast the loss of a step loses touch with the states before it."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from seqzoo.tasks.inspection.trace import LayerTrace, Trace
+
+VANISHED = 0.01
+"""Share of a gradient that is left after all steps back, below which it has vanished."""
+
+EXPLODED = 100.0
+"""Factor that a gradient has grown by after all steps back, above which it has exploded."""
+
+Verdict = Literal["vanishing", "exploding", "healthy"]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """How norms change from step to step, going back in time.
+
+    Attributes:
+        rate: factor of a step back, of the straight line through the logarithms of the norms that
+            fits best: 0.9 where a tenth is lost at each step.
+        half_life: steps back after which half is left; infinite where nothing is lost; negative,
+            the steps after which it has doubled, where it grows.
+        verdict: "vanishing" where less than `VANISHED` is left at the last step, "exploding" where
+            more than `EXPLODED` times as much is there, else "healthy".
+        steps: how many steps back that is.
+    """
+
+    rate: float
+    half_life: float
+    verdict: Verdict
+    steps: int
+
+    def sentence(self) -> str:
+        """The verdict as a person would say it."""
+        if self.verdict == "healthy" and not math.isfinite(self.half_life):
+            return f"healthy: nothing is lost in {self.steps} steps"
+        if self.half_life < 0:
+            return f"{self.verdict}: it doubles every {-self.half_life:.3g} steps back"
+        return f"{self.verdict}: it halves every {self.half_life:.3g} steps back"
+
+
+def decay(norms: np.ndarray) -> Decay:
+    """What norms say, the first of them being that of the chosen step, the last one that of the
+    step furthest back.
+
+    Zeros behind the last norm above zero are an underflow and count as nothing left.
+
+    Args:
+        norms: (steps + 1,), of gradients or of products of Jacobians.
+    """
+    norms = np.asarray(norms, np.float64)
+    steps = len(norms) - 1
+    there = np.flatnonzero(norms > 0)
+    if steps < 1 or not len(there) or not norms[0] > 0:
+        return Decay(1.0, math.inf, "healthy", max(steps, 0))
+    if not np.isfinite(norms).all():
+        return Decay(math.inf, 0.0, "exploding", steps)
+    if len(there) == 1:
+        return Decay(0.0, 0.0, "vanishing", steps)
+    logs = np.log(norms[there])
+    slope = float(np.polyfit(there, logs, 1)[0])
+    slope = 0.0 if abs(slope) < 1e-9 else slope
+    left = norms[-1] / norms[0]
+    verdict: Verdict = "healthy"
+    if left < VANISHED:
+        verdict = "vanishing"
+    elif left > EXPLODED:
+        verdict = "exploding"
+    return Decay(math.exp(slope), math.log(0.5) / slope if slope else math.inf, verdict, steps)
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """d loss / d state of one layer, going back from the last step that the loss depends on.
+
+    Attributes:
+        name: of the layer.
+        positions: of the steps in the input, the chosen one first, (steps,); -1 for the initial
+            state.
+        norms: of d loss / d all states together, (steps,).
+        by_state: the same of each state, (states, steps).
+        decay: what they say.
+    """
+
+    name: str
+    positions: np.ndarray
+    norms: np.ndarray
+    by_state: np.ndarray
+    decay: Decay
+
+
+def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
+    """The flow of gradients through each layer that the loss of a trace depends on.
+
+    Args:
+        traced: `trace` with a loss, such as that of one step: the steps back are then counted from
+            there.
+        row: of the batch.
+    """
+    return [
+        _flow(own, row)
+        for own in traced.layers
+        if own.gradients is not None and any(one[row].any() for one in own.gradients)
+    ]
+
+
+def _flow(own: LayerTrace, row: int) -> GradientFlow:
+    assert own.gradients is not None
+    by_state = np.stack(
+        [np.linalg.norm(one[row].astype(np.float64), axis=-1) for one in own.gradients]
+    )
+    norms = np.sqrt((by_state**2).sum(0))
+    # Behind the chosen step, gradients are zero: nothing of the loss goes there.
+    last = int(np.flatnonzero(norms)[-1])
+    positions = np.append(-1, own.positions)[last::-1]
+    norms, by_state = norms[last::-1], by_state[:, last::-1]
+    # The last point is the initial state, which no step of the input stands for.
+    return GradientFlow(own.name, positions, norms, by_state, decay(norms))

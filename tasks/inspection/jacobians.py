@@ -1,0 +1,120 @@
+"""Jacobians of single steps, and of many steps in a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from seqzoo.cells.private_keras import backend
+from seqzoo.tasks.inspection.gradients import Decay, decay
+from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
+from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
+
+ROWS = 8192
+"""Rows that a cell is run on at once: a step with n numbers of state takes n of them."""
+
+
+def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndarray:
+    """d new states / d old states of single steps.
+
+    Each step is run on n equal rows, n being the numbers of its states, and each row is asked for
+    the gradient of another number: one forward and one backward pass for many steps.
+
+    Args:
+        cell: any cell, built.
+        inputs: of each step, (steps, features).
+        states: before each step, all of them side by side, (steps, n).
+
+    Returns:
+        (steps, n, n); entry [t, i, j] is d state_i after step t / d state_j before it.
+    """
+    sizes = tree.flatten(cell.state_size)
+    n = sum(sizes)
+    advance = cell_step(cell)
+    found = np.empty(
+        (len(states), n, n), cell.compute_dtype if cell.compute_dtype == "float64" else "float32"
+    )
+    at_once = max(1, ROWS // n)
+    with backend.AutocastScope(cell.compute_dtype):
+        x = projected(cell, tf.cast(inputs, cell.compute_dtype))
+        for start in range(0, len(states), at_once):
+            part = slice(start, min(start + at_once, len(states)))
+            before = tf.repeat(tf.cast(states[part], cell.compute_dtype), n, 0)
+            with tf.GradientTape() as tape:
+                tape.watch(before)
+                _, new = advance(tf.repeat(x[part], n, 0), tf.split(before, sizes, axis=-1))
+                chosen = tf.tile(tf.eye(n, dtype=before.dtype), [part.stop - part.start, 1])
+                after = tf.reduce_sum(tf.concat(new, -1) * chosen)
+            gradient = tape.gradient(after, before, unconnected_gradients="zero")
+            found[part] = np.asarray(gradient).reshape(-1, n, n)
+    return found
+
+
+@dataclass(frozen=True)
+class JacobianFlow:
+    """Jacobians of a layer along an input, going back from a chosen step.
+
+    Attributes:
+        name: of the layer.
+        positions: of the steps in the input, the chosen one first, (steps,).
+        largest: singular value of each step's Jacobian, (steps,).
+        radii: spectral radius of each, (steps,).
+        products: spectral norm of the product of all Jacobians from a step to the chosen one;
+            entry 0 is the identity's, 1, and entry k that of k steps, (steps + 1,).
+        decay: what the products say.
+    """
+
+    name: str
+    positions: np.ndarray
+    largest: np.ndarray
+    radii: np.ndarray
+    products: np.ndarray
+    decay: Decay
+
+
+def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
+    """Per-step Jacobians of a layer, and the norms of their products.
+
+    The norm of a product bounds what is left of any gradient after so many steps back, whatever the
+    loss is.
+
+    Args:
+        own: the layer's trace.
+        step: position in the input to go back from; None for the last step that the layer ran.
+        row: of the batch.
+    """
+    if step is None:
+        last = own.steps - 1
+    else:
+        last = int(np.flatnonzero(own.positions == step)[0])
+    each = step_jacobians(own.cell, own.inputs[row, : last + 1], own.state(row)[: last + 1])
+    return flow_of(each, own.name, own.positions[: last + 1])
+
+
+def flow_of(
+    jacobians: np.ndarray, name: str = "", positions: Sequence[int] | None = None
+) -> JacobianFlow:
+    """The same of Jacobians in the order of running, (steps, n, n)."""
+    back = tf.constant(jacobians[::-1].astype(np.float64))
+    product, log_scale = tf.eye(back.shape[-1], dtype=tf.float64), 0.0
+    each, scales = [product], [0.0]
+    for one in tf.unstack(back):
+        product = product @ one
+        size = float(tf.norm(product))
+        if size > 0 and np.isfinite(size):  # near one, so that a thousand steps do not underflow
+            product, log_scale = product / size, log_scale + np.log(size)
+        each.append(product)
+        scales.append(log_scale)
+    products = singular_values(tf.stack(each))[:, 0] * np.exp(np.clip(scales, -700, 700))
+    places = np.arange(len(jacobians)) if positions is None else np.asarray(positions)
+    return JacobianFlow(
+        name,
+        places[::-1],
+        singular_values(back)[:, 0],
+        np.abs(eigenvalues(back)[:, 0]),
+        products,
+        decay(products),
+    )

@@ -1,0 +1,55 @@
+"""The recurrent layers of a model, by names that a reader of its picture would give them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from seqzoo.cells import Recurrent
+from seqzoo.tasks.runs.weight_paths import children
+
+DIRECTIONS = ("forward", "backward")
+
+
+def recurrent_layers(model: Any) -> dict[str, Recurrent]:
+    """All `Recurrent` layers of a model or layer, in the order in which they stand in it.
+
+    A bidirectional layer gives two, "layer 1 forward" and "layer 1 backward"; an encoder and a
+    decoder have names of their own, "encoder 1", "decoder 1".
+
+    Args:
+        model: any Keras model or layer.
+    """
+    found: dict[str, Recurrent] = {}
+    for path, layer in _walk(model, ()):
+        if all(layer is not own for own in found.values()):
+            name = _name(path)
+            found[name if name not in found else f"{name} #{len(found) + 1}"] = layer
+    return found
+
+
+def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Recurrent]]:
+    if isinstance(layer, Recurrent):
+        yield path, layer
+    elif isinstance(layer, keras.layers.Bidirectional):
+        for direction in DIRECTIONS:
+            yield from _walk(getattr(layer, f"{direction}_layer"), (*path, direction))
+    else:
+        for name, child in children(layer):
+            yield from _walk(child, (*path, name))
+
+
+def _name(path: tuple[str, ...]) -> str:
+    """ "layer 1 forward" for ("both_ways_1", "forward"), "encoder 1" for ("encoder",
+    "recurrent[0]")."""
+    words = []
+    for part in path:
+        part = re.sub(r"\[(\d+)\]", lambda match: f" {int(match[1]) + 1}", part)
+        words += part.replace("_", " ").split()
+    text = " ".join(words).replace("both ways", "layer")
+    outer, _, rest = text.partition("recurrent")
+    if outer != text:
+        text = f"{outer or 'layer '}{rest.strip()}" if rest.strip() or not outer else outer
+    text = " ".join(text.split())
+    return f"layer 1 {text}".strip() if text in ("", *DIRECTIONS) else text

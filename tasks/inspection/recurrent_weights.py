@@ -1,0 +1,95 @@
+"""The recurrent weights: singular values, eigenvalues and spectral radius, gate by gate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqzoo.cells import RecurrentCell
+from seqzoo.cells.private_keras import backend
+from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One square part of the recurrent weights, or one that is not square.
+
+    Attributes:
+        gate: whose part it is.
+        singular_values: largest first, (n,).
+        eigenvalues: complex, largest modulus first, (n,); None where the part is not square.
+    """
+
+    gate: str
+    singular_values: np.ndarray
+    eigenvalues: np.ndarray | None
+
+    @property
+    def radius(self) -> float | None:
+        """Spectral radius; None where the part is not square."""
+        return None if self.eigenvalues is None else float(np.abs(self.eigenvalues[0]))
+
+
+def spectrum(matrix: np.ndarray, gate: str = "") -> Spectrum:
+    """Singular values and eigenvalues of a matrix."""
+    matrix = np.asarray(matrix, np.float64)
+    values = None
+    if matrix.shape[0] == matrix.shape[1]:
+        values = eigenvalues(matrix)
+    return Spectrum(gate, singular_values(matrix), values)
+
+
+def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
+    """The matrices that a cell multiplies its first state by, (units, n), by gate.
+
+    Those are the columns of `recurrent_matrix`, as the step uses them: of a cell that makes its
+    matrix from other weights, what it made. A cell without a recurrent product has none. Of a cell
+    of Keras, the columns of its `recurrent_kernel` are cut into squares.
+
+    Args:
+        cell: any cell, built.
+    """
+    if isinstance(cell, RecurrentCell):
+        if not cell.recurrent_gates or getattr(cell, "recurrent_kernel", None) is None:
+            return {}
+        with backend.AutocastScope(cell.compute_dtype):
+            matrix = np.asarray(cell.recurrent_matrix(), np.float64)
+        names = cell.recurrent_gates
+    elif getattr(cell, "recurrent_kernel", None) is not None:
+        matrix = np.asarray(cell.recurrent_kernel, np.float64)
+        count = max(1, matrix.shape[1] // matrix.shape[0])
+        names = tuple(f"gate {index + 1}" for index in range(count))
+    elif isinstance(getattr(cell, "cells", None), list):
+        return {
+            f"cell {index + 1} {name}": part
+            for index, own in enumerate(cell.cells)
+            for name, part in recurrent_parts(own).items()
+        }
+    else:
+        return {}
+    if matrix.ndim != 2 or matrix.shape[1] % len(names):
+        return {"all": matrix} if matrix.ndim == 2 else {}
+    return dict(zip(names, np.split(matrix, len(names), axis=1), strict=True))
+
+
+def recurrent_spectra(cell: Any) -> list[Spectrum]:
+    """The spectrum of each gate's part of the recurrent weights."""
+    return [spectrum(part, gate) for gate, part in recurrent_parts(cell).items()]
+
+
+def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Spectral radii, or largest singular values of parts that are not square, as training went.
+
+    Args:
+        cells: the cell at each moment, by a name such as "epoch 3".
+
+    Returns:
+        For each gate, the figure at each moment.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for moment, cell in cells.items():
+        for own in recurrent_spectra(cell):
+            figure = own.singular_values[0] if own.radius is None else own.radius
+            found.setdefault(own.gate, {})[moment] = float(figure)
+    return found

@@ -1,0 +1,305 @@
+"""What is inspected: a trained model with one input, and how sure it is of its answer to it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.inspection.trace import Trace, trace
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.targets.texts import END, START
+
+LONGEST_ANSWER = 200
+"""Tokens of a generated answer that are looked at, at most."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, an input and its answer.
+
+    Attributes:
+        run: the `Run` whose model it is.
+        inputs: what the model takes, tensors by name; the first axis, of size 1, is the batch.
+        labels: a name of each step of the input: its characters or words, or numbers of frames.
+        answer: the whole answer as text.
+        steps: names of the answer's steps: one for a class or a value, a tag a step, the tokens of
+            a text.
+        scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
+            log-probability of what is answered there, or of numbers the value itself,
+            standardised. Larger is surer.
+        measure: what a score is, for people.
+        of_inputs: the step of the input that each step of the answer belongs to, or None where
+            they do not go together.
+        whole: whether an answer of several steps is one: the text of a model that generates it.
+    """
+
+    run: Any
+    inputs: dict[str, Any]
+    labels: tuple[str, ...]
+    answer: str
+    steps: tuple[str, ...]
+    scores: Callable[[dict[str, Any]], Any]
+    measure: str = "log-probability"
+    of_inputs: tuple[int, ...] | None = None
+    whole: bool = False
+
+    @property
+    def model(self) -> Any:
+        """The model."""
+        return self.run.model
+
+    def step(self, step: int | None) -> int:
+        """An index of the answer's steps; by default the last one.
+
+        Raises:
+            SeqzooError: there is no such step.
+        """
+        count = len(self.steps)
+        if step is None:
+            return count - 1
+        if not -count <= step < count:
+            raise SeqzooError(
+                field="step", expected=f"from 0 to {count - 1}, a step of the answer", got=step
+            )
+        return step % count
+
+    def score(self, scores: Any, step: int | None) -> Any:
+        """Of `scores`, (batch, answer steps), that of one step, (batch,); with None that of the
+        whole answer, the sum, where it is a text, else that of the last step."""
+        if step is None and self.whole:
+            return tf.reduce_sum(scores, 1)
+        return scores[:, self.step(step)]
+
+    def trace(self, step: int | None = None) -> Trace:
+        """One forward pass, and one backward pass from the loss of a step of the answer: minus its
+        score.
+
+        Args:
+            step: of the answer; the last one by default.
+        """
+        chosen = self.step(step)
+        return trace(self.model, lambda: self.scores(self.inputs), lambda own: -own[0, chosen])
+
+
+def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
+    """A trained model with one input.
+
+    Args:
+        run: a `seqzoo.tasks.Run`.
+        value: a raw input, as `Run.predict` takes them.
+        answer: the answer to be explained, where it is not the model's own: a class or a label, or
+            of models that generate texts a text.
+
+    Raises:
+        SeqzooError: the input is empty or of the wrong shape, or the model cannot give the answer.
+    """
+    task = run.task
+    for name, make in _MAKERS.items():
+        if any(kind.__name__ == name for kind in type(task).__mro__):
+            return make(run, value, answer)
+    raise SeqzooError(f"A {type(task).__name__} cannot be inspected with an input.")
+
+
+def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The model's inputs, and the labels of their steps."""
+    features = run.task.features
+    raw = features.raw([value], ["the input"])
+    values, lengths = map(tf.convert_to_tensor, features.transform(*raw))
+    if not int(lengths[0]):
+        raise SeqzooError("The input has no step; give one that is not empty.")
+    inputs = {"values": values[:, : int(lengths[0])], "lengths": lengths}
+    return inputs, _labels(features, raw, int(lengths[0]))
+
+
+def _labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
+    if isinstance(features, TextFeatures):
+        # Those of the features that tag words are told apart by their own `split`.
+        own = features.split(tf.constant(raw[0]) if steps else raw[0])
+        return tuple(token.decode("utf-8") for token in own.to_list()[0][:steps])
+    return tuple(str(step) for step in range(steps))
+
+
+def _classes(run: Any, value: Any, answer: str | None) -> Subject:
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+
+    def outputs(given: dict[str, Any]) -> Any:
+        return task.outputs(model, given["values"], given["lengths"])
+
+    names = getattr(task.targets, "names", None)
+    with seqzoo.cells.portable():
+        said = outputs(inputs)[0].numpy()
+    if names is None:
+        if answer is not None:
+            raise SeqzooError("`answer` is for classes and labels; this model gives numbers.")
+        text = task.targets.answers(
+            {name: np.asarray(own) for name, own in task.targets.decode(said[None], 1).items()}
+        )[0].label
+        steps = ("value",) if len(said) == 1 else tuple(f"value {k + 1}" for k in range(len(said)))
+        return Subject(run, inputs, labels, text, steps, outputs, "standardised value")
+    name = names[int(np.argmax(said))] if answer is None else answer
+    if name not in names:
+        raise SeqzooError(
+            f"`answer` must be one of the {len(names)} classes of the model, got {name!r}"
+            f"{nearest(name, names)}",
+            field="answer",
+        )
+    index, exclusive = names.index(name), type(task.targets).__name__ == "ClassTargets"
+
+    def scores(given: dict[str, Any]) -> Any:
+        own = outputs(given)
+        each = tf.nn.log_softmax(own) if exclusive else tf.math.log_sigmoid(own)
+        return each[:, index : index + 1]
+
+    return Subject(run, inputs, labels, name, (name,), scores)
+
+
+def _tags(run: Any, value: Any, answer: str | None) -> Subject:
+    _own_answer(answer, "tags")
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+    crf = model.get_layer("crf") if task.template.crf else None
+    with seqzoo.cells.portable():
+        tags = task.infer(model, inputs, AnswerOptions())["tags"][0].numpy()
+    names = tuple(task.tags.names[tag] for tag in tags[: len(labels)])
+
+    def scores(given: dict[str, Any]) -> Any:
+        own = task.scores(model, given)
+        each = tf.nn.log_softmax(own) if crf is None else _log(crf.marginals(own, given["lengths"]))
+        chosen = tf.tile(tf.constant(tags)[None], [tf.shape(own)[0], 1])
+        return tf.gather(each, chosen, axis=2, batch_dims=2)
+
+    together = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, " ".join(names), names, scores, of_inputs=together)
+
+
+def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
+    _own_answer(answer, "numbers")
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+
+    def scores(given: dict[str, Any]) -> Any:
+        # Several numbers a step count as their sum.
+        return tf.reduce_sum(task.outputs(model, given["values"], given["lengths"]), -1)
+
+    with seqzoo.cells.portable():
+        said = task.outputs(model, inputs["values"], inputs["lengths"])
+    text, _ = task.targets.answer(task.targets.decode(said)[0].numpy())
+    together = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
+
+
+def _following(run: Any, value: Any, answer: str | None) -> Subject:
+    """A forecaster: what follows each step, and after the last one what the model expects."""
+    _own_answer(answer, "what follows a series")
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+    notes = type(task.targets).__name__ == "StepNotes"
+    with seqzoo.cells.portable():
+        outputs, _ = model(inputs["values"])
+    expected = task.targets.following(outputs, None, 1.0)
+    targets = tf.concat([tf.cast(inputs["values"][:, 1:], tf.float32), expected[:, -1:]], 1)
+    text, _ = task.targets.answer(task.targets.decode(expected)[0].numpy())
+
+    def scores(given: dict[str, Any]) -> Any:
+        own, _ = model(given["values"])
+        if not notes:
+            return tf.reduce_sum(own, -1)
+        return -task.targets.objective(own, tf.repeat(targets, tf.shape(own)[0], 0))[0]
+
+    steps = tuple(f"after {label}" for label in labels)
+    measure = "log-probability" if notes else "standardised value"
+    together = tuple(range(len(labels)))
+    return Subject(run, inputs, labels, text, steps, scores, measure, together)
+
+
+def _language(run: Any, value: Any, answer: str | None) -> Subject:
+    """A language model: the token that follows each, and after the last one the most probable."""
+    _own_answer(answer, "what follows a text")
+    task, model = run.task, run.model
+    (raw,) = task.features.raw([value], ["the input"])
+    tokens = task.texts.split(tf.constant(raw))
+    labels = tuple(own.decode("utf-8") for own in tokens.to_list()[0])
+    ids = task.texts.vocabulary.ids(tokens.flat_values)[None]
+    values = tf.concat([[[START]], tf.cast(ids, tf.int32)], 1)
+    with seqzoo.cells.portable():
+        logits, _ = model(values)
+    banned = tf.one_hot([0, 1, START], logits.shape[-1], -1e30, 0.0)
+    last = tf.argmax(logits[:, -1:] + tf.reduce_sum(banned, 0), -1, tf.int32)
+    targets = tf.concat([values[:, 1:], last], 1)
+    known = ["", "?", *task.texts.vocabulary.tokens]
+    following = "(end)" if int(last[0, 0]) == END else known[int(last[0, 0])]
+
+    def scores(given: dict[str, Any]) -> Any:
+        logits, _ = model(given["values"])
+        each = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+        chosen = tf.repeat(targets, tf.shape(each)[0], 0)
+        return tf.gather(each, chosen, axis=2, batch_dims=2)
+
+    lengths = tf.constant([values.shape[1]], tf.int32)
+    inputs = {"values": values, "lengths": lengths}
+    labels = ("(start)", *labels)
+    together = tuple(range(len(labels)))
+    return Subject(
+        run, inputs, labels, following, (*labels[1:], following), scores, of_inputs=together
+    )
+
+
+def _texts(run: Any, value: Any, answer: str | None) -> Subject:
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+    if answer is None:
+        with seqzoo.cells.portable():
+            decoded = task.generate(model, inputs, AnswerOptions(), report_attention=False)
+        length = int(decoded.lengths[0, 0])
+        ids = decoded.tokens[0, 0, :length].numpy()
+    else:
+        ids = task.texts.encode([answer], ["the answer"])[0][:-1]
+    ids = np.asarray(ids, np.int32)[:LONGEST_ANSWER]
+    targets = np.append(ids, END).astype(np.int32)
+    before = tf.constant(np.append(START, ids)[None], tf.int32)
+    own = task.texts.join(tf.constant(ids)[:, None], tf.ones(len(ids), tf.int32)).numpy()
+    (text,) = task.texts.join(tf.constant(ids)[None], tf.constant([len(ids)])).numpy()
+
+    def scores(given: dict[str, Any]) -> Any:
+        rows = tf.shape(given["values"])[0]
+        logits = model({**given, "tokens": tf.repeat(before, rows, 0)})
+        each = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+        chosen = tf.tile(tf.constant(targets)[None], [rows, 1])
+        return tf.gather(each, chosen, axis=2, batch_dims=2)
+
+    steps = (*(token.decode("utf-8") for token in own), "(end)")
+    return Subject(run, inputs, labels, text.decode("utf-8"), steps, scores, whole=True)
+
+
+def _own_answer(answer: str | None, what: str) -> None:
+    if answer is not None:
+        raise SeqzooError(
+            f"`answer` is for classes, labels and texts; this model gives {what}.", field="answer"
+        )
+
+
+def _log(probabilities: Any) -> Any:
+    return tf.math.log(tf.maximum(probabilities, 1e-30))
+
+
+# By the names of classes, so that no template is imported that is not asked for.
+_MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
+    "ManyToOneTask": _classes,
+    "TaggerTask": _tags,
+    "LanguageModelTask": _language,
+    "ForecasterTask": _following,
+    "StepRegressionTask": _numbers,
+    "GeneratorTask": _texts,
+}
+
+
+def visible(labels: Sequence[str]) -> list[str]:
+    """Labels as they can be seen: white space and control characters as signs."""
+    signs = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
+    return [signs.get(label, label) for label in labels]

@@ -1,0 +1,258 @@
+"""One forward and one backward pass with all that the recurrent layers did at each step."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from seqzoo.cells.engine.dispatch import keeps_contract
+from seqzoo.cells.private_keras import backend
+from seqzoo.tasks.inspection.layers import recurrent_layers
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What one recurrent layer, or one direction of it, did.
+
+    Steps are counted in the order in which the layer ran them; `positions` says where each stands
+    in the input. Index 0 of states and their gradients is the initial state, index t + 1 the state
+    after step t.
+
+    Attributes:
+        name: of the layer; see `recurrent_layers`.
+        layer: the `Recurrent` layer.
+        inputs: what the cell took, (batch, time, features).
+        states: one array a state, (batch, time + 1, size).
+        gradients: d loss / d state, shaped like `states`; None where no loss was given or the loss
+            does not depend on the layer.
+        positions: of each step in the input, (time,).
+    """
+
+    name: str
+    layer: Any
+    inputs: np.ndarray
+    states: tuple[np.ndarray, ...]
+    gradients: tuple[np.ndarray, ...] | None
+    positions: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps."""
+        return self.inputs.shape[1]
+
+    @property
+    def cell(self) -> Any:
+        """The layer's cell."""
+        return self.layer.cell
+
+    def state(self, row: int = 0) -> np.ndarray:
+        """All states of one row side by side, (time + 1, sum of the sizes)."""
+        return np.concatenate([own[row] for own in self.states], -1)
+
+    def outputs(self, row: int = 0) -> np.ndarray:
+        """The first state after each step in the order of the input, (time, units)."""
+        after = np.empty_like(self.states[0][row, 1:])
+        after[self.positions] = self.states[0][row, 1:]
+        return after
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A pass over a model.
+
+    Attributes:
+        layers: of the recurrent layers that ran, in the order in which they ran.
+        outputs: what the function that was traced returned.
+        loss: the loss, or None.
+    """
+
+    layers: tuple[LayerTrace, ...]
+    outputs: Any
+    loss: float | None
+
+    def __getitem__(self, name: str) -> LayerTrace:
+        """The trace of a layer by its name.
+
+        Raises:
+            KeyError: no layer of that name ran.
+        """
+        for own in self.layers:
+            if own.name == name:
+                return own
+        names = ", ".join(own.name for own in self.layers)
+        raise KeyError(f"No layer {name!r} ran (these did: {names}).")
+
+
+def trace(
+    model: Any, forward: Callable[[], Any], loss: Callable[[Any], Any] | None = None
+) -> Trace:
+    """Runs a model once, and once backwards, and keeps the states of all recurrent layers.
+
+    The model stays as it is: its layers run their cells step by step in Python for the time of the
+    call, whatever path they take otherwise. So any cell can be traced, those of Keras included.
+
+    Args:
+        model: a Keras model or layer that holds `Recurrent` layers.
+        forward: calls it: `lambda: model(inputs)`.
+        loss: a scalar from what `forward` returns; None for the forward pass alone.
+
+    Example:
+        layer = Recurrent(LSTMCell(8), return_sequences=True)
+        found = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, -1]))
+        found.layers[0].gradients[0]  # d loss / d h, (batch, time + 1, 8)
+    """
+    passes: list[_Pass] = []
+    with tf.GradientTape() as tape:
+        with step_by_step(model, lambda own: passes.append(own), watch=tape.watch):
+            outputs = forward()
+        value = None if loss is None else loss(outputs)
+    gradients: list = [None] * len(passes)
+    if value is not None:
+        gradients = tape.gradient(value, [own.states for own in passes])
+    return Trace(
+        tuple(_layer_trace(own, of) for own, of in zip(passes, gradients, strict=True)),
+        outputs,
+        None if value is None else float(value),
+    )
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Tensors of one layer: states are lists over time of lists with one tensor a state."""
+
+    name: str
+    layer: Any
+    inputs: Any
+    states: list[list[Any]]
+
+
+def _layer_trace(own: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
+    of_states = None
+    if gradients is not None and any(one is not None for one in tree.flatten(gradients)):
+        pairs = zip(own.states, gradients, strict=True)
+        of_states = _by_state(
+            [
+                [tf.zeros_like(a) if b is None else b for a, b in zip(*pair, strict=True)]
+                for pair in pairs
+            ]
+        )
+    steps = np.arange(own.inputs.shape[1])
+    positions = steps[::-1].copy() if own.layer.go_backwards else steps
+    inputs = np.asarray(own.inputs)
+    return LayerTrace(own.name, own.layer, inputs, _by_state(own.states), of_states, positions)
+
+
+def _by_state(steps: list[list[Any]]) -> tuple[np.ndarray, ...]:
+    """Tensors of each step and state -> one array a state, (batch, time + 1, size)."""
+    return tuple(np.asarray(tf.stack(each, 1)) for each in zip(*steps, strict=True))
+
+
+@contextlib.contextmanager
+def step_by_step(
+    model: Any,
+    keep: Callable[[_Pass], Any] | None = None,
+    watch: Callable[[Any], Any] | None = None,
+) -> Iterator[None]:
+    """Within it, recurrent layers run their cells step by step in eager mode, without dropout.
+
+    Args:
+        model: that holds them.
+        keep: takes the tensors of each layer that has run.
+        watch: takes each state, before it is used further.
+    """
+    layers = recurrent_layers(model)
+    for name, layer in layers.items():
+
+        def run(sequences, initial_state, mask, training=False, name=name, layer=layer):
+            *result, kept = _run(layer, name, sequences, initial_state, mask, watch)
+            if keep is not None:
+                keep(kept)
+            return tuple(result)
+
+        layer.inner_loop = run
+    try:
+        yield
+    finally:
+        for layer in layers.values():
+            del layer.inner_loop
+
+
+def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
+    """What `Recurrent.inner_loop` returns, and the `_Pass`."""
+    cell = layer.cell
+    sequences = tf.cast(sequences, cell.compute_dtype)
+    if layer.go_backwards:
+        sequences = tf.reverse(sequences, [1])
+    inside = None if mask is None else tf.cast(tf.reshape(mask, sequences.shape[:2]), tf.bool)
+    if inside is not None:
+        inside = tf.reverse(inside, [1]) if layer.go_backwards else inside
+        inside = None if np.all(inside) else tf.unstack(inside[..., None], axis=1)
+
+    def used(states: list[Any]) -> list[Any]:
+        """The states as all that follows sees them: its gradient is that of the step's end."""
+        states = [tf.identity(own) for own in states]
+        for own in states if watch is not None else ():
+            watch(own)  # pyright: ignore[reportOptionalCall]
+        return states
+
+    with backend.AutocastScope(cell.compute_dtype):
+        advance = cell_step(cell)
+        steps = tf.unstack(projected(cell, sequences), axis=1)
+        states = used([tf.convert_to_tensor(own) for own in tree.flatten(initial_state)])
+        kept, outputs = [states], []
+        shown = None
+        for t, x in enumerate(steps):
+            output, new = advance(x, states)
+            first = output is new[0]
+            if inside is not None:
+                new = [tf.where(inside[t], a, b) for a, b in zip(new, states, strict=True)]
+            states = used(new)
+            output = states[0] if first else output
+            if inside is not None:
+                if layer.zero_output_for_mask:
+                    shown = inside[t]
+                else:
+                    shown = inside[t] if shown is None else shown | inside[t]
+                    if not first and outputs:
+                        output = tf.where(inside[t], output, outputs[-1])
+                output = tf.where(shown, output, tf.zeros_like(output))
+            kept.append(states)
+            outputs.append(output)
+    together = tf.stack(outputs, 1) if layer.return_sequences else outputs[-1][:, None]
+    nested = tree.pack_sequence_as(initial_state, states)
+    return outputs[-1], together, list(nested), _Pass(name, layer, sequences, kept)
+
+
+def projected(cell: Any, inputs: Any) -> Any:
+    """(..., features) -> what `cell_step` takes at each step: `project` of a cell that keeps our
+    contract, else the inputs themselves."""
+    return cell.project(inputs) if keeps_contract(cell) else inputs
+
+
+def cell_step(cell: Any) -> Callable[[Any, list[Any]], tuple[Any, list]]:
+    """One step of any cell: (projected input, flat list of states) -> output, flat list of states.
+
+    Dropout is off.
+    """
+    if keeps_contract(cell):
+
+        def advance(x: Any, states: list[Any]) -> tuple[Any, list]:
+            output, new = cell.advance(x, list(states))
+            return output, list(new)
+    else:
+        nested = cell.state_size
+
+        def advance(x: Any, states: list[Any]) -> tuple[Any, list]:
+            packed = tree.pack_sequence_as(nested, states) if _is_nested(nested) else states
+            output, new = cell(x, packed)
+            return output, tree.flatten(new)
+
+    return advance
+
+
+def _is_nested(sizes: Any) -> bool:
+    return isinstance(sizes, list | tuple)

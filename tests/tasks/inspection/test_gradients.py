@@ -1,0 +1,200 @@
+"""Gradients through time and Jacobians: against slow, obvious computations and known answers."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import seqzoo.cells as cells
+from seqzoo.tasks.inspection.gradients import decay, gradient_flow
+from seqzoo.tasks.inspection.jacobians import flow_of, jacobian_flow, step_jacobians
+from seqzoo.tasks.inspection.trace import trace
+
+X = np.random.default_rng(0).normal(size=(2, 6, 3))
+
+
+def _layer(name: str, units: int = 4, **options) -> cells.Recurrent:
+    """A layer in float64 with random weights, biases included."""
+    cell = cells.create(name, units, dtype="float64", **options)
+    layer = cells.Recurrent(cell, return_sequences=True, dtype="float64")
+    layer.build((None, None, X.shape[-1]))
+    random = np.random.default_rng(1)
+    layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
+    return layer
+
+
+def _linear(matrix: np.ndarray) -> cells.Recurrent:
+    """h = x + h A: a recurrence whose every Jacobian is the transpose of A."""
+    units = len(matrix)
+    cell = cells.create("vanilla", units, activation="linear", use_bias=False, dtype="float64")
+    layer = cells.Recurrent(cell, return_sequences=True, dtype="float64")
+    layer.build((None, None, units))
+    layer.set_weights([np.eye(units), matrix])
+    return layer
+
+
+def _rotation(units: int) -> np.ndarray:
+    return np.linalg.qr(np.random.default_rng(3).normal(size=(units, units)))[0]
+
+
+def _last(outputs):
+    return tf.reduce_sum(tf.square(outputs[0, -1]))
+
+
+def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarray]]:
+    """d loss / d state before each step: the rest of the sequence run anew from each state."""
+    cell = layer.cell
+    states = [tf.zeros((1, size), tf.float64) for size in np.atleast_1d(cell.state_size)]
+    before = []
+    for t in range(x.shape[1]):
+        before.append(states)
+        _, states = cell(x[:1, t], states)
+    found = []
+    for t, states in enumerate(before):
+        with tf.GradientTape() as tape:
+            tape.watch(states)
+            h = list(states)
+            for later in range(t, x.shape[1]):
+                output, h = cell(x[:1, later], h)
+            loss = tf.reduce_sum(tf.square(output[0]))
+        found.append([own.numpy()[0] for own in tape.gradient(loss, states)])
+    return found
+
+
+@pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "projection-lstm"])
+def test_gradients_equal_those_of_a_loop_of_tapes(name) -> None:
+    layer = _layer(name)
+    (own,) = trace(layer, lambda: layer(X), _last).layers
+    for t, expected in enumerate(_slow_gradients(layer, X)):
+        for state, value in enumerate(expected):
+            np.testing.assert_allclose(own.gradients[state][0, t], value, rtol=1e-10, atol=1e-14)
+    assert not own.gradients[0][1].any()  # the loss is of the first row alone
+
+
+@pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "lmu"])
+def test_jacobians_equal_finite_differences(name) -> None:
+    layer = _layer(name)
+    (own,) = trace(layer, lambda: layer(X)).layers
+    found = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
+    sizes = np.atleast_1d(layer.cell.state_size)
+
+    def after(state: np.ndarray, t: int) -> np.ndarray:
+        parts = np.split(state[None], np.cumsum(sizes)[:-1], axis=-1)
+        return np.concatenate(layer.cell(X[:1, t], [tf.constant(p) for p in parts])[1], -1)[0]
+
+    for t in (0, 3):
+        state = own.state()[t]
+        for j, move in enumerate(np.eye(len(state)) * 1e-6):
+            slope = (after(state + move, t) - after(state - move, t)) / 2e-6
+            np.testing.assert_allclose(found[t][:, j], slope, atol=1e-8)
+
+
+QUICK = ["lstm", "gru", "gated", "cornn", "slstm", "qrnn"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *QUICK,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in cells.CELLS if n not in QUICK),
+    ],
+)
+def test_of_every_cell_gradients_are_the_products_of_its_jacobians(name) -> None:
+    layer = _layer(name)
+    outputs = layer(X)
+    found = trace(layer, lambda: layer(X), _last)
+    np.testing.assert_allclose(found.outputs, outputs, atol=1e-12)
+    (own,) = found.layers
+    each = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
+    gradients = np.concatenate([one[0] for one in own.gradients], -1)
+    for t in range(X.shape[1]):
+        np.testing.assert_allclose(gradients[t], gradients[t + 1] @ each[t], rtol=1e-9, atol=1e-12)
+
+
+def test_a_linear_cell_decays_as_its_spectrum_says() -> None:
+    layer = _linear(0.8 * _rotation(4))
+    x = np.random.default_rng(5).normal(size=(1, 40, 4))
+    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    np.testing.assert_allclose(own.norms / own.norms[0], 0.8 ** np.arange(41), rtol=1e-9)
+    assert own.decay.rate == pytest.approx(0.8, rel=1e-9)
+    assert own.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.8), rel=1e-9)
+    assert own.decay.verdict == "vanishing"
+    assert list(own.positions[:2]) == [39, 38] and own.positions[-1] == -1
+    jacobians = jacobian_flow(trace(layer, lambda: layer(x)).layers[0])
+    np.testing.assert_allclose(jacobians.largest, 0.8, rtol=1e-9)
+    np.testing.assert_allclose(jacobians.radii, 0.8, rtol=1e-9)
+    np.testing.assert_allclose(jacobians.products, 0.8 ** np.arange(41), rtol=1e-9)
+
+
+def test_an_identity_loses_nothing_and_a_growing_one_explodes() -> None:
+    x = np.random.default_rng(5).normal(size=(1, 40, 3))
+    layer = _linear(np.eye(3))
+    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    assert own.decay.verdict == "healthy" and own.decay.half_life == math.inf
+    assert own.decay.rate == 1.0
+    layer = _linear(1.25 * _rotation(3))
+    (own,) = gradient_flow(trace(layer, lambda: layer(x), _last))
+    assert own.decay.verdict == "exploding"
+    assert own.decay.half_life == pytest.approx(-math.log(2) / math.log(1.25))
+
+
+def test_the_steps_back_are_counted_from_the_step_that_the_loss_is_of() -> None:
+    layer = _linear(0.5 * np.eye(2))
+    x = np.ones((1, 9, 2))
+    found = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, 4]))
+    (own,) = gradient_flow(found)
+    assert own.positions.tolist() == [4, 3, 2, 1, 0, -1]
+    np.testing.assert_allclose(own.norms, math.sqrt(2) * 0.5 ** np.arange(6))
+    # A layer that runs backwards looks back on what is further right.
+    layer.go_backwards = True
+    (own,) = gradient_flow(trace(layer, lambda: layer(x), lambda outputs: outputs[0, 4, 0]))
+    assert own.positions.tolist() == [4, 5, 6, 7, 8, -1]
+
+
+def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
+    layer = cells.Bidirectional(cells.create("lstm", 4, dtype="float64"), dtype="float64")
+    before = layer(X)
+    found = trace(layer, lambda: layer(X), lambda outputs: outputs[0, 0])
+    assert [own.name for own in found.layers] == ["layer 1 forward", "layer 1 backward"]
+    assert found["layer 1 backward"].positions.tolist() == [5, 4, 3, 2, 1, 0]
+    # Its loss is of a forward unit.
+    assert [own.name for own in gradient_flow(found)] == ["layer 1 forward"]
+    assert "inner_loop" not in vars(layer.forward_layer)
+    np.testing.assert_array_equal(layer(X), before)
+
+
+def test_masked_steps_pass_states_and_gradients_on() -> None:
+    layer = _layer("lstm")
+    mask = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 1, 1, 0, 1]], bool)
+    found = trace(layer, lambda: layer(X, mask=mask), _last)
+    np.testing.assert_allclose(found.outputs, layer(X, mask=mask), atol=1e-12)
+    short = trace(layer, lambda: layer(X[:1, :3]), _last)
+    for masked, own in zip(found.layers[0].gradients, short.layers[0].gradients, strict=True):
+        np.testing.assert_allclose(masked[0, :4], own[0], atol=1e-12)
+
+
+def test_cells_of_keras_and_stacks_can_be_traced() -> None:
+    import keras
+
+    stack = [keras.layers.LSTMCell(3), cells.create("gru", 2)]
+    layer = cells.Recurrent(stack, return_sequences=True)
+    x = X.astype("float32")
+    expected = layer(x)
+    found = trace(layer, lambda: layer(x), lambda outputs: outputs[0, -1, 0])
+    np.testing.assert_allclose(found.outputs, expected, atol=1e-6)
+    (own,) = found.layers
+    assert [one.shape for one in own.states] == [(2, 7, 3), (2, 7, 3), (2, 7, 2)]
+    assert jacobian_flow(own).products.shape == (7,)
+
+
+def test_products_of_a_thousand_steps_do_not_underflow() -> None:
+    found = flow_of(np.full((1000, 1, 1), 0.6))
+    np.testing.assert_allclose(np.log(found.products), np.arange(1001) * math.log(0.6), atol=1e-6)
+    assert found.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.6))
+
+
+def test_norms_that_are_zero_or_not_finite_have_a_verdict() -> None:
+    assert decay(np.array([1.0, 0.0, 0.0])).verdict == "vanishing"
+    assert decay(np.array([1.0, 5.0, np.inf])).verdict == "exploding"
+    assert decay(np.array([1.0])).verdict == "healthy"
