@@ -210,12 +210,12 @@ def main() -> None:
     )
     for part, loops in (("decoding", language_model), ("attention", encoder_decoder)):
         if part in parts:
-            print("\n| rows | way | ms a step | times the plain loop | first call, s |")
+            print("\n| rows | method | ms per step | times the plain loop | first call, s |")
             print("| --- | --- | --- | --- | --- |")
             for count in rows:
                 decoding_table(loops(), count, given.seconds)
     if "exported" in parts:
-        print("\n| rows | way | ms a step | times the plain loop | first call, s |")
+        print("\n| rows | method | ms per step | times the plain loop | first call, s |")
         print("| --- | --- | --- | --- | --- |")
         exported_table(rows, given.seconds)
     if "predict" in parts:

@@ -30,17 +30,17 @@ from seqzoo.zoo.presets import PRESETS
 
 HEADING = "## Padding\n"
 PREFACE = """
-What is padded costs time and teaches nothing. Three ways to batch, with the preset's model: `ours`
-(lengths chosen once from the data, batches of one length each), `batch` (shuffled, each batch
-padded to its own longest) and `data` (shuffled, all padded to the longest of all).
+Padding wastes computation. This table compares three ways to make batches, with the preset's model:
+`ours` (a few lengths chosen once from the data, one length per batch), `batch` (shuffled examples, each
+batch padded to its own longest) and `data` (shuffled, everything padded to the longest of all).
 
-Padding is the share of all steps, of inputs and targets together, mean over the epoch and in the
-worst batch. An epoch is as long as its batches: these are sorted by their steps into {bins} parts
-of equal size, the median step of each is measured on some of its batches, the ways in turn, and
-multiplied. Tracing and compiling is told apart, for the batches that were measured alone; "shapes"
-are all different ones in an epoch, "programs" the lengths of inputs that our time loop compiles.
-Seconds depend on the machine and on what else it does; "times ours" compares what ran in turn. Made
-by
+"padding" is the share of padded steps among all steps of inputs and targets, as a mean over the epoch
+and for the worst batch. The time of an epoch is computed from its batches: sorted by their number of
+steps, they are divided into {bins} parts of equal size, the median step of each part is measured on some
+of its batches, with the three ways taking turns, and multiplied by their number. The time for tracing
+and compiling is separate, and covers the batches that were measured. "shapes" counts the different
+shapes in an epoch, "programs" the input lengths for which the time loop is compiled. Seconds depend on
+the machine and its load; "times ours" compares measurements that took turns. Made by
 
     python -m benchmarks.padding FILES --page docs/data.md
 

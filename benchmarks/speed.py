@@ -37,12 +37,17 @@ SHAPES = (
 )
 PREFACE = """# Speed
 
-Milliseconds of one step of the bare layer, `return_sequences=True`, float32. All contestants of a
-row run in one process, in turn; figures are medians. "times Keras" is Keras' time over ours:
-above 1 we are faster. `Keras RNN(cell)` is `keras.layers.RNN` around our cell. `limit` is the
-matrix products of the forward pass made at once for all steps, three times over for forward and
-backward: no training step can take less. "first step" is tracing and compiling a new shape.
-Masks are of right padding, lengths from half to all of the steps. Made by
+The tables give the milliseconds of one step of a single layer (`return_sequences=True`, float32). The
+layers of a row take turns in one process, and each figure is a median.
+
+| column | meaning |
+| --- | --- |
+| times Keras, times torch | their time divided by seqzoo's: above 1, seqzoo is faster |
+| Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
+| limit | the time of the matrix products alone, computed for all steps at once; three times that for forward and backward |
+| first step | tracing and compiling a new shape |
+
+Masked rows have padding on the right, with lengths from half to all of the steps. Made by
 
     python -m benchmarks.speed --output docs/speed.md
 """

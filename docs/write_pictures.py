@@ -1,0 +1,215 @@
+"""Draws the pictures of the documentation with the models that come with the package.
+
+    python -m docs.write_pictures [NAME ...] [--temperatures FILE]
+
+A picture is of what a model predicts here and now. The forecast needs a file with a column of daily
+temperatures, on which it trains the preset `forecaster` first.
+"""
+
+import argparse
+import csv
+import itertools
+import pathlib
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unicodedata
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqzoo import zoo
+from seqzoo.tasks import AnswerOptions, Run
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "images"
+
+INK, BLUE, RED, GREY = "#222222", "#2f6fa8", "#c8502f", "#8a8a8a"
+
+GLYPHS = "éЖω½⇒ğ§ĳ"
+
+CODE = """def area(radius):
+    # of a circle
+    return 3.14 * radius ** 2
+print("ready", area(2))"""
+
+SPACING = 1.45
+"""Distance of letters, in letters, so that the names of tags have room."""
+
+TAG_COLOURS = {
+    "keyword": "#d9e6f5",
+    "function": "#d6efd8",
+    "builtin": "#efe3f7",
+    "name": "#f2f2f2",
+    "number": "#fbe6cf",
+    "string": "#f9dcd6",
+    "comment": "#e6e6dc",
+    "operator": "#ffffff",
+}
+
+DATE = "Dienstag, 4. Mai 1999"
+
+LANGUAGES = ("pt", "es", "ca", "it", "fr", "ro", "nl", "de", "da", "no", "sv", "fi", "et")
+
+HISTORY, AHEAD = 100, 30
+
+
+def captions() -> Figure:
+    """Characters in a face that the captioner did not see in training, with its captions."""
+    from seqzoo.zoo.datasets.glyph_images import draw
+
+    drawn = draw("DejaVu Serif Bold Italic", GLYPHS)
+    images = [drawn[character][..., None] for character in GLYPHS]
+    answers = zoo.load("glyph-captioner").predict(images)
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    grid = figure.subplots(2, -(-len(images) // 2), squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, character, image, answer in zip(grid.flat, GLYPHS, images, answers, strict=True):
+        axes.imshow(255 - image[..., 0], cmap="gray", vmin=0, vmax=255)
+        truth = unicodedata.name(character).lower()
+        right = answer.label == truth
+        text = textwrap.fill(answer.label, 20)
+        if not right:
+            text += "\n(" + textwrap.fill(truth, 20) + ")"
+        axes.set_title(text, y=-0.02, va="top", fontsize=9, color=INK if right else RED)
+    return figure
+
+
+def tags() -> Figure:
+    """Python code with the kind of each token, as the highlighter tags it."""
+    lines = CODE.split("\n")
+    (answer,) = zoo.load("python-highlighter").predict([CODE + "\n"])
+    kinds = iter(answer.value)
+    width = SPACING * max(map(len, lines)) + 1
+    figure = Figure(figsize=(0.118 * width, 0.62 * len(lines) + 0.1))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-0.5, SPACING * max(map(len, lines)) + 0.5)
+    axes.set_ylim(len(lines), 0)
+    axes.axis("off")
+    for row, line in enumerate(lines):
+        tagged = list(zip(line + "\n", itertools.islice(kinds, len(line) + 1), strict=True))
+        column = 0
+        for kind, group in itertools.groupby(tagged, key=lambda pair: pair[1]):
+            word = "".join(character for character, _ in group)
+            if kind != "space":
+                _draw_word(axes, SPACING * column, row + 0.4, word, kind)
+            column += len(word)
+    return figure
+
+
+def _draw_word(axes: Axes, x: float, y: float, word: str, kind: str) -> None:
+    box = {"facecolor": TAG_COLOURS.get(kind, "#ffffff"), "edgecolor": "none", "pad": 2.5}
+    axes.text(x, y, word, family="DejaVu Sans Mono", fontsize=13, color=INK, va="center", bbox=box)
+    if kind != "operator":
+        axes.text(x, y + 0.36, kind, fontsize=7, color=GREY, va="center")
+
+
+def attention() -> Figure:
+    """Where the date normaliser looks in its input as it writes each character."""
+    run = zoo.load("date-normaliser")
+    (look,) = run.task.looks(run.model, [DATE], ["example 0"], AnswerOptions())
+    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(look.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(look.source)), look.source, fontsize=11)
+    axes.set_yticks(range(len(look.tokens)), look.tokens, fontsize=11)
+    axes.set_xlabel("input", color=GREY)
+    axes.set_ylabel("output", color=GREY)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def confusion() -> Figure:
+    """Which language is taken for which: the test names of some languages of Europe."""
+    from seqzoo.zoo import datasets
+
+    builder = datasets.load("languages")
+    codes = builder.info.features["language"].names
+    english = builder.info.metadata["english_names"]
+    names: dict[str, list[str]] = {code: [] for code in LANGUAGES}
+    for row in builder.as_dataset("test").as_numpy_iterator():
+        if codes[row["language"]] in names:
+            names[codes[row["language"]]].append(row["text"].decode())
+    run = zoo.load("language-id")
+    titles = [*(english[code] for code in LANGUAGES), "other"]
+    shares = np.zeros((len(LANGUAGES), len(titles)))
+    for row, code in enumerate(LANGUAGES):
+        for answer in run.predict(names[code]):
+            column = titles.index(answer.label) if answer.label in titles else -1
+            shares[row, column] += 1 / len(names[code])
+    figure = Figure(figsize=(7.2, 6), layout="constrained")
+    axes = figure.add_subplot()
+    # Square roots, so that rare confusions show beside the diagonal.
+    axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(titles)), titles, rotation=60, ha="right", fontsize=9)
+    rows = [f"{english[code]} ({len(names[code])})" for code in LANGUAGES]
+    axes.set_yticks(range(len(LANGUAGES)), rows, fontsize=9)
+    axes.set_xlabel("predicted", color=GREY)
+    axes.set_ylabel("language (test names)", color=GREY)
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:
+            colour = "white" if share > 0.35 else INK
+            axes.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=8, c=colour)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def forecast(temperatures: pathlib.Path) -> Figure:
+    """A month ahead of the daily temperatures that training did not see."""
+    with open(temperatures, encoding="utf-8", newline="") as file:
+        days = np.array([float(row["Temp"]) for row in csv.DictReader(file)], np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        data, run = pathlib.Path(folder, "temperatures.npz"), pathlib.Path(folder, "run")
+        np.savez(data, inputs=days)
+        words = ["train", "forecaster", "--data", str(data), "--run", str(run), "--quiet"]
+        subprocess.run([sys.executable, str(ROOT / "cli.py"), *words], check=True)
+        start = len(days) - len(days) // 10  # the last tenth is the test
+        (answer,) = Run.open(run).predict([days[start : start + HISTORY]])
+    predicted = np.ravel(answer.value)[:AHEAD]
+    figure = Figure(figsize=(8.4, 3), layout="constrained")
+    axes = figure.add_subplot()
+    past, future = range(-HISTORY + 1, 1), range(1, AHEAD + 1)
+    axes.plot(past, days[start : start + HISTORY], color=GREY, linewidth=1.2, label="history")
+    true = days[start + HISTORY : start + HISTORY + AHEAD]
+    axes.plot(future, true, color=INK, linewidth=1.2, label="what came")
+    axes.plot(future, predicted, color=RED, linewidth=2, label="forecast")
+    axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_xlabel("day", color=GREY)
+    axes.set_ylabel("lowest temperature, °C", color=GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=3)
+    return figure
+
+
+PICTURES = {
+    "captions": captions,
+    "tags": tags,
+    "attention": attention,
+    "confusion": confusion,
+    "forecast": forecast,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="all by default")
+    parser.add_argument("--temperatures", type=pathlib.Path, help="CSV file with a column Temp")
+    given = parser.parse_args()
+    for name in given.names or PICTURES:
+        if name == "forecast" and given.temperatures is None:
+            print("forecast is left as it is: --temperatures names no file")
+            continue
+        figure = forecast(given.temperatures) if name == "forecast" else PICTURES[name]()
+        with matplotlib.rc_context({"font.size": 10}):
+            # Without the version of matplotlib, so that equal pictures are equal files.
+            figure.savefig(FOLDER / f"{name}.png", dpi=130, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    main()
