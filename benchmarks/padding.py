@@ -30,17 +30,19 @@ from seqzoo.zoo.presets import PRESETS
 
 HEADING = "## Padding\n"
 PREFACE = """
-Padding wastes computation. This table compares three ways to make batches, with the preset's model:
-`ours` (a few lengths chosen once from the data, one length per batch), `batch` (shuffled examples, each
-batch padded to its own longest) and `data` (shuffled, everything padded to the longest of all).
+Padding wastes computation. This table compares three ways to make batches, with the preset's
+model: `ours` (a few lengths chosen once from the data, one length per batch), `batch` (shuffled
+examples, each batch padded to its own longest) and `data` (shuffled, everything padded to the
+longest of all).
 
-"padding" is the share of padded steps among all steps of inputs and targets, as a mean over the epoch
-and for the worst batch. The time of an epoch is computed from its batches: sorted by their number of
-steps, they are divided into {bins} parts of equal size, the median step of each part is measured on some
-of its batches, with the three ways taking turns, and multiplied by their number. The time for tracing
-and compiling is separate, and covers the batches that were measured. "shapes" counts the different
-shapes in an epoch, "programs" the input lengths for which the time loop is compiled. Seconds depend on
-the machine and its load; "times ours" compares measurements that took turns. Made by
+"padding" is the share of padded steps among all steps of inputs and targets, as a mean over the
+epoch and for the worst batch. The time of an epoch is computed from its batches: sorted by their
+number of steps, they are divided into {bins} parts of equal size, the median step of each part is
+measured on some of its batches, with the three ways taking turns, and multiplied by their number.
+The time for tracing and compiling is separate, and covers the batches that were measured.
+"shapes" counts the different shapes in an epoch, "programs" the input lengths for which the time
+loop is compiled. Seconds depend on the machine and its load; "times ours" compares measurements
+that took turns. Made by
 
     python -m benchmarks.padding FILES --page docs/data.md
 

@@ -37,14 +37,14 @@ SHAPES = (
 )
 PREFACE = """# Speed
 
-The tables give the milliseconds of one step of a single layer (`return_sequences=True`, float32). The
-layers of a row take turns in one process, and each figure is a median.
+The tables give the milliseconds of one step of a single layer (`return_sequences=True`, float32).
+The layers of a row take turns in one process, and each figure is a median.
 
 | column | meaning |
 | --- | --- |
 | times Keras, times torch | their time divided by seqzoo's: above 1, seqzoo is faster |
 | Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
-| limit | the time of the matrix products alone, computed for all steps at once; three times that for forward and backward |
+| limit | the matrix products alone, for all steps at once; times three for forward and backward |
 | first step | tracing and compiling a new shape |
 
 Masked rows have padding on the right, with lengths from half to all of the steps. Made by
