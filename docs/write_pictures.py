@@ -1,9 +1,9 @@
 """Draws the pictures of the documentation with the models that come with the package.
 
-    python -m docs.write_pictures [NAME ...] [--temperatures FILE]
+    python -m docs.write_pictures [NAME ...] [--sunspots FILE]
 
-A picture is of what a model predicts here and now. The forecast needs a file with a column of daily
-temperatures, on which it trains the preset `forecaster` first.
+A picture is of what a model predicts here and now. The forecast needs a CSV file of monthly
+sunspots, on which it trains the preset `forecaster` first.
 """
 
 import argparse
@@ -31,13 +31,10 @@ INK, BLUE, RED, GREY = "#222222", "#2f6fa8", "#c8502f", "#8a8a8a"
 
 GLYPHS = "éЖω½⇒ğ§ĳ"
 
-CODE = """def area(radius):
-    # of a circle
-    return 3.14 * radius ** 2
-print("ready", area(2))"""
-
-SPACING = 1.45
-"""Distance of letters, in letters, so that the names of tags have room."""
+CODE = """def read_lines(path, encoding="utf-8"):
+    # Empty lines are skipped.
+    with open(path, encoding=encoding) as file:
+        return [line for line in file if line.strip()]"""
 
 TAG_COLOURS = {
     "keyword": "#d9e6f5",
@@ -54,7 +51,8 @@ DATE = "Dienstag, 4. Mai 1999"
 
 LANGUAGES = ("pt", "es", "ca", "it", "fr", "ro", "nl", "de", "da", "no", "sv", "fi", "et")
 
-HISTORY, AHEAD = 100, 30
+HISTORY, AHEAD = 150, 30
+"""Months that a forecast is drawn with."""
 
 
 def captions() -> Figure:
@@ -84,28 +82,37 @@ def tags() -> Figure:
     lines = CODE.split("\n")
     (answer,) = zoo.load("python-highlighter").predict([CODE + "\n"])
     kinds = iter(answer.value)
-    width = SPACING * max(map(len, lines)) + 1
-    figure = Figure(figsize=(0.118 * width, 0.62 * len(lines) + 0.1))
+    rows = []
+    for line in lines:
+        tagged = list(zip(line + "\n", itertools.islice(kinds, len(line) + 1), strict=True))
+        groups = itertools.groupby(tagged, key=lambda pair: pair[1])
+        rows.append([("".join(own for own, _ in group), kind) for kind, group in groups])
+    width = max(sum(_width(word, kind) for word, kind in row) for row in rows)
+    figure = Figure(figsize=(0.11 * width + 0.1, 0.62 * len(lines)))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(-0.5, SPACING * max(map(len, lines)) + 0.5)
+    axes.set_xlim(-0.5, width)
     axes.set_ylim(len(lines), 0)
     axes.axis("off")
-    for row, line in enumerate(lines):
-        tagged = list(zip(line + "\n", itertools.islice(kinds, len(line) + 1), strict=True))
-        column = 0
-        for kind, group in itertools.groupby(tagged, key=lambda pair: pair[1]):
-            word = "".join(character for character, _ in group)
+    for row, words in enumerate(rows):
+        x = 0.0
+        for word, kind in words:
             if kind != "space":
-                _draw_word(axes, SPACING * column, row + 0.4, word, kind)
-            column += len(word)
+                _draw_word(axes, x, row + 0.4, word, kind)
+            x += _width(word, kind)
     return figure
 
 
+def _width(word: str, kind: str) -> float:
+    """Room for a word with the name of its kind below it, in letters."""
+    unnamed = kind in ("space", "operator")
+    return max(len(word.strip("\n")), 0 if unnamed else 0.58 * len(kind)) + 0.5
+
+
 def _draw_word(axes: Axes, x: float, y: float, word: str, kind: str) -> None:
-    box = {"facecolor": TAG_COLOURS.get(kind, "#ffffff"), "edgecolor": "none", "pad": 2.5}
+    box = {"facecolor": TAG_COLOURS.get(kind, "#ffffff"), "edgecolor": "none", "pad": 2}
     axes.text(x, y, word, family="DejaVu Sans Mono", fontsize=13, color=INK, va="center", bbox=box)
     if kind != "operator":
-        axes.text(x, y + 0.36, kind, fontsize=7, color=GREY, va="center")
+        axes.text(x, y + 0.36, kind, fontsize=7.5, color=GREY, va="center")
 
 
 def attention() -> Figure:
@@ -160,30 +167,28 @@ def confusion() -> Figure:
     return figure
 
 
-def forecast(temperatures: pathlib.Path) -> Figure:
-    """A month ahead of the daily temperatures that training did not see."""
-    with open(temperatures, encoding="utf-8", newline="") as file:
-        days = np.array([float(row["Temp"]) for row in csv.DictReader(file)], np.float32)
+def forecast(table: pathlib.Path) -> Figure:
+    """Two and a half years ahead of the last sunspots, which training did not see."""
+    with open(table, encoding="utf-8", newline="") as file:
+        months = np.array([float(row["Sunspots"]) for row in csv.DictReader(file)], np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        data, run = pathlib.Path(folder, "temperatures.npz"), pathlib.Path(folder, "run")
-        np.savez(data, inputs=days)
+        data, run = pathlib.Path(folder, "sunspots.npz"), pathlib.Path(folder, "run")
+        np.savez(data, inputs=months)
         words = ["train", "forecaster", "--data", str(data), "--run", str(run), "--quiet"]
         subprocess.run([sys.executable, str(ROOT / "cli.py"), *words], check=True)
-        start = len(days) - len(days) // 10  # the last tenth is the test
-        (answer,) = Run.open(run).predict([days[start : start + HISTORY]])
+        (answer,) = Run.open(run).predict([months[-HISTORY - AHEAD : -AHEAD]])
     predicted = np.ravel(answer.value)[:AHEAD]
     figure = Figure(figsize=(8.4, 3), layout="constrained")
     axes = figure.add_subplot()
     past, future = range(-HISTORY + 1, 1), range(1, AHEAD + 1)
-    axes.plot(past, days[start : start + HISTORY], color=GREY, linewidth=1.2, label="history")
-    true = days[start + HISTORY : start + HISTORY + AHEAD]
-    axes.plot(future, true, color=INK, linewidth=1.2, label="what came")
+    axes.plot(past, months[-HISTORY - AHEAD : -AHEAD], color=GREY, linewidth=1.2, label="history")
+    axes.plot(future, months[-AHEAD:], color=INK, linewidth=1.2, label="observed")
     axes.plot(future, predicted, color=RED, linewidth=2, label="forecast")
     axes.axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_xlabel("day", color=GREY)
-    axes.set_ylabel("lowest temperature, °C", color=GREY)
+    axes.set_xlabel("month", color=GREY)
+    axes.set_ylabel("sunspots", color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=3)
+    axes.legend(frameon=False, fontsize=9)
     return figure
 
 
@@ -199,16 +204,16 @@ PICTURES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", choices=[[], *PICTURES], help="all by default")
-    parser.add_argument("--temperatures", type=pathlib.Path, help="CSV file with a column Temp")
+    parser.add_argument("--sunspots", type=pathlib.Path, help="CSV file with a column Sunspots")
     given = parser.parse_args()
     for name in given.names or PICTURES:
-        if name == "forecast" and given.temperatures is None:
-            print("forecast is left as it is: --temperatures names no file")
+        if name == "forecast" and given.sunspots is None:
+            print("forecast is left as it is: --sunspots names no file")
             continue
-        figure = forecast(given.temperatures) if name == "forecast" else PICTURES[name]()
+        figure = forecast(given.sunspots) if name == "forecast" else PICTURES[name]()
         with matplotlib.rc_context({"font.size": 10}):
             # Without the version of matplotlib, so that equal pictures are equal files.
-            figure.savefig(FOLDER / f"{name}.png", dpi=130, metadata={"Software": None})
+            figure.savefig(FOLDER / f"{name}.png", dpi=110, metadata={"Software": None})
 
 
 if __name__ == "__main__":

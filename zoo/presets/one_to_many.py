@@ -7,15 +7,15 @@ from seqzoo.zoo.presets.preset import Preset
 
 PRESETS = {
     "glyph-captioner": Preset(
-        "A picture of a character to its Unicode name, in faces never seen",
+        "Names the character in a picture, in typefaces not seen in training",
         Source(data="glyphs", kind="image", target_kind="words"),
         OneToMany(filters=(32, 64, 128), normalization="batch", random_shift=0.02, nfc=True),
         TrainingSettings(epochs=14, batch_size=64, learning_rate=2e-3, warmup_steps=100),
-        "93.4% exact captions of 4,807 glyphs in unseen faces, seed 0",
+        "93.4% exact captions for 4,807 glyphs in unseen typefaces, seed 0",
         small={"units": 64, "filters": (16, 32, 64)},
     ),
     "emoji-captioner": Preset(
-        "An emoji to what it shows",
+        "Describes an emoji",
         Source(data="", kind="image", target_kind="words", input="file", target="caption"),
         OneToMany(
             filters=(32, 64, 128),
