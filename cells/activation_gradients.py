@@ -1,4 +1,4 @@
-"""Derivatives of activations, told from the activation's value."""
+"""Derivatives of activations, computed from their values."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ FROM_VALUE: dict[Callable, Callable] = {
 
 
 def known(*activations: Any) -> bool:
-    """Whether the derivative of each of the activations can be told from its value."""
+    """Whether the derivative of each activation can be computed from its value."""
     return all(activation in FROM_VALUE for activation in activations)
 
 

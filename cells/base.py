@@ -16,17 +16,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     A step is three parts:
 
-        x = project(inputs)              all that depends on the input alone
+        x = project(inputs)              everything that depends only on the input
         r = recur(h)                     the recurrent product, h being the first state
-        output, states = step(x, r, states)    the rest, unit by unit
+        output, states = step(x, r, states)    the rest, elementwise
 
     A cell names its gates and writes `step`. `x` and `r` reach it as named tuples with one tensor
-    of shape (batch, units) a gate, so that it reads `x.forget + r.forget`. `step` must act on each
-    unit and each row by itself, because the fast loop hands it tensors of shape (units, batch).
+    of shape (batch, units) per gate, so that it reads `x.forget + r.forget`. `step` must be
+    elementwise, because the fast loop calls it with tensors of shape (units, batch).
 
-    What differs from that plan is declared: gates without a recurrent product (`recurrent_gates`),
-    weights of one number a unit that `step` reads (`unit_weights`), matrices computed from the
-    weights once a sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
+    Deviations from this plan are declared: gates without a recurrent product (`recurrent_gates`),
+    weights with one number per unit that `step` reads (`unit_weights`), matrices computed from
+    the weights once per sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
     `keras.layers.RNN` both run such a cell; the former makes one product of a step's input and a
     hand-written backward pass of it. A cell whose recurrence has another form overrides `advance`
     instead, and `build` where its weights differ.
@@ -38,16 +38,16 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         kernel_initializer: of the input weights, shape (features, gates * units).
         recurrent_initializer: of the recurrent weights, shape (units, gates * units).
         bias_initializer: of the biases.
-        kernel_regularizer: penalty on the input weights, and on further matrices that a cell has,
-            added to the loss; any of Keras.
+        kernel_regularizer: penalty on the input weights, and on any other matrices of a cell,
+            added to the loss; any Keras regularizer.
         recurrent_regularizer: penalty on the recurrent weights.
         bias_regularizer: penalty on the bias.
-        kernel_constraint: what the optimizer does to these weights after each update, such as
-            "non_neg"; any of Keras.
+        kernel_constraint: applied to the input weights after each update, such as "non_neg"; any
+            Keras constraint.
         recurrent_constraint: the same for the recurrent weights.
         bias_constraint: the same for the bias.
-        dropout: dropout rate on the inputs, with one mask per sequence, from 0 to 1.
-        recurrent_dropout: dropout rate on the recurrent inputs, likewise.
+        dropout: dropout rate on the inputs, from 0 to 1, with one mask per sequence.
+        recurrent_dropout: the same for the recurrent inputs.
         seed: of the dropout masks.
 
     Raises:
@@ -63,7 +63,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     gates. With none, `()`, the recurrence is diagonal: `recur` is left out and r is empty."""
 
     separate: tuple[str, ...] = ()
-    """Gates for which `step` needs x and r apart; of all others it uses the sum alone."""
+    """Gates for which `step` needs x and r separately; for all others it only uses their sum."""
 
     unit_weights: tuple[str, ...] = ()
     """Names of weights of shape (units,) or (1,) that `step` reads; it takes them as a fourth
@@ -158,7 +158,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list:
-        """Zeros of shape (batch_size, units), one a state."""
+        """Zeros of shape (batch_size, units), one array per state."""
         return [
             ops.zeros((batch_size, *shape_of(size)), dtype=self.compute_dtype)
             for size in as_list(self.state_size)
@@ -195,9 +195,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.built = True
 
     def random_numbers(self) -> np.random.Generator:
-        """Generator of weights that a cell draws itself: by `seed`, or by NumPy's global seed.
+        """Generator for weights that a cell draws itself, seeded by `seed` or NumPy's global seed.
 
-        Numbers of NumPy, unlike tensors, can be drawn while a `tf.function` is traced.
+        Unlike tensors, NumPy's numbers can be drawn while a `tf.function` is traced.
         """
         return np.random.default_rng(np.random.randint(2**31) if self.seed is None else self.seed)
 
@@ -212,11 +212,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def add_weight(self, *args: Any, **kwargs: Any) -> Any:
         """See `keras.layers.Layer`; weights get the regularizers and constraints of their kind.
 
-        Those named "...kernel" have those of the input weights, unless they begin as recurrent
-        weights do, and "bias" has those of the bias.
+        Weights named "...kernel" get those of the input weights, unless they have the initializer
+        of the recurrent weights, and "bias" gets those of the bias.
 
-        With the first weight comes the state of dropout's seeds. It is a variable. Made in
-        `__init__`, it would initialise TensorFlow's devices, which could then no longer be
+        The first weight also creates the state of dropout's seeds, a variable. Creating it in
+        `__init__` would initialise TensorFlow's devices, so that they could no longer be
         configured.
         """
         if not hasattr(self, "seed_generator"):
@@ -245,7 +245,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return (len(self.gates) * self.units,)
 
     def initial_recurrent_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        """The recurrent weights to begin with; TensorFlow makes no orthogonal ones of bfloat16."""
+        """Initial recurrent weights; TensorFlow has no orthogonal initialization for bfloat16."""
         drawn = "float32" if dtype == "bfloat16" else dtype
         return ops.cast(self.recurrent_initializer(shape, dtype=drawn), dtype)
 
@@ -278,7 +278,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return None
 
     def project(self, inputs: Any) -> Any:
-        """(..., features) -> (..., gates * units): all that depends on the input alone."""
+        """(..., features) -> (..., gates * units): everything that depends only on the input."""
         x = ops.matmul(inputs, self.input_matrix())
         bias = self.input_bias()
         return x if bias is None else x + bias
@@ -290,11 +290,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return r if bias is None else r + bias
 
     def step(self, x: Any, r: Any, states: Any, *weights: Any) -> tuple[Any, list]:
-        """The pointwise rest of a step.
+        """The elementwise part of a step.
 
         Args:
-            x: projected input, a named tuple with one tensor a gate.
-            r: recurrent product, likewise, with one tensor a recurrent gate.
+            x: projected input, a named tuple with one tensor per gate.
+            r: recurrent product, likewise, with one tensor per recurrent gate.
             states: list of the states before the step.
             *weights: the named tuple of `unit_weights`, where the cell declares any.
 
@@ -305,36 +305,36 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def has_recurrent_product(self) -> bool:
-        """Whether a step multiplies a state by a matrix, whose inputs can be dropped."""
+        """Whether a step multiplies a state by a matrix, so that recurrent dropout applies."""
         return bool(self.recurrent_gates) or type(self).advance is not RecurrentCell.advance
 
     @property
     def recurs_by_product(self) -> bool:
-        """Whether a step is `recur`, one product, and `step`, which acts unit by unit."""
+        """Whether a step consists of `recur`, one product, and the elementwise `step`."""
         own = type(self)
         return own.advance is RecurrentCell.advance and own.recur is RecurrentCell.recur
 
     @property
     def has_step_gradient(self) -> bool:
-        """Whether `step_with_values` and `step_gradient` are there for the cell as it is."""
+        """Whether `step_with_values` and `step_gradient` support the cell's options."""
         return False
 
     def step_with_values(
         self, x: Any, r: Any, states: Any, *weights: Any
     ) -> tuple[Any, list, tuple]:
-        """`step`, and what `step_gradient` needs of it: a tuple of tensors shaped as a state."""
+        """`step`, with the values that `step_gradient` needs: tensors of the shape of a state."""
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
     def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
         """The gradient of `step`, written by hand; optional, a quarter faster than automatic.
 
         Args:
-            values: what `step_with_values` kept.
+            values: the values that `step_with_values` returned.
             d_states: gradients of the new states.
             *weights: the named tuple of `unit_weights`, where the cell declares any.
 
         Returns:
-            Gradients of x (one a gate), of r (or None where equal to those of x), and of the old
+            Gradients of x (one per gate), of r (or None if equal to those of x), and of the old
             states; with `unit_weights` also theirs, in the shape of a state, before they are
             summed over the batch.
         """

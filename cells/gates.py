@@ -9,7 +9,7 @@ from seqzoo.cells.base import RecurrentCell
 
 
 class CellWithGates(RecurrentCell):
-    """A cell whose gates have one nonlinearity of their own; abstract.
+    """A cell whose gates share a nonlinearity, other than the candidate's; abstract.
 
     Args:
         units: size of the output and of each state.
@@ -38,7 +38,7 @@ class CellWithGates(RecurrentCell):
         return ops.concatenate([parts.get(gate, zeros) for gate in self.gates])
 
     def with_gate_bias(self, bias: Any, gate: str, value: Any) -> Any:
-        """The bias with its entries for one gate replaced by a number, or by one a unit."""
+        """The bias with the entries of one gate replaced by a number, or by one per unit."""
         parts = self._bias_parts(bias)
         parts[gate] = ops.zeros_like(parts[gate]) + value
         return ops.concatenate(list(parts.values()))

@@ -29,8 +29,8 @@ class GRUDCell(CellWithGates):
     x' starts at the mean. Columns: update, reset, candidate. wx starts at 0.1, so that a value has
     lost two thirds of its weight after a time of ten.
 
-    For clinical and sensor series whose gaps say something. The paper standardises the inputs, so
-    that the mean is 0, and uses 49 to 67 units.
+    For clinical and sensor series in which the gaps are informative. The paper standardises the
+    inputs, so that the mean is 0, and uses 49 to 67 units.
 
     Reference: Che, Purushotham, Cho, Sontag and Liu, "Recurrent Neural Networks for Multivariate
     Time Series with Missing Values", Scientific Reports 8, 2018, equations 10 to 17.

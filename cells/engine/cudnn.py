@@ -38,7 +38,7 @@ def run(
         states: list of (batch, units).
         mask: (batch, time) of bool, or None.
         otherwise: runs instead where the mask is none that cuDNN takes: one of right padding,
-            without a row of padding alone.
+            without a row that is all padding.
 
     Returns:
         Last output, all outputs, last states.

@@ -27,13 +27,13 @@ class Choice(NamedTuple):
     reasons: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """The choice as a person would say it."""
+        """The choice in a sentence."""
         because = f" because {'; '.join(self.reasons)}" if self.reasons else ""
         return f"Runs {self.path.value}{because}."
 
 
 def choose(layer: Any) -> Choice:
-    """The path on which `layer` runs its cell, in this process and as it is set."""
+    """The path on which `layer`, with its current settings, runs its cell in this process."""
     reasons = _against_any_scan(layer)
     if reasons:
         return Choice(Path.LOOP, reasons)

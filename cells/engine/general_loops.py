@@ -1,4 +1,4 @@
-"""The two time loops of a cell with an `advance` of its own; XLA compiles them.
+"""The two time loops of a cell that overrides `advance`; XLA compiles them.
 
 The backward loop differentiates one step at a time, from the states that forward kept, and adds up
 the gradients of the weights as it goes. It is right for every cell, and slower than loops.py, which

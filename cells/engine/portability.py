@@ -16,7 +16,7 @@ from seqzoo.cells.private_keras import backend
 _portable = contextvars.ContextVar("portable", default=False)
 
 REFUSAL = (
-    "a compiled loop of seqzoo.cells, which runs in this process alone. Trace the function that "
+    "a compiled loop of seqzoo.cells, which only runs in this process. Trace the function that "
     "you save within seqzoo.cells.portable()"
 )
 """What TensorFlow cites where it refuses to save a graph."""
@@ -79,7 +79,7 @@ def unportable_operations(graph: Any) -> set[str]:
 def _exporters() -> frozenset[CodeType]:
     """The code of the public functions that save a model.
 
-    They are found by their public names, so that it does not matter in which module they are.
+    They are found by their public names, whatever module they are in.
     """
     import tensorflow as tf
 

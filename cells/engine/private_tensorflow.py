@@ -1,4 +1,4 @@
-"""The names that TensorFlow does not publish and the engine rests on, in one place."""
+"""The private names of TensorFlow that the engine depends on."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# Slices at a position known at run time; public operations become gathers and scatters of XLA.
+# Slices at a position known at run time; the public operations become XLA gathers and scatters.
 from tensorflow.compiler.tf2xla.python import xla
 
 # Stops and restarts the tapes of this thread.
@@ -58,11 +58,11 @@ def _unowned_handle(name: str, device: str | None) -> Any:
 
 
 def extend_call(outputs: list, program: Any) -> list | None:
-    """Lets a call that stands in a graph run a program with more outputs.
+    """Replaces the program of a call in a graph by one with more outputs.
 
-    TensorFlow does the same to calls of functions whose gradient is asked for: `_set_func_attr`
+    TensorFlow does the same for calls of functions whose gradient is requested: `_set_func_attr`
     names the function that a call runs, `_set_type_list_attr` its outputs' types, and
-    `_add_outputs` gives the operation the further tensors.
+    `_add_outputs` adds the new tensors to the operation.
 
     Args:
         outputs: all that the call returned, in a graph of a `tf.function`.
@@ -70,7 +70,7 @@ def extend_call(outputs: list, program: Any) -> list | None:
             whose outputs begin with those of the call.
 
     Returns:
-        All outputs of the call as it is now, or None where it cannot be changed.
+        All outputs of the changed call, or None if it cannot be changed.
     """
     concrete = isinstance(program, tf.types.experimental.ConcreteFunction)
     if not (concrete and tf.is_symbolic_tensor(outputs[0])):

@@ -1,8 +1,8 @@
-"""The two time loops of a cell with `recur` and `step`: forward, and backward from what it kept.
+"""The two time loops of a cell with `recur` and `step`: forward, and backward from kept values.
 
 XLA compiles them. Outside a loop, sequences are (time, batch, units) and states (batch, units).
-Inside it all is (units, batch): the weights then stand on the left of every product, and a gate is
-a block of rows. A loop reads the slices of a step during the step before: XLA would else fuse the
+Inside, tensors are (units, batch): the weights are then on the left of every product, and a gate is
+a block of rows. A loop reads the slices of a step during the previous step; otherwise XLA fuses the
 strided read into the pointwise work, which is then no longer vectorised.
 """
 
@@ -87,7 +87,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
         rows = tf.zeros([length + 1, batch, cell.units], states[0].dtype)
         written["trajectory"] = write_step(rows, tensors["states"][0], 0)
     if keep:
-        # Traced once more only to learn how many values a step keeps; XLA drops it.
+        # Traced a second time to find out how many values a step keeps; XLA removes it.
         kept = advance(read(0), states)[1]
         written["values"] = [tf.zeros([length, cell.units, batch], v.dtype) for v in kept]
     _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
@@ -174,11 +174,11 @@ def sequence(result: dict) -> Any:
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")
-"""The tensors that `backward` reads, of those of `forward` and of what it returned."""
+"""The tensors of `forward`, arguments and results, that `backward` reads."""
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """Gradients of what `forward` was run with, from what `backward` returned.
+    """Gradients of the arguments of `forward`, from the results of `backward`.
 
     Args:
         tensors: those of `forward`.

@@ -84,7 +84,7 @@ class CellPrograms:
 
         Args:
             loop: (cell, tensors, *options) -> dictionary of tensors.
-            options: further arguments, hashable.
+            options: other arguments, hashable.
             signature: nested `tf.TensorSpec` of the tensors; equal for all shapes that one trace
                 serves.
 
@@ -146,7 +146,7 @@ def description(cell: RecurrentCell) -> Hashable | None:
 
 
 class _Unknown(Exception):
-    """A value about which nothing is known but that it is there."""
+    """A value of which nothing but its presence is compared."""
 
 
 def _described(value: Any) -> Hashable:
@@ -228,7 +228,7 @@ def _flat(signature: dict) -> tuple:
 
 
 def digest(program: Any) -> str:
-    """A hash of all that a program computes: equal for traces that differ in names alone."""
+    """A hash of what a program computes: equal for traces that differ only in names."""
     library = {f.signature.name: f for f in program.graph.as_graph_def().library.function}
     known: dict[str, str] = {}
 

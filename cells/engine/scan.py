@@ -22,7 +22,7 @@ from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.step_gradients import reads_weights
 
-# A piece is a program of its own: many cost tracing, and one of a few rows wastes its core.
+# Each piece is a separate program: many take long to trace, and small ones waste a core.
 ROWS_A_PIECE = 8
 FEW_PIECES = 4
 MOST_PIECES = 16
@@ -88,8 +88,8 @@ class Scan:
             mask: (batch, time) of bool, false for steps that change nothing, or None.
             recurrent_mask: (batch, units) that multiplies the recurrent input, or None.
             sequences: whether to return the first state of each step.
-            training: whether a gradient is likely to be asked for later, in a graph that is built
-                now; a tape that records now says so itself.
+            training: whether a gradient is likely to be requested later, in a graph that is being
+                built; a tape that is recording is detected.
 
         Returns:
             The first state after each step, (batch, time, units), or None without `sequences`;
@@ -167,7 +167,7 @@ class Scan:
     def _with_values(self, pieces: list, results: list, wish: Wish) -> list:
         """The results of `forward` with all that `backward` needs.
 
-        In a graph, the calls that stand there return more from now on. Where no graph is at hand
+        In a graph, the calls in it return more from now on. Where no graph is at hand
         that can be changed, they are run again.
         """
         program = self._forward_program(pieces[0], wish)
@@ -197,7 +197,7 @@ def unwatched(tensors: Any) -> list:
 
 
 def refuse(*_: Any) -> Any:
-    """The gradient of the gradient, which TensorFlow's forward mode asks for, too."""
+    """The gradient of the gradient, which TensorFlow's forward mode requests, too."""
     raise tf.errors.UnimplementedError(
         None,
         None,
@@ -208,7 +208,7 @@ def refuse(*_: Any) -> Any:
 
 
 def cut(tensors: dict) -> list[dict]:
-    """Cuts all that has a batch axis into one piece a core; the weights go to each."""
+    """Cuts tensors with a batch axis into one piece per core; each piece gets all weights."""
     static = tensors["x"].shape[1]
     count = pieces_of(static)
     if count == 1:

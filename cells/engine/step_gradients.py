@@ -1,4 +1,4 @@
-"""One step forward with what its gradient needs, and that gradient.
+"""One forward step that keeps what its gradient needs, and the gradient.
 
 A cell may bring both, written by hand (`step_with_values`, `step_gradient`); for all others they
 come from automatic differentiation of `step`, whose arguments are then what is kept.
@@ -16,7 +16,7 @@ from seqzoo.cells.base import RecurrentCell
 def forward_step(
     cell: RecurrentCell, x: Any, r: Any, states: list, weights: tuple = ()
 ) -> tuple[Any, list, list]:
-    """`cell.step`, and the values that `backward_step` asks for."""
+    """`cell.step`, and the values that `backward_step` needs."""
     if brings_gradient(cell):
         output, new, values = cell.step_with_values(x, r, states, *weights)
         check_output(cell, output, new)
@@ -71,7 +71,7 @@ def backward_step(
 def brings_gradient(cell: RecurrentCell) -> bool:
     """Whether the cell has a gradient by hand of the very `step` it has.
 
-    A subclass may override `step` alone: the gradient it inherits is then that of another step.
+    A subclass may override only `step`: the gradient that it inherits is then wrong.
     """
 
     def origin(name):
@@ -103,7 +103,7 @@ _reads_weights: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def check_output(cell: RecurrentCell, output: Any, states: list) -> None:
-    """Makes sure of what the loops build on: that a cell's output is the first of its states."""
+    """Checks that a cell's output is the first of its states, which the loops rely on."""
     if output is not states[0]:
         raise TypeError(
             f"{type(cell).__name__} must return the same tensor as its output and as its first "

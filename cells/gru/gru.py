@@ -19,7 +19,7 @@ class GRUCell(RecurrentCell):
         n = tanh(Wn x + bn + Un (r * h))           reset_after=False
         h = z * h + (1 - z) * n
 
-    With `reset_after=True`, the form of cuDNN, the recurrent products have biases of their own.
+    With `reset_after=True`, the form of cuDNN, the recurrent products have separate biases.
     Weights have the shapes and the column order (update, reset, candidate) of `keras.layers.GRU`,
     and can be copied in both directions.
 

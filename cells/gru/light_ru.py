@@ -1,4 +1,4 @@
-"""The light recurrent unit: one gate, and a candidate that sees the input alone."""
+"""The light recurrent unit: one gate, and a candidate that only sees the input."""
 
 from keras import saving
 
@@ -7,13 +7,13 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class LightRUCell(CellWithGates):
-    """One gate mixes the state with a candidate that is made of the input alone.
+    """One gate mixes the state with a candidate that depends only on the input.
 
         n = tanh(Wn x)
         f = sigmoid(Wf x + Uf h + bf)
         h = (1 - f) * h + f * n
 
-    Columns: candidate, forget, of which the latter alone has a recurrent product and a bias;
+    Columns: candidate, forget; only the latter has a recurrent product and a bias;
     RecurrentLayers gives the candidate a bias too.
 
     For small models that run in real time; h is a weighted mean of the candidates so far, which

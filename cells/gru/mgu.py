@@ -16,7 +16,7 @@ class MGUCell(CellWithGates):
     Columns: forget, candidate. h stays between -1 and 1 where it starts there. RecurrentLayers
     documents this and computes f * h + (1 - f) * n.
 
-    A GRU with two thirds of the weights; `mgu1`, `mgu2` and `mgu3` reduce its gate further.
+    A GRU with two thirds of the weights; `mgu1`, `mgu2` and `mgu3` simplify its gate.
 
     Reference: Zhou, Wu, Zhang and Zhou, "Minimal Gated Unit for Recurrent Neural Networks",
     International Journal of Automation and Computing 13(3), 2016, section 3.

@@ -48,7 +48,7 @@ class MGU1Cell(CellWithGates):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MGU2Cell(CellWithGates):
-    """A minimal gated unit whose gate sees the state alone.
+    """A minimal gated unit whose gate only sees the state.
 
         f = sigmoid(Uf h)
         n = tanh(Wn x + Un (f * h) + bn)
@@ -79,7 +79,7 @@ class MGU2Cell(CellWithGates):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MGU3Cell(CellWithGates):
-    """A minimal gated unit whose gate is a bias alone: each unit has a speed that is learnt.
+    """A minimal gated unit whose gate is only a bias: each unit learns a constant speed.
 
         f = sigmoid(bf)
         n = tanh(Wn x + Un (f * h) + bn)

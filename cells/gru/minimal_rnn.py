@@ -20,7 +20,7 @@ class MinimalRNNCell(CellWithGates):
     before.
 
     Units keep the meaning of the encoder's, so that states are easy to read; level with gated
-    networks on recommendations in the paper, and reaching further back.
+    networks on recommendation in the paper, and remembers for longer.
 
     Reference: Chen, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural
     Networks", NIPS 2017 workshop on interpretability, arXiv 1711.06788.

@@ -1,4 +1,4 @@
-"""The three cells that an evolutionary search found beside the GRU and the LSTM."""
+"""Three cells that an evolutionary search found besides the GRU and the LSTM."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from seqzoo.cells.gates import CellWithGates, CellWithShortcut, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT1Cell(CellWithShortcut):
-    """The first find: an update gate that sees the input alone, and a squashed input.
+    """The first: an update gate that only sees the input, and a squashed input.
 
         z = sigmoid(Wz x + bz)
         r = sigmoid(Wr x + Ur h + br)
@@ -52,7 +52,7 @@ class MUT1Cell(CellWithShortcut):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT2Cell(CellWithShortcut):
-    """The second find: a GRU whose reset gate sees the input as it is.
+    """The second: a GRU whose reset gate sees the unprojected input.
 
         z = sigmoid(Wz x + Uz h + bz)
         r = sigmoid(s + Ur h + br)

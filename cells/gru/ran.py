@@ -17,7 +17,7 @@ class RANCell(CellWithGates):
     States are [h, c]. Columns: input, forget, candidate; the last has neither a recurrent product
     nor a bias (RecurrentLayers gives it a bias). `activation="linear"` is the paper's other form.
 
-    For language models that should be easy to read: each element of c says which inputs it holds.
+    For interpretable language models: each element of c is a weighted sum of inputs.
 
     Reference: Lee, Levy and Zettlemoyer, "Recurrent Additive Networks", arXiv 1705.07393, 2017.
 

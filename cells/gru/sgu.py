@@ -19,8 +19,8 @@ class SGUCell(CellWithGates):
         h = (1 - z) * h + z * n
 
     Columns: gate, update. The hard sigmoid is that of Keras 3, clip(z / 6 + 1 / 2, 0, 1); the
-    paper's time had clip(z / 5 + 1 / 2, 0, 1). States grow less safely than those of `dsgu`, says
-    the paper.
+    paper's time had clip(z / 5 + 1 / 2, 0, 1). States may grow more than those of `dsgu`,
+    according to the paper.
 
     For sequences with few classes: fewer weights than a GRU, and faster to learn long dependencies
     in the paper.

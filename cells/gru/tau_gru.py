@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class TauGRUCell(CellWithGates):
-    """A gated cell that also hears its own state of some steps ago, as loudly as a gate allows.
+    """A gated cell that also sees its own state of some steps ago, scaled by a gate.
 
         u = tanh(Wu x + Uu h + bu)
         z = tanh(Wz x + Uz p + bz)
@@ -22,8 +22,8 @@ class TauGRUCell(CellWithGates):
     before h side by side, the newest first, and zeros before the sequence begins. Columns:
     candidate, delayed, update, attention.
 
-    For long dependencies of a known span: the paper takes delays of 5 to 200 steps, chosen for each
-    task.
+    For long dependencies of a known length: the paper uses delays of 5 to 200 steps, chosen for
+    each task.
 
     Reference: Erichson, Lim and Mahoney, "Gated Recurrent Neural Networks with Weighted Time-Delay
     Feedback", arXiv 2212.00228, 2022.

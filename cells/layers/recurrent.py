@@ -33,7 +33,7 @@ class Recurrent(keras.layers.RNN):
         return_sequences: return the output of each step, (batch, time, units), instead of the
             last, (batch, units).
         return_state: return the last states too, each (batch, units).
-        go_backwards: run from the last step to the first; outputs stand in the order of running.
+        go_backwards: run from the last step to the first; the outputs are in that order, too.
         stateful: begin each batch with the states that the batch before ended with.
         unroll: lay the steps out in the graph instead of looping.
         zero_output_for_mask: give zeros for masked steps instead of repeating the last output.

@@ -1,1 +1,1 @@
-"""Recurrences whose gates depend on the input alone, and their relatives."""
+"""Recurrences whose gates depend only on the input, and their relatives."""

@@ -1,4 +1,4 @@
-"""The minimal GRU of 2024, whose gate depends on the input alone."""
+"""The minimal GRU of 2024, whose gate depends only on the input."""
 
 from typing import Any
 

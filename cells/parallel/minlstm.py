@@ -1,4 +1,4 @@
-"""The minimal LSTM of 2024, whose gates depend on the input alone."""
+"""The minimal LSTM of 2024, whose gates depend only on the input."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MinLSTMCell(RecurrentCell):
-    """Forget and input gates that sum to one, from the input alone.
+    """Forget and input gates that sum to one and depend only on the input.
 
         f = sigmoid(Wf x + bf)
         i = sigmoid(Wi x + bi)

@@ -9,7 +9,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class RGLRUCell(RecurrentCell):
-    """A decay of its own for each unit, which a gate brings nearer to one.
+    """Each unit has its own decay, which a gate moves closer to one.
 
         r = sigmoid(Wr x + br)
         i = sigmoid(Wi x + bi)

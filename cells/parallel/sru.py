@@ -8,15 +8,15 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SRUCell(RecurrentCell):
-    """A light recurrence: matrices see the input alone, vectors the memory.
+    """A light recurrence: matrices multiply only the input, vectors the memory.
 
         f = sigmoid(Wf x + vf * c + bf)
         r = sigmoid(Wr x + vr * c + br)
         c = f * c + (1 - f) * (W x)
         h = r * c + (1 - r) * (V x)
 
-    Both gates see the memory before the step. V takes the place of the paper's highway connection
-    where inputs and units differ in size, so it is always there. States are [h, c]; a step has no
+    Both gates see the memory before the step. V replaces the paper's highway connection, which
+    needs inputs and units of equal size, so it is always present. States are [h, c]; a step has no
     matrix product. Columns: candidate, forget, reset, skip. Stack several: the paper uses 4 to 12.
 
     Reference: Lei, Zhang, Wang, Dai and Artzi, "Simple Recurrent Units for Highly Parallelizable
