@@ -392,7 +392,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.advance(x, list(states), self.recurrent_mask(states[0], training))
 
     def get_config(self) -> dict:
-        """All that rebuilds the cell."""
+        """The configuration that the cell is rebuilt from."""
         return {
             **super().get_config(),
             "units": self.units,

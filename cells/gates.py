@@ -1,4 +1,4 @@
-"""What cells with gates share: the gates' nonlinearity, which of them have a bias, shortcuts."""
+"""Shared parts of cells with gates: the gates' nonlinearity, biases, and shortcuts."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class CellWithGates(RecurrentCell):
         return dict(zip(names, ops.split(bias, len(names)), strict=True))
 
     def get_config(self) -> dict:
-        """All that rebuilds the cell."""
+        """The configuration that the cell is rebuilt from."""
         return {
             **super().get_config(),
             "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
@@ -59,10 +59,10 @@ class CellWithGates(RecurrentCell):
 
 
 class CellWithShortcut(CellWithGates):
-    """A cell that also takes its input past the gates' weights; abstract.
+    """A cell whose input also bypasses the gates' weights; abstract.
 
-    `project` appends it as the last columns: the input itself where it has as many features as the
-    cell has units, else its product with a matrix of its own, `shortcut_kernel`.
+    `project` appends it as the last columns: the input itself if it has as many features as
+    the cell has units, otherwise its product with a separate matrix, `shortcut_kernel`.
 
     Args:
         units: size of the output and of each state.
@@ -89,18 +89,18 @@ class CellWithShortcut(CellWithGates):
         return ops.concatenate([super().project(inputs), past], axis=-1)
 
     def split_shortcut(self, x: Any) -> tuple[Any, Any]:
-        """A projected input as the named tuple of the gates' parts and the shortcut."""
+        """A projected input as a named tuple of the gates' parts and the shortcut."""
         columns, past = ops.split(x, [len(self.gates) * self.units], axis=-1)
         return self.split(columns), past
 
 
 def masked(h: Any, recurrent_mask: Any) -> Any:
-    """A state as it enters a recurrent product, where dropout may leave units out."""
+    """A state as it enters a recurrent product, with dropout applied if it is on."""
     return h if recurrent_mask is None else h * recurrent_mask
 
 
 def fresh(initializer: Any) -> Any:
-    """A copy of an initializer that draws other numbers, unless it was given a seed.
+    """A copy of an initializer that draws different numbers, unless it has a seed.
 
     Keras' initializers draw the same numbers for the same shape each time.
     """

@@ -22,10 +22,10 @@ class CfCCell(RecurrentCell):
         s = sigmoid(-((Wa z + ba) * t + (Wb z + bb)))
         h = s * g + (1 - s) * k
 
-    t is the time since the previous step. With `variant="no-gate"`, h = g + (1 - s) * k. With "pure",
-    only the closed form, f = Wg z + bg and h = A * (1 - f * exp(-t * (|w| + |f|))), w and A with
-    one weight per unit. z is the backbone: `backbone_layers` layers, each of which only sees the one
-    before; without any, the heads see x and h. Columns of `head_kernel`: g, k, a, b.
+    t is the time since the previous step. With `variant="no-gate"`, h = g + (1 - s) * k. With
+    "pure", only the closed form, f = Wg z + bg and h = A * (1 - f * exp(-t * (|w| + |f|))), w and A
+    with one weight per unit. z is the backbone: `backbone_layers` layers, each of which only sees
+    the one before; without any, the heads see x and h. Columns of `head_kernel`: g, k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
     one, b, without which g and k weigh the same after no time; this is the code's form. The code

@@ -23,9 +23,9 @@ class LTCCell(RecurrentCell):
     t is the time since the previous step, and w the softplus of one weight per unit, the paper's
     1 / tau. Initially w is one and A, one weight per unit, uniform from -1 to 1. f must be
     positive for the state to stay bounded: with `activation="sigmoid"` or "relu" it is, but with
-    "tanh", which the paper uses in its bounds, f may become -w. ncps has a different cell of this name, with a sigmoid, a
-    conductance and a reversal potential for each pair of units, and wirings; this one is the
-    paper's algorithm 1.
+    "tanh", which the paper uses in its bounds, f may become -w. ncps has a different cell of this
+    name, with a sigmoid, a conductance and a reversal potential for each pair of units, and
+    wirings; this one is the paper's algorithm 1.
 
     For control and irregularly sampled series, with few units: the paper uses 32 units and 6 solver
     steps. A step has as many products as solver steps; `cfc` has one.

@@ -1,4 +1,4 @@
-"""Which way a layer runs its cell here, and what keeps it off a faster one."""
+"""Which path a layer takes to run its cell here, and what prevents a faster one."""
 
 import os
 from enum import Enum
@@ -11,7 +11,7 @@ from seqzoo.cells.engine import portability
 
 
 class Path(Enum):
-    """The ways through time, fastest first."""
+    """The paths through time, fastest first."""
 
     CUDNN = "cuDNN's kernel"
     SCAN = "the fast scan (compiled time loop, backward pass written by hand)"
@@ -56,7 +56,7 @@ def choose(layer: Any) -> Choice:
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow may use a GPU; asking leaves the devices open to be configured."""
+    """Whether TensorFlow may use a GPU; devices can still be configured afterwards."""
     import tensorflow as tf
 
     return bool(tf.config.get_visible_devices("GPU"))
@@ -68,7 +68,7 @@ def cores() -> int:
 
 
 def keeps_contract(cell: Any) -> bool:
-    """Whether a cell is made of `project` and `advance`, so that we may run these."""
+    """Whether a cell consists of `project` and `advance`, so that these can be run."""
     return isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call
 
 

@@ -1,4 +1,4 @@
-"""The fast scan: a cell run through time by compiled loops, over the cores, with its own gradient.
+"""The fast scan: compiled loops run a cell through time on all cores, with a custom gradient.
 
 The batch is cut into one piece a core. Each piece runs through all time steps on its own, so that
 the cores never wait for each other within a step. The gradients of the weights are one product
@@ -41,10 +41,10 @@ _programs_of_training = contextvars.ContextVar("programs of training", default=F
 
 @contextlib.contextmanager
 def programs_of_training() -> Iterator[None]:
-    """Within it, graphs run the programs of training though no gradient is taken.
+    """Within it, graphs run the programs of training although no gradient is computed.
 
-    For a validation beside training: its shapes are compiled already. What the programs keep for a
-    gradient takes the time and the memory that it takes in training.
+    For validation during training, whose shapes are then compiled already. Keeping the values for
+    a gradient takes as much time and memory as in training.
     """
     token = _programs_of_training.set(True)
     try:
@@ -63,7 +63,7 @@ class Wish(NamedTuple):
 
 
 class Scan:
-    """Runs one cell through time; see `loops` and `general_loops` for the two ways."""
+    """Runs one cell through time; see `product_loops` and `general_loops`."""
 
     def __init__(self, cell: RecurrentCell):
         self.cell = cell
@@ -98,7 +98,7 @@ class Scan:
         dtype = self.cell.compute_dtype
         steps = tf.shape(x)[1]
         eager = tf.executing_eagerly()
-        # A graph of a fixed length is compiled once; any other meets many lengths.
+        # A graph of a fixed length is compiled once; any other runs many lengths.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
         constants = {"steps": steps}
@@ -181,7 +181,7 @@ class Scan:
         return complete
 
     def _forward_program(self, piece: dict, wish: Wish) -> Any:
-        # What the loops of products keep for the gradient holds each step's state anyway.
+        # The values kept for the gradient by the product loops include each step's state.
         sequences = wish.sequences or (wish.keep and self.loops is loops)
         return self._program(self.loops.forward, piece, sequences, wish.keep)
 
@@ -234,7 +234,7 @@ def pieces_of(batch: int | None) -> int:
 
 
 def joined(gradients: list[dict]) -> dict:
-    """Puts the pieces' gradients together: side by side in the batch, summed for weights."""
+    """Joins the gradients of the pieces: concatenated over the batch, summed for weights."""
 
     def join(name, *parts):
         return tf.concat(parts, BATCH_AXIS[name]) if name in BATCH_AXIS else tf.add_n(parts)
@@ -248,7 +248,7 @@ def joined(gradients: list[dict]) -> dict:
 
 
 def specs(way: ModuleType, name: str, tensors: Any) -> Any:
-    """Shapes less the batch and time axes, which a loop is not traced anew for."""
+    """Shapes without the batch and time axes, for which a loop is not traced again."""
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if way is loops else (0, 1)
@@ -271,11 +271,11 @@ def padded(sequences: Any, length: Any) -> Any:
 
 
 def round_length(steps: Any, octave: int = 4) -> Any:
-    """The next of a few lengths: a loop is compiled for each that it meets.
+    """The next of a few lengths; a loop is compiled for each length that occurs.
 
     Args:
         steps: the length, at least 1.
-        octave: how many lengths there are from a power of two to the next.
+        octave: number of lengths from one power of two to the next.
     """
     exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
     unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)

@@ -18,25 +18,26 @@ from seqzoo.cells.private_keras import backend
 class Recurrent(keras.layers.RNN):
     """Runs a cell over a sequence; drop-in for `keras.layers.RNN`, and faster.
 
-    Inputs are (batch, time, features). Steps that a mask, (batch, time) of bool, leaves out keep
-    the states as they are and repeat the last output (zeros before the first step that counts, or
-    for all of them with `zero_output_for_mask`). A row that is all padding keeps its initial state.
+    Inputs are (batch, time, features). Steps that a mask, (batch, time) of bool, excludes leave
+    the states unchanged and repeat the last output (zeros before the first unmasked step, or for
+    all masked steps with `zero_output_for_mask`). A row that is all padding keeps its initial
+    state.
 
-    A cell in continuous time is called with a pair, `layer((x, elapsed))`: elapsed, (batch, time),
-    is the time since the step before, at least 0; the first is the time before the sequence. Time
-    goes on over masked steps. A layer that runs backwards, as half of a `Bidirectional`, finds the
-    time between each step and the next itself. A cell of frames takes (batch, time, height, width,
-    channels).
+    A cell in continuous time takes a pair, `layer((x, elapsed))`: elapsed, (batch, time), is the
+    time since the previous step, at least 0; the first is the time before the sequence. Masked
+    steps add to the elapsed time. A layer that runs backwards, as half of a `Bidirectional`,
+    computes the time between each step and the next itself. A cell for frames takes (batch, time,
+    height, width, channels).
 
     Args:
-        cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of such to stack.
+        cell: a cell of `seqzoo.cells`, any cell of Keras, or a list of cells to stack.
         return_sequences: return the output of each step, (batch, time, units), instead of the
             last, (batch, units).
         return_state: return the last states too, each (batch, units).
         go_backwards: run from the last step to the first; the outputs are in that order, too.
-        stateful: begin each batch with the states that the batch before ended with.
-        unroll: lay the steps out in the graph instead of looping.
-        zero_output_for_mask: give zeros for masked steps instead of repeating the last output.
+        stateful: start each batch from the final states of the previous batch.
+        unroll: unroll the loop over the steps in the graph.
+        zero_output_for_mask: return zeros for masked steps instead of repeating the last output.
         fast: whether compiled loops may be used; without, Keras' loop runs the cell, which alone
             has second-order gradients.
         **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
@@ -156,7 +157,7 @@ class Recurrent(keras.layers.RNN):
             raise ValueError(f"{own} takes one input, (batch, time, features), got {inputs}.")
 
     def execution_path(self) -> str:
-        """Says which path the layer takes in this process, and what keeps it off a faster one."""
+        """Says which path the layer takes in this process, and what prevents a faster one."""
         return paths.choose(self).sentence()
 
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
@@ -193,7 +194,7 @@ class Recurrent(keras.layers.RNN):
         return last, outputs, states
 
     def _set_static_shapes(self, sequences, last, outputs, states):
-        """Says in a graph what is known of shapes, on whatever path the tensors came."""
+        """Sets the static shapes in a graph, whatever path computed the tensors."""
         if keras.backend.backend() != "tensorflow":
             return
         batch, time = sequences.shape[:2]
@@ -271,7 +272,7 @@ class Recurrent(keras.layers.RNN):
         return ops.where(_spread(mask, output), output, ops.zeros_like(output)), new
 
     def _masked(self, last, outputs, mask):
-        """Outputs of masked steps as Keras has them, from the states of these steps."""
+        """Outputs of masked steps as in Keras, from the states of these steps."""
         if self.zero_output_for_mask:
             shown, shown_last = mask, mask[:, -1]
         else:
@@ -283,7 +284,7 @@ class Recurrent(keras.layers.RNN):
         return last, outputs
 
     def get_config(self) -> dict:
-        """All that rebuilds the layer."""
+        """The configuration that the layer is rebuilt from."""
         return {**super().get_config(), "fast": self.fast}
 
 
@@ -292,11 +293,11 @@ class Bidirectional(keras.layers.Bidirectional):
     """Runs a cell over a sequence in both directions; drop-in for `keras.layers.Bidirectional`.
 
     Args:
-        layer: a cell of `seqzoo.cells`, of which a `Recurrent` is made, or such a layer.
+        layer: a cell of `seqzoo.cells`, which is wrapped in a `Recurrent`, or a recurrent layer.
         merge_mode: how the two outputs become one: "concat", "sum", "mul", "ave", or None for
             both.
         weights: initial weights, those of the forward layer first.
-        backward_layer: the layer that runs backwards, if it is not to be a copy.
+        backward_layer: the layer that runs backwards; a copy of the first by default.
         **kwargs: options of `Recurrent`, where a cell is given; else of `keras.layers.Layer`.
     """
 
@@ -323,7 +324,7 @@ class Bidirectional(keras.layers.Bidirectional):
             self._weights_to_begin_with = None
 
     def execution_path(self) -> str:
-        """Says which path each direction takes in this process, once where it is the same."""
+        """Says which path each direction takes in this process, once if it is the same."""
         forward, backward = (
             layer.execution_path()
             if isinstance(layer, Recurrent)
@@ -335,7 +336,7 @@ class Bidirectional(keras.layers.Bidirectional):
     def reset_state(self, rows: Sequence[int] | None = None) -> None:
         """Sets the states of stateful layers to zero; see `Recurrent.reset_state`.
 
-        Layers of Keras, too, have chosen rows reset, and stacks of cells.
+        Selected rows can also be reset in Keras' own layers and in stacks of cells.
         """
         for layer in (self.forward_layer, self.backward_layer):
             overridden = type(layer).reset_state is not keras.layers.RNN.reset_state
@@ -357,7 +358,7 @@ class Bidirectional(keras.layers.Bidirectional):
 
 
 def _spread(mask: Any, tensor: Any) -> Any:
-    """A mask with axes of one added, so that it broadcasts with a tensor of more."""
+    """A mask with axes of size one added, so that it broadcasts with a tensor of higher rank."""
     return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(tensor.shape) - len(mask.shape))))
 
 
