@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import load
 from seqzoo.tasks.settings import BestBy, TrainingSettings
 
 if TYPE_CHECKING:
@@ -67,27 +68,32 @@ class Template(ABC):
     """Name of the template on the command line."""
 
     input: Any
-    """What a sequence is made of: one of a few names."""
+    """What a sequence is made of: a name in `seqzoo.tasks.kinds.INPUTS`."""
 
     target: Any
-    """What an answer is: one of a few names."""
+    """What an answer is: a name in `seqzoo.tasks.kinds.TARGETS`."""
+
+    @property
+    @abstractmethod
+    def task_class(self) -> str:
+        """The class of its tasks, "module:Class"; a name, because to import it takes TensorFlow."""
 
     @property
     def default_settings(self) -> TrainingSettings:
         """How it is trained where nothing else is chosen; docs/training.md says why so."""
         return TrainingSettings()
 
-    @abstractmethod
     def adapt(self, examples: Examples) -> Task:
         """The task: the template with all that is learnt from training examples before training.
 
         Raises:
             SeqzooError: it does not fit the examples, or a choice is wrong.
         """
+        return load(self.task_class).adapt(self, examples)
 
-    @abstractmethod
     def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Task:
         """The opposite of `Task.to_config` and `Task.vocabularies`."""
+        return load(self.task_class).restore(self, config, vocabularies)
 
     def to_config(self) -> dict[str, Any]:
         """All choices, fit for JSON."""
@@ -131,6 +137,7 @@ class Task(ABC):
 
     Attributes:
         template: the choices.
+        features: how inputs become tensors.
         metric: name of the figure that is shown beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: how many numbers the metric is made of.
@@ -138,6 +145,7 @@ class Task(ABC):
     """
 
     template: Any
+    features: Any
     metric: str
     better: int
     sums: int
@@ -147,6 +155,35 @@ class Task(ABC):
     judges: tuple[BestBy, ...] = ("loss", "metric")
     """What it may have the best of."""
 
+    @classmethod
+    def adapt(cls, template: Any, examples: Examples) -> Self:
+        """The task of a template and its training examples.
+
+        Raises:
+            SeqzooError: there are no examples, they do not fit the template, or it names a cell
+                that is not there.
+        """
+        from seqzoo.tasks.layers.recurrent import make_cell
+
+        make_cell(template)
+        if not len(examples):
+            raise SeqzooError("Training needs examples, but there are none.")
+        return cls.learn(template, examples)
+
+    @classmethod
+    @abstractmethod
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        """The task with all that is learnt from some examples, at least one.
+
+        Raises:
+            SeqzooError: they do not fit the template.
+        """
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        """The opposite of `to_config` and `vocabularies`."""
+
     @abstractmethod
     def build(self, precision: str) -> Any:
         """A new `keras.Model`.
@@ -155,9 +192,23 @@ class Task(ABC):
             precision: Keras' dtype policy of its layers.
         """
 
-    @abstractmethod
     def data(self, examples: Examples, *, targets: bool = True) -> Data:
         """Examples as the model takes them.
+
+        Args:
+            examples: raw ones.
+            targets: whether their targets are wanted, too.
+
+        Raises:
+            SeqzooError: there are none, or one is empty, not finite or of the wrong shape.
+        """
+        if not len(examples):
+            raise SeqzooError("At least one example is needed, but there are none.")
+        return self.encode(examples, targets)
+
+    @abstractmethod
+    def encode(self, examples: Examples, targets: bool) -> Data:
+        """What `data` makes of some examples, at least one.
 
         Raises:
             SeqzooError: an example is empty, not finite or of the wrong shape.
@@ -199,9 +250,9 @@ class Task(ABC):
         """The metric from the sums over `count` answers."""
 
     @property
-    @abstractmethod
     def signature(self) -> list:
         """The `tf.TensorSpec`s of raw inputs."""
+        return self.features.signature
 
     @abstractmethod
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
@@ -270,9 +321,9 @@ class Task(ABC):
         return None
 
     @property
-    @abstractmethod
     def vocabularies(self) -> dict[str, Vocabulary]:
         """Vocabularies by the names of their files."""
+        return self.features.vocabularies
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import TEXTS as TEXTS
 
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 BestBy = Literal["loss", "metric", "bleu", "chrf"]
-TextKind = Literal["characters", "words", "subwords"]
-
-TEXTS = get_args(TextKind)
-"""What a text may be made of."""
 
 LONGEST_WARMUP = 200
 """Maximum warm-up steps by default."""

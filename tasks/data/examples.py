@@ -82,6 +82,11 @@ class Examples:
         """Names one example in a message: "line 18", or "example 17" (counted from 0)."""
         return f"example {index}" if self.lines is None else f"{self.unit} {self.lines[index]}"
 
+    @property
+    def places(self) -> list[str]:
+        """The name of each example."""
+        return [self.place(index) for index in range(len(self))]
+
 
 @dataclass(frozen=True)
 class Splits:

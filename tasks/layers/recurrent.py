@@ -1,5 +1,6 @@
 """Layers and stacks that several templates are built from."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -105,23 +106,24 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
-def make_cell(template: Any, dtype: str | None = None) -> Any:
-    """A cell of the template's choices.
+def cell_choices(template: Any) -> dict[str, Any]:
+    """What a template says of its recurrent layers, as `recurrent_layers` takes it."""
+    names = ("cell", "units", "layers", "dropout", "recurrent_dropout")
+    choices = {name: getattr(template, name) for name in names}
+    return {**choices, "cell_options": dict(template.cell_options)}
+
+
+def make_cell(template: Any) -> Any:
+    """A cell of the template's choices, which are thereby checked.
 
     Raises:
         SeqzooError: there is no such cell, it does not take an option, or its inputs are not
             sequences of vectors.
     """
-    options = dict(template.cell_options)
+    choices = cell_choices(template)
+    del choices["layers"]
     try:
-        cell = seqzoo.cells.create(
-            template.cell,
-            template.units,
-            dropout=template.dropout,
-            recurrent_dropout=template.recurrent_dropout,
-            dtype=dtype,
-            **options,
-        )
+        cell = _cell(**choices)
     except (TypeError, ValueError) as error:
         raise SeqzooError(str(error)) from error
     if cell.takes_time or cell.input_rank != 2:
@@ -135,12 +137,57 @@ def make_cell(template: Any, dtype: str | None = None) -> Any:
     return cell
 
 
-def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
-    """A template's recurrent layers.
+def recurrent_layers(
+    cell: str,
+    units: int,
+    layers: int = 1,
+    *,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    cell_options: Mapping[str, Any] | None = None,
+    bidirectional: bool = False,
+    last_only: bool = False,
+    return_state: bool = False,
+    dtype: Any = None,
+    named: bool = False,
+) -> list[Any]:
+    """Recurrent layers to be stacked: the one place where networks get theirs.
 
     Args:
-        template: has `cell`, `units`, `layers`, `bidirectional`, `dropout`, `recurrent_dropout` and
-            `cell_options`.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: of each layer and direction.
+        layers: how many there are.
+        dropout: share of each layer's inputs dropped in training.
+        recurrent_dropout: share of the recurrent inputs dropped in training.
+        cell_options: further options of the cell's class.
+        bidirectional: whether each layer reads in both directions.
+        last_only: whether the last layer returns its last output alone, not all of them.
+        return_state: whether each layer returns its last states, too.
+        dtype: Keras' policy.
+        named: whether layers are called "layer_1" and so on, or as Keras calls them.
+    """
+    stack = []
+    for index in range(layers):
+        own = _cell(cell, units, dropout, recurrent_dropout, cell_options, dtype)
+        layer = seqzoo.cells.Recurrent(
+            own,
+            return_sequences=index + 1 < layers or not last_only,
+            return_state=return_state,
+            dtype=dtype,
+            name=f"layer_{index + 1}" if named else None,
+        )
+        if bidirectional:
+            name = f"both_ways_{index + 1}" if named else None
+            layer = seqzoo.cells.Bidirectional(layer, dtype=dtype, name=name)
+        stack.append(layer)
+    return stack
+
+
+def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
+    """A template's recurrent layers, one upon the other.
+
+    Args:
+        template: has `bidirectional` and what `cell_choices` reads.
         values: shape (batch, time, features).
         mask: shape (batch, time); handed to each layer, because Keras may not pass it on.
         sequence: whether the last layer returns all steps.
@@ -149,14 +196,30 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     Returns:
         Shape (batch, time, units) or (batch, units), twice the units where bidirectional.
     """
-    for index in range(template.layers):
-        layer = seqzoo.cells.Recurrent(
-            make_cell(template, dtype),
-            return_sequences=sequence or index + 1 < template.layers,
-            dtype=dtype,
-            name=f"layer_{index + 1}",
-        )
-        if template.bidirectional:
-            layer = seqzoo.cells.Bidirectional(layer, dtype=dtype, name=f"both_ways_{index + 1}")
+    for layer in recurrent_layers(
+        **cell_choices(template),
+        bidirectional=template.bidirectional,
+        last_only=not sequence,
+        dtype=dtype,
+        named=True,
+    ):
         values = layer(values, mask=mask)
     return values
+
+
+def _cell(
+    cell: str,
+    units: int,
+    dropout: float,
+    recurrent_dropout: float,
+    cell_options: Mapping[str, Any] | None,
+    dtype: Any = None,
+) -> Any:
+    return seqzoo.cells.create(
+        cell,
+        units,
+        dropout=dropout,
+        recurrent_dropout=recurrent_dropout,
+        dtype=dtype,
+        **(cell_options or {}),
+    )

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-import seqzoo.cells
 from seqzoo.cells.engine.scan import round_length
+from seqzoo.tasks.layers.recurrent import recurrent_layers
 
 WIDTH = 3
 """Characters that a convolution looks at together."""
@@ -54,9 +54,14 @@ class WordCharacters(keras.layers.Layer):
         }
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(vocabulary_size, size, dtype=policy)
-        own = seqzoo.cells.create(cell, units, dtype=policy, **self.choices["cell_options"])
-        layer = seqzoo.cells.Recurrent(own, dtype=policy)
-        self.recurrent = seqzoo.cells.Bidirectional(layer, dtype=policy)
+        (self.recurrent,) = recurrent_layers(
+            cell,
+            units,
+            cell_options=cell_options,
+            bidirectional=True,
+            last_only=True,
+            dtype=policy,
+        )
 
     def build(self, input_shape: tuple) -> None:
         longest = input_shape[2] - 1

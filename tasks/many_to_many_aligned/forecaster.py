@@ -1,11 +1,10 @@
 """`ManyToManyAligned` as a forecaster of series or a composer of notes."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks import preprocessing as all_features
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.examples import Examples
@@ -14,13 +13,14 @@ from seqzoo.tasks.data.windows import crop_plan
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.sampling import random_numbers
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.kinds import INPUTS, features_class, load
+from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
-from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask, feature_choices
+from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask
 from seqzoo.tasks.metrics.errors import errors
-from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.targets.steps import StepNotes, StepTargets, StepValues
+from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
 
 class ForecasterTask(StepRegressionTask):
@@ -40,53 +40,30 @@ class ForecasterTask(StepRegressionTask):
     def __init__(self, template: Any, features: Features):
         self.template = template
         self.features = features
-        if template.input == "notes":
-            self.targets = StepNotes(features.step[0][0])
-        else:
-            config = features.to_config()
-            self.targets = StepValues(config["mean"], config["scale"])
+        self.targets = load(INPUTS[template.input].following).of_features(features)
         self.metric = self.targets.metric
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "ForecasterTask":
-        """Learns scales.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        features = all_features.FEATURES[template.input].learn(feature_choices(template), examples)
-        return cls(template, features)
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        return cls(template, features_class(template.input).learn(template, examples))
 
     @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "ForecasterTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        kind = all_features.FEATURES[template.input]
-        return cls(
-            template, kind.from_config(feature_choices(template), config["features"], vocabularies)
-        )
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        features = features_class(template.input)
+        return cls(template, features.from_config(template, config["features"], vocabularies))
 
     def build(self, precision: str = "float32") -> NextStep:
         template = self.template
         model = NextStep(
             self.targets.size,
-            cell=template.cell,
-            units=template.units,
-            layers=template.layers,
-            dropout=template.dropout,
-            recurrent_dropout=template.recurrent_dropout,
-            cell_options=dict(template.cell_options),
+            **cell_choices(template),
             precision=precision,
             name="next_step",
         )
         model.build()
         return model
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
+    def encode(self, examples: Examples, targets: bool) -> Data:
         inputs = self.features.encode(examples)
         if targets and inputs.lengths.min() < 2:
             place = examples.place(int(inputs.lengths.argmin()))
@@ -150,8 +127,7 @@ class ForecasterTask(StepRegressionTask):
     @property
     def decoding(self) -> Decoding:
         """How sequences go on where nothing else is said."""
-        method = "sample" if self.template.input == "notes" else "greedy"
-        return Decoding(method, maximum_length=self.template.horizon)
+        return Decoding(self.targets.methods[0], maximum_length=self.template.horizon)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
@@ -188,7 +164,7 @@ class ForecasterTask(StepRegressionTask):
         return {"values": self.targets.decode(tf.transpose(written.stack(), [1, 0, 2]))}
 
     def _checked(self, choices: Decoding) -> Decoding:
-        fits = ("greedy", "sample") if isinstance(self.targets, StepNotes) else ("greedy",)
+        fits = sorted(self.targets.methods)
         if choices.method not in fits or choices.answers > 1:
             raise SeqzooError(
                 f"What follows {self.template.input} is found by "

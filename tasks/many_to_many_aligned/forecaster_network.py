@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.tasks.layers.recurrent import recurrent_layers
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -49,22 +50,16 @@ class NextStep(keras.Model):
             "cell_options": dict(cell_options or {}),
             "precision": precision,
         }
-        self.recurrent = [
-            seqzoo.cells.Recurrent(
-                seqzoo.cells.create(
-                    cell,
-                    units,
-                    dropout=dropout,
-                    recurrent_dropout=recurrent_dropout,
-                    dtype=precision,
-                    **self.choices["cell_options"],
-                ),
-                return_sequences=True,
-                return_state=True,
-                dtype=precision,
-            )
-            for _ in range(layers)
-        ]
+        self.recurrent = recurrent_layers(
+            cell,
+            units,
+            layers,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            cell_options=cell_options,
+            return_state=True,
+            dtype=precision,
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=precision)
         self.output_layer = keras.layers.Dense(size, dtype="float32")
 

@@ -1,7 +1,7 @@
 """`ManyToManyAligned` as a language model, with all that it learnt from training examples."""
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -15,11 +15,11 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import Decoded, decode
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.layers.recurrent import cell_choices, make_cell
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
 from seqzoo.tasks.metrics.sequences import perplexity
 from seqzoo.tasks.preprocessing.text import TextFeatures
-from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.task import text_answers
 from seqzoo.tasks.settings import TrainingSettings
@@ -55,36 +55,21 @@ class LanguageModelTask(Task):
         )
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "LanguageModelTask":
-        """Learns the vocabulary.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        texts = Texts.learn(_text_choices(template), examples.inputs, _places(examples))
-        return cls(template, texts)
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        choices = TextChoices.of_input(template)
+        return cls(template, Texts.learn(choices, examples.inputs, examples.places))
 
     @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "LanguageModelTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        return cls(
-            template, Texts(_text_choices(template), vocabularies["vocabulary"], **config["texts"])
-        )
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        choices = TextChoices.of_input(template)
+        return cls(template, Texts(choices, vocabularies["vocabulary"], **config["texts"]))
 
     def build(self, precision: str = "float32") -> LanguageModel:
         template = self.template
         decoder = Decoder(
             len(self.texts.vocabulary),
-            cell=template.cell,
-            units=template.units,
-            layers=template.layers,
+            **cell_choices(template),
             embedding=template.embedding,
-            dropout=template.dropout,
-            recurrent_dropout=template.recurrent_dropout,
-            cell_options=dict(template.cell_options),
             tied=template.tied,
             dtype=precision,
             name="decoder",
@@ -93,12 +78,10 @@ class LanguageModelTask(Task):
         model.build()
         return model
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
+    def encode(self, examples: Examples, targets: bool) -> Data:
         """Texts to be learnt or scored, with a window; or else prompts, which begin with a start
         token."""
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
-        encoded = self.texts.encode(examples.inputs, _places(examples))
+        encoded = self.texts.encode(examples.inputs, examples.places)
         if targets and not self.template.whole:
             return Data(encoded, window=self.template.window)
         # The ends go.
@@ -183,10 +166,6 @@ class LanguageModelTask(Task):
         return Decoding("sample", maximum_length=most)
 
     @property
-    def signature(self) -> list:
-        return self.features.signature
-
-    @property
     def features(self) -> TextFeatures:
         """How texts are split."""
         return self.texts.features
@@ -262,6 +241,13 @@ class LanguageModelTask(Task):
             banned=(PADDING, UNKNOWN, START, *(() if self.end else (END,))),
         )
 
+    def continued(self, text: str, answer: str) -> str:
+        """A prompt and its answer as one text, with the white space between them."""
+        if self.texts.brings_space:
+            return f"{text}{answer}" if text else answer.removeprefix(" ")
+        separator = " " if text and self.template.input == "words" else ""
+        return f"{text}{separator}{answer}"
+
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return text_answers(found)
 
@@ -271,23 +257,5 @@ class LanguageModelTask(Task):
         ids = tf.ragged.map_flat_values(self.texts.vocabulary.ids, tokens)
         return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
-    @property
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        return {"vocabulary": self.texts.vocabulary}
-
     def to_config(self) -> dict[str, Any]:
         return {"texts": self.texts.to_config()}
-
-
-def _text_choices(template: Any) -> TextChoices:
-    return TextChoices(
-        template.input,
-        template.lowercase,
-        template.vocabulary_size,
-        template.minimum_count,
-        nfc=template.nfc,
-    )
-
-
-def _places(examples: Examples) -> list[str]:
-    return [examples.place(index) for index in range(len(examples))]

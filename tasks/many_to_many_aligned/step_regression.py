@@ -1,26 +1,23 @@
 """`ManyToManyAligned` with numbers as targets, with all that it learnt from training examples."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks import preprocessing as all_features
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batch_plans import Padding, Plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import LengthMask, make_cell, recurrent_stack
-from seqzoo.tasks.preprocessing import Features
-from seqzoo.tasks.preprocessing.base import finite, moments
-from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.kinds import features_class
+from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
+from seqzoo.tasks.preprocessing.base import Features, finite, moments
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import required
 from seqzoo.tasks.targets.steps import StepValues
-from seqzoo.tasks.targets.texts import TextChoices
 
 
 class StepRegressionTask(Task):
@@ -42,24 +39,14 @@ class StepRegressionTask(Task):
         self.metric = targets.metric
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "StepRegressionTask":
-        """Learns vocabulary and scales.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
+    def learn(cls, template: Any, examples: Examples) -> Self:
         targets = StepValues(*moments(np.concatenate(_numbers(examples))))
-        features = all_features.FEATURES[template.input].learn(feature_choices(template), examples)
-        return cls(template, features, targets)
+        return cls(template, features_class(template.input).learn(template, examples), targets)
 
     @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "StepRegressionTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        kind = all_features.FEATURES[template.input]
-        features = kind.from_config(feature_choices(template), config["features"], vocabularies)
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        features = features_class(template.input)
+        features = features.from_config(template, config["features"], vocabularies)
         return cls(template, features, StepValues(**config["targets"]))
 
     def build(self, precision: str = "float32") -> Any:
@@ -84,9 +71,7 @@ class StepRegressionTask(Task):
         outputs = keras.layers.Dense(self.targets.size, dtype="float32", name="outputs")(values)
         return keras.Model(inputs, outputs, name="steps")
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
+    def encode(self, examples: Examples, targets: bool) -> Data:
         inputs = self.features.encode(examples)
         if not targets:
             return Data(inputs)
@@ -140,10 +125,6 @@ class StepRegressionTask(Task):
     def measure(self, sums: np.ndarray, count: float) -> float:
         return float(sums[0] / count)
 
-    @property
-    def signature(self) -> list:
-        return self.features.signature
-
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
         answers = self.targets.decode(self.outputs(model, values, lengths))
@@ -170,25 +151,9 @@ class StepRegressionTask(Task):
         said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
         return self.targets.figures(said, [targets[index] for index in range(len(data))])
 
-    @property
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        known = self.features.vocabulary
-        return {} if known is None else {"vocabulary": known}
-
     def to_config(self) -> dict[str, Any]:
         targets = {"mean": self.targets.mean, "scale": self.targets.scale}
         return {"features": self.features.to_config(), "targets": targets}
-
-
-def feature_choices(template: Any) -> TextChoices:
-    """What features ask of a template; nothing is cut, since each step has an answer."""
-    return TextChoices(
-        template.input,
-        template.lowercase,
-        template.vocabulary_size,
-        template.minimum_count,
-        nfc=template.nfc,
-    )
 
 
 def _numbers(examples: Examples) -> list[np.ndarray]:

@@ -1,6 +1,6 @@
 """`ManyToManyAligned` for tags, with all that it learnt from training examples."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
@@ -8,22 +8,19 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data, Sequences
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF
-from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.entity_counts import Spans
-from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.tagged_words import (
     CHARACTERS,
     WORD,
     TokenFeatures,
-    choices_of,
-    features_of,
 )
-from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.targets.tags import Tags
 
 
@@ -51,24 +48,14 @@ class TaggerTask(Task):
         self.metric, self.sums = ("entity_f1", 3) if self.spans else ("accuracy", 1)
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "TaggerTask":
-        """Learns vocabularies, names of tags and scales.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        tags = Tags.learn(examples)
-        return cls(template, features_of(template).learn(choices_of(template), examples), tags)
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        features = features_class(template.input, tokens=True)
+        return cls(template, features.learn(template, examples), Tags.learn(examples))
 
     @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "TaggerTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        features = features_of(template).from_config(
-            choices_of(template), config["features"], vocabularies
-        )
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        features = features_class(template.input, tokens=True)
+        features = features.from_config(template, config["features"], vocabularies)
         return cls(template, features, Tags(**config["tags"]))
 
     def build(self, precision: str = "float32") -> Any:
@@ -84,9 +71,7 @@ class TaggerTask(Task):
             precision,
         )
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
+    def encode(self, examples: Examples, targets: bool) -> Data:
         inputs = self.features.encode(examples)
         if not targets:
             return Data(inputs)
@@ -134,10 +119,6 @@ class TaggerTask(Task):
             right, said, there = sums
             return f1(float(right), float(said), float(there))
         return float(sums[0] / count)
-
-    @property
-    def signature(self) -> list:
-        return self.features.signature
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """Tags (batch, time), "" in the padding, with their probabilities, and the lengths; for
@@ -205,15 +186,6 @@ class TaggerTask(Task):
             return None
         (row,) = self.features.split(*self.features.raw([value], ["the input"])).to_list()
         return [token.decode("utf-8") for token in row]
-
-    @property
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        if not isinstance(self.features, TokenFeatures):
-            return {}
-        known = {WORD: self.features.vocabulary}
-        if self.features.characters is not None:
-            known[CHARACTERS] = self.features.characters
-        return known
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "tags": self.tags.to_config()}

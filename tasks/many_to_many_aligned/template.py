@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from seqzoo.tasks.base import Task, Template
+from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import TEXTS, TrainingSettings, between, choose, least
+from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.settings import TrainingSettings, between, choose, least
 
 if TYPE_CHECKING:
-    from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+    AlignedInput = AlignedTarget = str
+else:
+    AlignedInput, AlignedTarget = inputs_of(ALIGNED), targets_of(ALIGNED)
 
-AlignedInput = Literal["words", "characters", "subwords", "series", "notes"]
-AlignedTarget = Literal["tags", "values", "next"]
 CharacterReader = Literal["recurrent", "convolution"]
+
+TASKS = {
+    "tags": "seqzoo.tasks.many_to_many_aligned.tagger:TaggerTask",
+    "values": "seqzoo.tasks.many_to_many_aligned.step_regression:StepRegressionTask",
+    "next": "seqzoo.tasks.many_to_many_aligned.forecaster:ForecasterTask",
+}
+"""The class of tasks of each target."""
+
+LANGUAGE_MODEL = "seqzoo.tasks.many_to_many_aligned.language_model:LanguageModelTask"
+"""That of "next" where the input is text."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,9 @@ class ManyToManyAligned(Template):
         SeqzooError: a value is out of its range, or choices do not fit each other.
     """
 
-    name: ClassVar[str] = "many-to-many-aligned"
+    name: ClassVar[str] = ALIGNED
+    maximum_length: ClassVar[None] = None
+    """Sequences are never cut, since each step has an answer."""
 
     input: AlignedInput = "words"
     target: AlignedTarget = "tags"
@@ -126,9 +138,10 @@ class ManyToManyAligned(Template):
                     f"{self.target!r}.",
                     field=name,
                 )
-        if self.input == "subwords" and self.target != "next":
-            expected = f"words or characters for target {self.target!r}"
-            raise SeqzooError(field="input", expected=expected, got="subwords")
+        stepwise = [name for name in TEXTS if INPUTS[name].tokens]
+        if self.target != "next" and self.input in TEXTS and self.input not in stepwise:
+            expected = f"{' or '.join(reversed(stepwise))} for target {self.target!r}"
+            raise SeqzooError(field="input", expected=expected, got=self.input)
         if self.bidirectional and self.target == "next":
             raise SeqzooError(
                 "`bidirectional` must be off for target 'next', since the layers would see it.",
@@ -153,26 +166,6 @@ class ManyToManyAligned(Template):
         """Whether layers read in both directions."""
         return self.target != "next" if self.bidirectional is None else self.bidirectional
 
-    def adapt(self, examples: Examples) -> Any:
-        return self._kind().adapt(self, examples)
-
-    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Task:
-        return self._kind().restore(self, config, vocabularies)
-
-    def _kind(self) -> Any:
-        # Imported here so that the choices alone cost no TensorFlow.
-        if self.models_language:
-            from seqzoo.tasks.many_to_many_aligned.language_model import LanguageModelTask
-
-            return LanguageModelTask
-        if self.target == "next":
-            from seqzoo.tasks.many_to_many_aligned.forecaster import ForecasterTask
-
-            return ForecasterTask
-        if self.target == "tags":
-            from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
-
-            return TaggerTask
-        from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask
-
-        return StepRegressionTask
+    @property
+    def task_class(self) -> str:
+        return LANGUAGE_MODEL if self.models_language else TASKS[self.target]

@@ -7,16 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks import preprocessing as all_features
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.plots import Look, plot_looks
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
 from seqzoo.tasks.seq2seq.task import GeneratorTask
-from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
 
 ATTENTION_MAPS = 6
 """Examples of an evaluation whose attention is drawn."""
@@ -25,39 +22,11 @@ ATTENTION_MAPS = 6
 class EncoderDecoderTask(GeneratorTask):
     """A model from sequences to texts; see `GeneratorTask`."""
 
-    @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "EncoderDecoderTask":
-        """Learns vocabularies and scales.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        places = [examples.place(index) for index in range(len(examples))]
-        texts = Texts.learn(_text_choices(template), required_texts(examples), places)
-        return cls(template, all_features.learn(template, examples), texts)
-
-    @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "EncoderDecoderTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[template.input]
-        texts = Texts(_text_choices(template), vocabularies["target_vocabulary"], **config["texts"])
-        return cls(
-            template, features.from_config(template, config["features"], vocabularies), texts
-        )
-
     def network(self, precision: str) -> Generator:
         template = self.template
         shared = {
-            "cell": template.cell,
-            "units": template.units,
-            "layers": template.layers,
+            **cell_choices(template),
             "embedding": template.embedding,
-            "dropout": template.dropout,
-            "recurrent_dropout": template.recurrent_dropout,
-            "cell_options": dict(template.cell_options),
             "dtype": precision,
         }
         vocabulary, step = self.features.vocabulary, self.features.step
@@ -112,10 +81,3 @@ class EncoderDecoderTask(GeneratorTask):
             weights = decoded.attention[index, 0, :written, :steps].numpy()
             looks.append(Look([*map(str, names)], [own.decode() for own in tokens], weights))
         return looks
-
-
-def _text_choices(template: Any) -> TextChoices:
-    lowercase, nfc = template.lowercase_targets, template.nfc
-    return TextChoices(
-        template.target, lowercase, template.vocabulary_size, template.minimum_count, nfc=nfc
-    )

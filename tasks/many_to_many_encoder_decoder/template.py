@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
-from seqzoo.tasks.many_to_one.template import Input
-from seqzoo.tasks.settings import TextKind, between, choose, least
+from seqzoo.tasks.kinds import ENCODER_DECODER, inputs_of, targets_of
+from seqzoo.tasks.settings import between, choose, least
 
 if TYPE_CHECKING:
-    from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
-    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+    Input = Target = str
+else:
+    Input, Target = inputs_of(ENCODER_DECODER), targets_of(ENCODER_DECODER)
 
 AttentionKind = Literal["additive", "multiplicative", "none"]
 
@@ -53,10 +53,11 @@ class ManyToManyEncoderDecoder(Template):
         SeqzooError: a value is out of its range.
     """
 
-    name: ClassVar[str] = "many-to-many-encoder-decoder"
+    name: ClassVar[str] = ENCODER_DECODER
+    task_class: ClassVar[str] = "seqzoo.tasks.many_to_many_encoder_decoder.task:EncoderDecoderTask"
 
     input: Input = "characters"
-    target: TextKind = "characters"
+    target: Target = "characters"
     cell: str = "gru"
     units: int = 128
     layers: int = 1
@@ -80,7 +81,7 @@ class ManyToManyEncoderDecoder(Template):
 
     def __post_init__(self) -> None:
         choose("input", self.input, Input)
-        choose("target", self.target, TextKind)
+        choose("target", self.target, Target)
         choose("attention", self.attention, AttentionKind)
         least(
             self,
@@ -94,15 +95,3 @@ class ManyToManyEncoderDecoder(Template):
             mel_bins=1,
         )
         between(self, "dropout", "recurrent_dropout", "label_smoothing", "scheduled_sampling")
-
-    def adapt(self, examples: Examples) -> EncoderDecoderTask:
-        from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
-
-        return EncoderDecoderTask.adapt(self, examples)
-
-    def restore(
-        self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]
-    ) -> EncoderDecoderTask:
-        from seqzoo.tasks.many_to_many_encoder_decoder.task import EncoderDecoderTask
-
-        return EncoderDecoderTask.restore(self, config, vocabularies)

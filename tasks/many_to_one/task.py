@@ -1,28 +1,24 @@
 """`ManyToOne` with all that it learnt from training examples."""
 
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.tasks import preprocessing as all_features
-from seqzoo.tasks import targets as all_targets
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import features_class, targets_class
 from seqzoo.tasks.layers.precision import at_least_float32, loss_precision
 from seqzoo.tasks.layers.recurrent import (
     LengthMask,
     MaskedPooling,
     NGramEmbedding,
-    make_cell,
     recurrent_stack,
 )
-from seqzoo.tasks.preprocessing import Features
-from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
-from seqzoo.tasks.targets import Targets
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.targets.base import Targets
 
 
 class ManyToOneTask(Task):
@@ -43,23 +39,14 @@ class ManyToOneTask(Task):
         self.sums = targets.sums
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "ManyToOneTask":
-        """Learns vocabulary, class names and scales.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell that is not there.
-        """
-        make_cell(template)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        targets = all_targets.learn(template, examples)
-        return cls(template, all_features.learn(template, examples), targets)
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        targets = targets_class(template.target).learn(template, examples)
+        return cls(template, features_class(template.input).learn(template, examples), targets)
 
     @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "ManyToOneTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[template.input]
-        targets = all_targets.TARGETS[template.target]
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        features = features_class(template.input)
+        targets = targets_class(template.target)
         return cls(
             template,
             features.from_config(template, config["features"], vocabularies),
@@ -74,9 +61,9 @@ class ManyToOneTask(Task):
             "lengths": keras.Input((), dtype="int32", name="lengths"),
         }
         mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
-        if self.vocabulary is not None:
+        if self.features.vocabulary is not None:
             embed = keras.layers.Embedding(
-                len(self.vocabulary), template.embedding, dtype=precision, name="embedding"
+                len(self.features.vocabulary), template.embedding, dtype=precision, name="embedding"
             )
             values = embed(inputs["values"])
             if template.ngrams > 1:
@@ -110,9 +97,7 @@ class ManyToOneTask(Task):
         )(values)
         return keras.Model(inputs, outputs, name="many_to_one")
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
+    def encode(self, examples: Examples, targets: bool) -> Data:
         encoded = self.targets.encode(examples) if targets else None
         return Data(self.features.encode(examples), encoded)
 
@@ -127,10 +112,6 @@ class ManyToOneTask(Task):
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         return self.targets.measure(sums, count)
-
-    @property
-    def signature(self) -> list:
-        return self.features.signature
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         outputs = self.outputs(model, *self.features.transform(*raw))
@@ -153,15 +134,6 @@ class ManyToOneTask(Task):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         return self.targets.figures(np.stack(found["outputs"]), np.asarray(data.targets))
-
-    @property
-    def vocabulary(self) -> Vocabulary | None:
-        """Vocabulary of text inputs, else None."""
-        return self.features.vocabulary
-
-    @property
-    def vocabularies(self) -> dict[str, Vocabulary]:
-        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary}
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "targets": self.targets.to_config()}

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import TEXTS, between, choose, least
+from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.settings import between, choose, least
 
 if TYPE_CHECKING:
-    from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.many_to_one.task import ManyToOneTask
-    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+    Input = Target = str
+else:
+    Input, Target = inputs_of(MANY_TO_ONE), targets_of(MANY_TO_ONE)
 
-Input = Literal["characters", "words", "subwords", "rows", "pixels", "series", "audio"]
-Target = Literal["class", "labels", "value"]
 Pooling = Literal["last", "mean", "max"]
 
 
@@ -56,7 +55,8 @@ class ManyToOne(Template):
         SeqzooError: a value is out of its range.
     """
 
-    name: ClassVar[str] = "many-to-one"
+    name: ClassVar[str] = MANY_TO_ONE
+    task_class: ClassVar[str] = "seqzoo.tasks.many_to_one.task:ManyToOneTask"
 
     input: Input
     target: Target = "class"
@@ -109,14 +109,3 @@ class ManyToOne(Template):
                 field=name,
             )
         between(self, "dropout", "recurrent_dropout", "label_smoothing")
-
-    def adapt(self, examples: Examples) -> ManyToOneTask:
-        # Imported here so that the choices alone cost no TensorFlow.
-        from seqzoo.tasks.many_to_one.task import ManyToOneTask
-
-        return ManyToOneTask.adapt(self, examples)
-
-    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> ManyToOneTask:
-        from seqzoo.tasks.many_to_one.task import ManyToOneTask
-
-        return ManyToOneTask.restore(self, config, vocabularies)

@@ -1,16 +1,15 @@
 """`OneToMany` with all that it learnt from training examples."""
 
 import pathlib
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks import preprocessing as all_features
 from seqzoo.tasks.base import AnswerOptions, Outcome
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.one_to_many.convolutions import (
     ApplicationGrid,
     ConvolutionalGrid,
@@ -23,7 +22,7 @@ from seqzoo.tasks.preprocessing.images import DECODED, ImageFeatures
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.task import GeneratorTask
-from seqzoo.tasks.targets.texts import TextChoices, Texts, required_texts
+from seqzoo.tasks.targets.texts import required_texts
 
 CAPTIONED_IMAGES = 24
 """Images of an evaluation that are drawn with their captions."""
@@ -33,43 +32,18 @@ class OneToManyTask(GeneratorTask):
     """A model from one thing to a text; see `GeneratorTask`."""
 
     @classmethod
-    def adapt(cls, template: Any, examples: Examples) -> "OneToManyTask":
-        """Learns vocabularies, scales and the size of images.
-
-        Raises:
-            SeqzooError: the examples do not fit the template, or it names a cell or an encoder that
-                is not there.
-        """
-        make_cell(template)
+    def learn(cls, template: Any, examples: Examples) -> Self:
         if template.encoder != CONVOLUTIONAL:
             application_module(template.encoder)
-        if not len(examples):
-            raise SeqzooError("Training needs examples, but there are none.")
-        places = [examples.place(index) for index in range(len(examples))]
-        texts = Texts.learn(_text_choices(template), required_texts(examples), places)
-        return cls(template, all_features.learn(template, examples), texts)
-
-    @classmethod
-    def restore(cls, template: Any, config: dict, vocabularies: dict) -> "OneToManyTask":
-        """The opposite of `to_config` and `vocabularies`."""
-        features = all_features.FEATURES[template.input]
-        texts = Texts(_text_choices(template), vocabularies["target_vocabulary"], **config["texts"])
-        return cls(
-            template, features.from_config(template, config["features"], vocabularies), texts
-        )
+        return super().learn(template, examples)
 
     def network(self, precision: str) -> Generator:
         template = self.template
         decoder = Decoder(
             len(self.texts.vocabulary),
-            cell=template.cell,
-            units=template.units,
-            layers=template.layers,
+            **cell_choices(template),
             embedding=template.embedding,
             attention=None if template.attention == "none" else template.attention,
-            dropout=template.dropout,
-            recurrent_dropout=template.recurrent_dropout,
-            cell_options=dict(template.cell_options),
             tied=template.tied,
             dtype=precision,
             name="decoder",
@@ -151,10 +125,3 @@ class OneToManyTask(GeneratorTask):
         maps = tf.reshape(decoded.attention[0, 0, :length], (length, *model.encoder.places))
         names = [token.decode("utf-8") for token in tokens.numpy()]
         plot_attention(folder / "attention.png", images[0], names, maps.numpy())
-
-
-def _text_choices(template: Any) -> TextChoices:
-    lowercase, nfc = template.lowercase_targets, template.nfc
-    return TextChoices(
-        template.target, lowercase, template.vocabulary_size, template.minimum_count, nfc=nfc
-    )

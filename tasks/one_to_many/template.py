@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import TextKind, between, choose, least
+from seqzoo.tasks.kinds import ONE_TO_MANY, inputs_of, targets_of
+from seqzoo.tasks.settings import between, choose, least
 
 if TYPE_CHECKING:
-    from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.one_to_many.task import OneToManyTask
-    from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+    Input = Target = str
+else:
+    Input, Target = inputs_of(ONE_TO_MANY), targets_of(ONE_TO_MANY)
 
-Input = Literal["image", "vector", "class"]
 AttentionKind = Literal["additive", "multiplicative", "none"]
 Normalization = Literal["batch", "group", "none"]
 Pooling = Literal["mean", "flatten"]
@@ -76,10 +76,11 @@ class OneToMany(Template):
         SeqzooError: a value is out of its range.
     """
 
-    name: ClassVar[str] = "one-to-many"
+    name: ClassVar[str] = ONE_TO_MANY
+    task_class: ClassVar[str] = "seqzoo.tasks.one_to_many.task:OneToManyTask"
 
     input: Input = "image"
-    target: TextKind = "words"
+    target: Target = "words"
     cell: str = "gru"
     units: int = 256
     layers: int = 1
@@ -108,7 +109,7 @@ class OneToMany(Template):
 
     def __post_init__(self) -> None:
         choose("input", self.input, Input)
-        choose("target", self.target, TextKind)
+        choose("target", self.target, Target)
         choose("attention", self.attention, AttentionKind)
         choose("normalization", self.normalization, Normalization)
         choose("pooling", self.pooling, Pooling)
@@ -135,16 +136,6 @@ class OneToMany(Template):
         config = super().to_config()
         lists = {name: list(config[name]) for name in ("filters", "image_size") if config[name]}
         return config | lists
-
-    def adapt(self, examples: Examples) -> OneToManyTask:
-        from seqzoo.tasks.one_to_many.task import OneToManyTask
-
-        return OneToManyTask.adapt(self, examples)
-
-    def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> OneToManyTask:
-        from seqzoo.tasks.one_to_many.task import OneToManyTask
-
-        return OneToManyTask.restore(self, config, vocabularies)
 
 
 def _whole(name: str, values: Any) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Sequences
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 
 class Features(ABC):
@@ -23,7 +24,7 @@ class Features(ABC):
     """
 
     chunk = 1024
-    vocabulary = None
+    vocabulary: Vocabulary | None = None
 
     @classmethod
     @abstractmethod
@@ -62,6 +63,11 @@ class Features(ABC):
     @abstractmethod
     def step(self) -> tuple[tuple[int, ...], str]:
         """Shape and type of one step of `values`."""
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        """Vocabularies by the names of their files."""
+        return {} if self.vocabulary is None else {"vocabulary": self.vocabulary}
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:

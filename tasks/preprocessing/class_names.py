@@ -27,7 +27,7 @@ class NameFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "NameFeatures":
-        places = [examples.place(index) for index in range(len(examples))]
+        places = examples.places
         counts = Counter(encoded(examples.inputs, places).tolist())
         return cls(template, Vocabulary.learn(counts, len(counts) + SPECIAL, 1))
 

@@ -37,7 +37,7 @@ class NoteFeatures(Features):
                 location=examples.place(0),
             )
         features = cls(template, first.shape[1])
-        features.raw(examples.inputs, [examples.place(index) for index in range(len(examples))])
+        features.raw(examples.inputs, examples.places)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:

@@ -31,7 +31,7 @@ class SeriesFeatures(Features):
     def learn(cls, template: Any, examples: Examples) -> "SeriesFeatures":
         width = _two_axes(examples.inputs[0], examples.place(0)).shape[1]
         features = cls(template, [0.0] * width, [1.0] * width)
-        places = [examples.place(index) for index in range(len(examples))]
+        places = examples.places
         features.mean, features.scale = moments(
             np.concatenate(features.check(examples.inputs, places))
         )

@@ -3,15 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.base import Features, with_a_step
-from seqzoo.tasks.preprocessing.series import SeriesFeatures
+from seqzoo.tasks.preprocessing.base import with_a_step
 from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 
@@ -23,19 +21,6 @@ JOINER = "\u00a0"
 
 WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 """Names of the vocabularies."""
-
-
-@dataclass(frozen=True)
-class _Choices:
-    """What features ask of a template; sequences with an answer a step are never cut."""
-
-    input: str
-    lowercase: bool
-    vocabulary_size: int
-    minimum_count: int
-    characters: bool
-    maximum_length: int | None = None
-    nfc: bool = False
 
 
 class TokenFeatures(TextFeatures):
@@ -121,26 +106,14 @@ class TokenFeatures(TextFeatures):
     def step(self) -> tuple[tuple[int, ...], str]:
         return () if self.characters is None else (1 + WORD_CHARACTERS,), "int32"
 
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        known = {WORD: self.vocabulary}
+        return known if self.characters is None else {**known, CHARACTERS: self.characters}
+
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
         return cls(template, vocabularies[WORD], vocabularies.get(CHARACTERS))
-
-
-def choices_of(template: Any) -> Any:
-    """What the features of a `ManyToManyAligned` ask of it."""
-    return _Choices(
-        template.input,
-        template.lowercase,
-        template.vocabulary_size,
-        template.minimum_count,
-        template.characters > 0,
-        nfc=template.nfc,
-    )
-
-
-def features_of(template: Any) -> type[Features]:
-    """The kind of features that a `ManyToManyAligned` needs."""
-    return TokenFeatures if template.input in ("words", "characters") else SeriesFeatures
 
 
 def _joined(words: Any, place: str) -> str:

@@ -28,7 +28,7 @@ class VectorFeatures(Features):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "VectorFeatures":
         width = _one_axis(examples.inputs[0], examples.place(0)).size
-        places = [examples.place(index) for index in range(len(examples))]
+        places = examples.places
         (vectors,) = cls(template, [0.0] * width, [1.0] * width).raw(examples.inputs, places)
         return cls(template, *moments(vectors))
 

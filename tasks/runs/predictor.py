@@ -16,6 +16,7 @@ from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.pipeline import array_batches
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.decoding.arrays import compiled_loops
+from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
@@ -62,7 +63,7 @@ class Inference:
         if data.window is not None:
             rows = int(plan.bounds[1])
             carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
-        generates = data.window is None and getattr(self.task, "decoding", None) is not None
+        generates = data.window is None and isinstance(self.task, Generates)
         found: dict[str, list] = {}
         # Rows that only fill up are left out where that compiles nothing; those of windows carry
         # states from one batch to the next.

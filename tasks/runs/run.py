@@ -20,6 +20,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.saved_model import export
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.protocols import ScoresTexts
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
@@ -218,7 +219,7 @@ class Run:
         Raises:
             SeqzooError: the run is not a language model, or `texts` is not a list of strings.
         """
-        if not hasattr(self.task, "rate"):
+        if not isinstance(self.task, ScoresTexts):
             raise SeqzooError(
                 f"{self.folder} holds no language model, and cannot tell how probable a text is."
             )

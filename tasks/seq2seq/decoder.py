@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-import seqzoo.cells
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.precision import loss_precision
+from seqzoo.tasks.layers.recurrent import recurrent_layers
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -68,22 +68,16 @@ class Decoder(keras.layers.Layer):
         }
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
-        self.recurrent = [
-            seqzoo.cells.Recurrent(
-                seqzoo.cells.create(
-                    cell,
-                    units,
-                    dropout=dropout,
-                    recurrent_dropout=recurrent_dropout,
-                    dtype=policy,
-                    **self.choices["cell_options"],
-                ),
-                return_sequences=True,
-                return_state=True,
-                dtype=policy,
-            )
-            for _ in range(layers)
-        ]
+        self.recurrent = recurrent_layers(
+            cell,
+            units,
+            layers,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            cell_options=cell_options,
+            return_state=True,
+            dtype=policy,
+        )
         self.attention = None if attention is None else Attention(attention, dtype=policy)
         width = embedding if tied else units
         self.join = None

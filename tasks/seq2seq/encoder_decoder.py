@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.tasks.layers.recurrent import recurrent_layers
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
 
@@ -127,24 +128,17 @@ class SequenceEncoder(keras.layers.Layer):
         if vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
         self.scale = scale
-        self.recurrent = []
-        for _ in range(layers):
-            layer = seqzoo.cells.Recurrent(
-                seqzoo.cells.create(
-                    cell,
-                    units,
-                    dropout=dropout,
-                    recurrent_dropout=recurrent_dropout,
-                    dtype=policy,
-                    **self.choices["cell_options"],
-                ),
-                return_sequences=True,
-                return_state=True,
-                dtype=policy,
-            )
-            if bidirectional:
-                layer = seqzoo.cells.Bidirectional(layer, dtype=policy)
-            self.recurrent.append(layer)
+        self.recurrent = recurrent_layers(
+            cell,
+            units,
+            layers,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            cell_options=cell_options,
+            bidirectional=bidirectional,
+            return_state=True,
+            dtype=policy,
+        )
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """(batch, time, ...) and (batch,) -> memory, mask, and a summary a layer."""

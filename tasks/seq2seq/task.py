@@ -1,7 +1,8 @@
 """What templates that generate text from an input have in common, learnt vocabularies included."""
 
+from abc import abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -12,14 +13,14 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.precision import at_least_float32
-from seqzoo.tasks.preprocessing import Features
+from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
 from seqzoo.tasks.settings import BestBy
-from seqzoo.tasks.targets.texts import END, START, Texts, required_texts
+from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_texts
 
 
 class GeneratorTask(Task):
@@ -44,9 +45,24 @@ class GeneratorTask(Task):
         self.features = features
         self.texts = texts
 
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        places = examples.places
+        texts = Texts.learn(TextChoices.of_target(template), required_texts(examples), places)
+        return cls(template, features_class(template.input).learn(template, examples), texts)
+
+    @classmethod
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        choices = TextChoices.of_target(template)
+        texts = Texts(choices, vocabularies["target_vocabulary"], **config["texts"])
+        features = features_class(template.input)
+        return cls(
+            template, features.from_config(template, config["features"], vocabularies), texts
+        )
+
+    @abstractmethod
     def network(self, precision: str) -> Generator:
         """The model, without weights."""
-        raise TypeError(f"{type(self).__name__} makes no network.")
 
     def build(self, precision: str = "float32") -> Generator:
         model = self.network(precision)
@@ -56,12 +72,10 @@ class GeneratorTask(Task):
         model.build()
         return model
 
-    def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        if not len(examples):
-            raise SeqzooError("At least one example is needed, but there are none.")
+    def encode(self, examples: Examples, targets: bool) -> Data:
         encoded = None
         if targets:
-            places = [examples.place(index) for index in range(len(examples))]
+            places = examples.places
             encoded = self.texts.encode(required_texts(examples), places)
         return Data(self.features.encode(examples), encoded)
 
@@ -114,10 +128,6 @@ class GeneratorTask(Task):
     def decoding(self) -> Decoding:
         """How answers are generated where nothing else is said."""
         return Decoding(maximum_length=self.texts.longest + 10)
-
-    @property
-    def signature(self) -> list:
-        return self.features.signature
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
@@ -178,10 +188,7 @@ class GeneratorTask(Task):
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
-        known = {"target_vocabulary": self.texts.vocabulary}
-        if self.features.vocabulary is not None:
-            known["vocabulary"] = self.features.vocabulary
-        return known
+        return {"target_vocabulary": self.texts.vocabulary, **self.features.vocabularies}
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config(), "texts": self.texts.to_config()}

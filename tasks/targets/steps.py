@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 
@@ -16,11 +17,18 @@ class StepTargets(ABC):
 
     Attributes:
         metric: name of the figure that is shown beside the loss; a mean over steps.
+        methods: how the steps that follow may be found, the default first; see `Decoding`.
         size: outputs a model must have a step.
     """
 
     metric: str
+    methods: tuple[Method, ...] = ("greedy",)
     size: int
+
+    @classmethod
+    @abstractmethod
+    def of_features(cls, features: Any) -> "StepTargets":
+        """Those that are the steps of inputs, which some `Features` make."""
 
     @abstractmethod
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -70,6 +78,10 @@ class StepValues(StepTargets):
         self.scale = scale
         self.size = len(mean)
 
+    @classmethod
+    def of_features(cls, features: Any) -> "StepValues":
+        return cls(features.mean, features.scale)
+
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         error = outputs - targets
         absolute = tf.abs(error * tf.constant(self.scale, tf.float32))
@@ -104,9 +116,14 @@ class StepNotes(StepTargets):
     """
 
     metric = "nll"
+    methods = ("sample", "greedy")
 
     def __init__(self, size: int):
         self.size = size
+
+    @classmethod
+    def of_features(cls, features: Any) -> "StepNotes":
+        return cls(features.notes)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=outputs)

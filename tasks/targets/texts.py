@@ -50,6 +50,28 @@ class TextChoices:
     maximum_length: int | None = None
     nfc: bool = False
 
+    @classmethod
+    def of_input(cls, template: Any) -> "TextChoices":
+        """Of inputs that are the targets, too."""
+        return cls(
+            template.input,
+            template.lowercase,
+            template.vocabulary_size,
+            template.minimum_count,
+            nfc=template.nfc,
+        )
+
+    @classmethod
+    def of_target(cls, template: Any) -> "TextChoices":
+        """Of the target texts."""
+        return cls(
+            template.target,
+            template.lowercase_targets,
+            template.vocabulary_size,
+            template.minimum_count,
+            nfc=template.nfc,
+        )
+
 
 class Texts:
     """Texts of one kind, with an end token behind each.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqzoo.tasks import ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures, choices_of
+from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import TextChoices, Texts
 from seqzoo.zoo.presets import PRESETS
@@ -47,7 +47,7 @@ def test_features_of_texts(kind, learnt) -> None:
 @pytest.mark.parametrize("characters", [0, 3])
 def test_features_of_tagged_words(characters) -> None:
     template = ManyToManyAligned(minimum_count=1, characters=characters, nfc=True)
-    features = TokenFeatures.learn(choices_of(template), Examples([text.split() for text in APART]))
+    features = TokenFeatures.learn(template, Examples([text.split() for text in APART]))
     assert same(features.transform)
     # An answer shows the words as they were written.
     assert features.tokens(tf.constant(APART[:1])).numpy()[0, 0].decode() == APART[0].split()[0]

@@ -8,13 +8,13 @@ import tensorflow as tf
 from task_data import series, template
 
 from seqzoo.tasks import Examples, ManyToOne, SeqzooError
-from seqzoo.tasks import preprocessing as features
+from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.preprocessing.text import split_characters, split_words
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 
 def _learn(choices: ManyToOne, examples: Examples) -> Any:
-    return features.learn(choices, examples)
+    return features_class(choices.input).learn(choices, examples)
 
 
 def _words(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from one_to_many_data import CLASSES, SHAPE, inputs, template
 
 from seqzoo.tasks import Examples, SeqzooError
-from seqzoo.tasks import preprocessing as features
+from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.preprocessing.images import ImageFeatures, decoded
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 
@@ -23,7 +23,7 @@ def _png(image: np.ndarray) -> bytes:
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3), (5, 4, 4), (5, 4, 7)])
 def test_images_stay_bytes_one_step_each(shape: tuple) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, *shape)).astype(np.uint8)
-    found = features.learn(template(), Examples(images))
+    found = features_class("image").learn(template(), Examples(images))
     encoded = found.encode(Examples(list(images)))
     assert encoded.flat.dtype == np.uint8 and found.step == (shape, "uint8")
     np.testing.assert_array_equal(encoded.flat, images)
@@ -63,13 +63,13 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
     large[6:, :, 1] = 200
     small = np.zeros((4, 2, 3), np.uint8)
     small[2:, :, 1] = 200
-    found = features.learn(template(image_size=(4, 2)), Examples([large]))
+    found = features_class("image").learn(template(image_size=(4, 2)), Examples([large]))
     encoded = found.encode(Examples([large, small, _png(large)]))
     assert encoded.flat.shape == (3, 4, 2, 3)
     for image in encoded.flat:
         np.testing.assert_allclose(image[[0, 3]], small[[0, 3]], atol=1)
         np.testing.assert_array_equal(image[..., [0, 2]], 0)
-    fixed = features.learn(template(), Examples([small]))
+    fixed = features_class("image").learn(template(), Examples([small]))
     np.testing.assert_array_equal(fixed.encode(Examples([_png(small)])).flat[0], small)
 
 
@@ -88,17 +88,17 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
 )
 def test_what_is_no_image_is_said(image, message: str) -> None:
     good = np.zeros((3, 4, 3), np.uint8)
-    found = features.learn(template(), Examples([good]))
+    found = features_class("image").learn(template(), Examples([good]))
     with pytest.raises(SeqzooError, match=message):
         found.encode(Examples([good, image]))
     if isinstance(image, bytes):
         with pytest.raises(SeqzooError, match="example 0 is not one"):
-            features.learn(template(), Examples([image]))
+            features_class("image").learn(template(), Examples([image]))
 
 
 def test_vectors_are_standardised() -> None:
     vectors = np.asarray(inputs("vector", 30))
-    found = features.learn(template("vector"), Examples(vectors))
+    found = features_class("vector").learn(template("vector"), Examples(vectors))
     encoded = found.encode(Examples(list(vectors)))
     np.testing.assert_allclose(encoded.flat.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(encoded.flat.std(0), 1, atol=1e-5)
@@ -115,7 +115,7 @@ def test_vectors_are_standardised() -> None:
 
 
 def test_classes_are_those_of_training() -> None:
-    found = features.learn(template("class"), Examples(inputs("class", 10)))
+    found = features_class("class").learn(template("class"), Examples(inputs("class", 10)))
     encoded = found.encode(Examples(CLASSES))
     assert sorted(encoded.flat.tolist()) == [SPECIAL, SPECIAL + 1, SPECIAL + 2]
     vocabulary = found.vocabulary

@@ -9,14 +9,14 @@ from tagging_data import sentences, tagger
 
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.preprocessing import tagged_words as tokens
-from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures, choices_of
+from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.interlinear import columns, interlinear
 from seqzoo.tasks.targets.tags import Tags
 
 
 def _features(examples: Examples, **choices) -> Any:
-    return TokenFeatures.learn(choices_of(tagger(**choices)), examples)
+    return TokenFeatures.learn(tagger(**choices), examples)
 
 
 def test_words_and_their_characters_against_python() -> None:

@@ -7,11 +7,12 @@ import pytest
 import tensorflow as tf
 from task_data import template
 
-from seqzoo.tasks import Examples, ManyToOne, SeqzooError, targets
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError
+from seqzoo.tasks.kinds import targets_class
 
 
 def _learn(choices: ManyToOne, examples: Examples) -> Any:
-    return targets.learn(choices, examples)
+    return targets_class(choices.target).learn(choices, examples)
 
 
 def _random(*shape: int) -> np.ndarray:

@@ -3,28 +3,17 @@
 import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.kinds import inputs_of, targets_of
 from seqzoo.tasks.settings import choose
 from seqzoo.zoo.datasets import DATASETS
 
-Kind = Literal[
-    "characters",
-    "words",
-    "subwords",
-    "rows",
-    "pixels",
-    "series",
-    "audio",
-    "image",
-    "vector",
-    "class",
-    "notes",
-]
-TargetKind = Literal[
-    "class", "labels", "value", "characters", "words", "subwords", "tags", "values", "next"
-]
+if TYPE_CHECKING:
+    Kind = TargetKind = str
+else:
+    Kind, TargetKind = inputs_of(), targets_of()
 
 Duplicates = Literal["drop", "keep"]
 

@@ -1,0 +1,173 @@
+"""The kinds of inputs and targets: literal data, read without importing TensorFlow.
+
+A new kind of input is a class of `Features` in a file of its own and a line in `INPUTS`; the
+templates named there, the command line, the documentation and the contract tests then know it.
+Readers of files know forms, not kinds: a kind of a new form needs a reader, too.
+"""
+
+import pkgutil
+from typing import Any, Literal, NamedTuple
+
+Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound"]
+"""What one input is in memory: a string; a string that is one of a few; an array of shape (n,);
+arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
+channels]) or the bytes of an image file; samples, float (time,)."""
+
+MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
+ALIGNED, ENCODER_DECODER = "many-to-many-aligned", "many-to-many-encoder-decoder"
+"""Names of the templates."""
+
+SEQUENCES = (MANY_TO_ONE, ENCODER_DECODER)
+GENERATED = (ENCODER_DECODER, ONE_TO_MANY)
+
+
+class InputKind(NamedTuple):
+    """What an input is made of."""
+
+    location: str
+    """The class of `Features` that makes tensors of it, "module:Class"."""
+
+    form: Form
+    """What one input is in memory."""
+
+    templates: tuple[str, ...]
+    """Templates that take it."""
+
+    summary: str
+    """What a time step is, in one line."""
+
+    tokens: str = ""
+    """The class of `Features` for tags, of which each token has one, where it is another."""
+
+    following: str = ""
+    """The class of `StepTargets` that the steps that follow are, "module:Class", if it is
+    forecast."""
+
+
+class TargetKind(NamedTuple):
+    """What a model answers."""
+
+    location: str
+    """The class that makes numbers of targets and answers of numbers, "module:Class"."""
+
+    templates: tuple[str, ...]
+    """Templates that answer so."""
+
+    summary: str
+    """What a target is, in one line."""
+
+
+_TEXT = "seqzoo.tasks.preprocessing.text:TextFeatures"
+_TOKENS = "seqzoo.tasks.preprocessing.tagged_words:TokenFeatures"
+_ROWS = "seqzoo.tasks.preprocessing.image_rows:RowFeatures"
+_TEXTS = "seqzoo.tasks.targets.texts:Texts"
+
+INPUTS: dict[str, InputKind] = {
+    "characters": InputKind(
+        _TEXT, "text", (*SEQUENCES, ALIGNED), "A character of a text a step", tokens=_TOKENS
+    ),
+    "words": InputKind(
+        _TEXT, "text", (*SEQUENCES, ALIGNED), "A word of a text a step", tokens=_TOKENS
+    ),
+    "subwords": InputKind(
+        _TEXT, "text", (*SEQUENCES, ALIGNED), "A frequent piece of a word a step"
+    ),
+    "rows": InputKind(_ROWS, "image", SEQUENCES, "A row of an image a step"),
+    "pixels": InputKind(_ROWS, "image", SEQUENCES, "A pixel of an image a step"),
+    "series": InputKind(
+        "seqzoo.tasks.preprocessing.series:SeriesFeatures",
+        "series",
+        (*SEQUENCES, ALIGNED),
+        "One or several numbers a step",
+        following="seqzoo.tasks.targets.steps:StepValues",
+    ),
+    "audio": InputKind(
+        "seqzoo.tasks.preprocessing.audio:AudioFeatures",
+        "sound",
+        SEQUENCES,
+        "A frame of a log-mel spectrogram a step",
+    ),
+    "image": InputKind(
+        "seqzoo.tasks.preprocessing.images:ImageFeatures", "image", (ONE_TO_MANY,), "A whole image"
+    ),
+    "vector": InputKind(
+        "seqzoo.tasks.preprocessing.vectors:VectorFeatures",
+        "numbers",
+        (ONE_TO_MANY,),
+        "Numbers without an order in time",
+    ),
+    "class": InputKind(
+        "seqzoo.tasks.preprocessing.class_names:NameFeatures",
+        "name",
+        (ONE_TO_MANY,),
+        "One of a few names",
+    ),
+    "notes": InputKind(
+        "seqzoo.tasks.preprocessing.piano_roll:NoteFeatures",
+        "frames",
+        (ALIGNED,),
+        "Which of some notes sound, a frame a step",
+        tokens="seqzoo.tasks.preprocessing.series:SeriesFeatures",
+        following="seqzoo.tasks.targets.steps:StepNotes",
+    ),
+}
+
+TARGETS: dict[str, TargetKind] = {
+    "class": TargetKind(
+        "seqzoo.tasks.targets.classes:ClassTargets", (MANY_TO_ONE,), "One of a few names"
+    ),
+    "labels": TargetKind(
+        "seqzoo.tasks.targets.labels:LabelTargets", (MANY_TO_ONE,), "Any number of names"
+    ),
+    "value": TargetKind(
+        "seqzoo.tasks.targets.values:ValueTargets", (MANY_TO_ONE,), "One number or several"
+    ),
+    "characters": TargetKind(_TEXTS, GENERATED, "A text, written character by character"),
+    "words": TargetKind(_TEXTS, GENERATED, "A text, written word by word"),
+    "subwords": TargetKind(_TEXTS, GENERATED, "A text, written piece by piece"),
+    "tags": TargetKind("seqzoo.tasks.targets.tags:Tags", (ALIGNED,), "A name a step"),
+    "values": TargetKind(
+        "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or several numbers a step"
+    ),
+    "next": TargetKind(
+        "seqzoo.tasks.targets.steps:StepTargets", (ALIGNED,), "The step that comes next"
+    ),
+}
+
+TEXTS = tuple(name for name, kind in INPUTS.items() if kind.form == "text")
+"""What a text may be made of."""
+
+
+def inputs_of(template: str | None = None) -> Any:
+    """The `Literal` of the kinds of input that a template takes; of all kinds, if none is named."""
+    return Literal[
+        tuple(name for name, kind in INPUTS.items() if template in (None, *kind.templates))
+    ]
+
+
+def targets_of(template: str | None = None) -> Any:
+    """The `Literal` of the kinds of target that a template answers; of all, if none is named."""
+    return Literal[
+        tuple(name for name, kind in TARGETS.items() if template in (None, *kind.templates))
+    ]
+
+
+def load(location: str) -> Any:
+    """The class at a "module:Class"."""
+    return pkgutil.resolve_name(location)
+
+
+def features_class(name: str, *, tokens: bool = False) -> Any:
+    """The class of `Features` of a kind of input.
+
+    Args:
+        name: of the kind.
+        tokens: whether each token has an answer.
+    """
+    kind = INPUTS[name]
+    return load(tokens and kind.tokens or kind.location)
+
+
+def targets_class(name: str) -> Any:
+    """The class that makes numbers of a kind of target."""
+    return load(TARGETS[name].location)
