@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from seqzoo.tasks.decoding import Decoding
+    from seqzoo.tasks.preprocessing.base import Features
 
 
 @runtime_checkable
@@ -30,6 +31,11 @@ class ContinuesText(Protocol):
 @runtime_checkable
 class ScoresTexts(Protocol):
     """It says how probable a text is."""
+
+    @property
+    def features(self) -> Features:
+        """How texts are split."""
+        ...
 
     def rate(self, model: Any, text: Any) -> dict[str, Any]:
         """The "log_probability" of texts, strings (batch,), in TensorFlow operations alone."""

@@ -24,7 +24,7 @@ class Features(ABC):
     """
 
     chunk = 1024
-    vocabulary: Vocabulary | None = None
+    vocabulary: Any = None
 
     @classmethod
     @abstractmethod

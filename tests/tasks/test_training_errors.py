@@ -70,11 +70,11 @@ def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None
     with pytest.raises(SeqzooError, match="exists already.*--resume"):
         train(template(**CHOICES), splits(), settings(), folder)
     for changed, message in (
-        ({"task": template(units=9, **CHOICES)}, "units=8, got 9"),
+        ({"template": template(units=9, **CHOICES)}, "units=8, got 9"),
         ({"settings": settings(epochs=3)}, "epochs=2, got 3"),
         ({"splits": splits(train=95)}, "The data differ"),
     ):
-        arguments = {"task": template(**CHOICES), "splits": splits(), "settings": settings()}
+        arguments = {"template": template(**CHOICES), "splits": splits(), "settings": settings()}
         with pytest.raises(SeqzooError, match=message):
             train(**{**arguments, **changed}, folder=folder, resume=True)
     for path in (tmp_path, tmp_path / "missing"):
@@ -159,7 +159,7 @@ def test_damaged_checkpoints_are_told(unbroken, tmp_path, name: str, content: by
     path = damaged(unbroken, tmp_path) / "checkpoints" / name
     assert path.is_file()
     path.write_bytes(content)
-    arguments = {"task": template(**CHOICES), "splits": splits(), "settings": settings()}
+    arguments = {"template": template(**CHOICES), "splits": splits(), "settings": settings()}
     with pytest.raises(SeqzooError, match="checkpoints? .*cannot be read"):
         train(**arguments, folder=path.parent.parent, resume=True)
 
