@@ -1,4 +1,4 @@
-"""What a kind of sequence problem needs, from raw examples to answers."""
+"""Everything that a kind of sequence problem needs, from raw examples to predictions."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.training.trainer import train
 
-# These import TensorFlow, which takes seconds; a command line knows templates without it.
+# These import TensorFlow, which takes seconds; the command line lists templates without it.
 _IMPORTED_ON_FIRST_USE = {
     "Run": "seqzoo.tasks.runs.run",
     "train": "seqzoo.tasks.training.trainer",

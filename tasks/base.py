@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says about one input.
+    """A prediction for one input.
 
     Attributes:
-        label: the answer as text.
-        value: the answer itself: a string, a tuple of strings, a number or a tuple of numbers.
-        probability: of the answer, or None where it has none.
+        label: the prediction as text.
+        value: the prediction: a string, a tuple of strings, a number or a tuple of numbers.
+        probability: of the prediction, or None if it has none.
         alternatives: the most probable labels with their probabilities, best first.
-        token_probabilities: of the alternatives that are texts, the probability of a token, which
-            is the geometric mean over the tokens of the text and its end; of other answers none.
+        token_probabilities: for each alternative that is a text, the geometric mean of the
+            probabilities of its tokens and its end; empty for other predictions.
     """
 
     label: str
@@ -44,12 +44,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """How a model is asked.
+    """Options of predictions.
 
     Attributes:
-        top: labels an answer has, at most.
-        decoding: how texts are generated; None for the template's own way.
-        seed: of texts that are drawn at random; None for others each time.
+        top: maximum number of alternatives.
+        decoding: how texts are generated; None for the template's default.
+        seed: random seed of sampling; None for different texts each time.
     """
 
     top: int = 5
@@ -58,10 +58,10 @@ class AnswerOptions:
 
 
 class Template(ABC):
-    """A kind of sequence problem: a frozen dataclass of what a user chooses.
+    """A kind of sequence problem: a frozen dataclass of options.
 
-    It knows nothing of where data comes from, and its module imports neither Keras nor TensorFlow,
-    so that a command line can know it without them.
+    It does not depend on where data comes from, and its module imports neither Keras nor
+    TensorFlow, so that the command line starts quickly.
     """
 
     name: ClassVar[str]
@@ -71,23 +71,23 @@ class Template(ABC):
     """What a sequence is made of: a name in `seqzoo.tasks.kinds.INPUTS`."""
 
     target: Any
-    """What an answer is: a name in `seqzoo.tasks.kinds.TARGETS`."""
+    """What is predicted: a name in `seqzoo.tasks.kinds.TARGETS`."""
 
     @property
     @abstractmethod
     def task_class(self) -> str:
-        """The class of its tasks, "module:Class"; a name, because to import it takes TensorFlow."""
+        """The class of its tasks, "module:Class"; a string, since importing it needs TensorFlow."""
 
     @property
     def default_settings(self) -> TrainingSettings:
-        """How it is trained where nothing else is chosen; docs/training.md says why so."""
+        """The default training settings; docs/training.md has the reasons."""
         return TrainingSettings()
 
     def adapt(self, examples: Examples) -> Task:
-        """The task: the template with all that is learnt from training examples before training.
+        """Makes a task: the template with what it learns from the examples before training.
 
         Raises:
-            SeqzooError: it does not fit the examples, or a choice is wrong.
+            SeqzooError: the template does not fit the examples, or an option is invalid.
         """
         return load(self.task_class).adapt(self, examples)
 
@@ -96,7 +96,7 @@ class Template(ABC):
         return load(self.task_class).restore(self, config, vocabularies)
 
     def to_config(self) -> dict[str, Any]:
-        """All choices, fit for JSON."""
+        """All options, JSON-serialisable."""
         return asdict(self)  # pyright: ignore[reportArgumentType]
 
     @classmethod
@@ -104,7 +104,7 @@ class Template(ABC):
         """The opposite of `to_config`.
 
         Raises:
-            SeqzooError: a choice is unknown, or out of its range.
+            SeqzooError: an option is unknown or out of range.
         """
         try:
             return cls(**config)
@@ -113,14 +113,14 @@ class Template(ABC):
 
 
 class Outcome(NamedTuple):
-    """What a model made of a batch.
+    """The results of a model on a batch.
 
     Attributes:
-        losses: of each example, summed over its steps, (batch,), float32.
-        sums: what the metric is made of, summed over steps, (batch, `Task.sums`).
+        losses: the loss of each example, summed over its steps, (batch,), float32.
+        sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the batch that follows, each (batch, units); see `Task.carries`.
-        shown: losses that people compare with those of validation, without what training alone
-            adds, as label smoothing; None where they are `losses`.
+        shown: losses to report beside those of validation, without label smoothing and other terms
+            that only training has; None if they equal `losses`.
     """
 
     losses: Any
@@ -130,18 +130,18 @@ class Outcome(NamedTuple):
 
 
 class Task(ABC):
-    """A template together with what it learnt from training examples: enough to build its model,
-    train it, score it, answer with it and export it.
+    """A template with what it learned from training examples: enough to build the model, train it,
+    evaluate it, predict with it and export it.
 
     A batch is a dictionary, see `seqzoo.tasks.data.pipeline.batches`.
 
     Attributes:
-        template: the choices.
+        template: the options.
         features: how inputs become tensors.
-        metric: name of the figure that is shown beside the loss.
+        metric: name of the metric that is reported beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
-        sums: how many numbers the metric is made of.
-        carries: units of each state that a batch hands on to the next one; none by default.
+        sums: number of terms of the metric.
+        carries: units of each state that is passed from a batch to the next; none by default.
     """
 
     template: Any
@@ -151,17 +151,17 @@ class Task(ABC):
     sums: int
     carries: tuple[int, ...] = ()
     best_by: BestBy = "metric"
-    """What the best epoch has the best of, where nothing else is said."""
+    """The default criterion for the best epoch."""
     judges: tuple[BestBy, ...] = ("loss", "metric")
-    """What it may have the best of."""
+    """The criteria that can be chosen."""
 
     @classmethod
     def adapt(cls, template: Any, examples: Examples) -> Self:
         """The task of a template and its training examples.
 
         Raises:
-            SeqzooError: there are no examples, they do not fit the template, or it names a cell
-                that is not there.
+            SeqzooError: there are no examples, they do not fit the template, or its cell does not
+                exist.
         """
         from seqzoo.tasks.layers.recurrent import make_cell
 
@@ -173,7 +173,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        """The task with all that is learnt from some examples, at least one.
+        """Makes a task from at least one training example.
 
         Raises:
             SeqzooError: they do not fit the template.
@@ -193,14 +193,14 @@ class Task(ABC):
         """
 
     def data(self, examples: Examples, *, targets: bool = True) -> Data:
-        """Examples as the model takes them.
+        """Encodes examples for the model.
 
         Args:
             examples: raw ones.
-            targets: whether their targets are wanted, too.
+            targets: whether to encode their targets, too.
 
         Raises:
-            SeqzooError: there are none, or one is empty, not finite or of the wrong shape.
+            SeqzooError: there are no examples, or one is empty, not finite or of the wrong shape.
         """
         if not len(examples):
             raise SeqzooError("At least one example is needed, but there are none.")
@@ -208,7 +208,7 @@ class Task(ABC):
 
     @abstractmethod
     def encode(self, examples: Examples, targets: bool) -> Data:
-        """What `data` makes of some examples, at least one.
+        """Encodes at least one example; see `data`.
 
         Raises:
             SeqzooError: an example is empty, not finite or of the wrong shape.
@@ -240,14 +240,14 @@ class Task(ABC):
         """The loss of a batch with targets."""
 
     def counts(self, batch: dict[str, Any]) -> Any:
-        """Over how many answers the loss of each example is summed, (batch,), float32."""
+        """The number of predictions that each example's loss is summed over, (batch,), float32."""
         import tensorflow as tf
 
         return tf.ones_like(batch["weights"])
 
     @abstractmethod
     def measure(self, sums: np.ndarray, count: float) -> float:
-        """The metric from the sums over `count` answers."""
+        """The metric from the sums over `count` predictions."""
 
     @property
     def signature(self) -> list:
@@ -256,50 +256,50 @@ class Task(ABC):
 
     @abstractmethod
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        """Raw inputs to answers, in TensorFlow operations alone."""
+        """Predictions for raw inputs, with TensorFlow operations only."""
 
     def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
-        """Further signatures of an exported model by name: each a function of raw inputs by name
-        to a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
+        """Additional signatures of an exported model by name: a function from named raw inputs to
+        a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
         return {}
 
     @abstractmethod
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        """A batch to all that `answers` and `figures` need, in TensorFlow operations alone; the
-        first axis of each tensor is that of the batch."""
+        """Computes what `answers` and `figures` need, with TensorFlow operations only; the first
+        axis of each tensor is the batch."""
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        """`infer`, and the "loss" and "count" of each example of a batch with targets; where states
-        are carried on, "carried" too."""
+        """`infer`, with the "loss" and "count" of each example of a batch with targets, and
+        "carried" if states are carried on."""
         outcome = self.forward(model, batch, training=False)
         found = {"loss": outcome.losses, "count": self.counts(batch)}
         return found | self.infer(model, batch, options)
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
-        """A figure of `judges` that `forward` does not give, larger where answers are better.
+        """A criterion of `judges` that `forward` does not compute; larger is better.
 
         Args:
-            by: which one.
-            found: the tensors of `infer`, as lists with an array an example.
-            examples: that were asked, with targets.
+            by: the criterion.
+            found: the tensors of `infer`, as lists with one array per example.
+            examples: the examples, with targets.
         """
         raise TypeError(f"{type(self).__name__} lists {by!r} in `judges` and does not compute it.")
 
     @abstractmethod
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        """Answers for people from what `infer` found, one array an example.
+        """Predictions from the tensors of `infer`.
 
         Args:
-            found: the tensors of `infer`, as lists with an array an example.
+            found: the tensors of `infer`, as lists with one array per example.
             inputs: the raw inputs.
-            options: how was asked.
+            options: the options of the predictions.
         """
 
     @abstractmethod
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        """All figures of an evaluation, fit for JSON, without number of examples and loss."""
+        """The metrics of an evaluation, JSON-serialisable, without the loss and the count."""
 
     def illustrate(
         self,
@@ -309,14 +309,14 @@ class Task(ABC):
         folder: pathlib.Path,
         options: AnswerOptions,
     ) -> None:
-        """Writes plots of some answers beside the figures of an evaluation; none by default.
+        """Writes plots of some predictions to an evaluation; none by default.
 
         Args:
             model: the trained model.
-            examples: that were scored.
-            found: the tensors of `score`, as lists with an array an example.
-            folder: of the evaluation.
-            options: how was asked.
+            examples: the evaluated examples.
+            found: the tensors of `score`, as lists with one array per example.
+            folder: the folder of the evaluation.
+            options: the options of the predictions.
         """
         return None
 
@@ -327,4 +327,4 @@ class Task(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """All that was learnt, except for vocabularies, fit for JSON."""
+        """What was learned, except for vocabularies, JSON-serialisable."""

@@ -1,4 +1,4 @@
-"""The errors that a person gets to read: one line, what was expected, what came, what to do."""
+"""The errors that users see: one line with what was expected, what was given, and what to do."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,24 +7,24 @@ from contextvars import ContextVar
 from typing import Any
 
 NOTHING: Any = object()
-"""Value of `SeqzooError.got` where an error tells of no value."""
+"""Value of `SeqzooError.got` if an error is not about a value."""
 
 _program = ContextVar("program", default="seqzoo")
 
 
 class SeqzooError(Exception):
-    """A mistake in data, choices or files, which its text explains in one line.
+    """A mistake in data, options or files, explained in one line.
 
-    Text is for people; code that handles an error looks at the parts. Where no message is given,
-    the text is put together from them: "mine.toml, line 7: `units` must be at least 1, got 0."
+    The text is for people; code that handles an error reads the attributes. Without a message,
+    the text is composed of them: "mine.toml, line 7: `units` must be at least 1, got 0."
 
     Attributes:
-        message: the whole text; empty where the parts say it all.
-        field: the choice that is wrong, by the name of its dataclass field; empty for none.
-        location: the file and line, or the example, that is wrong; empty for none.
+        message: the complete text; empty if it is composed of the other attributes.
+        field: the dataclass field of the invalid option; empty for none.
+        location: the file and line, or the example, of the mistake; empty for none.
         expected: what the field must be: "at least 1".
-        got: the value that came; `NOTHING` for none.
-        hint: what to do, without a capital and a full stop.
+        got: the value that was given; `NOTHING` for none.
+        hint: what to do, without a capital letter and a full stop.
 
     Args:
         message: positional; all other attributes by name.
@@ -61,14 +61,14 @@ class SeqzooError(Exception):
         return f"{self.location}: {text}" if self.location else text
 
     def at(self, location: str) -> "SeqzooError":
-        """The same error, told with where it is: "mine.toml, line 7: ..."."""
+        """The same error with its location: "mine.toml, line 7: ..."."""
         parts = {"field": self.field, "expected": self.expected, "hint": self.hint}
         return SeqzooError(f"{location}: {self}", location=location, got=self.got, **parts)
 
 
 class Interrupted(SeqzooError):
     """Training was stopped by the user after a checkpoint was written; the message says how to
-    go on."""
+    resume it."""
 
 
 class DiskFull(SeqzooError):
@@ -88,9 +88,9 @@ def check_same(
 
     Args:
         folder: of a training or a comparison.
-        begun: its choices.
-        wanted: the same now; those that are not there are not the same.
-        hint: what to do else.
+        begun: its settings.
+        wanted: the current settings; a missing one counts as different.
+        hint: what to do instead.
 
     Raises:
         SeqzooError: one differs; its field is named.

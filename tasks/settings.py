@@ -27,28 +27,28 @@ class TrainingSettings:
 
     Attributes:
         epochs: passes over the training examples.
-        batch_size: examples a step at most, over all replicas together.
+        batch_size: maximum number of examples per step, over all replicas.
         batch_steps: maximum time steps per batch, padding included, so that batches of long
             examples are smaller; None for no limit.
-        learning_rate: the highest, reached after the warm-up.
-        schedule: "cosine" falls to zero at the last step; "constant" stays.
-        warmup_steps: steps in which the learning rate rises linearly from zero; None for a tenth
-            of all steps, at most 200.
+        learning_rate: the peak learning rate, reached after the warm-up.
+        schedule: "cosine" decreases to zero at the last step; "constant" does not.
+        warmup_steps: steps during which the learning rate rises linearly from zero; None for a
+            tenth of all steps, at most 200.
         weight_decay: AdamW weight decay; biases are not decayed.
         clip_norm: global norm that gradients are clipped to; None for no clipping.
-        patience: epochs without a better one, as `best_by` says, after which training stops; None
-            to train all epochs.
-        best_by: what the best epoch has the best of in validation: "loss" (of texts, a token),
-            "metric" (what is shown beside it), or of generated texts, which are written anew after
-            each epoch, "bleu" or "chrf". Of equal ones the loss decides. None for "loss" where
-            texts are generated, because exact matches stay at zero for long, and else "metric".
-        seed: of weights, shuffling and dropout.
+        patience: epochs without improvement, as measured by `best_by`, after which training stops;
+            None to train all epochs.
+        best_by: the validation score that chooses the best epoch: "loss" (per token for texts),
+            "metric" (the one reported beside it), or "bleu" or "chrf" of texts that are generated
+            after each epoch. Ties are broken by the loss. None for "loss" if texts are generated,
+            because exact matches stay at zero for long, and "metric" otherwise.
+        seed: random seed of weights, shuffling and dropout.
         precision: Keras' dtype policy of the layers; losses and metrics are always float32.
-        buckets: how many padded lengths there may be at most.
-        checkpoint_seconds: time between two checkpoints within an epoch.
+        buckets: maximum number of padded lengths.
+        checkpoint_seconds: seconds between two checkpoints within an epoch.
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range.
     """
 
     epochs: int = 10
@@ -86,7 +86,7 @@ class TrainingSettings:
             choose("best_by", self.best_by, BestBy)
 
     def warmup_of(self, steps: int) -> int:
-        """Steps of the warm-up in a training of so many steps."""
+        """Warm-up steps of a training with the given number of steps."""
         if self.warmup_steps is None:
             return min(LONGEST_WARMUP, steps // WARMUP_SHARE)
         return self.warmup_steps

@@ -1,4 +1,4 @@
-"""How answers are generated: the choices of a user."""
+"""Options of text generation."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,35 +11,35 @@ Method = Literal["greedy", "beam", "sample"]
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are generated, token by token.
+    """How texts are generated, token by token.
 
-    Lengths are in tokens, without the end token. What belongs to another method is ignored.
+    Lengths are in tokens, without the end token. Options of other methods are ignored.
 
     Attributes:
-        method: "greedy" takes the most probable token in each step; "beam" keeps the
-            `beam_width` best beginnings; "sample" draws each token by its probability.
-        answers: how many answers an input gets: the best ones of "beam", independent ones of
-            "sample", 1 of "greedy".
-        minimum_length: the end token is not generated before; a smaller maximum goes first.
-        maximum_length: the end token is forced after so many tokens.
-        no_repeat_ngram: size of the n-grams that occur only once in an answer; None for no limit.
-        repetition_penalty: what the logits of tokens that the answer already holds are divided by
-            where they are above zero, and multiplied by where they are below (Keskar et al.
-            2019, "CTRL", section 4.1, divides both, which makes the improbable more probable).
-            1 for none.
-        beam_width: of "beam".
-        length_penalty: alpha of "beam" (Wu et al. 2016, "GNMT", equation 14); 0 ranks by
-            probability alone, larger ones favour long answers; translation uses 0.6 to 1.
-        coverage_penalty: beta of "beam", in the same equation; answers that leave parts of the
-            source unattended rank lower. Needs a model with attention.
-        temperature: what the log-probabilities of "sample" are divided by.
-        top_k: "sample" draws from so many most probable tokens; None for all.
+        method: "greedy" takes the most probable token at each step; "beam" keeps the `beam_width`
+            best partial texts; "sample" draws each token according to its probability.
+        answers: number of texts per input: the best ones for "beam", independent ones for
+            "sample", 1 for "greedy".
+        minimum_length: no end token is generated before this length; a smaller maximum takes
+            precedence.
+        maximum_length: an end token is forced after this many tokens.
+        no_repeat_ngram: size of n-grams that may occur only once in a text; None for no limit.
+        repetition_penalty: divides the positive logits and multiplies the negative logits of
+            tokens that already occur in the text (Keskar et al. 2019, "CTRL", section 4.1, divides
+            both, which makes improbable tokens more probable). 1 for none.
+        beam_width: beam size of "beam".
+        length_penalty: alpha of "beam" (Wu et al. 2016, "GNMT", equation 14); 0 ranks only by
+            probability, larger values favour long texts; translation uses 0.6 to 1.
+        coverage_penalty: beta of "beam", in the same equation; ranks texts lower that leave parts
+            of the source unattended. Needs a model with attention.
+        temperature: divides the log-probabilities of "sample".
+        top_k: "sample" draws from this many most probable tokens; None for all.
         top_p: "sample" draws from the fewest most probable tokens that together have this
             probability, among those that `top_k` left (Holtzman et al. 2020, section 3.1); None
             for all.
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range.
     """
 
     method: Method = "greedy"

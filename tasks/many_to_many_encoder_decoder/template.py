@@ -46,11 +46,11 @@ class ManyToManyEncoderDecoder(Template):
         maximum_length: steps after which an input is cut; None for no cut.
         label_smoothing: label smoothing of the tokens.
         scheduled_sampling: share of decoder inputs replaced by its own predictions in training.
-        sample_rate: of "audio", in samples a second.
+        sample_rate: of "audio", in samples per second.
         mel_bins: bands of the log-mel spectrogram of "audio".
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range.
     """
 
     name: ClassVar[str] = ENCODER_DECODER

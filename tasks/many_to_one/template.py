@@ -21,7 +21,7 @@ Pooling = Literal["last", "mean", "max"]
 
 @dataclass(frozen=True)
 class ManyToOne(Template):
-    """A sequence in, one answer out: [embedding] -> recurrent layers -> pooling -> dense.
+    """A sequence in, one prediction out: [embedding] -> recurrent layers -> pooling -> dense.
 
     Attributes:
         input: the input type.
@@ -31,8 +31,8 @@ class ManyToOne(Template):
         layers: number of recurrent layers.
         bidirectional: whether each layer reads the sequence in both directions.
         pooling: the last output, or the mean or maximum over all steps.
-        ngrams: the longest n-gram of tokens that adds a vector of its own to the step
-            it ends in; 1 for none.
+        ngrams: length of the longest n-grams of tokens, whose vectors are added to the step at
+            which they end; 1 for none.
         ngram_buckets: hash buckets per n-gram length.
         bag: whether the sum of all token embeddings is also fed to the output layer (a bag of
             characters, words, subwords or n-grams).
@@ -42,17 +42,17 @@ class ManyToOne(Template):
         embedding: embedding size.
         vocabulary_size: maximum number of tokens, padding and unknown included.
         minimum_count: how often a character or word must occur in training to be kept; with 1
-            the vector of the unknown is never trained.
+            the vector of unknown tokens is never trained.
         lowercase: whether text is lowercased first.
         nfc: whether text is put in Unicode's composed form (NFC) first, in which "é" is one
             character however it was typed.
         maximum_length: steps after which a sequence is truncated; None for no limit.
         label_smoothing: label smoothing of "class" targets.
-        sample_rate: of "audio", in samples a second.
-        mel_bins: mel bands of the spectrogram of "audio".
+        sample_rate: of "audio", in samples per second.
+        mel_bins: number of mel bands in the spectrogram of "audio".
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range.
     """
 
     name: ClassVar[str] = MANY_TO_ONE

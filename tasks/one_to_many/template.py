@@ -73,7 +73,7 @@ class OneToMany(Template):
         scheduled_sampling: share of decoder inputs replaced by its own predictions in training.
 
     Raises:
-        SeqzooError: a value is out of its range.
+        SeqzooError: a value is out of range.
     """
 
     name: ClassVar[str] = ONE_TO_MANY

@@ -1,4 +1,4 @@
-"""A run folder, opened: its model answers, is scored and is exported."""
+"""An opened run folder: predicts with its model, evaluates it and exports it."""
 
 import os
 import pathlib
@@ -37,15 +37,15 @@ LEARNT = "prepared"
 
 
 class Run:
-    """A trained model and all that belongs to it.
+    """A trained model with its settings, vocabularies and history.
 
     Attributes:
-        folder: where it lies.
+        folder: its folder.
         config: all of config.json.
         template: the template with its choices.
         task: the same with what it learnt from examples before training.
         settings: how it was trained.
-        source: how to open its data again, as `train` was told.
+        source: how to open its data again, as passed to `train`.
         padding: the lengths that batches are padded to.
     """
 
@@ -108,7 +108,7 @@ class Run:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """One dictionary an epoch."""
+        """One dictionary per epoch."""
         return read_history(self.folder / HISTORY)
 
     @cached_property
@@ -150,14 +150,14 @@ class Run:
         lines: Sequence[int] | None = None,
         unit: str = "line",
     ) -> list[Answer]:
-        """Answers raw inputs.
+        """Predicts for raw inputs.
 
         Args:
-            inputs: as `Examples.inputs`; a column of a data frame is one of them.
-            options: how to ask.
-            lines: where each input stands in its file, from 1, for errors; None where it is in no
-                file.
-            unit: what these count: "line", or "row" of an array.
+            inputs: as `Examples.inputs`, such as a list of strings or a column of a data frame.
+            options: the options of the predictions.
+            lines: the line of each input in its file, counted from 1, for error messages; None if
+                there is no file.
+            unit: the unit of `lines`: "line", or "row" of an array.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
@@ -178,19 +178,19 @@ class Run:
         *,
         folder: str | os.PathLike | None = None,
     ) -> dict[str, Any]:
-        """Figures of the model on examples with targets.
+        """Evaluates the model on examples with targets.
 
         Args:
-            examples: to score on.
-            options: how to ask.
-            folder: where to write evaluation.json and the tables and plots of it.
+            examples: the examples to evaluate on.
+            options: the options of the predictions.
+            folder: where to write evaluation.json with its tables and plots.
 
         Returns:
-            "examples", "loss" and the figures of the kind of target; fit for JSON.
+            "examples", "loss" and the metrics of the target type; JSON-serialisable.
 
         Raises:
             SeqzooError: an example is empty, not finite or of the wrong shape, or has a label that
-                training never saw.
+                did not occur in training.
         """
         options = options or AnswerOptions()
         data = self.task.data(examples)
@@ -207,14 +207,14 @@ class Run:
         return figures
 
     def score(self, texts: Sequence[str]) -> list[float]:
-        """How probable a language model finds texts.
+        """Log-probabilities of texts under a language model.
 
         Args:
-            texts: whole ones.
+            texts: complete texts.
 
         Returns:
-            The log-probability of each, in nats: that of all its tokens and of its end, if the
-            model knows ends.
+            The log-probability of each text in nats, including its end if the model has an end
+            token.
 
         Raises:
             SeqzooError: the run is not a language model, or `texts` is not a list of strings.
@@ -230,7 +230,7 @@ class Run:
         return self._inference.rate(raw)
 
     def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
-        """Writes a SavedModel that takes raw examples and needs nothing of ours to load.
+        """Writes a SavedModel that takes raw inputs and only needs TensorFlow to load.
 
         Raises:
             SeqzooError: the folder exists, or there is no model yet.
@@ -239,10 +239,10 @@ class Run:
 
 
 def _check_list(inputs: Any) -> None:
-    """Looks whether inputs are several, not one that would be taken apart.
+    """Checks that inputs are a list of inputs and not a single one.
 
     Raises:
-        SeqzooError: they are a text, or have no length.
+        SeqzooError: they are a single text, or have no length.
     """
     if isinstance(inputs, str | bytes):
         raise SeqzooError("`inputs` must be a list of inputs, got one text; put it in a list.")

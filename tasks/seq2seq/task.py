@@ -29,7 +29,7 @@ class GeneratorTask(Task):
     The loss is the cross entropy of the target's tokens, its end included.
 
     Args:
-        template: the choices.
+        template: the options.
         features: how inputs become tensors.
         texts: how targets become tokens.
     """

@@ -14,9 +14,9 @@ class Targets(ABC):
     """One kind of answer; `outputs` are a model's, shape (batch, `size`), float32.
 
     Attributes:
-        metric: name of the figure that is shown beside the loss.
+        metric: name of the metric that is reported beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
-        sums: how many numbers the metric is made of.
+        sums: number of terms of the metric.
     """
 
     metric = ""
@@ -65,7 +65,7 @@ class Targets(ABC):
 
     @abstractmethod
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """All figures of an evaluation, fit for JSON, without number of examples and loss."""
+        """The metrics of an evaluation, JSON-serialisable, without the loss and the count."""
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Epochs:
 
     Args:
         task: the template with what it learnt.
-        settings: how to train.
+        settings: the training settings.
         padding: lengths that batches are padded to.
         training: examples to learn from.
         validation: examples to choose the best epoch by, or None to keep the last.
@@ -96,7 +96,7 @@ class Epochs:
 
         Raises:
             SeqzooError: the loss is no longer a number.
-            Interrupted: Ctrl-C, after a checkpoint.
+            Interrupted: training was stopped by Ctrl-C, after a checkpoint.
         """
         self.folder = folder
         self.progress = progress

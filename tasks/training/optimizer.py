@@ -47,7 +47,7 @@ def make_optimizer(settings: TrainingSettings, steps: int) -> Any:
     """Adam with decoupled weight decay (AdamW), and with scaled losses where gradients are float16.
 
     Args:
-        settings: how to train.
+        settings: the training settings.
         steps: in the whole training.
     """
     warmup = settings.warmup_of(steps)

@@ -36,7 +36,7 @@ class Loop:
 
     Args:
         task: the template with what it learnt.
-        settings: how to train.
+        settings: the training settings.
         steps: in an epoch.
         strategy: to train under.
     """

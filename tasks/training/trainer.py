@@ -39,25 +39,25 @@ def train(
     progress: TrainingProgress | None = None,
     strategy: Any = None,
 ) -> Run:
-    """Trains, and writes a run folder that every other command takes.
+    """Trains a model and writes its run folder.
 
-    On one machine the numbers depend on the arguments alone, whether training was interrupted or
-    not. It sets the seeds of Python, NumPy and TensorFlow.
+    On a given machine the results depend only on the arguments, whether training was interrupted
+    or not. It sets the seeds of Python, NumPy and TensorFlow.
 
     Args:
-        template: the template and its choices.
+        template: the template with its options.
         splits: the examples.
-        settings: how to train.
+        settings: the training settings.
         folder: the run folder; it must not exist yet unless `resume`.
-        source: how to open the data again; stored as it is, so it must be fit for JSON.
-        resume: go on from the folder's last checkpoint.
-        progress: hears of every epoch.
+        source: how to open the data again; stored in the run, so it must be JSON-serialisable.
+        resume: continue from the last checkpoint in the folder.
+        progress: is called with the progress of training.
         strategy: `tf.distribute` strategy to train under; by default the one in scope.
 
     Raises:
-        SeqzooError: data or choices that cannot be trained on, a folder that exists, or a loss
-            that is not a number.
-        Interrupted: Ctrl-C, after a checkpoint.
+        SeqzooError: the data or the options cannot be used for training, the folder exists, or
+            the loss is not a number.
+        Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
     folder = pathlib.Path(folder)
     if not resume and occupied(folder):
