@@ -22,12 +22,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Gives a temporary path that takes the place of a file when the block ends well.
+    """Yields a temporary path, which replaces a file if the block succeeds.
 
     The temporary name ends like the file's, because writers look at the ending.
 
     Raises:
-        DiskFull: there is no room for it; a file that was there before stays.
+        DiskFull: the disk is full; an existing file is kept.
     """
     path = pathlib.Path(path)
     temporary = path.with_name(f".new-{path.name}")
@@ -48,7 +48,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Raises:
         SeqzooError: the folder exists and holds something, or cannot be made.
-        DiskFull: there is no room for it; nothing is left of it.
+        DiskFull: the disk is full; nothing of it remains.
     """
     folder = pathlib.Path(folder).absolute()
     if occupied(folder):
@@ -77,7 +77,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def synchronise(path: str | os.PathLike) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Flushes a file, or the entries of a folder, to the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows opens no folders; what can be read alone is not ours
@@ -98,7 +98,7 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 
     Args:
         path: that the block writes.
-        kept: what is not lost, as a part of a sentence.
+        kept: what is not lost, as part of a sentence.
 
     Raises:
         DiskFull: the block raised an error because the disk is full.
@@ -114,9 +114,9 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that led to it, says that a disk is full.
+    """Whether an error, or one of its causes, reports a full disk.
 
-    TensorFlow tells of it as of memory that is used up, and HDF5 in the text of an error alone.
+    TensorFlow reports it like exhausted memory, and HDF5 only in the text of an error.
     """
     seen: BaseException | None = error
     while seen is not None:

@@ -45,13 +45,13 @@ class InputKind(NamedTuple):
 
 
 class TargetKind(NamedTuple):
-    """What a model answers."""
+    """What a model predicts."""
 
     location: str
-    """The class that makes numbers of targets and answers of numbers, "module:Class"."""
+    """The class that encodes targets and decodes predictions, "module:Class"."""
 
     templates: tuple[str, ...]
-    """Templates that answer so."""
+    """The templates that can predict this."""
 
     summary: str
     """What a target is, in one line."""
@@ -146,7 +146,7 @@ def inputs_of(template: str | None = None) -> Any:
 
 
 def targets_of(template: str | None = None) -> Any:
-    """The `Literal` of the kinds of target that a template answers; of all, if none is named."""
+    """The `Literal` of the target types of a template; of all of them, if none is named."""
     return Literal[
         tuple(name for name, kind in TARGETS.items() if template in (None, *kind.templates))
     ]
@@ -162,7 +162,7 @@ def features_class(name: str, *, tokens: bool = False) -> Any:
 
     Args:
         name: of the kind.
-        tokens: whether each token has an answer.
+        tokens: whether there is a prediction for each token.
     """
     kind = INPUTS[name]
     return load(tokens and kind.tokens or kind.location)

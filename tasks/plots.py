@@ -17,10 +17,10 @@ NUMBERED = 30
 """Classes up to which a confusion matrix has names and numbers on it."""
 
 LISTED = 25
-"""Confusions that are listed beside a matrix too large for names."""
+"""Number of confusions listed beside a matrix that is too large for names."""
 
 PLOTTED_STEPS = 40
-"""Steps at most of an input or an answer in a plot of its attention."""
+"""Maximum steps of an input or an output in a plot of attention."""
 
 LOOKS = 24
 """Pictures at most in a plot of attention, the image itself included."""
@@ -30,7 +30,7 @@ TRAINING, VALIDATION = "#4878a8", "#d1603d"
 
 
 def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) -> None:
-    """Writes loss.png and a plot of the metric, training beside validation."""
+    """Writes loss.png and a plot of the metric, for training and validation."""
     if not rows:
         return
     for name in ("loss", metric):
@@ -57,7 +57,7 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
 
 
 def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Draws what `ClassTargets.figures` gave: which class was taken for which.
+    """Draws the confusion matrix of `ClassTargets.figures`.
 
     Few classes: a matrix with names and counts. Many: the matrix without names, and the most
     frequent confusions by name.
@@ -94,8 +94,8 @@ def plot_captions(
     Args:
         path: of the PNG file.
         images: (n, height, width) or (n, height, width, channels), bytes.
-        captions: what a model says.
-        truths: what is true.
+        captions: the predicted captions.
+        truths: the true captions.
     """
     columns = min(len(images), 6)
     rows = -(-len(images) // columns)
@@ -148,11 +148,11 @@ def plot_attention(
 
 
 class Look(NamedTuple):
-    """Where a model looked as it wrote an answer.
+    """The attention of a model while it generated a text.
 
     Attributes:
         source: name of each step of the input.
-        tokens: of the answer.
+        tokens: of the text.
         weights: of the steps at each token, (tokens, steps).
     """
 
@@ -162,8 +162,8 @@ class Look(NamedTuple):
 
 
 def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
-    """Draws attention: a picture an answer, with the input's steps from left to right and the
-    answer's tokens from top to bottom; darker is more. Long ones are cut."""
+    """Draws attention: one picture per text, with the steps of the input from left to right and the
+    tokens of the output from top to bottom; darker is more. Long ones are truncated."""
     columns = min(len(looks), 3)
     rows = -(-len(looks) // columns)
     steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)

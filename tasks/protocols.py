@@ -1,4 +1,4 @@
-"""What some tasks can do and others cannot: protocols to ask a task by `isinstance`."""
+"""Abilities that only some tasks have: protocols to check with `isinstance`."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Generates(Protocol):
-    """Answers are generated step by step: texts, or what follows a sequence."""
+    """Predictions are generated step by step: texts, or the continuation of a sequence."""
 
     @property
     def decoding(self) -> Decoding:
-        """How, where nothing else is said."""
+        """The default options."""
         ...
 
 
 @runtime_checkable
 class ContinuesText(Protocol):
-    """An answer is what follows the input, which is text."""
+    """A prediction is a continuation of the input, which is text."""
 
     def continued(self, text: str, answer: str) -> str:
-        """A text with the answer behind it, as one text."""
+        """A text followed by its continuation, as one text."""
         ...
 
 
 @runtime_checkable
 class ScoresTexts(Protocol):
-    """It says how probable a text is."""
+    """It computes the probability of a text."""
 
     @property
     def features(self) -> Features:
@@ -38,14 +38,14 @@ class ScoresTexts(Protocol):
         ...
 
     def rate(self, model: Any, text: Any) -> dict[str, Any]:
-        """The "log_probability" of texts, strings (batch,), in TensorFlow operations alone."""
+        """The "log_probability" of texts, strings (batch,), with TensorFlow operations only."""
         ...
 
 
 @runtime_checkable
 class ShowsTokens(Protocol):
-    """Answers belong to the tokens of an input, one by one."""
+    """There is one prediction for each token of an input."""
 
     def tokens(self, value: Any) -> list[str] | None:
-        """What one input's answers belong to, or None where it is numbers."""
+        """The tokens of an input, or None if it consists of numbers."""
         ...

@@ -20,10 +20,10 @@ NOISE = re.compile(
 
 
 def start_tensorflow(*, quiet_loggers: bool = True) -> None:
-    """Imports TensorFlow and looks for devices; a second call does nothing.
+    """Imports TensorFlow and finds devices; a second call does nothing.
 
-    Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL asks for
-    them. All that is said on standard error meanwhile and is not `NOISE` still appears.
+    Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL enables
+    them. Whatever else is written to standard error meanwhile, except `NOISE`, still appears.
 
     Args:
         quiet_loggers: whether warnings of its Python code are turned off, too, as for a command

@@ -1,4 +1,4 @@
-"""Which examples make a batch, and to what lengths it is padded."""
+"""Divides examples into batches, and chooses the lengths to which batches are padded."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,21 +9,21 @@ from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
 
 CANDIDATES = 200
-"""Lengths that are considered as padded lengths."""
+"""Number of lengths that are considered as padded lengths."""
 
 COMPILATION = 100_000
-"""Time steps, of all rows of a batch together, that take about as long as to compile a layer for
-one more length; both grow alike with the number of layers. Measured on two cores in training four
-presets of 32 to 256 rows: 72,000 to 200,000."""
+"""Time steps, over all rows of a batch, that take about as long as compiling a layer for one more
+length; both grow with the number of layers. Measured on two cores while training four presets with
+32 to 256 rows: 72,000 to 200,000."""
 
 
 @dataclass(frozen=True)
 class Padding:
-    """What batches are padded to: each of the lists has its lengths, shortest first.
+    """The lengths to which batches are padded, shortest first.
 
     Attributes:
         inputs: lengths of inputs.
-        targets: lengths of targets; none where these are no sequences.
+        targets: lengths of targets; empty if targets are not sequences.
     """
 
     inputs: list[int]
@@ -43,19 +43,19 @@ class Padding:
 
 @dataclass(frozen=True)
 class Plan:
-    """Batches, one after the other.
+    """A list of batches.
 
     Attributes:
         rows: shape (all rows,), int32: the examples of the batches.
-        weights: shape (all rows,), float32: one, or zero for a row that only fills up.
-        bounds: shape (steps + 1,), int64: where each batch begins in `rows`, and the end.
-        lengths: shape (steps,), int32: what a batch's inputs are padded to.
-        target_lengths: shape (steps,), int32: what its targets are padded to.
-        size: rows of all batches where they are equal, else None.
-        length: length of all batches where they are equal, else None; it can then be static.
-        views: where the rows are parts of examples, arrays of shape (all rows,) by name: "starts"
-            (int64) and "lengths" (int32) say which part of all steps a row is (of targets, if
-            any, the same); all others are handed on with the batch.
+        weights: shape (all rows,), float32: one, or zero for filler rows.
+        bounds: shape (steps + 1,), int64: the start of each batch in `rows`, and the end.
+        lengths: shape (steps,), int32: the padded length of a batch's inputs.
+        target_lengths: shape (steps,), int32: that of its targets.
+        size: rows per batch if all batches are equal, otherwise None.
+        length: length of the batches if all are equal, otherwise None; it can then be static.
+        views: if the rows are parts of examples, arrays of shape (all rows,) by name: "starts"
+            (int64) and "lengths" (int32) locate a row among all steps (and its targets, if any);
+            all others are passed on with the batch.
     """
 
     rows: np.ndarray
@@ -71,8 +71,8 @@ class Plan:
         return len(self.lengths)
 
     def time_steps(self, data: Data) -> np.ndarray:
-        """Steps of each batch without padding, (steps,), int64: those of the inputs, and those of
-        targets that are not the answers to these, step by step."""
+        """Steps of each batch without padding, (steps,), int64: those of the inputs, plus those of
+        the targets unless these are aligned with the inputs."""
         lengths = self.views.get("lengths", data.inputs.lengths[self.rows]).astype(np.int64)
         targets = data.targets
         if isinstance(targets, Sequences):
@@ -91,19 +91,19 @@ class Plan:
         )
 
     def shard(self, index: int, count: int) -> "Plan":
-        """What one of several workers takes of a plan that all of them have made.
+        """The share of one of several workers, each of which makes the same plan.
 
-        Each gets its rows of every batch: all have equally many batches, of the same lengths, and
-        together all examples. A row of a batch is the same worker's in the next one, so that
-        states are carried on. A shard goes on in mid-epoch as a plan does, by `since`.
+        Each gets its rows of every batch: all have the same number of batches, of the same
+        lengths, and together all examples. A row belongs to the same worker in every batch, so
+        that states can be carried on. Like a plan, a shard resumes in mid-epoch with `since`.
 
         Args:
-            index: of the worker, from 0.
-            count: of all workers; the rows of each batch must be a multiple of it, see `multiple`
-                of `make_plan`.
+            index: index of the worker, from 0.
+            count: number of workers; the rows of each batch must be a multiple of it, see
+                `multiple` of `make_plan`.
 
         Raises:
-            SeqzooError: there is no such worker, or the rows cannot be shared out.
+            SeqzooError: there is no such worker, or the rows cannot be divided evenly.
         """
         if not 0 <= index < count:
             raise SeqzooError(f"`index` must be at least 0 and below {count}, got {index}.")
@@ -113,7 +113,7 @@ class Plan:
                 f"The rows of each batch must be a multiple of {count} workers, got "
                 f"{int(sizes[sizes % count > 0][0])}; make the plan with `multiple`={count}."
             )
-        # Not one block after the other: rows that only fill up are a batch's last ones.
+        # Not in blocks, because filler rows are the last ones of a batch.
         parts = [np.arange(start + index, end, count) for start, end in self._edges()]
         own = np.concatenate([np.zeros(0, np.int64), *parts])
         return replace(
@@ -126,7 +126,7 @@ class Plan:
         )
 
     def _edges(self) -> Iterator[tuple[int, int]]:
-        """Where each batch begins and ends."""
+        """The start and end of each batch."""
         return zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True)
 
 
@@ -136,10 +136,10 @@ def choose_lengths(
     """Padded lengths that cost the least time, compiling included, shortest first.
 
     Args:
-        lengths: of all training sequences.
-        most: how many padded lengths there may be.
-        batch_size: rows in a batch; a batch that is not full costs as much as a full one.
-        epochs: how often all sequences are run.
+        lengths: lengths of all training sequences.
+        most: maximum number of padded lengths.
+        batch_size: rows per batch; a partly filled batch costs as much as a full one.
+        epochs: number of passes over all sequences.
     """
     ordered = np.sort(lengths)
     picks = np.linspace(0, len(ordered) - 1, min(CANDIDATES, len(ordered))).round().astype(int)
@@ -183,10 +183,10 @@ def make_plan(
         data: the examples.
         padding: what batches are padded to; longer sequences are padded to the longest of these
             lengths, doubled as often as needed.
-        batch_size: the most rows in a batch.
-        steps_a_batch: the most time steps in a batch, padding included; at long lengths it then
-            has fewer rows. None for no such limit.
-        multiple: what the rows of a batch must be a multiple of.
+        batch_size: maximum number of rows in a batch.
+        steps_a_batch: maximum number of time steps in a batch, padding included, so that batches of
+            long sequences have fewer rows. None for no limit.
+        multiple: the rows of a batch are a multiple of this.
         seed: shuffles examples within a length, and then the batches; None for neither.
     """
     ends, buckets = _sorted_in(padding.inputs, data.inputs.lengths)
@@ -227,7 +227,7 @@ def make_plan(
 
 
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """The padded lengths, with those that longer sequences need, and the place of each in them."""
+    """The padded lengths, extended for longer sequences, and the index for each sequence."""
     padded = list(padded)
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])

@@ -1,4 +1,4 @@
-"""Columns of data frames and tables as lists; by duck typing, none of their libraries imported."""
+"""Columns of data frames and tables as lists, by duck typing, without importing their libraries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from seqzoo.tasks.errors import SeqzooError, nearest
 
 MISSING = ("NAType", "NaTType")
-"""Types of what pandas has where a value is missing, beside None and NaN."""
+"""Types of pandas' missing values, besides None and NaN."""
 
 
 def listed(values: Any) -> Any:
-    """A column of pandas, Polars or pyarrow as a list, by position; all else as it is."""
+    """A column of pandas, Polars or pyarrow as a list, by position; other values unchanged."""
     for method in ("to_pylist", "to_list"):
         if hasattr(values, method):
             return getattr(values, method)()
@@ -25,11 +25,11 @@ def take_column(columns: Any, name: str, argument: str) -> Any:
         name: of the column.
         argument: that named it, for messages.
 
-    Returns: a list, or an array where that is what a dict holds.
+    Returns: a list, or an array if the dict has one.
 
     Raises:
-        SeqzooError: there are no columns, none of that name or two, it is empty, or a value is
-            missing: None, NaN, or what pandas has in its place.
+        SeqzooError: there are no columns, none or two of that name, the column is empty, or a
+            value is missing (None, NaN or a missing value of pandas).
     """
     names = _names(columns)
     if name not in names:

@@ -1,4 +1,4 @@
-"""Raw examples in memory: what a data source hands to a task."""
+"""Raw examples in memory, as a data source passes them to a task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ class Examples:
             files; for "vector" arrays of shape (features,); for "class" strings. A column of
             pandas, Polars or pyarrow becomes a list.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
-            shape (n,) or (n, k); None where there is nothing to learn or to score.
-        lines: where each example stands in its file, counted as `unit` says, for messages; or None.
+            shape (n,) or (n, k); None if there are no targets.
+        lines: the line of each example in its file, in units of `unit`, for messages; or None.
         unit: "line" or "row", counted from 1, or "example", counted from 0.
     """
 
@@ -37,16 +37,16 @@ class Examples:
 
     @classmethod
     def from_columns(cls, columns: Any, *, input: str, target: str | None = None) -> "Examples":
-        """Examples whose inputs and targets are columns, one a row, in their order.
+        """Makes examples from two columns, with one example per row.
 
         Args:
             columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
             input: the name of the column of inputs.
-            target: that of targets; None where there are none.
+            target: the name of the column of targets; None if there are none.
 
         Raises:
-            SeqzooError: there is no such column, it has no rows, a value is missing, or the two
-                differ in length.
+            SeqzooError: a column does not exist or has no rows, a value is missing, or the columns
+                have different lengths.
         """
         inputs = take_column(columns, input, "input")
         if target is None:
@@ -63,7 +63,7 @@ class Examples:
         return len(self.inputs)
 
     def pick(self, chosen: Sequence[int]) -> "Examples":
-        """Some of the examples, in the order in which they are named."""
+        """Selects examples, in the order of `chosen`."""
 
         def of(values: Any) -> Any:
             if hasattr(values, "shape"):  # an array
@@ -73,7 +73,7 @@ class Examples:
         return replace(self, inputs=of(self.inputs), targets=of(self.targets), lines=of(self.lines))
 
     def spread(self, count: int) -> list[int]:
-        """So many examples at most, from all over, since neighbours are often alike."""
+        """Indices of at most `count` evenly spaced examples, since neighbours are often similar."""
         last = len(self) - 1
         count = min(len(self), count)
         return [round(last * step / max(count - 1, 1)) for step in range(count)]
@@ -90,14 +90,14 @@ class Examples:
 
 @dataclass(frozen=True)
 class Splits:
-    """What is trained on, chosen by and scored on.
+    """Examples for training, validation and testing.
 
     Attributes:
-        train: what the weights and the vocabulary are learnt from.
-        validation: what chooses the best epoch; without it the last epoch is kept.
-        test: what scores the finished model.
-        name: of the data set.
-        description: one sentence for people.
+        train: the examples from which weights and vocabulary are learned.
+        validation: the examples that choose the best epoch; without them the last epoch is kept.
+        test: the examples that the finished model is evaluated on.
+        name: name of the data set.
+        description: one sentence about it.
     """
 
     train: Examples

@@ -1,4 +1,4 @@
-"""Batches of a plan: as a `tf.data` pipeline to train by, as arrays to answer from."""
+"""Batches of a plan: as a `tf.data` pipeline for training, as arrays for predictions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -57,7 +57,7 @@ def batches(data: Data, plan: Plan) -> Any:
 def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, Any]:
     """Some sequences, (rows, longest, ...), and their lengths (rows,)."""
     steps = tf.range(longest)
-    # Positions behind a sequence's end read its last step, which the mask then blanks.
+    # Positions beyond the end of a sequence read its last step, which the mask then removes.
     inside = tf.minimum(steps[None, :], tf.maximum(lengths[:, None] - 1, 0))
     last = tf.shape(flat, tf.int64)[0] - 1
     values = tf.gather(flat, tf.minimum(starts[:, None] + tf.cast(inside, tf.int64), last))
@@ -110,7 +110,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
 def _padded_array(
     flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray, longest: int
 ) -> np.ndarray:
-    """Some sequences, (rows, longest, ...), with zeros behind their ends."""
+    """Selected sequences, (rows, longest, ...), padded with zeros."""
     steps = np.arange(longest)
     inside = steps < lengths[:, None]
     values = np.zeros((*inside.shape, *flat.shape[1:]), flat.dtype)

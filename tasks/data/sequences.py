@@ -41,7 +41,7 @@ class Data:
 
     Attributes:
         inputs: the sequences that batches are sorted by.
-        targets: array of shape (n, ...), or sequences of their own lengths, or None.
+        targets: array of shape (n, ...), or sequences with separate lengths, or None.
         window: steps that a sequence is cut to, the state being carried from one window to the
             next; None where each is run in one piece.
     """

@@ -118,9 +118,9 @@ def crop_plan(
     Args:
         data: sequences.
         padding: what batches of shorter sequences are padded to.
-        batch_size: the most rows in a batch.
+        batch_size: maximum number of rows in a batch.
         steps: of a part.
-        multiple: what the rows of a batch must be a multiple of.
+        multiple: the rows of a batch are a multiple of this.
         seed: chooses the places and shuffles.
     """
     lengths = data.inputs.lengths.astype(np.int64)

@@ -51,7 +51,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
 
 
 def unpack(model: Any, path: pathlib.Path) -> None:
-    """Sets all weights of a model from a file that `pack` wrote, each by its path.
+    """Sets all weights of a model from a file written by `pack`, by their paths.
 
     Raises:
         SeqzooError: the file is damaged, or of another model: it has other weights, or one of

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as files: JSON, a table by class, a plot of confusions, samples."""
+"""Writes an evaluation to files: JSON, a table by class, a plot of confusions, samples."""
 
 import pathlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from seqzoo.tasks.runs.interlinear import interlinear
 
 
 def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
-    """Writes figures to a folder, which is made where it is not there."""
+    """Writes the metrics to a folder, which is created if needed."""
     with naming_full_disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "evaluation.json", figures)

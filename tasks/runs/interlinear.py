@@ -20,7 +20,7 @@ def interlinear(
     Args:
         tokens: words or characters; those that cannot be printed are written as Python would.
         tags: as many.
-        truth: the right tags, if they are known.
+        truth: the true tags, if available.
         width: columns after which a new line begins.
 
     Raises:

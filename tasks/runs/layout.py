@@ -1,4 +1,4 @@
-"""Names of the files in a run folder, known without TensorFlow."""
+"""Names of the files in a run folder, without importing TensorFlow."""
 
 import os
 import pathlib

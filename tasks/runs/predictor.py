@@ -1,4 +1,4 @@
-"""A trained model asked: batches through compiled graphs, answers in the order of the examples."""
+"""Inference: runs batches through traced graphs and returns results in the order of examples."""
 
 import contextlib
 import threading
@@ -32,10 +32,10 @@ twice what it would if one had known beforehand how much there is."""
 
 
 class Inference:
-    """A model and the graphs that ask it, each traced once and kept.
+    """A model and its inference graphs, each traced once and kept.
 
     Args:
-        task: the template with what it learnt.
+        task: the task.
         model: of it.
         settings: how it was trained, for the sizes of batches.
         padding: the lengths that batches are padded to.

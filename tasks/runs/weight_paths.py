@@ -1,4 +1,4 @@
-"""The weights of a model by where they stand in it, whatever order it makes them in."""
+"""The weights of a model by their paths in it, whatever the order of their creation."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 
 
 def weights_by_path(layer: Any) -> dict[str, Any]:
-    """All weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
+    """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
     A part of a path is the attribute that holds a layer, or in a functional model the layer's name,
     and the last part the weight's own name. Names that Keras counts up in each process are in no
@@ -29,7 +29,7 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
 
 
 def children(layer: Any) -> Iterator[tuple[str, Any]]:
-    """The layers that a layer holds, by attribute; those of a functional model, by name."""
+    """The sublayers of a layer, by attribute; those of a functional model, by name."""
     attributes = {name: held for name, held in vars(layer).items() if not name.startswith("_")}
     held = [pair for name in sorted(attributes) for pair in _layers(name, attributes[name])]
     if not held and isinstance(layer, keras.Model):

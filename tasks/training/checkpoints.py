@@ -23,14 +23,14 @@ class Checkpoints:
         loop: whose variables are kept.
 
     Raises:
-        SeqzooError: what lies there is damaged.
+        SeqzooError: a checkpoint is damaged.
     """
 
     def __init__(self, folder: pathlib.Path, loop: Loop):
         self.folder = folder
         self.loop = loop
-        # What Python knows of the training goes into the same file as the weights, so that the
-        # two can never be of different steps.
+        # The Python state of the training is in the same file as the weights, so that the two
+        # always belong to the same step.
         self._state = tf.Variable("", dtype=tf.string, trainable=False)
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
         try:
@@ -78,7 +78,7 @@ class Checkpoints:
         synchronise(self.folder)
 
     def _remove_parts(self, name: str = "") -> None:
-        """Removes what is left of a checkpoint that could not be written to its end."""
+        """Removes the remains of a checkpoint that was not written completely."""
         for leftover in self.folder.glob("*_temp*"):
             shutil.rmtree(leftover, ignore_errors=True)
         for leftover in self.folder.glob(f"{name}.*") if name else ():

@@ -36,7 +36,7 @@ class Epochs:
     """A training from its first to its last epoch.
 
     Args:
-        task: the template with what it learnt.
+        task: the task.
         settings: the training settings.
         padding: lengths that batches are padded to.
         training: examples to learn from.
@@ -73,7 +73,7 @@ class Epochs:
         self.training = training
         self.validation = validation
         self.loop = Loop(task, settings, len(self.plan(0)), strategy)
-        # What Python knows of the training; stored with every checkpoint.
+        # The Python state of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
         self.waited = 0
@@ -81,7 +81,7 @@ class Epochs:
 
     @property
     def command(self) -> str:
-        """The command that goes on."""
+        """The command that resumes the training."""
         return command(f"train --resume --run {shlex.quote(str(self.folder))}")
 
     def plan(self, epoch: int) -> Plan:
@@ -106,7 +106,7 @@ class Epochs:
             # Not as it is stored: it may be of a version that chose the best by something else.
             self.best = max(map(self.rank, self.rows), default=None)
             self.waited, self.seconds = state["waited"], state["seconds"]
-        # The table may be older or newer than the checkpoint that training goes on from.
+        # The table may be older or newer than the checkpoint that training resumes from.
         write_table(folder / HISTORY, self.rows)
         template = self.task.template
         progress.start(
@@ -140,7 +140,7 @@ class Epochs:
             progress.end(summary)
 
     def train_epoch(self, epoch: int, interrupted: threading.Event) -> None:
-        """Takes the steps of an epoch that are not yet taken."""
+        """Runs the remaining steps of an epoch."""
         done = int(self.loop.step.numpy())
         self.progress.epoch(epoch + 1, done)
         plan = self.plan(epoch)
@@ -168,7 +168,7 @@ class Epochs:
                 saved = time.monotonic()
 
     def end_epoch(self, epoch: int) -> dict[str, Any]:
-        """Scores an epoch, and writes its row, its model if it is the best, and a checkpoint."""
+        """Evaluates an epoch, and writes its row, its model if it is the best, and a checkpoint."""
         began = time.monotonic()
         metric = self.task.metric
         row: dict[str, Any] = {"epoch": epoch + 1}

@@ -1,4 +1,4 @@
-"""One row an epoch: as a table, and for TensorBoard."""
+"""One row per epoch: as a table, and for TensorBoard."""
 
 import csv
 import pathlib
@@ -19,7 +19,7 @@ def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 class Scalars:
-    """Writes the numbers of each epoch for TensorBoard, which need not be installed.
+    """Writes the metrics of each epoch for TensorBoard, which need not be installed.
 
     Args:
         folder: of the event files.

@@ -14,7 +14,7 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: the highest.
-        steps: in the whole training.
+        steps: number of training steps.
         warmup: steps of the rise.
         cosine: whether it falls afterwards.
     """
@@ -48,7 +48,7 @@ def make_optimizer(settings: TrainingSettings, steps: int) -> Any:
 
     Args:
         settings: the training settings.
-        steps: in the whole training.
+        steps: number of training steps.
     """
     warmup = settings.warmup_of(steps)
     rate = LearningRate(settings.learning_rate, steps, warmup, settings.schedule == "cosine")

@@ -1,4 +1,4 @@
-"""What training tells while it runs, and how a terminal or a pipe shows it."""
+"""Progress of training, and its display on a terminal or in a pipe."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 SILENCE = 30.0
-"""Seconds after which a pipe gets a line, whatever training is doing."""
+"""Seconds after which a line is written to a pipe, whatever training is doing."""
 
 
 class TrainingProgress(Protocol):
@@ -30,11 +30,11 @@ class TrainingProgress(Protocol):
         """An epoch ended; its row of the history."""
 
     def end(self, message: str) -> None:
-        """Training ended, with a sentence on what it reached; empty where an error tells why."""
+        """Training ended, with a sentence on the result; empty if an error explains the end."""
 
 
 class Silent:
-    """Tells nothing."""
+    """Shows nothing."""
 
     def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
         pass
@@ -57,7 +57,7 @@ class TerminalProgress:
     validation included. Both get one line an epoch.
 
     Args:
-        console: to write to; standard error by default, so that answers can be piped.
+        console: to write to; standard error by default, so that results can be piped.
     """
 
     def __init__(self, console: Console | None = None):
@@ -106,7 +106,7 @@ class TerminalProgress:
         figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
         began, before, first = self._begun
         if first is None:
-            # The first step of an epoch may be a compilation, and is left out of the speed.
+            # The first step of an epoch may include compilation, so the speed does not count it.
             self._begun = (time.monotonic(), done, tokens)
         elif (seconds := time.monotonic() - began) > 0 and done > before:
             self._speed = (done - before) / seconds
@@ -159,7 +159,7 @@ class _Pulse:
     the thread that trains is busy: a step may be minutes of compilation.
 
     Args:
-        tell: what is called.
+        tell: the function.
     """
 
     def __init__(self, tell: Any):

@@ -21,8 +21,8 @@ ONGOING = -1
 class Loop:
     """A model, its optimizer, and the compiled steps over both.
 
-    All that a step changes is a variable and changes inside the compiled step, so that whatever
-    interrupts Python between two steps finds a whole state.
+    Everything that a step changes is a variable and is changed inside the compiled step, so that an
+    interruption of Python between two steps leaves a consistent state.
 
     Attributes:
         model: the `keras.Model`.
@@ -30,14 +30,14 @@ class Loop:
         epoch: variable, epochs done.
         step: variable, steps done in this epoch.
         totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
-        carried: variables, states that one batch hands on to the next.
+        carried: variables, states that are passed from one batch to the next.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             no number; else `ONGOING`.
 
     Args:
-        task: the template with what it learnt.
+        task: the task.
         settings: the training settings.
-        steps: in an epoch.
+        steps: number of steps per epoch.
         strategy: to train under.
     """
 
@@ -94,7 +94,7 @@ class Loop:
         return self.means(totals)
 
     def means(self, totals: Any = None) -> tuple[float, float]:
-        """Loss and metric from totals, by default those of this epoch so far."""
+        """Loss and metric from totals, by default those of the current epoch."""
         loss, count, *sums = self.totals.numpy() if totals is None else totals
         return float(loss / count), self.task.measure(np.array(sums), count)
 
@@ -133,10 +133,10 @@ class Loop:
         return tf.nest.map_structure(lambda value: value[replica * rows :][:rows], batch)
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
-        """The summed loss, the totals of the batch, float64, and the states to hand on."""
+        """The summed loss, the totals of the batch, float64, and the states to carry on."""
         outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
-        # Not a product: a row that only fills up must not spoil the sum with 0 * NaN.
+        # Not a product: a filler row must not add 0 * NaN to the sum.
         losses = outcome.losses * tf.cast(weights, outcome.losses.dtype)
         loss = tf.reduce_sum(tf.where(weights > 0, losses, 0.0))
         shown = outcome.losses if outcome.shown is None else outcome.shown
@@ -185,7 +185,7 @@ class Loop:
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
-        # Validation beside training runs what is compiled; scoring alone, what is fastest.
+        # Validation during training uses compiled programs; a separate evaluation, the fastest.
         scope = contextlib.nullcontext if self._train is None else programs_of_training
 
         def forward(batch):

@@ -135,7 +135,7 @@ def _data(task: Task, examples: Any, split: str) -> Data:
 
 
 def _fingerprint(parts: Iterable[Data]) -> str:
-    """Changes when an example or its place does."""
+    """Changes if an example or its position does."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for array in part.arrays.values():
@@ -144,12 +144,12 @@ def _fingerprint(parts: Iterable[Data]) -> str:
 
 
 def _check_same(run: Run, template: Template, settings: TrainingSettings, fingerprint: str) -> None:
-    """Checks that what is resumed is what was begun.
+    """Checks that a resumed training has the settings and data that it was started with.
 
     Raises:
         SeqzooError: something differs; the message names it.
     """
-    # Not as they are written: a choice that came later has its default.
+    # Not compared as written: an option that was added later has its default.
     pairs = [
         (template.to_config(), run.template.to_config()),
         (asdict(settings), asdict(run.settings)),
