@@ -1,7 +1,7 @@
-"""Files and folders that are there whole or not at all, and errors that name a full disk.
+"""Files and folders that are written completely or not at all, and errors for a full disk.
 
-What is written is on the disk, not only in the system's memory, before it takes its name: neither a
-process that is killed nor a power cut leaves a part of it under that name.
+Data is flushed to the disk before it gets its final name, so that neither a killed process nor a
+power failure leaves an incomplete file under that name.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""How answers are generated step by step: the same for every template that generates."""
+"""Generation of texts and series, token by token, for every template that generates."""
 
 from seqzoo.tasks.decoding.settings import Decoding
 

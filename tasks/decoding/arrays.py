@@ -1,4 +1,4 @@
-"""What the decoding loops are made of: a loop that keeps something of each step, rows, steps."""
+"""Building blocks of the decoding loops: a loop that keeps values of each step, rows, steps."""
 
 import contextlib
 import contextvars
@@ -23,13 +23,13 @@ def compiled_loops() -> Iterator[None]:
 def generate(
     step: Callable, variables: dict[str, Any], kept: dict[str, tuple[Any, int]], most: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Runs a step until it says that it was the last one.
+    """Runs steps until one reports that it was the last.
 
     Args:
-        step: (t, variables) -> whether it goes on, the new variables, and by name what is kept of
-            the step. The first step is always run, so that what is kept has a shape.
+        step: (t, variables) -> whether to continue, the new variables, and the values to keep, by
+            name. The first step is always run, so that the kept values have a shape.
         variables: tensors before the first step, by name; "states" are a nest of them.
-        kept: by name, type and number of axes of what is kept.
+        kept: type and number of axes of the kept values, by name.
         most: how many steps there may be.
 
     Returns:
@@ -69,7 +69,7 @@ def generate(
         )
         if compiles:
             return steps, last, {name: array.stack() for name, array in arrays.items()}
-        # The arrays hold nothing for steps that were not run.
+        # The arrays are empty for steps that were not run.
         ran = tf.range(steps)
         return steps, last, {name: array.gather(ran) for name, array in arrays.items()}
 
@@ -80,12 +80,12 @@ def generate(
 
 
 def write(whole: Any, part: Any, t: Any) -> Any:
-    """(..., time) with (...) at step t; a step behind the last one is not written."""
+    """(..., time) with (...) at step t; a step beyond the last one is not written."""
     return tf.where(tf.range(tf.shape(whole)[-1]) == t, part[..., None], whole)
 
 
 def repeat(values: Any, times: int) -> Any:
-    """A nest of (batch, ...) -> (batch * times, ...), the copies of a row side by side."""
+    """A nest of (batch, ...) -> (batch * times, ...), the copies of a row next to each other."""
     return tf.nest.map_structure(lambda value: tf.repeat(value, times, axis=0), values)
 
 
@@ -95,5 +95,5 @@ def free_rows(states: Any) -> Any:
 
 
 def largest(values: Any) -> Any:
-    """The largest of a vector of numbers that are at least 0; 0 where it is empty."""
+    """The maximum of a vector of non-negative numbers; 0 if it is empty."""
     return tf.maximum(tf.reduce_max(values), 0)

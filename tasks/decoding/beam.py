@@ -1,12 +1,12 @@
 """Beam search.
 
-In each step the 2 * width best continuations of a row's beams are looked at. Those among the first
-`width` that end the answer leave the beams for good and are ranked by their score; the best others
-are the next beams. A row is done once `width` answers have ended, or once none of its beams can get
-among the best ones any more. With a width of 1 this is greedy search, whatever the penalties.
+Each step considers the 2 * width best continuations of a row's beams. Those among the first `width`
+that end the text leave the beams and are ranked by their score; the best others are the next beams.
+A row is done once `width` texts have ended, or once none of its beams can get among the best ones
+any more. With a width of 1 this is greedy search, whatever the penalties.
 
-The loop keeps of each beam what it was continued by and from which beam, as one number: the row of
-that beam times `ids` and the token. Whole answers are put together from these afterwards.
+For each beam the loop stores its previous beam and its token as one number: the row of that beam,
+times `ids`, plus the token. Complete texts are reconstructed from these afterwards.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from seqzoo.tasks.decoding.penalties import coverage_penalty, length_penalty
 from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
 NONE = float("-inf")
-"""Score of a beam or an answer that does not exist."""
+"""Score of a beam or a text that does not exist."""
 
 
 class BeamSearch:
@@ -28,8 +28,8 @@ class BeamSearch:
     Args:
         guided: the model, with constraints for batch * width rows.
         batch: number of inputs.
-        limits: how many tokens an answer may have: a number, or of each input, shape (batch,).
-        source: how many steps attention is over, or None where there is none.
+        limits: maximum number of tokens: a number, or one per input, shape (batch,).
+        source: number of steps that attention is over, or None without attention.
         source_lengths: shape (batch,): how many of them count.
         attends: whether to report attention.
     """
@@ -47,7 +47,7 @@ class BeamSearch:
         self.choices = guided.choices
         self.width = guided.choices.beam_width
         self.ids = guided.model.ids
-        # Among these a further step finds `width` that do not end the answer.
+        # Among these are always `width` that do not end the text.
         self.candidates = min(2, self.ids) * self.width
         self.batch = batch
         self.source = source
@@ -107,7 +107,7 @@ class BeamSearch:
         rows = at // ids
         ends = at % ids == guided.model.end
 
-        # The answers that end here.
+        # The texts that end here.
         closed = best / self._length_penalty(t) if self.choices.length_penalty else best
         coverage = None
         if self.covers:
@@ -127,7 +127,7 @@ class BeamSearch:
         continued = tf.gather(tf.reshape(at, [-1]), following)
         rows, tokens = continued // ids, continued % ids
         if guided.remembers or not guided.model.has_end:
-            # The end may stand for no id of the model.
+            # The end may not be an id of the model.
             tokens = tf.where(tokens == guided.model.end, PADDING, tokens)
         new = {
             "previous": tokens,
@@ -158,12 +158,12 @@ class BeamSearch:
         return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, found
 
     def _histories(self, scores: Any, places: Any, written: dict) -> dict:
-        """Whole answers, put together from where they ended to their beginning.
+        """Complete texts, reconstructed from their ends to their beginnings.
 
         Args:
             scores: shape (batch, answers).
             places: shape (batch, answers): the last step of each times the rows, and its row.
-            written: what was kept of each step.
+            written: the kept values of each step.
         """
         shape = [self.batch, self.choices.answers]
         wide = self.batch * self.width

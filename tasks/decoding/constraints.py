@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 LAST_RESORT_SCORE = -1e4
-"""Log-probability that a forced token has at least for a search, so that a row goes on even where
-the model gives the token none. Reported log-probabilities know nothing of it."""
+"""Minimum log-probability of a forced token in a search, so that a row continues even if the model
+gives the token no probability. Reported log-probabilities do not include it."""
 
 
 def among(history: Any, chosen: Any, vocabulary_size: int) -> Any:
@@ -30,7 +30,7 @@ def among(history: Any, chosen: Any, vocabulary_size: int) -> Any:
 
 
 def penalise_repetition(logits: Any, history: Any, t: Any, penalty: float) -> Any:
-    """Lowers the logits of tokens that already occur, as `Decoding.repetition_penalty` says.
+    """Lowers the logits of tokens that already occur; see `Decoding.repetition_penalty`.
 
     Args:
         logits: shape (rows, vocabulary).
@@ -68,7 +68,7 @@ def force(scores: Any, token: Any, forced: Any) -> Any:
     """Leaves one token to the rows that are forced.
 
     Args:
-        scores: shape (rows, vocabulary): what each token is worth to a search.
+        scores: shape (rows, vocabulary): the scores of the tokens in a search.
         token: shape (rows,).
         forced: shape (rows,), bool.
     """

@@ -1,6 +1,6 @@
-"""From a function of one step to whole answers, in TensorFlow operations alone.
+"""From a function that computes one step to complete texts, with TensorFlow operations only.
 
-All that is here runs eagerly, in `tf.function` and in a SavedModel, with free numbers of rows and
+Everything here runs eagerly, in `tf.function` and in a SavedModel, for any number of rows and
 steps.
 """
 
@@ -69,7 +69,7 @@ def decode(
     banned: Collection[int] = (PADDING, UNKNOWN),
     report_attention: bool = True,
 ) -> Decoded:
-    """Generates answers.
+    """Generates texts.
 
     The end token is forced where an answer has its maximum length, and where constraints leave
     nothing else. It counts in every log-probability, so that those of long and short answers can
@@ -80,7 +80,7 @@ def decode(
             (rows, source) or None). The new states have the shapes and types of the old ones. Rows
             are independent; those of one input stand side by side.
         states: initial ones, a nest of tensors with the leading axis batch.
-        choices: how answers are generated.
+        choices: how texts are generated.
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token; None where there is none, and all answers get as long as they
             may.
@@ -97,7 +97,7 @@ def decode(
         seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
             row, so that what is drawn depends on nothing but the row, or None for other answers
             each time.
-        banned: ids that are never generated.
+        banned: ids that must not be generated.
         report_attention: whether the answers have the model's attention, if it has any; to keep it
             of each step takes time.
 
@@ -127,7 +127,7 @@ def decode(
     if prefix is not None:
         prefix, prefix_lengths = repeat((prefix, prefix_lengths), width)
     guided = GuidedModel(model, choices, banned, each, prefix, prefix_lengths)
-    # The loops must know beforehand; a graph drops what is not used of this step.
+    # The loops must know in advance; a graph drops the unused parts of this step.
     attention = model(start, states)[2]
     attends = report_attention and attention is not None
     if beam:
@@ -178,7 +178,7 @@ def _chooser(choices: Decoding, batch: Any, seed: Any, prefix: Any) -> Callable:
 
 
 def _trim(found: dict) -> Decoded:
-    """What a search found, cut to the longest answer."""
+    """The results of a search, cut to the longest text."""
     lengths = found["lengths"]
     time = largest(tf.reshape(lengths, [-1]))
     each = found["log_probabilities"][:, :, : time + 1]

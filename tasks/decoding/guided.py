@@ -34,12 +34,12 @@ class Proposal(NamedTuple):
 class Model:
     """A step as `decode` and `score` take it, checked and with float32 results.
 
-    Where there is no end token, one more id stands for the end. It has probability 1, costs
-    nothing, and only comes where it is forced.
+    Without an end token, an additional id represents the end. It has probability 1, so it
+    costs nothing, and it only occurs where it is forced.
 
     Args:
         step: the function.
-        constants: what `step` takes as its third argument, or None for a step without one.
+        constants: the third argument of `step`, or None for a step without one.
         vocabulary_size: number of ids.
         end: id of the end token, or None.
     """
@@ -61,7 +61,7 @@ class Model:
         inputs = (tokens, states) if self.constants is None else (tokens, states, self.constants)
         logits, new, attention = self.step(*inputs)
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), [None, self.vocabulary_size])
-        # The kind of sequence a cell returns its states in may differ from what it was given.
+        # A cell may return its states in another kind of sequence than it was given.
         new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
         new = tf.nest.map_structure(
             lambda a, b: tf.ensure_shape(a, [None, *b.shape[1:]]), new, states
@@ -75,15 +75,15 @@ class Model:
 
 
 class GuidedModel:
-    """A model, and all that bears on what it may generate next.
+    """A model with the constraints on what it may generate next.
 
-    What is not asked for costs nothing: a step consists of what the arguments make necessary.
+    Options that are off cost nothing: a step only computes what the arguments require.
 
     Args:
         model: the model.
         choices: whose lengths and repetitions count.
         banned: ids that are not generated; the end token is, all the same.
-        limits: how many tokens a row may have: a number, or of each row, shape (rows,).
+        limits: maximum number of tokens: a number, or one per row, shape (rows,).
         prefix: shape (rows, time), int32, or None.
         prefix_lengths: shape (rows,): how many tokens of `prefix` are forced.
     """
@@ -114,12 +114,12 @@ class GuidedModel:
 
     @property
     def remembers(self) -> bool:
-        """Whether a step looks at the tokens before."""
+        """Whether a step uses the previous tokens."""
         return self.choices.repetition_penalty != 1 or self.choices.no_repeat_ngram is not None
 
     @property
     def last(self) -> Any:
-        """The last step: that of the end, which is forced; without an end token it says nothing."""
+        """The last step, in which the end is forced; without an end token it has no effect."""
         return self.longest if self.model.has_end else self.longest - 1
 
     def __call__(self, t: Any, tokens: Any, states: Any, history: Any) -> Proposal:
@@ -147,8 +147,8 @@ class GuidedModel:
         return Proposal(log_probabilities, free, scores, states, attention)
 
     def forced(self, t: Any, scores: Any) -> tuple[Any, Any]:
-        """What must come, whatever the scores: the prefix, and the end where a row is full or
-        nothing else is left.
+        """Tokens that are forced whatever their scores: the prefix, and the end if a row is full or
+        nothing else is allowed.
 
         Returns:
             Which rows are forced, (rows,), bool, and to what, () or (rows,).
@@ -157,13 +157,13 @@ class GuidedModel:
         if self.prefix is None:
             return forced, self.model.end
         prefixed = t < self.prefix_lengths
-        # A column more, because a step behind the prefix has to read something.
+        # One more column, because steps after the prefix have to read something.
         columns = tf.pad(self.prefix, [[0, 0], [0, 1]])
         prefix = tf.gather(columns, tf.minimum(t, tf.shape(self.prefix)[1]), axis=1)
         return forced | prefixed, tf.where(prefixed, prefix, self.model.end)
 
     def enforced(self, t: Any, proposal: Proposal) -> Any:
-        """The scores of a proposal, (rows, ids), with -inf for all but what is forced."""
+        """The scores of a proposal, (rows, ids), with -inf for all but the forced tokens."""
         forced, token = self.forced(t, proposal.scores)
         token = tf.broadcast_to(token, tf.shape(forced))
         return tf.cond(

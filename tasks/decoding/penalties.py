@@ -1,4 +1,4 @@
-"""By what beam search ranks answers: s(Y, X) = log P(Y | X) / lp(Y) + cp(X, Y).
+"""The score by which beam search ranks texts: s(Y, X) = log P(Y | X) / lp(Y) + cp(X, Y).
 
 Wu et al. 2016, "Google's Neural Machine Translation System", equation 14.
 """

@@ -1,4 +1,4 @@
-"""The loop of greedy search and sampling: each row goes its own way."""
+"""The loop of greedy search and sampling, in which rows are independent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +15,8 @@ def generate_rows(
 ) -> dict:
     """Generates until all rows have ended.
 
-    A row that has ended goes on beside the others; what it generates then is dropped at last, all
-    at once, which keeps the loop short.
+    A row that has ended keeps running beside the others; its further output is dropped after the
+    loop, which keeps the loop short.
 
     Args:
         guided: the model, with constraints for each row.
@@ -51,7 +51,7 @@ def generate_rows(
         }
         ends = chosen == end
         finished = variables["finished"] | ends
-        # Where there is no end token, its id is none that the model knows.
+        # Without an end token, its id is none of the model's.
         fed = chosen if guided.model.has_end else tf.where(ends, PADDING, chosen)
         new = {"previous": fed, "states": proposal.states, "finished": finished}
         if guided.remembers:

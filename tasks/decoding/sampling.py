@@ -1,4 +1,4 @@
-"""Drawing tokens: temperature, top-k, top-p, and random numbers that belong to a row."""
+"""Sampling of tokens: temperature, top-k, top-p, and random numbers per row."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
-    """One number in [0, 1) for each token that may be drawn.
+    """One random number in [0, 1) for each token that may be drawn.
 
     Those of a row depend on its own seed alone, or on a common seed and the row's position: never
     on how many rows there are.
@@ -42,7 +42,7 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
 def draw(
     scores: Any, number: Any, temperature: float, top_k: int | None, top_p: float | None
 ) -> Any:
-    """Draws a token a row.
+    """Draws one token per row.
 
     The temperature is applied first; of what it gives, the `top_k` most probable are kept; of
     these, made to sum to 1, the fewest that reach `top_p`.

@@ -1,4 +1,4 @@
-"""How probable given answers are under a model."""
+"""Log-probabilities of given texts under a model."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Attention: what a decoder looks at, for each of its steps."""
+"""Attention: a weighted mean of the encoder's outputs for each step of a decoder."""
 
 from typing import Any
 

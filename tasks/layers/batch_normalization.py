@@ -53,7 +53,7 @@ class BatchNormalization(keras.layers.Layer):
         Args:
             values: of any precision; statistics are float32 at least.
             there: which rows there are, (batch,) of bool; all by default.
-            training: whether statistics are those of the batch.
+            training: whether to use the statistics of the batch.
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
         mean, variance = (

@@ -69,7 +69,7 @@ class CRF(keras.layers.Layer):
         return tf.identity(ops.cast(emissions, self._precision))
 
     def compute_mask(self, _: Any, mask: Any = None) -> None:
-        """None: what is padding is told by `lengths`."""
+        """None: `lengths` says what is padding."""
         return None
 
     def log_likelihood(self, emissions: Any, tags: Any, lengths: Any) -> Any:
@@ -78,7 +78,7 @@ class CRF(keras.layers.Layer):
         Args:
             emissions: shape (batch, time, tags).
             tags: ids, shape (batch, time).
-            lengths: steps of each row, shape (batch,).
+            lengths: number of steps of each row, shape (batch,).
 
         Returns:
             Shape (batch,); 0 for a row of length 0; `FORBIDDEN` for tags that are not allowed, with
@@ -104,7 +104,7 @@ class CRF(keras.layers.Layer):
         alpha, _ = scan(step, ops.zeros_like(emissions[:, 0]), (relative, valid))
         value = -ops.logsumexp(alpha + end, axis=-1)
         # Tags that are not allowed: the lowest value, with the gradient that they would have if
-        # what is not allowed had no part in their score.
+        # forbidden steps had no part in their score.
         lowest = FORBIDDEN + value - ops.stop_gradient(value)
         value = ops.where(possible, value, lowest)
         return ops.where(valid[:, 0], value, 0.0)
@@ -114,7 +114,7 @@ class CRF(keras.layers.Layer):
 
         Args:
             emissions: shape (batch, time, tags).
-            lengths: steps of each row, shape (batch,).
+            lengths: number of steps of each row, shape (batch,).
 
         Returns:
             Ids of shape (batch, time), int32, 0 in the padding; and their scores by the equation
@@ -151,7 +151,7 @@ class CRF(keras.layers.Layer):
 
         Args:
             emissions: shape (batch, time, tags).
-            lengths: steps of each row, shape (batch,).
+            lengths: number of steps of each row, shape (batch,).
 
         Returns:
             Shape (batch, time, tags); 0 in the padding. Where no sequence of a row's length is

@@ -11,5 +11,5 @@ def loss_precision(policy: str) -> str:
 
 
 def at_least_float32(values: Any) -> Any:
-    """Numbers, those of half precision as float32."""
+    """Numbers, with half precision converted to float32."""
     return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)

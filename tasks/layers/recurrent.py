@@ -74,7 +74,7 @@ class NGramEmbedding(keras.layers.Layer):
 class MaskedPooling(keras.layers.Layer):
     """One vector from the steps of a sequence: (batch, time, units) -> (batch, units).
 
-    A sequence without a step gives zeros.
+    An empty sequence gives zeros.
 
     Args:
         mode: "mean", "max", or "sum", which is divided by the square root of the steps.
@@ -107,7 +107,7 @@ class MaskedPooling(keras.layers.Layer):
 
 
 def cell_choices(template: Any) -> dict[str, Any]:
-    """What a template says of its recurrent layers, as `recurrent_layers` takes it."""
+    """The options of a template's recurrent layers, as arguments of `recurrent_layers`."""
     names = ("cell", "units", "layers", "dropout", "recurrent_dropout")
     choices = {name: getattr(template, name) for name in names}
     return {**choices, "cell_options": dict(template.cell_options)}
@@ -151,7 +151,7 @@ def recurrent_layers(
     dtype: Any = None,
     named: bool = False,
 ) -> list[Any]:
-    """Recurrent layers to be stacked: the one place where networks get theirs.
+    """Makes the stacked recurrent layers of a network.
 
     Args:
         cell: name of the cell in `seqzoo.cells.CELLS`.
@@ -159,9 +159,9 @@ def recurrent_layers(
         layers: how many there are.
         dropout: share of each layer's inputs dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
+        cell_options: other options of the cell's class.
         bidirectional: whether each layer reads in both directions.
-        last_only: whether the last layer returns its last output alone, not all of them.
+        last_only: whether the last layer returns only its last output.
         return_state: whether each layer returns its last states, too.
         dtype: Keras' policy.
         named: whether layers are called "layer_1" and so on, or as Keras calls them.
@@ -189,7 +189,7 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     Args:
         template: has `bidirectional` and what `cell_choices` reads.
         values: shape (batch, time, features).
-        mask: shape (batch, time); handed to each layer, because Keras may not pass it on.
+        mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
         dtype: Keras' policy.
 

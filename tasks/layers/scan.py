@@ -1,4 +1,4 @@
-"""A loop over the steps of a batch, for recursions that no layer runs."""
+"""A loop over the steps of a batch, for recursions outside of layers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ def scan(
     """Runs `carry, keep = step(first, carry, *elements)` over axis 1 of the elements.
 
     Args:
-        step: `first` says whether it is the step of index 0.
+        step: `first` says whether it is step 0.
         carry: to begin with, shape (batch, ...).
         elements: tensors of shape (batch, time, ...).
-        kept: type of what the steps keep; nothing is kept by default.
+        kept: type of the kept values; nothing is kept by default.
         reverse: from the last step to the first.
 
     Returns:
-        The last carry, and what was kept, (batch, time, ...), or None.
+        The last carry, and the kept values, (batch, time, ...), or None.
     """
     count = ops.shape(elements[0])[1]
     arrays = [_time_first(values) for values in elements]

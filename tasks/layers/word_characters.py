@@ -31,7 +31,7 @@ class WordCharacters(keras.layers.Layer):
         size: of a character's vector.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: of each direction.
-        cell_options: further options of the cell's class.
+        cell_options: other options of the cell's class.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -102,7 +102,7 @@ class ConvolvedCharacters(keras.layers.Layer):
     Args:
         vocabulary_size: number of ids of characters; 0 is the padding.
         size: of a character's vector.
-        units: of a word's vector.
+        units: size of a word's vector.
         **kwargs: of `keras.layers.Layer`.
     """
 

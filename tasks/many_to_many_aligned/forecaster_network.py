@@ -22,7 +22,7 @@ class NextStep(keras.Model):
         layers: how many recurrent layers are stacked.
         dropout: share of each layer's inputs, and of the last features, dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
+        cell_options: other options of the cell's class.
         precision: Keras' dtype policy of the layers.
         **kwargs: of `keras.Model`.
     """

@@ -1,4 +1,4 @@
-"""Tags that mark entities in a sequence: BIO and BIOES, and the spans they stand for."""
+"""Tags that mark entities in a sequence: BIO and BIOES, and the spans that they mark."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ def split_tag(name: str) -> tuple[str, str]:
     """Prefix and type of a tag: "B-PER" -> ("B", "PER"), "B" -> ("B", ""), "O" -> ("O", "").
 
     Raises:
-        SeqzooError: the name is that of no BIO or BIOES tag.
+        SeqzooError: the name is not a BIO or BIOES tag.
     """
     prefix, dash, kind = name.partition("-")
     if prefix not in ("O", "B", "I", "E", "S") or (prefix == "O" and dash):
@@ -63,7 +63,7 @@ def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool],
         sequence, (tags,); which may end it, (tags,).
 
     Raises:
-        SeqzooError: a name is that of no BIO or BIOES tag, or stands there twice.
+        SeqzooError: a name is not a BIO or BIOES tag, or occurs twice.
     """
     if len(set(names)) < len(names):
         raise SeqzooError(f"Names of tags must be different, got {list(names)}.")

@@ -6,18 +6,18 @@ import numpy as np
 
 
 def f1(hits: float, said: float, there: float) -> float:
-    """Harmonic mean of precision and recall; 0 where nothing was said and nothing was there."""
+    """Harmonic mean of precision and recall; 0 if both are undefined."""
     return float(2 * hits / (said + there)) if said + there else 0.0
 
 
 def confusion_matrix(targets: np.ndarray, answers: np.ndarray, size: int) -> np.ndarray:
-    """Counts of shape (size, size): a row a true class, a column an answer."""
+    """Counts of shape (size, size), with a row per true class and a column per prediction."""
     pairs = targets.astype(np.int64) * size + answers
     return np.bincount(pairs, minlength=size * size).reshape(size, size)
 
 
 def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
-    """One row a class; figures without an example to stand on are None."""
+    """One row per class; undefined metrics are None."""
     table = []
     for index, name in enumerate(names):
         right = int(matrix[index, index])
@@ -36,7 +36,7 @@ def class_table(matrix: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
 
 
 def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list[dict[str, Any]]:
-    """The most frequent wrong answers, most frequent first."""
+    """The most frequent wrong predictions, most frequent first."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]

@@ -32,10 +32,10 @@ class Spans:
         )
 
     def count(self, said: Any, truth: Any, inside: Any) -> Any:
-        """Entities that are right (both ends and the type), that were said, and that there are.
+        """Numbers of correct (both ends and the type), predicted and true entities.
 
         Args:
-            said: ids of tags, (batch, time), int32.
+            said: predicted ids of tags, (batch, time), int32.
             truth: the right ones.
             inside: which steps there are, (batch, time).
 
@@ -48,7 +48,7 @@ class Spans:
         other_kind = tf.gather(self.kinds, said) != tf.gather(self.kinds, truth)
         wrong = (starts != true_starts) | (ends != true_ends) | (marked != true_marked)
         wrong |= true_marked & other_kind
-        # An entity is right if nothing is wrong from its first to its last step.
+        # An entity is correct if all steps from its first to its last are.
         rows, steps = tf.unstack(tf.shape(truth))
         number = tf.where(true_marked, tf.cumsum(tf.cast(true_starts, tf.int32), 1), 0)
         places = tf.range(rows)[:, None] * (steps + 1) + number

@@ -1,4 +1,4 @@
-"""Errors of numbers, and those of answers that need no model."""
+"""Errors of numeric predictions and of baselines."""
 
 from collections.abc import Sequence
 

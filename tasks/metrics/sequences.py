@@ -1,4 +1,4 @@
-"""How good generated and tagged sequences are. All take plain lists and give figures fit for JSON.
+"""Metrics of generated and tagged sequences, from plain lists to JSON-serialisable values.
 
 Wherever an answer is held against references, there may be several of them, each as good as the
 others: `references[i]` is the list of those of `answers[i]`.
@@ -41,7 +41,7 @@ def bleu(
         "length_ratio", tokens of the answers by those of the references; "signature".
 
     Raises:
-        ValueError: there is nothing to score, or an answer has no references.
+        ValueError: there are no predictions, or one has no references.
     """
     # `force` because a warning about spaces before full stops is of no use here.
     metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True, max_ngram_order=ORDERS)
@@ -78,7 +78,7 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
         "chrf" and "signature".
 
     Raises:
-        ValueError: there is nothing to score, or an answer has no references.
+        ValueError: there are no predictions, or one has no references.
     """
     metric = CHRF()
     score = metric.corpus_score(*_streams(answers, references))
@@ -94,15 +94,15 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
     two are called word error and phoneme error (Yao and Zweig 2015).
 
     Args:
-        answers: lists of tokens, or strings, whose tokens are characters.
-        references: lists of such.
+        answers: predictions: lists of tokens, or strings, whose tokens are characters.
+        references: lists of these.
 
     Returns:
         "exact_match", "sequence_error" (what is left to 1), "token_error" (edits by tokens of the
         references, so that it may pass 1; None without any), "sequences", "edits", "tokens".
 
     Raises:
-        ValueError: there is nothing to score, or an answer has no references.
+        ValueError: there are no predictions, or one has no references.
     """
     _check(answers, references)
     exact = edits = tokens = 0
@@ -159,7 +159,7 @@ def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
         tokens: how many it is of.
 
     Returns:
-        "nats" and "bits" a token, and "perplexity"; None for what is not a finite number.
+        "nats" and "bits" per token, and "perplexity"; None for values that are not finite.
     """
     nats = total_loss / tokens if tokens else math.nan
     exponent = nats if nats < 700 else math.inf  # exp raises an error above
@@ -176,8 +176,8 @@ def span_scores(
     what the entities of malformed tags are.
 
     Args:
-        answers: tags of each sequence, BIO or BIOES.
-        references: the right tags of each; as many as there are answers.
+        answers: predicted tags of each sequence, BIO or BIOES.
+        references: the true tags of each sequence.
 
     Returns:
         "precision", "recall" and "f1" of all entities, their counts "entities" (in the references),

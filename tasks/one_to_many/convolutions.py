@@ -63,7 +63,7 @@ class ConvolutionalGrid(keras.layers.Layer):
             images: of any number of channels; of four, the last one is opacity, before white.
             there: which images there are, (batch,) of bool, whose statistics those of a batch are;
                 all by default.
-            training: whether statistics are those of the batch.
+            training: whether to use the statistics of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
         for index, convolution in enumerate(self.convolutions):

@@ -19,8 +19,8 @@ class Features(ABC):
     own predictions and the exported graph all take it.
 
     Attributes:
-        chunk: examples that are transformed at once.
-        vocabulary: of text, else None.
+        chunk: number of examples that are transformed together.
+        vocabulary: for text, otherwise None.
     """
 
     chunk = 1024
@@ -29,7 +29,7 @@ class Features(ABC):
     @classmethod
     @abstractmethod
     def learn(cls, template: Any, examples: Examples) -> "Features":
-        """Features with all that they learn from the training examples.
+        """Makes features, with what they learn from the training examples.
 
         Raises:
             SeqzooError: the examples are not of this kind.
@@ -104,7 +104,7 @@ class Features(ABC):
 
 
 def empty(where: str) -> SeqzooError:
-    """The error that a sequence without a step gets."""
+    """The error for an empty sequence."""
     return SeqzooError(
         f"A sequence must have at least one step, but {where} has none; leave it out.",
         location=where,
@@ -120,7 +120,7 @@ def with_a_step(values: Any, padding: Any) -> Any:
 
 
 def finite(array: np.ndarray, where: str) -> np.ndarray:
-    """One example's numbers, as they are.
+    """The numbers of one example, unchanged.
 
     Raises:
         SeqzooError: one is NaN or infinite; the message names `where`.

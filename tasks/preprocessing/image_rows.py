@@ -1,4 +1,4 @@
-"""Images, read one row or one pixel a step."""
+"""Images, read one row or one pixel per step."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -17,7 +17,7 @@ DECODED = (1, 3, 4)
 
 
 class ImageFeatures(Features):
-    """A whole image a step, one step an image: (batch, 1, height, width[, channels]), uint8.
+    """An image as a sequence of one step: (batch, 1, height, width[, channels]), uint8.
 
     Args:
         template: a template with `image_size`.
@@ -134,7 +134,7 @@ def resized(image: Any, size: Sequence[int]) -> Any:
 
 @contextmanager
 def _naming_image(place: str) -> Iterator[None]:
-    """Adds an example's location to the error of an image that cannot be decoded.
+    """Adds the location of an example to the error of an image that cannot be decoded.
 
     Raises:
         SeqzooError: the block decoded something else than an image.

@@ -99,7 +99,7 @@ def _ranges(codes: list[int]) -> list[str]:
 def composed(texts: Any) -> Any:
     """Strings (batch,) in UTF-8 -> the same in Unicode's normalization form C.
 
-    Texts that hold no mark and nothing else that this form may change cost one regular expression.
+    Texts that cannot change cost only one regular expression.
     """
     plain = tf.strings.regex_full_match(texts, _tables().pattern)
     return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))

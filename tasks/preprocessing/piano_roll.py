@@ -13,7 +13,7 @@ from seqzoo.tasks.preprocessing.series import SeriesFeatures, pad
 
 
 class NoteFeatures(Features):
-    """Frames of which each says, for each of some notes, whether it sounds.
+    """Frames that say which of the notes sound.
 
     Args:
         template: a template with `maximum_length`.

@@ -12,7 +12,7 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class SeriesFeatures(Features):
-    """One or several numbers a step.
+    """One or several numbers per step.
 
     Args:
         template: a template with `maximum_length`.

@@ -1,4 +1,4 @@
-"""Subwords: pieces of words that are learnt from texts, and found again in the graph.
+"""Subwords: pieces of words that are learned from texts, and found by operations in the graph.
 
 The pieces are those of SentencePiece's unigram language model. Its processor is an operation of its
 own, which an exported model could not be loaded with; so the search for the most probable pieces of
@@ -30,7 +30,7 @@ UNKNOWN_COST = 10.0
 """How much less probable than the least probable piece a character is that is in none, in nats."""
 
 LEAST_COVERAGE = 0.98
-"""The share of all characters that SentencePiece wants to be known."""
+"""The share of characters that SentencePiece has to cover."""
 
 LINE = 3000
 """Bytes of a line that SentencePiece takes in any case; it leaves out longer ones."""
@@ -83,14 +83,14 @@ def learn_subwords(
 
 
 def spaces_made_one(texts: Any) -> Any:
-    """Strings -> the same, single spaces where there was white space of any kind and length."""
+    """Strings -> the same with all white space replaced by single spaces."""
     return tf.strings.strip(tf.strings.regex_replace(texts, rf"[\s\x0b\pZ{SPACE}]+", " "))
 
 
 def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
     """Strings (batch,) -> their most probable pieces, ragged (batch, pieces).
 
-    A character that is in no piece is a piece of its own.
+    A character that is in no piece is a piece by itself.
 
     Args:
         texts: in UTF-8.
@@ -113,7 +113,7 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     characters = tf.strings.unicode_split(words, "UTF-8")
     candidates, scores = _candidates(characters, vocabulary)
     scores = characters.with_values(scores).to_tensor(0.0)  # (words, characters, LONGEST_PIECE)
-    scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs a step
+    scores = tf.pad(scores, [[0, 0], [0, 1], [0, 0]])  # the loop needs at least one step
     shorter = _shorter(scores)
     count = tf.shape(scores)[1]
     places = tf.broadcast_to(tf.range(count), tf.shape(shorter))

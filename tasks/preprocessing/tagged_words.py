@@ -14,10 +14,10 @@ from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
 
 WORD_CHARACTERS = 20
-"""Characters of a word that are read; of a longer one its first and its last ten are."""
+"""Maximum characters of a word; of a longer one the first and the last ten are read."""
 
 JOINER = "\u00a0"
-"""The no-break space, which stands for white space inside a word."""
+"""The no-break space, which represents white space inside a word."""
 
 WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 """Names of the vocabularies."""
@@ -78,7 +78,7 @@ class TokenFeatures(TextFeatures):
         """Strings (batch,) -> tokens, ragged (batch, time), as they stand there."""
         if self.template.input == "characters":
             return split_characters(text)
-        # `split` knows the spaces of ASCII alone.
+        # `split` only knows ASCII spaces.
         return tf.strings.split(
             tf.strings.regex_replace(text, r"[^\PZ\x{A0}\x{2007}\x{202F}]", " ")
         )

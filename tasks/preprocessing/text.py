@@ -29,7 +29,7 @@ def split_words(text: Any) -> Any:
     text = tf.strings.regex_replace(text, r"([^\pL\pM\pN\s'’])", r" \1 ")
     text = tf.strings.regex_replace(text, r"(^|[\s\pZ])(['’]+)", r"\1\2 ")
     text = tf.strings.regex_replace(text, r"(['’]+)($|[\s\pZ])", r" \1\2")
-    # `split` knows the spaces of ASCII alone.
+    # `split` only knows ASCII spaces.
     return tf.strings.split(tf.strings.regex_replace(text, r"\pZ", " "))
 
 
@@ -37,7 +37,7 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
     """Texts as an array of UTF-8 bytes.
 
     Raises:
-        SeqzooError: an entry is not a string; the message names its place.
+        SeqzooError: an entry is not a string; the message has its location.
     """
     found = []
     for text, place in zip(texts, places, strict=True):

@@ -12,7 +12,7 @@ from seqzoo.tasks.preprocessing.base import Features, finite, moments
 
 
 class VectorFeatures(Features):
-    """A whole vector a step, one step a vector: (batch, 1, features), float32.
+    """A vector as a sequence of one step: (batch, 1, features), float32.
 
     Args:
         template: a template.

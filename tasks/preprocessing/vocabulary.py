@@ -1,4 +1,4 @@
-"""The tokens a model knows, and their ids."""
+"""The tokens of a model and their ids."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 PADDING = 0
 UNKNOWN = 1
 SPECIAL = 2
-"""Ids below this one stand for no token of their own."""
+"""Ids below this one are reserved."""
 
 
 class Vocabulary:
@@ -51,7 +51,7 @@ class Vocabulary:
         """The lookup table; whoever exports a graph that uses it must track it."""
         # Made outside of any graph, because the first use may be inside one that is thrown away.
         with tf.init_scope():
-            # A table of no tokens cannot be made; the empty token never occurs.
+            # An empty table cannot be created; the empty token never occurs.
             keys = tf.constant(self.tokens or [""], tf.string)
             ids = tf.range(SPECIAL, SPECIAL + tf.size(keys))
             initializer = tf.lookup.KeyValueTensorInitializer(keys, ids)
@@ -78,7 +78,7 @@ class Vocabulary:
             size: ids that it must have, padding and unknown included; None if that is not known.
 
         Raises:
-            SeqzooError: it cannot be read, or holds something else.
+            SeqzooError: it cannot be read, or is not a vocabulary.
         """
         try:
             # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
@@ -89,7 +89,7 @@ class Vocabulary:
         read = _scored(rows) or cls(rows)
         tokens = read.tokens
         whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
-        # With fewer tokens a model would answer all the same, and be wrong.
+        # With fewer tokens a model would still predict, but wrongly.
         if not whole or size not in (None, len(tokens) + SPECIAL):
             raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
         return read

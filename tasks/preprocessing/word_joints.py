@@ -17,7 +17,7 @@ JOINT = "\x08"
 """Unicode's backspace: it takes away the space beside it. No text keeps one."""
 
 SPACES = r"[\t-\r\x1c-\x1f\x{85}\pZ]+"
-"""White space of any kind, as Python's `str.split` knows it."""
+"""White space of any kind, as in Python's `str.split`."""
 
 LETTERS = r"\pL\pM\pN"
 
@@ -35,11 +35,11 @@ def split_joined_words(texts: Any) -> Any:
     """
     texts = single_spaced(tf.strings.regex_replace(texts, JOINT, ""))
     for pattern, replacement in (
-        # A joint at each end of a word that is no end of the text.
+        # A joint at each end of a word, except at the ends of the text.
         (rf"([^{LETTERS} '’])", rf"{JOINT}\1{JOINT}"),
         (rf"(^|[ {JOINT}])(['’]+)", rf"\1\2{JOINT}"),
         (rf"(['’]+)($|[ {JOINT}])", rf"{JOINT}\1\2"),
-        # None beside a space, and one between two words.
+        # None next to a space, and one between two words.
         (rf"{JOINT}* {JOINT}*", " "),
         (rf"^{JOINT}+|{JOINT}+$", ""),
         (rf"{JOINT}+", JOINT),

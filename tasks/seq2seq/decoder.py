@@ -30,11 +30,11 @@ class Decoder(keras.layers.Layer):
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: of each layer.
         layers: how many recurrent layers are stacked.
-        embedding: size of a token's vector.
+        embedding: embedding size.
         attention: "additive" or "multiplicative", or None for a decoder without memory.
         dropout: share of each layer's inputs, and of the last features, dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
+        cell_options: other options of the cell's class.
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
         **kwargs: of `keras.layers.Layer`.
     """
@@ -116,7 +116,7 @@ class Decoder(keras.layers.Layer):
         training: bool = False,
         steps: Any = None,
     ) -> tuple[Any, list[list]]:
-        """Runs over whole sequences.
+        """Runs over complete sequences.
 
         Args:
             tokens: (batch, time), int32: the token before each step.

@@ -92,7 +92,7 @@ class SequenceEncoder(keras.layers.Layer):
         scale: what numbers are multiplied with.
         dropout: share of each layer's inputs dropped in training.
         recurrent_dropout: share of the recurrent inputs dropped in training.
-        cell_options: further options of the cell's class.
+        cell_options: other options of the cell's class.
         **kwargs: of `keras.layers.Layer`.
     """
 

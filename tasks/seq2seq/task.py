@@ -91,7 +91,7 @@ class GeneratorTask(Task):
         exact = token_losses(logits, targets, 0.0)
         smoothing = self.template.label_smoothing if training else 0.0
         losses = token_losses(logits, targets, smoothing) if smoothing else exact
-        # An unknown token is never written, and so never right.
+        # An unknown token is never generated, so it is never correct.
         right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
             tf.reduce_sum(tf.cast(right & inside, tf.float32), 1),
@@ -105,7 +105,7 @@ class GeneratorTask(Task):
         return Outcome(summed(losses), tf.stack(sums, 1), shown=summed(exact))
 
     def _mixed(self, model: Any, inputs: dict[str, Any], share: float) -> Any:
-        """The tokens before each step, a share of them the model's own.
+        """The previous token of each step, some of them predicted by the model.
 
         Those are drawn in one pass over the true tokens (Mihaylova and Martins 2019).
         """
@@ -126,7 +126,7 @@ class GeneratorTask(Task):
 
     @property
     def decoding(self) -> Decoding:
-        """How answers are generated where nothing else is said."""
+        """The default options of text generation."""
         return Decoding(maximum_length=self.texts.longest + 10)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class GeneratorTask(Task):
         *,
         report_attention: bool = True,
     ) -> Any:
-        """The `Decoded` answers of a batch."""
+        """The `Decoded` texts of a batch."""
         memory, mask, states = model.encode(batch["values"], batch["lengths"])
         return decode(
             model.decoder.step,

@@ -10,7 +10,7 @@ from seqzoo.tasks.metrics.sequences import bleu, chrf, error_rates
 from seqzoo.tasks.targets.texts import required_texts
 
 SAMPLES = 50
-"""Answers that are kept with the figures."""
+"""Number of samples that are stored with the metrics."""
 
 
 def scores_of(
@@ -18,12 +18,12 @@ def scores_of(
     examples: Examples,
     tokens: Callable[[Sequence[str]], list[list[str]]],
 ) -> dict[str, Any]:
-    """Figures of one answer an example.
+    """Metrics of one generated text per example.
 
     Examples of equal inputs are one: their targets are references that are as good as each other.
 
     Args:
-        texts: the answers.
+        texts: the generated texts.
         examples: with targets.
         tokens: what splits texts into the tokens that errors are counted in.
 

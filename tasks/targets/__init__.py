@@ -1,1 +1,1 @@
-"""What a model answers with: how answers become numbers to learn from, and numbers answers."""
+"""Targets: encoding for training, losses and metrics, and decoding of predictions."""

@@ -1,4 +1,4 @@
-"""The contract of targets: loss, metric, answers and figures of one kind of answer."""
+"""The contract of targets: loss, metric and predictions of one target type."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -11,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 
 class Targets(ABC):
-    """One kind of answer; `outputs` are a model's, shape (batch, `size`), float32.
+    """A target type; `outputs` are those of a model, shape (batch, `size`), float32.
 
     Attributes:
         metric: name of the metric that is reported beside the loss.
@@ -26,10 +26,10 @@ class Targets(ABC):
     @classmethod
     @abstractmethod
     def learn(cls, template: Any, examples: Examples) -> "Targets":
-        """Targets with all that they learn from the training examples.
+        """Makes targets, with what they learn from the training examples.
 
         Raises:
-            SeqzooError: there is nothing to learn, or it is not of this kind.
+            SeqzooError: there are no targets, or they are not of this type.
         """
 
     @property
@@ -42,7 +42,7 @@ class Targets(ABC):
         """Numbers to learn from, shape (n, ...).
 
         Raises:
-            SeqzooError: a target is missing or of the wrong type; the message names its place.
+            SeqzooError: a target is missing or of the wrong type; the message has its location.
         """
 
     @abstractmethod
@@ -94,14 +94,14 @@ def required(examples: Examples) -> Any:
 
 
 def class_name(label: Any) -> Any:
-    """A class as text: whole numbers and truth values as JSON writes them, as in files."""
+    """A class as text: whole numbers and booleans as in JSON, and as in files."""
     if isinstance(label, bool | np.bool_):
         return "true" if label else "false"
     return str(int(label)) if isinstance(label, int | np.integer) else label
 
 
 def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
-    """The error that a label gets which training never saw."""
+    """The error for a label that did not occur in training."""
     return SeqzooError(
         f"{where} has the label {label!r}, which no training example has (they have "
         f"{len(known)} labels){hint}",
@@ -110,7 +110,7 @@ def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
 
 
 def sort_labels(labels: Any) -> list[str]:
-    """Labels in an order for people: whole numbers by size, all else by alphabet."""
+    """Sorts labels: whole numbers by size, everything else alphabetically."""
     labels = sorted(labels)
     if all(label.isdecimal() for label in labels):
         labels.sort(key=int)

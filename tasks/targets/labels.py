@@ -12,7 +12,7 @@ from seqzoo.tasks.metrics.classification import f1, label_table
 from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
 
 THRESHOLD = 0.5
-"""Probability from which a label is part of the answer."""
+"""Minimum probability of a predicted label."""
 
 
 class LabelTargets(Targets):
@@ -69,7 +69,7 @@ class LabelTargets(Targets):
         return f1(*sums)
 
     def decode(self, outputs: Any, top: int) -> dict[str, Any]:
-        del top  # every label has an answer of its own
+        del top  # every label is a separate prediction
         probabilities = tf.sigmoid(outputs)
         names = tf.broadcast_to(tf.constant(self.names), tf.shape(outputs))
         return {

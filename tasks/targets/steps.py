@@ -13,12 +13,12 @@ from seqzoo.tasks.metrics.errors import errors, errors_of_mean
 
 
 class StepTargets(ABC):
-    """One kind of answers; `outputs` are a model's, (batch, time, `size`), float32.
+    """A target type; `outputs` are those of a model, (batch, time, `size`), float32.
 
     Attributes:
-        metric: name of the figure that is shown beside the loss; a mean over steps.
-        methods: how the steps that follow may be found, the default first; see `Decoding`.
-        size: outputs a model must have a step.
+        metric: name of the metric that is reported beside the loss; a mean over steps.
+        methods: ways of generating the next steps, the default first; see `Decoding`.
+        size: number of outputs of the model per step.
     """
 
     metric: str
@@ -50,10 +50,10 @@ class StepTargets(ABC):
 
     @abstractmethod
     def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        """All figures of an evaluation, fit for JSON, without number of examples and loss.
+        """The metrics of an evaluation, JSON-serialisable, without the loss and the count.
 
         Args:
-            outputs: arrays of shape (time, size), one an example.
+            outputs: arrays of shape (time, size), one per example.
             targets: the same.
         """
 

@@ -13,7 +13,7 @@ from seqzoo.tasks.targets.base import required, sort_labels, unseen
 
 
 class Tags:
-    """One tag a step.
+    """One tag per step.
 
     Args:
         names: of the tags, in the order of their ids.
@@ -120,7 +120,7 @@ class Tags:
 
 
 def _sequences(examples: Examples) -> Iterable[list[str]]:
-    """The tags of each example; those in one string are split at white space."""
+    """The tags of each example; a string is split at white space."""
     for index, tags in enumerate(required(examples)):
         own = tags.split() if isinstance(tags, str) else tags
         try:

@@ -23,7 +23,7 @@ START, END = SPECIAL, SPECIAL + 1
 """Their ids."""
 
 CHUNK = 1_000_000
-"""Characters of texts that are split at once."""
+"""Number of characters of texts that are split together."""
 
 
 LOSSY, JOINED = 1, 2
@@ -41,7 +41,7 @@ def guessed_spaces(text: Any) -> Any:
 
 @dataclass(frozen=True)
 class TextChoices:
-    """What `TextFeatures` asks of a template."""
+    """The options of a template that `TextFeatures` needs."""
 
     input: str
     lowercase: bool
@@ -74,7 +74,7 @@ class TextChoices:
 
 
 class Texts:
-    """Texts of one kind, with an end token behind each.
+    """Texts as targets, with an end token after each.
 
     Characters come back from their tokens as they were, words and subwords with single spaces where
     there was white space of any kind and length.
