@@ -1,4 +1,4 @@
-"""All that is known of a cell, a template, a preset or a data set; for `seqzoo show`."""
+"""The facts about a cell, a template, a preset or a data set; for `seqzoo show`."""
 
 import inspect
 import pathlib
@@ -20,7 +20,7 @@ from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import card, list_trained
 
 DERIVED = ("data", "kind", "target_kind")
-"""Fields of a source that are told elsewhere."""
+"""Fields of a source that are shown elsewhere."""
 
 
 def facts(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
@@ -28,12 +28,12 @@ def facts(name: str, features: int, units: int, data_dir: str | None) -> list[di
 
     Args:
         name: of cells, templates, presets or data sets.
-        features: of the inputs that a cell's parameters are counted for.
-        units: of the cell, likewise.
+        features: number of input features for which a cell's parameters are counted.
+        units: units of the cell, likewise.
         data_dir: the folder in which data sets are prepared.
 
     Raises:
-        SeqzooError: there is nothing of that name.
+        SeqzooError: the name does not exist.
     """
     found: list[dict[str, Any]] = []
     if name in static.cells():
@@ -53,7 +53,7 @@ def facts(name: str, features: int, units: int, data_dir: str | None) -> list[di
 
 
 def names() -> list[str]:
-    """All that can be shown, each once."""
+    """The names that can be shown, each once."""
     return list(dict.fromkeys([*static.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
 
 

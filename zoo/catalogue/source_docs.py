@@ -1,4 +1,4 @@
-"""Cells and data sets as their source tells them, without importing it.
+"""Facts about cells and data sets, read from their source without importing it.
 
 Importing `seqzoo.cells` imports Keras and TensorFlow, which takes seconds; names and docstrings
 stand in the source for anyone to read.

@@ -1,4 +1,4 @@
-"""`seqzoo evaluate`, `generate` and `export`: what a run folder is asked for."""
+"""`seqzoo evaluate`, `generate` and `export`: commands on a run folder."""
 
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -28,18 +28,19 @@ def evaluate(
     decoding: dict[str, Any],
     device: str | None = None,
 ) -> dict[str, Any]:
-    """The figures of a run.
+    """Evaluates a run.
 
     Args:
         folder: of the run.
-        given: fields of its source that were typed; a limit is that of the examples to score on.
-        split: to score on; None for all of a file that was typed, else the test split.
+        given: fields of its source from the command line; a limit applies to the evaluated
+            examples.
+        split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
         decoding: how texts are generated, as far as it was typed.
         device: see `devices.choose`.
 
     Raises:
-        SeqzooError: there is no such run or no such data, or they do not fit each other.
+        SeqzooError: the run or the data do not exist, or do not fit each other.
     """
     run = open_run(folder, device)
     from seqzoo.zoo.data.open import open_examples
@@ -86,7 +87,7 @@ def generated(
 
     Args:
         folder: of the run.
-        inputs: as they stand in files; a language model takes an empty one too.
+        inputs: texts as in files; a language model also takes an empty one.
         count: texts an input.
         decoding: how texts are generated, as far as it was typed.
         device: see `devices.choose`.
@@ -133,7 +134,7 @@ def export(
     """Exports a run's model; returns how to load it.
 
     Raises:
-        SeqzooError: there is no such run, or the target exists.
+        SeqzooError: the run does not exist, or the target exists.
     """
     run = open_run(folder, device)
     run.export(target, asking(run, top, decoding))
@@ -159,11 +160,11 @@ def _described(spec: Any) -> str:
 
 
 def asking(run: Any, top: int | None, typed: dict[str, Any]) -> AnswerOptions:
-    """How a run is asked.
+    """The options of predictions.
 
     Args:
         run: the run.
-        top: answers an input; None for 1 text, or 5 labels.
+        top: predictions per input; None for 1 text, or 5 labels.
         typed: choices of `Decoding` that were typed, with "longest_answer" for its maximum length,
             and "seed".
 
@@ -214,7 +215,7 @@ def open_run(folder: str, device: str | None) -> Any:
     """
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
-        # The same question that `Run.open` asks, three seconds earlier.
+        # The same check as in `Run.open`, three seconds earlier.
         if folder not in PRESETS:
             told = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(told + nearest(folder, list_trained()))

@@ -32,7 +32,7 @@ def script(command: click.Command, shell: str) -> str:
 
 
 def _completes(names: Callable[[click.Context], Iterable[str]], otherwise: str) -> Complete:
-    """Completes names; where none fits, what the shell itself knows: files or folders."""
+    """Completes names; if none fits, files or folders as the shell does."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         found = [CompletionItem(name) for name in names(ctx) if name.startswith(incomplete)]

@@ -7,7 +7,7 @@ from seqzoo.tasks.startup import start_tensorflow
 
 
 def choose(device: str | None) -> None:
-    """Starts TensorFlow with the devices that were asked for; to be called before it computes.
+    """Starts TensorFlow with the chosen devices; to be called before it computes.
 
     Args:
         device: "cpu" hides all GPUs; "gpu" checks that there is one; None takes what there is.

@@ -26,7 +26,7 @@ from seqzoo.zoo.presets import Size
 
 
 class OneOf(click.Choice):
-    """One of a few names; a name that is nearly one of them is answered with that one."""
+    """A choice of names; the error for an unknown name suggests the nearest one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value not in self.choices:
@@ -36,7 +36,7 @@ class OneOf(click.Choice):
 
 
 class TextsCommand(click.Command):
-    """A command that takes texts, and says what to type for one that begins with "-"."""
+    """A command that takes texts, with a hint for texts that begin with "-"."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)

@@ -35,14 +35,14 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     drawn = Table(*heads, box=SIMPLE)
     for row in rows:
         drawn.add_row(*map(Text, row))  # `Text`, so that brackets are no markup
-    # Written to a string first: what is printed then goes through the command line as one.
+    # Written to a string first, so that it is printed as a whole.
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
     return console.file.getvalue().strip("\n")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def line(figures: dict[str, Any]) -> str:
-    """The figures that are single numbers: "accuracy 0.8132, loss 0.7011"."""
+    """The metrics that are single numbers: "accuracy 0.8132, loss 0.7011"."""
     if "entities" in figures:
         figures = figures | {"entity F1": float(figures["entities"]["f1"])}
     if same_number(figures.get("nll"), figures.get("loss")):
@@ -57,12 +57,12 @@ def line(figures: dict[str, Any]) -> str:
 
 
 def metric_name(name: str) -> str:
-    """The name of a figure as it is printed: "token error"."""
+    """The name of a metric as it is printed: "token error"."""
     return NAMES.get(name, name.replace("_", " "))
 
 
 def same_number(one: float | None, other: float | None) -> bool:
-    """Whether two figures are there and differ by no more than rounding."""
+    """Whether two metrics exist and differ by no more than rounding."""
     return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
 
 
@@ -85,14 +85,14 @@ def figures(scores: dict[str, Any]) -> str:
 
 
 def finding(found: Any) -> str:
-    """A finding of `doctor` in a line, and one more on what to do."""
+    """A finding of `doctor` in one line, and another on what to do."""
     mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[found.state]
     fix = f"          {found.fix}\n" if found.fix else ""
     return f"{mark}  {found.subject}: {found.told}\n{fix}"
 
 
 def shown_target(target: Any) -> str:
-    """A target as an answer's label is written."""
+    """A target, written like the label of a prediction."""
     if isinstance(target, str):
         return target
     if hasattr(target, "__len__"):
@@ -101,21 +101,21 @@ def shown_target(target: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """A label as a field of a line: tabs and line ends, which separate those, become spaces."""
+    """A label as a field of a line: tabs and line ends become spaces."""
     return " ".join(text.splitlines()).replace("\t", " ")
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """One line of at most so many characters."""
+    """A text in one line of limited length."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def listed(what: str | None, pattern: str, family: str | None = None) -> dict[str, dict[str, str]]:
-    """What there is: kind -> name -> what it stands for; of every kind where `what` is None.
+    """The names that exist: kind -> name -> description; of all kinds if `what` is None.
 
     Raises:
-        SeqzooError: there is no such family of cells.
+        SeqzooError: the family of cells does not exist.
     """
     registry = static.registry()
     families = dict.fromkeys(entry.family for entry in registry.values())

@@ -1,4 +1,4 @@
-"""`seqzoo predict`: inputs in, answers out, in their order."""
+"""`seqzoo predict`: prints predictions in the order of the inputs."""
 
 import csv
 import io
@@ -21,18 +21,18 @@ from seqzoo.zoo.data.source import ARRAYS, suffix_of
 Form = Literal["text", "jsonl", "csv"]
 
 LINES_AT_ONCE = 512
-"""Lines that are answered together."""
+"""Number of lines that are predicted together."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to print for a line.
+    """The output for a line.
 
     Attributes:
-        text: the answer, or what is wrong with the line.
+        text: the prediction, or what is wrong with the line.
         bad: whether something is.
-        error: what is wrong, without the place.
-        place: of the line, as in "line 18"; empty for what is no answer to one.
+        error: what is wrong, without the location.
+        place: location of the line, as in "line 18"; empty for other output.
     """
 
     text: str
@@ -82,9 +82,9 @@ def answers(
 
     Args:
         folder: of the run.
-        given: lines in UTF-8, the texts of a command line, or a file.
+        given: lines in UTF-8, texts from the command line, or a file.
         top: labels an input.
-        form: what a reply is: fields between tabs, a JSON object, or a record of CSV.
+        form: format of the output: fields between tabs, a JSON object, or a CSV record.
         decoding: how texts are generated, as far as it was typed.
         device: see `devices.choose`.
         resample: whether sound of other sample rates is brought to the model's.
@@ -96,7 +96,7 @@ def answers(
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
         from seqzoo.zoo.data.tables import read_bytes
 
-        read_bytes(given.path)  # tells why, before TensorFlow takes its seconds
+        read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_run(folder, device)
     options = asking(run, top, decoding)
     if isinstance(given, File):
@@ -109,7 +109,7 @@ def answers(
         asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
     read = inputs_of.reader(run, place, resample=resample)
     _ = run.model  # says that there is none before the first line is read
-    # A person who types sees each answer at once; files are answered many lines at a time.
+    # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))
@@ -149,7 +149,7 @@ def _replies(
             for number, answer in zip(inputs, found, strict=True)
         }
     except SeqzooError:
-        # One of them cannot be answered: one at a time shows which.
+        # One of them is invalid; predicting them one at a time shows which.
         for asked in chunk:
             number = asked.number
             if number not in inputs:
@@ -187,7 +187,7 @@ def _answer(number: int, answer: Any, top: int, form: Form) -> str:
         return _record([number, *("" if field is None else field for field in flat)])
     if answer.probability is None:
         return one_line(answer.label)
-    if answer.token_probabilities:  # that of a whole text is next to nothing
+    if answer.token_probabilities:  # the probability of a complete text is close to zero
         labels = [label for label, _ in pairs]
         pairs = list(zip(labels, answer.token_probabilities, strict=False))
     return "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)

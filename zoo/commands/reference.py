@@ -13,7 +13,7 @@ SHARED = {
     "Training": options.training,
     "Decoding": options.decoding,
 }
-"""Options that several commands have, by the titles under which they stand once."""
+"""Options that several commands share, by the title of their table."""
 
 BEGIN = "<!-- Written by `python -m docs.write_options`, from the commands' help. -->"
 
@@ -22,7 +22,7 @@ def updated(page: str, group: click.Group) -> str:
     """A page whose end, from `BEGIN` on, is the reference.
 
     Raises:
-        ValueError: the page has no such place.
+        ValueError: the page has no such markers.
     """
     head, begin, _ = page.partition(BEGIN)
     if not begin:

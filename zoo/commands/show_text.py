@@ -1,4 +1,4 @@
-"""`seqzoo show`: what is known of a name, as a person reads it."""
+"""`seqzoo show`: the facts about a name as text."""
 
 import json
 import textwrap
@@ -9,7 +9,7 @@ from seqzoo.zoo.commands.output import table
 
 
 def text(found: list[dict[str, Any]], program: str) -> str:
-    """All that `facts.facts` found.
+    """The facts as text.
 
     Args:
         found: from there.
@@ -94,7 +94,7 @@ def _preset(own: dict[str, Any], program: str) -> list[str]:
 
 
 def _card(own: dict[str, Any], program: str) -> list[str]:
-    """What is known of the trained model that comes with the package, if there is one."""
+    """The card of the pretrained model, if there is one."""
     card = own["card"]
     if card is None:
         return []

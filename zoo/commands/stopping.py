@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered at once though native code keeps Python from hearing of them."""
+"""Ctrl-C and SIGTERM, handled at once even while native code keeps Python from running."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SECONDS_TO_END = 2.0
-"""Seconds that a command has to end after a second signal, and to say so after the first."""
+"""Seconds that a command has to end after a second signal, and to respond after the first."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,7 +17,7 @@ _last_words = ["Stopped."]
 
 
 def set_last_words(words: str) -> None:
-    """Sets what a command that is stopped at once says, until it ends."""
+    """Sets the message of a command that is stopped at once."""
     _last_words[0] = words
 
 

@@ -1,4 +1,4 @@
-"""What `seqzoo train` says at the end: score, some answers, where the run is, what to type next."""
+"""The summary of `seqzoo train`: score, some predictions, the run folder, and next commands."""
 
 import shlex
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ TAGGED = 3
 """Sequences with their tags that it shows."""
 
 EVALUATED = {"test": "", "validation": " --split validation"}
-"""How `evaluate` is told a split."""
+"""How a split is passed to `evaluate`."""
 
 FILES = {name: "picture.png" for name in ("image", "rows", "pixels")} | {"audio": "sound.wav"}
 """What is typed for an input of a kind that files hold."""
@@ -26,7 +26,7 @@ TYPED, VECTOR = 8, 40
 """Steps of a series that the suggested command has; the longest vector that it has."""
 
 PROMPT = 30
-"""Characters of a text that a language model goes on from."""
+"""Number of characters of a prompt for a language model."""
 
 
 def summary(trained: Trained, program: str) -> str:
@@ -57,18 +57,18 @@ def summary(trained: Trained, program: str) -> str:
 
 
 def _samples(run: Any, examples: Examples) -> tuple[str, str]:
-    """What one may ask, and some answers."""
+    """Suggested commands, and some predictions."""
     # Spread over the split, so that data sorted by class show more than one.
     most = TAGGED if run.template.target == "tags" else SAMPLE
     chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
     inputs = [examples.inputs[index] for index in chosen]
     if run.template.target == "next" and isinstance(inputs[0], str):
-        # Whole texts would be prompts that leave nothing to say.
+        # Complete texts would be prompts that leave nothing to continue.
         inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
     answers = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
-    # The shortest, so that it is whole.
+    # The shortest, so that it is not truncated.
     if shown[0] == examples.place(chosen[0]):
         asked = typed(inputs[0], run.template.input)
     else:
@@ -79,7 +79,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
 
 
 def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> str:
-    """Tags under what they belong to, and the right tag under a wrong one."""
+    """Tags below their tokens, and the true tag below a wrong one."""
     from seqzoo.tasks.runs.interlinear import interlinear
 
     parts = []
@@ -91,7 +91,7 @@ def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> st
 
 
 def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | None) -> str:
-    # Of a text as a whole it is next to nothing, and falls with its length.
+    # The probability of a complete text is close to zero, and falls with its length.
     generated = any(answer.token_probabilities for answer in answers)
     chance = "probability of a token" if generated else "probability"
     heads = ["input", "answer", chance, "truth", "wrong"]

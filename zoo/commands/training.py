@@ -1,4 +1,4 @@
-"""`seqzoo train`: from what was typed to a trained run and a report of it."""
+"""`seqzoo train`: from the command line to a trained run and a report."""
 
 import pathlib
 import re
@@ -26,8 +26,8 @@ class Plan:
 
     Attributes:
         folder: the run folder.
-        choices: what is trained, and how.
-        resume: whether the folder's training goes on.
+        choices: the settings.
+        resume: whether to resume the training in the folder.
     """
 
     folder: pathlib.Path
@@ -41,9 +41,9 @@ class Trained:
 
     Attributes:
         run: the `seqzoo.tasks.runs.run.Run`.
-        split: name of the split that it was scored on; empty where none was held out.
+        split: name of the evaluated split; empty if none was held out.
         examples: of that split, or of the training.
-        figures: of that split.
+        figures: the metrics of that split.
     """
 
     run: Any
@@ -56,12 +56,13 @@ def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan
     """A new training.
 
     Args:
-        name: of a preset or a template, or a file of choices.
+        name: a preset, a template or a configuration file.
         folder: the run folder; None for runs/NAME, with a number where that exists.
         given: choices that were typed; see `choices.chosen`.
 
     Raises:
-        SeqzooError: there is no such name, a choice is wrong or missing, or the folder exists.
+        SeqzooError: the name does not exist, an option is invalid or missing, or the folder
+            exists.
     """
     choices = chosen(name, given)
     path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[1]
@@ -84,7 +85,7 @@ def resumed(
         device: see `devices.choose`.
 
     Raises:
-        SeqzooError: there is no such run, or it was started with other settings.
+        SeqzooError: the run does not exist, or was started with other settings.
     """
     if "size" in given:
         raise SeqzooError("--size is for new runs; a run goes on with the choices it has.")
@@ -130,8 +131,8 @@ def execute(
 
     Args:
         plan: from `planned` or `resumed`.
-        quiet: whether nothing is shown meanwhile.
-        say: hears a sentence on the data.
+        quiet: whether to show no progress.
+        say: is called with a sentence about the data.
         device: see `devices.choose`.
 
     Raises:
@@ -189,7 +190,7 @@ def told(trained: Trained) -> dict[str, Any]:
 
 def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
     """The last folder runs/NAME or runs/NAME-2, ... that exists, and the next one that does not;
-    NAME is that of a file without its folder and its ending."""
+    NAME is the name of a file without its folder and extension."""
     name = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
     numbers = [

@@ -38,16 +38,16 @@ def compare(
     device: str | None = None,
     say: Callable[[str], Any] = print,
 ) -> tuple[Comparison, pathlib.Path]:
-    """Compares cells at an equal number of parameters; goes on where the folder holds a part.
+    """Compares cells at equal parameter count; resumes a comparison that is in the folder.
 
     Args:
-        name: of a preset or a template, or the path of a file of choices.
+        name: a preset, a template, or the path of a configuration file.
         cells: names of the cells.
         seeds: how many trainings each cell gets, with the seed of the choices and those after it.
         folder: to write to; None for comparisons/NAME.
         given: choices that were typed; see `choices.chosen`.
         device: of the trainings; see `devices.choose`.
-        say: hears a line on each training.
+        say: is called with a line about each training.
 
     Returns:
         The comparison and its folder, which holds it as Markdown, CSV, JSON and a plot.
@@ -55,7 +55,7 @@ def compare(
     Raises:
         SeqzooError: a name or a choice is wrong, the folder holds another comparison, or no cell
             can be trained.
-        Interrupted: Ctrl-C; the same call goes on.
+        Interrupted: Ctrl-C; the same call resumes.
     """
     cells = list(dict.fromkeys(cells))
     for cell in cells:
@@ -84,10 +84,10 @@ def compare(
 
 
 def _begun(path: pathlib.Path, choices: Choices) -> Choices:
-    """The choices that all trainings of the folder share; those of the folder, if it has some.
+    """The settings that all trainings share; those of the folder, if it has some.
 
     Raises:
-        SeqzooError: they are others, or the folder holds something else.
+        SeqzooError: they differ, or the folder is not a comparison.
     """
     base = replace(choices, settings=replace(choices.settings, seed=0))
     if not (path / BASE).exists():
@@ -123,7 +123,7 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
 
 
 def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
-    """The sizes of cells, found by a process of its own."""
+    """The sizes of cells, computed in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / BASE
         _write(file, base, "To be counted.")
@@ -143,7 +143,7 @@ def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
 
 
 def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
-    """Trains a cell with a seed, if that is not done yet; returns what it came to.
+    """Trains a cell with a seed, unless that is done already; returns the result.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -191,7 +191,7 @@ def _gathered(
     seeds: Sequence[int],
     sizes: dict[str, Any],
 ) -> Comparison:
-    """The comparison of what is trained.
+    """The comparison of the trained cells.
 
     Raises:
         SeqzooError: all trainings failed.
@@ -215,7 +215,7 @@ def _gathered(
                 sizes[cell]["units"],
                 sizes[cell]["parameters"],
                 {seed: score for seed, score in scores.items() if score is not None},
-                # The first epoch compiles, and is counted only where it is the only one.
+                # The first epoch includes compilation, and only counts if there is no other.
                 [own for record in ended.values() for own in _after_first(record["seconds"])],
                 max(record["peak_bytes"] for record in own.values()),
                 {seed: record["failed"] for seed, record in own.items() if "failed" in record},

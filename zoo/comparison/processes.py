@@ -23,8 +23,8 @@ class Ended:
 
     Attributes:
         code: its exit code; negative where a signal ended it.
-        output: what it wrote to standard output.
-        errors: what it wrote to standard error.
+        output: its standard output.
+        errors: its standard error.
         peak_bytes: its largest resident memory.
     """
 
@@ -51,7 +51,7 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
         variables: of the environment, beside those of this process.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        # In a session of its own, or a terminal would send it Ctrl-C a second time.
+        # In a separate session; otherwise a terminal would send it Ctrl-C a second time.
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -28,11 +28,11 @@ class Result:
     Attributes:
         cell: its name.
         units: of each layer.
-        parameters: of the whole model.
+        parameters: parameter count of the model.
         scores: one a seed; no number where the metric has none.
         seconds: of epochs of all seeds, without those that compiled.
         peak_bytes: the largest memory that one of its trainings took.
-        failed: what its trainings that failed said, by seed.
+        failed: messages of its failed trainings, by seed.
     """
 
     cell: str
@@ -117,7 +117,7 @@ class Comparison:
         return heads, rows
 
     def verdict(self) -> str:
-        """Which cell is best, and whether the seeds tell it from the others."""
+        """Which cell is best, and whether the seeds separate it from the others."""
         scored = [own for own in self.results if own.scores]
         failed = [own.cell for own in self.results if own.failed]
         note = f" Trainings of {', '.join(failed)} failed." if failed else ""
@@ -204,7 +204,7 @@ class Comparison:
             self.plot(folder / "comparison.png")
 
     def plot(self, path: pathlib.Path) -> None:
-        """Draws the score of each seed above its cell, with a line at the mean."""
+        """Plots the score of each seed for each cell, with a line at the mean."""
         from matplotlib.figure import Figure
 
         from seqzoo.tasks.plots import INK, TRAINING

@@ -17,7 +17,7 @@ class Size:
 
     Attributes:
         units: of each layer.
-        parameters: of the whole model.
+        parameters: parameter count of the model.
         options: of the cell.
     """
 
@@ -70,11 +70,11 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
 
 
 def nearest_units(count: Callable[[int], int], wanted: int, start: int) -> int:
-    """The units whose count is nearest to what is wanted.
+    """The number of units whose parameter count is nearest to the target.
 
     Args:
-        count: parameters of so many units; it rises with them.
-        wanted: parameters.
+        count: parameter count for a number of units; it rises with them.
+        wanted: target parameter count.
         start: units to begin at.
     """
     low = high = start
@@ -100,7 +100,7 @@ def _parameters(task: Any, examples: Any) -> int:
 
 
 def main(words: Sequence[str]) -> int:
-    """Sizes cells in a process of its own.
+    """Computes the sizes of cells in a separate process.
 
     Args:
         words: a file of choices, then the names of cells.

@@ -1,4 +1,4 @@
-"""What docstrings say of single choices: the entries of their sections, by name."""
+"""Reads docstrings: the entries of their sections, by name."""
 
 import inspect
 import re
@@ -8,12 +8,12 @@ SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Reference|Note):(.*)$")
 
 
 def first_line(thing: Any) -> str:
-    """The first line of a docstring; empty where there is none."""
+    """The first line of a docstring; empty if there is none."""
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 def parted(docstring: str) -> tuple[str, dict[str, list[str]]]:
-    """A cleaned docstring as what stands before its sections, and the lines of each section."""
+    """Splits a cleaned docstring into its text and the lines of each section."""
     sections: dict[str, list[str]] = {}
     body: list[str] = []
     lines = body
@@ -27,9 +27,9 @@ def parted(docstring: str) -> tuple[str, dict[str, list[str]]]:
 
 
 def entries(docstring: str, section: str) -> dict[str, str]:
-    """The entries of a section, such as "Attributes" or "Args": name -> what it is, in one line.
+    """The entries of a section, such as "Attributes" or "Args": name -> text in one line.
 
-    An entry begins with "name: "; lines that stand further in belong to it.
+    An entry begins with "name: "; lines with a deeper indentation belong to it.
     """
     found: dict[str, str] = {}
     name = ""

@@ -1,4 +1,4 @@
-"""Types of choices, as a person is told them and as a file's values are checked against them."""
+"""Types of options, in words, and checks of a file's values against them."""
 
 import json
 import types
@@ -17,7 +17,7 @@ SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
 class Unfit(Exception):
-    """A value of another type; the message says what was expected."""
+    """A value has the wrong type; the message says what was expected."""
 
 
 def described(hint: Any) -> str:
@@ -38,13 +38,13 @@ def described(hint: Any) -> str:
 
 
 def takes_none(hint: Any) -> bool:
-    """Whether a file may say `NONE` of it."""
+    """Whether a file may set it to `NONE`."""
     members = get_args(hint)
     return types.NoneType in members and str not in members
 
 
 def fitted(value: Any, hint: Any) -> Any:
-    """A value of a file as its field wants it: whole numbers become numbers, `NONE` becomes None.
+    """Converts a value of a file to the type of its field: `NONE` becomes None.
 
     Raises:
         Unfit: it is of another type.
@@ -79,5 +79,5 @@ def fitted(value: Any, hint: Any) -> Any:
 
 
 def default(field: Field) -> Any:
-    """The default of a dataclass's field; `MISSING` where it has none."""
+    """The default of a dataclass field; `MISSING` if it has none."""
     return field.default if field.default_factory is MISSING else field.default_factory()

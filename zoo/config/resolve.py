@@ -1,4 +1,4 @@
-"""From a name and what was typed to a template, settings and a source with all their choices."""
+"""Resolves a name and options to a template, training settings and a source."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
@@ -11,7 +11,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 
 CONFIG = ".toml"
-"""How the name of a file of choices ends."""
+"""Extension of configuration files."""
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates that are typed otherwise, since --input and --target name columns."""
@@ -37,16 +37,16 @@ class Choices:
 
 
 def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) -> Choices:
-    """The choices of a preset, a template or a file, with what was typed.
+    """The settings of a preset, a template or a file, with the given options.
 
     Args:
-        name: of a preset or a template, or the path of a file of choices.
+        name: a preset, a template, or the path of a configuration file.
         given: choices of source, task and training that were typed; `input` and `target` are
             columns, `kind` and `target_kind` what the task calls input and target.
-        complete: whether nothing that a training needs may be missing.
+        complete: whether everything that a training needs must be present.
 
     Raises:
-        SeqzooError: there is no such name, or a choice is wrong or missing.
+        SeqzooError: the name does not exist, or an option is invalid or missing.
     """
     known = [*PRESETS, *TEMPLATES]
     given = dict(given)
@@ -76,16 +76,16 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
 
 
 def needs(name: str) -> str:
-    """What --data must name for a preset, a template or a file that does not say it."""
+    """What --data must name for a preset, a template or a file without data."""
     own = PRESETS[name].needs if name in PRESETS else ""
     return own or f"a data set or a file; see `{command('train --help')}`"
 
 
 def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
-    """Choices with what was typed.
+    """Settings with the given options.
 
     Raises:
-        SeqzooError: the template has no such choice, or it is out of its range.
+        SeqzooError: the template has no such option, or its value is out of range.
     """
     task = _of(choices.task, given, TASK_NAMES)
     settings = _of(choices.settings, given)
@@ -108,7 +108,7 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
         for option in ("data", "kind"):
             if option not in given:
                 raise SeqzooError(f"{name} needs --{option}; see `{command('train --help')}`.")
-    # Choices may fit each other only together: those of the task are made in one.
+    # Options may only be valid together: those of the task are set at once.
     typed = _of(template, given, TASK_NAMES)
     if "input" not in typed and _has_no_default(template, "input"):
         typed["input"] = get_args(get_type_hints(template)["input"])[0]

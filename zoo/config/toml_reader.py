@@ -15,7 +15,7 @@ from seqzoo.zoo.data.source import Source
 
 TABLES = ("source", "task", "training")
 MOVED = {"kind": "input", "target_kind": "target"}
-"""What a source calls otherwise than the task, which alone says it in a file."""
+"""Fields that have another name in the source than in the task; a file has that of the task."""
 
 
 class _File:
@@ -45,12 +45,12 @@ class _File:
         return SeqzooError(message, field=name).at(self.place(table, name))
 
     def place(self, table: str, name: str) -> str:
-        """Where a key of a table ("" for the top) stands, or would stand."""
+        """Location of a key of a table ("" for the top level), or where it would be."""
         line = self.line(table, name)
         return f"{self.path}, line {line}" if line else f"{self.path}, [{table}]"
 
     def line(self, table: str, name: str) -> int | None:
-        """The line of a key, from 1, or of its table's head; None where it is written otherwise."""
+        """The line of a key, from 1, or of its table's header; None if it is not found."""
         current, head = "", None
         for number, line in enumerate(self.text.split("\n"), 1):
             if found := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
@@ -65,14 +65,14 @@ class _File:
 
 
 def read_config(path: str) -> Choices:
-    """The choices that a file holds; those that it leaves out have their defaults.
+    """The settings in a file; missing ones have their defaults.
 
     Args:
         path: of a TOML file with `template` and the tables [source], [task] and [training].
 
     Raises:
-        SeqzooError: there is no such file, it is not valid TOML, or a key or a value is none of the
-            template's; the message names the line and what is nearest.
+        SeqzooError: the file does not exist, is not valid TOML, or has an unknown key or value; the
+            message has the line and the nearest name.
     """
     file = _File(pathlib.Path(path).expanduser())
     known = ("template", *TABLES)
@@ -130,7 +130,7 @@ def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
 
 
 def _made(file: _File, table: str, kind: Any, values: dict[str, Any]) -> Any:
-    """The dataclass; a value that it does not take is told with its line."""
+    """Makes the dataclass; the error for an invalid value has its line."""
     try:
         return kind(**values)
     except SeqzooError as error:

@@ -27,23 +27,23 @@ TITLES = {
     "training": "How it is trained.",
 }
 DERIVED = ("kind", "target_kind")
-"""Fields of a source that are not written, since the task's input and target say the same."""
+"""Fields of a source that are not written, since they repeat the task's input and target."""
 
 
 def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -> str:
-    """Writes the choices of a preset, a template, a file or a run to a file.
+    """Writes the settings of a preset, a template, a file or a run to a file.
 
     Args:
-        name: of a preset or a template, the path of a file, or a run folder.
+        name: a preset, a template, the path of a file, or a run folder.
         output: the file; "-" for none; None for NAME.toml.
         given: choices that were typed; see `choices.chosen`.
-        force: whether a file that exists is replaced.
+        force: whether to replace an existing file.
 
     Returns:
         The path of the file, or what it would hold where `output` is "-".
 
     Raises:
-        SeqzooError: there is no such name, a choice is wrong, or the file exists.
+        SeqzooError: the name does not exist, an option is invalid, or the file exists.
     """
     if is_run(name):
         choices = overridden(of_run(pathlib.Path(name)), given)
@@ -87,10 +87,10 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     """A file of choices; `config_reading.read_config` gives equal ones.
 
     Args:
-        choices: what is written.
-        origin: a sentence on where they are from.
+        choices: the settings.
+        origin: a sentence on their origin.
         path: of the file, for the command that it names.
-        data: what `data` must name, where it is not yet named.
+        data: what `data` must name, if it is not set.
 
     Raises:
         SeqzooError: an option of the cell is None, or no Unicode text, which TOML cannot hold.
@@ -115,7 +115,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
 
 
 def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of a dataclass's fields; those that are tables of their own come last.
+    """The lines of a dataclass's fields; nested tables come last.
 
     Args:
         table: its name.
@@ -174,7 +174,7 @@ def _value(value: Any) -> str:
     """A value in TOML.
 
     Raises:
-        SeqzooError: TOML has no such value.
+        SeqzooError: TOML cannot represent the value.
     """
     if isinstance(value, str):
         try:
