@@ -1,4 +1,4 @@
-"""Trained models that are handed out with the package, each with a card that says what it is."""
+"""Pretrained models that come with the package, each with a card."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load(name: str) -> Run:
         name: of a preset in `list_trained()`.
 
     Raises:
-        SeqzooError: there is no such preset, or no trained model of it; a run folder is none.
+        SeqzooError: the preset does not exist or has no pretrained model; run folders have none.
     """
     if not isinstance(name, str):
         raise SeqzooError(f"`name` must be that of a preset, got {type(name).__name__}.")
@@ -41,7 +41,7 @@ def load(name: str) -> Run:
     from seqzoo.tasks.runs.run import Run
 
     run = Run.open(folder)
-    _ = run.model  # read now, so that the first answer does not wait for it
+    _ = run.model  # read now, so that the first prediction does not wait for it
     return run
 
 
@@ -50,16 +50,16 @@ def card(name: str) -> dict[str, Any]:
     and time of its training.
 
     Raises:
-        SeqzooError: there is no such preset, or no trained model of it.
+        SeqzooError: the preset does not exist or has no pretrained model.
     """
     return read_json(folder_of(name) / "card.json")
 
 
 def folder_of(name: str) -> pathlib.Path:
-    """Where a trained model lies.
+    """The folder of a pretrained model.
 
     Raises:
-        SeqzooError: there is no such preset, or no trained model of it.
+        SeqzooError: the preset does not exist or has no pretrained model.
     """
     get(name)
     if name not in list_trained():

@@ -1,4 +1,4 @@
-"""Sentences with tags from CoNLL and CoNLL-U files: a word a line, an empty line between."""
+"""Sentences with tags from CoNLL and CoNLL-U files: a word per line, an empty line between."""
 
 import pathlib
 import re
@@ -16,15 +16,15 @@ COLUMNS = "# global.columns ="
 """Begins the line of CoNLL-U Plus that names the columns."""
 
 DOCUMENT = "-DOCSTART-"
-"""Stands for a word where a document begins in the files of CoNLL-2003."""
+"""Marks the beginning of a document in the files of CoNLL-2003."""
 
 
 _WITHIN = re.compile(r"\d+[-.]\d+")
-"""Numbers of what is no word of its own: multiword tokens and empty nodes."""
+"""Numbers of lines that are not words: multiword tokens and empty nodes."""
 
 
 _SPACE = " \t"
-"""What parts fields; other white space may be a word."""
+"""Separator of fields; other white space may be a word."""
 
 
 class Sentences(NamedTuple):
@@ -139,7 +139,7 @@ def _place(
     column: str | int,
     argument: str,
 ) -> int:
-    """Where a column's field stands in a line, from 0."""
+    """The index of a column's field in a line, from 0."""
     if _is_number(column):
         number = int(column)
         if not 1 <= abs(number) <= width:

@@ -1,6 +1,6 @@
 """One field of a file, as text or JSON, to a raw input or a target: numbers, labels, sound, images.
 
-Each function raises `SeqzooError` with what is wrong with the field; the caller says where it is.
+Each function raises `SeqzooError` with what is wrong with the field; the caller adds its location.
 """
 
 import json
@@ -83,7 +83,7 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
 
 
 def tags(field: Any) -> tuple[str, ...]:
-    """One tag a step: a JSON list, or text with white space between them."""
+    """One tag per step: a JSON list, or text separated by white space."""
     field = _decoded(field)
     if isinstance(field, str) and not field.lstrip().startswith("["):
         field = field.split()
@@ -104,7 +104,7 @@ def vector(field: Any) -> np.ndarray:
 
 
 def image(field: Any, folder: pathlib.Path) -> bytes:
-    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds; bytes are what it holds."""
+    """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are returned unchanged."""
     if isinstance(field, bytes):
         return field
     path = _file(field, folder)
@@ -162,7 +162,7 @@ def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
 
 
 def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
-    """The function that reads an input of a kind; files named in it lie relative to `folder`."""
+    """The function that reads an input of a kind; paths in it are relative to `folder`."""
     return {
         "characters": text,
         "words": text,

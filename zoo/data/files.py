@@ -22,7 +22,7 @@ from seqzoo.zoo.data.tables import Table, read_table, read_text
 
 
 def open_files(source: Source) -> tuple[Splits, Source]:
-    """Reads a file, and those of its validation and test where they have their own.
+    """Reads a file, and its separate files for validation and testing if there are any.
 
     Raises:
         SeqzooError: a file cannot be read, or a line is malformed.
@@ -53,7 +53,7 @@ def open_files(source: Source) -> tuple[Splits, Source]:
 
 
 def read_file(path: str, source: Source) -> tuple[Part, int | None]:
-    """Reads all examples of one file, as `source` says.
+    """Reads all examples of one file; see `source`.
 
     Returns: the examples, and the sample rate of sound.
 
@@ -105,10 +105,10 @@ def without_targets(path: str, source: Source) -> SeqzooError:
 
 
 def _one_series(table: Table, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """The series of a table: one of all rows where each holds one step and `source.whole` says so.
+    """The series of a table; a single one if each row has one step and `source.whole` is set.
 
     Raises:
-        SeqzooError: each row holds one step, which nothing follows.
+        SeqzooError: each row has only one step, so that there is no next one.
     """
     if any(len(series) > 1 for series in inputs) or len(inputs) < 2:
         return inputs

@@ -20,7 +20,7 @@ IN_TIME = ("series", "notes", "audio")
 """Kinds of inputs whose steps an array holds one after the other."""
 
 STEPWISE = ("tags", "values")
-"""Kinds of targets that have an answer at each step."""
+"""Target types with a target at each step."""
 
 INPUTS = ("inputs", "values")
 TARGETS = ("targets",)
@@ -46,12 +46,12 @@ def read_arrays(path: pathlib.Path, source: Source) -> tuple[Part, int | None]:
 
 
 def read_inputs(path: pathlib.Path, source: Source, *, width: int) -> tuple[Any, int | None]:
-    """Reads the inputs of a file alone, as `read_arrays` does; targets need not be there.
+    """Reads only the inputs of a file, as `read_arrays` does, without targets.
 
     Args:
         path: the file.
-        source: what the inputs are.
-        width: numbers a step of a series; if several, (time, width) is one sequence.
+        source: the description of the inputs.
+        width: numbers per step of a series; if several, (time, width) is one sequence.
 
     Returns: the inputs, and the sample rate of sound.
 
@@ -60,7 +60,7 @@ def read_inputs(path: pathlib.Path, source: Source, *, width: int) -> tuple[Any,
     """
     with Arrays(path) as arrays:
         array = arrays.find(source.input, "input", INPUTS)
-        # How the model was trained says what the second axis is, and not what was chosen by then.
+        # The second axis is interpreted as in training.
         one = width > 1 or array.values.shape[1:] == (1,)
         if source.kind == "series":
             source = replace(source, whole=False)
@@ -214,7 +214,7 @@ def _targets(
 def _stepwise(
     array: Array, kind: str, inputs: Sequence[Any]
 ) -> tuple[Any, list[tuple[str, ...]] | None]:
-    """An answer at each step of each input."""
+    """A target at each step of each input."""
     lengths = np.array([len(own) for own in inputs], np.int64)
     values = array.values if kind == "tags" else array.numbers()
     if len(lengths) == 1 and len(values) == lengths[0]:

@@ -7,8 +7,8 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.source import Source
 
-# What reads files needs NumPy and what reads data sets TensorFlow; each is imported where it is
-# needed, so that a mistake in a command is answered at once.
+# Reading files needs NumPy, and reading data sets TensorFlow; each is imported only where it is
+# needed, so that a mistake in a command is reported at once.
 
 
 def open_source(source: Source) -> tuple[Splits, Source]:
@@ -20,8 +20,8 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     Returns: the splits, and the source with its guesses resolved and its paths absolute.
 
     Raises:
-        SeqzooError: there is no such source, or something in it is malformed; the
-            message says where.
+        SeqzooError: the source does not exist, or something in it is malformed; the
+            message has the location.
     """
     if source.is_file():
         from seqzoo.zoo.data.files import open_files
@@ -36,12 +36,12 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     """The examples of one split of a source.
 
     Args:
-        source: where they come from.
+        source: their source.
         split: "train", "validation" or "test"; "all" for all examples of a file; or another split
             that a tfds data set or a file's `split_column` names.
 
     Raises:
-        SeqzooError: as `open_source`; or there are no such examples.
+        SeqzooError: as `open_source`, or there are no such examples.
     """
     if split not in USUAL:
         return _open_split(source, split)
@@ -66,7 +66,7 @@ def _open_split(source: Source, split: str) -> Examples:
     """The examples that a source itself calls a split.
 
     Raises:
-        SeqzooError: it calls none so; the message says what it calls its splits.
+        SeqzooError: there is no such split; the message lists its splits.
     """
     is_file, known, part = source.is_file(), [], None
     if not is_file:
@@ -91,7 +91,7 @@ def _open_split(source: Source, split: str) -> Examples:
 
 
 def _limited(part: Any, source: Source) -> Examples:
-    """The examples of a `Part`, as many as are wanted."""
+    """The examples of a `Part`, limited as requested."""
     from seqzoo.zoo.data import splits as splitting
 
     if source.limit is not None:  # not the first ones: files are often sorted by label

@@ -26,10 +26,10 @@ _ZEROS = re.compile(r"\.0+(?=\D|$)|(?<=\.)(\d*[1-9])0+(?=\D|$)")
 
 
 class ParquetTable:
-    """A Parquet file that is open; what it holds is read by `rows`.
+    """An open Parquet file; `rows` reads its contents.
 
     Args:
-        path: the file, which may be compressed as a whole (.gz).
+        path: the file, which may be compressed (.gz).
 
     Attributes:
         names: its columns' names.
@@ -99,7 +99,7 @@ def _reason(error: Exception) -> str:
 
 
 def _values(column: Any) -> list[Any]:
-    """What a `pyarrow.Array` holds, as `ParquetTable.rows` says."""
+    """The values of a `pyarrow.Array`; see `ParquetTable.rows`."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
@@ -116,7 +116,7 @@ def _values(column: Any) -> list[Any]:
         return [own and (own["path"] if own["bytes"] is None else own["bytes"]) for own in files]
     try:
         return column.to_pylist()
-    except UnicodeDecodeError:  # text that is not UTF-8: who reads the field says where
+    except UnicodeDecodeError:  # text that is not UTF-8: the reader of the field adds the location
         return column.cast(pa.large_binary()).to_pylist()
 
 

@@ -1,6 +1,7 @@
-"""What `seqzoo predict` is asked: lines, or a column of a file, one after another.
+"""The inputs of `seqzoo predict`: lines, or a column of a file, one after another.
 
-Unlike in training a line that is wrong is no error: it is told, and the others are answered.
+Unlike in training, an invalid line does not stop the command: it is reported, and the others are
+predicted.
 """
 
 import csv
@@ -27,14 +28,14 @@ from seqzoo.zoo.data.source import (
 
 @dataclass(frozen=True)
 class Asked:
-    """One input as it stands.
+    """One raw input.
 
     Attributes:
         number: of the line that it begins at, or of the example among arrays, from 1.
         field: text, or what JSON holds.
-        wrong: what is wrong with the line, as "is empty"; None where nothing is.
-        raw: whether the field is a raw input as it stands, which needs no reading.
-        unit: what the number counts.
+        wrong: what is wrong with the line, such as "is empty"; None if nothing is.
+        raw: whether the field is a raw input already.
+        unit: the unit of the number.
     """
 
     number: int
@@ -57,7 +58,7 @@ class File:
 
     Attributes:
         path: of the file.
-        column: of the inputs; None for that of the training.
+        column: the column of inputs; None for the one used in training.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
         delimiter: what separates its fields, where its name does not say it.
@@ -94,14 +95,14 @@ def _of_line(number: int, line: bytes) -> Asked:
 
 
 def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
-    """The inputs of a file, in its order; what it is follows from its name, as in training.
+    """The inputs of a file, in order; its format follows from its name, as in training.
 
     Args:
         file: the file.
         source: that of the run, for what `file` does not say.
 
     Raises:
-        SeqzooError: it cannot be read, or has no such column.
+        SeqzooError: it cannot be read, or the column does not exist.
     """
     from seqzoo.zoo.data.tables import read_bytes, unreadable
 
@@ -110,7 +111,7 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
     if suffix in CONLL:
         from seqzoo.zoo.data.conll import read_conll
 
-        # The column of words stands for that of tags too, since there need be none.
+        # The column of words also serves as that of tags, which need not exist.
         found = read_conll(file.path, column, column)
         pairs = zip(found.lines, found.sentences, strict=True)
         return (Asked(number, sentence, raw=True) for number, sentence in pairs)
@@ -125,7 +126,7 @@ def of_file(file: File, source: dict[str, Any]) -> Iterator[Asked]:
     data = read_bytes(file.path)
     if suffix == PLAIN_TEXT and file.delimiter is None:
         return of_lines(io.BytesIO(data))
-    # Bytes that are no UTF-8 become half characters, which are told where they stand.
+    # Bytes that are not UTF-8 become surrogates, which are reported with their location.
     text = data.decode("utf-8-sig", "surrogateescape")
     if suffix in JSON_LINES:
         asked = _of_json_lines(file.path, text, column)
@@ -143,7 +144,7 @@ def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
     for row in rows:
         try:
             series = None if row.wrong else fields.series(row.field)
-        except SeqzooError:  # which is told when the row is answered
+        except SeqzooError:  # which is reported when the row is predicted
             series = None
         if series is None or len(series) > 1 or len(rows) == 1:
             return iter(rows)
@@ -156,10 +157,10 @@ def of_arrays(file: File, run: Any) -> Iterator[Asked]:
 
     Args:
         file: the file.
-        run: the `seqzoo.tasks.runs.run.Run` that is asked.
+        run: the `seqzoo.tasks.runs.run.Run`.
 
     Raises:
-        SeqzooError: it cannot be read, has no such array, or an array has the wrong dtype or shape.
+        SeqzooError: it cannot be read, the array does not exist, or has the wrong dtype or shape.
     """
     from seqzoo.zoo.data.npz_examples import read_inputs
 
@@ -181,7 +182,7 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
-        folder: files that are named in a field lie relative to it.
+        folder: paths in a field are relative to it.
         resample: whether sound of other sample rates is brought to the model's, as it also is where
             that was chosen in training.
     """
@@ -256,7 +257,7 @@ def _of_table(
     else:
         number, head, wrong = next(records, (1, None, "names no columns"))
         wrong = wrong or _undecoded("".join(head or ()))
-        if wrong:  # without names no line can be answered
+        if wrong:  # without names no line can be read
             raise SeqzooError(f"{path}, line {number} {wrong}.")
         names = column_names(head or [])
     check_names(path, names, separator, typed=bool(columns))
@@ -273,7 +274,7 @@ def _of_table(
 
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | None, str]]:
-    """Each record with the line that it begins at, or with what is wrong with it."""
+    """Each record with the line at which it begins, or with its error."""
     from seqzoo.zoo.data.tables import quoting
 
     rows = csv.reader(io.StringIO(text, newline=""), **quoting(text, separator))
@@ -283,7 +284,7 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | None,
             record = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:  # the reader goes on with the next line
+        except csv.Error as error:  # the reader continues with the next line
             yield number, None, f"is not a record ({error})"
             continue
         if record:

@@ -1,4 +1,4 @@
-"""What says where examples come from: an embedded or a tfds data set, or a file; plain data."""
+"""Where examples come from: an embedded or a tfds data set, or a file; plain data."""
 
 import pathlib
 from collections.abc import Sequence
@@ -29,35 +29,35 @@ SUFFIXES = (*DELIMITERS, *JSON_LINES, PARQUET, PLAIN_TEXT, ARRAYS, *CONLL)
 
 @dataclass(frozen=True)
 class Source:
-    """What is needed to open the same examples again; plain data, so that a run can store it.
+    """Describes examples, so that they can be opened again; plain data, so that a run can store it.
 
     Attributes:
         data: an embedded data set ("languages"), "tfds:NAME", a folder that tfds prepared or can
             read, or the path of a .csv, .tsv, .jsonl or .parquet file, or of an .npz file of
-            arrays; for tags also .conll or .conllu, for what is next also .txt.
-        kind: what an input is made of, as templates call it in `input`.
-        target_kind: what a target is, as templates call it in `target`.
+            arrays; for tags also .conll or .conllu, for the target "next" also .txt.
+        kind: the type of the inputs; `input` of the template.
+        target_kind: the type of the targets; `target` of the template.
         input: the column, array or feature of the inputs; None to guess it (not in tables).
         target: the column, array or feature of the targets; None to guess it (not in tables).
-        columns: the names of a file's columns where it has no line that names them.
-        delimiter: what separates a file's fields, where its name does not say it.
-        separator: what separates several labels in one field.
-        validation: the share to hold out for validation, or a file of its own. A share does not
-            touch a tfds data set that has such a split.
-        test: the same for the test.
-        split_column: the column or array of a file that says which split each example is of:
-            "train", "val" or "test", or another one, to be scored by its name. What it lacks is
-            held out by its share.
-        duplicates: whether inputs that stand in several splits, each a file or named by
-            `split_column`, are dropped from those that are scored earlier, or kept.
-        seed: of the shares.
+        columns: the names of a file's columns, if it has no line that names them.
+        delimiter: the separator of a file's fields, if it differs from the one for its name.
+        separator: the separator of several labels in one field.
+        validation: the share to hold out for validation, or a separate file. A share has no effect
+            on a tfds data set that has such a split.
+        test: the same for testing.
+        split_column: the column or array of a file that names the split of each example: "train",
+            "val" or "test", or another one, to be evaluated by name. A missing split is held out
+            by its share.
+        duplicates: whether inputs that occur in several splits are dropped from those that are
+            evaluated earlier, or kept.
+        seed: random seed of the shares.
         data_dir: the folder of prepared tfds data sets.
-        limit: the most examples of a split; None for all.
-        whole: whether a plain text is one sequence, held out from its end, instead of one a line;
-            of an .npz file, whether series of shape (time, features) are one; of a table, whether
-            a column of numbers is one series.
-        sample_rate: of sound, in samples a second; None to take that of the first file.
-        resample: whether sound of other sample rates is brought to this one.
+        limit: maximum number of examples per split; None for all.
+        whole: whether a plain text is a single sequence, whose end is held out, instead of one per
+            line; for an .npz file, whether an array (time, features) is a single series; for a
+            table, whether a column of numbers is a single series.
+        sample_rate: sample rate of audio, per second; None for that of the first file.
+        resample: whether to convert audio with other sample rates to this one.
 
     Raises:
         SeqzooError: a value is out of its range.
@@ -113,11 +113,11 @@ class Source:
 
     @property
     def suffix(self) -> str:
-        """The ending of a file's name that says what it is."""
+        """The extension of a file that says its format."""
         return suffix_of(self.data)
 
     def shares(self) -> dict[str, float]:
-        """The shares held out for validation and for the test; 0 where they have a file."""
+        """The shares held out for validation and testing; 0 if they have a file."""
         given = {"validation": self.validation, "test": self.test}
         return {name: 0.0 if isinstance(own, str) else own for name, own in given.items()}
 
@@ -153,7 +153,7 @@ class Source:
         """Whether `data` names a file; if not, it is an embedded or a tfds data set.
 
         Raises:
-            SeqzooError: it names nothing that there is.
+            SeqzooError: it does not exist.
         """
         data = self.data
         if data in DATASETS or data.startswith(TFDS) or self.is_folder():
@@ -189,5 +189,5 @@ class Source:
 
 
 def suffix_of(path: str) -> str:
-    """The ending of a file's name that says what it is: that of "a.csv.gz" is ".csv"."""
+    """The extension of a file that says its format: that of "a.csv.gz" is ".csv"."""
     return pathlib.Path(path.lower().removesuffix(".gz")).suffix

@@ -13,21 +13,21 @@ from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
 FEW_EXAMPLES, MANY_STEPS = 10, 1_000
-"""Examples of a split up to which their steps are told, if they have so many in the mean."""
+"""Maximum examples of a split, and minimum mean steps, for which the number of steps is shown."""
 
 VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
 
 @dataclass(frozen=True)
 class Part:
-    """Examples with what is needed to part them.
+    """Examples with what is needed to split them.
 
     Attributes:
-        name: for messages: a file or a split.
+        name: name for messages: a file or a split.
         examples: the examples.
         keys: of each input, from `input_key`.
-        labels: of each example; None where targets are values.
-        splits: the split that each example is of, where its file says so.
+        labels: labels of each example; None if targets are values.
+        splits: the split of each example, if its file names it.
         notes: sentences on how the file was read, for people.
     """
 
@@ -61,12 +61,12 @@ class Part:
         )
 
     def of_split(self, name: str) -> "Part":
-        """The examples that their file says to be of a split."""
+        """The examples that the file assigns to a split."""
         own = [index for index, split in enumerate(self.splits or ()) if split == name]
         return replace(self.pick(own), name=f"{self.name} ({name})")
 
     def unknown(self, known: set[str]) -> list[int]:
-        """The examples that have a label which is not among the known ones."""
+        """The examples with a label that does not occur in training."""
         return [i for i, own in enumerate(self.labels or ()) if not known.issuperset(own)]
 
     def known(self) -> set[str]:
@@ -75,7 +75,7 @@ class Part:
 
 
 def official(names: Iterable[str], whose: str) -> dict[str, str]:
-    """train, validation and test -> their own names among those of some splits.
+    """train, validation and test -> their names among some splits.
 
     Args:
         names: of the splits.
@@ -109,9 +109,9 @@ def input_key(value: Any) -> bytes:
 
 
 def order(keys: Sequence[bytes], seed: int) -> list[int]:
-    """A random order of examples that follows from their inputs and the seed alone.
+    """A random order of examples that depends only on their inputs and the seed.
 
-    So it does not change with the order of a file's lines, and equal inputs stand side by side.
+    So it does not depend on the order of a file's lines, and equal inputs are adjacent.
     """
     salt = str(seed).encode()[:16]
     digests = [hashlib.blake2b(key, digest_size=16, salt=salt).digest() for key in keys]
@@ -121,11 +121,11 @@ def order(keys: Sequence[bytes], seed: int) -> list[int]:
 def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None]:
     """Holds out random examples; equal inputs stay together.
 
-    A label must not be held out whole: the examples of one that would be are trained on.
+    If all examples of a label would be held out, they are used for training instead.
 
     Args:
         whole: the examples.
-        shares: name of a split -> its share of the examples; what is left is "train".
+        shares: name of a split -> its share of the examples; the rest is "train".
         seed: another one gives other splits.
 
     Returns: the splits of `shares` and "train"; None for one that has no examples.
@@ -144,7 +144,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     held: dict[str, list[int]] = {}
     start = 0
     for name, share in shares.items():
-        # At least one example where any are asked for, and all the equals of the last one.
+        # At least one example if the share is not 0, and all examples equal to the last one.
         end = start + max(round(share * len(keys)), int(share > 0))
         while start < end < len(keys) and keys[shuffled[end]] == keys[shuffled[end - 1]]:
             end += 1
@@ -166,7 +166,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
 def by_column(
     whole: Part, shares: dict[str, float], column: str, seed: int
 ) -> dict[str, Part | None]:
-    """The splits that a file names; what it lacks is held out of its training split.
+    """The splits that a file names; a missing one is held out of its training split.
 
     Args:
         whole: the examples, with the split of each.
@@ -192,7 +192,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
     Args:
         whole: its one example is a text, or an array of shape (time, ...) with targets of as many
             steps, if any.
-        shares: name of a split -> its share of the steps; what is left is "train".
+        shares: name of a split -> its share of the steps; the rest is "train".
 
     Raises:
         SeqzooError: the sequence is too short.
@@ -228,13 +228,13 @@ def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:
 
 
 def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
-    """Takes out of each split the inputs that also stand in one that is scored later.
+    """Removes inputs from each split that also occur in one that is evaluated later.
 
     Args:
         parts: the splits; those that lose inputs are replaced.
-        keep: whether they stay, and are told of alone.
+        keep: whether to keep and only report them.
 
-    Returns: sentences that say what was left out, or kept.
+    Returns: sentences that say what was removed, or kept.
 
     Raises:
         SeqzooError: a split would be left empty.
@@ -268,7 +268,7 @@ def check_labels(parts: dict[str, Part | None]) -> None:
     """Checks that every label to score on can be learnt.
 
     Raises:
-        SeqzooError: one is never seen in training.
+        SeqzooError: a label does not occur in training.
     """
     train = parts["train"]
     known = train.known() if train else set()
@@ -282,7 +282,7 @@ def check_labels(parts: dict[str, Part | None]) -> None:
 
 
 def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
-    """Leaves at most so many examples of each split, chosen at random, the same every time.
+    """Limits the examples of each split, choosing them at random, the same every time.
 
     What the few training examples have no label of is left out of the other splits.
 

@@ -1,4 +1,4 @@
-"""What in a file is almost certainly not what was meant: refused, or told beside the counts."""
+"""Likely mistakes in a file: refused, or reported with the number of examples."""
 
 import unicodedata
 from collections import Counter
@@ -9,11 +9,11 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
 FEW_EXAMPLES = 10
-"""Examples up to which nothing is suspected: small tries are."""
+"""Number of examples up to which nothing is suspected."""
 
 
 def check(part: Part, source: Source) -> list[str]:
-    """Looks for inputs and targets that can hardly be meant.
+    """Looks for inputs and targets that are likely mistakes.
 
     Args:
         part: all examples of a file.
@@ -22,7 +22,7 @@ def check(part: Part, source: Source) -> list[str]:
     Returns: sentences on what may be a mistake.
 
     Raises:
-        SeqzooError: nothing can be learnt of them as they were read.
+        SeqzooError: nothing can be learned from them.
     """
     count = len(part.keys)
     if source.target_kind != "next" and source.input is not None and source.input == source.target:
@@ -70,7 +70,7 @@ def _check_classes(part: Part, source: Source) -> list[str]:
 
 
 def _labels(part: Part) -> list[str]:
-    """Sentences on labels that are written in several ways, or stand in quotes."""
+    """Sentences on labels that are written in several ways, or in quotation marks."""
     counts = Counter(label for own in part.labels or () for label in own)
     notes = []
     quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]
@@ -79,7 +79,7 @@ def _labels(part: Part) -> list[str]:
     written: dict[str, str] = {}
     for label in counts:
         key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
-        # Single letters, as of handwriting, may well differ in case alone.
+        # Single letters, as in handwriting, may well differ only in case.
         other = written.setdefault(key if len(key) > 1 else label, label)
         if other != label:
             notes.append(

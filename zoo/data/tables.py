@@ -27,7 +27,7 @@ class Table:
     Attributes:
         path: the file.
         names: its columns' names.
-        rows: one mapping of column to value a row; values are text, except from JSON Lines and
+        rows: one mapping from column to value per row; values are text, except from JSON Lines and
             Parquet.
         lines: the line of the file that each row starts at, or the number of the row, from 1.
         unit: what `lines` counts: "line", or "row" where a file has no lines.
@@ -47,7 +47,7 @@ class Table:
         """The values of a column.
 
         Raises:
-            SeqzooError: there is no such column, or (in JSON Lines) a row lacks it.
+            SeqzooError: the column does not exist, or (in JSON Lines) a row lacks it.
         """
         names = ", ".join(self.names)
         if name is None:
@@ -80,7 +80,7 @@ def read_table(
         path: the file, in UTF-8.
         columns: the names of the columns where the file has no line that names them; JSON Lines and
             Parquet name their own.
-        delimiter: what separates fields, where it is not what the file's name says.
+        delimiter: separator of fields, if it differs from the one for the file name.
         only: the columns that are needed, of which alone a Parquet file is read; None for all.
 
     Raises:
@@ -123,7 +123,7 @@ ADVICE = {
 
 
 def unreadable(path: pathlib.Path) -> SeqzooError:
-    """The error that a file gets whose name does not say what it is, or says what is not read."""
+    """The error for a file whose name has no extension, or one that cannot be read."""
     suffix = suffix_of(path.name)
     advice = next((told for endings, told in ADVICE.items() if suffix in endings), None)
     advice = f"; {advice}." if advice else " (or name its delimiter by --delimiter)."
@@ -135,7 +135,7 @@ def read_text(path: pathlib.Path, *, blank: bool = False) -> str:
 
     Args:
         path: the file.
-        blank: whether it may hold nothing but white space.
+        blank: whether it may be empty or only have white space.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or is not UTF-8.
@@ -159,7 +159,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
     Args:
         path: the file.
-        blank: whether it may hold nothing but white space.
+        blank: whether it may be empty or only have white space.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -195,7 +195,7 @@ def _read_delimited(
 
 
 def column_names(record: Sequence[str]) -> tuple[str, ...]:
-    """The names in the first record of a file, without spaces around them."""
+    """The names in the first record of a file, without surrounding spaces."""
     return tuple(name.strip() for name in record)
 
 
@@ -209,7 +209,7 @@ def check_names(
         path: of the file, for messages.
         names: of the columns.
         delimiter: that they were parted by.
-        typed: whether the names were typed, and do not stand in the file.
+        typed: whether the names were given as an option, and are not in the file.
 
     Raises:
         SeqzooError: there are two of one name, or the delimiter is another one.
@@ -233,7 +233,7 @@ def check_names(
 
 
 def quoting(text: str, delimiter: str) -> dict[str, Any]:
-    """How `csv.reader` is to take the quotes of a file.
+    """How `csv.reader` handles the quotes of a file.
 
     In TSV a quote is a character like any other, unless each name in the first line stands in
     quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
@@ -245,7 +245,7 @@ def quoting(text: str, delimiter: str) -> dict[str, Any]:
     found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and f'{delimiter} "' in text:
         skipping: dict[str, Any] = {**found, "skipinitialspace": True}
-        # Not strict, so that what is no CSV without skipping is read all the same.
+        # Not strict, so that files that are not CSV without skipping can be read.
         readers = [
             csv.reader(io.StringIO(text, newline=""), **how)
             for how in ({"delimiter": delimiter}, skipping)

@@ -22,7 +22,7 @@ from seqzoo.zoo.data.tfds_features import Feature, chosen, decoders
 from seqzoo.zoo.data.translations import Translations
 
 FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
-"""Builders that read a folder as it is."""
+"""Builders that read a folder without preparation."""
 
 DESCRIPTIONS = ("dataset_info.json", "features.json")
 """Files in a folder of a prepared data set, at least one of them."""
@@ -110,7 +110,7 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
             return _of_folder(pathlib.Path(source.data))
         builder = tfds.builder(name, data_dir=source.data_dir)
         if not builder.is_prepared():
-            # tfds tells of it on standard output, which is for a command's answers.
+            # tfds reports it on standard output, which is for the output of commands.
             with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
         return builder

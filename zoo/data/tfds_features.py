@@ -1,4 +1,4 @@
-"""Which features of a tfds data set are meant, where they stand, and what their labels say."""
+"""Finds the features of inputs and targets in a tfds data set, and names its labels."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Feature:
         """The function from a stored label to its text; "" for one that is withheld.
 
         Args:
-            english: names that a reader knows better than those of the feature.
+            english: more familiar names than those of the feature.
         """
         own = getattr(self.connector, "feature", self.connector)
         if isinstance(own, tfds.features.Text):
@@ -69,7 +69,7 @@ class Feature:
 
 
 def all_features(builder: tfds.core.DatasetBuilder) -> dict[str, Feature]:
-    """All features of a data set by name, those that stand in others too."""
+    """All features of a data set by name, including nested ones."""
     found = sorted(_leaves((), builder.info.features), key=lambda feature: feature.path)
     return {feature.name: feature for feature in found}
 
@@ -87,10 +87,10 @@ def _leaves(path: tuple[str, ...], connector: Any) -> Iterator[Feature]:
 
 
 def chosen(source: Source, builder: tfds.core.DatasetBuilder) -> tuple[Feature, Feature | None]:
-    """The features of inputs and targets: those that are named, or can only be meant.
+    """The features of inputs and targets: the named ones, or the only possible ones.
 
     Raises:
-        SeqzooError: there are none such, or several.
+        SeqzooError: there is none, or several.
     """
     features = all_features(builder)
     supervised = builder.info.supervised_keys or (None, None)
@@ -104,7 +104,7 @@ def chosen(source: Source, builder: tfds.core.DatasetBuilder) -> tuple[Feature, 
 def decoders(
     features: Sequence[Feature], builder: tfds.core.DatasetBuilder
 ) -> tfds.decode.PartialDecoding | None:
-    """What tfds is told to decode alone; None for everything."""
+    """The features that tfds decodes; None for all."""
     whole = builder.info.features
     if type(whole) is not tfds.features.FeaturesDict:
         return None
@@ -123,14 +123,14 @@ def decoders(
 
 
 def _inner(connector: Any) -> Any:
-    """What a sequence is of; anything else itself."""
+    """The feature of a sequence's elements; any other feature itself."""
     return connector.feature if type(connector) is tfds.features.Sequence else connector
 
 
 def _chosen(
     source: Source, argument: str, kind: str, features: dict[str, Feature], supervised: Any
 ) -> Feature:
-    """The feature that is asked for, else the one that can only be meant."""
+    """The named feature, or the only possible one."""
     named = getattr(source, argument)
     if named is not None and named not in features:
         inner = [name for name in features if name.endswith(f"/{named}")]

@@ -10,7 +10,7 @@ from seqzoo.zoo.data.tables import read_text
 
 
 class Translations(tfds.TranslateFolder):
-    """`tfds.TranslateFolder` with lines that end at line feeds alone.
+    """`tfds.TranslateFolder` with lines that end only at line feeds.
 
     tfds splits by `str.splitlines`: a text with a U+2028 or U+0085 in one language then moves all
     that follow it against those of the other languages.

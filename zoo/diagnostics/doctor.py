@@ -1,4 +1,4 @@
-"""`seqzoo doctor`: what is installed, what there is, and whether layers compute right here."""
+"""`seqzoo doctor`: what is installed, and whether layers compute correctly on this machine."""
 
 import os
 import pathlib
@@ -45,10 +45,10 @@ class Finding:
     """One thing that was looked at.
 
     Attributes:
-        subject: what it was.
-        told: what was found.
+        subject: what was checked.
+        told: the result.
         state: "ok"; "note" for what could be better; "broken" for what commands fail by.
-        fix: a command or a sentence on what to do; empty where nothing is to be done.
+        fix: a command or a sentence on what to do; empty if there is nothing to do.
         values: the same for programs, fit for JSON.
     """
 
@@ -63,7 +63,7 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
     """Looks at everything; a part that fails is a finding, not an error.
 
     Args:
-        data_dir: a further folder of tfds data sets.
+        data_dir: another folder of tfds data sets.
     """
     yield from _guarded("python", _python)
     yield from _guarded("packages", _packages)
@@ -79,7 +79,7 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from look()
-    except Exception as error:  # whatever is wrong here is what a person wants to know
+    except Exception as error:  # whatever is wrong here is to be reported
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         yield Finding(subject, reason, "broken", "install seqzoo again in a fresh environment")
 

@@ -1,4 +1,4 @@
-"""Presets of `ManyToManyAligned`: an answer at each step, or what comes next."""
+"""Presets of `ManyToManyAligned`: a prediction at each step, or the next step."""
 
 from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
 from seqzoo.tasks.settings import TrainingSettings

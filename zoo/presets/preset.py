@@ -1,4 +1,4 @@
-"""What a preset is: a data set, a template with its choices, and how to train it."""
+"""The definition of a preset: a data set, a template with its options, and how to train it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,14 +13,14 @@ Size = Literal["base", "small"]
 
 @dataclass(frozen=True)
 class Preset:
-    """What is ready to be trained.
+    """A template with data and settings, ready to train.
 
     Attributes:
         description: one line for people.
         source: where its examples come from.
         task: the template with its choices.
         training: how to train it.
-        score: what it reached, with seed, time and machine; empty where nobody measured it.
+        score: its test score, with the seed; empty if it has not been measured.
         small: the task's choices that differ in its small size, for less memory and time.
         needs: the files that --data, --validation and --test must name, where its source does not
             say it; empty where it needs none.
