@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from seqzoo.tasks.atomic_files import replacing
 
 NUMBERED = 30
-"""Classes up to which a confusion matrix has names and numbers on it."""
+"""Maximum number of classes for which a confusion matrix has names and numbers."""
 
 LISTED = 25
 """Number of confusions listed beside a matrix that is too large for names."""
@@ -23,7 +23,7 @@ PLOTTED_STEPS = 40
 """Maximum steps of an input or an output in a plot of attention."""
 
 LOOKS = 24
-"""Pictures at most in a plot of attention, the image itself included."""
+"""Maximum pictures in a plot of attention, the image itself included."""
 
 INK = "#222222"
 TRAINING, VALIDATION = "#4878a8", "#d1603d"
@@ -73,10 +73,10 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
     axes = grid[0, 0]
     # Square roots, so that rare confusions show beside the diagonal.
     axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_xlabel("answered")
+    axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     total, right = matrix.sum(), np.trace(matrix)
-    title = f"{right / total:.1%} of {total} right"
+    title = f"{right / total:.1%} of {total} correct"
     if small:
         _name_and_number(axes, matrix, share, names)
     else:
@@ -89,7 +89,7 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
 def plot_captions(
     path: pathlib.Path, images: np.ndarray, captions: Sequence[str], truths: Sequence[str]
 ) -> None:
-    """Draws images, each with its caption below, and where that is wrong with the truth, too.
+    """Draws images with their captions below, and the true caption below a wrong one.
 
     Args:
         path: of the PNG file.
@@ -116,7 +116,7 @@ def plot_captions(
 def plot_attention(
     path: pathlib.Path, image: np.ndarray, tokens: Sequence[str], maps: np.ndarray
 ) -> None:
-    """Draws where on an image a model looked for each of its tokens; brighter is more.
+    """Draws the attention over an image for each generated token; brighter is more.
 
     Args:
         path: of the PNG file.
@@ -192,7 +192,7 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
 
 
 def _visible(name: str) -> str:
-    """A space as a sign that is seen."""
+    """A visible character for a space."""
     return name if name.strip() else "␣" * max(len(name), 1)
 
 
@@ -203,7 +203,7 @@ def _show(axes: Any, image: np.ndarray) -> None:
 
 
 def _wrapped(text: str) -> str:
-    """A caption in lines as wide as an image."""
+    """A caption wrapped to the width of an image."""
     return "\n".join(line.replace("$", r"\$") for line in textwrap.wrap(text, 26)) or "(nothing)"
 
 
@@ -230,17 +230,17 @@ def _list_confusions(axes: Any, figures: dict[str, Any]) -> None:
     axes.invert_yaxis()
     axes.margins(x=0.2)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title("true → answered: how often (share of the class)", fontsize=10, color=INK)
+    axes.set_title("true → predicted: count (share of the class)", fontsize=10, color=INK)
 
 
 def _plain(name: str) -> str:
-    """A name as a plot can show it: short, and without what matplotlib takes for a formula."""
+    """A name for a plot: shortened, and escaped where matplotlib would read a formula."""
     name = name if len(name) <= 24 else name[:23] + "…"
     return name.replace("$", r"\$")
 
 
 def _save(figure: Figure, path: pathlib.Path) -> None:
-    # A character without a glyph draws as a box; that is no reason for a warning a plot.
+    # A character without a glyph is drawn as a box, without a warning for each plot.
     with warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with matplotlib.rc_context({"font.size": 9}):

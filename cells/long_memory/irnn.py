@@ -1,4 +1,4 @@
-"""The vanilla recurrence with ReLU, begun at the identity."""
+"""The vanilla recurrence with ReLU, initialised with the identity."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class IRNNCell(RecurrentCell):
     """h = relu(W x + U h + b), where U starts as the identity matrix.
 
     At the start a state is copied from step to step, so that gradients neither vanish nor explode.
-    A plain way to long memory; sensitive to the learning rate, so clip gradients.
+    A simple way to a long memory. Sensitive to the learning rate, so clip gradients.
 
     Reference: Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of Rectified
     Linear Units", arXiv 1504.00941 (2015), section 2.

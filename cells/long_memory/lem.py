@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LEMCell(RecurrentCell):
-    """Two states at different speeds, with step sizes that the input and the state set.
+    """Two states at different speeds, with step sizes that depend on the input and the state.
 
         s = dt * sigmoid(Ws x + Us y + bs)
         t = dt * sigmoid(Wt x + Ut y + bt)

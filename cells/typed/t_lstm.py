@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class TLSTMCell(CellWithGates):
-    """A memory of features of the input and the one before it; no matrix takes the memory.
+    """A memory of features of the input and the previous input; no matrix multiplies the memory.
 
         z = Vz x + Wz p + bz
         f = sigmoid(Vf x + Wf p + bf)

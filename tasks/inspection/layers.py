@@ -1,4 +1,4 @@
-"""The recurrent layers of a model, by names that a reader of its picture would give them."""
+"""The recurrent layers of a model, by descriptive names."""
 
 import re
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ DIRECTIONS = ("forward", "backward")
 
 
 def recurrent_layers(model: Any) -> dict[str, Recurrent]:
-    """All `Recurrent` layers of a model or layer, in the order in which they stand in it.
+    """All `Recurrent` layers of a model or layer, in order.
 
-    A bidirectional layer gives two, "layer 1 forward" and "layer 1 backward"; an encoder and a
-    decoder have names of their own, "encoder 1", "decoder 1".
+    A bidirectional layer has two, "layer 1 forward" and "layer 1 backward"; those of an encoder and
+    a decoder are called "encoder 1", "decoder 1".
 
     Args:
         model: any Keras model or layer.

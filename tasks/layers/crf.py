@@ -1,4 +1,4 @@
-"""A linear-chain conditional random field: tags that know of their neighbours."""
+"""A linear-chain conditional random field: a joint distribution over the tags of a sequence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from keras import ops
 from seqzoo.tasks.layers.scan import scan
 
 FORBIDDEN = -1e30
-"""Score of what is not allowed. Any score of a path that is allowed drowns in it, so that nothing
-leaks, and yet sums of it stay finite."""
+"""Score of forbidden tags: so low that it outweighs the score of any allowed path, yet sums of it
+stay finite."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -22,9 +22,9 @@ class CRF(keras.layers.Layer):
         score(y) = start[y_1] + sum_t e_t[y_t] + sum_t transitions[y_t-1, y_t] + end[y_n]
         P(y) = exp(score(y)) / sum over all y' of length n of exp(score(y'))
 
-    Called, it passes the emissions on, so that a model that has the layer behind its network owns
-    and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
-    outside of them. Steps from a row's length on are padding: their emissions and tags may be
+    A call passes the emissions on, so that a model with this layer after its network owns and saves
+    its weights; the methods do the rest. They take tensors and arrays, in graphs and outside of
+    them. Steps from a row's length on are padding: their emissions and tags may be
     anything. A mask ends here: a loss of one number a sequence cannot be multiplied with it. All
     is computed in float32 whatever the precision of the emissions, or in float64 under that policy.
 
@@ -51,21 +51,21 @@ class CRF(keras.layers.Layer):
         self._constrained = allowed is not None
         self._moves, self._starts, self._ends = _checked(allowed, tags)
         self._precision = "float64" if self.compute_dtype == "float64" else "float32"
-        # Made here, so that the methods can be used before the layer is called.
+        # Created here, so that the methods can be used before the layer is called.
         self.transitions = self._weight("transitions", (tags, tags))
         self.start = self._weight("start", (tags,))
         self.end = self._weight("end", (tags,))
         self.built = True
 
     def _weight(self, name: str, shape: tuple[int, ...]) -> Any:
-        # `autocast=False`: else a layer of half precision that uses a method would round them.
+        # `autocast=False`: otherwise a layer of half precision that uses a method would round them.
         return self.add_weight(
             name=name, shape=shape, initializer="zeros", dtype=self._precision, autocast=False
         )
 
     def call(self, emissions: Any) -> Any:
-        """The emissions as they are, in the precision that the methods compute in."""
-        # A tensor of its own: where nothing is cast, Keras' mask would stay on the one that came.
+        """The emissions, unchanged, in the precision of the methods."""
+        # A new tensor: without a cast, Keras' mask would stay on the input.
         return tf.identity(ops.cast(emissions, self._precision))
 
     def compute_mask(self, _: Any, mask: Any = None) -> None:
@@ -82,13 +82,13 @@ class CRF(keras.layers.Layer):
 
         Returns:
             Shape (batch,); 0 for a row of length 0; `FORBIDDEN` for tags that are not allowed, with
-            a gradient that is as useful as that of others.
+            a useful gradient.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
         """
         emissions, valid = self._prepare(emissions, lengths)
-        emissions = _lowered(emissions)  # which all paths have in common
+        emissions = _lowered(emissions)  # common to all paths
         tags = _inside(tags, valid)
         gold, possible = self._along(emissions, tags, valid)
         start, into, end = self._scores()
@@ -118,8 +118,8 @@ class CRF(keras.layers.Layer):
 
         Returns:
             Ids of shape (batch, time), int32, 0 in the padding; and their scores by the equation
-            above, shape (batch,), 0 for a row of length 0. Where no sequence of a row's length is
-            allowed, the score is `FORBIDDEN` and the tags mean nothing.
+            above, shape (batch,), 0 for a row of length 0. If no sequence of a row's length is
+            allowed, the score is `FORBIDDEN` and the tags are meaningless.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -154,8 +154,8 @@ class CRF(keras.layers.Layer):
             lengths: number of steps of each row, shape (batch,).
 
         Returns:
-            Shape (batch, time, tags); 0 in the padding. Where no sequence of a row's length is
-            allowed they mean nothing.
+            Shape (batch, time, tags); 0 in the padding. If no sequence of a row's length is
+            allowed, they are meaningless.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -206,10 +206,10 @@ class CRF(keras.layers.Layer):
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)
 
     def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
-        """What each step of given tags adds to their score, (batch, time), and whether they are
-        allowed, (batch,).
+        """What each step of given tags contributes to their score, (batch, time), and whether they
+        are allowed, (batch,).
 
-        What is not allowed adds nothing here, so that the rest keeps a gradient that is of use.
+        Forbidden steps contribute nothing, so that the others keep a useful gradient.
         """
         moves = ops.reshape(ops.where(self._moves, self.transitions, 0.0), [-1])
         pairs = tf.pad(tags, [[0, 0], [1, 0]])[:, :-1] * self.tags + tags
@@ -259,6 +259,6 @@ def _inside(tags: Any, valid: Any) -> Any:
 
 
 def _lowered(scores: Any) -> Any:
-    """Scores whose highest of a row is 0, so that long sequences lose no digits."""
-    # What is taken off never matters in the end, so that no gradient needs to go through it.
+    """Scores shifted so that the highest of each row is 0, for precision in long sequences."""
+    # The subtracted value cancels out, so that it needs no gradient.
     return scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))

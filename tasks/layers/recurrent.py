@@ -1,4 +1,4 @@
-"""Layers and stacks that several templates are built from."""
+"""Layers and stacks of layers that several templates use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,13 +30,13 @@ class NGramEmbedding(keras.layers.Layer):
     """Vectors of n-grams: ids (batch, time) -> (batch, time, size).
 
     A step gets the sum of the vectors of the 2-gram, the 3-gram, ... up to the longest that end in
-    it; before the first step stand zeros. N-grams share vectors where their hashes are equal
+    it; before the first step stand zeros. N-grams with equal hashes share a vector
     (Bojanowski et al. 2017, section 3.2).
 
     Args:
-        longest: ids in the longest n-gram, at least 2.
-        buckets: vectors of each length.
-        size: of a vector.
+        longest: length of the longest n-gram, at least 2.
+        buckets: number of vectors per length.
+        size: size of a vector.
     """
 
     def __init__(self, longest: int, buckets: int, size: int, **kwargs: Any):
@@ -114,10 +114,10 @@ def cell_choices(template: Any) -> dict[str, Any]:
 
 
 def make_cell(template: Any) -> Any:
-    """A cell of the template's choices, which are thereby checked.
+    """Makes a cell with the template's options, which checks them.
 
     Raises:
-        SeqzooError: there is no such cell, it does not take an option, or its inputs are not
+        SeqzooError: the cell does not exist, does not take an option, or its inputs are not
             sequences of vectors.
     """
     choices = cell_choices(template)
@@ -155,16 +155,16 @@ def recurrent_layers(
 
     Args:
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer and direction.
-        layers: how many there are.
-        dropout: share of each layer's inputs dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
+        units: units per layer and direction.
+        layers: number of layers.
+        dropout: dropout rate on each layer's inputs.
+        recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         bidirectional: whether each layer reads in both directions.
         last_only: whether the last layer returns only its last output.
-        return_state: whether each layer returns its last states, too.
-        dtype: Keras' policy.
-        named: whether layers are called "layer_1" and so on, or as Keras calls them.
+        return_state: whether each layer also returns its last states.
+        dtype: Keras' dtype policy.
+        named: whether layers are named "layer_1" and so on, or by Keras.
     """
     stack = []
     for index in range(layers):
@@ -184,14 +184,14 @@ def recurrent_layers(
 
 
 def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dtype: str) -> Any:
-    """A template's recurrent layers, one upon the other.
+    """The output of a template's stacked recurrent layers.
 
     Args:
         template: has `bidirectional` and what `cell_choices` reads.
         values: shape (batch, time, features).
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
-        dtype: Keras' policy.
+        dtype: Keras' dtype policy.
 
     Returns:
         Shape (batch, time, units) or (batch, units), twice the units where bidirectional.

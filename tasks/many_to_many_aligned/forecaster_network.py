@@ -21,7 +21,7 @@ class NextStep(keras.Model):
         units: of each layer.
         layers: how many recurrent layers are stacked.
         dropout: share of each layer's inputs, and of the last features, dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
+        recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         precision: Keras' dtype policy of the layers.
         **kwargs: of `keras.Model`.

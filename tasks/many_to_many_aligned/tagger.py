@@ -25,7 +25,7 @@ from seqzoo.tasks.targets.tags import Tags
 
 
 class TaggerTask(Task):
-    """A model from sequences to a tag a step.
+    """A model that predicts a tag for each step.
 
     The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
     are summed over steps. The value of an `Answer` is a tuple of tags, as a target is a sequence
@@ -35,7 +35,7 @@ class TaggerTask(Task):
     Args:
         template: the choices, a `ManyToManyAligned`.
         features: how inputs become tensors.
-        tags: what the outputs mean.
+        tags: the meaning of the outputs.
     """
 
     better = 1
@@ -85,7 +85,7 @@ class TaggerTask(Task):
         return self._outcome(model, scores, batch, self._best(model, scores, batch["lengths"]))
 
     def scores(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
-        """What the model says of each tag at each step, (batch, time, tags), float32."""
+        """The scores of each tag at each step, (batch, time, tags), float32."""
         inputs = {"values": batch["values"], "lengths": batch["lengths"]}
         return tf.cast(model(inputs, training=training), tf.float32)
 
@@ -181,7 +181,7 @@ class TaggerTask(Task):
         return figures_of(self.tags, said, data.targets, tokens, unknown)
 
     def tokens(self, value: Any) -> list[str] | None:
-        """What one input's tags belong to, or None where it is numbers."""
+        """The tokens of an input, or None if it consists of numbers."""
         if not isinstance(self.features, TokenFeatures):
             return None
         (row,) = self.features.split(*self.features.raw([value], ["the input"])).to_list()
@@ -192,5 +192,5 @@ class TaggerTask(Task):
 
 
 def _inside(steps: Any, lengths: Any) -> Any:
-    """Which steps of (batch, time, ...) there are, (batch, time)."""
+    """Whether each step of (batch, time, ...) is in a sequence, (batch, time)."""
     return tf.range(tf.shape(steps)[1])[None, :] < lengths[:, None]

@@ -1,4 +1,4 @@
-"""The template with an answer at each step: tags, numbers, or the step that comes next."""
+"""The template with a prediction at each step: tags, numbers, or the next step."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ TASKS = {
 """The class of tasks of each target."""
 
 LANGUAGE_MODEL = "seqzoo.tasks.many_to_many_aligned.language_model:LanguageModelTask"
-"""That of "next" where the input is text."""
+"""That of "next" for text."""
 
 
 @dataclass(frozen=True)
 class ManyToManyAligned(Template):
-    """A sequence in, an answer at each of its steps: recurrent layers -> dense [-> CRF].
+    """A sequence in, a prediction at each of its steps: recurrent layers -> dense [-> CRF].
 
     Attributes:
         input: what a sequence is made of: the words of a sentence, the characters of a text,
@@ -77,7 +77,7 @@ class ManyToManyAligned(Template):
 
     name: ClassVar[str] = ALIGNED
     maximum_length: ClassVar[None] = None
-    """Sequences are never cut, since each step has an answer."""
+    """Sequences are never truncated, since each step has a target."""
 
     input: AlignedInput = "words"
     target: AlignedTarget = "tags"
@@ -150,13 +150,13 @@ class ManyToManyAligned(Template):
 
     @property
     def models_language(self) -> bool:
-        """Whether it tells the next character, word or subword."""
+        """Whether it predicts the next character, word or subword."""
         return self.target == "next" and self.input in TEXTS
 
     @property
     def default_settings(self) -> TrainingSettings:
-        """As those of other templates, except for "next" of series and notes: a part of a long
-        sequence is one example there, and an epoch of ten years of days has thirty of them."""
+        """As for other templates, except for "next" of series and notes: there an example is a part
+        of a long sequence, and an epoch of ten years of daily values has thirty of them."""
         if self.target == "next" and not self.models_language:
             return TrainingSettings(epochs=60, batch_size=16, learning_rate=3e-3)
         return super().default_settings

@@ -1,4 +1,4 @@
-"""Figures from counts, and tables of them."""
+"""Metrics computed from counts, and tables of them."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def top_confusions(matrix: np.ndarray, names: list[str], most: int = 50) -> list
 
 
 def label_table(there: np.ndarray, said: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
-    """One row a label from two boolean arrays of shape (n, labels)."""
+    """One row per label from two boolean arrays of shape (n, labels)."""
     table = []
     for index, name in enumerate(names):
         hits = int((there[:, index] & said[:, index]).sum())

@@ -33,7 +33,7 @@ class Decoder(keras.layers.Layer):
         embedding: embedding size.
         attention: "additive" or "multiplicative", or None for a decoder without memory.
         dropout: share of each layer's inputs, and of the last features, dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
+        recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
         **kwargs: of `keras.layers.Layer`.

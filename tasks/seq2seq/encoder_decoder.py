@@ -90,8 +90,8 @@ class SequenceEncoder(keras.layers.Layer):
         bidirectional: whether each layer reads in both directions.
         embedding: size of an id's vector.
         scale: what numbers are multiplied with.
-        dropout: share of each layer's inputs dropped in training.
-        recurrent_dropout: share of the recurrent inputs dropped in training.
+        dropout: dropout rate on each layer's inputs.
+        recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         **kwargs: of `keras.layers.Layer`.
     """

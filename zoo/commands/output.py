@@ -12,7 +12,7 @@ from seqzoo.zoo.catalogue import source_docs as static
 from seqzoo.zoo.config.docstrings import first_line
 
 WORST = 10
-"""Classes and confusions that an evaluation lists."""
+"""Number of classes and confusions that an evaluation lists."""
 
 
 NAMES = {
@@ -20,7 +20,7 @@ NAMES = {
     "macro_f1": "mean F1 of classes",
     "entity F1": "entity F1",
 }
-"""Figures whose printed names are not their own with spaces."""
+"""Metrics that are printed under another name."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -34,7 +34,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     drawn = Table(*heads, box=SIMPLE)
     for row in rows:
-        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are no markup
+        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not markup
     # Written to a string first, so that it is printed as a whole.
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
@@ -67,7 +67,7 @@ def same_number(one: float | None, other: float | None) -> bool:
 
 
 def figures(scores: dict[str, Any]) -> str:
-    """All of an evaluation that a person can take in: numbers, weakest classes, confusions."""
+    """The summary of an evaluation: numbers, weakest classes, confusions."""
     parts = [line(scores)]
     classes = [row for row in scores.get("classes", ()) if row["examples"]]
     if classes:
@@ -197,5 +197,5 @@ def _datasets() -> dict[str, str]:
 
 
 def figures_alone(figures: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation without the examples that it shows, which are in its folder."""
+    """An evaluation without its samples, which are in its folder."""
     return {name: own for name, own in figures.items() if name != "samples"}

@@ -1,4 +1,4 @@
-"""All commands with all options as a page has them, made from the commands themselves."""
+"""The reference of all commands and options as Markdown, made from the commands."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BEGIN = "<!-- Written by `python -m docs.write_options`, from the commands' help
 
 
 def updated(page: str, group: click.Group) -> str:
-    """A page whose end, from `BEGIN` on, is the reference.
+    """A page with the reference after `BEGIN`.
 
     Raises:
         ValueError: the page has no such markers.
@@ -31,7 +31,7 @@ def updated(page: str, group: click.Group) -> str:
 
 
 def reference(group: click.Group) -> str:
-    """The options of each command, those that commands share once, as Markdown."""
+    """The options of each command, and shared ones once, as Markdown."""
     parts = [
         section for name, command in group.commands.items() for section in _command(name, command)
     ]
@@ -58,7 +58,7 @@ def _command(name: str, command: click.Command) -> list[str]:
 
 
 def _enumeration(names: Sequence[str]) -> str:
-    """Names as a sentence has them: "a, b and c"."""
+    """Names in a sentence: "a, b and c"."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 

@@ -23,7 +23,7 @@ def set_last_words(words: str) -> None:
 
 @contextmanager
 def answering_signals() -> Iterator[None]:
-    """Within it SIGTERM, as a queue of jobs sends it, is heard as Ctrl-C is.
+    """Within it, SIGTERM, as sent by job queues, is handled like Ctrl-C.
 
     Python hears of a signal between two of its own steps. Where native code compiles for a minute,
     a thread says meanwhile that the first signal was heard, and ends the process upon the second;
@@ -55,7 +55,7 @@ def answering_signals() -> Iterator[None]:
 
 def _as_interrupt(number: int, frame: Any) -> None:
     handler = signal.getsignal(signal.SIGINT)
-    # What a script starts in the background ignores SIGINT, and must end all the same.
+    # A process that a script starts in the background ignores SIGINT, and must still end.
     if not callable(handler):
         raise KeyboardInterrupt
     handler(signal.SIGINT, frame)

@@ -1,4 +1,4 @@
-"""Processes of this Python that are waited for, measured, and stopped by Ctrl-C.
+"""Runs Python processes, measures them, and stops them on Ctrl-C.
 
 Nothing here imports TensorFlow: the system counts the memory of a process that starts another one
 towards the other's peak, so the one that starts them has to stay small.
@@ -19,10 +19,10 @@ STOPPED = 130
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that ended.
+    """A finished process.
 
     Attributes:
-        code: its exit code; negative where a signal ended it.
+        code: its exit code; negative if a signal ended it.
         output: its standard output.
         errors: its standard error.
         peak_bytes: its largest resident memory.
@@ -35,20 +35,20 @@ class Ended:
 
     @property
     def reason(self) -> str:
-        """Why it failed: the last line that it wrote."""
+        """The reason of its failure: the last line of its output."""
         lines = self.errors.strip().splitlines()
         return lines[-1].removeprefix("Error: ") if lines else f"it ended with {self.code}"
 
 
 def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
-    """Runs a process of this Python to its end, and measures its memory.
+    """Runs a Python process and measures its memory.
 
-    Ctrl-C is handed on to it once, as SIGTERM, so that it can write a checkpoint; the second one
+    Ctrl-C is passed on to it once, as SIGTERM, so that it can write a checkpoint; the second one
     kills it.
 
     Args:
-        words: of the command.
-        variables: of the environment, beside those of this process.
+        words: the command.
+        variables: environment variables, in addition to those of this process.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         # In a separate session; otherwise a terminal would send it Ctrl-C a second time.
@@ -60,7 +60,7 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
             env={**_environment(), **variables},
             start_new_session=True,
         )
-        # Not SIGINT, which it ignores where this process was started in the background.
+        # Not SIGINT, which it ignores if this process was started in the background.
         signals = [signal.SIGTERM, signal.SIGKILL]
         while True:
             try:
@@ -70,7 +70,7 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
                 process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
         process.returncode = os.waitstatus_to_exitcode(status)
         said, complained = (_written(file) for file in (output, errors))
-    code = process.returncode if len(signals) > 1 else STOPPED  # however it ended: it was stopped
+    code = process.returncode if len(signals) > 1 else STOPPED  # whatever its exit code
     scale = 1 if sys.platform == "darwin" else 1024
     return Ended(code, said, complained, usage.ru_maxrss * scale)
 

@@ -7,11 +7,11 @@ feed, and so disagrees with what editors, `wc -l` and standard input call a line
 from collections.abc import Iterator
 
 BYTE_ORDER_MARK = "\ufeff"
-"""What some programs write in front of a text in UTF-8; it is not part of the text."""
+"""The byte order mark, which some programs write at the start of a text in UTF-8."""
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text without their ends; what follows the last end is a line if it is not
+    """The lines of a text without their ends; text after the last line end is a line if it is not
     empty."""
     lines = text.split("\n")
     if not lines[-1]:

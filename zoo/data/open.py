@@ -1,4 +1,4 @@
-"""Opens sources: embedded data sets, tfds data sets and files, all in one way."""
+"""Opens sources: embedded data sets, tfds data sets and files."""
 
 from dataclasses import replace
 from typing import Any
@@ -63,7 +63,7 @@ USUAL = ("train", "validation", "test", "all")
 
 
 def _open_split(source: Source, split: str) -> Examples:
-    """The examples that a source itself calls a split.
+    """The examples of a split that the source names.
 
     Raises:
         SeqzooError: there is no such split; the message lists its splits.
