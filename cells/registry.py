@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One cell, as `seqzoo list cells` shows it."""
+    """The facts about a cell, as `seqzoo list cells` shows them."""
 
     location: str
     """Module and class, "module:Class"."""
@@ -16,13 +16,13 @@ class Entry(NamedTuple):
     """Year of publication."""
 
     summary: str
-    """What sets it apart, in one line."""
+    """What distinguishes it, in one line."""
 
     products: int = 1
-    """Matrix products with a state in one time step, one for all gates that share it."""
+    """Number of matrix products with a state per time step; gates that share one count once."""
 
     parallel: bool = False
-    """Whether the recurrence is linear in the state, so that time steps need not wait."""
+    """Whether the recurrence is linear in the state, so that it can run in parallel."""
 
 
 REGISTRY: dict[str, Entry] = {

@@ -15,7 +15,7 @@ class NBRCCell(CellWithGates):
         h = c * h + (1 - c) * n
 
     Columns: feedback, update, candidate, of which the last has neither a recurrent product nor a
-    bias. h stays between -1 and 1 where it starts there. RecurrentLayers documents Ua h and Uc h
+    bias. h stays between -1 and 1 if it starts there. RecurrentLayers documents Ua h and Uc h
     and adds the projected inputs a second time instead.
 
     For memories that must not fade: the paper learns to recall over 600 steps what a GRU and an

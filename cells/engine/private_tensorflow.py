@@ -27,7 +27,7 @@ def recording(tensors: list) -> bool:
 
 @contextlib.contextmanager
 def outside_of_graphs() -> Iterator[None]:
-    """`tf.init_scope`, in which tapes go on recording: what is traced may differentiate."""
+    """`tf.init_scope` in which tapes keep recording, since the traced code may differentiate."""
     with tf.init_scope():
         pywrap_tfe.TFE_Py_TapeSetRestartOnThread()
         try:
@@ -37,9 +37,9 @@ def outside_of_graphs() -> Iterator[None]:
 
 
 def take_unowned_input(name: str, device: str | None) -> None:
-    """Gives the graph that is being traced one more input, which makes it impossible to save.
+    """Adds an input to the graph that is being traced, which makes it impossible to save.
 
-    The input is the handle of a variable that no object owns, and that is never made nor read.
+    The input is the handle of a variable that no object owns, and that is never created or read.
     `tf.saved_model.save` refuses such a graph and cites the name. Outside of the graph of a
     `tf.function`, nothing is done.
     """
@@ -52,7 +52,7 @@ def take_unowned_input(name: str, device: str | None) -> None:
 def _unowned_handle(name: str, device: str | None) -> Any:
     with tf.init_scope(), tf.device(device):
         handle = tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=name)
-    # Cited as its owner: TensorFlow would else search all objects for one, which takes a minute.
+    # Cited as its owner: otherwise TensorFlow searches all objects for one, which takes a minute.
     handle._parent_trackable = lambda: name
     return handle
 
@@ -65,9 +65,9 @@ def extend_call(outputs: list, program: Any) -> list | None:
     `_add_outputs` adds the new tensors to the operation.
 
     Args:
-        outputs: all that the call returned, in a graph of a `tf.function`.
-        program: a `tf.types.experimental.ConcreteFunction` that takes what the call takes, and
-            whose outputs begin with those of the call.
+        outputs: all outputs of the call, in the graph of a `tf.function`.
+        program: a `tf.types.experimental.ConcreteFunction` with the arguments of the call, whose
+            outputs begin with those of the call.
 
     Returns:
         All outputs of the changed call, or None if it cannot be changed.

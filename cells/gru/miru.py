@@ -19,7 +19,7 @@ class MiRU1Cell(CellWithGates):
     a is `update_coefficient`. Columns: reset, candidate. h stays between -1 and 1 where it starts
     there.
 
-    For small devices that go on learning.
+    For small devices that keep learning.
 
     Reference: Zyarah and Kudithipudi, "Minion Gated Recurrent Unit for Continual Learning", arXiv
     2503.06175, 2025, and Neurocomputing, 2026, variant MiRU-1.
@@ -30,7 +30,7 @@ class MiRU1Cell(CellWithGates):
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `update_coefficient` is out of its range.
+        ValueError: `update_coefficient` is out of range.
     """
 
     gates = ("reset", "candidate")
@@ -63,7 +63,7 @@ class MiRU2Cell(RecurrentCell):
     a is `update_coefficient`, d is `reset_coefficient`. h stays between -1 and 1 where it starts
     there.
 
-    For small devices: a third of a GRU's weights, and as good in the paper.
+    For small devices: a third of a GRU's weights, with equal results in the paper.
 
     Reference: Zyarah and Kudithipudi, "Minion Gated Recurrent Unit for Continual Learning", arXiv
     2503.06175, 2025, and Neurocomputing, 2026, variant MiRU-2.

@@ -16,7 +16,7 @@ class UGRNNCell(CellWithGates):
         g = sigmoid(Wg x + Ug h + bg)
         h = g * h + (1 - g) * n
 
-    Columns: candidate, update. h stays between -1 and 1 where it starts there.
+    Columns: candidate, update. h stays between -1 and 1 if it starts there.
 
     For one or two layers; in deep stacks the paper's other cell, `intersection-rnn`, trains more
     easily.

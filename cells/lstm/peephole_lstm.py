@@ -11,7 +11,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class PeepholeLSTMCell(CellWithGates):
-    """An LSTM whose gates see the memory through peepholes p, one weight a unit.
+    """An LSTM whose gates see the memory through peepholes p, with one weight per unit.
 
         i = sigmoid(Wi x + Ui h + pi * c + bi)
         f = sigmoid(Wf x + Uf h + pf * c + bf)

@@ -18,12 +18,12 @@ def listed(values: Any) -> Any:
 
 
 def take_column(columns: Any, name: str, argument: str) -> Any:
-    """One column of several.
+    """Takes one column.
 
     Args:
         columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
         name: of the column.
-        argument: that named it, for messages.
+        argument: the argument that named it, for messages.
 
     Returns: a list, or an array if the dict has one.
 
@@ -43,7 +43,7 @@ def take_column(columns: Any, name: str, argument: str) -> Any:
         raise SeqzooError(f"Column {name!r} must be a list of values, got {type(values).__name__}.")
     if not len(values):
         raise SeqzooError(f"Column {name!r} has no rows.")
-    if getattr(values, "ndim", 1) == 1:  # tasks check the numbers of arrays of more axes
+    if getattr(values, "ndim", 1) == 1:  # tasks check the numbers in arrays of higher rank
         for index, value in enumerate(values):
             if _is_missing(value):
                 raise SeqzooError(
@@ -54,7 +54,7 @@ def take_column(columns: Any, name: str, argument: str) -> Any:
 
 
 def _names(columns: Any) -> list:
-    """The names of all columns, as often as they occur."""
+    """The names of all columns, duplicates included."""
     if isinstance(columns, Mapping):
         return list(columns)
     if hasattr(columns, "collect") and not hasattr(columns, "__len__"):

@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel that needs nothing of ours."""
+"""Exports a trained model as a SavedModel that only needs TensorFlow."""
 
 import os
 from typing import Any
@@ -13,18 +13,18 @@ from seqzoo.tasks.errors import SeqzooError
 
 
 def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOptions) -> None:
-    """Writes a SavedModel whose "serving_default" takes raw examples and returns answers, and that
-    has all `Task.signatures` besides.
+    """Writes a SavedModel whose "serving_default" takes raw inputs and returns predictions, with
+    all `Task.signatures`.
 
     Args:
-        task: what the model was built by.
+        task: the task of the model.
         model: the trained model.
-        folder: to write; it must not hold anything yet.
-        options: how it is asked.
+        folder: the folder to write; it must not have any contents.
+        options: the options of the predictions.
 
     Raises:
-        SeqzooError: the folder exists, or cannot be made; or a graph would run in this process
-            alone, because a function in it was traced before.
+        SeqzooError: the folder exists, or cannot be created; or a graph would only run in this
+            process, because a function in it was traced before.
     """
     names = [spec.name for spec in task.signature]
 
@@ -34,7 +34,7 @@ def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOpt
     ways = {"serving_default": (answer, task.signature), **task.signatures(model, options)}
     with creating(folder) as temporary, seqzoo.cells.portable():
         module = tf.Module()
-        # Only what a module tracks is written with it.
+        # Only objects that a module tracks are saved with it.
         module.weights = [variable.value for variable in model.variables]
         module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
         module.served, concrete = {}, {}
@@ -47,7 +47,7 @@ def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOpt
 
 
 def _check(name: str, function: Any) -> None:
-    """Refuses a graph that would not load and run wherever TensorFlow does."""
+    """Refuses a graph that would not load and run wherever TensorFlow runs."""
     if found := unportable_operations(function.graph.as_graph_def()):
         raise SeqzooError(
             f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "

@@ -1,4 +1,4 @@
-"""One forward and one backward pass with all that the recurrent layers did at each step."""
+"""One forward and one backward pass with the values of the recurrent layers at each step."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,17 +16,17 @@ from seqzoo.tasks.inspection.layers import recurrent_layers
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """What one recurrent layer, or one direction of it, did.
+    """The values of one recurrent layer, or of one direction of it.
 
     Steps are counted in the order in which the layer ran them; `positions` says where each stands
     in the input. Index 0 of states and their gradients is the initial state, index t + 1 the state
     after step t.
 
     Attributes:
-        name: of the layer; see `recurrent_layers`.
+        name: name of the layer; see `recurrent_layers`.
         layer: the `Recurrent` layer.
-        inputs: what the cell took, (batch, time, features).
-        states: one array a state, (batch, time + 1, size).
+        inputs: the inputs of the cell, (batch, time, features).
+        states: one array per state, (batch, time + 1, size).
         gradients: d loss / d state, shaped like `states`; None where no loss was given or the loss
             does not depend on the layer.
         positions: of each step in the input, (time,).
@@ -50,7 +50,7 @@ class LayerTrace:
         return self.layer.cell
 
     def state(self, row: int = 0) -> np.ndarray:
-        """All states of one row side by side, (time + 1, sum of the sizes)."""
+        """All states of one row, concatenated, (time + 1, sum of the sizes)."""
         return np.concatenate([own[row] for own in self.states], -1)
 
     def outputs(self, row: int = 0) -> np.ndarray:
@@ -65,8 +65,8 @@ class Trace:
     """A pass over a model.
 
     Attributes:
-        layers: of the recurrent layers that ran, in the order in which they ran.
-        outputs: what the function that was traced returned.
+        layers: the traces of the recurrent layers, in the order in which they ran.
+        outputs: the result of the traced function.
         loss: the loss, or None.
     """
 
@@ -90,10 +90,10 @@ class Trace:
 def trace(
     model: Any, forward: Callable[[], Any], loss: Callable[[Any], Any] | None = None
 ) -> Trace:
-    """Runs a model once, and once backwards, and keeps the states of all recurrent layers.
+    """Runs a forward and a backward pass and records the states of all recurrent layers.
 
-    The model stays as it is: its layers run their cells step by step in Python for the time of the
-    call, whatever path they take otherwise. So any cell can be traced, those of Keras included.
+    The model is not changed: its layers run their cells step by step in Python during the call,
+    whatever path they take otherwise. So any cell can be traced, including Keras' own.
 
     Args:
         model: a Keras model or layer that holds `Recurrent` layers.
@@ -147,7 +147,7 @@ def _layer_trace(own: _Pass, gradients: list[list[Any]] | None) -> LayerTrace:
 
 
 def _by_state(steps: list[list[Any]]) -> tuple[np.ndarray, ...]:
-    """Tensors of each step and state -> one array a state, (batch, time + 1, size)."""
+    """Tensors of each step and state -> one array per state, (batch, time + 1, size)."""
     return tuple(np.asarray(tf.stack(each, 1)) for each in zip(*steps, strict=True))
 
 
@@ -160,9 +160,9 @@ def step_by_step(
     """Within it, recurrent layers run their cells step by step in eager mode, without dropout.
 
     Args:
-        model: that holds them.
+        model: the model with the layers.
         keep: takes the tensors of each layer that has run.
-        watch: takes each state, before it is used further.
+        watch: is called with each state before it is used.
     """
     layers = recurrent_layers(model)
     for name, layer in layers.items():

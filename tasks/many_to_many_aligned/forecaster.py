@@ -31,7 +31,7 @@ class ForecasterTask(StepRegressionTask):
     sequences.
 
     Args:
-        template: the choices, a `ManyToManyAligned`.
+        template: the options, a `ManyToManyAligned`.
         features: how inputs become tensors.
     """
 

@@ -1,4 +1,4 @@
-"""The network of a forecaster: steps in, the steps that follow out, with states."""
+"""The network of a forecaster: from steps to the following steps, with states."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ class NextStep(keras.Model):
     recurrent layers -> dropout -> dense.
 
     Args:
-        size: numbers a step.
+        size: numbers per step.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer.
-        layers: how many recurrent layers are stacked.
-        dropout: share of each layer's inputs, and of the last features, dropped in training.
+        units: units per layer.
+        layers: number of recurrent layers.
+        dropout: dropout rate on each layer's inputs and on the last features.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         precision: Keras' dtype policy of the layers.
@@ -64,7 +64,7 @@ class NextStep(keras.Model):
         self.output_layer = keras.layers.Dense(size, dtype="float32")
 
     def build(self, *_: Any) -> None:
-        """Makes all weights, by running one step."""
+        """Creates all weights by running one step."""
         with seqzoo.cells.portable():
             self.call(tf.zeros([1, 2, self.choices["size"]]))
         self.built = True
@@ -74,7 +74,7 @@ class NextStep(keras.Model):
 
         Args:
             values: (batch, time, size).
-            steps: (batch, time): which of them count; None for all.
+            steps: (batch, time): whether each step counts; None for all.
             training: whether dropout is on.
 
         Returns:

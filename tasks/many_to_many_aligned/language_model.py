@@ -1,4 +1,4 @@
-"""`ManyToManyAligned` as a language model, with all that it learnt from training examples."""
+"""`ManyToManyAligned` as a language model, with what it learned from training examples."""
 
 import math
 from typing import Any, Self
@@ -37,7 +37,7 @@ class LanguageModelTask(Task):
     of the end of each, too.
 
     Args:
-        template: the choices, a `ManyToManyAligned`.
+        template: the options, a `ManyToManyAligned`.
         texts: how texts become tokens.
     """
 

@@ -23,7 +23,7 @@ class LanguageModel(keras.Model):
         self.decoder = decoder
 
     def build(self, *_: Any) -> None:
-        """Makes all weights, by running one step."""
+        """Creates all weights by running one step."""
         with seqzoo.cells.portable():
             self.call(tf.zeros([1, 2], tf.int32))
         self.built = True
@@ -37,7 +37,7 @@ class LanguageModel(keras.Model):
             tokens: (batch, time), int32: the token before each step.
             states: before the first step, in the order of `state_sizes`, each (batch, units);
                 None for zeros.
-            steps: (batch, time): which of them count; None for all.
+            steps: (batch, time): whether each step counts; None for all.
             training: whether dropout is on.
 
         Returns:

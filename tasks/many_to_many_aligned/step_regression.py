@@ -1,4 +1,4 @@
-"""`ManyToManyAligned` with numbers as targets, with all that it learnt from training examples."""
+"""`ManyToManyAligned` with numbers as targets, with what it learned from training examples."""
 
 from dataclasses import replace
 from typing import Any, Self
@@ -21,12 +21,12 @@ from seqzoo.tasks.targets.steps import StepValues
 
 
 class StepRegressionTask(Task):
-    """A model from sequences to numbers at each of their steps.
+    """A model that predicts numbers at each step of a sequence.
 
     Args:
-        template: the choices, a `ManyToManyAligned`.
+        template: the options, a `ManyToManyAligned`.
         features: how inputs become tensors.
-        targets: what the outputs mean.
+        targets: the meaning of the outputs.
     """
 
     better = -1
@@ -106,7 +106,7 @@ class StepRegressionTask(Task):
         return self.outcome(outputs, batch["targets"], batch["lengths"])
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any) -> Outcome:
-        """Losses and metrics over the first steps of sequences, as many as `lengths` says."""
+        """Losses and metrics over the first `lengths` steps of sequences."""
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         losses, metrics = (
             tf.reduce_sum(tf.where(inside, each, 0.0), 1)
@@ -115,7 +115,7 @@ class StepRegressionTask(Task):
         return Outcome(losses, metrics[:, None])
 
     def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
-        """What the model says of encoded inputs, (batch, time, outputs), float32."""
+        """The outputs for encoded inputs, (batch, time, outputs), float32."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
         return tf.cast(outputs, tf.float32)
 
@@ -157,7 +157,7 @@ class StepRegressionTask(Task):
 
 
 def _numbers(examples: Examples) -> list[np.ndarray]:
-    """Targets of shape (time, k), float64, all of one k."""
+    """Targets of shape (time, k), float64, with the same k."""
     numbers = []
     for index, own in enumerate(required(examples)):
         place = f"the target of {examples.place(index)}"

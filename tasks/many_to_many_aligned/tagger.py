@@ -1,4 +1,4 @@
-"""`ManyToManyAligned` for tags, with all that it learnt from training examples."""
+"""`ManyToManyAligned` for tags, with what it learned from training examples."""
 
 from typing import Any, Self
 
@@ -33,7 +33,7 @@ class TaggerTask(Task):
     where all tags are those of BIO or BIOES, else the accuracy of steps.
 
     Args:
-        template: the choices, a `ManyToManyAligned`.
+        template: the options, a `ManyToManyAligned`.
         features: how inputs become tensors.
         tags: the meaning of the outputs.
     """

@@ -1,4 +1,4 @@
-"""`ManyToManyEncoderDecoder` with all that it learnt from training examples."""
+"""`ManyToManyEncoderDecoder` with what it learned from training examples."""
 
 import pathlib
 from typing import Any

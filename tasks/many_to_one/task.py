@@ -1,4 +1,4 @@
-"""`ManyToOne` with all that it learnt from training examples."""
+"""`ManyToOne` with what it learned from training examples."""
 
 from typing import Any, Self
 
@@ -27,7 +27,7 @@ class ManyToOneTask(Task):
     Args:
         template: the choices, a `ManyToOne`.
         features: how inputs become tensors.
-        targets: what the outputs mean.
+        targets: the meaning of the outputs.
     """
 
     def __init__(self, template: Any, features: Features, targets: Targets):

@@ -1,4 +1,4 @@
-"""`OneToMany` with all that it learnt from training examples."""
+"""`OneToMany` with what it learned from training examples."""
 
 import pathlib
 from typing import Any, Self

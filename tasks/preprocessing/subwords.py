@@ -21,35 +21,35 @@ from seqzoo.tasks.layers.scan import scan
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 SPACE = "▁"
-"""What a word begins with, SentencePiece's sign of a space."""
+"""The first character of a word, SentencePiece's sign for a space."""
 
 LONGEST_PIECE = 16
-"""Characters of a piece at most."""
+"""Maximum characters of a piece."""
 
 UNKNOWN_COST = 10.0
-"""How much less probable than the least probable piece a character is that is in none, in nats."""
+"""Difference in nats between the least probable piece and a character that is in no piece."""
 
 LEAST_COVERAGE = 0.98
 """The share of characters that SentencePiece has to cover."""
 
 LINE = 3000
-"""Bytes of a line that SentencePiece takes in any case; it leaves out longer ones."""
+"""Maximum bytes of a line; SentencePiece skips longer ones."""
 
 
 def learn_subwords(
     chunks: Iterable[Any], size: int, minimum_count: int = 1, reserved: Sequence[str] = ()
 ) -> Vocabulary:
-    """The pieces that texts are best made of.
+    """Learns the pieces of a unigram model from texts.
 
     Args:
         chunks: arrays of texts (bytes, UTF-8), spaces as `spaces_made_one` leaves them.
-        size: ids at most, padding and unknown included.
+        size: maximum number of ids, padding and unknown included.
         minimum_count: characters that occur less often are unknown, the rarest first, as long as
             they are no more than 2% of all.
-        reserved: tokens in front of the pieces, which occur in no text.
+        reserved: tokens before the pieces, which occur in no text.
 
     Raises:
-        SeqzooError: there is no text, or it has more characters than there may be pieces.
+        SeqzooError: there is no text, or it has more characters than pieces are allowed.
     """
     texts = [text.decode("utf-8") for chunk in chunks for text in chunk]
     model = io.BytesIO()
@@ -75,7 +75,7 @@ def learn_subwords(
             "or use characters."
         ) from error
     learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = range(1, len(learnt))  # 0 is the unknown
+    pieces = range(1, len(learnt))  # 0 is the unknown token
     return Vocabulary(
         [*reserved, *(learnt.id_to_piece(piece) for piece in pieces)],
         [0.0] * len(reserved) + [learnt.get_score(piece) for piece in pieces],
@@ -131,7 +131,7 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _shorter(scores: Any) -> Any:
-    """By how many characters the best last piece up to each character is longer than one."""
+    """The length, less one, of the best last piece up to each character."""
     # The scores of the best pieces up to the character before, the one before that, and so on.
     words = tf.shape(scores)[0]
     before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
@@ -146,14 +146,14 @@ def _shorter(scores: Any) -> Any:
 
 
 def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
-    """What a piece may be that ends in a character, by its length less one.
+    """The candidate pieces that end at a character, by their length less one.
 
     Args:
         characters: ragged (words, characters); below, "all" counts those of all words.
         vocabulary: with scores.
 
     Returns:
-        Strings and their scores, (all, LONGEST_PIECE); -inf for what is no piece.
+        Strings and their scores, (all, LONGEST_PIECE); -inf for strings that are not pieces.
     """
     flat = characters.flat_values
     everywhere = tf.range(tf.size(flat), dtype=tf.int64)
@@ -176,7 +176,7 @@ def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
 
 
 def _coverage(texts: Sequence[str], minimum_count: int) -> float:
-    """The share of all characters that those make up which occur often enough."""
+    """The share of the characters that occur often enough."""
     counts = Counter()
     for text in texts:
         counts.update(SPACE + text.replace(" ", SPACE))
@@ -186,7 +186,7 @@ def _coverage(texts: Sequence[str], minimum_count: int) -> float:
 
 
 def _lines(text: str) -> Iterable[str]:
-    """A text in lines that SentencePiece takes, which end where words do."""
+    """A text in lines that SentencePiece accepts, divided between words."""
     line, size = [], 0
     for word in text.split(" "):
         size += len(word.encode("utf-8")) + 1

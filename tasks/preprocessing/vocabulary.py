@@ -36,7 +36,7 @@ class Vocabulary:
 
         Args:
             counts: how often each token (bytes, UTF-8) occurs.
-            size: ids at most, padding and unknown included.
+            size: maximum number of ids, padding and unknown included.
             minimum_count: tokens that occur less often are unknown.
         """
         kept = [(-count, token) for token, count in counts.items() if count >= minimum_count]

@@ -1,7 +1,7 @@
-"""A run made small enough to be handed out: its weights in fewer bits, without what training needs.
+"""Packs a run for distribution: weights in fewer bits, without checkpoints.
 
-Large matrices are kept as bytes with a scale a row, all else in float16. What that costs is
-measured: whoever packs a run scores it again.
+Large matrices are stored as bytes with a scale per row, everything else in float16. A packed run
+should be evaluated again, to measure the effect.
 """
 
 import os
@@ -19,7 +19,7 @@ from seqzoo.tasks.runs.weight_paths import weights_by_path
 WEIGHTS = "weights.npz"
 
 LARGE = 500_000
-"""Numbers from which on a matrix is kept as bytes."""
+"""Minimum size of a matrix that is stored as bytes."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
@@ -31,7 +31,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     Args:
         run: a `Run` that has a model.
         folder: it must not hold anything yet.
-        card: what people should know of it, written as card.json.
+        card: the facts about it, written as card.json.
 
     Raises:
         SeqzooError: the folder exists, or there is no model.
@@ -40,7 +40,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     for path, weight in weights_by_path(run.model).items():
         for name, array in _packed(weight.numpy()).items():
             arrays[f"{path}.{name}"] = array
-    # Where the data lay is of no use elsewhere.
+    # The location of the data is of no use elsewhere.
     config = {**run.config, "source": {**run.source, "data_dir": None}}
     with creating(folder) as temporary:
         for name, vocabulary in run.task.vocabularies.items():
@@ -82,7 +82,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
-    # Only now, so that a model is not left half set.
+    # Only now, so that a model is never partly set.
     for place, weight in weights.items():
         weight.assign(found[place])
 

@@ -8,10 +8,10 @@ CHECKPOINTS, LOGS = "checkpoints", "logs"
 
 
 def is_run(folder: str | os.PathLike) -> bool:
-    """Whether a folder is one that `train` wrote."""
+    """Whether a folder is a run folder."""
     return (pathlib.Path(folder) / CONFIG).is_file()
 
 
 def runs_in(folder: str | os.PathLike) -> list[str]:
-    """The run folders in a folder, as they can be typed, in order."""
+    """The paths of the run folders in a folder, in order."""
     return sorted(str(path.parent) for path in pathlib.Path(folder).glob(f"*/{CONFIG}"))

@@ -28,11 +28,11 @@ class Decoder(keras.layers.Layer):
     Args:
         vocabulary_size: number of token ids.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer.
-        layers: how many recurrent layers are stacked.
+        units: units per layer.
+        layers: number of recurrent layers.
         embedding: embedding size.
         attention: "additive" or "multiplicative", or None for a decoder without memory.
-        dropout: share of each layer's inputs, and of the last features, dropped in training.
+        dropout: dropout rate on each layer's inputs and on the last features.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).

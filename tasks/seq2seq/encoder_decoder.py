@@ -1,4 +1,4 @@
-"""A network that generates: an encoder, a bridge and a decoder."""
+"""A network that generates texts: an encoder, a bridge and a decoder."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class Generator(keras.Model):
         self.bridge = Bridge(decoder.state_sizes, dtype=decoder.dtype_policy)
 
     def build(self, *_: Any) -> None:
-        """Makes all weights, by running one step."""
+        """Creates all weights by running one step."""
         shape, dtype = self.input_step
         inputs = {
             "values": tf.zeros([1, 2, *shape], dtype),
@@ -45,7 +45,7 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Logits of the tokens that follow each of "tokens", (batch, time, vocabulary)."""
+        """Logits of the token after each of "tokens", (batch, time, vocabulary)."""
         memory, mask, states = self.encode(inputs["values"], inputs["lengths"], training)
         return self.decoder(inputs["tokens"], states, memory, mask, training=training)[0]
 
@@ -85,11 +85,11 @@ class SequenceEncoder(keras.layers.Layer):
     Args:
         vocabulary_size: number of ids, or None for inputs that are numbers.
         cell: name of the cell in `seqzoo.cells.CELLS`.
-        units: of each layer, and of each direction.
-        layers: how many recurrent layers are stacked.
+        units: units per layer and direction.
+        layers: number of recurrent layers.
         bidirectional: whether each layer reads in both directions.
-        embedding: size of an id's vector.
-        scale: what numbers are multiplied with.
+        embedding: embedding size.
+        scale: factor for inputs that are numbers.
         dropout: dropout rate on each layer's inputs.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
@@ -141,7 +141,7 @@ class SequenceEncoder(keras.layers.Layer):
         )
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
-        """(batch, time, ...) and (batch,) -> memory, mask, and a summary a layer."""
+        """(batch, time, ...) and (batch,) -> memory, mask, and a summary per layer."""
         mask = tf.range(tf.shape(values)[1])[None, :] < lengths[:, None]
         if self.embedding is not None:
             values = self.embedding(values)

@@ -1,4 +1,4 @@
-"""What templates that generate text from an input have in common, learnt vocabularies included."""
+"""Shared parts of tasks that generate a text from an input."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -24,7 +24,7 @@ from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_
 
 
 class GeneratorTask(Task):
-    """A model from one input to a text; subclasses make its network.
+    """A model that generates a text from an input; subclasses make its network.
 
     The loss is the cross entropy of the target's tokens, its end included.
 
@@ -195,8 +195,8 @@ class GeneratorTask(Task):
 
 
 def text_answers(found: dict[str, list]) -> list[Answer]:
-    """Answers that are texts, from the "texts", "log_probabilities" and "token_probabilities" of
-    each example; those that a beam search did not find are left out."""
+    """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
+    of each example, without those that a beam search did not find."""
     answers = []
     for texts, own, tokens in zip(
         found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True

@@ -13,18 +13,18 @@ SILENCE = 30.0
 
 
 class TrainingProgress(Protocol):
-    """Hears of training; all calls come from the thread that trains."""
+    """Is notified of training; all calls come from the training thread."""
 
     def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
-        """Training begins or goes on: epochs in all, steps an epoch, name of the metric, and what
-        the time steps of an example are, as "tokens"."""
+        """Training begins or resumes: number of epochs, steps per epoch, name of the metric, and
+        the name of time steps, such as "tokens"."""
 
     def epoch(self, epoch: int, done: int) -> None:
-        """An epoch begins, counted from 1; `done` of its steps were taken before a resume."""
+        """An epoch begins, counted from 1; `done` of its steps were run before a resume."""
 
     def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
-        """Steps taken in the epoch, its mean loss and metric, its time steps up to here, of inputs
-        and targets and without padding; not told after every step."""
+        """Steps run in the epoch, its mean loss and metric, and its time steps so far, of inputs
+        and targets without padding; not called after every step."""
 
     def row(self, row: dict[str, Any]) -> None:
         """An epoch ended; its row of the history."""
@@ -54,7 +54,7 @@ class Silent:
 
 class TerminalProgress:
     """A bar on a terminal; elsewhere a line at least every `SILENCE` seconds, compilation and
-    validation included. Both get one line an epoch.
+    validation included. Both get one line per epoch.
 
     Args:
         console: to write to; standard error by default, so that results can be piped.
@@ -144,7 +144,7 @@ class TerminalProgress:
             self._pulse.restart()
 
     def _tell(self) -> None:
-        """A line on where training is."""
+        """A line with the progress of training."""
         figures = "validating" if self._done == self._steps else self._figures
         parts = [f"epoch {self._epoch}/{self._epochs}", f"step {self._done}/{self._steps}"]
         parts += [figures] if figures else []
@@ -155,8 +155,8 @@ class TerminalProgress:
 
 
 class _Pulse:
-    """Calls a function when it was not called for `SILENCE` seconds, from a thread of its own where
-    the thread that trains is busy: a step may be minutes of compilation.
+    """Calls a function if it was not called for `SILENCE` seconds, from a separate thread if the
+    training thread is busy, since a step may include minutes of compilation.
 
     Args:
         tell: the function.
@@ -177,7 +177,7 @@ class _Pulse:
                 self._told = time.monotonic()
 
     def restart(self) -> None:
-        """Counts from now: something else was said."""
+        """Restarts the count, since something else was printed."""
         self._told = time.monotonic()
 
     def stop(self) -> None:

@@ -36,7 +36,7 @@ def evaluate(
             examples.
         split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
-        decoding: how texts are generated, as far as it was typed.
+        decoding: the given options of text generation.
         device: see `devices.choose`.
 
     Raises:
@@ -89,9 +89,9 @@ def generated(
         folder: of the run.
         inputs: texts as in files; a language model also takes an empty one.
         count: texts an input.
-        decoding: how texts are generated, as far as it was typed.
+        decoding: the given options of text generation.
         device: see `devices.choose`.
-        resample: whether sound of other sample rates is brought to the model's.
+        resample: whether to convert audio to the sample rate of the model.
 
     Raises:
         SeqzooError: there is no such run, it generates no texts, or an input is not as it should

@@ -30,7 +30,7 @@ class Reply:
 
     Attributes:
         text: the prediction, or what is wrong with the line.
-        bad: whether something is.
+        bad: whether the line is invalid.
         error: what is wrong, without the location.
         place: location of the line, as in "line 18"; empty for other output.
     """
@@ -42,12 +42,12 @@ class Reply:
 
 
 SHOWN = 20
-"""Places that are named of those that get the same error."""
+"""Number of locations that are listed for the same error."""
 
 
 def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
-    """Replies, each error at the first of the lines that get it; what follows at the end counts the
-    others."""
+    """Output lines, with each error at the first line that has it, and the number of others at the
+    end."""
     places: dict[str, list[str]] = {}
     for reply in replies:
         if not reply.bad:
@@ -78,20 +78,20 @@ def answers(
     *,
     resample: bool = False,
 ) -> Iterator[Reply]:
-    """A reply for each input, in their order; of "csv", the heads come first.
+    """The output for each input, in order; "csv" begins with a header.
 
     Args:
         folder: of the run.
         given: lines in UTF-8, texts from the command line, or a file.
-        top: labels an input.
+        top: predictions per input.
         form: format of the output: fields between tabs, a JSON object, or a CSV record.
-        decoding: how texts are generated, as far as it was typed.
+        decoding: the given options of text generation.
         device: see `devices.choose`.
-        resample: whether sound of other sample rates is brought to the model's.
+        resample: whether to convert audio to the sample rate of the model.
 
     Raises:
-        SeqzooError: there is no such run, it has no model yet, it generates no texts, or the file
-            cannot be read.
+        SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
+            file cannot be read.
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
         from seqzoo.zoo.data.tables import read_bytes
@@ -108,7 +108,7 @@ def answers(
     else:
         asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
     read = inputs_of.reader(run, place, resample=resample)
-    _ = run.model  # says that there is none before the first line is read
+    _ = run.model  # reports a missing model before the first line is read
     # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
@@ -194,7 +194,7 @@ def _answer(number: int, answer: Any, top: int, form: Form) -> str:
 
 
 def _record(fields: Sequence[Any]) -> str:
-    """Fields as CSV has them, quoted where that is needed; without the line's end."""
+    """Fields as a CSV record, quoted where needed, without the line end."""
     file = io.StringIO()
     csv.writer(file, lineterminator="").writerow(fields)
     return file.getvalue()

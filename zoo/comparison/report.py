@@ -27,7 +27,7 @@ class Result:
 
     Attributes:
         cell: its name.
-        units: of each layer.
+        units: units per layer.
         parameters: parameter count of the model.
         scores: one a seed; no number where the metric has none.
         seconds: of epochs of all seeds, without those that compiled.

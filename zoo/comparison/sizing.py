@@ -16,7 +16,7 @@ class Size:
     """A cell at the size at which it is compared.
 
     Attributes:
-        units: of each layer.
+        units: units per layer.
         parameters: parameter count of the model.
         options: of the cell.
     """

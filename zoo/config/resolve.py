@@ -14,17 +14,17 @@ CONFIG = ".toml"
 """Extension of configuration files."""
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
-"""Fields of templates that are typed otherwise, since --input and --target name columns."""
+"""Fields of templates with other options, since --input and --target name columns."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """All that decides a training, except for the folder that it is written to.
+    """The complete settings of a training, except for its folder.
 
     Attributes:
-        task: the `Template` with its choices.
-        settings: how to train it.
-        source: where the examples come from.
+        task: the `Template` with its options.
+        settings: the training settings.
+        source: the source of the examples.
     """
 
     task: Any
@@ -41,8 +41,8 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
 
     Args:
         name: a preset, a template, or the path of a configuration file.
-        given: choices of source, task and training that were typed; `input` and `target` are
-            columns, `kind` and `target_kind` what the task calls input and target.
+        given: the given options of source, task and training; `input` and `target` are columns,
+            `kind` and `target_kind` are the task's input and target.
         complete: whether everything that a training needs must be present.
 
     Raises:
@@ -122,6 +122,6 @@ def _has_no_default(kind: Any, name: str) -> bool:
 
 
 def _of(choices: Any, given: dict[str, Any], names: Mapping[str, str] = {}) -> dict[str, Any]:
-    """What was typed of a dataclass's fields."""
+    """The given options among a dataclass's fields."""
     typed = {field.name: names.get(field.name, field.name) for field in fields(choices)}
     return {name: given[own] for name, own in typed.items() if own in given}

@@ -62,7 +62,7 @@ class File:
         columns: names of its columns where it has no line that names them; None for those of the
             training.
         delimiter: what separates its fields, where its name does not say it.
-        resample: whether sound of other sample rates is brought to the model's.
+        resample: whether to convert audio to the sample rate of the model.
     """
 
     path: pathlib.Path

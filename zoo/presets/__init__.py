@@ -1,4 +1,4 @@
-"""Presets, each under a name."""
+"""The presets, by name."""
 
 from fnmatch import fnmatch
 
@@ -23,7 +23,7 @@ def get(name: str) -> Preset:
     """A preset by its name.
 
     Raises:
-        SeqzooError: there is no preset of that name.
+        SeqzooError: the preset does not exist.
     """
     if name not in PRESETS:
         raise SeqzooError(
