@@ -8,13 +8,16 @@ import sys
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from seqzoo.tasks.atomic_files import full_disk, is_full
-from seqzoo.tasks.errors import Interrupted, SeqzooError, called
-from seqzoo.zoo.commands import looking, running
+from seqzoo.tasks.errors import Interrupted, SeqzooError, called, nearest
 from seqzoo.zoo.commands.program import program
-from seqzoo.zoo.commands.stopping import answering_signals
-from seqzoo.zoo.pretrained import FOLDER as MODELS
+from seqzoo.zoo.commands.registry import COMMANDS
+from seqzoo.zoo.stopping import answering_signals
+
+MODELS = pathlib.Path(__file__).resolve().parent / "zoo" / "models"
+"""Folder of the models that come with the package."""
 
 
 class Mistake(click.ClickException):
@@ -27,7 +30,34 @@ class Mistake(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group of commands that turns the library's errors into one line each."""
+    """The commands of the registry, imported when they are called; the library's errors become one
+    line each."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return COMMANDS[cmd_name].load() if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [
+            CompletionItem(name, help=command.summary)
+            for name, command in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command {name!r}{nearest(name, COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -131,15 +161,12 @@ def main() -> None:
 def _with_short_names(message: object) -> str:
     """A message of the library, with files by their names in this folder, and models that come with
     the package by theirs."""
-    told = str(message)
+    text = str(message)
     for folder in (MODELS, pathlib.Path.cwd()):
         if folder != pathlib.Path("/"):  # and no part of a longer path
-            told = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", told)
-    return told
+            text = re.sub(rf"(?<![\w./~-]){re.escape(str(folder))}/", "", text)
+    return text
 
-
-for _command in (*running.COMMANDS, *looking.COMMANDS):
-    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

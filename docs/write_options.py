@@ -2,10 +2,9 @@
 
 import pathlib
 
-from seqzoo.cli import main
 from seqzoo.zoo.commands import reference
 
 if __name__ == "__main__":
     page = pathlib.Path(__file__).parent / "cli-reference.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(reference.updated(text, main), encoding="utf-8")
+    page.write_text(reference.updated(text), encoding="utf-8")

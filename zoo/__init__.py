@@ -1,13 +1,51 @@
-"""What is ready to use: presets, data sets and trained models."""
+"""What is ready to use: presets, data sets, pretrained models; comparisons and checks."""
 
-from seqzoo.zoo.datasets import DATASETS
-from seqzoo.zoo.presets import get, list_presets
-from seqzoo.zoo.pretrained import card, list_trained, load
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqzoo.zoo.comparison.compare import compare
+    from seqzoo.zoo.data.open import open_source
+    from seqzoo.zoo.data.source import Source
+    from seqzoo.zoo.datasets import list_datasets
+    from seqzoo.zoo.diagnostics.doctor import doctor
+    from seqzoo.zoo.presets import get, list_presets
+    from seqzoo.zoo.pretrained import card, list_trained, load
+
+# Imported on first use: the command line's help needs none of them.
+_LOCATIONS = {
+    "Source": "seqzoo.zoo.data.source:Source",
+    "card": "seqzoo.zoo.pretrained:card",
+    "compare": "seqzoo.zoo.comparison.compare:compare",
+    "doctor": "seqzoo.zoo.diagnostics.doctor:doctor",
+    "get": "seqzoo.zoo.presets:get",
+    "list_datasets": "seqzoo.zoo.datasets:list_datasets",
+    "list_presets": "seqzoo.zoo.presets:list_presets",
+    "list_trained": "seqzoo.zoo.pretrained:list_trained",
+    "load": "seqzoo.zoo.pretrained:load",
+    "open_source": "seqzoo.zoo.data.open:open_source",
+}
 
 
-def list_datasets() -> list[str]:
-    """The names of the embedded data sets; `seqzoo.zoo.datasets.load` prepares one."""
-    return list(DATASETS)
+def __getattr__(name: str) -> Any:
+    if name not in _LOCATIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return pkgutil.resolve_name(_LOCATIONS[name])
 
 
-__all__ = ["card", "get", "list_datasets", "list_presets", "list_trained", "load"]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LOCATIONS})
+
+
+__all__ = [
+    "Source",
+    "card",
+    "compare",
+    "doctor",
+    "get",
+    "list_datasets",
+    "list_presets",
+    "list_trained",
+    "load",
+    "open_source",
+]

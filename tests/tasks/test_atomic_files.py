@@ -18,7 +18,7 @@ from seqzoo.tasks.errors import DiskFull
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import checkpoints
 from seqzoo.tasks.training.trainer import train
-from seqzoo.zoo.commands import training
+from seqzoo.zoo.training import train as training
 
 NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -250,7 +250,7 @@ def test_what_export_tells_to_type_works(tmp_path) -> None:
     result = seqzoo("export", tmp_path / "run", tmp_path / "exported")
     load, ask, told = map(str.strip, result.stdout.splitlines()[1:])
     shapes = "values of shape (n, ?, 1), float32, lengths of shape (n,), int32"
-    assert told == f"with {shapes}, a row an input."
+    assert told == f"with {shapes}, one row per input."
     names = {"tf": tf, "values": [[[3.0], [2.0], [1.0]]], "lengths": [3]}
     exec(load, names)
     (probability,) = eval(ask, names)["probability"].numpy()

@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 
 from seqzoo.cli import main
 from seqzoo.tasks import TEMPLATES
-from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import list_trained
@@ -38,14 +38,14 @@ def beginning(letters: str, names: Iterable[str]) -> list[str]:
         (["tr"], ["train"]),
         (["train", ""], [*PRESETS, *TEMPLATES]),
         (["train", "mnist-r"], ["mnist-rows"]),
-        (["train", "language-id", "--cell", ""], static.cells()),
-        (["train", "language-id", "--cell", "ga"], beginning("ga", static.cells())),
+        (["train", "language-id", "--cell", ""], source_docs.cells()),
+        (["train", "language-id", "--cell", "ga"], beginning("ga", source_docs.cells())),
         (["train", "language-id", "--recurrent"], ["--recurrent-dropout"]),
         (["train", "many-to-one", "--kind", "ro"], ["rows"]),
         (["train", "many-to-one", "--data", "lang"], ["languages"]),
-        (["show", ""], [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS]),
+        (["show", ""], [*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS]),
         (["list", "da"], ["datasets"]),
-        (["list", "cells", "l"], beginning("l", static.cells())),
+        (["list", "cells", "l"], beginning("l", source_docs.cells())),
         (["list", "datasets", "l"], ["languages"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
     ],
@@ -92,6 +92,6 @@ def test_completing_imports_nothing_heavy() -> None:
     )
     command = [sys.executable, "-c", program]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    names = beginning("g", [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS])
+    names = beginning("g", [*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS])
     assert {"gru", "glyph-captioner", "glyphs"} <= set(names)
     assert found.stdout == "".join(f"plain,{name}\n" for name in names) + "[]\n", found

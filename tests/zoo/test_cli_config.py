@@ -11,17 +11,16 @@ from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo
 
 from seqzoo.tasks import TEMPLATES, ManyToManyAligned, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.commands import training
-from seqzoo.zoo.config import docstrings
-from seqzoo.zoo.config import toml_writer as config_writing
+from seqzoo.zoo.config import docstrings, toml_writer
 from seqzoo.zoo.config.resolve import Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
+from seqzoo.zoo.training.train import plan_new, plan_resumed
 
 
 def written(choices: Choices, path) -> str:
-    text = config_writing.config(choices, "From a test.", "file.toml", "a file")
+    text = toml_writer.config(choices, "From a test.", "file.toml", "a file")
     path.write_text(text, encoding="utf-8")
     return str(path)
 
@@ -206,23 +205,23 @@ def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
         return json.loads((run / "scores/evaluation.json").read_text())["loss"]
 
     assert scores(tmp_path / "runs/all") == pytest.approx(scores(trained / "run"), rel=1e-5)
-    plan = training.planned("all.toml", None, {"units": 9, "epochs": 4})
+    plan = plan_new("all.toml", None, {"units": 9, "epochs": 4})
     assert (plan.choices.task.units, plan.choices.settings.epochs) == (9, 4)
     assert str(plan.folder) == "runs/all-2"
 
     # A run is written as a file, too, and goes on with that file or none that differs.
     assert seqzoo("init", "runs/all", "--output", "run.toml").exit_code == 0
-    begun = training.resumed(None, "runs/all", {}).choices
+    begun = plan_resumed(None, "runs/all", {}).choices
     assert read_config("run.toml") == begun
-    assert training.resumed("run.toml", "runs/all", {}).choices == begun
-    assert training.resumed("all.toml", None, {}).choices == begun
+    assert plan_resumed("run.toml", "runs/all", {}).choices == begun
+    assert plan_resumed("all.toml", None, {}).choices == begun
     with pytest.raises(SeqzooError, match="started with units=6, got 5"):
-        training.resumed("all.toml", "runs/all", {"units": 5})
+        plan_resumed("all.toml", "runs/all", {"units": 5})
     (tmp_path / "all.toml").write_text(
         re.sub("(?m)^dropout = .*", "dropout = 0.5", (tmp_path / "all.toml").read_text())
     )
     with pytest.raises(SeqzooError, match="started with dropout=0.0, got 0.5"):
-        training.resumed("all.toml", "runs/all", {})
+        plan_resumed("all.toml", "runs/all", {})
 
 
 def test_init_imports_no_tensorflow() -> None:

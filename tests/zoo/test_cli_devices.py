@@ -6,7 +6,7 @@ import pytest
 from cli_cases import MANY_TO_ONE, files, seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.commands import devices
+from seqzoo.zoo import devices
 from seqzoo.zoo.comparison import processes
 
 

@@ -76,7 +76,7 @@ def test_json(complete) -> None:
 def test_packages(complete, name, version, state, told) -> None:
     complete[name] = version
     found = {finding.subject: finding for finding in doctor._packages()}
-    assert (found[name].state, found[name].told[: len(told)]) == (state, told)
+    assert (found[name].state, found[name].message[: len(told)]) == (state, told)
     assert ("pip install" in found[name].fix) == (state != "ok") and name in found[name].fix + name
     assert all(finding.state == "ok" for own, finding in found.items() if own != name)
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
     assert not told["healthy"]
     (broken,) = [own for own in told["findings"] if own["state"] == "broken"]
     assert broken["subject"] == "tensorflow" and broken["fix"]
-    assert broken["told"] == "ImportError: libcuda is of the wrong release"
+    assert broken["message"] == "ImportError: libcuda is of the wrong release"
 
 
 def test_layers_differ_by_what_they_compute() -> None:

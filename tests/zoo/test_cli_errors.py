@@ -9,7 +9,7 @@ import signal
 import pytest
 from cli_cases import files, process, seqzoo
 
-from seqzoo.zoo.commands.stopping import answering_signals
+from seqzoo.zoo.stopping import answering_signals
 
 ROWS = "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(20))
 GOOD = f"text,label\n{ROWS}"

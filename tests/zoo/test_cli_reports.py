@@ -11,19 +11,19 @@ import pytest
 from seqzoo.tasks import ManyToOne, OneToMany
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.zoo.commands import output as reports
-from seqzoo.zoo.commands import prediction_lines as predicting
-from seqzoo.zoo.commands import train_summary as summary
-from seqzoo.zoo.commands import training
+from seqzoo.zoo import output
 from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.splits import Part, to_splits
+from seqzoo.zoo.inference import prediction_lines
+from seqzoo.zoo.training import summary
+from seqzoo.zoo.training.train import Trained
 
 
 def test_what_separates_fields_and_lines_is_not_printed_in_them() -> None:
     rows = [["a\tb", "c\r\nd"], ["e", "f\u2028g"]]
-    assert reports.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
+    assert output.table(["x", "y"], rows).split("\n") == ["x\ty", "a b\tc d", "e\tf g"]
     answer = Answer("a\tb", "a\tb", 0.75, (("a\tb", 0.75), ("c\nd", 0.25)))
-    assert predicting._answer(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
+    assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.7500\tc d\t0.2500"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
         folder="runs/one",
         predict=lambda asked: [given[inputs.index(text)] for text in asked],
     )
-    trained = training.Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
+    trained = Trained(run, "test", Examples(inputs, truths), {"examples": len(inputs)})
     lines = summary.summary(trained, "seqzoo").splitlines()
     start = lines.index("input\tanswer\tprobability\ttruth\twrong") + 1
     assert [line.split("\t")[4] for line in lines[start : start + len(inputs)]] == wrong
@@ -50,10 +50,10 @@ def test_wrong_answers_are_marked(target, truths, answers, wrong) -> None:
 
 def test_names_of_figures_are_words_and_no_number_is_told_twice() -> None:
     figures = {"loss": 1.50001, "nll": 1.5, "macro_accuracy": 0.25, "note_f1": 0.5, "in_all": 1000}
-    assert reports.line(figures) == (
+    assert output.metrics_line(figures) == (
         "nll 1.5000, mean accuracy of classes 0.2500, note f1 0.5000, in all 1,000"
     )
-    assert reports.line({"loss": 1.6, "nll": 1.5}) == "loss 1.6000, nll 1.5000"
+    assert output.metrics_line({"loss": 1.6, "nll": 1.5}) == "loss 1.6000, nll 1.5000"
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_inputs_that_are_no_text_are_shown_as_they_are_typed(value, kind, told) 
 
 def test_texts_are_told_with_the_probability_of_a_token() -> None:
     answer = Answer("a b", "a b", 1e-9, (("a b", 1e-9), ("c", 1e-12)), (0.5, 0.25))
-    assert predicting._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
-    told = json.loads(predicting._answer(1, answer, 1, "jsonl"))
+    assert prediction_lines._answer(1, answer, 2, "text") == "a b\t0.5000\tc\t0.2500"
+    told = json.loads(prediction_lines._answer(1, answer, 1, "jsonl"))
     assert (told["probability"], told["token_probability"]) == (1e-9, 0.5)
     run = SimpleNamespace(
         template=OneToMany(), folder="runs/one", predict=lambda asked: [answer] * len(asked)
     )
-    trained = training.Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
+    trained = Trained(run, "test", Examples(["x"], ["a b"]), {"examples": 1})
     lines = summary.summary(trained, "seqzoo").splitlines()
     at = lines.index("input\tanswer\tprobability of a token\ttruth\twrong")
     assert lines[at + 1] == "x\ta b\t0.50\ta b\t"
@@ -102,7 +102,7 @@ def test_steps_of_a_few_long_series_are_told() -> None:
 
 
 def test_scores_of_entities_stand_in_the_line() -> None:
-    told = reports.line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
+    told = output.metrics_line({"accuracy": 0.5, "entities": {"f1": 0, "labels": {}}})
     assert told == "accuracy 0.5000, entity F1 0.0000"
 
 
@@ -115,4 +115,4 @@ def test_examples_are_picked_in_any_order() -> None:
 
 def test_examples_that_an_evaluation_shows_are_no_figures() -> None:
     figures = {"accuracy": 0.5, "confusion": [[1]], "samples": [{"tokens": ["a"]}]}
-    assert reports.figures_alone(figures) == {"accuracy": 0.5, "confusion": [[1]]}
+    assert output.without_samples(figures) == {"accuracy": 0.5, "confusion": [[1]]}

@@ -11,8 +11,7 @@ import pytest
 from cli_cases import ROOT, seqzoo
 
 from seqzoo.tasks import TEMPLATES
-from seqzoo.zoo.catalogue import describe as facts
-from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.catalogue import describe, source_docs
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 
@@ -29,11 +28,11 @@ def test_what_is_read_from_the_source_is_what_there_is() -> None:
 
     from seqzoo.cells import CELLS
 
-    assert static.cells() == {name: inspect.getdoc(kind) for name, kind in CELLS.items()}
-    assert static.datasets() == {
+    assert source_docs.cells() == {name: inspect.getdoc(kind) for name, kind in CELLS.items()}
+    assert source_docs.datasets() == {
         name: inspect.getdoc(pkgutil.resolve_name(place)) for name, place in DATASETS.items()
     }
-    assert list(static.cells()) == list(CELLS)
+    assert list(source_docs.cells()) == list(CELLS)
 
 
 def test_listing_imports_nothing_heavy() -> None:
@@ -50,13 +49,13 @@ def test_listing_imports_nothing_heavy() -> None:
 def test_list_as_json() -> None:
     found = json.loads(seqzoo("list", "--json").stdout)
     assert {kind: list(names) for kind, names in found.items()} == {
-        "cells": list(static.cells()),
+        "cells": list(source_docs.cells()),
         "templates": list(TEMPLATES),
         "presets": list(PRESETS),
         "datasets": list(DATASETS),
     }
     assert json.loads(seqzoo("list", "cells", "gr?", "--json").stdout) == {
-        "cells": {"gru": static.registry()["gru"].summary}
+        "cells": {"gru": source_docs.registry()["gru"].summary}
     }
 
 
@@ -77,7 +76,7 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("name", static.cells())
+@pytest.mark.parametrize("name", source_docs.cells())
 def test_cell(name) -> None:
     from seqzoo.cells import CELLS, create
 
@@ -120,7 +119,7 @@ def test_options_of_a_cell_end_where_it_hands_none_on() -> None:
             super().__init__(units)
 
     Base.__module__ = Own.__module__ = "seqzoo.test"
-    assert facts.cell_options(Own) == [
+    assert describe.cell_options(Own) == [
         {"name": "wanted", "default": None, "required": True, "meaning": ""},
         {"name": "shown", "default": 2, "required": False, "meaning": "what is told."},
     ]

@@ -9,12 +9,12 @@ import time
 import pytest
 from cli_cases import ROOT
 
-from seqzoo.zoo.commands.stopping import answering_signals
+from seqzoo.zoo.stopping import answering_signals
 
 # What native code keeps for half a minute, without a look at signals and without Python's lock.
 PROGRAM = """
 import hashlib
-from seqzoo.zoo.commands import stopping
+from seqzoo.zoo import stopping
 
 stopping.SECONDS_TO_END = 0.2
 with stopping.answering_signals():

@@ -1,4 +1,4 @@
-"""The facts about a cell, a template, a preset or a data set; for `seqzoo show`."""
+"""Details of a cell, a template, a preset or a data set, as JSON-serialisable dictionaries."""
 
 import inspect
 import pathlib
@@ -10,10 +10,9 @@ from typing import Any, get_type_hints
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.startup import start_tensorflow
-from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.commands import options
-from seqzoo.zoo.config import docstrings
-from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.config.resolve import TASK_NAMES
 from seqzoo.zoo.datasets import DATASETS, default_data_dir
 from seqzoo.zoo.presets import PRESETS
@@ -23,8 +22,8 @@ DERIVED = ("data", "kind", "target_kind")
 """Fields of a source that are shown elsewhere."""
 
 
-def facts(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
-    """Facts about a name, one JSON-serialisable dictionary per kind.
+def describe(name: str, features: int, units: int, data_dir: str | None) -> list[dict[str, Any]]:
+    """Details of a name, one JSON-serialisable dictionary per kind.
 
     Args:
         name: of cells, templates, presets or data sets.
@@ -36,7 +35,7 @@ def facts(name: str, features: int, units: int, data_dir: str | None) -> list[di
         SeqzooError: the name does not exist.
     """
     found: list[dict[str, Any]] = []
-    if name in static.cells():
+    if name in source_docs.cells():
         found.append(_cell(name, features, units))
     if name in TEMPLATES:
         found.append(_template(name))
@@ -53,8 +52,8 @@ def facts(name: str, features: int, units: int, data_dir: str | None) -> list[di
 
 
 def names() -> list[str]:
-    """The names that can be shown, each once."""
-    return list(dict.fromkeys([*static.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
+    """All that can be shown, each once."""
+    return list(dict.fromkeys([*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
 
 
 def cell_options(kind: type) -> list[dict[str, Any]]:
@@ -129,14 +128,14 @@ def _template(name: str) -> dict[str, Any]:
     typed = {option.name: option.opts[0] for option in options.listed(options.source, options.task)}
     rows = []
     for field in fields(template):
-        default = types.default(field)
+        default = field_types.default(field)
         rows.append(
             {
                 "name": field.name,
                 "option": typed.get(TASK_NAMES.get(field.name, field.name), ""),
                 "default": None if default is MISSING else default,
                 "required": default is MISSING,
-                "type": types.described(hints[field.name]),
+                "type": field_types.described(hints[field.name]),
                 "meaning": texts[field.name],
             }
         )
@@ -166,7 +165,7 @@ def _preset(name: str) -> dict[str, Any]:
         "task": _changed(preset.task),
         "small": dict(preset.small),
         "cell": task.cell,
-        "cells": [own for own in static.cells() if own != task.cell],
+        "cells": [own for own in source_docs.cells() if own != task.cell],
         "training": _changed(preset.training),
         "score": preset.score,
         "card": card(name) if name in list_trained() else None,
@@ -176,7 +175,7 @@ def _preset(name: str) -> dict[str, Any]:
 
 def _changed(choices: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults."""
-    defaults = {field.name: types.default(field) for field in fields(choices)}
+    defaults = {field.name: field_types.default(field) for field in fields(choices)}
     return {name: own for name, own in asdict(choices).items() if own != defaults[name]}
 
 
@@ -189,7 +188,7 @@ def _dataset(name: str, data_dir: str | None) -> dict[str, Any]:
     return {
         "kind": "data set",
         "name": name,
-        "description": static.datasets()[name],
+        "description": source_docs.datasets()[name],
         "version": str(builder.version),
         "features": {own: _feature(feature) for own, feature in info.features.items()},
         "splits": {own: split.num_examples for own, split in info.splits.items()}

@@ -8,7 +8,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.runs.layout import runs_in
-from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import list_trained
@@ -43,7 +43,7 @@ def _completes(names: Callable[[click.Context], Iterable[str]], otherwise: str) 
 
 def _kind(ctx: click.Context) -> Iterable[str]:
     kinds: dict[Any, Iterable[str]] = {
-        "cells": static.cells(),
+        "cells": source_docs.cells(),
         "templates": TEMPLATES,
         "presets": PRESETS,
         "datasets": DATASETS,
@@ -56,9 +56,9 @@ def _runs(_: click.Context) -> list[str]:
 
 
 trainable = _completes(lambda _: [*PRESETS, *TEMPLATES], FILE)
-everything = _completes(lambda _: [*static.cells(), *TEMPLATES, *PRESETS, *DATASETS], FILE)
+everything = _completes(lambda _: [*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS], FILE)
 of_a_kind = _completes(_kind, FILE)
 initial = _completes(lambda ctx: [*PRESETS, *TEMPLATES, *_runs(ctx)], FILE)
 runs = _completes(lambda ctx: [*_runs(ctx), *list_trained()], FOLDER)
-cells = _completes(lambda _: static.cells(), FILE)
+cells = _completes(lambda _: source_docs.cells(), FILE)
 data = _completes(lambda _: DATASETS, FILE)

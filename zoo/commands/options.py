@@ -19,7 +19,7 @@ from seqzoo.tasks.many_to_one.template import Pooling
 from seqzoo.tasks.one_to_many.template import Normalization
 from seqzoo.tasks.one_to_many.template import Pooling as MapPooling
 from seqzoo.tasks.settings import BestBy, Precision, Schedule
-from seqzoo.zoo.commands import completers as completing
+from seqzoo.zoo.commands import completers
 from seqzoo.zoo.data.source import SUFFIXES, TFDS, Duplicates, Kind, TargetKind
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import Size
@@ -130,7 +130,7 @@ column = _stack(
 source = _stack(
     click.option(
         "--data",
-        shell_complete=completing.data,
+        shell_complete=completers.data,
         help=f"{', '.join(DATASETS)}, {TFDS}NAME, or a file or folder: {', '.join(SUFFIXES)}.",
     ),
     _choice("--kind", Kind, "Input type."),
@@ -152,7 +152,7 @@ source = _stack(
 task = _stack(
     _choice("--size", Size, "Model size of the preset. [default: base]"),
     click.option(
-        "--cell", shell_complete=completing.cells, help="Recurrent cell; see `seqzoo list cells`."
+        "--cell", shell_complete=completers.cells, help="Recurrent cell; see `seqzoo list cells`."
     ),
     _integer("--units", "Units per layer and direction."),
     _integer("--layers", "Number of recurrent layers."),
@@ -293,9 +293,14 @@ DECODING = (
 )
 
 
+def given(choices: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given; click has None for the others."""
+    return {name: value for name, value in choices.items() if value is not None}
+
+
 def parted(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was typed: choices of decoding, and all others."""
-    typed = {name: value for name, value in choices.items() if value is not None}
+    """The options that were given: those of decoding, and all others."""
+    typed = given(choices)
     decoding_choices = {name: typed.pop(name) for name in DECODING if name in typed}
     return decoding_choices, typed
 

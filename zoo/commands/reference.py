@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from seqzoo.zoo.commands import options
+from seqzoo.zoo.commands.registry import COMMANDS
 
 SHARED = {
     "Source": options.source,
@@ -18,8 +19,8 @@ SHARED = {
 BEGIN = "<!-- Written by `python -m docs.write_options`, from the commands' help. -->"
 
 
-def updated(page: str, group: click.Group) -> str:
-    """A page with the reference after `BEGIN`.
+def updated(page: str) -> str:
+    """A page whose end, from `BEGIN` on, is the reference.
 
     Raises:
         ValueError: the page has no such markers.
@@ -27,13 +28,13 @@ def updated(page: str, group: click.Group) -> str:
     head, begin, _ = page.partition(BEGIN)
     if not begin:
         raise ValueError(f"The page must hold the line {BEGIN}")
-    return f"{head}{BEGIN}\n{reference(group)}"
+    return f"{head}{BEGIN}\n{reference()}"
 
 
-def reference(group: click.Group) -> str:
-    """The options of each command, and shared ones once, as Markdown."""
+def reference() -> str:
+    """The options of each command, those that commands share once, as Markdown."""
     parts = [
-        section for name, command in group.commands.items() for section in _command(name, command)
+        section for name, command in COMMANDS.items() for section in _command(name, command.load())
     ]
     for title, stack in SHARED.items():
         parts += [f"## {title} options", _table(options.listed(stack))]

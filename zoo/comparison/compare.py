@@ -1,9 +1,10 @@
-"""`seqzoo compare`: trains each cell with each seed in a process of its own, and compares them.
+"""Compares cells: trains each with each seed in a process of its own.
 
 Nothing here imports TensorFlow, see `processes`.
 """
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -15,10 +16,10 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied, read_json, write_json, write_text
 from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, nearest
 from seqzoo.tasks.runs.layout import is_run
-from seqzoo.zoo.catalogue import source_docs as static
+from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.comparison.processes import STOPPED, run
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
-from seqzoo.zoo.config import toml_writer as config_writing
+from seqzoo.zoo.config import toml_writer
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
 
@@ -31,41 +32,44 @@ BASE = f"base{CONFIG}"
 def compare(
     name: str,
     cells: Sequence[str],
-    seeds: int,
-    folder: str | None,
-    given: dict[str, Any],
     *,
+    seeds: int = 3,
+    folder: str | os.PathLike[str] | None = None,
     device: str | None = None,
     say: Callable[[str], Any] = print,
-) -> tuple[Comparison, pathlib.Path]:
-    """Compares cells at equal parameter count; resumes a comparison that is in the folder.
+    **options: Any,
+) -> Comparison:
+    """Compares cells at an equal number of parameters: `seqzoo compare` from Python.
+
+    Each cell is trained with each seed, in a process of its own. Trainings that the folder already
+    holds are not repeated.
 
     Args:
-        name: a preset, a template, or the path of a configuration file.
+        name: of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
-        seeds: how many trainings each cell gets, with the seed of the choices and those after it.
+        seeds: trainings per cell, with the seed of the settings and those after it.
         folder: to write to; None for comparisons/NAME.
-        given: choices that were typed; see `choices.chosen`.
-        device: of the trainings; see `devices.choose`.
-        say: is called with a line about each training.
+        device: of the trainings: "cpu", "gpu" or None for a GPU if there is one.
+        say: receives a line on each training.
+        options: of source, template and training, named as in `seqzoo compare`: `epochs=1`,
+            `data="prices.tsv"`, `kind="series"`.
 
-    Returns:
-        The comparison and its folder, which holds it as Markdown, CSV, JSON and a plot.
+    Returns: the comparison; its folder holds it as Markdown, CSV, JSON and a plot.
 
     Raises:
-        SeqzooError: a name or a choice is wrong, the folder holds another comparison, or no cell
+        SeqzooError: a name or a setting is wrong, the folder holds another comparison, or no cell
             can be trained.
-        Interrupted: Ctrl-C; the same call resumes.
+        Interrupted: Ctrl-C; the same call continues.
     """
     cells = list(dict.fromkeys(cells))
     for cell in cells:
-        if cell not in static.cells():
-            known = static.cells()
+        if cell not in source_docs.cells():
+            known = source_docs.cells()
             raise SeqzooError(
                 f"There is no cell {cell!r} (there are {', '.join(known)}){nearest(cell, known)}"
             )
-    choices = chosen(name, given)
-    if name in TEMPLATES and "cell" not in given:
+    choices = chosen(name, options)
+    if name in TEMPLATES and "cell" not in options:
         choices = replace(choices, task=replace(choices.task, cell=cells[0]))
     choices = replace(choices, source=choices.source.absolute())
     stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
@@ -79,8 +83,8 @@ def compare(
         about = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
         say(f"{about}: {_train(path, cell, seed, device)}")
     comparison = _gathered(path, stem, base, cells, numbers, sizes)
-    comparison.write(path)
-    return comparison, path
+    comparison.write()
+    return comparison
 
 
 def _begun(path: pathlib.Path, choices: Choices) -> Choices:
@@ -138,7 +142,7 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
 
 
 def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
-    text = config_writing.config(choices, origin, str(path), "")
+    text = toml_writer.config(choices, origin, str(path), "")
     write_text(path, text)
 
 
@@ -232,4 +236,5 @@ def _gathered(
         sizes[reference]["parameters"],
         seeds,
         ordered(results, better),
+        path,
     )

@@ -67,6 +67,7 @@ class Comparison:
         wanted: that number.
         seeds: of each cell.
         results: the best cell first; those without a score last.
+        folder: that it is written to.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Comparison:
     wanted: int
     seeds: Sequence[int]
     results: Sequence[Result]
+    folder: pathlib.Path = pathlib.Path()
 
     def rows(self) -> list[dict[str, Any]]:
         """The table: one row a cell, of plain numbers; None for what there is not."""
@@ -175,7 +177,7 @@ class Comparison:
         return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, fit for JSON."""
+        """All of it, JSON-serialisable."""
         rows = [
             {
                 **row,
@@ -195,8 +197,9 @@ class Comparison:
             "verdict": self.verdict(),
         }
 
-    def write(self, folder: pathlib.Path) -> None:
-        """Writes comparison.md, .csv, .json and .png into a folder."""
+    def write(self) -> None:
+        """Writes comparison.md, .csv, .json and .png into the folder."""
+        folder = self.folder
         write_table(folder / "comparison.csv", self.rows())
         write_json(folder / "comparison.json", self.to_json())
         write_text(folder / "comparison.md", self.markdown())

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config import field_types
 from seqzoo.zoo.config.resolve import Choices
 from seqzoo.zoo.data.source import Source
 
@@ -118,13 +118,13 @@ def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
                 near = f"; it is `{MOVED[name]}` in [task]."
             raise file.error(table, name, f"[{table}] has no {name!r}{near}")
         try:
-            values[name] = types.fitted(value, hints[name])
-        except types.Unfit as error:
+            values[name] = field_types.fitted(value, hints[name])
+        except field_types.Unfit as error:
             raise file.error(table, name, f"`{name}` {error}") from error
     for field in fields(kind):
         if field.name in known and field.name not in values and table == "task":
-            if types.default(field) is MISSING:
-                hint = types.described(hints[field.name])
+            if field_types.default(field) is MISSING:
+                hint = field_types.described(hints[field.name])
                 raise file.error(table, field.name, f"`{field.name}` is missing: {hint}.")
     return values
 

@@ -15,8 +15,7 @@ from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.runs import layout
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.zoo.config import docstrings
-from seqzoo.zoo.config import field_types as types
+from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, needs, overridden
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
@@ -36,8 +35,8 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
     Args:
         name: a preset, a template, the path of a file, or a run folder.
         output: the file; "-" for none; None for NAME.toml.
-        given: choices that were typed; see `choices.chosen`.
-        force: whether to replace an existing file.
+        given: choices that were typed; see `seqzoo.zoo.config.resolve.chosen`.
+        force: whether a file that exists is replaced.
 
     Returns:
         The path of the file, or what it would hold where `output` is "-".
@@ -84,7 +83,7 @@ def of_run(folder: pathlib.Path) -> Choices:
 
 
 def config(choices: Choices, origin: str, path: str, data: str) -> str:
-    """A file of choices; `config_reading.read_config` gives equal ones.
+    """A file of choices; `seqzoo.zoo.config.toml_reader.read_config` gives equal ones.
 
     Args:
         choices: the settings.
@@ -128,14 +127,14 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(part, Source) and field.name in DERIVED:
             continue
         value, hint = getattr(part, field.name), hints[field.name]
-        default = defaults.get(field.name, types.default(field))
+        default = defaults.get(field.name, field_types.default(field))
         if isinstance(value, Mapping):
             tables.append((field.name, value, texts[field.name]))
             continue
-        about = types.described(hint)
+        about = field_types.described(hint)
         if default is not MISSING and default is not None:
             about += f"; default {_value(default)}"
-        unset = f'"{types.NONE}"' if types.takes_none(hint) else "left out"
+        unset = f'"{field_types.NONE}"' if field_types.takes_none(hint) else "left out"
         text = re.sub(r"\bNone\b", unset, texts[field.name])
         yield ""
         yield from _comment(f"{field.name}: {text} ({about})")
@@ -144,7 +143,7 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         elif default is None:
             yield f"# {field.name} ="
         else:
-            yield f"{field.name} = {_value(types.NONE)}"
+            yield f"{field.name} = {_value(field_types.NONE)}"
     for name, values, text in tables:
         mark = "" if values else "# "
         yield ""

@@ -27,6 +27,11 @@ DATASETS = {
 """Every embedded data set: its name and where its builder is."""
 
 
+def list_datasets() -> list[str]:
+    """The names of the embedded data sets; `seqzoo.zoo.datasets.load` prepares one."""
+    return list(DATASETS)
+
+
 def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
     """The prepared builder of an embedded data set; prepares it where that is not done yet.
 

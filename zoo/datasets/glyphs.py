@@ -8,8 +8,7 @@ import matplotlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import glyph_images
-from seqzoo.zoo.datasets import hash_splits as held_out
+from seqzoo.zoo.datasets import glyph_images, hash_splits
 
 # Each is one step away from faces that are trained on: slanted, bold or both, with and without
 # serifs, of fixed and of free width are all seen, these three mixtures are not.
@@ -108,7 +107,7 @@ def split_glyphs() -> dict[str, list[Glyph]]:
     for face, images in faces.items():
         for character, image in images.items():
             glyph = Glyph(character, face, image)
-            if held_out.draw(f"unseen/{character}") % UNSEEN_CHARACTERS == 0:
+            if hash_splits.draw(f"unseen/{character}") % UNSEEN_CHARACTERS == 0:
                 splits["test_characters"].append(glyph)
             elif face in UNSEEN_FACES:
                 unseen.append(glyph)
@@ -118,6 +117,6 @@ def split_glyphs() -> dict[str, list[Glyph]]:
     pictures = {glyph.image.tobytes() for glyph in splits["train"]}
     for glyph in unseen:
         if glyph.character in seen and glyph.image.tobytes() not in pictures:
-            is_validation = held_out.draw(f"face/{glyph.character}") % VALIDATION_CHARACTERS == 0
+            is_validation = hash_splits.draw(f"face/{glyph.character}") % VALIDATION_CHARACTERS == 0
             splits["validation" if is_validation else "test"].append(glyph)
     return splits

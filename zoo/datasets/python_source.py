@@ -4,24 +4,24 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import python_library as library
+from seqzoo.zoo.datasets import python_library
 from seqzoo.zoo.datasets.hash_splits import split_of
 
 
 class PythonSource(tfds.core.GeneratorBasedBuilder):
     """The source of Python's standard library, one file an example.
 
-    Read, without a download, from the library beside the running Python; see `library.py`. `text`
-    is a whole file, `path` where it stands in the library ("json/decoder.py"). Left out are tests
-    and the folders `encodings` and `pydoc_data`, which are mostly tables that programs wrote. A
-    tenth of the files each is for validation and for the test, by a hash of the path.
+    Read, without a download, from the library beside the running Python; see `python_library.py`.
+    `text` is a whole file, `path` where it stands in the library ("json/decoder.py"). Left out are
+    tests and the folders `encodings` and `pydoc_data`, which are mostly tables that programs wrote.
+    A tenth of the files each is for validation and for the test, by a hash of the path.
 
     The version is that of Python: 1.311.7 for Python 3.11.7. Some systems deliver Python without
     parts of its library (tkinter, idlelib), which are then missing here.
     """
 
-    VERSION = tfds.core.Version(library.VERSION)
-    RELEASE_NOTES = {library.VERSION: "First form."}
+    VERSION = tfds.core.Version(python_library.VERSION)
+    RELEASE_NOTES = {python_library.VERSION: "First form."}
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -39,6 +39,6 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in ("train", "validation", "test")}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[str, dict[str, str]]]:
-        for path, text in library.sources():
+        for path, text in python_library.sources():
             if split_of(path) == split:
                 yield path, {"text": text, "path": path}

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from seqzoo.zoo.datasets import python_library as library
-from seqzoo.zoo.datasets import python_syntax as syntax
+from seqzoo.zoo.datasets import python_library, python_syntax
 from seqzoo.zoo.datasets.hash_splits import draw, split_of
 
 LONGEST_PASSAGE = 400
@@ -23,7 +22,7 @@ class Piece(NamedTuple):
 
     Attributes:
         text: whole lines, without the last one's end.
-        labels: as many of `syntax.CLASSES` as there are characters.
+        labels: as many of `python_syntax.CLASSES` as there are characters.
         path: the file in the library, such as "json/decoder.py".
     """
 
@@ -35,10 +34,11 @@ class Piece(NamedTuple):
 class PythonTokens(tfds.core.GeneratorBasedBuilder):
     """Pieces of Python source -> what each character is: syntax highlighting.
 
-    Made, without a download, from the standard library beside the running Python; see `library.py`
-    for its files and `syntax.py` for the classes: keyword, builtin, function, class, decorator,
-    name, number, string, docstring, comment, operator and space. `text` is a piece of 40 to 400
-    characters, `labels` has one class for each of them (characters, not bytes), `path` is the file.
+    Made, without a download, from the standard library beside the running Python; see
+    `python_library.py` for its files and `python_syntax.py` for the classes: keyword, builtin,
+    function, class, decorator, name, number, string, docstring, comment, operator and space. `text`
+    is a piece of 40 to 400 characters, `labels` has one class for each of them (characters, not
+    bytes), `path` is the file.
 
     A piece is made of whole statements, so that it never begins within a string or a bracket and
     every label can be told from the piece alone. A statement that is longer (a docstring, a table)
@@ -49,11 +49,11 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
     The version is that of Python; see `PythonSource`.
     """
 
-    VERSION = tfds.core.Version(library.VERSION)
-    RELEASE_NOTES = {library.VERSION: "First form."}
+    VERSION = tfds.core.Version(python_library.VERSION)
+    RELEASE_NOTES = {python_library.VERSION: "First form."}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        label = tfds.features.ClassLabel(names=list(syntax.CLASSES))
+        label = tfds.features.ClassLabel(names=list(python_syntax.CLASSES))
         return tfds.core.DatasetInfo(
             builder=self,
             description=PythonTokens.__doc__,
@@ -70,7 +70,7 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        found = list(pieces(library.sources()))
+        found = list(pieces(python_library.sources()))
         return {
             split: self._generate_examples(found, split)
             for split in ("train", "validation", "test")
@@ -94,7 +94,7 @@ def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> I
     seen = set()
     for path, text in sources:
         try:
-            classes, ends = syntax.highlight(text)
+            classes, ends = python_syntax.highlight(text)
         except SyntaxError:
             continue
         for start, end in _spans(text, ends):

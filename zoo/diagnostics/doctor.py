@@ -1,4 +1,4 @@
-"""`seqzoo doctor`: what is installed, and whether layers compute correctly on this machine."""
+"""Checks the installation: packages, devices, whether layers compute right here, and data sets."""
 
 import os
 import pathlib
@@ -42,28 +42,47 @@ VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         subject: what was checked.
-        told: the result.
-        state: "ok"; "note" for what could be better; "broken" for what commands fail by.
-        fix: a command or a sentence on what to do; empty if there is nothing to do.
-        values: the same for programs, fit for JSON.
+        message: what was found.
+        state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
+        fix: a command or a sentence on what to do; empty where nothing is to be done.
+        values: the same for programs, JSON-serialisable.
     """
 
     subject: str
-    told: str
+    message: str
     state: Literal["ok", "note", "broken"] = "ok"
     fix: str = ""
     values: dict[str, Any] = field(default_factory=dict)
 
+    def text(self) -> str:
+        """The finding on a line, and what to do on another."""
+        mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[self.state]
+        fix = f"          {self.fix}\n" if self.fix else ""
+        return f"{mark}  {self.subject}: {self.message}\n{fix}"
 
-def examine(data_dir: str | None = None) -> Iterator[Finding]:
-    """Looks at everything; a part that fails is a finding, not an error.
+
+def doctor(data_dir: str | None = None) -> list[Finding]:
+    """Checks the installation, devices and data sets: `seqzoo doctor` from Python.
+
+    Nothing is raised for what is broken; it is in the findings, as `state` "broken" with a `fix`.
 
     Args:
-        data_dir: another folder of tfds data sets.
+        data_dir: additional folder of TensorFlow Datasets to check.
+
+    Returns: a `Finding` per check, in the order in which they ran.
+    """
+    return list(examine(data_dir))
+
+
+def examine(data_dir: str | None = None) -> Iterator[Finding]:
+    """Runs all checks, one after another; one that fails is a finding, not an error.
+
+    Args:
+        data_dir: additional folder of TensorFlow Datasets to check.
     """
     yield from _guarded("python", _python)
     yield from _guarded("packages", _packages)

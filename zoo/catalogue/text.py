@@ -1,15 +1,15 @@
-"""`seqzoo show`: the facts about a name as text."""
+"""Details of a name as text for people."""
 
 import json
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from seqzoo.zoo.commands.output import table
+from seqzoo.zoo.output import table
 
 
 def text(found: list[dict[str, Any]], program: str) -> str:
-    """The facts as text.
+    """All that `seqzoo.zoo.catalogue.describe.describe` found.
 
     Args:
         found: from there.

@@ -1,4 +1,4 @@
-"""The summary of `seqzoo train`: score, some predictions, the run folder, and next commands."""
+"""What is printed after a training: score, some predictions, the run folder, what to type next."""
 
 import shlex
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.zoo.commands import output as reports
-from seqzoo.zoo.commands.training import Trained
+from seqzoo.zoo.output import metrics_line, shortened, shown_target, table
+from seqzoo.zoo.training.train import Trained
 
 SAMPLE = 8
 """Answers that a summary shows."""
@@ -33,7 +33,7 @@ def summary(trained: Trained, program: str) -> str:
     """All of it.
 
     Args:
-        trained: from `training.execute`.
+        trained: from `seqzoo.zoo.training.train.run_plan`.
         program: how the command line is called.
     """
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
@@ -41,7 +41,7 @@ def summary(trained: Trained, program: str) -> str:
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
     return "\n".join(
         [
-            f"\nOn {trained.split} examples: {reports.line(trained.figures)}."
+            f"\nOn {trained.split} examples: {metrics_line(trained.figures)}."
             if trained.split
             else "\nNothing was held out to score it on.",
             f"\nSome of its answers on {trained.split or 'training'} examples:",
@@ -99,19 +99,19 @@ def _table(task: Any, shown: list[str], answers: Sequence[Any], targets: list | 
     for index, answer in enumerate(answers):
         own = answer.token_probabilities[0] if generated else answer.probability
         probability = "" if own is None else f"{own:.2f}"
-        row = [shown[index], reports.shortened(answer.label), probability]
+        row = [shown[index], shortened(answer.label), probability]
         if targets is not None:
             wrong = "x" if _is_wrong(task, answer, targets[index]) else ""
-            row += [reports.shortened(reports.shown_target(targets[index])), wrong]
+            row += [shortened(shown_target(targets[index])), wrong]
         rows.append(row)
-    return reports.table(heads if targets is not None else heads[:3], rows)
+    return table(heads if targets is not None else heads[:3], rows)
 
 
 def _shown(value: Any, place: str) -> str:
     if isinstance(value, str):
-        return reports.shortened(value)
+        return shortened(value)
     if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
-        return reports.shortened(" ".join(value))
+        return shortened(" ".join(value))
     return place
 
 

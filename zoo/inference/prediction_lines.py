@@ -1,4 +1,4 @@
-"""`seqzoo predict`: prints predictions in the order of the inputs."""
+"""Inputs in, lines of predictions out, in their order; a bad input gets a line with its error."""
 
 import csv
 import io
@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.commands.answering import asking, open_run
-from seqzoo.zoo.commands.output import one_line
-from seqzoo.zoo.data import prediction_inputs as inputs_of
+from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import Arguments, Asked, File
 from seqzoo.zoo.data.source import ARRAYS, suffix_of
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.output import one_line
 
 Form = Literal["text", "jsonl", "csv"]
 
@@ -68,7 +69,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
             )
 
 
-def answers(
+def prediction_lines(
     folder: str,
     given: Iterable[bytes] | Arguments | File,
     top: int,
@@ -82,12 +83,12 @@ def answers(
 
     Args:
         folder: of the run.
-        given: lines in UTF-8, texts from the command line, or a file.
-        top: predictions per input.
-        form: format of the output: fields between tabs, a JSON object, or a CSV record.
-        decoding: the given options of text generation.
-        device: see `devices.choose`.
-        resample: whether to convert audio to the sample rate of the model.
+        given: lines in UTF-8, the texts of a command line, or a file.
+        top: labels an input.
+        form: what a reply is: fields between tabs, a JSON object, or a record of CSV.
+        decoding: how texts are generated, as far as it was typed.
+        device: see `seqzoo.zoo.devices.choose`.
+        resample: whether sound of other sample rates is brought to the model's.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -98,18 +99,20 @@ def answers(
 
         read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_run(folder, device)
-    options = asking(run, top, decoding)
+    options = answer_options(run, top, decoding)
     if isinstance(given, File):
-        arrays = suffix_of(str(given.path)) == ARRAYS
-        asked = inputs_of.of_arrays(given, run) if arrays else inputs_of.of_file(given, run.source)
+        if suffix_of(str(given.path)) == ARRAYS:
+            asked = prediction_inputs.of_arrays(given, run)
+        else:
+            asked = prediction_inputs.of_file(given, run.source)
         place = given.path.parent
     elif isinstance(given, Arguments):
-        asked, place = inputs_of.of_arguments(given.texts), pathlib.Path.cwd()
+        asked, place = prediction_inputs.of_arguments(given.texts), pathlib.Path.cwd()
     else:
-        asked, place = inputs_of.of_lines(given), pathlib.Path.cwd()
-    read = inputs_of.reader(run, place, resample=resample)
-    _ = run.model  # reports a missing model before the first line is read
-    # Someone who types sees each prediction at once; files are predicted in batches of lines.
+        asked, place = prediction_inputs.of_lines(given), pathlib.Path.cwd()
+    read = prediction_inputs.reader(run, place, resample=resample)
+    _ = run.model  # says that there is none before the first line is read
+    # A person who types sees each answer at once; files are answered many lines at a time.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))

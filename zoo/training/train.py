@@ -1,4 +1,4 @@
-"""`seqzoo train`: from the command line to a trained run and a report."""
+"""Trains what a name and options say: plans a new run or resumes one, trains it and scores it."""
 
 import pathlib
 import re
@@ -11,23 +11,23 @@ from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
 from seqzoo.tasks.startup import start_devices
-from seqzoo.zoo.commands import devices
-from seqzoo.zoo.commands import output as reports
-from seqzoo.zoo.commands.stopping import set_last_words
+from seqzoo.zoo import devices
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.output import without_samples
+from seqzoo.zoo.stopping import set_last_words
 
 RUNS = pathlib.Path("runs")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that a training needs.
+class TrainingPlan:
+    """What is trained, and where to.
 
     Attributes:
         folder: the run folder.
-        choices: the settings.
-        resume: whether to resume the training in the folder.
+        choices: source, template and training settings.
+        resume: whether the folder's training is resumed.
     """
 
     folder: pathlib.Path
@@ -37,13 +37,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Trained:
-    """A training that ended.
+    """A finished training.
 
     Attributes:
         run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the evaluated split; empty if none was held out.
         examples: of that split, or of the training.
-        figures: the metrics of that split.
+        figures: metrics of that split.
     """
 
     run: Any
@@ -51,38 +51,55 @@ class Trained:
     examples: Examples
     figures: dict[str, Any]
 
+    def to_json(self) -> dict[str, Any]:
+        """What `seqzoo train --json` prints.
 
-def planned(name: str | None, folder: str | None, given: dict[str, Any]) -> Plan:
-    """A new training.
+        Returns: "run", "split", "metric" and "better" (1 where more is better, else -1),
+            "parameters" of the model, "seconds" of each epoch, and "figures", which are empty where
+            nothing was held out.
+        """
+        run = self.run
+        return {
+            "run": str(run.folder),
+            "split": self.split,
+            "metric": run.task.metric,
+            "better": run.task.better,
+            "parameters": run.model.count_params(),
+            "seconds": [row["seconds"] for row in run.history],
+            "figures": without_samples(self.figures),
+        }
+
+
+def plan_new(name: str | None, folder: str | None, given: dict[str, Any]) -> TrainingPlan:
+    """Plans a new training.
 
     Args:
-        name: a preset, a template or a configuration file.
+        name: of a preset or a template, or the path of a configuration file.
         folder: the run folder; None for runs/NAME, with a number where that exists.
-        given: choices that were typed; see `choices.chosen`.
+        given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
 
     Raises:
-        SeqzooError: the name does not exist, an option is invalid or missing, or the folder
-            exists.
+        SeqzooError: there is no such name, a setting is wrong or missing, or the folder exists.
     """
     choices = chosen(name, given)
-    path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[1]
+    path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
     if occupied(path):
         raise SeqzooError(
             f"{path} exists already; name a new folder by --run, or go on with --resume."
         )
-    return Plan(path, choices)
+    return TrainingPlan(path, choices)
 
 
-def resumed(
+def plan_resumed(
     name: str | None, folder: str | None, given: dict[str, Any], device: str | None = None
-) -> Plan:
-    """A training that resumes with the settings it was started with.
+) -> TrainingPlan:
+    """Plans to resume a training with the settings it was started with.
 
     Args:
         name: of the preset, the template or the file; None where `folder` is named.
         folder: the run folder; None for the last one of runs/NAME.
-        given: choices that were typed; they, and those of the file, must not differ from the run's.
-        device: see `devices.choose`.
+        given: settings that were given; these and those of the file must equal the run's.
+        device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
         SeqzooError: the run does not exist, or was started with other settings.
@@ -91,7 +108,7 @@ def resumed(
         raise SeqzooError("--size is for new runs; a run goes on with the choices it has.")
     if not folder and name is None:
         raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
-    path = pathlib.Path(folder).expanduser() if folder else _runs(str(name))[0]
+    path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
     if path is None:
         raise SeqzooError(f"There is no run of {name} in {RUNS} to resume; name it with --run.")
     devices.choose(device)
@@ -108,7 +125,7 @@ def resumed(
     hint = "go on with the same choices, or begin a new run"
     for old, new in zip(begun.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
-    return Plan(path, begun, resume=True)
+    return TrainingPlan(path, begun, resume=True)
 
 
 def _with_guesses(wanted: Choices, begun: Choices) -> Choices:
@@ -124,19 +141,19 @@ def _with_guesses(wanted: Choices, begun: Choices) -> Choices:
     return replace(wanted, task=task, source=replace(wanted.source, **source))
 
 
-def execute(
-    plan: Plan, *, quiet: bool, say: Callable[[str], Any] = print, device: str | None = None
+def run_plan(
+    plan: TrainingPlan, *, quiet: bool, say: Callable[[str], Any] = print, device: str | None = None
 ) -> Trained:
     """Trains and scores.
 
     Args:
-        plan: from `planned` or `resumed`.
-        quiet: whether to show no progress.
-        say: is called with a sentence about the data.
-        device: see `devices.choose`.
+        plan: from `plan_new` or `plan_resumed`.
+        quiet: whether no progress is shown.
+        say: receives a sentence on the data.
+        device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: data or choices that cannot be trained on.
+        SeqzooError: the data or the settings cannot be trained on.
         Interrupted: Ctrl-C, after a checkpoint.
     """
     devices.choose(device)
@@ -169,28 +186,9 @@ def execute(
     return Trained(run, split, examples, figures)
 
 
-def told(trained: Trained) -> dict[str, Any]:
-    """What `seqzoo train --json` prints of a training.
-
-    Returns: "run", "split", "metric" and "better" (1 where more is better, else -1), "parameters"
-        of the model, "seconds" of each epoch, and "figures", which are empty where nothing was
-        held out.
-    """
-    run = trained.run
-    return {
-        "run": str(run.folder),
-        "split": trained.split,
-        "metric": run.task.metric,
-        "better": run.task.better,
-        "parameters": run.model.count_params(),
-        "seconds": [row["seconds"] for row in run.history],
-        "figures": reports.figures_alone(trained.figures),
-    }
-
-
-def _runs(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
-    """The last folder runs/NAME or runs/NAME-2, ... that exists, and the next one that does not;
-    NAME is the name of a file without its folder and extension."""
+def _folders(name: str) -> tuple[pathlib.Path | None, pathlib.Path]:
+    """The last folder runs/NAME or runs/NAME-2, ... that exists, and the next one that does not; of
+    a configuration file, NAME is the file's name without folder and suffix."""
     name = pathlib.Path(name).stem if name.endswith(CONFIG) else name
     pattern = re.compile(re.escape(name) + r"(?:-(\d+))?")
     numbers = [

@@ -1,0 +1,87 @@
+"""Names and summaries of cells, templates, presets and data sets, read without TensorFlow."""
+
+from fnmatch import fnmatch
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.catalogue import source_docs
+from seqzoo.zoo.config.docstrings import first_line
+from seqzoo.zoo.output import table
+
+
+def listed(what: str | None, pattern: str, family: str | None = None) -> dict[str, dict[str, str]]:
+    """What there is: kind -> name -> what it stands for; of every kind where `what` is None.
+
+    Raises:
+        SeqzooError: there is no such family of cells.
+    """
+    registry = source_docs.registry()
+    families = dict.fromkeys(entry.family for entry in registry.values())
+    if family is not None and family not in families:
+        raise SeqzooError(
+            f"There is no family of cells named {family!r} (there are {', '.join(families)})"
+            f"{nearest(family, families)}"
+        )
+    sections = {
+        "cells": _cells,
+        "templates": _templates,
+        "presets": _presets,
+        "datasets": _datasets,
+    }
+    found = {kind: sections[kind]() for kind in ([what] if what else sections)}
+    return {
+        kind: {
+            name: text
+            for name, text in entries.items()
+            if fnmatch(name, pattern) and (family is None or registry[name].family == family)
+        }
+        for kind, entries in found.items()
+    }
+
+
+def listing(what: str | None, pattern: str, family: str | None = None) -> str:
+    """The same as tables.
+
+    Raises:
+        SeqzooError: no name matches.
+    """
+    found = listed(what, pattern, family)
+    if not any(found.values()):
+        raise SeqzooError(f"None of {', '.join(found)} has a name like {pattern!r}.")
+    if what == "cells":
+        return _cell_table(list(found["cells"])) + "\n"
+    parts = [
+        table([kind, ""], [[name, text] for name, text in entries.items()])
+        for kind, entries in found.items()
+        if entries
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cells() -> dict[str, str]:
+    return {name: entry.summary for name, entry in source_docs.registry().items()}
+
+
+def _cell_table(names: list[str]) -> str:
+    rows = []
+    for name in names:
+        entry = source_docs.registry()[name]
+        parallel = "yes" if entry.parallel else ""
+        cells = [entry.family, str(entry.year), str(entry.products), parallel, entry.summary]
+        rows.append([name, *cells])
+    return table(["cell", "family", "year", "products", "parallel", ""], rows)
+
+
+def _templates() -> dict[str, str]:
+    from seqzoo.tasks import TEMPLATES
+
+    return {name: first_line(template) for name, template in TEMPLATES.items()}
+
+
+def _presets() -> dict[str, str]:
+    from seqzoo.zoo.presets import PRESETS
+
+    return {name: preset.description for name, preset in PRESETS.items()}
+
+
+def _datasets() -> dict[str, str]:
+    return {name: text.partition("\n")[0] for name, text in source_docs.datasets().items()}

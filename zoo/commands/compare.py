@@ -1,0 +1,65 @@
+"""The command `seqzoo compare`: compares cells at equal parameter count."""
+
+import functools
+import json
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("compare")
+@click.argument("name", shell_complete=completers.trainable)
+@click.option("--cells", required=True, callback=options.names, help="Comma-separated cell names.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=3,
+    help="Trainings per cell, each with its own seed. [default: 3]",
+)
+@options.source
+@options.task
+@options.training
+@click.option("--run", help="Folder to write. [default: comparisons/NAME]")
+@options.device
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def command(
+    name: str,
+    cells: list[str],
+    seeds: int,
+    run: str | None,
+    device: str | None,
+    as_json: bool,
+    **choices: Any,
+) -> None:
+    """Compare cells on NAME at equal parameter count.
+
+    Each cell gets the number of units that brings the whole model closest to the parameter count of
+    the preset's cell or, for a template, of the first cell. Each training runs in its own process.
+    Finished trainings are not repeated: the same command continues after Ctrl-C, and more cells or
+    seeds add to the comparison.
+
+    \b
+    Examples:
+      seqzoo compare language-id --cells vanilla,gated,lstm,gru --epochs 1
+      seqzoo compare many-to-one --cells lstm,gru --data prices.tsv --kind series
+      seqzoo compare reviews.toml --cells lstm,gru --seeds 5 --run comparisons/five
+    """
+    from seqzoo.zoo.comparison.compare import compare
+    from seqzoo.zoo.output import table
+
+    comparison = compare(
+        name,
+        cells,
+        seeds=seeds,
+        folder=run,
+        device=device,
+        say=functools.partial(click.echo, err=True),
+        **options.given(choices),
+    )
+    if as_json:
+        click.echo(json.dumps(comparison.to_json(), ensure_ascii=False))
+    else:
+        click.echo(f"{table(*comparison.table())}\n\n{comparison.verdict()}")
+        click.echo(f"It is in {comparison.folder}: comparison.md, .csv, .json and .png.")

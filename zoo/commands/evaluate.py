@@ -1,0 +1,52 @@
+"""The command `seqzoo evaluate`: scores a run."""
+
+import json
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("evaluate")
+@click.argument("run", shell_complete=completers.runs)
+@click.option(
+    "--data",
+    shell_complete=completers.data,
+    help="File or data set to evaluate on. [default: that of the training]",
+)
+@options.column
+@click.option(
+    "--split",
+    help="Split to evaluate: train, validation, test, all, or another split of the data. "
+    "[default: all of a file that --data names, else test]",
+)
+@click.option("--report", help="Folder to write tables and plots to.")
+@click.option("--json", "as_json", is_flag=True, help="Print all metrics as JSON.")
+@options.device
+@options.decoding
+def command(
+    run: str,
+    split: str | None,
+    report: str | None,
+    as_json: bool,
+    device: str | None,
+    **choices: Any,
+) -> None:
+    """Evaluate the model in RUN on held-out examples.
+
+    \b
+    Examples:
+      seqzoo evaluate runs/language-id
+      seqzoo evaluate runs/reviews --data more-reviews.csv --report scores
+      seqzoo evaluate runs/language-id --json > scores.json
+    """
+    from seqzoo.zoo.inference.evaluate import evaluate
+    from seqzoo.zoo.output import evaluation_text, without_samples
+
+    decoding, source = options.parted(choices)
+    metrics = evaluate(run, source, split, report, decoding, device)
+    if as_json:
+        click.echo(json.dumps(without_samples(metrics), ensure_ascii=False))
+    else:
+        click.echo(evaluation_text(metrics), nl=False)

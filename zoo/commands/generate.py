@@ -1,0 +1,39 @@
+"""The command `seqzoo generate`: prints generated text."""
+
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("generate", cls=options.TextsCommand)
+@click.argument("run", shell_complete=completers.runs)
+@click.argument("text", nargs=-1)
+@click.option("--count", type=click.IntRange(1), default=1, help="Texts per input. [default: 1]")
+@options.resample
+@options.device
+@options.decoding
+def command(
+    run: str,
+    text: tuple[str, ...],
+    count: int,
+    resample: bool | None,
+    device: str | None,
+    **choices: Any,
+) -> None:
+    """Generate text with the model in RUN and print it verbatim.
+
+    A language model continues each TEXT, or starts from nothing if there is none; other models take
+    the inputs of `seqzoo predict`.
+
+    \b
+    Examples:
+      seqzoo generate runs/python-source "def main(" --temperature 0.7 --longest-answer 200
+      seqzoo generate runs/glyph-captioner letter.png
+    """
+    from seqzoo.zoo.inference.generate import generate
+
+    decoding, _ = options.parted(choices)
+    for line in generate(run, text, count, decoding, device, resample=bool(resample)):
+        click.echo(line)

@@ -1,0 +1,38 @@
+"""The command `seqzoo init`: writes a configuration file."""
+
+import shlex
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+from seqzoo.zoo.commands.program import program
+
+
+@click.command("init")
+@click.argument("name", shell_complete=completers.initial)
+@options.source
+@options.task
+@options.training
+@click.option("--output", help="File to write; - for standard output. [default: NAME.toml]")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.pass_context
+def command(ctx: click.Context, name: str, output: str | None, force: bool, **choices: Any) -> None:
+    """Write a commented configuration file for NAME, a preset, a template or a run.
+
+    `seqzoo train FILE` trains it. Options given here are written to the file.
+
+    \b
+    Examples:
+      seqzoo init language-id
+      seqzoo init many-to-one --data reviews.csv --kind words --output reviews.toml
+      seqzoo init runs/language-id --output again.toml
+    """
+    from seqzoo.zoo.config import toml_writer
+
+    written = toml_writer.init(name, output, options.given(choices), force=force)
+    if output == "-":
+        click.echo(written, nl=False)
+    else:
+        command = f"{program(ctx)} train {shlex.quote(written)}"
+        click.echo(f"{written} holds all choices. To train it: {command}")

@@ -1,0 +1,40 @@
+"""The command `seqzoo list`: lists names with a line each."""
+
+import json
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("list")
+@click.argument(
+    "what", required=False, type=options.OneOf(["cells", "templates", "presets", "datasets"])
+)
+@click.argument("pattern", default="*", shell_complete=completers.of_a_kind)
+@click.option("--family", help="Only cells of this family, such as long-memory.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print kinds, names and descriptions as JSON."
+)
+def command(what: str | None, pattern: str, family: str | None, as_json: bool) -> None:
+    """List cells, templates, presets or data sets whose names match PATTERN.
+
+    The table of cells has the family, the year of publication, the matrix products with a state per
+    time step, and whether the time steps can be computed in parallel.
+
+    \b
+    Examples:
+      seqzoo list
+      seqzoo list presets "mnist-*"
+      seqzoo list cells --family long-memory
+      seqzoo list cells --json
+    """
+    from seqzoo.zoo.catalogue.listing import listed, listing
+
+    what = what or ("cells" if family else None)
+    if family and what != "cells":
+        raise click.UsageError(f"--family is of cells; leave it out to list {what}.")
+    if as_json:
+        click.echo(json.dumps(listed(what, pattern, family), ensure_ascii=False))
+    else:
+        click.echo(listing(what, pattern, family), nl=False)

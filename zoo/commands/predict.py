@@ -1,0 +1,87 @@
+"""The command `seqzoo predict`: prints a prediction per input."""
+
+import pathlib
+import sys
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("predict", cls=options.TextsCommand)
+@click.argument("run", shell_complete=completers.runs)
+@click.argument("text", nargs=-1)
+@click.option("--input-file", help="File with inputs, one per line or in a column.")
+@click.option("--input", help="Column of the inputs. [default: that of the training]")
+@click.option(
+    "--columns", callback=options.names, help="Column names of a file that has no header line."
+)
+@click.option("--delimiter", callback=options.delimiter, help="Field delimiter, such as ; or tab.")
+@options.resample
+@click.option(
+    "--top", type=click.IntRange(1), default=1, help="Predictions per input. [default: 1]"
+)
+@click.option(
+    "--format",
+    "form",
+    type=options.OneOf(["text", "jsonl", "csv"]),
+    help="Output format: tab-separated text, JSON Lines or CSV. [default: text]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
+@options.device
+@options.decoding
+def command(
+    run: str,
+    text: tuple[str, ...],
+    input_file: str | None,
+    input: str | None,
+    columns: list[str] | None,
+    delimiter: str | None,
+    resample: bool | None,
+    top: int,
+    form: Any,
+    as_json: bool,
+    device: str | None,
+    **choices: Any,
+) -> None:
+    """Predict with the model in RUN, for TEXT arguments, standard input or a file.
+
+    Prints one line per input, in order: the label, a tab and its probability; with --top, further
+    pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
+    than text are given as in files: the path of a sound or an image, or numbers. --input-file takes
+    the formats that training reads: .txt, .csv, .tsv, .jsonl, .parquet, .npz and CoNLL.
+
+    \b
+    Examples:
+      seqzoo predict runs/language-id "Zuid-Korea" "buenos días"
+      seqzoo predict runs/language-id --top 3 < names.txt
+      seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
+      seqzoo predict runs/digits sounds/seven.wav
+      seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
+    """
+    from seqzoo.zoo.data import prediction_inputs
+    from seqzoo.zoo.inference.prediction_lines import prediction_lines
+
+    if as_json and form not in (None, "jsonl"):
+        raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
+    if input_file and text:
+        raise click.UsageError("Name texts or --input-file, not both.")
+    if not input_file and (input or columns or delimiter):
+        raise click.UsageError("--input, --columns and --delimiter are for --input-file.")
+    decoding, _ = options.parted(choices)
+    inputs: Any = sys.stdin.buffer
+    if input_file:
+        path = pathlib.Path(input_file).expanduser()
+        inputs = prediction_inputs.File(path, input, columns, delimiter, bool(resample))
+    elif text:
+        inputs = prediction_inputs.Arguments(text)
+    elif sys.stdin.isatty():
+        click.echo("One input per line; end with Ctrl-D.", err=True)
+    form = "jsonl" if as_json else form or "text"
+    failed = False
+    for line in prediction_lines(run, inputs, top, form, decoding, device, resample=bool(resample)):
+        click.echo(line.text, err=line.bad)
+        failed |= line.bad
+    if failed:
+        raise SystemExit(2)

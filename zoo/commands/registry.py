@@ -1,0 +1,74 @@
+"""All commands by name: where each is defined, and what the overview says of it.
+
+`seqzoo --help` and completion of command names read this alone; a command is imported when it is
+called.
+"""
+
+import pkgutil
+from typing import NamedTuple
+
+import click
+
+
+class Command(NamedTuple):
+    """A command that is not imported yet.
+
+    Attributes:
+        location: "module:attribute" of the `click.Command`.
+        summary: one line for the overview.
+    """
+
+    location: str
+    summary: str
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        return pkgutil.resolve_name(self.location)
+
+
+COMMANDS = {
+    "train": Command(
+        "seqzoo.zoo.commands.train:command",
+        "Train a preset, a template or a configuration file.",
+    ),
+    "evaluate": Command(
+        "seqzoo.zoo.commands.evaluate:command",
+        "Evaluate a run on held-out examples.",
+    ),
+    "predict": Command(
+        "seqzoo.zoo.commands.predict:command",
+        "Predict for text arguments, standard input or a file.",
+    ),
+    "generate": Command(
+        "seqzoo.zoo.commands.generate:command",
+        "Generate text and print it verbatim.",
+    ),
+    "export": Command(
+        "seqzoo.zoo.commands.export:command",
+        "Export a run as a SavedModel.",
+    ),
+    "compare": Command(
+        "seqzoo.zoo.commands.compare:command",
+        "Compare cells at equal parameter count.",
+    ),
+    "init": Command(
+        "seqzoo.zoo.commands.init:command",
+        "Write a commented configuration file.",
+    ),
+    "list": Command(
+        "seqzoo.zoo.commands.list:command",
+        "List cells, templates, presets or data sets.",
+    ),
+    "show": Command(
+        "seqzoo.zoo.commands.show:command",
+        "Show details of a cell, template, preset or data set.",
+    ),
+    "doctor": Command(
+        "seqzoo.zoo.commands.doctor:command",
+        "Check the installation, devices and data sets.",
+    ),
+    "completion": Command(
+        "seqzoo.zoo.commands.completion:command",
+        "Print the completion script for a shell.",
+    ),
+}

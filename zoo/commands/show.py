@@ -1,0 +1,43 @@
+"""The command `seqzoo show`: prints details of a name."""
+
+import json
+
+import click
+
+from seqzoo.zoo.commands import completers
+from seqzoo.zoo.commands.program import program
+
+
+@click.command("show")
+@click.argument("name", shell_complete=completers.everything)
+@click.option(
+    "--features",
+    type=click.IntRange(1, 100_000),
+    default=64,
+    help="Input features for the parameter count of a cell. [default: 64]",
+)
+@click.option(
+    "--units",
+    type=click.IntRange(1, 100_000),
+    default=128,
+    help="Units for the parameter count of a cell. [default: 128]",
+)
+@click.option("--data-dir", help="Folder of TensorFlow Datasets.")
+@click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
+def command(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
+    """Show details of NAME, a cell, a template, a preset or a data set.
+
+    \b
+    Examples:
+      seqzoo show gru --features 300 --units 512
+      seqzoo show many-to-one
+      seqzoo show language-id --json
+    """
+    from seqzoo.zoo.catalogue.describe import describe
+    from seqzoo.zoo.catalogue.text import text
+
+    details = describe(name, features, units, data_dir)
+    if as_json:
+        click.echo(json.dumps(details, ensure_ascii=False, default=list))
+    else:
+        click.echo(text(details, program(click.get_current_context())), nl=False)

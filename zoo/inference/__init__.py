@@ -1,0 +1,1 @@
+"""Asks trained runs: predictions, generated text, scores and exported models."""

@@ -1,0 +1,63 @@
+"""Scores a run on held-out examples, or on those of another file."""
+
+from dataclasses import replace
+from typing import Any
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.options import answer_options
+
+
+def evaluate(
+    folder: str,
+    given: dict[str, Any],
+    split: str | None,
+    report: str | None,
+    decoding: dict[str, Any],
+    device: str | None = None,
+) -> dict[str, Any]:
+    """The metrics of a run.
+
+    Args:
+        folder: of the run.
+        given: fields of its source that were given; a limit is that of the examples to score on.
+        split: to score on; None for all of a file that was given, else the test split.
+        report: folder to write tables and plots to.
+        decoding: settings of `Decoding` that were given.
+        device: see `seqzoo.zoo.devices.choose`.
+
+    Raises:
+        SeqzooError: there is no such run or no such data, or they do not fit each other.
+    """
+    run = open_run(folder, device)
+    from seqzoo.zoo.data.open import open_examples
+
+    given = dict(given)
+    limit = given.pop("limit", None)
+    stored = Source.of_run(run, given.get("data"))
+    source = replace(stored, **given)
+    if "data" in given and split is None:
+        split = "all" if source.is_file() else "test"
+    if split == "all" and not source.is_file():
+        raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
+    examples = open_examples(source, split or "test")
+    if limit is not None:  # of these alone: what the model was trained on has its own limit
+        examples = _sample(examples, limit, source.seed)
+    return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
+
+
+def _sample(examples: Examples, limit: int, seed: int) -> Examples:
+    """At most so many examples, drawn as a source draws them: the same every time, and equal inputs
+    together, whose targets are references of each other.
+
+    Raises:
+        SeqzooError: the limit is below 1.
+    """
+    from seqzoo.zoo.data import splits
+
+    if limit < 1:
+        raise SeqzooError(field="limit", expected="at least 1", got=limit)
+    keys = [splits.input_key(value) for value in examples.inputs]
+    return examples.pick(sorted(splits.order(keys, seed)[:limit]))

@@ -1,0 +1,61 @@
+"""Text that a run generates, as it is printed: a language model's prompts are continued."""
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.settings import TEXTS
+from seqzoo.zoo.data import prediction_inputs
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.options import answer_options
+
+
+def generate(
+    folder: str,
+    inputs: Sequence[str],
+    count: int,
+    decoding: dict[str, Any],
+    device: str | None = None,
+    *,
+    resample: bool = False,
+) -> Iterator[str]:
+    """Texts for each input: of a language model, the prompt and what follows it.
+
+    Args:
+        folder: of the run.
+        inputs: as they stand in files; a language model takes an empty one too.
+        count: texts per input.
+        decoding: settings of `Decoding` that were given.
+        device: see `seqzoo.zoo.devices.choose`.
+        resample: whether audio of other sample rates is resampled to the model's.
+
+    Raises:
+        SeqzooError: there is no such run, it does not generate text, or an input is malformed.
+    """
+    run = open_run(folder, device)
+    if getattr(run.task, "decoding", None) is None:
+        raise SeqzooError(f"{run.folder} does not generate text; use `{command('predict')}`.")
+    continues_input = run.template.target == "next" and run.template.input in TEXTS
+    if not inputs and not continues_input:
+        raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
+    values: list[Any] = [text.removeprefix(BYTE_ORDER_MARK) for text in inputs] or [""]
+    if not continues_input:
+        read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)
+        for index, value in enumerate(values):
+            try:
+                values[index] = read(value)
+            except SeqzooError as error:
+                raise SeqzooError(f"Text {index + 1} {error}.") from error
+    for value, answer in zip(
+        values, run.predict(values, answer_options(run, count, decoding)), strict=True
+    ):
+        for text, _ in answer.alternatives or ((answer.label, None),):
+            if not continues_input:
+                yield text
+            elif run.task.texts.brings_space:
+                yield f"{value}{text}" if value else text.removeprefix(" ")
+            else:
+                separator = " " if run.template.input == "words" and value else ""
+                yield f"{value}{separator}{text}"

@@ -1,0 +1,110 @@
+"""Tables and lines that commands print: drawn for a terminal, plain for a pipe."""
+
+import io
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+WORST = 10
+"""Classes and confusions that an evaluation lists."""
+
+
+NAMES = {
+    "macro_accuracy": "mean accuracy of classes",
+    "macro_f1": "mean F1 of classes",
+    "entity F1": "entity F1",
+}
+"""Metrics whose printed names are not their own with spaces."""
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: drawn on a terminal; on a pipe, columns separated by tabs below their heads."""
+    if not sys.stdout.isatty():
+        return "\n".join("\t".join(map(one_line, row)) for row in [heads, *rows])
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*heads, box=SIMPLE)
+    for row in rows:
+        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are no markup
+    # Written to a string first: what is printed then goes through the command line as one.
+    console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
+    console.print(drawn)
+    return console.file.getvalue().strip("\n")  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def metrics_line(figures: dict[str, Any]) -> str:
+    """The metrics that are single numbers: "accuracy 0.8132, loss 0.7011"."""
+    if "entities" in figures:
+        figures = figures | {"entity F1": float(figures["entities"]["f1"])}
+    if same_number(figures.get("nll"), figures.get("loss")):
+        figures = {name: value for name, value in figures.items() if name != "loss"}
+    return ", ".join(
+        f"{metric_name(name)} {value:,}"
+        if isinstance(value, int)
+        else f"{metric_name(name)} {value:.4f}"
+        for name, value in figures.items()
+        if isinstance(value, int | float)
+    )
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric as it is printed: "token error"."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
+def same_number(one: float | None, other: float | None) -> bool:
+    """Whether two metrics are there and differ by no more than rounding."""
+    return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
+
+
+def evaluation_text(metrics: dict[str, Any]) -> str:
+    """An evaluation for people: numbers, weakest classes, most frequent confusions."""
+    parts = [metrics_line(metrics)]
+    classes = [row for row in metrics.get("classes", ()) if row["examples"]]
+    if classes:
+        classes.sort(key=lambda row: (row["f1"], row["label"]))
+        names = list(classes[0])
+        parts.append(f"\nBy label, worst first ({min(WORST, len(classes))} of {len(classes)}):")
+        rows = [[_cell(row[name]) for name in names] for row in classes[:WORST]]
+        parts.append(table(names, rows))
+    confusions = metrics.get("confusions", ())[:WORST]
+    if confusions:
+        parts.append("\nMost frequent wrong answers:")
+        names = list(confusions[0])
+        parts.append(table(names, [[_cell(row[name]) for name in names] for row in confusions]))
+    return "\n".join(parts) + "\n"
+
+
+def shown_target(target: Any) -> str:
+    """A target as an answer's label is written."""
+    if isinstance(target, str):
+        return target
+    if hasattr(target, "__len__"):
+        return ", ".join(map(shown_target, target))
+    return f"{float(target):.6g}"
+
+
+def one_line(text: str) -> str:
+    """A label as a field of a line: tabs and line ends, which separate those, become spaces."""
+    return " ".join(text.splitlines()).replace("\t", " ")
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """One line of at most so many characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def without_samples(metrics: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation without the examples that it shows, which are in its folder."""
+    return {name: value for name, value in metrics.items() if name != "samples"}
