@@ -1,10 +1,10 @@
 """Options of text generation."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.settings import choose
+from seqzoo.tasks.fields import Count, Named, NotTyped, Range, check
 
 Method = Literal["greedy", "beam", "sample"]
 
@@ -16,66 +16,49 @@ class Decoding:
     Lengths are in tokens, without the end token. Options of other methods are ignored.
 
     Attributes:
-        method: "greedy" takes the most probable token at each step; "beam" keeps the `beam_width`
-            best partial texts; "sample" draws each token according to its probability.
-        answers: number of texts per input: the best ones for "beam", independent ones for
-            "sample", 1 for "greedy".
-        minimum_length: no end token is generated before this length; a smaller maximum takes
-            precedence.
-        maximum_length: an end token is forced after this many tokens.
-        no_repeat_ngram: size of n-grams that may occur only once in a text; None for no limit.
-        repetition_penalty: divides the positive logits and multiplies the negative logits of
-            tokens that already occur in the text (Keskar et al. 2019, "CTRL", section 4.1, divides
-            both, which makes improbable tokens more probable). 1 for none.
-        beam_width: beam size of "beam".
-        length_penalty: alpha of "beam" (Wu et al. 2016, "GNMT", equation 14); 0 ranks only by
-            probability, larger values favour long texts; translation uses 0.6 to 1.
-        coverage_penalty: beta of "beam", in the same equation; ranks texts lower that leave parts
-            of the source unattended. Needs a model with attention.
-        temperature: divides the log-probabilities of "sample".
-        top_k: "sample" draws from this many most probable tokens; None for all.
-        top_p: "sample" draws from the fewest most probable tokens that together have this
-            probability, among those that `top_k` left (Holtzman et al. 2020, section 3.1); None
-            for all.
+        method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
+            the `beam_width` best beginnings; "sample" draws each token by its probability.
+        answers: how many answers an input gets. The best ones of "beam", independent ones of
+            "sample", 1 of "greedy".
+        beam_width: beam size.
+        length_penalty: length penalty of beam search; higher favours longer texts. It is alpha of
+            Wu et al. 2016, "GNMT", equation 14; 0 ranks by probability alone; translation uses 0.6
+            to 1.
+        coverage_penalty: coverage penalty of beam search; higher favours texts that use all of the
+            input. It is beta of the same equation, and needs a model with attention.
+        temperature: sampling temperature, which log-probabilities are divided by.
+        top_k: sample from so many most probable tokens. None for all.
+        top_p: sample from the smallest set of tokens with this total probability, among those that
+            `top_k` left. Holtzman et al. 2020, section 3.1. None for all.
+        minimum_length: minimum length of generated texts, in tokens. The end token is not generated
+            before; a smaller maximum goes first.
+        maximum_length: maximum length of generated texts, in tokens. The end token is forced after
+            so many.
+        no_repeat_ngram: size of n-grams that must not repeat within a text. None for no limit.
+        repetition_penalty: repetition penalty (CTRL, Keskar et al. 2019); 1 disables it. The logits
+            of tokens that the text already holds are divided by it where they are above zero, and
+            multiplied where they are below (section 4.1 divides both, which makes the improbable
+            more probable).
 
     Raises:
         SeqzooError: a value is out of range.
     """
 
     method: Method = "greedy"
-    answers: int = 1
-    minimum_length: int = 0
-    maximum_length: int = 100
-    no_repeat_ngram: int | None = None
-    repetition_penalty: float = 1.0
-    beam_width: int = 4
-    length_penalty: float = 0.0
-    coverage_penalty: float = 0.0
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
+    answers: Annotated[Count, NotTyped("it is --top of predictions and --count of texts")] = 1
+    beam_width: Count = 4
+    length_penalty: Annotated[float, Range(least=0)] = 0.0
+    coverage_penalty: Annotated[float, Range(least=0)] = 0.0
+    temperature: Annotated[float, Range(above=0)] = 1.0
+    top_k: Count | None = None
+    top_p: Annotated[float, Range(above=0, most=1)] | None = None
+    minimum_length: Annotated[int, Range(least=0)] = 0
+    maximum_length: Annotated[Count, Named("longest-answer")] = 100
+    no_repeat_ngram: Count | None = None
+    repetition_penalty: Annotated[float, Range(above=0)] = 1.0
 
     def __post_init__(self) -> None:
-        choose("method", self.method, Method)
-        for name, least in (
-            ("answers", 1),
-            ("minimum_length", 0),
-            ("maximum_length", 1),
-            ("no_repeat_ngram", 1),
-            ("beam_width", 1),
-            ("length_penalty", 0),
-            ("coverage_penalty", 0),
-            ("top_k", 1),
-        ):
-            value = getattr(self, name)
-            # Written so that a NaN is refused, too.
-            if value is not None and not value >= least:
-                raise SeqzooError(field=name, expected=f"at least {least}", got=value)
-        for name in ("repetition_penalty", "temperature"):
-            if not getattr(self, name) > 0:
-                raise SeqzooError(field=name, expected="above 0", got=getattr(self, name))
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise SeqzooError(field="top_p", expected="above 0 and at most 1", got=self.top_p)
+        check(self)
         if self.minimum_length > self.maximum_length:
             raise SeqzooError(
                 f"`minimum_length` must be at most `maximum_length`, {self.maximum_length}, "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
-from seqzoo.tasks.settings import TrainingSettings, between, choose, least
+from seqzoo.tasks.settings import TrainingSettings
 
 if TYPE_CHECKING:
     AlignedInput = AlignedTarget = str
@@ -34,42 +35,41 @@ class ManyToManyAligned(Template):
     """A sequence in, a prediction at each of its steps: recurrent layers -> dense [-> CRF].
 
     Attributes:
-        input: what a sequence is made of: the words of a sentence, the characters of a text,
-            numbers, or "notes", frames of zeros and ones of which several may sound at once.
-        target: "tags", one class a step; "values", numbers a step; "next", the step that follows:
-            a language model of characters, words or subwords, a forecaster of series, a composer
-            of notes.
-        cell: name of the cell in `seqzoo.cells.CELLS`.
+        input: input type: the words of a sentence, the characters of a text, numbers, or "notes".
+            Notes are frames of zeros and ones of which several may sound at once.
+        target: target type: "tags", one class per step; "values", numbers per step; or "next", the
+            step that follows. "next" is a language model of characters, words or subwords, a
+            forecaster of series, a composer of notes.
+        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: units per layer and direction.
         layers: number of recurrent layers.
-        bidirectional: whether each layer reads in both directions; None for tags and values. What
-            is "next" must not be seen beforehand.
-        dropout: dropout rate on each layer's inputs and on the last features.
+        bidirectional: bidirectional layers, or forward-only ones. What is "next" must not be seen
+            beforehand. None for both directions with tags and values, and one with what is "next".
+        dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         embedding: embedding size.
-        vocabulary_size: characters or words kept at most, padding and unknown included.
-        minimum_count: how often a character or word must occur in training to be kept.
-        lowercase: whether words are put in lower case first, except for their characters.
-        nfc: whether text is put in Unicode's composed form (NFC) first, in which "é" is one
-            character however it was typed. Not where each character has an answer, since it changes
-            their number.
-        characters: units of the layer, in both directions, that reads the characters of each word;
-            0 for none. For "words" with "tags".
-        character_reader: what reads them: "recurrent", the same cell as above; or "convolution", of
-            twice as many filters, so that a word's vector is as large. It is three times as fast
-            and, on UD English EWT, 0.2 points less right.
-        character_embedding: size of the vector of a character of a word.
-        word_dropout: share of words replaced by the unknown token in training; their characters
-            stay. For "words" with "tags".
-        crf: whether tags are decoded jointly, by a conditional random field.
-        window: steps that a long sequence is cut to in training with "next", through which
-            gradients flow. Texts carry the states on from window to window; series and notes take
-            a window from anywhere in the sequence, and begin it with a zero state.
-        horizon: steps that follow a series or notes where nothing else is said.
-        whole: whether the examples are parts of one long text or series; no start or end token
-            stands between the windows of a text. For "next".
-        tied: whether input and output embeddings are tied.
+        vocabulary_size: maximum vocabulary size. Padding and unknown are included.
+        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        lowercase: lowercase text. The characters of words keep their case.
+        nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. Not
+            where each character has a target, since it changes their number.
+        characters: units of the character-level layer of each word; 0 for none. It reads in both
+            directions; for "words" with "tags".
+        character_reader: type of the character-level layer. "recurrent" is the same cell as above;
+            "convolution" has twice as many filters, so that a word's vector is as large, is three
+            times as fast and, on UD English EWT, 0.2 points less right.
+        character_embedding: embedding size of the characters of a word.
+        word_dropout: share of words replaced by the unknown token in training. Their characters
+            stay; for "words" with "tags".
+        crf: decode the tags of a sequence jointly, with a conditional random field.
+        window: window length, in steps, for training on long texts and series. Gradients flow
+            through one window. Texts carry the states on from window to window; series and notes
+            take a window from anywhere in the sequence, and begin it with a zero state.
+        horizon: default number of steps to forecast.
+        whole: treat the file as one long sequence, or each line as one. No start or end token
+            stands between the windows of one text. For "next".
+        tied: tie input and output embeddings.
 
     Raises:
         SeqzooError: a value is out of its range, or choices do not fit each other.
@@ -82,44 +82,29 @@ class ManyToManyAligned(Template):
     input: AlignedInput = "words"
     target: AlignedTarget = "tags"
     cell: str = "gru"
-    units: int = 128
-    layers: int = 1
-    bidirectional: bool | None = None
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    cell_options: Mapping[str, Any] = field(default_factory=dict)
-    embedding: int = 64
-    vocabulary_size: int = 20_000
-    minimum_count: int = 2
-    lowercase: bool = False
+    units: Count = 128
+    layers: Count = 1
+    bidirectional: Annotated[bool, Named(off="one-direction")] | None = None
+    dropout: Share = 0.0
+    recurrent_dropout: Share = 0.0
+    cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    embedding: Count = 64
+    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    minimum_count: Count = 2
+    lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
-    characters: int = 0
+    characters: Annotated[int, Range(least=0)] = 0
     character_reader: CharacterReader = "recurrent"
-    character_embedding: int = 32
-    word_dropout: float = 0.0
+    character_embedding: Count = 32
+    word_dropout: Share = 0.0
     crf: bool = False
-    window: int = 100
-    horizon: int = 24
-    whole: bool = False
-    tied: bool = False
+    window: Count = 100
+    horizon: Count = 24
+    whole: Annotated[bool, Named(off="lines")] = False
+    tied: Annotated[bool, Named(off="untied")] = False
 
     def __post_init__(self) -> None:
-        choose("input", self.input, AlignedInput)
-        choose("target", self.target, AlignedTarget)
-        choose("character_reader", self.character_reader, CharacterReader)
-        least(
-            self,
-            units=1,
-            layers=1,
-            embedding=1,
-            vocabulary_size=5,
-            minimum_count=1,
-            characters=0,
-            character_embedding=1,
-            window=1,
-            horizon=1,
-        )
-        between(self, "dropout", "recurrent_dropout", "word_dropout")
+        check(self)
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),

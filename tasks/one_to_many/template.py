@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ONE_TO_MANY, inputs_of, targets_of
-from seqzoo.tasks.settings import between, choose, least
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -35,42 +35,43 @@ class OneToMany(Template):
     an image is composited over white.
 
     Attributes:
-        input: what is described.
-        target: what a text is made of.
-        cell: name of the decoder's cell in `seqzoo.cells.CELLS`.
-        units: units per layer.
+        input: input type: what is described.
+        target: target type: what a text is made of.
+        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        units: units per layer and direction.
         layers: number of recurrent layers.
-        attention: "additive" (Bahdanau), "multiplicative" (Luong), or "none".
-        encoder: "convolutional" for convolutions of its own, or the name of one of
-            `keras.applications`, such as "MobileNetV2".
-        filters: of "convolutional": of each stage, a convolution that halves height and width.
-        normalization: of "convolutional", behind each convolution. "batch" has its statistics of
-            the examples of a batch. "group" has them of one example, and so does not see how bright
-            an image is; it is for batches of a few images.
-        encoder_weights: weights of an application to begin with: the path of a file made without
-            the classifier, "imagenet" to download them, or None for random ones.
-        frozen: whether the weights of an application stay as they are.
-        image_size: height and width that images are brought to; None for those of the training
-            images, which must then be equal.
-        pooling: how the grid becomes the decoder's first states: "mean", or "flatten", which knows
-            where something is.
-        random_shift: share of height and width that an image is moved by in training, at most.
-        random_zoom: share that it is made larger or smaller by in training, at most.
-        random_shear: share of the height that its top is moved sideways by in training, at most.
-        dropout: share of the encoder's features, of each layer's inputs, and of the last features,
-            dropped in training.
+        attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
+            (Luong), or "none".
+        encoder: image encoder: convolutional, or a model of keras.applications. "convolutional" has
+            convolutions of its own; an application is named as "MobileNetV2" is.
+        filters: filters of each convolutional block, such as 32,64. Each block halves height and
+            width.
+        normalization: normalisation of the convolutional blocks. "batch" takes the statistics of
+            the examples of a batch. "group" takes those of one example, and so does not see how
+            bright an image is; it is for batches of a few images.
+        encoder_weights: weights of a keras.applications encoder: imagenet, which is downloaded, or
+            a file. The file is made without the classifier. None for random ones.
+        frozen: freeze the weights of the image encoder, an application.
+        image_size: height and width that images are resized to, such as 224,224. None for those of
+            the training images, which must then be equal.
+        pooling: pooling of an image's feature map: mean, or flatten, which keeps where things are.
+            It makes the decoder's first states.
+        random_shift: augmentation: maximum shift, as a share of the image size.
+        random_zoom: augmentation: maximum zoom, as a share of the image size.
+        random_shear: augmentation: maximum shear, as a share of the image height. The top is moved
+            sideways.
+        dropout: dropout rate on layer inputs. Also on the encoder's features and the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
         embedding: embedding size.
-        tied: whether input and output embeddings are tied.
-        vocabulary_size: tokens kept at most.
-        minimum_count: how often a token must occur in training to be kept.
-        nfc: whether texts are put in Unicode's composed form (NFC) first, in which "é" is one
-            character however it was typed.
-        lowercase_targets: whether target texts are put in lower case first, in training and in
-            scores.
-        label_smoothing: label smoothing of the tokens.
-        scheduled_sampling: share of decoder inputs replaced by its own predictions in training.
+        tied: tie input and output embeddings.
+        vocabulary_size: maximum vocabulary size.
+        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
+        lowercase_targets: lowercase target texts, in training and in scores.
+        label_smoothing: label smoothing. Of the tokens.
+        scheduled_sampling: scheduled-sampling rate: share of decoder inputs replaced by its own
+            predictions in training.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -82,40 +83,33 @@ class OneToMany(Template):
     input: Input = "image"
     target: Target = "words"
     cell: str = "gru"
-    units: int = 256
-    layers: int = 1
+    units: Count = 256
+    layers: Count = 1
     attention: AttentionKind = "additive"
     encoder: str = CONVOLUTIONAL
     filters: Sequence[int] = (32, 64, 128)
     normalization: Normalization = "batch"
     encoder_weights: str | None = None
-    frozen: bool = False
+    frozen: Annotated[bool, Named(off="trainable")] = False
     image_size: Sequence[int] | None = None
     pooling: Pooling = "flatten"
-    random_shift: float = 0.0
-    random_zoom: float = 0.0
-    random_shear: float = 0.0
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    cell_options: Mapping[str, Any] = field(default_factory=dict)
-    embedding: int = 64
-    tied: bool = False
-    vocabulary_size: int = 20_000
-    minimum_count: int = 1
+    random_shift: Share = 0.0
+    random_zoom: Share = 0.0
+    random_shear: Share = 0.0
+    dropout: Share = 0.0
+    recurrent_dropout: Share = 0.0
+    cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    embedding: Count = 64
+    tied: Annotated[bool, Named(off="untied")] = False
+    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    minimum_count: Count = 1
     nfc: bool = False
-    lowercase_targets: bool = False
-    label_smoothing: float = 0.0
-    scheduled_sampling: float = 0.0
+    lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
+    label_smoothing: Share = 0.0
+    scheduled_sampling: Share = 0.0
 
     def __post_init__(self) -> None:
-        choose("input", self.input, Input)
-        choose("target", self.target, Target)
-        choose("attention", self.attention, AttentionKind)
-        choose("normalization", self.normalization, Normalization)
-        choose("pooling", self.pooling, Pooling)
-        least(self, units=1, layers=1, embedding=1, vocabulary_size=5, minimum_count=1)
-        between(self, "dropout", "recurrent_dropout", "label_smoothing", "scheduled_sampling")
-        between(self, "random_shift", "random_zoom", "random_shear")
+        check(self)
         object.__setattr__(self, "filters", _whole("filters", self.filters))
         if self.image_size is not None:
             object.__setattr__(self, "image_size", _whole("image_size", self.image_size))

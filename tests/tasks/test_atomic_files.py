@@ -173,7 +173,7 @@ def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> No
     def fails(*_: object) -> None:
         raise OSError(errno.ENOSPC, "x", str(tmp_path / "other"))
 
-    monkeypatch.setattr(training, "planned", fails)
+    monkeypatch.setattr(training, "plan_new", fails)
     line = seqzoo("train", "language-id", "--run", tmp_path / "new").stderr
     assert line.startswith(f"Error: {tmp_path}/other cannot be written, because the disk at ")
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -316,7 +317,7 @@ def test_cells_without_a_score_stand_last(tmp_path) -> None:
     comparison = _comparison(_result("a", failed=True), _result("b", 0.1), _result("c", 0.3))
     assert [row["cell"] for row in comparison.rows()] == ["c", "b", "a"]
     assert comparison.verdict().endswith("Trainings of a failed.")
-    comparison.write(tmp_path)
+    replace(comparison, folder=tmp_path).write()
     assert "c" in (tmp_path / "comparison.md").read_text()
     nothing = _comparison(_result("a", failed=True))
     assert nothing.verdict() == "No cell has a score. Trainings of a failed."

@@ -11,9 +11,8 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.catalogue import source_docs
-from seqzoo.zoo.commands import options
 from seqzoo.zoo.config import docstrings, field_types
-from seqzoo.zoo.config.resolve import TASK_NAMES
+from seqzoo.zoo.config.options import option_of
 from seqzoo.zoo.datasets import DATASETS, default_data_dir
 from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import card, list_trained
@@ -125,14 +124,13 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
 def _template(name: str) -> dict[str, Any]:
     template: Any = TEMPLATES[name]
     hints, texts = get_type_hints(template), docstrings.choices(template)
-    typed = {option.name: option.opts[0] for option in options.listed(options.source, options.task)}
     rows = []
     for field in fields(template):
         default = field_types.default(field)
         rows.append(
             {
                 "name": field.name,
-                "option": typed.get(TASK_NAMES.get(field.name, field.name), ""),
+                "option": option_of(template, field.name),
                 "default": None if default is MISSING else default,
                 "required": default is MISSING,
                 "type": field_types.described(hints[field.name]),

@@ -1,17 +1,15 @@
-"""What a shell completes: names of what there is, read without TensorFlow, runs and files."""
+"""What a shell completes: names of what there is, read without TensorFlow, runs and files.
+
+Each press of the tab key starts a process: what only some words need is imported for them.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from seqzoo.tasks import TEMPLATES
-from seqzoo.tasks.runs.layout import runs_in
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.datasets import DATASETS
-from seqzoo.zoo.presets import PRESETS
-from seqzoo.zoo.pretrained import list_trained
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -31,34 +29,68 @@ def script(command: click.Command, shell: str) -> str:
     return made(command, {}, "seqzoo", "_SEQZOO_COMPLETE").source()
 
 
-def _completes(names: Callable[[click.Context], Iterable[str]], otherwise: str) -> Complete:
-    """Completes names; if none fits, files or folders as the shell does."""
+def _completes(otherwise: str, *sources: Callable[[click.Context], Iterable[str]]) -> Complete:
+    """Completes names of several sources; where none fits, what the shell itself knows: files or
+    folders."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        found = [CompletionItem(name) for name in names(ctx) if name.startswith(incomplete)]
+        names = dict.fromkeys(name for source in sources for name in source(ctx))
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return found or [CompletionItem(incomplete, type=otherwise)]
 
     return complete
 
 
-def _kind(ctx: click.Context) -> Iterable[str]:
-    kinds: dict[Any, Iterable[str]] = {
-        "cells": source_docs.cells(),
-        "templates": TEMPLATES,
-        "presets": PRESETS,
-        "datasets": DATASETS,
-    }
-    return kinds.get(ctx.params.get("what"), ())
+def _templates(_: click.Context) -> Iterable[str]:
+    from seqzoo.tasks import TEMPLATES
+
+    return TEMPLATES
 
 
-def _runs(_: click.Context) -> list[str]:
+def _presets(_: click.Context) -> Iterable[str]:
+    from seqzoo.zoo.presets import PRESETS
+
+    return PRESETS
+
+
+def _trained(_: click.Context) -> Iterable[str]:
+    from seqzoo.zoo.pretrained import list_trained
+
+    return list_trained()
+
+
+def _cells(_: click.Context) -> Iterable[str]:
+    return source_docs.registry()
+
+
+def _datasets(_: click.Context) -> Iterable[str]:
+    return DATASETS
+
+
+def _runs(_: click.Context) -> Iterable[str]:
+    from seqzoo.tasks.runs.layout import runs_in
+
     return runs_in("runs")
 
 
-trainable = _completes(lambda _: [*PRESETS, *TEMPLATES], FILE)
-everything = _completes(lambda _: [*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS], FILE)
-of_a_kind = _completes(_kind, FILE)
-initial = _completes(lambda ctx: [*PRESETS, *TEMPLATES, *_runs(ctx)], FILE)
-runs = _completes(lambda ctx: [*_runs(ctx), *list_trained()], FOLDER)
-cells = _completes(lambda _: source_docs.cells(), FILE)
-data = _completes(lambda _: DATASETS, FILE)
+KINDS = {
+    "cells": _cells,
+    "templates": _templates,
+    "presets": _presets,
+    "datasets": _datasets,
+}
+"""What `seqzoo list` lists, and the names of each kind."""
+
+
+def _of_listed_kind(ctx: click.Context) -> Iterable[str]:
+    kind = ctx.params.get("what")
+    return KINDS[kind](ctx) if kind in KINDS else ()
+
+
+trainable = _completes(FILE, _presets, _templates)
+everything = _completes(FILE, *KINDS.values())
+of_a_kind = _completes(FILE, _of_listed_kind)
+initial = _completes(FILE, _presets, _templates, _runs)
+runs = _completes(FOLDER, _runs, _trained)
+cells = _completes(FILE, _cells)
+data = _completes(FILE, _datasets)

@@ -10,12 +10,8 @@ from seqzoo.zoo.commands import completers, options
 
 @click.command("evaluate")
 @click.argument("run", shell_complete=completers.runs)
-@click.option(
-    "--data",
-    shell_complete=completers.data,
-    help="File or data set to evaluate on. [default: that of the training]",
-)
-@options.column
+@options.source_option("data", default="that of the training")
+@options.reading
 @click.option(
     "--split",
     help="Split to evaluate: train, validation, test, all, or another split of the data. "

@@ -11,7 +11,7 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1)
 @click.option("--count", type=click.IntRange(1), default=1, help="Texts per input. [default: 1]")
-@options.resample
+@options.source_option("resample")
 @options.device
 @options.decoding
 def command(

@@ -8,9 +8,7 @@ from seqzoo.zoo.commands import completers, options
 
 
 @click.command("list")
-@click.argument(
-    "what", required=False, type=options.OneOf(["cells", "templates", "presets", "datasets"])
-)
+@click.argument("what", required=False, type=options.OneOf(completers.KINDS))
 @click.argument("pattern", default="*", shell_complete=completers.of_a_kind)
 @click.option("--family", help="Only cells of this family, such as long-memory.")
 @click.option(

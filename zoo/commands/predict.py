@@ -13,12 +13,10 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1)
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
-@click.option("--input", help="Column of the inputs. [default: that of the training]")
-@click.option(
-    "--columns", callback=options.names, help="Column names of a file that has no header line."
-)
-@click.option("--delimiter", callback=options.delimiter, help="Field delimiter, such as ; or tab.")
-@options.resample
+@options.source_option("input", default="that of the training")
+@options.source_option("columns", default="those of the training")
+@options.source_option("delimiter")
+@options.source_option("resample")
 @click.option(
     "--top", type=click.IntRange(1), default=1, help="Predictions per input. [default: 1]"
 )

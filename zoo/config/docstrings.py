@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 SECTION = re.compile(r"^(Attributes|Args|Raises|Returns|Reference|Note):(.*)$")
@@ -43,6 +44,7 @@ def entries(docstring: str, section: str) -> dict[str, str]:
     return found
 
 
+@cache
 def choices(kind: type) -> dict[str, str]:
     """What each field of a dataclass is, by the "Attributes" of its docstring."""
     return entries(inspect.getdoc(kind) or "", "Attributes")

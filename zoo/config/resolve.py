@@ -7,14 +7,12 @@ from typing import Any, get_args, get_type_hints
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.config.options import TASK_NAMES, task_options
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 
 CONFIG = ".toml"
 """Extension of configuration files."""
-
-TASK_NAMES = {"input": "kind", "target": "target_kind"}
-"""Fields of templates with other options, since --input and --target name columns."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,8 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     source.pop("seed", None)  # other weights, the same splits
     for name in given.keys() - {"kind", "target_kind"} - task.keys() - settings.keys():
         if name not in source:
-            option = "--cell-option" if name == "cell_options" else f"--{name.replace('_', '-')}"
+            known = task_options().get(name)
+            option = known.flags.partition("/")[0] if known else f"--{name.replace('_', '-')}"
             raise SeqzooError(f"{choices.task.name} has no choice {option}; see its documentation.")
     return Choices(
         replace(choices.task, **task),

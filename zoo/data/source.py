@@ -3,11 +3,11 @@
 import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.fields import Count, Named, NotTyped, check
 from seqzoo.tasks.kinds import inputs_of, targets_of
-from seqzoo.tasks.settings import choose
 from seqzoo.zoo.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -32,60 +32,58 @@ class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
 
     Attributes:
-        data: an embedded data set ("languages"), "tfds:NAME", a folder that tfds prepared or can
-            read, or the path of a .csv, .tsv, .jsonl or .parquet file, or of an .npz file of
-            arrays; for tags also .conll or .conllu, for the target "next" also .txt.
-        kind: the type of the inputs; `input` of the template.
-        target_kind: the type of the targets; `target` of the template.
-        input: the column, array or feature of the inputs; None to guess it (not in tables).
-        target: the column, array or feature of the targets; None to guess it (not in tables).
-        columns: the names of a file's columns, if it has no line that names them.
-        delimiter: the separator of a file's fields, if it differs from the one for its name.
-        separator: the separator of several labels in one field.
-        validation: the share to hold out for validation, or a separate file. A share has no effect
-            on a tfds data set that has such a split.
-        test: the same for testing.
-        split_column: the column or array of a file that names the split of each example: "train",
-            "val" or "test", or another one, to be evaluated by name. A missing split is held out
-            by its share.
-        duplicates: whether inputs that occur in several splits are dropped from those that are
-            evaluated earlier, or kept.
+        data: embedded data set, tfds:NAME, or a file or folder. Folders are those that tfds
+            prepared, images in SPLIT/CLASS or texts called LANGUAGE.SPLIT.txt; .conll, .conllu are
+            for tags, .txt for tags and what is next.
+        kind: input type. It is the template's `input`.
+        target_kind: target type. It is the template's `target`.
+        input: column, array or feature of the inputs. None for a guess (not in tables).
+        target: column, array or feature of the targets. None for a guess (not in tables).
+        columns: column names of a file that has no header line.
+        delimiter: field delimiter, such as ; or tab. None for what the file's name says.
+        separator: separator of labels within one field.
+        data_dir: folder of TensorFlow Datasets.
+        resample: resample audio of other sample rates to one.
+        split_column: column or array with the split of each example. It is "train", "val", "test",
+            or another one, to be scored by its name; what it lacks is held out by its share.
+        duplicates: what to do with inputs that are in several splits. Where each split is a file or
+            named by `split_column`, "drop" takes them from those that are scored earlier.
+        limit: maximum number of examples per split. None for all.
+        validation: validation file, or share of the examples to hold out for validation. A share
+            does not touch a tfds data set that has such a split.
+        test: test file, or share of the examples to hold out for testing. A share does not touch a
+            tfds data set that has such a split.
+        sample_rate: sample rate of audio, in Hz. None for that of the first file.
+        whole: treat the file as one long sequence, or each line as one. A text is held out from its
+            end; of an .npz file, series of shape (time, features) are one; of a table, a column of
+            numbers is one series.
         seed: random seed of the shares.
-        data_dir: the folder of prepared tfds data sets.
-        limit: maximum number of examples per split; None for all.
-        whole: whether a plain text is a single sequence, whose end is held out, instead of one per
-            line; for an .npz file, whether an array (time, features) is a single series; for a
-            table, whether a column of numbers is a single series.
-        sample_rate: sample rate of audio, per second; None for that of the first file.
-        resample: whether to convert audio with other sample rates to this one.
 
     Raises:
         SeqzooError: a value is out of its range.
     """
 
     data: str
-    kind: str
-    target_kind: str = "class"
+    kind: Kind
+    target_kind: TargetKind = "class"
     input: str | None = None
     target: str | None = None
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     separator: str = ","
-    validation: float | str = 0.1
-    test: float | str = 0.1
+    data_dir: str | None = None
+    resample: bool = False
     split_column: str | None = None
     duplicates: Duplicates = "drop"
-    seed: int = 0
-    data_dir: str | None = None
-    limit: int | None = None
-    whole: bool = False
+    limit: Count | None = None
+    validation: float | str = 0.1
+    test: float | str = 0.1
     sample_rate: int | None = None
-    resample: bool = False
+    whole: Annotated[bool, Named(off="lines")] = False
+    seed: Annotated[int, NotTyped("--seed is that of the training, and must not move examples")] = 0
 
     def __post_init__(self) -> None:
-        choose("kind", self.kind, Kind)
-        choose("target_kind", self.target_kind, TargetKind)
-        choose("duplicates", self.duplicates, Duplicates)
+        check(self)
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for what is next, got target {self.target_kind!r}.", field="whole"
@@ -96,8 +94,6 @@ class Source:
             raise SeqzooError(
                 "`separator` must be at least one character, got none.", field="separator"
             )
-        if self.limit is not None and self.limit < 1:
-            raise SeqzooError(field="limit", expected="at least 1", got=self.limit)
         for name in ("validation", "test"):
             share = getattr(self, name)
             if not isinstance(share, str) and not 0 <= share < 1:

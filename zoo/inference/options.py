@@ -6,6 +6,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.config.options import option_of
 
 BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
 """Settings that only beam search has."""
@@ -20,8 +21,7 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         top: answers per input; None for 1 text, or 5 labels.
-        given: settings of `Decoding` that were given, with "longest_answer" for its maximum length,
-            and "seed".
+        given: settings of `Decoding` that were given, and "seed".
 
     Raises:
         SeqzooError: the model generates no text, or the settings contradict each other.
@@ -29,16 +29,12 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
     stored: Decoding | None = getattr(run.task, "decoding", None)
     if stored is None:
         if given:
-            option = next(iter(given)).replace("_", "-")
-            raise SeqzooError(
-                f"--{option} is for models that generate text; {run.folder} does not."
-            )
+            option = _option(next(iter(given)))
+            raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
         return AnswerOptions(top or 5)
     top = top or 1
     given = dict(given)
     seed = given.pop("seed", None)
-    if "longest_answer" in given:
-        given["maximum_length"] = given.pop("longest_answer")
     if stored.method == "greedy" and "method" not in given:
         if top > 1 or BEAM & given.keys():
             given["method"] = "beam"
@@ -48,8 +44,13 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
     for needed, names in (("beam", BEAM), ("sample", SAMPLE)):
         for name in sorted(names & given.keys()):
             if method != needed:
-                option = name.replace("_", "-")
-                raise SeqzooError(f"--{option} is for --method {needed}, which is {method} here.")
+                raise SeqzooError(
+                    f"{_option(name)} is for --method {needed}, which is {method} here."
+                )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))
     return AnswerOptions(top, replace(stored, answers=top, **given), seed)
+
+
+def _option(name: str) -> str:
+    return "--seed" if name == "seed" else option_of(Decoding, name)

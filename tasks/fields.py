@@ -1,0 +1,140 @@
+"""What a setting's type says of it beside the type: its range, and how it is typed in a command.
+
+Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`, and from
+that come its check, the option of the command line with its range, and the comment in a
+configuration file; the docstring's entry of the field is the option's help.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from seqzoo.tasks.errors import SeqzooError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a field may have; None leaves a side open.
+
+    Attributes:
+        least: smallest number.
+        above: number that it must be larger than.
+        most: largest number.
+        below: number that it must be smaller than; infinity for any that is finite.
+    """
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def __contains__(self, value: float) -> bool:
+        # Written so that a NaN is outside, too.
+        return (
+            (self.least is None or value >= self.least)
+            and (self.above is None or value > self.above)
+            and (self.most is None or value <= self.most)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        """The range in words: "at least 0 and below 1"."""
+        parts = [
+            f"{word} {bound}"
+            for word, bound in (
+                ("at least", self.least),
+                ("above", self.above),
+                ("at most", self.most),
+                ("below", self.below),
+            )
+            if bound is not None and bound != math.inf
+        ]
+        return " and ".join(parts + ["finite"] * (self.below == math.inf))
+
+
+@dataclass(frozen=True)
+class Named:
+    """The option of a field that is not called after the field.
+
+    Attributes:
+        option: its name without dashes, "longest-answer".
+        off: of a switch, the option that turns it off; empty for "no-" and the name.
+    """
+
+    option: str = ""
+    off: str = ""
+
+
+@dataclass(frozen=True)
+class NotTyped:
+    """A field that no command takes as an option.
+
+    Attributes:
+        reason: why not.
+    """
+
+    reason: str
+
+
+Count = Annotated[int, Range(least=1)]
+"""A whole number of at least 1."""
+
+Share = Annotated[float, Range(least=0, below=1)]
+"""A share of at least 0 and below 1."""
+
+
+@functools.cache
+def hints_of(kind: type) -> dict[str, Any]:
+    """The types of a dataclass's fields, with what annotations say of them."""
+    return get_type_hints(kind, include_extras=True)
+
+
+def plain(hint: Any) -> Any:
+    """A type without annotations, and without None where it may be that: int for `Count | None`."""
+    if get_origin(hint) is Annotated:
+        return plain(get_args(hint)[0])
+    members = [plain(member) for member in get_args(hint) if member is not type(None)]
+    return members[0] if type(None) in get_args(hint) and len(members) == 1 else hint
+
+
+def note(hint: Any, kind: type) -> Any:
+    """What a type's annotations say of a kind, such as its `Range`; None where they say nothing."""
+    for part in (hint, *get_args(hint)):
+        if get_origin(part) is Annotated:
+            for said in part.__metadata__:
+                if isinstance(said, kind):
+                    return said
+    return None
+
+
+@functools.cache
+def _limits(kind: type) -> list[tuple[str, Range | None, tuple[Any, ...]]]:
+    """The fields of a dataclass that have a range, or names of which they are one."""
+    found = []
+    for name, hint in hints_of(kind).items():
+        allowed, names = note(hint, Range), plain(hint)
+        listed = get_args(names) if get_origin(names) is Literal else ()
+        if allowed is not None or listed:
+            found.append((name, allowed, listed))
+    return found
+
+
+def check(settings: Any) -> None:
+    """Checks a dataclass's fields against the ranges and the names that their types allow.
+
+    Args:
+        settings: the dataclass; fields that are None are not checked.
+
+    Raises:
+        SeqzooError: one is outside; it is the error's `field`.
+    """
+    for name, allowed, names in _limits(type(settings)):
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        if allowed is not None and value not in allowed:
+            raise SeqzooError(field=name, expected=str(allowed), got=value)
+        if names and value not in names:
+            expected = f"one of {', '.join(map(repr, names))}"
+            raise SeqzooError(field=name, expected=expected, got=value)

@@ -1,0 +1,156 @@
+"""The options of the command line, made from the fields of settings, their types and docstrings.
+
+Nothing here knows how a command line is made: `seqzoo.zoo.commands.options` makes click options of
+these, `seqzoo show` and the reference page name them.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.decoding.settings import Decoding
+from seqzoo.tasks.fields import Named, NotTyped, Range, hints_of, note, plain
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.config import docstrings, field_types
+from seqzoo.zoo.data.source import SUFFIXES, Source
+from seqzoo.zoo.datasets import DATASETS
+
+TASK_NAMES = {"input": "kind", "target": "target_kind"}
+"""Fields of templates that are typed otherwise, since --input and --target name columns."""
+
+DEFAULTS = {"target_kind": "the template's"}
+"""Defaults that are not those of the dataclass, which another one fills in."""
+
+REGISTRIES = {
+    "data": lambda: f"Data sets are {', '.join(DATASETS)}; files end in {', '.join(SUFFIXES)}.",
+}
+"""What options name beside their docstring: what is in a registry."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line has for one field, which several templates may share.
+
+    Attributes:
+        name: of the field.
+        flags: as they are typed: "--units", or of a switch "--lowercase/--keep-case".
+        type: of the value: int, float, str, bool, a `Literal`, a sequence or a mapping.
+        takes_none: whether "none" may be typed for None.
+        help: what it does, with its range and its default.
+    """
+
+    name: str
+    flags: str
+    type: Any
+    takes_none: bool
+    help: str
+
+
+def option_of(kind: type, name: str) -> str:
+    """The option of a dataclass's field, "--cell-option"; empty where it has none."""
+    hint = hints_of(kind)[name]
+    if note(hint, NotTyped) is not None:
+        return ""
+    named = note(hint, Named) or Named()
+    typed = TASK_NAMES.get(name, name) if kind in TEMPLATES.values() else name
+    return f"--{named.option or typed.replace('_', '-')}"
+
+
+@cache
+def source_options() -> dict[str, Option]:
+    """The options of a source, by the names of their fields."""
+    return _options([Source], defaults=True)
+
+
+@cache
+def task_options() -> dict[str, Option]:
+    """The options of all templates; one that several have says where they differ."""
+    found = _options(list(TEMPLATES.values()))
+    return {name: own for name, own in found.items() if name not in source_options()}
+
+
+@cache
+def training_options() -> dict[str, Option]:
+    """The options of `TrainingSettings`."""
+    return _options([TrainingSettings])
+
+
+@cache
+def decoding_options() -> dict[str, Option]:
+    """The options of `Decoding`."""
+    return _options([Decoding], defaults=True)
+
+
+def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Option]:
+    """The options of dataclasses, each once.
+
+    Args:
+        kinds: the dataclasses.
+        defaults: whether the help tells the fields' defaults; presets have others of templates and
+            of training.
+    """
+    owners: dict[str, list[type]] = {}
+    for kind in kinds:
+        for field in fields(kind):
+            named_by_source = kind is not Source and field.name in TASK_NAMES
+            if option_of(kind, field.name) and not named_by_source:
+                owners.setdefault(field.name, []).append(kind)
+    return {name: _option(name, owned, defaults) for name, owned in owners.items()}
+
+
+def _option(name: str, kinds: Sequence[type], defaults: bool) -> Option:
+    hints = [hints_of(kind)[name] for kind in kinds]
+    types = [plain(hint) for hint in hints]
+    if get_origin(types[0]) is Literal:  # of each template those that it knows
+        type_: Any = Literal[tuple(dict.fromkeys(own for each in types for own in get_args(each)))]
+    else:
+        type_ = types[0]
+    flag = option_of(kinds[0], name)
+    if type_ is bool:
+        flag += f"/--{(note(hints[0], Named) or Named()).off or f'no-{flag[2:]}'}"
+    takes_none = field_types.takes_none(hints[0])
+    return Option(
+        name=name,
+        flags=flag,
+        type=type_,
+        takes_none=takes_none,
+        help=_help(name, kinds, hints, type_, defaults),
+    )
+
+
+def _help(
+    name: str, kinds: Sequence[type], hints: Sequence[Any], type_: Any, defaults: bool
+) -> str:
+    entries = {kind: docstrings.choices(kind)[name] for kind in kinds}
+    sentences = {kind: _first_sentence(text) for kind, text in entries.items()}
+    if len(set(sentences.values())) == 1:
+        text = sentences[kinds[0]]
+    else:
+        text = "; ".join(f"{own} ({kind.name})" for kind, own in sentences.items())  # type: ignore
+    if get_origin(type_) is Mapping:
+        text += ", as NAME=VALUE; repeatable"
+    text = f"{text[0].upper()}{text[1:]}."
+    if name in REGISTRIES:
+        text += f" {REGISTRIES[name]()}"
+    remarks = []
+    ranges = {str(note(hint, Range) or "") for hint in hints}
+    if len(ranges) == 1:
+        remarks += filter(None, ranges)
+    (default,) = (field_types.default(own) for own in fields(kinds[0]) if own.name == name)
+    unset = re.search(r"\bNone (?:for|to) (.*?)\.?$", entries[kinds[0]])
+    if unset and len(kinds) == 1:
+        remarks.append(f"{'default' if default is None else field_types.NONE}: {unset[1]}")
+    if name in DEFAULTS:
+        remarks.append(f"default: {DEFAULTS[name]}")
+    elif defaults and default not in (None, MISSING) and type_ is not bool:
+        shown = f"{default:g}" if isinstance(default, float) else default
+        remarks.append(f"default: {shown}")
+    return f"{text} [{'; '.join(remarks)}]" if remarks else text
+
+
+def _first_sentence(text: str) -> str:
+    """What stands before the first full stop that ends a sentence, and not "et al. 2019"."""
+    return re.split(r"\.(?=\s+[A-Z\"`]|$)", text, maxsplit=1)[0]
