@@ -148,7 +148,7 @@ EXAMPLES = {
 
 
 def _facts(name: str) -> dict[str, Any]:
-    (facts,) = (own for own in describe.facts(name, 1, 1, None) if own["kind"] == "preset")
+    (facts,) = (own for own in describe.describe(name, 1, 1, None) if own["kind"] == "preset")
     return facts
 
 
