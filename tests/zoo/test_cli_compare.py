@@ -19,8 +19,7 @@ import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
 
 from seqzoo.zoo.comparison import compare as comparing
-from seqzoo.zoo.comparison import processes
-from seqzoo.zoo.comparison import sizing as comparison_sizes
+from seqzoo.zoo.comparison import processes, sizing
 from seqzoo.zoo.comparison.processes import Ended
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 
@@ -38,7 +37,7 @@ def test_nearest_units_are_those_of_an_exhaustive_search() -> None:
             asked.append(units)
             return int(a * units * units + b * units + c)
 
-        found = comparison_sizes.nearest_units(count, wanted, start)
+        found = sizing.nearest_units(count, wanted, start)
         differences = [abs(a * u * u + b * u + c - wanted) for u in range(1, 100_000 // b + 2)]
         assert found >= 1 and differences[found - 1] == min(differences)
         assert len(set(asked)) < 30
@@ -134,7 +133,7 @@ class Inside:
             self.sized += words[4:]
             output, errors = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-                code = comparison_sizes.main(words[3:])
+                code = sizing.main(words[3:])
             return Ended(code, output.getvalue(), errors.getvalue(), 1)
         run = pathlib.Path(words[words.index("--run") + 1])
         if self.stop_at == len(self.trained):

@@ -112,9 +112,9 @@ def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
 
 
 def test_layers_differ_by_what_they_compute() -> None:
-    from seqzoo.zoo.diagnostics import layer_check as doctor_layers
+    from seqzoo.zoo.diagnostics import layer_check
 
-    one, other = (doctor_layers._results("gru", fast=fast) for fast in (True, False))
+    one, other = (layer_check._results("gru", fast=fast) for fast in (True, False))
     assert [own.shape for own in one] == [(3, 6, 4), (5, 12), (4, 12), (2, 12)]
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)

@@ -38,7 +38,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
         TRAIN,
         r"data\.csv, line 22, byte 4: 0xe9 is not UTF-8",
     ),
-    "wrong number of fields": (f"{GOOD}a,b,c\n", TRAIN, "line 22: 3 fields where 2"),
+    "wrong number of fields": (f"{GOOD}a,b,c\n", TRAIN, "line 22 has 3 fields where 2"),
     "label never seen": (
         GOOD,
         f"{TRAIN} --test test.csv",

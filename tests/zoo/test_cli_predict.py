@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from cli_cases import seqzoo
+from table_cases import of_file
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs as inputs
@@ -79,7 +80,7 @@ def test_formats_say_the_same(run, expected, tmp_path) -> None:
 BAD = {
     "texts.csv": (
         b'text,n\naxyz,1\nb,2,3\n,4\nb\xffz,5\n"b"x,6\n\'b,7\nlast,8\n"open,9\n',
-        ["has 3 fields where 2 (text, n) should be", "is empty", "is not UTF-8: it holds 0xff"],
+        ["has 3 fields where 2 (text, n) should be", "is empty", "is not UTF-8: byte 2 is 0xff"],
         [(3, 0), (4, 1), (5, 2), (6, "is not a record ("), (9, "is not a record (")],
         [2, 7, 8],
     ),
@@ -87,7 +88,7 @@ BAD = {
         b'{"text": "axyz"}\nno\n[1]\n{"txt": 1}\n{"text": 7}\n{"text": "b\xff"}\n\n{"text": "b"}\n',
         [],
         [
-            (2, "is no JSON (Expecting value)"),
+            (2, "is not JSON (Expecting value, character 1)"),
             (3, "must be a JSON object"),
             (4, "has no 'text', only txt"),
             (5, "must be text, got 7"),
@@ -128,7 +129,7 @@ def test_columns_and_delimiters(run, tmp_path) -> None:
     named = ["predict", run, "--input-file", tmp_path / "other.csv"]
     assert seqzoo(*named, "--input", "word").exit_code == 0
     for words, message in (
-        (named, r"--input must name a column of .*\(word\), got 'text'"),
+        (named, r"`input` must name a column of .*\(word\), got 'text'"),
         ([*named, "--input", "wort"], "got 'wort'; did you mean 'word'"),
         ([*named, "axyz"], "Name texts or --input-file, not both"),
         (["predict", run, "axyz", "--input", "word"], "are for --input-file"),
@@ -145,11 +146,11 @@ def test_sentences_of_conll_need_no_tags(tmp_path) -> None:
     path = tmp_path / "some.conllu"
     rows = ["1\tA", "2\tb", "", "# text", "1\tC", ""]
     path.write_text("\n".join(row + "\t_" * 8 if row[:1].isdigit() else row for row in rows))
-    found = list(inputs.of_file(inputs.File(path), {}))
+    found = list(of_file(inputs.File(path), {}))
     assert [(own.number, own.field) for own in found] == [(1, ("A", "b")), (5, ("C",))]
     (tmp_path / "plain.conll").write_text("A\nb\n\nC\n")
     plain = inputs.File(tmp_path / "plain.conll", "1")
-    assert [own.field for own in inputs.of_file(plain, {})] == [("A", "b"), ("C",)]
+    assert [own.field for own in of_file(plain, {})] == [("A", "b"), ("C",)]
 
 
 def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
@@ -157,7 +158,7 @@ def test_the_column_is_that_of_the_training_or_the_only_one(tmp_path) -> None:
     path.write_text("x,y\n1,2\n")
 
     def fields(source, **choices):
-        return [own.field for own in inputs.of_file(inputs.File(path, **choices), source)]
+        return [own.field for own in of_file(inputs.File(path, **choices), source)]
 
     assert fields({"input": "y"}) == ["2"]
     assert fields({"input": "y"}, column="x") == ["1"]
@@ -179,7 +180,7 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("text\nabc\n".encode("utf-16"), "line 1 is not UTF-8: it holds 0xff"),
+        ("text\nabc\n".encode("utf-16"), "a.csv is UTF-16; save the file as UTF-8"),
         (b'"text\nabc\n', "line 1 is not a record"),
         (b"\xef\xbb\xbf\n", "line 1 names no columns"),
     ],
@@ -188,7 +189,7 @@ def test_a_wrong_line_of_names_is_told(tmp_path, content, message) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     with pytest.raises(SeqzooError, match=message):
-        list(inputs.of_file(inputs.File(path, "text"), {}))
+        list(of_file(inputs.File(path, "text"), {}))
 
 
 def test_order_is_kept_over_many(run, tmp_path) -> None:

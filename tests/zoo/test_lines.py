@@ -6,6 +6,7 @@ import json
 import pytest
 from cli_cases import seqzoo
 from source_cases import inputs_of, open_source, write
+from table_cases import of_file, read_table
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.config.toml_reader import read_config
@@ -13,8 +14,8 @@ from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.conll import read_conll
 from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.prediction_inputs import File
+from seqzoo.zoo.data.records import read_text
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.tables import read_table, read_text
 
 INSIDE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 """All that `str.splitlines` ends a line at, except for line feeds and carriage returns."""
@@ -33,7 +34,7 @@ def test_training_and_predictions_count_the_same_lines(tmp_path, end) -> None:
     path = write(tmp_path / "t.txt", "".join(text + end for text in TEXTS))
     splits, _ = open_source(Source(str(path), "characters", "next"))
     assert sorted(text for part in inputs_of(splits) for text in part) == sorted(TEXTS)
-    asked = list(prediction_inputs.of_file(File(path), {}))
+    asked = list(of_file(File(path), {}))
     assert [(own.number, own.field) for own in asked] == list(enumerate(TEXTS, 1))
     with open(path, "rb") as file:
         assert list(prediction_inputs.of_lines(file)) == asked
@@ -42,14 +43,14 @@ def test_training_and_predictions_count_the_same_lines(tmp_path, end) -> None:
 def test_lines_of_other_formats(tmp_path) -> None:
     rows = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in TEXTS)
     path = write(tmp_path / "t.jsonl", rows)
-    assert read_table(path).column("text", "input") == TEXTS
-    assert [own.field for own in prediction_inputs.of_file(File(path), {})] == TEXTS
+    assert read_table(path).column("text") == TEXTS
+    assert [own.field for own in of_file(File(path), {})] == TEXTS
     path = write(tmp_path / "t.conll", "".join(f"a{sign}b\tX\n" for sign in INSIDE))
     assert read_conll(path).sentences == [tuple(f"a{sign}b" for sign in INSIDE)]
     for name, separator in (("t.tsv", "\t"), ("t.csv", ",")):
         path = write(tmp_path / name, "".join(f"{own}{separator}x\n" for own in ("text", *TEXTS)))
         table = read_table(path)
-        assert table.column("text", "input") == TEXTS and table.lines == list(range(2, 10))
+        assert table.column("text") == TEXTS and table.lines == list(range(2, 10))
 
 
 def test_folder_of_translations_keeps_lines_together(tmp_path) -> None:

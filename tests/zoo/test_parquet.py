@@ -12,13 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from cli_cases import seqzoo
 from source_cases import csv_source, open_source, sound, write
+from table_cases import read_table
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import fields, parquet
-from seqzoo.zoo.data.files import read_file
-from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.open import open_examples, read_file
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.tables import read_table
 
 DAY, NOON = datetime.date(2020, 1, 31), datetime.datetime(2020, 1, 31, 12)
 
@@ -83,7 +82,7 @@ def test_rows_mean_what_they_mean_in_json_lines(case, tmp_path) -> None:
 )
 def test_types_become_what_csv_holds(column, expected, tmp_path) -> None:
     path = parquet_of(tmp_path / "t.parquet", {"a": column})
-    assert read_table(path).column("a", "input") == expected
+    assert read_table(path).column("a") == expected
 
 
 def test_only_the_columns_that_are_needed_are_read_in_several_batches(
@@ -91,7 +90,7 @@ def test_only_the_columns_that_are_needed_are_read_in_several_batches(
 ) -> None:
     monkeypatch.setattr(parquet, "ROWS", 3)
     path = parquet_of(tmp_path / "t.parquet", {"a": list(range(10)), "a.b": ["x"] * 10})
-    table = read_table(path, only=["a.b", None])
+    table = read_table(path, only=["a.b"])
     assert table.names == ("a", "a.b")
     assert table.rows == [{"a.b": "x"}] * 10
     assert read_table(path, only=["a"]).rows == [{"a": n} for n in range(10)]
@@ -214,7 +213,7 @@ def test_train_evaluate_and_predict(tmp_path) -> None:
     assert result.stderr == "Row 2 is missing (null); fill it in or leave it out.\n"
     assert result.exit_code == 2
     result = seqzoo("predict", run, "--input-file", asked, "--input", "txt")
-    assert f"--input must name a column of {asked} (text), got 'txt'; did you mean" in result.stderr
+    assert f"`input` must name a column of {asked} (text), got 'txt'; did you mean" in result.stderr
 
 
 def test_a_column_of_numbers_is_one_series_with_whole(tmp_path) -> None:

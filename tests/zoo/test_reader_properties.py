@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from table_cases import read_table
 
 from seqzoo.zoo.data.conll import CONLLU, read_conll
-from seqzoo.zoo.data.tables import read_table
 
 TRICKY = "\"',;|\t #\\\n\r\0\x0b\x0c\x1c\x85\u2028\u2029\ufeff\xa0é\u0301日😀"
 few = settings(

@@ -157,9 +157,9 @@ def test_real_files(shared_data, tmp_path) -> None:
     assert set(splits.test.targets) == {"ham", "spam"}
 
 
-def test_importing_sources_imports_neither_numpy_nor_tensorflow() -> None:
+def test_what_names_a_source_imports_neither_numpy_nor_tensorflow() -> None:
     program = (
-        "import sys; import seqzoo.zoo.data.open, seqzoo.zoo.presets, seqzoo.cli\n"
+        "import sys; import seqzoo.zoo.data.source, seqzoo.zoo.presets, seqzoo.cli\n"
         "print([m for m in ('numpy', 'tensorflow', 'keras', 'rich') if m in sys.modules])"
     )
     result = subprocess.run(

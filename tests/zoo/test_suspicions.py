@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from cli_cases import seqzoo
 from source_cases import csv_source, inputs_of, open_source, write
+from table_cases import of_file, read_table
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import File
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.tables import read_table
 
 ROWS = [(f"text {i}", "good" if i % 2 else "bad") for i in range(24)]
 
@@ -33,7 +32,7 @@ def test_another_delimiter_is_named(tmp_path, separator, shown) -> None:
     with pytest.raises(SeqzooError, match=message):
         open_source(csv_source(path))
     with pytest.raises(SeqzooError, match=message):
-        list(prediction_inputs.of_file(File(tmp_path / "t.csv"), {"input": "text"}))
+        list(of_file(File(tmp_path / "t.csv"), {"input": "text"}))
     splits, _ = open_source(csv_source(path, delimiter=separator))
     assert len(splits.train) + len(splits.validation) + len(splits.test) == 24
 
@@ -42,15 +41,15 @@ def test_a_column_without_a_delimiter_is_one_column(tmp_path) -> None:
     path = write(tmp_path / "t.csv", '"text; or so"\na\n')
     with pytest.raises(SeqzooError, match="has one column"):
         read_table(path)
-    assert read_table(path, columns=["text"]).column("text", "input") == ["text; or so", "a"]
+    assert read_table(path, columns=["text"]).column("text") == ["text; or so", "a"]
 
 
 def test_spaces_before_quotes_are_left_out(tmp_path) -> None:
     path = write(tmp_path / "t.csv", 'text, label\n"a, ""b""", "x"\n"c",  "y, z"\n')
     table = read_table(path)
-    assert table.column("text", "input") == ['a, "b"', "c"]
+    assert table.column("text") == ['a, "b"', "c"]
     assert table.column("label", "target") == ["x", "y, z"]
-    asked = list(prediction_inputs.of_file(File(path, "label"), {}))
+    asked = list(of_file(File(path, "label"), {}))
     assert [own.field for own in asked] == ["x", "y, z"]
 
 
@@ -142,7 +141,7 @@ def test_files_that_are_not_read_are_told_what_to_become(tmp_path, name, told) -
     path = write(tmp_path / name, b"MATLAB\xb3")
     for ask in (
         lambda: open_source(csv_source(path)),
-        lambda: prediction_inputs.of_file(File(path), {}),
+        lambda: of_file(File(path), {}),
     ):
         with pytest.raises(SeqzooError, match=f"{name} must end in one of .csv.*") as error:
             ask()
@@ -181,7 +180,7 @@ def test_a_plain_text_has_no_targets(tmp_path) -> None:
     table = delimited(tmp_path / "t.txt", ";")
     splits, _ = open_source(csv_source(table, delimiter=";"))
     assert len(inputs_of(splits)[0]) > 10
-    asked = prediction_inputs.of_file(File(tmp_path / "t.txt", "text", None, ";"), {})
+    asked = of_file(File(tmp_path / "t.txt", "text", None, ";"), {})
     assert [own.field for own in asked] == [text for text, _ in ROWS]
 
 
@@ -208,14 +207,14 @@ def test_a_column_of_numbers_is_one_series(tmp_path) -> None:
     np.testing.assert_allclose(np.concatenate(parts), numbers, rtol=1e-6)
     assert [len(part) for part in parts] == [48, 6, 6]
     known = {"kind": "series", "target_kind": "next", "input": "temp", "whole": True}
-    (asked,) = prediction_inputs.of_file(File(path), known)
+    (asked,) = of_file(File(path), known)
     np.testing.assert_allclose(asked.field, numbers, rtol=1e-6)
     # Rows of several numbers stay series of their own.
     lines = "".join(json.dumps({"temp": [1, 2, i]}) + "\n" for i in range(20))
     path = write(tmp_path / "t.jsonl", lines)
     splits, _ = open_source(Source(str(path), "series", "next", input="temp", whole=True))
     assert len(splits.train) == 16
-    assert len(list(prediction_inputs.of_file(File(path), known))) == 20
+    assert len(list(of_file(File(path), known))) == 20
 
 
 def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:

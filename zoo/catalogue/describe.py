@@ -5,10 +5,11 @@ import pathlib
 import pkgutil
 import re
 from dataclasses import MISSING, asdict, fields
-from typing import Any, get_type_hints
+from typing import Any
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.fields import hints_of
 from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.catalogue import source_docs
 from seqzoo.zoo.config import docstrings, field_types
@@ -123,7 +124,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
 
 def _template(name: str) -> dict[str, Any]:
     template: Any = TEMPLATES[name]
-    hints, texts = get_type_hints(template), docstrings.choices(template)
+    hints, texts = hints_of(template), docstrings.choices(template)
     rows = []
     for field in fields(template):
         default = field_types.default(field)

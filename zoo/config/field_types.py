@@ -4,9 +4,10 @@ import json
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from seqzoo.tasks.errors import nearest
+from seqzoo.tasks.fields import Range, note
 
 NONE = "none"
 """How a file says None of a choice that takes no text; of others, and of those that are None by
@@ -21,10 +22,14 @@ class Unfit(Exception):
 
 
 def described(hint: Any) -> str:
-    """A type in words: "a whole number", "one of 1, 2"."""
+    """A type in words, with its range: "a whole number of at least 1", "one of 1, 2"."""
     if hint in PLAIN:
         return PLAIN[hint]
     origin, members = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        allowed = str(note(hint, Range) or "")
+        joint = "of " if allowed.startswith("at ") else ""
+        return f"{described(members[0])} {joint}{allowed}".rstrip()
     if origin is Literal:
         return f"one of {', '.join(map(json.dumps, members))}"
     if origin in (Union, types.UnionType):

@@ -15,7 +15,8 @@ from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.fields import Named, NotTyped, Range, hints_of, note, plain
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings, field_types
-from seqzoo.zoo.data.source import SUFFIXES, Source
+from seqzoo.zoo.data.formats import SUFFIXES
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.datasets import DATASETS
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}

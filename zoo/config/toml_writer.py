@@ -7,11 +7,12 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, fields
-from typing import Any, get_type_hints
+from typing import Any
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import read_json, write_text
 from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.fields import hints_of
 from seqzoo.tasks.runs import layout
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
@@ -121,7 +122,7 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         part: the dataclass.
         defaults: those that are not the dataclass's own, by field.
     """
-    hints, texts = get_type_hints(type(part)), docstrings.choices(type(part))
+    hints, texts = hints_of(type(part)), docstrings.choices(type(part))
     tables = []
     for field in fields(part):
         if isinstance(part, Source) and field.name in DERIVED:
@@ -134,7 +135,7 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         about = field_types.described(hint)
         if default is not MISSING and default is not None:
             about += f"; default {_value(default)}"
-        unset = f'"{field_types.NONE}"' if field_types.takes_none(hint) else "left out"
+        unset = f'"{field_types.NONE}"' if field_types.takes_none(hint) else "Left out"
         text = re.sub(r"\bNone\b", unset, texts[field.name])
         yield ""
         yield from _comment(f"{field.name}: {text} ({about})")

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.formats import FORMATS, suffix_of
 from seqzoo.zoo.data.lines import split_lines
-from seqzoo.zoo.data.tables import read_text
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Record, Records, Request, read_text
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
@@ -44,6 +45,32 @@ class Sentences(NamedTuple):
 class _Row(NamedTuple):
     line: int
     fields: list[str]
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The sentences of a file, with their tags where these are needed.
+
+    Raises:
+        SeqzooError: as `read_conll`; or a column of splits is needed.
+    """
+    if SPLIT in request.roles:
+        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
+    word = request.name(INPUT)
+    # The column of words stands for that of tags too, since there need be none.
+    tag = request.name(TARGET) if TARGET in request.roles else word
+    try:
+        found = read_conll(path, word, tag)
+    except SeqzooError as error:
+        if suffix_of(str(path)) in FORMATS["conll"].suffixes:
+            raise
+        raise SeqzooError(
+            f"{str(error).removesuffix('.')} (a .txt file of tags is read as CoNLL: a word and its "
+            "tag a line, an empty line between sentences)."
+        ) from error
+    rows = zip(found.lines, found.sentences, found.tags, strict=True)
+    return Records(
+        str(path), [Record(line, {INPUT: words, TARGET: tags}) for line, words, tags in rows]
+    )
 
 
 def read_conll(

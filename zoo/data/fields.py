@@ -1,6 +1,8 @@
-"""One field of a file, as text or JSON, to a raw input or a target: numbers, labels, sound, images.
+"""One field to a raw input or a target: numbers, labels, sound, images.
 
-Each function raises `SeqzooError` with what is wrong with the field; the caller adds its location.
+A field is text, what JSON holds, bytes of a file, or what arrays and data sets hold already: NumPy
+arrays and numbers. Each function raises `SeqzooError` with what is wrong with the field; the caller
+says where it is.
 """
 
 import json
@@ -35,15 +37,24 @@ def text(field: Any) -> str:
 
 
 def label(field: Any) -> str:
-    """A class; numbers and truth values of JSON become the text that they are written as."""
+    """A class; numbers and truth values of JSON become the text that they are written as, and so do
+    whole numbers of arrays."""
+    if isinstance(field, np.generic) and not isinstance(field, np.str_):
+        field = field.item()
+        if isinstance(field, float):
+            if not field.is_integer():
+                raise SeqzooError(f"must be text or a whole number, got {field}")
+            field = int(field)
     if isinstance(field, bool | int):
         return json.dumps(field)
     return text(field).strip()
 
 
 def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
-    """Any number of labels: a JSON list, or text with a separator between them."""
+    """Any number of labels: a list, or text with a separator between them."""
     field = _decoded(field)
+    if isinstance(field, np.ndarray | tuple):
+        field = list(field)
     if isinstance(field, str) and field.lstrip().startswith("["):
         field = _json(field)
     if isinstance(field, str):
@@ -55,7 +66,7 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
 
 def words(field: Any) -> tuple[str, ...]:
     """The words of a sentence: a list, or text with white space between them."""
-    if not isinstance(field, list):
+    if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
         raise SeqzooError("is empty")
@@ -103,9 +114,10 @@ def vector(field: Any) -> np.ndarray:
     return numbers.astype(np.float32)
 
 
-def image(field: Any, folder: pathlib.Path) -> bytes:
-    """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are returned unchanged."""
-    if isinstance(field, bytes):
+def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
+    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds; bytes are what it holds, and
+    arrays are images already."""
+    if isinstance(field, bytes | np.ndarray):
         return field
     path = _file(field, folder)
     try:
@@ -131,11 +143,13 @@ def series(field: Any) -> np.ndarray:
 
 
 def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
-    """An image: a PNG, JPEG, BMP or GIF file, by its path or its bytes, or JSON lists of rows of
-    numbers.
+    """An image: a PNG, JPEG, BMP or GIF file, by its path or its bytes, or rows of numbers in lists
+    or an array.
 
     Returns: (height, width) or (height, width, channels); uint8 from a file, float32 from lists.
     """
+    if isinstance(field, np.ndarray) and field.dtype == np.uint8:
+        return _without_channel(field)
     if isinstance(field, bytes) or (isinstance(field, str) and not field.lstrip().startswith("[")):
         path = None if isinstance(field, bytes) else _file(field, folder)
         import tensorflow as tf
@@ -146,18 +160,26 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
         except (tf.errors.InvalidArgumentError, OSError) as error:
             name = path or f"of {len(field):,} bytes"
             raise SeqzooError(f"{name} is no PNG, JPEG, BMP or GIF image") from error
-        return image[..., 0] if image.shape[-1] == 1 else image
+        return _without_channel(image)
     numbers = _numbers(field)
     if numbers.ndim not in (2, 3):
         raise SeqzooError(f"must be a list of rows of numbers, got {_shown(field)}")
-    return numbers.astype(np.float32)
+    found = numbers.astype(np.float32)
+    return _without_channel(found) if isinstance(field, np.ndarray) else found
+
+
+def _without_channel(image: np.ndarray) -> np.ndarray:
+    """An image without the axis of its channels, where it has one channel."""
+    return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """A sound file, by its path or its bytes, as `read_sound` reads it.
+    """A sound file, by its path or its bytes, as `read_sound` reads it; or samples with their rate.
 
     Returns: float32 of shape (samples,), and the sample rate.
     """
+    if isinstance(field, tuple):
+        return field
     return read_sound(field if isinstance(field, bytes) else _file(field, folder))
 
 

@@ -1,227 +1,237 @@
-"""The arrays of .npz files: numbers and texts, and errors that name the array and the example."""
+"""Examples from .npz files: arrays of equal lengths, padded ones with lengths, and joined ones."""
 
-import json
 import pathlib
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.data import fields
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import INPUTS
+from seqzoo.zoo.data import suspicions
+from seqzoo.zoo.data.npz_arrays import Array, Arrays
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Record, Records, Request
+from seqzoo.zoo.data.source import Source
+
+IN_TIME = ("series", "frames", "sound")
+"""Forms of inputs whose steps an array holds one after the other."""
+
+STEPWISE = ("tags", "values")
+"""Kinds of targets that have an answer at each step."""
+
+USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: ()}
+"""Names of arrays that are taken for a role where none is named."""
+
+SAMPLE_RATE = "sample_rate"
 
 
-@dataclass(frozen=True)
-class Array:
-    """One array of a file.
+def read(path: pathlib.Path, request: Request) -> Records:
+    """All examples of a file.
 
-    Attributes:
-        path: the file.
-        name: of the array.
-        values: numbers, truth values or text.
-    """
-
-    path: pathlib.Path
-    name: str
-    values: np.ndarray
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it holds text."""
-        return self.values.dtype.kind == "U"
-
-    def error(self, what: str, index: int | None = None) -> SeqzooError:
-        """An error that names the file, the example, counted from 0, and the array."""
-        place = "" if index is None else f", example {index}"
-        return SeqzooError(f"{self.path}{place}: {self.name!r} {what}.")
-
-    def unfit(self, needs: str) -> SeqzooError:
-        """The error that it is not of a shape or a type that is needed."""
-        shape = "x".join(map(str, self.values.shape)) or "one"
-        return self.error(f"must {needs}, got {shape} of {_named(self.values.dtype)}")
-
-    def numbers(self) -> np.ndarray:
-        """The values as float32; those that are too large become infinite.
-
-        Raises:
-            SeqzooError: it holds text.
-        """
-        if self.is_text:
-            raise self.unfit("hold numbers")
-        with np.errstate(over="ignore"):
-            return self.values.astype(np.float32)
-
-    def finite(self, parts: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """Numbers, one row per example, unchanged.
-
-        Raises:
-            SeqzooError: one is NaN or infinite.
-        """
-        parts = list(parts)
-        for index, part in enumerate(parts):
-            bad = np.argwhere(~np.isfinite(part))
-            if len(bad):
-                number = np.asarray(part)[tuple(bad[0])]
-                shown = "NaN" if np.isnan(number) else f"a number beyond {fields.LARGEST:.2g}"
-                step = f" at step {bad[0][0]}" if np.ndim(part) else ""
-                raise self.error(
-                    f"holds {shown}{step}; fill it in, leave it out, or let 'lengths' end the "
-                    "sequence before it",
-                    index,
-                )
-        return parts
-
-    def parsed(self, read: Callable[[Any], Any]) -> list[Any]:
-        """Texts, each read as a field of a table is.
-
-        Raises:
-            SeqzooError: they are not in one row, or one is malformed.
-        """
-        if self.values.ndim != 1:
-            raise self.unfit("have shape (n,)")
-        return [self._read(index, str(own), read) for index, own in enumerate(self.values)]
-
-    def labels(self, values: np.ndarray, first: int | None = None) -> list[str]:
-        """Labels, which are text or whole numbers.
-
-        Args:
-            values: some of the array.
-            first: the example that all of them belong to; None if each belongs to another.
-
-        Raises:
-            SeqzooError: one is of another type, or empty.
-        """
-        found = []
-        for index, value in enumerate(values):
-            index, plain = index if first is None else first, value.item()
-            if isinstance(plain, float):
-                if not plain.is_integer():
-                    raise self.error(f"must be text or a whole number, got {plain}", index)
-                plain = int(plain)
-            if isinstance(plain, str):
-                found.append(self._read(index, plain, fields.label))
-            else:
-                found.append(json.dumps(plain))
-        return found
-
-    def cut(self, lengths: np.ndarray, values: np.ndarray, whose: str) -> list[np.ndarray]:
-        """The sequences of an array, padded or joined, without what fills up.
-
-        Args:
-            lengths: of the sequences.
-            values: the values of the array, before cutting.
-            whose: the owner of these lengths, for a message.
-
-        Raises:
-            SeqzooError: it is not as long.
-        """
-        joined = len(values) == lengths.sum()
-        padded = values.ndim > 1 and len(values) == len(lengths)
-        padded = padded and lengths.max() <= values.shape[1]
-        if padded and (values.ndim == 3 or not joined):
-            return [row[:length] for row, length in zip(values, lengths, strict=True)]
-        if joined and values.ndim < 3:
-            return np.split(values, np.cumsum(lengths)[:-1])
-        raise self.unfit(
-            f"fit {whose}, which are {len(lengths)}, up to {lengths.max()}, {lengths.sum()} in all"
-        )
-
-    def _read(self, index: int, value: str, read: Callable[[Any], Any]) -> Any:
-        try:
-            return read(value)
-        except SeqzooError as error:
-            raise self.error(str(error), index) from error
-
-
-class Arrays:
-    """All arrays of a file, read when they are asked for, and never by unpickling; a context that
-    closes the file.
-
-    Args:
-        path: the file.
+    Sequences in time are (n, time) or (n, time, features), where shorter ones end at their
+    "lengths", (n,); or (all steps,) or (all steps, features), one after the other, with "lengths"
+    too. Without these, (time,) is one sequence, and so is (time, features) of notes, and of series
+    where `source.whole` or targets at each step of shape (time,) say so, or the numbers per step
+    of a model that is asked.
 
     Raises:
-        SeqzooError: it cannot be read, or is not an .npz file.
+        SeqzooError: the file cannot be read, or an array has the wrong dtype or shape; the message
+            names the array and the example, counted from 0.
+    """
+    with Arrays(path) as arrays:
+        return _Reader(arrays, request).records()
+
+
+def is_in_time(source: Source) -> bool:
+    """Whether an .npz file's inputs have steps in time and an answer at each, so that a single one
+    can be held out in parts."""
+    stepwise = source.target_kind in (*STEPWISE, "next")
+    return source.suffix == ".npz" and _form(source) in IN_TIME and stepwise
+
+
+def _form(source: Source) -> str:
+    return INPUTS[source.kind].form
+
+
+class _Reader:
+    """Reads the arrays of one file.
+
+    Args:
+        arrays: of the file.
+        request: what is read.
     """
 
-    def __init__(self, path: pathlib.Path):
-        self.path = path
-        try:
-            self._file = np.load(path, allow_pickle=False)
-        except OSError as error:
-            raise SeqzooError(f"{path} cannot be read: {error.strerror or error}.") from error
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise SeqzooError(f"{path} is no .npz file that NumPy can read.") from error
-        if not isinstance(self._file, np.lib.npyio.NpzFile):
-            raise SeqzooError(f"{path} holds one array without a name; save it by `numpy.savez`.")
-        self.names = tuple(self._file.files)
+    def __init__(self, arrays: Arrays, request: Request):
+        self.arrays = arrays
+        self.request = request
+        self.source = request.source
+        self.found = {
+            role: arrays.find(request.name(role), role, USUAL[role]) for role in request.roles
+        }
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def find(self, wanted: str | None, argument: str, usual: Sequence[str]) -> Array:
-        """The named array, or the first with one of the usual names.
-
-        Raises:
-            SeqzooError: the array does not exist, has Python objects, or is damaged.
-        """
-        for name in usual if wanted is None else (wanted,):
-            if name in self.names:
-                return self[name]
-        got = "." if wanted is None else f", got {wanted!r}{nearest(wanted, self.names)}"
-        raise SeqzooError(
-            f"`{argument}` must name an array of {self.path} ({', '.join(self.names)}){got}"
+    def records(self) -> Records:
+        array = self.found[INPUT]
+        inputs = self._inputs(array)
+        columns: dict[str, Sequence[Any]] = {INPUT: inputs}
+        if TARGET in self.found:
+            target = self.found[TARGET]
+            columns[TARGET] = self._targets(target, inputs)
+            if len(columns[TARGET]) != len(inputs):
+                raise SeqzooError(
+                    f"{array.path}: {array.name!r} holds {_count(inputs)}, but {target.name!r} "
+                    f"{_count(columns[TARGET])}."
+                )
+        if SPLIT in self.found:
+            columns[SPLIT] = _names(self.found[SPLIT])
+            if len(columns[SPLIT]) != len(inputs):
+                raise self.found[SPLIT].unfit(f"name a split for each of {_count(inputs)}")
+        rows = zip(*columns.values(), strict=True)
+        return Records(
+            str(array.path),
+            [Record(n, dict(zip(columns, row, strict=True))) for n, row in enumerate(rows)],
+            unit="example",
+            columns={role: own.name for role, own in self.found.items()},
+            notes=self._notes(array, len(inputs)),
         )
 
-    def __getitem__(self, name: str) -> Array:
-        """An array that is there.
+    def _notes(self, array: Array, count: int) -> tuple[str, ...]:
+        """How an array was read that could be read in two ways."""
+        forecast = self.source.kind == "series" and self.source.target_kind == "next"
+        if not forecast or array.values.ndim != 2 or self.arrays.lengths(array.name) is not None:
+            return ()
+        return (suspicions.shape_of(array.values.shape, array.name, whole=count == 1),)
 
-        Raises:
-            SeqzooError: as `find`.
-        """
-        nothing = Array(self.path, name, np.zeros(0))
-        try:
-            values = self._file[name]
-            if values.dtype.kind == "S":
-                values = np.char.decode(values, "utf-8")
-        except UnicodeDecodeError as error:
-            raise nothing.error("is not UTF-8") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise nothing.error("is damaged") from error
-        except ValueError as error:
-            raise nothing.error(
-                "holds Python objects, which are not read; join the sequences to one array, and "
-                "save their lengths as 'lengths'"
-            ) from error
-        array = Array(self.path, name, values)
-        if values.dtype.kind not in "biufU":
-            raise array.unfit("hold numbers or text")
-        return array
+    def _inputs(self, array: Array) -> Sequence[Any]:
+        form = _form(self.source)
+        if form not in IN_TIME:
+            return _things(array, form, self.source.kind)
+        sequences = self._sequences(array, form)
+        return self._sounds(array, sequences) if form == "sound" else sequences
 
-    def lengths(self, name: str) -> Array | None:
-        """The lengths of an array's sequences, (n,): NAME_lengths or lengths, if it is there.
+    def _sequences(self, array: Array, form: str) -> list[np.ndarray]:
+        """Sequences of numbers, float32, (time,) or (time, features)."""
+        values, width = array.numbers(), self.request.width
+        if form == "series" and width is not None and width > 1 and values.ndim:
+            steps = values.shape[-1] if values.ndim > 1 else 1
+            if steps != width:
+                raise array.unfit(f"have {width} numbers a step, as in training")
+        most = 2 if form == "sound" else 3
+        if not 1 <= values.ndim <= most or not values.size:
+            shapes = ("(time,)", "(n, time)", "(n, time, features)")[:most]
+            raise array.unfit(f"have shape {' or '.join(shapes)} and hold something")
+        lengths = self.arrays.lengths(array.name)
+        if lengths is not None:
+            sequences = array.cut(lengths.values, values, f"{lengths.name!r}")
+        elif values.ndim == 1 or (values.ndim == 2 and form != "sound" and self._is_one(array)):
+            sequences = [values]
+        else:
+            sequences = list(values)
+        return array.finite(sequences)
 
-        Raises:
-            SeqzooError: they are not positive whole numbers.
-        """
-        own = next((own for own in (f"{name}_lengths", "lengths") if own in self.names), None)
-        if own is None:
-            return None
-        array = self[own]
-        lengths = array.values
-        if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
-            raise array.unfit("be whole numbers of shape (n,)")
-        if lengths.min() < 1:
-            index = int(lengths.argmin())
-            raise array.error(f"must be at least 1, got {lengths[index]}", index)
-        return Array(self.path, own, lengths.astype(np.int64))
+    def _is_one(self, array: Array) -> bool:
+        """Whether an array of two axes is one sequence."""
+        width, target = self.request.width, self.found.get(TARGET)
+        if self.source.kind == "notes":
+            return True
+        if width is not None:
+            # How the model was trained says what the second axis is, and not what was chosen then.
+            return width > 1 or array.values.shape[1:] == (1,)
+        stepwise = self.source.target_kind in STEPWISE
+        return self.source.whole or (stepwise and target is not None and target.values.ndim == 1)
+
+    def _sounds(self, array: Array, sequences: Sequence[np.ndarray]) -> list[Any]:
+        """Samples between -1 and 1, each with its sample rate."""
+        dtype, rate = array.values.dtype, self.source.sample_rate
+        if dtype.kind not in "if":
+            raise array.unfit("hold samples, which are floats or integers with a sign")
+        if rate is None or SAMPLE_RATE in self.arrays.names:
+            own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
+            if rate not in (None, own) and not self.source.resample:
+                raise SeqzooError(
+                    f"{array.path} has {own:,} samples a second, where {rate:,} should be; "
+                    "--resample brings all sound to one rate."
+                )
+            rate = own
+        scale = np.float32(1.0 if dtype.kind == "f" else np.iinfo(dtype).max + 1.0)
+        return [(samples / scale, rate) for samples in sequences]
+
+    def _targets(self, array: Array, inputs: Sequence[Any]) -> Sequence[Any]:
+        kind = self.source.target_kind
+        if kind in STEPWISE and _form(self.source) in IN_TIME:
+            return _stepwise(array, kind, inputs)
+        if kind == "class":
+            return _names(array)
+        if array.is_text:
+            return _texts(array)
+        if kind == "labels":
+            return _several(array)
+        if kind == "value" and array.values.ndim in (1, 2):
+            return array.finite(array.numbers())
+        raise array.unfit(f"hold what is {kind!r}")
 
 
-def _named(dtype: np.dtype) -> str:
-    return {"U": "text", "S": "bytes"}.get(dtype.kind, str(dtype))
+def _things(array: Array, form: str, kind: str) -> Sequence[Any]:
+    """Inputs that are not sequences in time: texts, names, images, vectors."""
+    if form == "name":
+        return _names(array)
+    if array.is_text:
+        return _texts(array)
+    values = array.values
+    if form == "text":
+        raise array.unfit("hold text")
+    axes = (2,) if form == "numbers" else (3, 4)
+    if values.ndim not in axes or not values.size:
+        shape = "(n, numbers)" if form == "numbers" else "(n, height, width[, channels])"
+        raise array.unfit(f"have shape {shape} and hold something")
+    if kind == "image" and values.dtype != np.uint8:
+        raise array.unfit("be images of uint8, from 0 to 255")
+    if form == "numbers" or values.dtype != np.uint8:
+        values = np.stack(array.finite(array.numbers()))
+    return values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values
+
+
+def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
+    """An answer at each step of each input."""
+    lengths = np.array([len(own) for own in inputs], np.int64)
+    values = array.values if kind == "tags" else array.numbers()
+    if len(lengths) == 1 and len(values) == lengths[0]:
+        parts = [values]
+    else:
+        parts = array.cut(lengths, values, "the lengths of the inputs")
+    if kind == "values":
+        return array.finite(parts)
+    if any(part.ndim > 1 for part in parts):
+        raise array.unfit("have one tag a step")
+    return parts
+
+
+def _texts(array: Array) -> Sequence[str]:
+    if array.values.ndim != 1:
+        raise array.unfit("have shape (n,)")
+    return array.values.tolist()
+
+
+def _names(array: Array) -> Sequence[Any]:
+    """The class of each example: text, or a number that must be whole."""
+    values = array.values
+    values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    if values.ndim != 1:
+        raise array.unfit("have one class an example, (n,)")
+    return list(values)
+
+
+def _several(array: Array) -> list[list[int]]:
+    """The labels of each example, from zeros and ones, (n, labels): the numbers of the ones."""
+    if array.values.ndim != 2 or not np.isin(array.values, (0, 1)).all():
+        raise array.unfit("be zeros and ones of shape (n, labels), or text")
+    return [np.flatnonzero(row).tolist() for row in array.values]
+
+
+def _whole(array: Array) -> int:
+    if array.values.size != 1 or array.values.dtype.kind not in "iu":
+        raise SeqzooError(f"{SAMPLE_RATE!r} must be one whole number.")
+    return int(array.values.reshape(()))
+
+
+def _count(values: Sequence[Any]) -> str:
+    return f"{len(values):,} example{'s' * (len(values) != 1)}"

@@ -1,14 +1,19 @@
 """Opens sources: embedded data sets, tfds data sets and files."""
 
+import pathlib
 from dataclasses import replace
-from typing import Any
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data import formats, splits, suspicions
+from seqzoo.zoo.data.examples import part_of, roles_of
+from seqzoo.zoo.data.npz import is_in_time
+from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
 
-# Reading files needs NumPy, and reading data sets TensorFlow; each is imported only where it is
-# needed, so that a mistake in a command is reported at once.
+USUAL = ("train", "validation", "test", "all")
+"""Splits that every source has, the last one of files."""
 
 
 def open_source(source: Source) -> tuple[Splits, Source]:
@@ -24,9 +29,8 @@ def open_source(source: Source) -> tuple[Splits, Source]:
             message has the location.
     """
     if source.is_file():
-        from seqzoo.zoo.data.files import open_files
-
-        return open_files(source)
+        return _open_files(source)
+    # tfds takes seconds to import.
     from seqzoo.zoo.data.tfds_builders import open_builder
 
     return open_builder(source)
@@ -46,20 +50,14 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
-        from seqzoo.zoo.data.files import read_file
-
         source = replace(source.absolute(), split_column=None)
         part, _ = read_file(source.data, source)
         return _limited(part, source)
-    splits, _ = open_source(source)
-    examples = getattr(splits, split)
+    found, _ = open_source(source)
+    examples = getattr(found, split)
     if examples is None:
-        raise SeqzooError(f"{splits.name} has no examples for {split}.")
+        raise SeqzooError(f"{found.name} has no examples for {split}.")
     return examples
-
-
-USUAL = ("train", "validation", "test", "all")
-"""Splits that every source has, the last one of files."""
 
 
 def _open_split(source: Source, split: str) -> Examples:
@@ -74,8 +72,6 @@ def _open_split(source: Source, split: str) -> Examples:
 
         known, part = open_split(source, split)
     elif source.split_column is not None:
-        from seqzoo.zoo.data.files import read_file
-
         source = source.absolute()
         whole, _ = read_file(source.data, source)
         known = list(dict.fromkeys(whole.splits or ()))
@@ -90,10 +86,52 @@ def _open_split(source: Source, split: str) -> Examples:
     return _limited(part, source)
 
 
-def _limited(part: Any, source: Source) -> Examples:
-    """The examples of a `Part`, limited as requested."""
-    from seqzoo.zoo.data import splits as splitting
-
+def _limited(part: Part, source: Source) -> Examples:
+    """The examples of a `Part`, as many as are wanted."""
     if source.limit is not None:  # not the first ones: files are often sorted by label
-        part = part.pick(sorted(splitting.order(part.keys, source.seed)[: source.limit]))
+        part = part.pick(sorted(splits.order(part.keys, source.seed)[: source.limit]))
     return part.examples
+
+
+def _open_files(source: Source) -> tuple[Splits, Source]:
+    """Reads a file, and those of its validation and test where they have their own.
+
+    Raises:
+        SeqzooError: a file cannot be read, or a line is malformed.
+    """
+    source = source.absolute()
+    whole, sample_rate = read_file(source.data, source)
+    source = replace(source, sample_rate=sample_rate)
+    told = [*whole.notes, *suspicions.check(whole, source)]
+    if source.split_column is not None:
+        parts = splits.by_column(whole, source.shares(), source.split_column, source.seed)
+    elif len(whole.keys) == 1 and (source.whole or is_in_time(source)):
+        parts = splits.cut(whole, source.shares())
+    else:
+        parts = splits.split(whole, source.shares(), source.seed)
+    for name in ("validation", "test"):
+        path = getattr(source, name)
+        if isinstance(path, str):
+            if parts[name] is not None:
+                raise SeqzooError(
+                    f"`{name}` must be left out where `split_column` says it, got {path!r}."
+                )
+            parts[name], _ = read_file(path, replace(source, split_column=None))
+    notes = told + splits.part_equal_inputs(parts, keep=source.duplicates == "keep")
+    splits.check_labels(parts)
+    if source.limit is not None:
+        notes += splits.limit(parts, source.limit, source.seed)
+    return splits.to_splits(pathlib.Path(source.data).name, parts, notes), source
+
+
+def read_file(path: str, source: Source) -> tuple[Part, int | None]:
+    """Reads all examples of one file, as `source` says.
+
+    Returns: the examples, and the sample rate of audio.
+
+    Raises:
+        SeqzooError: it cannot be read, or a record is malformed.
+    """
+    file = pathlib.Path(path)
+    records = formats.read(file, Request(source, roles_of(source)))
+    return part_of(records, source, file.parent)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.tables import check_names, read_bytes
+from seqzoo.zoo.data.delimited import check_names
+from seqzoo.zoo.data.records import Record, Records, Request, choose_columns, read_bytes
 
 ROWS = 4096
 """Rows that are decoded together."""
@@ -23,6 +24,22 @@ sound."""
 
 _ZEROS = re.compile(r"\.0+(?=\D|$)|(?<=\.)(\d*[1-9])0+(?=\D|$)")
 """Zeros at the end of fractions of seconds."""
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The rows of a file, of the needed columns alone, a batch at a time.
+
+    Raises:
+        SeqzooError: it cannot be read, has no such columns, or no rows.
+    """
+    table = ParquetTable(path)
+    columns = choose_columns(path, table.names, request)
+
+    def records() -> Iterator[Record]:
+        for number, row in enumerate(table.rows(set(columns.values())), 1):
+            yield Record(number, {role: row[name] for role, name in columns.items()})
+
+    return Records(str(path), records(), unit="row", columns=columns, names=table.names)
 
 
 class ParquetTable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
 from seqzoo.tasks.kinds import inputs_of, targets_of
+from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ else:
 Duplicates = Literal["drop", "keep"]
 
 TFDS = "tfds:"
-DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
-JSON_LINES = (".jsonl", ".ndjson")
-PARQUET = ".parquet"
-PLAIN_TEXT = ".txt"
-CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
-ARRAYS = ".npz"
-SUFFIXES = (*DELIMITERS, *JSON_LINES, PARQUET, PLAIN_TEXT, ARRAYS, *CONLL)
+"""Begins the name of a data set of TensorFlow Datasets."""
 
 
 @dataclass(frozen=True)
@@ -182,8 +177,3 @@ class Source:
             test=resolved(self.test),
             data_dir=resolved(self.data_dir),
         )
-
-
-def suffix_of(path: str) -> str:
-    """The extension of a file that says its format: that of "a.csv.gz" is ".csv"."""
-    return pathlib.Path(path.lower().removesuffix(".gz")).suffix

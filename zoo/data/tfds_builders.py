@@ -4,7 +4,7 @@ import contextlib
 import math
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,11 +13,13 @@ import tensorflow_datasets as tfds
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo import datasets
-from seqzoo.zoo.data import splits as splitting
+from seqzoo.zoo.data import splits
+from seqzoo.zoo.data.examples import part_of
+from seqzoo.zoo.data.records import INPUT, TARGET, Record, Records
 from seqzoo.zoo.data.source import TFDS, Source
-from seqzoo.zoo.data.splits import Part, input_key
+from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.tfds_features import Feature, chosen, decoders
 from seqzoo.zoo.data.translations import Translations
 
@@ -51,7 +53,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     notes = [_said(source, names[0], names[1])]
     source = replace(source, input=names[0], target=names[1])
 
-    official = splitting.official(builder.info.splits, builder.info.full_name)
+    official = splits.official(builder.info.splits, builder.info.full_name)
     parts: dict[str, Part | None] = {"validation": None, "test": None}
     for name in parts:
         if name in official:
@@ -61,15 +63,15 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     # Without the rest of the training split, so that a small try of a large data set is quick.
     needed = source.limit and math.ceil(source.limit / (1 - sum(shares.values())))
     whole = _read(builder, source, features, official["train"], needed)
-    parts |= splitting.split(whole, shares, source.seed)
+    parts |= splits.split(whole, shares, source.seed)
     if source.limit is not None:
-        notes += splitting.limit(parts, source.limit, source.seed)
+        notes += splits.limit(parts, source.limit, source.seed)
     elif whole.labels is not None:
-        splitting.check_labels(parts)
+        splits.check_labels(parts)
     name = f"{builder.info.full_name}".removesuffix(f"/{builder.version}")
     if isinstance(builder, FOLDERS):
         name = pathlib.Path(source.data).name
-    return splitting.to_splits(name, parts, notes), source
+    return splits.to_splits(name, parts, notes), source
 
 
 def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
@@ -170,57 +172,52 @@ def _read(
         if target:
             targets += [target.of(batch)] if ragged else list(target.of(batch))
     english = (builder.info.metadata or {}).get("english_names", {})
-    return _part(f"{source.data} {split}", source, features, english, inputs, targets)
+    read_input = _field_reader(own, source.kind, source, english)
+    read_target = target and _field_reader(target, source.target_kind, source, english)
+    fields = [{INPUT: read_input(value)} for value in inputs]
+    if read_target:
+        for row, value in zip(fields, targets, strict=True):
+            row[TARGET] = read_target(value)
+    rows = [Record(number, row) for number, row in enumerate(fields) if not _is_left_out(row)]
+    name = f"{source.data} {split}"
+    if not rows:
+        return Part(name, Examples([], []), [], None)
+    columns = {INPUT: own.name} | ({TARGET: target.name} if target else {})
+    records = Records(name, rows, unit="", columns=columns)
+    part, _ = part_of(records, source, pathlib.Path())
+    return part
 
 
-def _part(
-    name: str,
-    source: Source,
-    features: tuple[Feature, Feature | None],
-    english: dict[str, str],
-    inputs: list[Any],
-    targets: list[Any],
-) -> Part:
-    kind, target_kind = source.kind, source.target_kind
-    labels: list[tuple[str, ...]] | None = None
-    if features[1] and target_kind in ("class", "labels", "tags"):
-        to_label = features[1].labeller(english)
-        several = target_kind != "class"
-        labels = [tuple(map(to_label, own if several else [own])) for own in targets]
-    if kind == "class":
-        inputs = list(map(features[0].labeller(english), inputs))
+def _field_reader(
+    feature: Feature, kind: str, source: Source, english: Mapping[str, str]
+) -> Callable[[Any], Any]:
+    """The function from what tfds holds to a field as files have it.
+
+    Args:
+        feature: that is read.
+        kind: of input or target.
+        source: where it is from.
+        english: names that a reader knows better than those of the feature.
+    """
     if kind in TEXTS:
-        inputs = [_text(own, words=target_kind == "tags") for own in inputs]
-    if target_kind in TEXTS:
-        targets = [_text(own, words=False) for own in targets]
-    empty = {index for index, own in enumerate(inputs) if _is_empty(own)}
-    if target_kind in TEXTS:
-        empty |= {index for index, own in enumerate(targets) if _is_empty(own)}
-    # tfds marks the withheld labels of a test split with -1.
-    withheld = {index for index, own in enumerate(labels or ()) if "" in own}
-    kept = [index for index in range(len(inputs)) if index not in empty | withheld]
-    values: Any = [inputs[index] for index in kept]
-    if kind in ("rows", "pixels") and values:
-        values = _images(name, values)
-    elif kind == "audio":
+        tagged = source.target_kind == "tags"
+        return lambda stored: _text(stored, words=tagged)
+    if kind == "class":
+        return feature.labeller(english)
+    if kind in ("labels", "tags"):
+        label = feature.labeller(english)
+        return lambda stored: tuple(map(label, stored))
+    if kind == "audio":
         scale = np.iinfo(np.int16).max  # tfds' sound is 16-bit, whatever its dtype
-        values = [np.asarray(samples, np.float32) / scale for samples in values]
-    elif kind in ("series", "notes", "vector"):
-        values = [np.asarray(series, np.float32) for series in values]
-    labels = None if labels is None else [labels[index] for index in kept]
-    if target_kind == "class":
-        answers: Any = [own[0] for own in labels or ()]
-    elif target_kind in ("labels", "tags"):
-        answers = labels
-    elif target_kind == "next":
-        answers = None
-    elif target_kind == "values":
-        answers = [np.asarray(targets[index], np.float32) for index in kept]
-    elif target_kind in TEXTS:
-        answers = [targets[index] for index in kept]
-    else:
-        answers = np.asarray([targets[index] for index in kept], np.float32)
-    return Part(name, Examples(values, answers), [input_key(value) for value in values], labels)
+        return lambda stored: (np.asarray(stored, np.float32) / scale, source.sample_rate)
+    return lambda stored: stored
+
+
+def _is_left_out(row: Mapping[str, Any]) -> bool:
+    """Whether an example has no input, or a label that is withheld, which tfds marks with -1."""
+    target = row.get(TARGET)
+    labels = target if isinstance(target, tuple) else (target,)
+    return _is_empty(row[INPUT]) or any(isinstance(own, str) and not own.strip() for own in labels)
 
 
 def _text(stored: Any, *, words: bool) -> Any:
@@ -232,15 +229,6 @@ def _text(stored: Any, *, words: bool) -> Any:
 
 
 def _is_empty(value: Any) -> bool:
+    if isinstance(value, tuple) and value and isinstance(value[0], np.ndarray):  # samples
+        value = value[0]
     return not (value.strip() if isinstance(value, str) else np.size(value))
-
-
-def _images(name: str, images: Sequence[np.ndarray]) -> np.ndarray:
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        first, second = sorted(shapes)[:2]
-        raise SeqzooError(
-            f"{name} has images of different sizes ({first} and {second}); rows need equal ones."
-        )
-    stacked = np.stack(images)
-    return stacked[..., 0] if stacked.shape[-1] == 1 else stacked

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.source import Source
 
 NEEDS = {

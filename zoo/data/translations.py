@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.lines import split_lines
-from seqzoo.zoo.data.tables import read_text
+from seqzoo.zoo.data.records import read_text
 
 
 class Translations(tfds.TranslateFolder):

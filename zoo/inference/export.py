@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
-from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.inference.open_run import open_run

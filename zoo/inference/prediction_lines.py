@@ -7,14 +7,15 @@ import json
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import Arguments, Asked, File
-from seqzoo.zoo.data.source import ARRAYS, suffix_of
+from seqzoo.zoo.data.records import read_bytes
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.output import one_line
@@ -95,16 +96,11 @@ def prediction_lines(
             file cannot be read.
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
-        from seqzoo.zoo.data.tables import read_bytes
-
-        read_bytes(given.path)  # an error comes before TensorFlow's import
+        read_bytes(given.path)  # tells why, before TensorFlow takes its seconds
     run = open_run(folder, device)
     options = answer_options(run, top, decoding)
     if isinstance(given, File):
-        if suffix_of(str(given.path)) == ARRAYS:
-            asked = prediction_inputs.of_arrays(given, run)
-        else:
-            asked = prediction_inputs.of_file(given, run.source)
+        asked = prediction_inputs.of_file(given, _source_of(run, given), width=_width_of(run))
         place = given.path.parent
     elif isinstance(given, Arguments):
         asked, place = prediction_inputs.of_arguments(given.texts), pathlib.Path.cwd()
@@ -129,6 +125,21 @@ def prediction_lines(
     yield from replies() if size == 1 else told_once(replies())
 
 
+def _source_of(run: Any, file: File) -> Source:
+    """What the inputs in a file are."""
+    source = Source.of_run(run, str(file.path))
+    # The sample rate is the model's, whatever the data of the training say.
+    rate = run.template.sample_rate if source.kind == "audio" else None
+    return replace(source, sample_rate=rate)
+
+
+def _width_of(run: Any) -> int:
+    """Numbers per step of the series that a run's model takes; 1 of other inputs."""
+    if run.template.input != "series":
+        return 1
+    return int(run.task.signature[0].shape[-1] or 1)
+
+
 def _replies(
     run: Any,
     chunk: Sequence[Asked],
@@ -142,7 +153,7 @@ def _replies(
         try:
             if asked.wrong:
                 raise SeqzooError(asked.wrong)
-            inputs[asked.number] = asked.field if asked.raw else read(asked.field)
+            inputs[asked.number] = read(asked.field)
         except SeqzooError as error:
             replies[asked.number] = _wrong(asked, f" {error}.")
     try:

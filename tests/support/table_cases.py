@@ -1,0 +1,52 @@
+"""Reads all columns of a table, or what `predict` takes of a file, for the tests of readers."""
+
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import formats, prediction_inputs
+from seqzoo.zoo.data.prediction_inputs import Asked, File
+from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.source import Source
+
+
+class Table(NamedTuple):
+    """Names of columns, rows as mappings, and the line of each."""
+
+    names: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    lines: list[int]
+
+    def column(self, name: str) -> list:
+        return [row[name] for row in self.rows]
+
+
+def read_table(
+    path: pathlib.Path,
+    *,
+    columns: Sequence[str] | None = None,
+    delimiter: str | None = None,
+    only: Sequence[str] | None = None,
+) -> Table:
+    """The rows of a table, of all or some columns; a malformed row is an error, as in training."""
+    how = {"columns": columns, "delimiter": delimiter, "target_kind": "class", "whole": False}
+
+    def records(names: Sequence[str]) -> Any:
+        source: Any = SimpleNamespace(**how, **{name: name for name in names})
+        return formats.read(path, Request(source, tuple(names)))
+
+    names = records(()).names if only is None else tuple(only)
+    found = records(names)
+    rows = list(found.records)
+    for row in rows:
+        if row.error:
+            raise SeqzooError(f"{found.location(row.number)} {row.error}.")
+    return Table(found.names, [dict(row.fields) for row in rows], [row.number for row in rows])
+
+
+def of_file(file: File, source: Mapping[str, Any]) -> Iterator[Asked]:
+    """The inputs of a file, for a run with some fields of a source."""
+    fields: dict[str, Any] = {"data": "", "kind": "characters", **source}
+    return prediction_inputs.of_file(file, Source(**fields))

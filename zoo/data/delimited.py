@@ -1,0 +1,173 @@
+"""Fields with a delimiter between: CSV after RFC 4180, TSV, and files with another delimiter."""
+
+import csv
+import io
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.formats import suffix_of
+from seqzoo.zoo.data.records import (
+    Record,
+    Records,
+    Request,
+    choose_columns,
+    read_text,
+    undecoded,
+)
+
+csv.field_size_limit(2**31 - 1)  # a field is a whole text here; the default ends at 128 KB
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The records of a file below the line that names the columns; empty lines are left out.
+
+    In CSV, fields that hold the delimiter, quotes or line ends stand in double quotes; in TSV a
+    quote is a character like any other.
+
+    Raises:
+        SeqzooError: the file cannot be read or is empty, its columns have no names that tell them
+            apart, or it has no such columns.
+    """
+    source = request.source
+    delimiter = source.delimiter or DELIMITERS[suffix_of(path.name)]
+    text = read_text(path, strict=request.strict)
+    found = _records(text, delimiter)
+    names = tuple(source.columns or _header(path, found))
+    check_names(path, names, delimiter, typed=source.columns is not None)
+    columns = choose_columns(path, names, request)
+    places = {role: names.index(name) for role, name in columns.items()}
+
+    def records() -> Iterator[Record]:
+        empty = True
+        for number, record, error in found:
+            empty = False
+            if not error and len(record) != len(names):
+                error = (
+                    f"has {_fields(len(record))} where {len(names)} ({', '.join(names)}) should be"
+                )
+            fields = {} if error else {role: record[place] for role, place in places.items()}
+            if not error and not request.strict:
+                error = next(filter(None, map(undecoded, fields.values())), "")
+            yield Record(number, fields, error)
+        if empty and request.strict:
+            raise SeqzooError(f"{path} has no rows below its header ({', '.join(names)}).")
+
+    return Records(str(path), records(), columns=columns, names=names)
+
+
+def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -> Sequence[str]:
+    """The names in the first record, without spaces around them."""
+    number, record, error = next(records, (1, [], "names no columns"))
+    error = error or undecoded("".join(record))
+    if error:  # without names no record means anything
+        raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
+    return [name.strip() for name in record]
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """The line that each record begins at, its fields, and what is wrong with it."""
+    ended = 0
+
+    def parts() -> Iterator[str]:
+        """What the reader takes for lines; a carriage return within a field ends none of ours."""
+        nonlocal ended
+        end = "\n" if "\n" in text else "\r"
+        for part in io.StringIO(text, newline=""):
+            ended += part.endswith(end)
+            yield part
+
+    rows = csv.reader(parts(), **_quoting(text, delimiter))
+    while True:
+        number = ended + 1
+        try:
+            record = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:  # the reader goes on with the next line
+            yield number, [], f"is not a record ({error})"
+            continue
+        if record:
+            yield number, record, ""
+
+
+def check_names(
+    path: pathlib.Path, names: Sequence[str], delimiter: str, *, typed: bool = False
+) -> None:
+    """Checks that columns have names that tell them apart, and that there are several where the
+    first line holds another delimiter.
+
+    Args:
+        path: of the file, for messages.
+        names: of the columns.
+        delimiter: that they were parted by.
+        typed: whether the names were typed, and do not stand in the file.
+
+    Raises:
+        SeqzooError: there are two of one name, or the delimiter is another one.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        problem = f"two columns are named {twice!r}" if twice else "two columns have no name"
+        advice = (
+            ""
+            if typed
+            else "; if its first line does not name the columns, name them with --columns"
+        )
+        raise SeqzooError(f"{path}: {problem}{advice}.")
+    if len(names) == 1 and not typed:
+        for other, shown in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','")):
+            if other != delimiter and other in names[0]:
+                raise SeqzooError(
+                    f"{path} has one column, {names[0][:60]!r}; name what separates its fields by "
+                    f"--delimiter {shown}."
+                )
+
+
+def _quoting(text: str, delimiter: str) -> dict[str, Any]:
+    """How `csv.reader` is to take the quotes of a file.
+
+    In TSV a quote is a character like any other, unless each name in the first line stands in
+    quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
+    there and all of the file can be read so.
+    """
+    first = text.partition("\n")[0].rstrip("\r").split(delimiter)
+    if delimiter == "\t" and not all(re.fullmatch('"[^"]+"', name) for name in first):
+        return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
+    found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
+    if delimiter != " " and f'{delimiter} "' in text:
+        skipping: dict[str, Any] = {**found, "skipinitialspace": True}
+        # Not strict, so that what is no CSV without skipping is read all the same.
+        readers = [
+            csv.reader(io.StringIO(text, newline=""), **how)
+            for how in ({"delimiter": delimiter}, skipping)
+        ]
+        try:
+            # All of it, even after the first difference: the rest may not be readable so.
+            if any([_has_space(*records) for records in zip_longest(*readers, fillvalue=[])]):
+                return skipping
+        except csv.Error:
+            pass
+    return found
+
+
+def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
+    """Whether a record holds a space in front of a quote that begins a field.
+
+    Args:
+        fields: as they are.
+        skipped: without spaces in front; a field that stands whole in quotes keeps those in it.
+    """
+    spaced = [place for place, field in enumerate(fields) if re.match(' +"', field)]
+    return bool(spaced) and (
+        len(fields) != len(skipped) or any(fields[place] != skipped[place] for place in spaced)
+    )
+
+
+def _fields(number: int) -> str:
+    return f"{number} field{'s' * (number != 1)}"

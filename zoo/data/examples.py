@@ -1,0 +1,174 @@
+"""Examples from records: what a field means, for all formats and in one way.
+
+Files of all formats and tfds data sets come here; what is wrong with a field is told with its place
+and its column.
+"""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import INPUTS
+from seqzoo.zoo.data import fields
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Records
+from seqzoo.zoo.data.sound import resampled
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part, input_key
+
+NAMES = ("class", "labels", "tags")
+"""Kinds of targets that are names, of which each must be seen in training."""
+
+
+def roles_of(source: Source) -> tuple[str, ...]:
+    """The roles of columns that training on a source needs."""
+    roles = [INPUT]
+    roles += [] if source.target_kind == "next" else [TARGET]
+    roles += [] if source.split_column is None else [SPLIT]
+    return tuple(roles)
+
+
+def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
+    """The function that makes a raw input of a field.
+
+    Args:
+        source: its kinds say what a field is.
+        folder: files that are named in a field lie relative to it.
+    """
+    if source.kind == "words" and source.target_kind == "tags":
+        return fields.words
+    return fields.reader(source.kind, folder)
+
+
+def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Part, int | None]:
+    """Reads the fields of records.
+
+    Args:
+        records: of a file, or of a split of a data set.
+        source: what their fields are.
+        folder: files that are named in a field lie relative to it.
+
+    Returns: the examples, and the sample rate of audio.
+
+    Raises:
+        SeqzooError: a record or a field is malformed, or inputs have unequal shapes; the message
+            says where.
+    """
+    roles = roles_of(source)
+    readers: dict[str, Callable[[Any], Any]] = {INPUT: input_reader(source, folder)}
+    if TARGET in roles:
+        readers[TARGET] = fields.target_reader(source.target_kind, source.separator)
+    if SPLIT in roles:
+        readers[SPLIT] = fields.label
+    numbers: list[int] = []
+    values: dict[str, list[Any]] = {role: [] for role in roles}
+    for record in records.records:
+        if record.error:
+            where = records.location(record.number)
+            raise SeqzooError(f"{where} {record.error}.", location=where)
+        for role in roles:
+            try:
+                values[role].append(readers[role](record.fields[role]))
+            except SeqzooError as error:
+                raise _error(records, record.number, role, str(error)) from error
+        numbers.append(record.number)
+    if not numbers:
+        raise SeqzooError(f"{records.name} is empty.")
+    inputs, rate = _inputs(records, numbers, source, values[INPUT])
+    targets = _targets(records, numbers, source, values.get(TARGET))
+    labels = None
+    if targets is not None and source.target_kind in NAMES:
+        labels = [(own,) if isinstance(own, str) else own for own in targets]
+    # Of one series of all rows, the first row.
+    lines = numbers[: len(inputs)] if records.unit else None
+    examples = Examples(inputs, targets, lines, records.unit or "example")
+    keys = [input_key(value) for value in inputs]
+    splits = values.get(SPLIT)
+    return Part(records.name, examples, keys, labels, splits, records.notes), rate
+
+
+def _inputs(
+    records: Records, numbers: Sequence[int], source: Source, inputs: Any
+) -> tuple[Any, int | None]:
+    """The inputs as tasks take them, and the sample rate of audio."""
+    form = INPUTS[source.kind].form
+    if form == "sound":
+        return _sounds(records, numbers, source, inputs)
+    if form in ("series", "frames"):
+        widths = [series.shape[1:] for series in inputs]
+        _check_equal(records, numbers, INPUT, widths, widths[0], "numbers a step")
+        if source.kind == "series" and source.target_kind == "next":
+            inputs = _one_series(records, source, inputs)
+    elif source.kind in ("rows", "pixels", "vector"):
+        shapes = [numbers.shape for numbers in inputs]
+        _check_equal(records, numbers, INPUT, shapes, shapes[0], "numbers")
+        inputs = np.stack(inputs)
+    return inputs, source.sample_rate
+
+
+def _sounds(
+    records: Records, numbers: Sequence[int], source: Source, inputs: Sequence[Any]
+) -> tuple[list[np.ndarray], int | None]:
+    rate = source.sample_rate or inputs[0][1]
+    rates = [own or rate for _, own in inputs]
+    if not source.resample:
+        what, advice = "samples a second", "; --resample brings all sound to one rate"
+        _check_equal(records, numbers, INPUT, rates, rate, what, advice)
+    pairs = zip(inputs, rates, strict=True)
+    return [resampled(samples, own, rate) for (samples, _), own in pairs], rate
+
+
+def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """The series of a table: one of all rows where each holds one step and `source.whole` says so.
+
+    Raises:
+        SeqzooError: each row holds one step, which nothing follows.
+    """
+    if any(len(series) > 1 for series in inputs) or len(inputs) < 2:
+        return inputs
+    if source.whole:
+        return [np.concatenate(inputs)]
+    raise SeqzooError(
+        f"{records.name}: {records.columns[INPUT]!r} holds one number a row, not a series; --whole "
+        "reads the column as one series, from top to bottom."
+    )
+
+
+def _targets(
+    records: Records, numbers: Sequence[int], source: Source, targets: list[Any] | None
+) -> Any:
+    if targets is None or source.target_kind != "value":
+        return targets
+    counts = [np.size(value) for value in targets]
+    _check_equal(records, numbers, TARGET, counts, counts[0], "numbers")
+    return np.asarray(targets, np.float32)
+
+
+def _check_equal(
+    records: Records,
+    numbers: Sequence[int],
+    role: str,
+    values: Sequence[Any],
+    expected: Any,
+    what: str,
+    advice: str = "",
+) -> None:
+    for value, number in zip(values, numbers, strict=True):
+        if value != expected:
+            message = f"has {_size(value)} {what}, where {_size(expected)} should be{advice}"
+            raise _error(records, number, role, message)
+
+
+def _error(records: Records, number: int, role: str, message: str) -> SeqzooError:
+    """An error at a field: "reviews.csv, line 18: 'text' is empty."."""
+    where = records.location(number)
+    column = f": {records.columns[role]!r}" if role in records.columns else ""
+    return SeqzooError(f"{where}{column} {message}.", location=where, field=role)
+
+
+def _size(value: int | tuple[int, ...]) -> str:
+    """ "16,000" for a number, "28 x 28" for a shape."""
+    return f"{value:,}" if isinstance(value, int) else " x ".join(map(str, value)) or "1"

@@ -1,0 +1,106 @@
+"""The file formats that examples are read from; which one a file has follows from its name.
+
+A new format is a file with a function `read(path, request) -> Records`, see `records`, and a line
+in `FORMATS`; training, `evaluate` and `predict` then read it.
+"""
+
+import pathlib
+import pkgutil
+from typing import TYPE_CHECKING, NamedTuple
+
+from seqzoo.tasks.errors import SeqzooError
+
+if TYPE_CHECKING:
+    from seqzoo.zoo.data.records import Records, Request
+
+
+class Format(NamedTuple):
+    """A file format.
+
+    Attributes:
+        suffixes: endings of files' names; each may be followed by .gz, except for .npz.
+        location: "module:function" of its reader.
+        summary: what a file holds, in one line.
+    """
+
+    suffixes: tuple[str, ...]
+    location: str
+    summary: str
+
+
+FORMATS = {
+    "csv": Format(
+        (".csv",), "seqzoo.zoo.data.delimited:read", "Fields with commas between (RFC 4180)."
+    ),
+    "tsv": Format((".tsv", ".tab"), "seqzoo.zoo.data.delimited:read", "Fields with tabs between."),
+    "json lines": Format(
+        (".jsonl", ".ndjson"), "seqzoo.zoo.data.json_lines:read", "One JSON object per line."
+    ),
+    "parquet": Format((".parquet",), "seqzoo.zoo.data.parquet:read", "Columns of typed values."),
+    "text": Format((".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or in all."),
+    "npz": Format((".npz",), "seqzoo.zoo.data.npz:read", "NumPy arrays of numbers or text."),
+    "conll": Format(
+        (".conll", ".conllu", ".bio", ".iob", ".iob2"),
+        "seqzoo.zoo.data.conll:read",
+        "A word with its tag per line, an empty line between sentences.",
+    ),
+}
+"""Every format by its name."""
+
+SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
+
+ADVICE = {
+    (".mat",): "save its arrays by `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
+    (".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"): (
+        "save its arrays by `numpy.savez`, in an .npz file"
+    ),
+    (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
+    (".feather", ".arrow", ".orc", ".avro"): "save it as .parquet",
+    (".json",): "write one object a line, in a .jsonl file",
+    (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
+    (".zip", ".tar", ".bz2", ".xz"): "unpack it",
+}
+"""What to do with files that are not read, by their endings."""
+
+
+def suffix_of(path: str) -> str:
+    """The ending of a file's name that says what it is: that of "a.csv.gz" is ".csv"."""
+    return pathlib.Path(path.lower().removesuffix(".gz")).suffix
+
+
+def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) -> str:
+    """The name of a file's format in `FORMATS`.
+
+    Args:
+        path: of the file.
+        delimiter: of its fields, where it was named; tables may then have any ending.
+        tagged: whether words with tags are wanted, which a .txt file then holds as CoNLL.
+
+    Raises:
+        SeqzooError: its name does not say what it is, or says what is not read.
+    """
+    suffix = suffix_of(path)
+    found = next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
+    if delimiter and found in (None, "tsv", "text"):
+        return "csv"
+    if found == "text" and tagged:
+        return "conll"
+    if found is None:
+        advice = next((text for endings, text in ADVICE.items() if suffix in endings), None)
+        advice = f"; {advice}." if advice else " (or name its delimiter by --delimiter)."
+        raise SeqzooError(f"{path} must end in one of {', '.join(SUFFIXES)}{advice}")
+    return found
+
+
+def read(path: pathlib.Path, request: "Request") -> "Records":
+    """The records of a file, by the reader of its format.
+
+    Raises:
+        SeqzooError: it cannot be read, has no such columns, or (where the request is strict) is
+            malformed.
+    """
+    source = request.source
+    tagged = source.target_kind == "tags" and "target" in request.roles
+    name = format_of(str(path), delimiter=source.delimiter, tagged=tagged)
+    return pkgutil.resolve_name(FORMATS[name].location)(path, request)

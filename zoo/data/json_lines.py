@@ -1,0 +1,64 @@
+"""JSON Lines: one object per line; columns are the objects' keys."""
+
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.lines import split_lines
+from seqzoo.zoo.data.records import (
+    Record,
+    Records,
+    Request,
+    choose_columns,
+    read_text,
+    undecoded,
+)
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The objects of a file; empty lines are left out.
+
+    Raises:
+        SeqzooError: it cannot be read, is empty, or has no such columns.
+    """
+    rows = list(_rows(read_text(path, strict=request.strict), strict=request.strict))
+    if request.strict:  # a malformed line is told before a column that is missing for it
+        for number, _, error in rows:
+            if error:
+                raise SeqzooError(
+                    f"{path}, line {number} {error}.", location=f"{path}, line {number}"
+                )
+    names = list(dict.fromkeys(name for _, row, _ in rows for name in row))
+    columns = choose_columns(path, names, request)
+
+    def records() -> Iterator[Record]:
+        for number, row, error in rows:
+            lacking = next((name for name in columns.values() if name not in row), None)
+            if not error and lacking is not None:
+                error = f"has no {lacking!r}, only {', '.join(row)}"
+            fields = {} if error else {role: row[name] for role, name in columns.items()}
+            yield Record(number, fields, error)
+
+    return Records(str(path), records(), columns=columns, names=tuple(names))
+
+
+def _rows(text: str, *, strict: bool) -> Iterator[tuple[int, dict[str, Any], str]]:
+    """The line, the object and what is wrong with it, of each line that is not empty."""
+    for number, line in enumerate(split_lines(text), 1):
+        if not line.strip():
+            continue
+        row: Any = {}
+        error = "" if strict else undecoded(line)
+        if not error:
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as wrong:
+                error = f"is not JSON ({wrong.msg}, character {wrong.colno})"
+            except (ValueError, RecursionError) as wrong:  # endless numbers, deep lists
+                error = f"cannot be read ({wrong})"
+            else:
+                if not isinstance(row, dict):
+                    error, row = f"must be a JSON object, got {line[:40]!r}", {}
+        yield number, row, error

@@ -1,0 +1,187 @@
+"""The arrays of .npz files: numbers and texts, and errors that name the array and the example."""
+
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data import fields
+
+
+@dataclass(frozen=True)
+class Array:
+    """One array of a file.
+
+    Attributes:
+        path: the file.
+        name: of the array.
+        values: numbers, truth values or text.
+    """
+
+    path: pathlib.Path
+    name: str
+    values: np.ndarray
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds text."""
+        return self.values.dtype.kind == "U"
+
+    def error(self, what: str, index: int | None = None) -> SeqzooError:
+        """An error that names the file, the example, counted from 0, and the array."""
+        place = "" if index is None else f", example {index}"
+        return SeqzooError(f"{self.path}{place}: {self.name!r} {what}.")
+
+    def unfit(self, needs: str) -> SeqzooError:
+        """The error that it is not of a shape or a type that is needed."""
+        shape = "x".join(map(str, self.values.shape)) or "one"
+        return self.error(f"must {needs}, got {shape} of {_named(self.values.dtype)}")
+
+    def numbers(self) -> np.ndarray:
+        """The values as float32; what is too large for that becomes infinite.
+
+        Raises:
+            SeqzooError: it holds text.
+        """
+        if self.is_text:
+            raise self.unfit("hold numbers")
+        with np.errstate(over="ignore"):
+            return self.values.astype(np.float32)
+
+    def finite(self, parts: Iterable[np.ndarray]) -> list[np.ndarray]:
+        """Numbers of one example each, as they are.
+
+        Raises:
+            SeqzooError: one is NaN or infinite.
+        """
+        parts = list(parts)
+        for index, part in enumerate(parts):
+            bad = np.argwhere(~np.isfinite(part))
+            if len(bad):
+                number = np.asarray(part)[tuple(bad[0])]
+                shown = "NaN" if np.isnan(number) else f"a number beyond {fields.LARGEST:.2g}"
+                step = f" at step {bad[0][0]}" if np.ndim(part) else ""
+                raise self.error(
+                    f"holds {shown}{step}; fill it in, leave it out, or let 'lengths' end the "
+                    "sequence before it",
+                    index,
+                )
+        return parts
+
+    def cut(self, lengths: np.ndarray, values: np.ndarray, whose: str) -> list[np.ndarray]:
+        """The sequences of an array, padded or joined, without what fills up.
+
+        Args:
+            lengths: of the sequences.
+            values: the array's, as they are to be cut.
+            whose: says what has these lengths, for a message.
+
+        Raises:
+            SeqzooError: it is not as long.
+        """
+        joined = len(values) == lengths.sum()
+        padded = values.ndim > 1 and len(values) == len(lengths)
+        padded = padded and lengths.max() <= values.shape[1]
+        if padded and (values.ndim == 3 or not joined):
+            return [row[:length] for row, length in zip(values, lengths, strict=True)]
+        if joined and values.ndim < 3:
+            return np.split(values, np.cumsum(lengths)[:-1])
+        raise self.unfit(
+            f"fit {whose}, which are {len(lengths)}, up to {lengths.max()}, {lengths.sum()} in all"
+        )
+
+
+class Arrays:
+    """All arrays of a file, read when they are asked for, and never by unpickling; a context that
+    closes the file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        SeqzooError: it cannot be read, or is not an .npz file.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        try:
+            self._file = np.load(path, allow_pickle=False)
+        except OSError as error:
+            raise SeqzooError(f"{path} cannot be read: {error.strerror or error}.") from error
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise SeqzooError(f"{path} is no .npz file that NumPy can read.") from error
+        if not isinstance(self._file, np.lib.npyio.NpzFile):
+            raise SeqzooError(f"{path} holds one array without a name; save it by `numpy.savez`.")
+        self.names = tuple(self._file.files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def find(self, wanted: str | None, argument: str, usual: Sequence[str]) -> Array:
+        """The array that is asked for, or else the first of the usual names.
+
+        Raises:
+            SeqzooError: there is no such array, it holds Python objects, or it is damaged.
+        """
+        for name in usual if wanted is None else (wanted,):
+            if name in self.names:
+                return self[name]
+        got = "." if wanted is None else f", got {wanted!r}{nearest(wanted, self.names)}"
+        raise SeqzooError(
+            f"`{argument}` must name an array of {self.path} ({', '.join(self.names)}){got}"
+        )
+
+    def __getitem__(self, name: str) -> Array:
+        """An array that is there.
+
+        Raises:
+            SeqzooError: as `find`.
+        """
+        nothing = Array(self.path, name, np.zeros(0))
+        try:
+            values = self._file[name]
+            if values.dtype.kind == "S":
+                values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError as error:
+            raise nothing.error("is not UTF-8") from error
+        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise nothing.error("is damaged") from error
+        except ValueError as error:
+            raise nothing.error(
+                "holds Python objects, which are not read; join the sequences to one array, and "
+                "save their lengths as 'lengths'"
+            ) from error
+        array = Array(self.path, name, values)
+        if values.dtype.kind not in "biufU":
+            raise array.unfit("hold numbers or text")
+        return array
+
+    def lengths(self, name: str) -> Array | None:
+        """The lengths of an array's sequences, (n,): NAME_lengths or lengths, if it is there.
+
+        Raises:
+            SeqzooError: they are not whole numbers of at least 1.
+        """
+        own = next((own for own in (f"{name}_lengths", "lengths") if own in self.names), None)
+        if own is None:
+            return None
+        array = self[own]
+        lengths = array.values
+        if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
+            raise array.unfit("be whole numbers of shape (n,)")
+        if lengths.min() < 1:
+            index = int(lengths.argmin())
+            raise array.error(f"must be at least 1, got {lengths[index]}", index)
+        return Array(self.path, own, lengths.astype(np.int64))
+
+
+def _named(dtype: np.dtype) -> str:
+    return {"U": "text", "S": "bytes"}.get(dtype.kind, str(dtype))

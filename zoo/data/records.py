@@ -1,0 +1,182 @@
+"""What every reader of a file format takes and yields: a request, and one record per example.
+
+A reader is `read(path, request) -> Records`. It finds the columns, and splits a file into records;
+what a field means is read in `examples`, in one way for all formats.
+"""
+
+import codecs
+import gzip
+import pathlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data.source import Source
+
+INPUT, TARGET, SPLIT = "input", "target", "split_column"
+"""Roles of columns, by the fields of a source that name them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is read of a file, and how.
+
+    Attributes:
+        source: says it: kinds, names of columns, delimiter.
+        roles: the columns that are needed: `INPUT`, and in training `TARGET` and `SPLIT`.
+        strict: whether a malformed record ends the reading, as in training, instead of being
+            yielded with its error, as in predictions.
+        width: numbers per step of a series that a model was trained with; None in training.
+    """
+
+    source: Source
+    roles: tuple[str, ...] = (INPUT,)
+    strict: bool = True
+    width: int | None = None
+
+    def name(self, role: str) -> str | None:
+        """The column that a role is given to; None where the source leaves it to the file."""
+        return getattr(self.source, role)
+
+
+class Record(NamedTuple):
+    """One example as its file holds it.
+
+    Attributes:
+        number: of the line that it begins at, or of the row or the example.
+        fields: text, or what the format holds, by role; empty where the record is malformed.
+        error: what is wrong with the record, "has 3 fields where 2 (text, label) should be".
+    """
+
+    number: int
+    fields: Mapping[str, Any]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a file.
+
+    Attributes:
+        name: of the file or the split, for messages.
+        records: one per example, in their order.
+        unit: what the records' numbers count: "line", "row" or "example"; empty where they count
+            nothing that a person can find.
+        columns: the name of each role's column, for messages; empty for a file without columns.
+        names: of all columns of the file.
+        notes: sentences on how the file was read, for people.
+    """
+
+    name: str
+    records: Iterable[Record]
+    unit: str = "line"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def location(self, number: int) -> str:
+        """Where a record is, by its number: "reviews.csv, line 18"."""
+        return f"{self.name}, {self.unit} {number}" if self.unit else self.name
+
+
+def choose_columns(path: object, names: Sequence[str], request: Request) -> dict[str, str]:
+    """The column of each role, among those that a file has.
+
+    Raises:
+        SeqzooError: there is none of that name, or no name and several columns.
+    """
+    chosen = {}
+    listed = ", ".join(names)
+    for role in request.roles:
+        name = request.name(role)
+        if name is None and len(names) == 1 and request.roles == (INPUT,):
+            name = names[0]
+        if name is None:
+            raise SeqzooError(f"`{role}` must name a column of {path}: {listed}.", field=role)
+        if name not in names:
+            raise SeqzooError(
+                f"`{role}` must name a column of {path} ({listed}), got {name!r}"
+                f"{nearest(name, names)}",
+                field=role,
+                got=name,
+            )
+        chosen[role] = name
+    return chosen
+
+
+def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
+    """All of a file, which may be compressed (.gz).
+
+    Args:
+        path: the file.
+        blank: whether it may hold nothing but white space.
+
+    Raises:
+        SeqzooError: it cannot be read, or is empty.
+    """
+    try:
+        data = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SeqzooError(f"{path} cannot be read: {reason}.") from error
+    if not blank and not data.strip():
+        raise SeqzooError(f"{path} is empty.")
+    return data
+
+
+def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -> str:
+    """All of a file in UTF-8, which may be compressed (.gz).
+
+    Args:
+        path: the file.
+        blank: whether it may hold nothing but white space.
+        strict: whether bytes that are not UTF-8 are an error; else they become half characters,
+            which `undecoded` finds in a record.
+
+    Raises:
+        SeqzooError: it cannot be read, is empty, or is not UTF-8.
+    """
+    data = read_bytes(path, blank=blank)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SeqzooError(f"{path} is UTF-16; save the file as UTF-8.") from error
+        if not strict:
+            return data.decode("utf-8-sig", "surrogateescape")
+        start = data.rfind(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SeqzooError(
+            f"{path}, line {line}, byte {error.start - start + 1}: {data[error.start]:#04x} is not "
+            f"UTF-8; save the file as UTF-8.",
+            location=f"{path}, line {line}",
+        ) from error
+
+
+def undecoded(text: str) -> str:
+    """What is wrong with a text that holds half characters; empty where it holds none."""
+    for place, sign in enumerate(text):
+        if "\udc80" <= sign <= "\udcff":
+            byte = len(text[:place].encode("utf-8", "surrogateescape")) + 1
+            return f"is not UTF-8: byte {byte} is {ord(sign) - 0xDC00:#04x}"
+    return ""
+
+
+def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
+    """Records, of which those whose texts are not UTF-8 get an error.
+
+    Args:
+        records: whose texts `read_text` decoded.
+        strict: as it was told; nothing is left to find then.
+    """
+    if strict:
+        yield from records
+        return
+    for record in records:
+        texts = (value for value in record.fields.values() if isinstance(value, str))
+        error = next(filter(None, map(undecoded, texts)), "")
+        yield Record(record.number, {}, error) if error else record

@@ -1,0 +1,49 @@
+"""Plain text: one input per line, or one in all; it has no targets."""
+
+import pathlib
+from collections.abc import Iterator
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import TEXTS
+from seqzoo.zoo.data.lines import split_lines
+from seqzoo.zoo.data.records import (
+    INPUT,
+    SPLIT,
+    TARGET,
+    Record,
+    Records,
+    Request,
+    decoded,
+    read_text,
+)
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The lines of a file; in training those that are not empty.
+
+    Raises:
+        SeqzooError: it cannot be read, is empty, or targets or a column of splits are needed.
+    """
+    if SPLIT in request.roles:
+        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
+    if TARGET in request.roles:
+        raise _without_targets(path, request.source.target_kind)
+    text = read_text(path, strict=request.strict)
+    return Records(str(path), decoded(_records(text, request), strict=request.strict))
+
+
+def _records(text: str, request: Request) -> Iterator[Record]:
+    lines = [text] if request.source.whole else split_lines(text)
+    for number, line in enumerate(lines, 1):
+        if line.strip() or not request.strict:
+            yield Record(number, {INPUT: line})
+
+
+def _without_targets(path: pathlib.Path, target_kind: str) -> SeqzooError:
+    advice = "name a .csv, .tsv or .jsonl file with columns of inputs and targets"
+    if target_kind in TEXTS:
+        advice += (
+            ", or a folder of texts called LANGUAGE.SPLIT.txt, line by line the same, such as "
+            "en.train.txt and fr.train.txt"
+        )
+    return SeqzooError(f"{path} is a plain text, which has no targets; {advice}.")
