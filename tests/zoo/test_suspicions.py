@@ -48,7 +48,7 @@ def test_spaces_before_quotes_are_left_out(tmp_path) -> None:
     path = write(tmp_path / "t.csv", 'text, label\n"a, ""b""", "x"\n"c",  "y, z"\n')
     table = read_table(path)
     assert table.column("text") == ['a, "b"', "c"]
-    assert table.column("label", "target") == ["x", "y, z"]
+    assert table.column("label") == ["x", "y, z"]
     asked = list(of_file(File(path, "label"), {}))
     assert [own.field for own in asked] == ["x", "y, z"]
 
