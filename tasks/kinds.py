@@ -1,15 +1,15 @@
 """The kinds of inputs and targets: literal data, read without importing TensorFlow.
 
-A new kind of input is a class of `Features` in a file of its own and a line in `INPUTS`; the
-templates named there, the command line, the documentation and the contract tests then know it.
-Readers of files know forms, not kinds: a kind of a new form needs a reader, too.
+A new kind of input is a class of `Features` in a new file and a line in `INPUTS`; the templates
+named there, the command line, the documentation and the contract tests then include it. Readers of
+files depend on forms, not kinds: a kind with a new form also needs a reader.
 """
 
 import pkgutil
 from typing import Any, Literal, NamedTuple
 
 Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound"]
-"""What one input is in memory: a string; a string that is one of a few; an array of shape (n,);
+"""The form of an input in memory: a string; a string that is one of a few; an array of shape (n,);
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
 channels]) or the bytes of an image file; samples, float (time,)."""
 
@@ -22,22 +22,22 @@ GENERATED = (ENCODER_DECODER, ONE_TO_MANY)
 
 
 class InputKind(NamedTuple):
-    """What an input is made of."""
+    """The type of the elements of an input."""
 
     location: str
-    """The class of `Features` that makes tensors of it, "module:Class"."""
+    """The class of `Features` that encodes it, "module:Class"."""
 
     form: Form
-    """What one input is in memory."""
+    """The form of an input in memory."""
 
     templates: tuple[str, ...]
-    """Templates that take it."""
+    """The templates that take it."""
 
     summary: str
-    """What a time step is, in one line."""
+    """Description of a time step, in one line."""
 
     tokens: str = ""
-    """The class of `Features` for tags, of which each token has one, where it is another."""
+    """The class of `Features` for inputs with a tag per token, if it differs."""
 
     following: str = ""
     """The class of `StepTargets` that the steps that follow are, "module:Class", if it is
@@ -54,7 +54,7 @@ class TargetKind(NamedTuple):
     """The templates that can predict this."""
 
     summary: str
-    """What a target is, in one line."""
+    """Description of a target, in one line."""
 
 
 _TEXT = "seqzoo.tasks.preprocessing.text:TextFeatures"
@@ -135,11 +135,11 @@ TARGETS: dict[str, TargetKind] = {
 }
 
 TEXTS = tuple(name for name, kind in INPUTS.items() if kind.form == "text")
-"""What a text may be made of."""
+"""The kinds of text."""
 
 
 def inputs_of(template: str | None = None) -> Any:
-    """The `Literal` of the kinds of input that a template takes; of all kinds, if none is named."""
+    """The `Literal` of the input types of a template; of all of them, if none is named."""
     return Literal[
         tuple(name for name, kind in INPUTS.items() if template in (None, *kind.templates))
     ]
@@ -161,7 +161,7 @@ def features_class(name: str, *, tokens: bool = False) -> Any:
     """The class of `Features` of a kind of input.
 
     Args:
-        name: of the kind.
+        name: the name of the kind.
         tokens: whether there is a prediction for each token.
     """
     kind = INPUTS[name]
@@ -169,5 +169,5 @@ def features_class(name: str, *, tokens: bool = False) -> Any:
 
 
 def targets_class(name: str) -> Any:
-    """The class that makes numbers of a kind of target."""
+    """The class that encodes a kind of target."""
     return load(TARGETS[name].location)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 WORST = 10
-"""Classes and confusions that an evaluation lists."""
+"""Number of classes and confusions that an evaluation lists."""
 
 
 NAMES = {
@@ -29,8 +29,8 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     drawn = Table(*heads, box=SIMPLE)
     for row in rows:
-        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are no markup
-    # Written to a string first: what is printed then goes through the command line as one.
+        drawn.add_row(*map(Text, row))  # `Text`, so that brackets are not markup
+    # Written to a string first, so that it is printed as a whole.
     console = Console(file=io.StringIO(), width=Console().width, force_terminal=True)
     console.print(drawn)
     return console.file.getvalue().strip("\n")  # pyright: ignore[reportAttributeAccessIssue]
@@ -80,7 +80,7 @@ def evaluation_text(metrics: dict[str, Any]) -> str:
 
 
 def shown_target(target: Any) -> str:
-    """A target as an answer's label is written."""
+    """A target, written like the label of a prediction."""
     if isinstance(target, str):
         return target
     if hasattr(target, "__len__"):
@@ -89,12 +89,12 @@ def shown_target(target: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """A label as a field of a line: tabs and line ends, which separate those, become spaces."""
+    """A label as a field of a line: tabs and line ends become spaces."""
     return " ".join(text.splitlines()).replace("\t", " ")
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """One line of at most so many characters."""
+    """A text in one line of limited length."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
@@ -106,5 +106,5 @@ def _cell(value: Any) -> str:
 
 
 def without_samples(metrics: dict[str, Any]) -> dict[str, Any]:
-    """An evaluation without the examples that it shows, which are in its folder."""
+    """An evaluation without its samples, which are in its folder."""
     return {name: value for name, value in metrics.items() if name != "samples"}

@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class NBRCCell(CellWithGates):
-    """A bistable cell whose units set one another's feedback.
+    """A bistable cell whose units control each other's feedback.
 
         a = 1 + tanh(Wa x + Ua h + ba)
         c = sigmoid(Wc x + Uc h + bc)
@@ -18,8 +18,8 @@ class NBRCCell(CellWithGates):
     bias. h stays between -1 and 1 if it starts there. RecurrentLayers documents Ua h and Uc h
     and adds the projected inputs a second time instead.
 
-    For memories that must not fade: the paper learns to recall over 600 steps what a GRU and an
-    LSTM do not.
+    For memories that must not fade: in the paper it recalls over 600 steps, where a GRU and an LSTM
+    fail.
 
     Reference: Vecoven, Ernst and Drion, "A Bio-inspired Bistable Recurrent Cell Allows for
     Long-lasting Memory", PLoS ONE 16(6), 2021.

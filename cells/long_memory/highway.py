@@ -15,7 +15,7 @@ class RecurrentHighwayCell(RecurrentCell):
 
         c = tanh(Rc1 h + bc1 + W x);    t = sigmoid(Rt1 h + bt1 + Wt x);    h = c * t + h * (1 - t)
         c = tanh(Rc2 h + bc2);          t = sigmoid(Rt2 h + bt2);           h = c * t + h * (1 - t)
-        and so on, `depth` times; the input enters the first alone.
+        and so on, `depth` times; the input only enters the first.
 
     The transform gates' biases start at -2, so that a step changes little at first; the paper uses
     -2 to -4 and a depth of 5 to 10 for language models. Columns: candidate, transform.
@@ -25,7 +25,7 @@ class RecurrentHighwayCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        depth: layers a step, at least 1.
+        depth: layers per step, at least 1.
         transform_bias: initial bias of the transform gates.
         **kwargs: see `RecurrentCell`.
     """
@@ -57,7 +57,7 @@ class RecurrentHighwayCell(RecurrentCell):
         return ops.reshape(bias + start, shape)
 
     def input_bias(self):
-        return None  # it belongs to the layers of a step
+        return None  # it belongs to the layers within a step
 
     def advance(self, x, states, recurrent_mask=None):
         (h,) = states

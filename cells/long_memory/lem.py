@@ -18,8 +18,8 @@ class LEMCell(RecurrentCell):
         y = (1 - t) * y + t * tanh(Wy x + V z + by)
 
     States are [y, z]; y is the output, and its candidate reads the new z, as in the paper (one
-    collection's code reads the old one). Columns: fast, slow, memory, output, of which the last has
-    V, `memory_kernel`, in the place of a recurrent product.
+    library's code reads the old one). Columns: fast, slow, memory, output, of which the last has
+    V, `memory_kernel`, instead of a recurrent product.
 
     Reference: Rusch, Mishra, Erichson and Mahoney, "Long Expressive Memory for Sequence Modeling",
     ICLR 2022, equation 3.

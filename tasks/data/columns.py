@@ -22,7 +22,7 @@ def take_column(columns: Any, name: str, argument: str) -> Any:
 
     Args:
         columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
-        name: of the column.
+        name: the name of the column.
         argument: the argument that named it, for messages.
 
     Returns: a list, or an array if the dict has one.

@@ -12,7 +12,7 @@ _compiles = contextvars.ContextVar("compiles", default=False)
 
 @contextlib.contextmanager
 def compiled_loops() -> Iterator[None]:
-    """Within it, graphs are traced whose decoding loops XLA compiles, once for each shape."""
+    """Within it, graphs are traced with decoding loops that XLA compiles, once for each shape."""
     token = _compiles.set(True)
     try:
         yield
@@ -30,13 +30,13 @@ def generate(
             name. The first step is always run, so that the kept values have a shape.
         variables: tensors before the first step, by name; "states" are a nest of them.
         kept: type and number of axes of the kept values, by name.
-        most: how many steps there may be.
+        most: maximum number of steps.
 
     Returns:
-        How many steps there were, the variables after the last one, and what was kept, each with
-        an axis of steps in front.
+        The number of steps, the variables after the last one, and the kept values, each with a
+        leading axis of steps.
     """
-    # A compiled loop has arrays of a size that does not depend on its inputs.
+    # In a compiled loop the size of arrays must not depend on its inputs.
     compiles = _compiles.get() and isinstance(most, int)
     shapes = {
         name: tf.TensorShape([None] * own.shape.rank)

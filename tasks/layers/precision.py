@@ -1,4 +1,4 @@
-"""The precision of losses: float32 at least, and float64 where a model has it."""
+"""The precision of losses: at least float32, and float64 for float64 models."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def loss_precision(policy: str) -> str:
-    """The type of a model's outputs under Keras' dtype policy of its layers."""
+    """The dtype of a model's outputs, given the dtype policy of its layers."""
     return "float64" if policy == "float64" else "float32"
 
 

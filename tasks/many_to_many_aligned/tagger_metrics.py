@@ -26,7 +26,7 @@ def figures_of(
     Args:
         tags: what the ids mean.
         said: ids of each sequence, without padding.
-        truth: the right ones.
+        truth: the true ones.
         tokens: of the first sequences, which are shown; None for one of numbers.
         unknown: which of all steps, one sequence after the other, has a word that training did
             not keep; None where there are no words.

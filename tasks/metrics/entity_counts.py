@@ -1,4 +1,4 @@
-"""Entities that tags mark, counted in the graph: what taggers are trained by."""
+"""Counts entities of predicted and true tags in the graph, for the metric of taggers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from seqzoo.tasks.metrics.bio import split_tag
 
 
 class Spans:
-    """Counts entities as `seqzoo.tasks.metrics.bio.entity_spans` finds them.
+    """Counts entities as in `seqzoo.tasks.metrics.bio.entity_spans`.
 
     Args:
-        names: of the tags, in the order of their ids; all of BIO or BIOES.
+        names: names of the tags, in the order of their ids; all of BIO or BIOES.
     """
 
     def __init__(self, names: Sequence[str]):
@@ -36,8 +36,8 @@ class Spans:
 
         Args:
             said: predicted ids of tags, (batch, time), int32.
-            truth: the right ones.
-            inside: which steps there are, (batch, time).
+            truth: the true ones.
+            inside: whether each step is in a sequence, (batch, time).
 
         Returns:
             (batch, 3), float32.
@@ -60,7 +60,7 @@ class Spans:
         return tf.stack(counted, 1)
 
     def _parts(self, tags: Any, inside: Any) -> tuple[Any, Any, Any]:
-        """Which steps are in an entity, begin one and end one, each (batch, time)."""
+        """Whether steps are in an entity, begin one and end one, each (batch, time)."""
         marked = tf.gather(self.marks, tags) & inside
         pairs = tf.stack([tags[:, :-1], tags[:, 1:]], -1)
         goes_on = tf.gather_nd(self.goes_on, pairs) & inside[:, 1:]

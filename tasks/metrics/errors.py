@@ -6,7 +6,7 @@ import numpy as np
 
 
 def errors(difference: np.ndarray) -> dict[str, float]:
-    """Mean absolute error, and root of the mean squared error, over all rows and columns."""
+    """Mean absolute error and root mean squared error, over all rows and columns."""
     return {
         "mae": float(np.abs(difference).mean()),
         "rmse": float(np.sqrt(np.square(difference).mean())),
@@ -14,11 +14,11 @@ def errors(difference: np.ndarray) -> dict[str, float]:
 
 
 def errors_of_mean(standardised: np.ndarray, scale: Sequence[float]) -> dict[str, float]:
-    """The errors of always answering with the mean of the training examples.
+    """The errors of always predicting the mean of the training examples.
 
     Args:
-        standardised: numbers that are asked for, less the training's mean, by its deviation;
-            shape (rows, columns).
+        standardised: targets, standardised with the training's mean and deviation; shape
+            (rows, columns).
         scale: the training's standard deviation of each column.
     """
     found = errors(standardised.astype(np.float64) * np.asarray(scale))

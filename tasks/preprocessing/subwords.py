@@ -75,7 +75,7 @@ def learn_subwords(
             "or use characters."
         ) from error
     learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = range(1, len(learnt))  # 0 is the unknown token
+    pieces = range(1, len(learnt))  # 0 is the unknown token token
     return Vocabulary(
         [*reserved, *(learnt.id_to_piece(piece) for piece in pieces)],
         [0.0] * len(reserved) + [learnt.get_score(piece) for piece in pieces],

@@ -52,12 +52,12 @@ def describe(name: str, features: int, units: int, data_dir: str | None) -> list
 
 
 def names() -> list[str]:
-    """All that can be shown, each once."""
+    """The names that can be shown, each once."""
     return list(dict.fromkeys([*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS]))
 
 
 def cell_options(kind: type) -> list[dict[str, Any]]:
-    """The options of a cell's class and of those that it hands its other options to.
+    """The options of a cell's class and of its base classes.
 
     Returns:
         Name, default, whether it is required, and meaning of each, in their order.
@@ -72,7 +72,7 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 continue
-            if name in found and not found[name]["meaning"]:  # its base class tells
+            if name in found and not found[name]["meaning"]:  # documented by its base class
                 found[name]["meaning"] = texts.get(name, "")
             if name != "units" and name not in found:
                 required = default is parameter.empty

@@ -9,10 +9,10 @@ from seqzoo.zoo.output import table
 
 
 def listed(what: str | None, pattern: str, family: str | None = None) -> dict[str, dict[str, str]]:
-    """What there is: kind -> name -> what it stands for; of every kind where `what` is None.
+    """The names that exist: kind -> name -> description; of all kinds if `what` is None.
 
     Raises:
-        SeqzooError: there is no such family of cells.
+        SeqzooError: the family of cells does not exist.
     """
     registry = source_docs.registry()
     families = dict.fromkeys(entry.family for entry in registry.values())

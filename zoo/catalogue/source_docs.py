@@ -1,7 +1,7 @@
 """Facts about cells and data sets, read from their source without importing it.
 
 Importing `seqzoo.cells` imports Keras and TensorFlow, which takes seconds; names and docstrings
-stand in the source for anyone to read.
+are in the source.
 """
 
 import ast

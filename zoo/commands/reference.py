@@ -20,7 +20,7 @@ BEGIN = "<!-- Written by `python -m docs.write_options`, from the commands' help
 
 
 def updated(page: str) -> str:
-    """A page whose end, from `BEGIN` on, is the reference.
+    """A page with the reference after `BEGIN`.
 
     Raises:
         ValueError: the page has no such markers.
@@ -32,7 +32,7 @@ def updated(page: str) -> str:
 
 
 def reference() -> str:
-    """The options of each command, those that commands share once, as Markdown."""
+    """The options of each command, and shared ones once, as Markdown."""
     parts = [
         section for name, command in COMMANDS.items() for section in _command(name, command.load())
     ]

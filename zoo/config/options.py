@@ -20,7 +20,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.datasets import DATASETS
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
-"""Fields of templates that are typed otherwise, since --input and --target name columns."""
+"""Fields of templates with other options, since --input and --target name columns."""
 
 DEFAULTS = {"target_kind": "the template's"}
 """Defaults that are not those of the dataclass, which another one fills in."""

@@ -37,7 +37,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         name: a preset, a template, the path of a file, or a run folder.
         output: the file; "-" for none; None for NAME.toml.
         given: choices that were typed; see `seqzoo.zoo.config.resolve.chosen`.
-        force: whether a file that exists is replaced.
+        force: whether to replace an existing file.
 
     Returns:
         The path of the file, or what it would hold where `output` is "-".

@@ -56,7 +56,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     if SPLIT in request.roles:
         raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
     word = request.name(INPUT)
-    # The column of words stands for that of tags too, since there need be none.
+    # The column of words also serves as that of tags, which need not exist.
     tag = request.name(TARGET) if TARGET in request.roles else word
     try:
         found = read_conll(path, word, tag)

@@ -89,7 +89,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
             record = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:  # the reader goes on with the next line
+        except csv.Error as error:  # the reader continues with the next line
             yield number, [], f"is not a record ({error})"
             continue
         if record:
@@ -106,7 +106,7 @@ def check_names(
         path: of the file, for messages.
         names: of the columns.
         delimiter: that they were parted by.
-        typed: whether the names were typed, and do not stand in the file.
+        typed: whether the names were given as an option, and are not in the file.
 
     Raises:
         SeqzooError: there are two of one name, or the delimiter is another one.
@@ -130,7 +130,7 @@ def check_names(
 
 
 def _quoting(text: str, delimiter: str) -> dict[str, Any]:
-    """How `csv.reader` is to take the quotes of a file.
+    """How `csv.reader` handles the quotes of a file.
 
     In TSV a quote is a character like any other, unless each name in the first line stands in
     quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
@@ -142,7 +142,7 @@ def _quoting(text: str, delimiter: str) -> dict[str, Any]:
     found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and f'{delimiter} "' in text:
         skipping: dict[str, Any] = {**found, "skipinitialspace": True}
-        # Not strict, so that what is no CSV without skipping is read all the same.
+        # Not strict, so that files that are not CSV without skipping can be read.
         readers = [
             csv.reader(io.StringIO(text, newline=""), **how)
             for how in ({"delimiter": delimiter}, skipping)

@@ -36,7 +36,7 @@ def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
 
     Args:
         source: its kinds say what a field is.
-        folder: files that are named in a field lie relative to it.
+        folder: paths in a field are relative to it.
     """
     if source.kind == "words" and source.target_kind == "tags":
         return fields.words
@@ -49,7 +49,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     Args:
         records: of a file, or of a split of a data set.
         source: what their fields are.
-        folder: files that are named in a field lie relative to it.
+        folder: paths in a field are relative to it.
 
     Returns: the examples, and the sample rate of audio.
 
@@ -122,10 +122,10 @@ def _sounds(
 
 
 def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    """The series of a table: one of all rows where each holds one step and `source.whole` says so.
+    """The series of a table; a single one if each row has one step and `source.whole` is set.
 
     Raises:
-        SeqzooError: each row holds one step, which nothing follows.
+        SeqzooError: each row has only one step, so that there is no next one.
     """
     if any(len(series) > 1 for series in inputs) or len(inputs) < 2:
         return inputs

@@ -1,4 +1,4 @@
-"""The file formats that examples are read from; which one a file has follows from its name.
+"""The file formats that examples are read from; the format of a file follows from its name.
 
 A new format is a file with a function `read(path, request) -> Records`, see `records`, and a line
 in `FORMATS`; training, `evaluate` and `predict` then read it.
@@ -18,9 +18,9 @@ class Format(NamedTuple):
     """A file format.
 
     Attributes:
-        suffixes: endings of files' names; each may be followed by .gz, except for .npz.
+        suffixes: extensions; each may be followed by .gz, except for .npz.
         location: "module:function" of its reader.
-        summary: what a file holds, in one line.
+        summary: the contents of a file, in one line.
     """
 
     suffixes: tuple[str, ...]
@@ -45,7 +45,7 @@ FORMATS = {
         "A word with its tag per line, an empty line between sentences.",
     ),
 }
-"""Every format by its name."""
+"""The formats by name."""
 
 SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
 
@@ -61,11 +61,11 @@ ADVICE = {
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
 }
-"""What to do with files that are not read, by their endings."""
+"""What to do with files that cannot be read, by their extensions."""
 
 
 def suffix_of(path: str) -> str:
-    """The ending of a file's name that says what it is: that of "a.csv.gz" is ".csv"."""
+    """The extension of a file that says its format: that of "a.csv.gz" is ".csv"."""
     return pathlib.Path(path.lower().removesuffix(".gz")).suffix
 
 
@@ -73,12 +73,12 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
     """The name of a file's format in `FORMATS`.
 
     Args:
-        path: of the file.
-        delimiter: of its fields, where it was named; tables may then have any ending.
-        tagged: whether words with tags are wanted, which a .txt file then holds as CoNLL.
+        path: the path of the file.
+        delimiter: delimiter of its fields, if given; tables may then have any extension.
+        tagged: whether to read words with tags, so that a .txt file is CoNLL.
 
     Raises:
-        SeqzooError: its name does not say what it is, or says what is not read.
+        SeqzooError: its name has no extension, or one that cannot be read.
     """
     suffix = suffix_of(path)
     found = next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
@@ -94,10 +94,10 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
-    """The records of a file, by the reader of its format.
+    """Reads the records of a file with the reader of its format.
 
     Raises:
-        SeqzooError: it cannot be read, has no such columns, or (where the request is strict) is
+        SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
             malformed.
     """
     source = request.source

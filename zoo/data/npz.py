@@ -17,7 +17,7 @@ IN_TIME = ("series", "frames", "sound")
 """Forms of inputs whose steps an array holds one after the other."""
 
 STEPWISE = ("tags", "values")
-"""Kinds of targets that have an answer at each step."""
+"""Target types with a target at each step."""
 
 USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: ()}
 """Names of arrays that are taken for a role where none is named."""
@@ -191,7 +191,7 @@ def _things(array: Array, form: str, kind: str) -> Sequence[Any]:
 
 
 def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
-    """An answer at each step of each input."""
+    """A target at each step of each input."""
     lengths = np.array([len(own) for own in inputs], np.int64)
     values = array.values if kind == "tags" else array.numbers()
     if len(lengths) == 1 and len(values) == lengths[0]:

@@ -43,7 +43,7 @@ class Array:
         return self.error(f"must {needs}, got {shape} of {_named(self.values.dtype)}")
 
     def numbers(self) -> np.ndarray:
-        """The values as float32; what is too large for that becomes infinite.
+        """The values as float32; those that are too large become infinite.
 
         Raises:
             SeqzooError: it holds text.
@@ -54,7 +54,7 @@ class Array:
             return self.values.astype(np.float32)
 
     def finite(self, parts: Iterable[np.ndarray]) -> list[np.ndarray]:
-        """Numbers of one example each, as they are.
+        """Numbers, one row per example, unchanged.
 
         Raises:
             SeqzooError: one is NaN or infinite.
@@ -78,8 +78,8 @@ class Array:
 
         Args:
             lengths: of the sequences.
-            values: the array's, as they are to be cut.
-            whose: says what has these lengths, for a message.
+            values: the values of the array, before cutting.
+            whose: the owner of these lengths, for a message.
 
         Raises:
             SeqzooError: it is not as long.
@@ -126,10 +126,10 @@ class Arrays:
         self._file.close()
 
     def find(self, wanted: str | None, argument: str, usual: Sequence[str]) -> Array:
-        """The array that is asked for, or else the first of the usual names.
+        """The named array, or the first with one of the usual names.
 
         Raises:
-            SeqzooError: there is no such array, it holds Python objects, or it is damaged.
+            SeqzooError: the array does not exist, has Python objects, or is damaged.
         """
         for name in usual if wanted is None else (wanted,):
             if name in self.names:
@@ -168,7 +168,7 @@ class Arrays:
         """The lengths of an array's sequences, (n,): NAME_lengths or lengths, if it is there.
 
         Raises:
-            SeqzooError: they are not whole numbers of at least 1.
+            SeqzooError: they are not positive whole numbers.
         """
         own = next((own for own in (f"{name}_lengths", "lengths") if own in self.names), None)
         if own is None:

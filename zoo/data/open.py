@@ -87,14 +87,14 @@ def _open_split(source: Source, split: str) -> Examples:
 
 
 def _limited(part: Part, source: Source) -> Examples:
-    """The examples of a `Part`, as many as are wanted."""
+    """The examples of a `Part`, limited as requested."""
     if source.limit is not None:  # not the first ones: files are often sorted by label
         part = part.pick(sorted(splits.order(part.keys, source.seed)[: source.limit]))
     return part.examples
 
 
 def _open_files(source: Source) -> tuple[Splits, Source]:
-    """Reads a file, and those of its validation and test where they have their own.
+    """Reads a file, and its separate files for validation and testing if there are any.
 
     Raises:
         SeqzooError: a file cannot be read, or a line is malformed.
@@ -125,7 +125,7 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
 
 
 def read_file(path: str, source: Source) -> tuple[Part, int | None]:
-    """Reads all examples of one file, as `source` says.
+    """Reads all examples of one file; see `source`.
 
     Returns: the examples, and the sample rate of audio.
 

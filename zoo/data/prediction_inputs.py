@@ -24,8 +24,8 @@ class Asked:
     Attributes:
         number: of the line that it begins at, or of the example among arrays, from 1.
         field: text, or what JSON holds.
-        wrong: what is wrong with the line, as "is empty"; None where nothing is.
-        unit: what the number counts.
+        wrong: what is wrong with the line, such as "is empty"; None if nothing is.
+        unit: the unit of the number.
     """
 
     number: int
@@ -46,7 +46,7 @@ class File:
     """A file whose lines, or one of whose columns, are inputs.
 
     Attributes:
-        path: of the file.
+        path: the path of the file.
         column: the column of inputs; None for the one used in training.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
@@ -82,7 +82,7 @@ def _of_line(number: int, line: bytes) -> Asked:
 
 
 def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator[Asked]:
-    """The inputs of a file, in its order; what it is follows from its name, as in training.
+    """The inputs of a file, in order; its format follows from its name, as in training.
 
     Args:
         file: the file.

@@ -111,7 +111,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
     Args:
         path: the file.
-        blank: whether it may hold nothing but white space.
+        blank: whether it may be empty or only have white space.
 
     Raises:
         SeqzooError: it cannot be read, or is empty.
@@ -133,7 +133,7 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
     Args:
         path: the file.
-        blank: whether it may hold nothing but white space.
+        blank: whether it may be empty or only have white space.
         strict: whether bytes that are not UTF-8 are an error; else they become half characters,
             which `undecoded` finds in a record.
 

@@ -197,7 +197,7 @@ def _field_reader(
         feature: that is read.
         kind: of input or target.
         source: where it is from.
-        english: names that a reader knows better than those of the feature.
+        english: more familiar names than those of the feature.
     """
     if kind in TEXTS:
         tagged = source.target_kind == "tags"

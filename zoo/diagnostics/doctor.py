@@ -48,7 +48,7 @@ class Finding:
         subject: what was checked.
         message: what was found.
         state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
-        fix: a command or a sentence on what to do; empty where nothing is to be done.
+        fix: a command or a sentence on what to do; empty if there is nothing to do.
         values: the same for programs, JSON-serialisable.
     """
 

@@ -29,7 +29,7 @@ def evaluate(
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: there is no such run or no such data, or they do not fit each other.
+        SeqzooError: the run or the data do not exist, or do not fit each other.
     """
     run = open_run(folder, device)
     from seqzoo.zoo.data.open import open_examples

@@ -26,7 +26,7 @@ def export(
     Returns: how to load it, for a person.
 
     Raises:
-        SeqzooError: there is no such run, or the target exists.
+        SeqzooError: the run does not exist, or the target exists.
     """
     run = open_run(folder, device)
     run.export(target, answer_options(run, top, decoding))

@@ -25,7 +25,7 @@ def generate(
 
     Args:
         folder: of the run.
-        inputs: as they stand in files; a language model takes an empty one too.
+        inputs: texts as in files; a language model also takes an empty one.
         count: texts per input.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.

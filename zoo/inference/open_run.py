@@ -23,7 +23,7 @@ def open_run(folder: str, device: str | None) -> Any:
     """
     path = pathlib.Path(folder).expanduser()
     if not is_run(path):
-        # The same question that `Run.open` asks, three seconds earlier.
+        # The same check as in `Run.open`, three seconds earlier.
         if folder not in PRESETS:
             message = f"{path} is not a run folder; name one that `{command('train')}` wrote"
             raise SeqzooError(message + nearest(folder, list_trained()))

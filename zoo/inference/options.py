@@ -16,7 +16,7 @@ SAMPLE = {"temperature", "top_k", "top_p"}
 
 
 def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOptions:
-    """How a run is asked.
+    """The options of predictions.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.

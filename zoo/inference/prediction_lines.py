@@ -84,19 +84,19 @@ def prediction_lines(
 
     Args:
         folder: of the run.
-        given: lines in UTF-8, the texts of a command line, or a file.
-        top: labels an input.
-        form: what a reply is: fields between tabs, a JSON object, or a record of CSV.
-        decoding: how texts are generated, as far as it was typed.
+        given: lines in UTF-8, texts from the command line, or a file.
+        top: predictions per input.
+        form: format of the output: fields between tabs, a JSON object, or a CSV record.
+        decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
-        resample: whether sound of other sample rates is brought to the model's.
+        resample: whether to convert audio to the sample rate of the model.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
             file cannot be read.
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
-        read_bytes(given.path)  # tells why, before TensorFlow takes its seconds
+        read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_run(folder, device)
     options = answer_options(run, top, decoding)
     if isinstance(given, File):
@@ -107,8 +107,8 @@ def prediction_lines(
     else:
         asked, place = prediction_inputs.of_lines(given), pathlib.Path.cwd()
     read = prediction_inputs.reader(run, place, resample=resample)
-    _ = run.model  # says that there is none before the first line is read
-    # A person who types sees each answer at once; files are answered many lines at a time.
+    _ = run.model  # reports a missing model before the first line is read
+    # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))

@@ -1,4 +1,4 @@
-"""Presets of `ManyToManyEncoderDecoder`: a text for a text."""
+"""Presets of `ManyToManyEncoderDecoder`: from a sequence to a text."""
 
 from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
 from seqzoo.tasks.settings import TrainingSettings
