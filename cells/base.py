@@ -12,7 +12,7 @@ from seqzoo.cells.private_keras import DropoutRNNCell
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """One step of a recurrence, cut where it can be run fast; abstract.
+    """One step of a recurrence, divided so that it can be run fast; abstract.
 
     A step is three parts:
 
@@ -131,7 +131,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
-        # Drawn here, in the order in which layers are made, as Keras draws its seeds.
+        # Drawn here, in the order in which layers are created, as Keras draws its seeds.
         self._dropout_seed = random.randint(1, 10**9) if seed is None else seed
         self.bias = None
 
@@ -146,7 +146,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def state_size(self) -> Any:
-        """Size of each state, or its shape without the batch; the first is what `recur` takes.
+        """Size of each state, or its shape without the batch; `recur` takes the first.
 
         Sizes that follow from those of the input are None until the cell is built.
         """
@@ -262,19 +262,19 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return ops.zeros(shape, dtype)
 
     def input_matrix(self) -> Any:
-        """(features, gates * units): what `project` multiplies the inputs by."""
+        """(features, gates * units): the matrix of `project`."""
         return ops.convert_to_tensor(self.kernel)
 
     def recurrent_matrix(self) -> Any:
-        """(units, recurrent gates * units): what `recur` multiplies the state by."""
+        """(units, recurrent gates * units): the matrix of `recur`."""
         return ops.convert_to_tensor(self.recurrent_kernel)
 
     def input_bias(self) -> Any:
-        """What `project` adds to each column, or None."""
+        """The bias of `project`, or None."""
         return None if self.bias is None else ops.convert_to_tensor(self.bias)
 
     def recurrent_bias(self) -> Any:
-        """What `recur` adds to each column, or None."""
+        """The bias of `recur`, or None."""
         return None
 
     def project(self, inputs: Any) -> Any:
@@ -346,7 +346,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         Args:
             x: `project` of the step's input.
             states: list of tensors of shape (batch, units).
-            recurrent_mask: what dropout multiplies the recurrent input with, or None.
+            recurrent_mask: dropout mask of the recurrent input, or None.
 
         Returns:
             The output and the list of new states.
@@ -366,23 +366,23 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
 
     def step_weights(self) -> tuple:
-        """What `step` takes after the states: the named tuple of `unit_weights`, if there are."""
+        """The last arguments of `step`: the named tuple of `unit_weights`, if there are any."""
         if not self.unit_weights:
             return ()
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
         return (self.UnitWeights(*tensors),)
 
     def input_mask(self, inputs: Any, training: bool) -> Any:
-        """What dropout multiplies one step's inputs with, the same in a sequence, or None."""
+        """The dropout mask of one step's inputs, the same for a sequence, or None."""
         if not (training and self.dropout):
             return None
         mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
-        if self.takes_time:  # time passes for all
+        if self.takes_time:  # no dropout on the elapsed time
             mask = ops.concatenate([mask[..., :-1], ops.ones_like(mask[..., -1:])], axis=-1)
         return mask
 
     def recurrent_mask(self, h: Any, training: bool) -> Any:
-        """What dropout multiplies the recurrent input with, the same in a sequence, or None."""
+        """The dropout mask of the recurrent input, the same for a sequence, or None."""
         return self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else None
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list]:
@@ -414,7 +414,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
 
 def as_list(sizes: Any) -> list:
-    """A cell's `state_size` as a list with one entry a state."""
+    """A cell's `state_size` as a list with one entry per state."""
     return list(sizes) if isinstance(sizes, (list, tuple)) else [sizes]
 
 

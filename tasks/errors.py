@@ -108,13 +108,13 @@ def check_same(
 
 
 def command(words: str) -> str:
-    """A command as it can be typed: "seqzoo train --resume", where the program was called so."""
+    """A command as the user would type it, such as "seqzoo train --resume"."""
     return f"{_program.get()} {words}"
 
 
 @contextmanager
 def called(program: str) -> Iterator[None]:
-    """Within it, `command` names the program as it was called: "python cli.py"."""
+    """Within it, `command` uses the name of the program as called, such as "python cli.py"."""
     token = _program.set(program)
     try:
         yield

@@ -1,8 +1,8 @@
 """The two time loops of a cell that overrides `advance`; XLA compiles them.
 
 The backward loop differentiates one step at a time, from the states that forward kept, and adds up
-the gradients of the weights as it goes. It is right for every cell, and slower than loops.py, which
-says what the functions take and return.
+the gradients of the weights as it goes. It works for every cell, and is slower than
+product_loops.py, which documents the arguments and results of the functions.
 """
 
 from typing import Any
@@ -17,8 +17,8 @@ from seqzoo.cells.private_keras import backend
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
-    """What the loops run on: the projected input, (time, batch, columns), and the weights."""
-    with backend.AutocastScope(None):  # their gradients add up in their own precision
+    """The inputs of the loops: the projected input, (time, batch, columns), and the weights."""
+    with backend.AutocastScope(None):  # their gradients are summed in their own precision
         weights = [tf.convert_to_tensor(variable) for variable in _weights(cell)]
     return {"x": tf.cast(cell.project(x), cell.compute_dtype), "weights": weights}
 
@@ -46,12 +46,12 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the gradient of `forward` back; returns the gradients of states, x and weights."""
+    """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
 
     def body(count, d_states, d_x, d_weights):
         t = tensors["steps"] - 1 - count
         if sequences:
-            # Transposing turns all axes round: (units, batch) -> (batch, units).
+            # Transposing reverses all axes: (units, batch) -> (batch, units).
             d_output = tf.transpose(read_step(tensors["d_sequence"], t))
             d_states = [d_states[0] + d_output, *d_states[1:]]
         x = read_step(tensors["x"], t)
@@ -75,7 +75,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 
 def sequence(result: dict) -> Any:
-    """The first state after each step, (time, batch, units), of what `forward` returned."""
+    """The first state after each step, (time, batch, units), from the results of `forward`."""
     return result["trajectory"]
 
 
@@ -83,7 +83,7 @@ BACKWARD_NEEDS = ("steps", "x", "weights", "mask", "recurrent_mask", "values")
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """What `backward` returned is already the gradient of all."""
+    """The results of `backward` are already all gradients."""
     return d
 
 
@@ -100,7 +100,7 @@ def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -
 
 
 def rows(values: Any, state: Any) -> Any:
-    """(batch,) as it broadcasts with a state, (batch, ...)."""
+    """(batch,) reshaped to broadcast with a state, (batch, ...)."""
     return tf.reshape(values, [-1] + [1] * (state.shape.rank - 1))
 
 

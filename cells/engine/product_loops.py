@@ -169,7 +169,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 
 def sequence(result: dict) -> Any:
-    """The first state after each step, (time, batch, units), of what `forward` returned."""
+    """The first state after each step, (time, batch, units), from the results of `forward`."""
     return result["trajectory"][1:]
 
 

@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SGUCell(CellWithGates):
-    """The input gates the state, twice, before it becomes the candidate.
+    """The input gates the state twice to form the candidate.
 
         g = Wg x + bg
         s = tanh(Ug (g * h))
@@ -18,9 +18,9 @@ class SGUCell(CellWithGates):
         z = hard_sigmoid(Wz x + Uz h + bz)
         h = (1 - z) * h + z * n
 
-    Columns: gate, update. The hard sigmoid is that of Keras 3, clip(z / 6 + 1 / 2, 0, 1); the
-    paper's time had clip(z / 5 + 1 / 2, 0, 1). States may grow more than those of `dsgu`,
-    according to the paper.
+    Columns: gate, update. The hard sigmoid is that of Keras 3, clip(z / 6 + 1 / 2, 0, 1); at
+    the time of the paper it was clip(z / 5 + 1 / 2, 0, 1). States may grow more than those of
+    `dsgu`, according to the paper.
 
     For sequences with few classes: fewer weights than a GRU, and faster to learn long dependencies
     in the paper.
@@ -68,7 +68,7 @@ class SGUCell(CellWithGates):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class DSGUCell(CellWithGates):
-    """A simple gated unit with one more layer before the candidate, which keeps it bounded.
+    """A simple gated unit with one more layer before the candidate, which bounds it.
 
         g = Wg x + bg
         s = tanh(Ug (g * h))

@@ -10,12 +10,12 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LipschitzRNNCell(RecurrentCell):
-    """A linear part beside the nonlinear one, both with bounded spectra.
+    """A linear and a nonlinear part, both with bounded spectra.
 
         A = (1 - beta) * (M + M^T) + beta * (M - M^T) - gamma I
         h = h + epsilon * (A h + tanh(W x + B h + b))
 
-    B is made of a second matrix as A is of M. beta from 0 to 1 goes from symmetric to
+    B is computed from a second matrix as A from M. beta from 0 to 1 goes from symmetric to
     antisymmetric; the paper uses beta 0.75 to 0.9, gamma 0.001 to 0.1. The two recurrent kernels
     stand side by side: linear, candidate.
 

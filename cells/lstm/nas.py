@@ -20,7 +20,7 @@ class NASCell(CellWithGates):
         c = tanh(tanh(a1 * a2) + c) * tanh(a3 + a4)
         h = tanh(c * tanh(tanh(a5 * a6) + sigmoid(a7 + a8)))
 
-    States are [h, c]. Columns: first to eighth. The authors' code has no bias unless asked
+    States are [h, c]. Columns: first to eighth. The authors' code has no bias by default
     (`use_bias=False`). RecurrentLayers documents the product of the fourth and computes a sum.
 
     For language models: the paper's best on Penn Treebank, at perplexity 62.4 with shared

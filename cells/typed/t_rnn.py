@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class TRNNCell(CellWithGates):
-    """A running mean of projected inputs, with weights that the input decides.
+    """A running mean of projected inputs, with weights that depend on the input.
 
         z = Wz x + bz
         f = sigmoid(Wf x + bf)
@@ -15,7 +15,7 @@ class TRNNCell(CellWithGates):
 
     Columns: candidate, forget. No matrix takes the state, so each unit keeps its meaning in time.
 
-    For comparison with gated cells: the paper is level with them on characters and words.
+    For comparison with gated cells: in the paper it equals them on characters and words.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

@@ -63,7 +63,7 @@ def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
 
     Args:
         own: the layer's trace.
-        row: of the batch.
+        row: row of the batch.
 
     Returns:
         One a gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
@@ -247,7 +247,7 @@ def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
 
     Args:
         own: the layer's trace.
-        row: of the batch.
+        row: row of the batch.
     """
     cell = own.cell
     sizes = tree.flatten(cell.state_size)

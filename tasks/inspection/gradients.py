@@ -80,7 +80,7 @@ class GradientFlow:
     """d loss / d state of one layer, going back from the last step that the loss depends on.
 
     Attributes:
-        name: of the layer.
+        name: name of the layer.
         positions: of the steps in the input, the chosen one first, (steps,); -1 for the initial
             state.
         norms: of d loss / d all states together, (steps,).
@@ -101,7 +101,7 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
     Args:
         traced: `trace` with a loss, such as that of one step: the steps back are then counted from
             there.
-        row: of the batch.
+        row: row of the batch.
     """
     return [
         _flow(own, row)

@@ -14,19 +14,19 @@ from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
 ROWS = 8192
-"""Rows that a cell is run on at once: a step with n numbers of state takes n of them."""
+"""Number of rows in one call of a cell; a step with n state values takes n of them."""
 
 
 def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndarray:
     """d new states / d old states of single steps.
 
-    Each step is run on n equal rows, n being the numbers of its states, and each row is asked for
-    the gradient of another number: one forward and one backward pass for many steps.
+    Each step is run on n equal rows, one per state value, and each row gives the gradient of
+    another value: one forward and one backward pass for many steps.
 
     Args:
         cell: any cell, built.
-        inputs: of each step, (steps, features).
-        states: before each step, all of them side by side, (steps, n).
+        inputs: inputs of each step, (steps, features).
+        states: states before each step, concatenated, (steps, n).
 
     Returns:
         (steps, n, n); entry [t, i, j] is d state_i after step t / d state_j before it.
@@ -55,16 +55,16 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
 
 @dataclass(frozen=True)
 class JacobianFlow:
-    """Jacobians of a layer along an input, going back from a chosen step.
+    """Jacobians of a layer along an input, back from a given step.
 
     Attributes:
-        name: of the layer.
-        positions: of the steps in the input, the chosen one first, (steps,).
-        largest: singular value of each step's Jacobian, (steps,).
-        radii: spectral radius of each, (steps,).
+        name: name of the layer.
+        positions: positions of the steps in the input, the given one first, (steps,).
+        largest: largest singular value of each step's Jacobian, (steps,).
+        radii: spectral radius of each Jacobian, (steps,).
         products: spectral norm of the product of all Jacobians from a step to the chosen one;
             entry 0 is the identity's, 1, and entry k that of k steps, (steps + 1,).
-        decay: what the products say.
+        decay: the decay of the products.
     """
 
     name: str
@@ -84,7 +84,7 @@ def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> Jac
     Args:
         own: the layer's trace.
         step: position in the input to go back from; None for the last step that the layer ran.
-        row: of the batch.
+        row: row of the batch.
     """
     if step is None:
         last = own.steps - 1

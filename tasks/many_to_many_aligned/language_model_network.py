@@ -34,7 +34,7 @@ class LanguageModel(keras.Model):
         """Runs over sequences.
 
         Args:
-            tokens: (batch, time), int32: the token before each step.
+            tokens: (batch, time), int32: the previous token of each step.
             states: before the first step, in the order of `state_sizes`, each (batch, units);
                 None for zeros.
             steps: (batch, time): whether each step counts; None for all.

@@ -23,17 +23,17 @@ def split_tag(name: str) -> tuple[str, str]:
 def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
     """The entities of one sequence, by the definition of conlleval.
 
-    A tag goes on with the entity before it if it is an I or E of the same type right behind a B or
-    I. Any other tag ends that entity and, unless it is O, begins one. So each sequence of tags has
-    its entities, be it well formed or not.
+    A tag continues an entity if it is an I or E of the same type right after a B or I. Any other
+    tag ends that entity and, unless it is O, begins one. So any sequence of tags has entities,
+    whether it is well formed or not.
 
     Source: conlleval.pl of the CoNLL-2000 shared task.
 
     Returns:
-        (type, first step, last step) of each, in their order; the type is "" where tags have none.
+        (type, first step, last step) of each, in order; the type is "" for tags without one.
 
     Raises:
-        SeqzooError: a tag is neither of BIO nor of BIOES.
+        SeqzooError: a tag is not a BIO or BIOES tag.
     """
     spans = []
     before, kind, first = "O", "", 0
@@ -49,14 +49,14 @@ def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def bio_constraints(names: Sequence[str]) -> tuple[list[list[bool]], list[bool], list[bool]]:
-    """What well-formed tags may follow each other, as `CRF` takes it.
+    """The constraints of well-formed tags, for `CRF`.
 
-    Names with an E or S are taken for BIOES, others for BIO. In BIO an I goes on with an entity of
-    its type. In BIOES so does an E, an S is an entity alone, and each that a B began has to come to
-    its E.
+    Names with an E or S are read as BIOES, others as BIO. In BIO an I continues an entity of its
+    type. In BIOES so does an E, an S is an entity of one step, and an entity that begins with a B
+    must end with an E.
 
     Args:
-        names: of all tags, in the order of their ids.
+        names: names of all tags, in the order of their ids.
 
     Returns:
         Which tag (row) may come before which (column), shape (tags, tags); which may begin a

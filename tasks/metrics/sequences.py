@@ -186,7 +186,7 @@ def span_scores(
 
     Raises:
         ValueError: there are more sequences or tags of one than of the other.
-        SeqzooError: a tag is neither of BIO nor of BIOES.
+        SeqzooError: a tag is not a BIO or BIOES tag.
     """
     if len(answers) != len(references):
         raise _unequal("answers", "references", len(answers), len(references))

@@ -80,7 +80,7 @@ class ConvolutionalGrid(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -142,7 +142,7 @@ class ApplicationGrid(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""
 
 
 def opaque(images: Any) -> Any:

@@ -130,7 +130,7 @@ class ImageEncoder(keras.layers.Layer):
         return cls(**{**config, "grid": keras.saving.deserialize_keras_object(config["grid"])})
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""
 
 
 def _rows_there(lengths: Any) -> tuple[Any, Any]:
@@ -189,4 +189,4 @@ class VectorEncoder(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""

@@ -1,4 +1,4 @@
-"""Images of one size, as bytes; encoded images, as files hold them, are brought to it."""
+"""Images of one size, as bytes; encoded images, such as PNG files, are resized to it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features
 
 DECODED = (1, 3, 4)
-"""Channels that an encoded image can be decoded to: grey, colours, and colours with opacity."""
+"""Channels that an encoded image can have: grey, colours, and colours with opacity."""
 
 
 class ImageFeatures(Features):
@@ -114,14 +114,14 @@ class ImageFeatures(Features):
 
 
 def decoded(encoded: Any, channels: int) -> Any:
-    """One encoded image -> (height, width, channels), uint8; 0 channels for those that it has."""
+    """One encoded image -> (height, width, channels), uint8; 0 channels keeps its own."""
     if channels != 4:
         # `expand_animations` gives four axes, and leaves the number of axes unknown to the graph.
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     image = tf.io.decode_image(encoded, expand_animations=False)
     has = tf.shape(image)[2]
     colours = tf.gather(image, tf.where(has >= 3, [0, 1, 2], [0, 0, 0]), axis=2)
-    # The last of two or four channels is opacity; JPEG has none and refuses to be asked for it.
+    # The last of two or four channels is opacity; decoding a JPEG with it is an error.
     opacity = tf.where(has % 2 == 0, image[:, :, -1:], tf.constant(255, tf.uint8))
     return tf.concat([colours, opacity], 2)
 
@@ -137,7 +137,7 @@ def _naming_image(place: str) -> Iterator[None]:
     """Adds the location of an example to the error of an image that cannot be decoded.
 
     Raises:
-        SeqzooError: the block decoded something else than an image.
+        SeqzooError: the block decoded something other than an image.
     """
     try:
         yield

@@ -20,15 +20,15 @@ from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
-"""Examples up to which compiling the time loop would take longer than running it as it is."""
+"""Maximum number of examples for which compiling the time loop would not pay."""
 
 FEW_BATCHES = 20
-"""The same of batches, for examples that are run in many windows."""
+"""The same for batches, for examples that are run in many windows."""
 
 PATIENCE = 1.0
 """Seconds of generating with batches of one shape before its loop is compiled, which takes half a
-second to two. So a first answer does not wait for the compiler, and little work takes longer than
-twice what it would if one had known beforehand how much there is."""
+second to two. So a first prediction does not wait for the compiler, and hardly any workload takes
+more than twice the time that it would take if its size were known in advance."""
 
 
 class Inference:
@@ -36,8 +36,8 @@ class Inference:
 
     Args:
         task: the task.
-        model: of it.
-        settings: how it was trained, for the sizes of batches.
+        model: its model.
+        settings: its training settings, for the sizes of batches.
         padding: the lengths that batches are padded to.
     """
 
@@ -52,8 +52,8 @@ class Inference:
         self._lock = threading.Lock()  # several threads may ask one run
 
     def collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
-        """What `Task.infer` or `Task.score` says of all examples, in their order; what it
-        says of several parts of an example is summed."""
+        """The results of `Task.infer` or `Task.score` for all examples, in order; those of several
+        parts of an example are summed."""
         settings = self.settings
         if data.window is None:
             settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
@@ -65,7 +65,7 @@ class Inference:
             carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
         generates = data.window is None and isinstance(self.task, Generates)
         found: dict[str, list] = {}
-        # Rows that only fill up are left out where that compiles nothing; those of windows carry
+        # Filler rows are left out where that compiles nothing; those of windows carry
         # states from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
@@ -90,7 +90,7 @@ class Inference:
                 place = found.setdefault(name, [None] * len(data))
                 for row, own in zip(rows, value.numpy()[real], strict=True):
                     place[row] = own if place[row] is None else place[row] + own
-            if generates and traced:  # tracing is no generating
+            if generates and traced:  # tracing does not count as generating
                 taken = time.perf_counter() - start
                 self._seconds[key] = self._seconds.get(key, 0.0) + taken
         return found
@@ -122,7 +122,7 @@ class Inference:
         few: bool,
         compiled: bool,
     ) -> Any:
-        """`ask` of the model as a graph for batches like this one, kept for the next call."""
+        """The graph of `ask` for batches like this one, kept for the next call."""
         key = (ask.__name__, tuple(batch), options, few, compiled)
         with self._lock:
             if key not in self._graphs:
@@ -141,8 +141,8 @@ class Inference:
 
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
-    """A batch in one of a few shapes: with copies of its first row, which weigh nothing, up to one
-    of four numbers an octave, and as long as its plan has it."""
+    """A batch in one of a few shapes: filled with weightless copies of its first row up to one of
+    four numbers per octave, and of the length in its plan."""
     rows = len(batch["rows"])
     step = 1 << max((rows - 1).bit_length() - 3, 0)
     order = np.arange(-(-rows // step) * step)

@@ -1,4 +1,4 @@
-"""The decoder: recurrent layers over the tokens so far, that may look at a memory."""
+"""The decoder: recurrent layers over the previous tokens, with optional attention."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from seqzoo.tasks.layers.recurrent import recurrent_layers
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Decoder(keras.layers.Layer):
-    """Tokens to the logits of the tokens that follow them.
+    """From tokens to the logits of the following tokens.
 
         h1 = first recurrent layer of the tokens' vectors
         c = attention of h1 to the memory
@@ -22,8 +22,8 @@ class Decoder(keras.layers.Layer):
         logits = output(tanh(W [h; c]))
 
     The query is the first layer's state *after* the token (Luong, Pham and Manning 2015, section
-    3; the further layers see its context as in Wu et al. 2016, "GNMT", section 3.1). No step waits
-    for the context of the step before, so that all steps of a known target are run at once.
+    3; the other layers see its context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
+    need the previous step's context, so that all steps of a known target are run at once.
 
     Args:
         vocabulary_size: number of token ids.
@@ -99,12 +99,12 @@ class Decoder(keras.layers.Layer):
 
     @property
     def state_sizes(self) -> list[list[int]]:
-        """Units of each state of each layer."""
+        """The sizes of the states of each layer."""
         sizes = [layer.cell.state_size for layer in self.recurrent]
         return [list(size) if isinstance(size, Sequence) else [size] for size in sizes]
 
     def zero_states(self, batch: Any) -> list[list]:
-        """The states before anything was read, lists of (batch, units)."""
+        """The initial states, lists of (batch, units)."""
         return [layer.cell.get_initial_state(batch) for layer in self.recurrent]
 
     def call(
@@ -119,13 +119,13 @@ class Decoder(keras.layers.Layer):
         """Runs over complete sequences.
 
         Args:
-            tokens: (batch, time), int32: the token before each step.
-            states: of each layer before the first step.
+            tokens: (batch, time), int32: the previous token of each step.
+            states: states of each layer before the first step.
             memory: (batch, source, features), if there is attention.
-            mask: (batch, source): which steps of the memory there are.
+            mask: (batch, source): whether each step of the memory exists.
             training: whether dropout is on.
-            steps: (batch, time): which tokens count; the others leave states as they are. None
-                for all.
+            steps: (batch, time): whether each token counts; the others leave the states unchanged.
+                None for all.
 
         Returns:
             Logits, (batch, time, vocabulary), float32, and the states after the last step.
@@ -146,8 +146,8 @@ class Decoder(keras.layers.Layer):
 
         Args:
             tokens: (rows,), int32.
-            states: of each layer.
-            constants: what `look_at` gave, for these rows.
+            states: states of each layer.
+            constants: the result of `look_at`, for these rows.
 
         Returns:
             Logits (rows, vocabulary), the new states, and attention (rows, source) or None.
@@ -164,7 +164,7 @@ class Decoder(keras.layers.Layer):
         return self._logits(values, context, training=False), last, weights
 
     def look_at(self, memory: Any, mask: Any) -> Any:
-        """What all steps need of a memory, or None without attention."""
+        """The values of a memory that all steps need, or None without attention."""
         return None if self.attention is None else (memory, self.attention.keys(memory), mask)
 
     def _logits(self, values: Any, context: Any, training: bool) -> Any:
@@ -183,15 +183,15 @@ class Decoder(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class Bridge(keras.layers.Layer):
-    """States to begin a decoder with, whatever its cells: a dense layer of what was encoded.
+    """Initial states of a decoder with any cells: a dense layer over the encoding.
 
     Args:
-        state_sizes: units of each state of each layer of the decoder.
+        state_sizes: sizes of the states of each layer of the decoder.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -201,7 +201,7 @@ class Bridge(keras.layers.Layer):
         self.layers = [keras.layers.Dense(sum(own), dtype=self.dtype_policy) for own in state_sizes]
 
     def call(self, summaries: list) -> list[list]:
-        """Summaries, each (batch, features), one a layer of the decoder -> the layers' states."""
+        """Summaries, each (batch, features), one per layer of the decoder -> the layers' states."""
         return [
             tf.split(layer(summary), sizes, axis=-1)
             for layer, summary, sizes in zip(self.layers, summaries, self.state_sizes, strict=True)
@@ -211,4 +211,4 @@ class Bridge(keras.layers.Layer):
         return {**super().get_config(), "state_sizes": self.state_sizes}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""

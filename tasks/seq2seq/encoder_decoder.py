@@ -157,4 +157,4 @@ class SequenceEncoder(keras.layers.Layer):
         return {**super().get_config(), **self.choices}
 
     def get_build_config(self) -> None:
-        """None: the generator builds its parts."""
+        """None: the network builds its parts."""

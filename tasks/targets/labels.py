@@ -16,11 +16,11 @@ THRESHOLD = 0.5
 
 
 class LabelTargets(Targets):
-    """Labels by name, each yes or no; loss is the mean binary cross entropy over labels, the
+    """Independent labels by name; loss is the mean binary cross entropy over labels, the
     metric F1 over all decisions together (micro).
 
     Args:
-        names: of the labels, in the order of the outputs.
+        names: names of the labels, in the order of the outputs.
     """
 
     metric = "micro_f1"

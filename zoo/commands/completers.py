@@ -1,6 +1,6 @@
-"""What a shell completes: names of what there is, read without TensorFlow, runs and files.
+"""Shell completion of names, runs and files, without importing TensorFlow.
 
-Each press of the tab key starts a process: what only some words need is imported for them.
+Each press of the tab key starts a process, so imports are deferred until they are needed.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ FILE, FOLDER = "file", "dir"
 
 
 def script(command: click.Command, shell: str) -> str:
-    """What a shell reads to complete the command.
+    """The completion script for a shell.
 
     Args:
         command: the command line.
@@ -30,8 +30,7 @@ def script(command: click.Command, shell: str) -> str:
 
 
 def _completes(otherwise: str, *sources: Callable[[click.Context], Iterable[str]]) -> Complete:
-    """Completes names of several sources; where none fits, what the shell itself knows: files or
-    folders."""
+    """Completes names of several sources; if none fits, files or folders as the shell does."""
 
     def complete(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
         names = dict.fromkeys(name for source in sources for name in source(ctx))
@@ -79,7 +78,7 @@ KINDS = {
     "presets": _presets,
     "datasets": _datasets,
 }
-"""What `seqzoo list` lists, and the names of each kind."""
+"""The kinds that `seqzoo list` lists, and the names of each kind."""
 
 
 def _of_listed_kind(ctx: click.Context) -> Iterable[str]:

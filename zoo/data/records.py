@@ -1,4 +1,4 @@
-"""What every reader of a file format takes and yields: a request, and one record per example.
+"""The contract of file readers: they take a request and yield one record per example.
 
 A reader is `read(path, request) -> Records`. It finds the columns, and splits a file into records;
 what a field means is read in `examples`, in one way for all formats.
@@ -21,10 +21,10 @@ INPUT, TARGET, SPLIT = "input", "target", "split_column"
 
 @dataclass(frozen=True)
 class Request:
-    """What is read of a file, and how.
+    """What to read from a file, and how.
 
     Attributes:
-        source: says it: kinds, names of columns, delimiter.
+        source: kinds, names of columns, delimiter.
         roles: the columns that are needed: `INPUT`, and in training `TARGET` and `SPLIT`.
         strict: whether a malformed record ends the reading, as in training, instead of being
             yielded with its error, as in predictions.
@@ -37,16 +37,16 @@ class Request:
     width: int | None = None
 
     def name(self, role: str) -> str | None:
-        """The column that a role is given to; None where the source leaves it to the file."""
+        """The column of a role; None if the source does not name one."""
         return getattr(self.source, role)
 
 
 class Record(NamedTuple):
-    """One example as its file holds it.
+    """One example as in its file.
 
     Attributes:
-        number: of the line that it begins at, or of the row or the example.
-        fields: text, or what the format holds, by role; empty where the record is malformed.
+        number: number of the line at which it begins, or of the row or the example.
+        fields: text, or values of the format, by role; empty if the record is malformed.
         error: what is wrong with the record, "has 3 fields where 2 (text, label) should be".
     """
 
@@ -60,12 +60,12 @@ class Records:
     """The records of a file.
 
     Attributes:
-        name: of the file or the split, for messages.
-        records: one per example, in their order.
+        name: name of the file or the split, for messages.
+        records: one per example, in order.
         unit: what the records' numbers count: "line", "row" or "example"; empty where they count
             nothing that a person can find.
         columns: the name of each role's column, for messages; empty for a file without columns.
-        names: of all columns of the file.
+        names: names of all columns of the file.
         notes: sentences on how the file was read, for people.
     """
 
@@ -77,7 +77,7 @@ class Records:
     notes: tuple[str, ...] = ()
 
     def location(self, number: int) -> str:
-        """Where a record is, by its number: "reviews.csv, line 18"."""
+        """The location of a record, from its number: "reviews.csv, line 18"."""
         return f"{self.name}, {self.unit} {number}" if self.unit else self.name
 
 
@@ -85,7 +85,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
     """The column of each role, among those that a file has.
 
     Raises:
-        SeqzooError: there is none of that name, or no name and several columns.
+        SeqzooError: there is no column of that name, or no name and several columns.
     """
     chosen = {}
     listed = ", ".join(names)

@@ -21,7 +21,7 @@ def generate(
     *,
     resample: bool = False,
 ) -> Iterator[str]:
-    """Texts for each input: of a language model, the prompt and what follows it.
+    """Texts for each input; for a language model, the prompt with its continuation.
 
     Args:
         folder: of the run.
@@ -32,7 +32,7 @@ def generate(
         resample: whether audio of other sample rates is resampled to the model's.
 
     Raises:
-        SeqzooError: there is no such run, it does not generate text, or an input is malformed.
+        SeqzooError: the run does not exist, does not generate text, or an input is malformed.
     """
     run = open_run(folder, device)
     if getattr(run.task, "decoding", None) is None:
