@@ -15,7 +15,7 @@ NAMES = {
     "macro_f1": "mean F1 of classes",
     "entity F1": "entity F1",
 }
-"""Metrics whose printed names are not their own with spaces."""
+"""Metrics that are printed under another name."""
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -57,12 +57,12 @@ def metric_name(name: str) -> str:
 
 
 def same_number(one: float | None, other: float | None) -> bool:
-    """Whether two metrics are there and differ by no more than rounding."""
+    """Whether two metrics exist and differ by no more than rounding."""
     return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
 
 
 def evaluation_text(metrics: dict[str, Any]) -> str:
-    """An evaluation for people: numbers, weakest classes, most frequent confusions."""
+    """The summary of an evaluation: numbers, weakest classes, confusions."""
     parts = [metrics_line(metrics)]
     classes = [row for row in metrics.get("classes", ()) if row["examples"]]
     if classes:

@@ -62,7 +62,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -> Sequence[str]:
-    """The names in the first record, without spaces around them."""
+    """The names in the first record, without surrounding spaces."""
     number, record, error = next(records, (1, [], "names no columns"))
     error = error or undecoded("".join(record))
     if error:  # without names no record means anything

@@ -134,7 +134,7 @@ class _Reader:
         if self.source.kind == "notes":
             return True
         if width is not None:
-            # How the model was trained says what the second axis is, and not what was chosen then.
+            # The second axis is interpreted as in training.
             return width > 1 or array.values.shape[1:] == (1,)
         stepwise = self.source.target_kind in STEPWISE
         return self.source.whole or (stepwise and target is not None and target.values.ndim == 1)

@@ -18,12 +18,12 @@ def evaluate(
     decoding: dict[str, Any],
     device: str | None = None,
 ) -> dict[str, Any]:
-    """The metrics of a run.
+    """Evaluates a run.
 
     Args:
         folder: of the run.
         given: fields of its source that were given; a limit is that of the examples to score on.
-        split: to score on; None for all of a file that was given, else the test split.
+        split: the split to evaluate on; None for all of a given file, otherwise the test split.
         report: folder to write tables and plots to.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.

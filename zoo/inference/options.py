@@ -20,7 +20,7 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
-        top: answers per input; None for 1 text, or 5 labels.
+        top: predictions per input; None for 1 text, or 5 labels.
         given: settings of `Decoding` that were given, and "seed".
 
     Raises:
