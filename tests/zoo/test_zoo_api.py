@@ -6,7 +6,7 @@ import sys
 import pytest
 from cli_cases import ROOT
 
-from seqzoo import zoo
+import seqzoo.zoo as zoo
 from seqzoo.tasks import SeqzooError
 from seqzoo.zoo.comparison import compare as comparing
 from seqzoo.zoo.comparison.processes import Ended

@@ -143,10 +143,8 @@ def _quoting(text: str, delimiter: str) -> dict[str, Any]:
     if delimiter != " " and f'{delimiter} "' in text:
         skipping: dict[str, Any] = {**found, "skipinitialspace": True}
         # Not strict, so that files that are not CSV without skipping can be read.
-        readers = [
-            csv.reader(io.StringIO(text, newline=""), **how)
-            for how in ({"delimiter": delimiter}, skipping)
-        ]
+        loose: dict[str, Any] = {"delimiter": delimiter}
+        readers = [csv.reader(io.StringIO(text, newline=""), **how) for how in (loose, skipping)]
         try:
             # All of it, even after the first difference: the rest may not be readable so.
             if any([_has_space(*records) for records in zip_longest(*readers, fillvalue=[])]):

@@ -170,7 +170,7 @@ class _Reader:
         raise array.unfit(f"hold what is {kind!r}")
 
 
-def _things(array: Array, form: str, kind: str) -> Sequence[Any]:
+def _things(array: Array, form: str, kind: str) -> Any:
     """Inputs that are not sequences in time: texts, names, images, vectors."""
     if form == "name":
         return _names(array)

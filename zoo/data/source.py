@@ -12,7 +12,8 @@ from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.datasets import DATASETS
 
 if TYPE_CHECKING:
-    Kind = TargetKind = str
+    Kind = str
+    TargetKind = str
 else:
     Kind, TargetKind = inputs_of(), targets_of()
 
