@@ -15,7 +15,7 @@ def _class(location: str) -> type[RecurrentCell]:
     return getattr(import_module(module), name)
 
 
-# All of them at once: Keras finds a saved cell's class only after it was registered.
+# All at once, because Keras finds the class of a saved cell only after its registration.
 CELLS: dict[str, type[RecurrentCell]] = {
     name: _class(entry.location) for name, entry in REGISTRY.items()
 }
@@ -28,10 +28,10 @@ def create(name: str, /, units: int, **options: Any) -> RecurrentCell:
     Args:
         name: key of `CELLS`.
         units: size of its state.
-        **options: of the cell's class.
+        **options: options of the cell's class.
 
     Raises:
-        ValueError: there is no cell of that name.
+        ValueError: the cell does not exist.
     """
     if name not in CELLS:
         near = get_close_matches(name, CELLS, n=1)

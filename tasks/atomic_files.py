@@ -17,14 +17,14 @@ from typing import Any
 from seqzoo.tasks.errors import DiskFull, SeqzooError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Error numbers of a disk without room, or of a user who has used up a quota."""
+"""Error numbers of a full disk or an exceeded quota."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path, which replaces a file if the block succeeds.
 
-    The temporary name ends like the file's, because writers look at the ending.
+    The temporary name has the extension of the file, because writers depend on it.
 
     Raises:
         DiskFull: the disk is full; an existing file is kept.
@@ -44,10 +44,10 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 @contextmanager
 def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Gives a temporary folder that becomes `folder` when the block ends well.
+    """Yields a temporary folder, which becomes `folder` if the block succeeds.
 
     Raises:
-        SeqzooError: the folder exists and holds something, or cannot be made.
+        SeqzooError: the folder exists and is not empty, or cannot be created.
         DiskFull: the disk is full; nothing of it remains.
     """
     folder = pathlib.Path(folder).absolute()
@@ -68,7 +68,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
             for path in temporary.rglob("*"):
                 synchronise(path)
             synchronise(temporary)
-            if folder.exists():  # an empty folder that a person made before
+            if folder.exists():  # an empty folder that already exists
                 folder.rmdir()
             os.replace(temporary, folder)
             synchronise(folder.parent)
@@ -80,12 +80,12 @@ def synchronise(path: str | os.PathLike) -> None:
     """Flushes a file, or the entries of a folder, to the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders; what can be read alone is not ours
+    except PermissionError:  # Windows cannot open folders, and some folders are read-only
         return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems cannot do it; that is no reason not to write on them.
+        # Some file systems do not support it; files can still be written to them.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -94,10 +94,10 @@ def synchronise(path: str | os.PathLike) -> None:
 
 @contextmanager
 def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
-    """Turns the many errors that a full disk causes into one that names the file and the disk.
+    """Converts the various errors that a full disk causes to one that names the file and the disk.
 
     Args:
-        path: that the block writes.
+        path: the file that the block writes.
         kept: what is not lost, as part of a sentence.
 
     Raises:
@@ -130,7 +130,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def full_disk(path: str | os.PathLike, kept: str = "") -> str:
-    """A line on a file that does not fit on its disk: both by name, and what is not lost."""
+    """A line that names a file and its full disk, and says what is not lost."""
     path = pathlib.Path(path)
     disk = pathlib.Path(os.path.realpath(path))
     while not disk.exists() or not os.path.ismount(disk):
@@ -146,7 +146,7 @@ def full_disk(path: str | os.PathLike, kept: str = "") -> str:
 
 
 def occupied(path: str | os.PathLike) -> bool:
-    """Whether a path is a file, or a folder with something in it."""
+    """Whether a path is a file, or a folder that is not empty."""
     path = pathlib.Path(path)
     return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
@@ -175,7 +175,7 @@ def read_json(path: str | os.PathLike) -> Any:
     """Reads a JSON file.
 
     Raises:
-        SeqzooError: it holds something else.
+        SeqzooError: it is not JSON.
     """
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The contract of templates, and of the tasks that they become with training examples."""
+"""The contract of templates, and of the tasks that they make from training examples."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class Template(ABC):
     """Name of the template on the command line."""
 
     input: Any
-    """What a sequence is made of: a name in `seqzoo.tasks.kinds.INPUTS`."""
+    """The input type: a name in `seqzoo.tasks.kinds.INPUTS`."""
 
     target: Any
-    """What is predicted: a name in `seqzoo.tasks.kinds.TARGETS`."""
+    """The target type: a name in `seqzoo.tasks.kinds.TARGETS`."""
 
     @property
     @abstractmethod
@@ -118,7 +118,7 @@ class Outcome(NamedTuple):
     Attributes:
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
-        carried: states for the batch that follows, each (batch, units); see `Task.carries`.
+        carried: states for the next batch, each (batch, units); see `Task.carries`.
         shown: losses to report beside those of validation, without label smoothing and other terms
             that only training has; None if they equal `losses`.
     """

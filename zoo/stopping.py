@@ -25,9 +25,9 @@ def set_last_words(words: str) -> None:
 def answering_signals() -> Iterator[None]:
     """Within it, SIGTERM, as sent by job queues, is handled like Ctrl-C.
 
-    Python hears of a signal between two of its own steps. Where native code compiles for a minute,
-    a thread says meanwhile that the first signal was heard, and ends the process upon the second;
-    checkpoints are whole at any time. In other threads than the main one it does nothing.
+    Python handles a signal between two of its own instructions. While native code compiles for a
+    minute, a thread acknowledges the first signal and ends the process on the second; checkpoints
+    are consistent at any time. In threads other than the main one it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -62,14 +62,13 @@ def _as_interrupt(number: int, frame: Any) -> None:
 
 
 def _without_interrupts(unraisable: Any) -> None:
-    """Passes over a KeyboardInterrupt that came up in a `__del__`: the thread below ends what it
-    did not."""
+    """Ignores a KeyboardInterrupt from a `__del__`, since the thread below ends the process."""
     if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)
 
 
 def _watch(receiver: int, ended: threading.Event) -> None:
-    """Reads signals, a byte each, until the pipe is closed."""
+    """Reads signals, one byte each, until the pipe is closed."""
     heard = 0
     while data := os.read(receiver, 64):
         heard += sum(number in SIGNALS for number in data)

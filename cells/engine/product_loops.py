@@ -3,7 +3,7 @@
 XLA compiles them. Outside a loop, sequences are (time, batch, units) and states (batch, units).
 Inside, tensors are (units, batch): the weights are then on the left of every product, and a gate is
 a block of rows. A loop reads the slices of a step during the previous step; otherwise XLA fuses the
-strided read into the pointwise work, which is then no longer vectorised.
+strided read into the elementwise operations, which are then no longer vectorised.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_columns
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
-    """What the loops run on: the input, (time, batch, features), and the weights."""
+    """The inputs of the loops: the input, (time, batch, features), and the weights."""
     tensors = {"x": x}
     if type(cell).project is RecurrentCell.project:
         tensors |= {"kernel": cell.input_matrix(), "bias": cell.input_bias()}
@@ -40,7 +40,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     """Runs a cell forward through time.
 
     Args:
-        cell: whose `step` is run.
+        cell: the cell whose `step` is run.
         tensors: those of `tensors_of`, with "steps", how many of x's time steps to run, "states",
             list of (batch, units), and where there are such "mask" (time, batch) and
             "recurrent_mask" (batch, units).
@@ -95,10 +95,10 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the gradient of `forward` back through time.
+    """Runs the backward pass of `forward`.
 
     Args:
-        cell: whose step it is.
+        cell: the cell.
         tensors: those of `forward`, what it returned for training, "d_states" list of
             (batch, units), and with `sequences` "d_sequence" (time, units, batch).
         sequences: whether the first state of each step has a gradient.
@@ -182,8 +182,8 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
 
     Args:
         tensors: those of `forward`.
-        result: what it returned.
-        d: what `backward` returned.
+        result: its results.
+        d: the results of `backward`.
     """
     d_recurrent = d.get("d_recurrent")
     d_projected = d.get("d_projected", d_recurrent)
@@ -232,14 +232,14 @@ def _products(cell: RecurrentCell, tensors: dict) -> Callable:
 
 
 def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
-    """What `step` takes after the states, as columns that broadcast with (units, batch)."""
+    """The last arguments of `step`, as columns that broadcast with (units, batch)."""
     if "unit_weights" not in tensors:
         return ()
     return (cell.UnitWeights(*map(_column, tensors["unit_weights"])),)
 
 
 def _gradient_gates(cell: RecurrentCell) -> dict[str, int]:
-    """How many gates the arrays have that `backward` writes gradients to."""
+    """The number of gates in the gradient arrays of `backward`."""
     if not cell.recurrent_gates:
         return {"d_projected": len(cell.gates)}
     gates = {"d_recurrent": len(cell.recurrent_gates)}

@@ -35,7 +35,7 @@ def backward_step(
     """Gradients of a step.
 
     Args:
-        cell: whose step it is.
+        cell: the cell.
         values: as `forward_step` returned them.
         d_states: gradients of the new states.
         weights: what `step` takes after the states.

@@ -16,7 +16,7 @@ class MUT1Cell(CellWithShortcut):
         n = tanh(Un (r * h) + tanh(s) + bn)
         h = (1 - z) * h + z * n
 
-    s is x where it has as many features as the cell has units, as in the paper, else Ws x.
+    s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, reset; of U: reset, candidate; of the bias: update, reset, candidate.
     RecurrentLayers adds bn inside of tanh(s) too. The paper has it ahead of the GRU on most tasks
     but language modelling.
@@ -59,7 +59,7 @@ class MUT2Cell(CellWithShortcut):
         n = tanh(Wn x + Un (r * h) + bn)
         h = (1 - z) * h + z * n
 
-    s is x where it has as many features as the cell has units, as in the paper, else Ws x.
+    s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, candidate; of U: update, reset, candidate; of the bias: update, candidate,
     reset.
 

@@ -18,11 +18,11 @@ class IntersectionRNNCell(CellWithShortcut):
         y = d * s + (1 - d) * u
         h = g * h + (1 - g) * n
 
-    s is x where it has as many features as the cell has units, as in the paper, else Ws x. States
+    s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x. States
     are [y, h], of which y is the output and is not fed back. Columns: output candidate, candidate,
     depth, update. RecurrentLayers mixes u by one minus the other gate.
 
-    For deep stacks: the paper trains eight layers of it more easily than of GRUs or LSTMs.
+    For deep stacks: in the paper eight layers of it train more easily than those of GRUs or LSTMs.
 
     Reference: Collins, Sohl-Dickstein and Sussillo, "Capacity and Trainability in Recurrent Neural
     Networks", ICLR 2017.

@@ -1,4 +1,4 @@
-"""Antisymmetric recurrences, with a gate and without: stable as differential equations are."""
+"""Antisymmetric recurrences, with and without a gate, from stable differential equations."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def antisymmetric_matrix(kernel: Any, gamma: float) -> Any:
 
 
 def check_step(epsilon: float, gamma: float) -> None:
-    """Raises ValueError where a step size or a diffusion is out of range."""
+    """Raises ValueError if a step size or a diffusion is out of range."""
     if epsilon <= 0:
         raise ValueError(f"`epsilon` must be above 0, got {epsilon!r}.")
     if gamma < 0:

@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class CoRNNCell(RecurrentCell):
-    """Units are damped oscillators, driven by the input and by one another.
+    """Units are damped oscillators, driven by the input and by each other.
 
         z = z + dt * (tanh(W x + U y + V z + b) - gamma * y - epsilon * z)
         y = y + dt * z

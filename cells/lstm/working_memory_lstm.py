@@ -24,7 +24,7 @@ class WorkingMemoryLSTMCell(CellWithGates):
     saturating the gates. RecurrentLayers leaves Ug h out; torchrecurrent documents the connections
     without tanh.
 
-    For longer sequences than an LSTM learns with ease: the paper is ahead on copying, adding,
+    For longer sequences than an LSTM easily learns: the paper improves on it in copying, adding,
     digits by pixels, characters and captions.
 
     Reference: Landi, Baraldi, Cornia and Cucchiara, "Working Memory Connections for LSTM", Neural

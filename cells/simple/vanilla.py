@@ -1,4 +1,4 @@
-"""The vanilla recurrence, a state machine with one nonlinearity."""
+"""The vanilla recurrence: one matrix product and one nonlinearity."""
 
 import keras
 from keras import ops

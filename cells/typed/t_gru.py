@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class TGRUCell(CellWithGates):
-    """A gated sum of features of the input and the one before it; no matrix takes the state.
+    """A gated sum of features of the input and the previous input; no matrix multiplies the state.
 
         z = Vz x + Wz p + bz
         f = sigmoid(Vf x + Wf p + bf)
@@ -17,7 +17,7 @@ class TGRUCell(CellWithGates):
     p is the input before x, zero at first. States are [h, Wz p, Wf p, Wo p]. Columns: candidate,
     forget, output, and the same for the input that comes next, without biases.
 
-    For comparison with the GRU: the paper is level with it on characters and words.
+    For comparison with the GRU: in the paper it equals it on characters and words.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

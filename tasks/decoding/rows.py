@@ -57,7 +57,7 @@ def generate_rows(
         if guided.remembers:
             before = tf.where(finished, PADDING, chosen)
             new["history"] = write(variables["history"], before, t)
-        # The last step ends all rows, those too whose scores are not numbers.
+        # The last step ends all rows, even those whose scores are NaN.
         return (t < last) & ~tf.reduce_all(finished), new, found
 
     steps, _, written = generate(step, variables, kept, guided.longest + 1)

@@ -182,7 +182,7 @@ def step_by_step(
 
 
 def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
-    """What `Recurrent.inner_loop` returns, and the `_Pass`."""
+    """The result of `Recurrent.inner_loop`, and the `_Pass`."""
     cell = layer.cell
     sequences = tf.cast(sequences, cell.compute_dtype)
     if layer.go_backwards:
@@ -193,7 +193,7 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
         inside = None if np.all(inside) else tf.unstack(inside[..., None], axis=1)
 
     def used(states: list[Any]) -> list[Any]:
-        """The states as all that follows sees them: its gradient is that of the step's end."""
+        """The states after a step, whose gradient is the one at the end of the step."""
         states = [tf.identity(own) for own in states]
         for own in states if watch is not None else ():
             watch(own)  # pyright: ignore[reportOptionalCall]

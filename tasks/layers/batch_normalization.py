@@ -1,4 +1,4 @@
-"""Normalisation by the statistics of a batch, the same however many replicas share the batch."""
+"""Batch normalisation with the statistics of a batch over all of its replicas."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class BatchNormalization(keras.layers.Layer):
-    """Channels normalised over a batch in training, by moving statistics else (Ioffe and Szegedy
-    2015).
+    """Normalises channels over a batch in training, and with moving statistics otherwise (Ioffe and
+    Szegedy 2015).
 
         y = gamma (x - mean) / sqrt(variance + epsilon) + beta
 
@@ -18,7 +18,7 @@ class BatchNormalization(keras.layers.Layer):
     each by a pass of its own, and of the rows that there are.
 
     Args:
-        momentum: share of the moving statistics that stays in a step.
+        momentum: share of the moving statistics that is kept in a step.
         epsilon: added to the variance.
         **kwargs: of `keras.layers.Layer`.
     """
@@ -51,8 +51,8 @@ class BatchNormalization(keras.layers.Layer):
         """Normalises (batch, height, width, channels).
 
         Args:
-            values: of any precision; statistics are float32 at least.
-            there: which rows there are, (batch,) of bool; all by default.
+            values: of any precision; statistics are at least float32.
+            there: whether each row is an example, (batch,) of bool; all by default.
             training: whether to use the statistics of the batch.
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
@@ -76,7 +76,7 @@ class BatchNormalization(keras.layers.Layer):
 
 
 def _moments(values: Any, there: Any) -> tuple[Any, Any]:
-    """Mean and variance of each channel over the rows of all replicas that there are."""
+    """Mean and variance of each channel over the examples of all replicas."""
     if there is None:
         there = tf.ones(tf.shape(values)[:1], tf.bool)
     there = there[:, None, None, None]

@@ -26,13 +26,13 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts
 
 SHORTEST = 16
-"""Steps that prompts are padded to at least."""
+"""Minimum padded length of prompts."""
 
 
 class LanguageModelTask(Task):
-    """A model of texts: what comes next, character by character or word by word.
+    """A language model of characters, words or subwords.
 
-    Training runs over windows of the texts, and hands the states on from each to the next; see
+    Training runs over windows of the texts and carries the states from each to the next; see
     `seqzoo.tasks.data.windows`. The loss is the cross entropy of all tokens; of sets of texts, that
     of the end of each, too.
 
@@ -84,7 +84,7 @@ class LanguageModelTask(Task):
         encoded = self.texts.encode(examples.inputs, examples.places)
         if targets and not self.template.whole:
             return Data(encoded, window=self.template.window)
-        # The ends go.
+        # Without the end tokens.
         flat = np.delete(encoded.flat, encoded.starts + encoded.lengths - 1)
         lengths = encoded.lengths - 1
         if targets:
@@ -161,7 +161,7 @@ class LanguageModelTask(Task):
 
     @property
     def decoding(self) -> Decoding:
-        """How texts are generated where nothing else is said."""
+        """The default options of text generation."""
         most = 200 if self.template.whole else min(self.texts.longest + 10, 200)
         return Decoding("sample", maximum_length=most)
 
@@ -177,7 +177,7 @@ class LanguageModelTask(Task):
         return {"score": (rate, self.signature)}
 
     def rate(self, model: Any, text: Any) -> dict[str, Any]:
-        """How probable texts are, in TensorFlow operations alone.
+        """Log-probabilities of texts, with TensorFlow operations only.
 
         Args:
             model: the model.
@@ -222,13 +222,13 @@ class LanguageModelTask(Task):
         }
 
     def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Decoded:
-        """The `Decoded` texts that follow the prompts of a batch."""
+        """The `Decoded` continuations of the prompts of a batch."""
         values, last = batch["values"], batch["lengths"] - 1
-        # All but the last token is read at once; the last one is the first that decoding feeds.
+        # All tokens but the last are read at once; decoding starts from the last one.
         _, states = model(values, steps=tf.range(tf.shape(values)[1]) < last[:, None])
         seed = options.seed
         if seed is not None:
-            # A text depends on its place among the prompts, and not on how these are batched.
+            # A text depends on its position among the prompts, and not on the batches.
             seed = tf.stack([tf.fill(tf.shape(last), seed), batch["rows"]], 1)
         return decode(
             model.decoder.step,
@@ -242,7 +242,7 @@ class LanguageModelTask(Task):
         )
 
     def continued(self, text: str, answer: str) -> str:
-        """A prompt and its answer as one text, with the white space between them."""
+        """A prompt and its continuation as one text, with the white space between them."""
         if self.texts.brings_space:
             return f"{text}{answer}" if text else answer.removeprefix(" ")
         separator = " " if text and self.template.input == "words" else ""

@@ -16,7 +16,7 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
 from seqzoo.tasks.seq2seq.task import GeneratorTask
 
 ATTENTION_MAPS = 6
-"""Examples of an evaluation whose attention is drawn."""
+"""Number of examples whose attention is drawn."""
 
 
 class EncoderDecoderTask(GeneratorTask):
@@ -64,7 +64,7 @@ class EncoderDecoderTask(GeneratorTask):
     def looks(
         self, model: Any, inputs: Any, places: list[str], options: AnswerOptions
     ) -> list[Look]:
-        """Where a model with attention looks in each of some inputs as it writes its answer."""
+        """The attention of a model over each input as it generates its output."""
         raw = self.features.raw(inputs, places)
         values, lengths = self.features.transform(*raw)
         with seqzoo.cells.portable():

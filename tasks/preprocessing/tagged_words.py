@@ -75,7 +75,7 @@ class TokenFeatures(TextFeatures):
         return super().raw(inputs, places)
 
     def split(self, text: Any) -> Any:
-        """Strings (batch,) -> tokens, ragged (batch, time), as they stand there."""
+        """Strings (batch,) -> tokens, ragged (batch, time), unchanged."""
         if self.template.input == "characters":
             return split_characters(text)
         # `split` only knows ASCII spaces.
@@ -117,7 +117,7 @@ class TokenFeatures(TextFeatures):
 
 
 def _joined(words: Any, place: str) -> str:
-    """A sentence's words in one string."""
+    """The words of a sentence in one string."""
     try:
         words = list(words)
     except TypeError:

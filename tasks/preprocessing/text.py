@@ -64,9 +64,9 @@ def learn_vocabulary(
 
     Args:
         choices: a template with `input`, `vocabulary_size` and `minimum_count`.
-        chunks: some texts at a time, strings (batch,).
+        chunks: batches of texts, strings (batch,).
         split: strings -> tokens, ragged; not used for subwords.
-        reserved: tokens in front of those that are learnt.
+        reserved: tokens before the learned ones.
     """
     if choices.input == "subwords":
         spaced = (spaces_made_one(texts).numpy() for texts in chunks)
@@ -84,7 +84,7 @@ class TextFeatures(Features):
 
     Args:
         template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
-        vocabulary: learnt from the training examples.
+        vocabulary: the vocabulary of the training examples.
     """
 
     def __init__(self, template: Any, vocabulary: Vocabulary):
@@ -108,16 +108,16 @@ class TextFeatures(Features):
         return (encoded(inputs, places),)
 
     def formed(self, text: Any) -> Any:
-        """Strings (n,) -> the same in Unicode's composed form, if that is chosen."""
+        """Strings (n,) -> the same in Unicode's composed form, if `nfc` is set."""
         return composed(text) if self.template.nfc else text
 
     def cased(self, text: Any) -> Any:
-        """Strings (n,) -> the same in the form and the case that are chosen."""
+        """Strings (n,) -> the same, normalised and lowercased as configured."""
         text = self.formed(text)
         return tf.strings.lower(text, encoding="utf-8") if self.template.lowercase else text
 
     def split(self, text: Any) -> Any:
-        """Strings (batch,), in the right case -> tokens, ragged (batch, time)."""
+        """Strings (batch,), normalised -> tokens, ragged (batch, time)."""
         if self.template.input == "subwords":
             tokens = split_subwords(text, self.vocabulary)
         else:

@@ -30,7 +30,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
 
     Args:
         run: a `Run` that has a model.
-        folder: it must not hold anything yet.
+        folder: it must not have any contents.
         card: the facts about it, written as card.json.
 
     Raises:

@@ -93,7 +93,7 @@ class Run:
         """Makes a run folder that has no model yet.
 
         Args:
-            folder: it must not hold anything yet.
+            folder: it must not have any contents.
             config: see `training.describe`.
             task: a template adapted to its training examples.
 

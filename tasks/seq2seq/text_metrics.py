@@ -20,12 +20,12 @@ def scores_of(
 ) -> dict[str, Any]:
     """Metrics of one generated text per example.
 
-    Examples of equal inputs are one: their targets are references that are as good as each other.
+    Examples with equal inputs count as one, with all of their targets as references.
 
     Args:
         texts: the generated texts.
-        examples: with targets.
-        tokens: what splits texts into the tokens that errors are counted in.
+        examples: examples with targets.
+        tokens: splits texts into the tokens in which errors are counted.
 
     Returns:
         "exact_match", "token_error"; where most texts have several words, "bleu_1" to "bleu_4" and
@@ -37,12 +37,12 @@ def scores_of(
     rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
     figures: dict[str, Any] = {
         "inputs": len(said),
-        # Of all that a person reads, spaces included; only how wide one is does not count.
+        # Compared with spaces, but not their width.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }
     several = [len(one.split()) > 1 for own in known for one in own]
-    if sum(several) > len(several) / 2:  # else n-grams of words say nothing of most answers
+    if sum(several) > len(several) / 2:  # otherwise n-grams of words are meaningless for most texts
         ngrams = bleu(said, known)
         figures |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
         figures["chrf"] = chrf(said, known)["chrf"]
@@ -67,7 +67,7 @@ def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
 def _by_input(
     texts: Sequence[str], examples: Examples
 ) -> tuple[list[str], list[list[str]], list[int]]:
-    """Each distinct input's answer, all its targets, and the index of its first example."""
+    """For each distinct input its output, all its targets, and the index of its first example."""
     references: dict[bytes, list[str]] = {}
     answers: dict[bytes, str] = {}
     places: dict[bytes, int] = {}

@@ -35,11 +35,11 @@ class Targets(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """Outputs a model must have."""
+        """Number of outputs of the model."""
 
     @abstractmethod
     def encode(self, examples: Examples) -> np.ndarray:
-        """Numbers to learn from, shape (n, ...).
+        """Encodes targets, shape (n, ...).
 
         Raises:
             SeqzooError: a target is missing or of the wrong type; the message has its location.
@@ -47,8 +47,8 @@ class Targets(ABC):
 
     @abstractmethod
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        """Loss of each example, shape (batch,), and what the metric is made of, summed over
-        examples: shape (batch, `sums`)."""
+        """Loss of each example, shape (batch,), and the terms of the metric, summed over examples:
+        shape (batch, `sums`)."""
 
     @abstractmethod
     def measure(self, sums: np.ndarray, weight: float) -> float:
@@ -56,12 +56,12 @@ class Targets(ABC):
 
     @abstractmethod
     def decode(self, outputs: Any, top: int) -> dict[str, Any]:
-        """Answers as tensors, in TensorFlow operations alone; these are what an exported model
-        returns."""
+        """Predictions as tensors, with TensorFlow operations only, as an exported model returns
+        them."""
 
     @abstractmethod
     def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        """Answers for people from what `decode` gave."""
+        """Predictions from the results of `decode`."""
 
     @abstractmethod
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Targets(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """All that was learnt, fit for JSON."""
+        """What was learned, JSON-serialisable."""
 
     @classmethod
     @abstractmethod
@@ -81,7 +81,7 @@ def required(examples: Examples) -> Any:
     """The targets of examples.
 
     Raises:
-        SeqzooError: there are none.
+        SeqzooError: there are no targets.
     """
     if examples.targets is None:
         raise SeqzooError("Targets are needed to train and to score, but the examples have none.")

@@ -62,7 +62,7 @@ class Tags:
         """Ids of the tags of all examples.
 
         Args:
-            examples: with targets.
+            examples: examples with targets.
             lengths: steps of each input.
 
         Raises:
@@ -115,7 +115,7 @@ class Tags:
             raise unseen(name, examples.place(index), self.names, hint) from None
 
     def to_config(self) -> dict[str, Any]:
-        """All that was learnt, fit for JSON."""
+        """What was learned, JSON-serialisable."""
         return {"names": self.names, "well_formed": self.well_formed}
 
 

@@ -17,7 +17,7 @@ from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
 
 START_TOKEN, END_TOKEN = "\x02", "\x03"
-"""Unicode's "start of text" and "end of text": they stand in vocabularies, and not in texts."""
+"""Unicode's "start of text" and "end of text", which are in vocabularies but not in texts."""
 
 START, END = SPECIAL, SPECIAL + 1
 """Their ids."""
@@ -52,7 +52,7 @@ class TextChoices:
 
     @classmethod
     def of_input(cls, template: Any) -> "TextChoices":
-        """Of inputs that are the targets, too."""
+        """Options for inputs that are also the targets."""
         return cls(
             template.input,
             template.lowercase,
@@ -63,7 +63,7 @@ class TextChoices:
 
     @classmethod
     def of_target(cls, template: Any) -> "TextChoices":
-        """Of the target texts."""
+        """Options of the target texts."""
         return cls(
             template.target,
             template.lowercase_targets,
@@ -80,9 +80,9 @@ class Texts:
     there was white space of any kind and length.
 
     Args:
-        choices: how they are split into tokens.
-        vocabulary: with `START_TOKEN` and `END_TOKEN` in front.
-        longest: tokens of the longest text in training, without the end.
+        choices: the options of the tokenisation.
+        vocabulary: begins with `START_TOKEN` and `END_TOKEN`.
+        longest: number of tokens of the longest text in training, without the end.
         tokenization: `JOINED`, or `LOSSY` for texts that were learnt before there was another one.
     """
 
@@ -151,7 +151,7 @@ class Texts:
         Args:
             ids: of tokens.
             lengths: of texts.
-            goes_on: whether a text stands behind another, so that it keeps a space in front; see
+            goes_on: whether a text continues another, so that it keeps a leading space; see
                 `brings_space`.
         """
         tokens = tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
@@ -166,7 +166,7 @@ class Texts:
 
     @property
     def brings_space(self) -> bool:
-        """Whether a text that goes on begins with the space that stands before it, if any does."""
+        """Whether a text that continues another begins with the space between them, if any."""
         return self.choices.input == "subwords" or self.joined
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
@@ -180,7 +180,7 @@ class Texts:
 
     @cached_property
     def _scored(self) -> Any:
-        """What splits texts for scores, traced once."""
+        """The tokenisation for metrics, traced once."""
 
         def split(texts: Any) -> Any:
             if self.choices.input == "characters":
@@ -199,14 +199,14 @@ class Texts:
         return self.features.cased(texts)
 
     def _chunks(self, texts: Sequence[str], places: Sequence[str]) -> Iterable[Any]:
-        """Some texts at a time, strings (batch,).
+        """Batches of texts, strings (batch,).
 
         Raises:
             SeqzooError: an entry is not a string.
         """
         start = 0
         while start < len(texts):
-            # Texts may be whole books, of which a thousand would not fit into memory.
+            # Texts may be books, of which a thousand would not fit into memory.
             stop, characters = start, 0
             while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
                 # Entries that are not strings are reported by `raw`.
@@ -217,7 +217,7 @@ class Texts:
             start = stop
 
     def to_config(self) -> dict[str, Any]:
-        """All that was learnt, except for the vocabulary."""
+        """What was learned, except for the vocabulary."""
         return {"longest": self.longest, "tokenization": self.tokenization}
 
 
@@ -225,7 +225,7 @@ def required_texts(examples: Examples) -> Sequence[str]:
     """The target texts of examples.
 
     Raises:
-        SeqzooError: there are none.
+        SeqzooError: there are no targets.
     """
     if examples.targets is None:
         raise SeqzooError("Targets are needed to train and to score, but the examples have none.")

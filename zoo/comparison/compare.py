@@ -26,7 +26,7 @@ from seqzoo.zoo.config.toml_reader import read_config
 COMPARISONS = pathlib.Path("comparisons")
 
 BASE = f"base{CONFIG}"
-"""The file of a comparison that holds what all of its trainings have in common."""
+"""The file of a comparison with the settings that all of its trainings share."""
 
 
 def compare(
@@ -132,7 +132,7 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
         file = pathlib.Path(folder) / BASE
         _write(file, base, "To be counted.")
         words = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
-        # On the processor: a GPU that it holds would not be free for the trainings.
+        # On the CPU, because a GPU that it occupies would not be free for the trainings.
         ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
     if ended.code == STOPPED:
         raise KeyboardInterrupt
@@ -162,7 +162,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     if is_run(folder):
         words.append("--resume")
     ended = run([sys.executable, "-m", "seqzoo.cli", *words], {})
-    # Of a training that was stopped and went on, the larger of its peaks.
+    # For a resumed training, the larger of its peaks.
     record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}
     if ended.code == 0:
         record |= json.loads(ended.output.rstrip("\n").rpartition("\n")[2])

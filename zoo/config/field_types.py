@@ -10,8 +10,9 @@ from seqzoo.tasks.errors import nearest
 from seqzoo.tasks.fields import Range, note
 
 NONE = "none"
-"""How a file says None of a choice that takes no text; of others, and of those that are None by
-default, it says nothing at all."""
+"""The value for None in a file, for options that are not text; other options, and those that are
+None
+by default, are left out."""
 
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}

@@ -1,7 +1,7 @@
 """One field to a raw input or a target: numbers, labels, sound, images.
 
-A field is text, what JSON holds, bytes of a file, or what arrays and data sets hold already: NumPy
-arrays and numbers. Each function raises `SeqzooError` with what is wrong with the field; the caller
+A field is text, a JSON value, the bytes of a file, or a value of an array or a data set: a NumPy
+array or a number. Each function raises `SeqzooError` with what is wrong with the field; the caller
 says where it is.
 """
 
@@ -17,7 +17,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.sound import read_sound
 
 LARGEST = float(np.finfo(np.float32).max)
-"""Models count in float32."""
+"""Models compute in float32."""
 
 
 def text(field: Any) -> str:
@@ -29,7 +29,7 @@ def text(field: Any) -> str:
         raise SeqzooError("is empty")
     try:
         field.encode("utf-8")
-    except UnicodeEncodeError as error:  # JSON may spell out half a character: "\\ud800"
+    except UnicodeEncodeError as error:  # JSON may contain a lone surrogate: "\\ud800"
         raise SeqzooError(
             f"is not Unicode text (character {error.start + 1} is half of one)"
         ) from error
@@ -51,7 +51,7 @@ def label(field: Any) -> str:
 
 
 def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
-    """Any number of labels: a list, or text with a separator between them."""
+    """Any number of labels: a list, or text separated by `separator`."""
     field = _decoded(field)
     if isinstance(field, np.ndarray | tuple):
         field = list(field)
@@ -65,7 +65,7 @@ def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
 
 
 def words(field: Any) -> tuple[str, ...]:
-    """The words of a sentence: a list, or text with white space between them."""
+    """The words of a sentence: a list, or text separated by white space."""
     if not isinstance(field, list | tuple):
         return tuple(text(field).split())
     if not field:
@@ -169,12 +169,12 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
 
 
 def _without_channel(image: np.ndarray) -> np.ndarray:
-    """An image without the axis of its channels, where it has one channel."""
+    """An image without the channel axis, if it has one channel."""
     return image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
 
 
 def audio(field: Any, folder: pathlib.Path) -> tuple[np.ndarray, int]:
-    """A sound file, by its path or its bytes, as `read_sound` reads it; or samples with their rate.
+    """An audio file, by its path or its bytes, read by `read_sound`; or samples with their rate.
 
     Returns: float32 of shape (samples,), and the sample rate.
     """
@@ -246,7 +246,7 @@ def _first_wrong(field: Any) -> str:
 
 
 def _decoded(field: Any) -> Any:
-    """Bytes as the text that they are in UTF-8, and all else as it is, unless it is missing."""
+    """Bytes decoded as UTF-8, and other values unchanged, unless they are missing."""
     if field is None:
         raise SeqzooError("is missing (null); fill it in or leave it out")
     if not isinstance(field, bytes):
@@ -263,7 +263,7 @@ def _json(field: str) -> Any:
         return json.loads(field)
     except json.JSONDecodeError as error:
         raise SeqzooError(f"is no JSON list ({error.msg}, character {error.colno})") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep lists
+    except (ValueError, RecursionError) as error:  # huge numbers; deeply nested lists
         raise SeqzooError(f"is a JSON list that cannot be read ({error})") from error
 
 

@@ -1,4 +1,4 @@
-"""Sound from files: WAV, FLAC, OGG and what else libsndfile reads, to samples of one channel."""
+"""Reads WAV, FLAC, OGG and other files of libsndfile as samples of one channel."""
 
 import io
 import pathlib
@@ -9,7 +9,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 
 def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
-    """The samples of a file; its channels are averaged.
+    """Reads the samples of a file; its channels are averaged.
 
     Args:
         file: the path or the bytes of a WAV file (PCM of 8 to 32 bits or floats, with a plain or an
@@ -18,10 +18,10 @@ def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     Returns: float32 of shape (samples,), PCM between -1 and 1, and the sample rate.
 
     Raises:
-        SeqzooError: it cannot be read, or holds no sound or numbers that are not finite; the caller
-            says where it is named.
+        SeqzooError: it cannot be read, is empty, or has samples that are not finite; the caller
+            adds the location.
     """
-    import soundfile  # which loads a library: only where there is sound
+    import soundfile  # deferred, because it loads a library
 
     data = isinstance(file, bytes)
     path = f"of {len(file):,} bytes" if data else file
@@ -46,12 +46,12 @@ def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 
     Args:
         samples: float32, (samples,).
-        rate: of these, in samples a second.
-        wanted: the rate of what is returned.
+        rate: their sample rate.
+        wanted: the new sample rate.
     """
     if rate == wanted:
         return samples
     import soxr
 
     found = soxr.resample(samples, rate, wanted).astype(np.float32)
-    return found if len(found) else samples[:1]  # a click too short for the rate is one sample
+    return found if len(found) else samples[:1]  # too short for the rate

@@ -17,7 +17,7 @@ def check(part: Part, source: Source) -> list[str]:
 
     Args:
         part: all examples of a file.
-        source: how they were read.
+        source: the source that they were read from.
 
     Returns: sentences on what may be a mistake.
 
@@ -91,11 +91,11 @@ def _labels(part: Part) -> list[str]:
 
 
 def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
-    """A sentence on how an array of two axes was read, which could be read in two ways.
+    """A sentence on how a two-dimensional array was read, which is ambiguous.
 
     Args:
-        shape: of the array.
-        name: of the array.
+        shape: shape of the array.
+        name: name of the array.
         whole: whether it is one series.
     """
     rows, numbers = shape

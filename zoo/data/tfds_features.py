@@ -32,11 +32,11 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature, which may stand in others: "translation/en".
+    """One feature, which may be nested: "translation/en".
 
     Attributes:
         path: the names from the outermost one to its own.
-        connector: what tfds says of it; of what stands in a sequence, a sequence of it.
+        connector: its tfds connector; for a feature within a sequence, a sequence of it.
     """
 
     path: tuple[str, ...]
@@ -54,7 +54,7 @@ class Feature:
         return example
 
     def labeller(self, english: Mapping[str, str]) -> Callable[[Any], str]:
-        """The function from a stored label to its text; "" for one that is withheld.
+        """The function from a stored label to its text; "" for a hidden label.
 
         Args:
             english: more familiar names than those of the feature.
@@ -115,7 +115,7 @@ def decoders(
         for key in outer:
             connector = _inner(connector)[key]
             if type(_inner(connector)) is not tfds.features.FeaturesDict:
-                last = key  # tfds does not decode a part of such a one, as a translation is
+                last = key  # tfds cannot decode a part of it
                 break
             at = at.setdefault(key, {})
         at[last] = True
