@@ -91,8 +91,13 @@ def settings_of(case, way):
     return SETTINGS if case in full else FEW
 
 
+def _speed(case, way):
+    """Slow where a loop is compiled for what the plain loop shows of an option as well."""
+    return [pytest.mark.slow] if way is fast and case.name not in CORE and case.options else []
+
+
 RUNS = [
-    pytest.param(case, setting, way, id=f"{case}-{setting}-{way.__name__}")
+    pytest.param(case, setting, way, id=f"{case}-{setting}-{way.__name__}", marks=_speed(case, way))
     for case in CASES
     for way in WAYS
     for setting in settings_of(case, way)
@@ -140,9 +145,8 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
 
     assert error(expected, undropped) > 1e-3
 
-    # Keras' layer takes no elapsed time.
-    ways = (plain, unrolled) if cell.takes_time else (stock, plain, unrolled)
-    for way in ways:  # test_gradients.py holds the fast loops against `plain`
+    # test_gradients.py holds the fast loops against `plain`; the others call every cell alike.
+    for way in (stock, plain, unrolled) if case.name in CORE else (plain,):
         cell.seed_generator.state.assign(seed)
         layer = way(cell, return_sequences=True)
         actual = layer(inputs(cell), initial_state=states, mask=MASKS["gaps"], training=True)

@@ -145,7 +145,13 @@ def test_is_the_slope_of_the_loss(case):
 
 
 @pytest.mark.parametrize(
-    "kind, free", [("lstm", False), ("lstm", True), (StepOnly, True), (Multiplicative, True)]
+    "kind, free",
+    [
+        ("lstm", True),
+        pytest.param("lstm", False, marks=pytest.mark.slow),
+        pytest.param(StepOnly, True, marks=pytest.mark.slow),
+        (Multiplicative, True),
+    ],
 )
 def test_in_a_traced_function(kind, free):
     cell = shared(LSTM) if kind == "lstm" else make(kind)

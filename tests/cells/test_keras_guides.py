@@ -51,6 +51,7 @@ def test_an_embedding_a_recurrent_layer_and_an_answer():
     ]
 
 
+@pytest.mark.slow
 def test_a_decoder_begins_with_the_states_of_an_encoder():
     source, target = keras.Input((None,)), keras.Input((None,))
     embedded = layers.Embedding(WORDS, FEATURES)(source)
@@ -200,6 +201,7 @@ def test_a_training_loop_written_out():
     assert float(metric.result()) > 0.5
 
 
+@pytest.mark.slow
 def test_a_model_with_a_train_step_of_its_own():
     class Weighted(keras.Model):
         def train_step(self, data):
@@ -270,6 +272,7 @@ def test_a_model_that_holds_ours_is_saved(tmp_path):
 # Transfer learning
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_frozen_and_then_tuned():
     source = keras.Input((None, FEATURES))
     base = keras.Model(source, Bidirectional(LSTMCell(UNITS, dropout=0.3))(source), name="base")

@@ -49,9 +49,13 @@ def assert_same(actual, expected):
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
+one_kind = pytest.mark.parametrize(
+    "kind", ["LSTM", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("GRU", "SimpleRNN"))]
+)
+"""Of what costs much and differs little between them."""
 
 
-@every_kind
+@one_kind
 def test_basics(kind):
     """Shapes, weights, losses, symbolic calls, half precision, configuration."""
     penalties = {"kernel_regularizer": "l2", "recurrent_regularizer": "l2"}
@@ -152,7 +156,7 @@ def test_initial_states_and_last_states(kind, go_backwards):
     assert_same(output, last[0])
 
 
-@every_kind
+@one_kind
 @pytest.mark.parametrize("mask", MASKS)
 def test_masking(kind, mask):
     for options in (
@@ -204,8 +208,14 @@ def test_stacked_cells():
     assert layer(RAMP)[0].shape == (2, 5)
 
 
-@pytest.mark.parametrize("merge_mode", ["concat", "ave", "mul", "sum", None])
-@every_kind
+@pytest.mark.parametrize(
+    "merge_mode",
+    [
+        "concat",
+        *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("ave", "mul", "sum", None)),
+    ],
+)
+@one_kind
 def test_both_directions(kind, merge_mode):
     for options in ({}, {"return_sequences": True}, {"return_state": True}, {"stateful": True}):
         options = {**options, **CONSTANT}
@@ -246,7 +256,7 @@ def test_initial_states_of_both_directions():
     assert_same(layer(RAMP, initial_state=states), expected(RAMP, initial_state=states))
 
 
-@every_kind
+@one_kind
 def test_distributed_over_an_outer_time(kind):
     """(batch, outer time, time, features); with a mask, Keras' layers fail in it, too."""
     x = np.stack([RAMP, 2 * RAMP], axis=1)
@@ -259,7 +269,7 @@ def test_distributed_over_an_outer_time(kind):
         layer(x, mask=np.ones((2, 3), bool))
 
 
-@every_kind
+@one_kind
 def test_a_dense_layer_at_each_step_after_an_embedding_with_mask(kind):
     ids = np.array([[1, 2, 0], [3, 0, 0], [4, 5, 6], [1, 1, 0]])
     tags = np.random.default_rng(0).integers(0, 5, ids.shape)

@@ -49,7 +49,12 @@ MODES = {
 }
 
 
-@pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
+def slow(*values):
+    """A case that differs little from one of the quick tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("case", [LSTM, slow(GRU_BEFORE)], ids=str)
 @pytest.mark.parametrize("mode", MODES)
 def test_same_numbers_in_every_mode(case, mode):
     cell = shared(case, "float32")
@@ -58,7 +63,7 @@ def test_same_numbers_in_every_mode(case, mode):
     assert error(run(tf.constant(X32), tf.constant(MASK)), expected_outputs(case, cell)) < 1e-6
 
 
-@pytest.mark.parametrize("kind", [StepOnly, Multiplicative])
+@pytest.mark.parametrize("kind", [slow(StepOnly), Multiplicative])
 def test_same_numbers_in_every_mode_for_a_cell_of_the_user(kind):
     cell = make(kind, "float32")
     layer = recurrent(cell, return_sequences=True)
@@ -84,9 +89,22 @@ def test_gradients_under_xla():
 POLICIES = ["float64", "float32", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16"]
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
-@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+# A loop is compiled for each one that is fast: one of each precision is quick.
+@pytest.mark.parametrize(
+    "case, policy, fast",
+    [
+        pytest.param(
+            case,
+            policy,
+            fast,
+            marks=[] if not fast or policy in quick else [pytest.mark.slow],
+            id=f"{case}-{policy}-{'fast' if fast else 'plain'}",
+        )
+        for case, quick in [(LSTM, ["float32", "mixed_bfloat16"]), (GRU_BEFORE, ["mixed_float16"])]
+        for policy in POLICIES
+        for fast in (True, False)
+    ],
+)
 def test_every_precision(case, policy, fast):
     cell = shared(case, policy)
     layer = recurrent(cell, fast=fast, return_sequences=True)

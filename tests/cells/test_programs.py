@@ -48,6 +48,16 @@ def check(cell):
     return actual[0]
 
 
+def check_forward(cell):
+    """The cell's results are those of the plain loop."""
+    actual, expected = (
+        cells.Recurrent(cell, dtype="float64", return_sequences=True, fast=fast)(X)
+        for fast in (True, False)
+    )
+    assert error(actual, expected) < 1e-9
+    return actual
+
+
 def leaky(rate):
     """A class that is new at each call, and always named alike."""
 
@@ -101,6 +111,11 @@ def rescaled(kind):
     return type(kind.__name__, (kind,), {"scale": 0.5})
 
 
+def slow(*values):
+    """A case that differs little from one of the quick tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def float64(kind, *args, **options):
     return lambda: kind(UNITS, *args, dtype="float64", seed=1, **options)
 
@@ -129,7 +144,10 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("first, second", PAIRS.values(), ids=PAIRS)
-def test_cells_that_differ_in_one_thing_have_their_own_programs(first, second):
+@pytest.mark.parametrize(
+    "check", [pytest.param(check, marks=pytest.mark.slow), check_forward], ids=["trained", "run"]
+)
+def test_cells_that_differ_in_one_thing_have_their_own_programs(first, second, check):
     results = []
     for make in (first, second):
         cell = make()
@@ -144,9 +162,9 @@ def test_cells_that_differ_in_one_thing_have_their_own_programs(first, second):
     "make",
     [
         float64(cells.GRUCell),
-        float64(cells.GRUCell, reset_after=False),
-        float64(cells.LSTMCell, activation=lambda x: tf.tanh(x)),
-        float64(Rated, 0.5),
+        slow(float64(cells.GRUCell, reset_after=False)),
+        slow(float64(cells.LSTMCell, activation=lambda x: tf.tanh(x))),
+        slow(float64(Rated, 0.5)),
         float64(RatedRecurrence, 0.5),
     ],
 )
@@ -237,7 +255,11 @@ def test_a_program_that_holds_a_tensor_is_the_cell_s_own(shared):
 
 @pytest.mark.parametrize(
     "make",
-    [float64(cells.GRUCell), float64(cells.GRUCell, reset_after=False), float64(Rated, 0.5)],
+    [
+        slow(float64(cells.GRUCell)),
+        slow(float64(cells.GRUCell, reset_after=False)),
+        float64(Rated, 0.5),
+    ],
 )
 def test_no_program_keeps_its_cell_alive(make, shared):
     cell = make()
@@ -304,7 +326,14 @@ def loops(shared) -> list:
 
 
 @pytest.mark.parametrize(
-    "make, training", [*((make, None) for make in MAKERS), (MAKERS[0], False), (MAKERS[0], True)]
+    "make, training",
+    [
+        (MAKERS[0], None),
+        *(slow(make, None) for make in MAKERS[1:3]),
+        (MAKERS[3], None),
+        slow(MAKERS[0], False),
+        slow(MAKERS[0], True),
+    ],
 )
 def test_a_tape_runs_the_forward_loop_once(make, training, shared):
     layer = cells.Recurrent(make(), dtype="float64", return_sequences=True)
@@ -331,7 +360,13 @@ def calls(graph) -> list:
 
 
 @pytest.mark.parametrize(
-    "make, sequences", [*((make, True) for make in MAKERS), (MAKERS[0], False), (MAKERS[3], False)]
+    "make, sequences",
+    [
+        (MAKERS[0], True),
+        *(slow(make, True) for make in MAKERS[1:]),
+        slow(MAKERS[0], False),
+        (MAKERS[3], False),
+    ],
 )
 def test_a_graph_that_is_differentiated_later_runs_the_forward_loop_once(make, sequences):
     layer = cells.Recurrent(make(), dtype="float64", return_sequences=sequences)
@@ -363,7 +398,7 @@ def run_as(function, layer):
     return run
 
 
-@pytest.mark.parametrize("way", ["loop", "condition", "twice"])
+@pytest.mark.parametrize("way", ["loop", slow("condition"), slow("twice")])
 def test_gradients_through_a_graph_s_own_control_flow(way):
     layer = cells.Recurrent(float64(cells.GRUCell)(), dtype="float64", return_sequences=True)
     plain = cells.Recurrent(layer.cell, dtype="float64", return_sequences=True, fast=False)

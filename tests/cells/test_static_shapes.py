@@ -43,9 +43,9 @@ def shapes_in_a_graph(layer, sizes, masked):
     return shapes
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["", "masked"])
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_shapes_are_those_of_keras(path, sequences, masked):
     options = {"return_sequences": sequences, "return_state": True, **PATHS[path]}
     theirs = {name: value for name, value in options.items() if name != "fast"}
@@ -121,9 +121,9 @@ class Reader(keras.Model):
 @pytest.mark.parametrize(
     "kind, wrap, masked",
     [
-        (VanillaCell, Recurrent, False),
+        pytest.param(VanillaCell, Recurrent, False, marks=pytest.mark.slow),
         (GRUCell, Bidirectional, True),
-        (Multiplicative, Recurrent, True),
+        pytest.param(Multiplicative, Recurrent, True, marks=pytest.mark.slow),
     ],
 )
 def test_a_subclassed_model_is_built_by_fit(kind, wrap, masked):
@@ -135,7 +135,13 @@ def test_a_subclassed_model_is_built_by_fit(kind, wrap, masked):
     assert model.predict(ids, verbose=0).shape == (8, 2)
 
 
-@pytest.mark.parametrize("name", ["orthogonal", "lru", "rg-lru", "echo-state"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orthogonal",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("lru", "rg-lru", "echo-state")),
+    ],
+)
 def test_a_cell_that_draws_its_weights_is_built_in_a_graph(name):
     x = np.ones((2, 3, FEATURES), "float32")
     keras.utils.set_random_seed(3)
