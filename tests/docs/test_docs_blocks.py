@@ -68,7 +68,7 @@ def stage(home, tmp_path, monkeypatch, request) -> pathlib.Path:
 
 
 def _parts() -> list:
-    """The parts of all pages; those that train with commands are slow."""
+    """The parts of all pages; those that train are slow, but for the first ones of README."""
     found = []
     for path in PAGES:
         for part in parts_of(path):
@@ -76,6 +76,9 @@ def _parts() -> list:
             trains = re.search(
                 f"seqzoo (train|compare)|runs/({'|'.join(page_stage.RUNS)})", commands
             )
+            if path.name != "README.md":
+                code = "".join(own.code for own in part if own.language == "python")
+                trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(", code)
             marks = [pytest.mark.slow] if trains else []
             found.append(pytest.param(part, id=f"{path.name}:{part[0].line}", marks=marks))
     return found

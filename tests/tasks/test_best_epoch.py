@@ -65,6 +65,7 @@ def test_smaller_errors_are_better() -> None:
     assert max(rows, key=_epochs(template(target="value"), values, best_by="loss").rank) is rows[0]
 
 
+@pytest.mark.slow
 def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> None:
     long = Examples(TEXTS.inputs, [f"{text} {text} {text}" for text in TEXTS.targets])
     chosen = settings(epochs=4, patience=1, batch_size=6, learning_rate=0.002, schedule="constant")
@@ -76,7 +77,9 @@ def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> 
     assert run.evaluate(long)["loss"] == pytest.approx(losses[-1], rel=1e-4)
 
 
-@pytest.mark.parametrize("by, figure", [("bleu", "bleu_4"), ("chrf", "chrf")])
+@pytest.mark.parametrize(
+    "by, figure", [pytest.param("bleu", "bleu_4", marks=pytest.mark.slow), ("chrf", "chrf")]
+)
 def test_the_kept_model_has_the_best_score(tmp_path: pathlib.Path, by: Any, figure: str) -> None:
     writes = ManyToManyEncoderDecoder(target="words", **SMALL)
     chosen = settings(epochs=6, best_by=by, batch_size=3, learning_rate=0.05)

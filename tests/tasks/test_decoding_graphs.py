@@ -209,7 +209,7 @@ def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:
 
 
 @lean
-@ends
+@pytest.mark.parametrize("end", [END, pytest.param(None, marks=pytest.mark.slow)])
 def test_compiled_loops_answer_as_plain_ones(method: str, end: int | None) -> None:
     toy = Toy(ids=8, rows=5, source=4, seed=2)
     choices = Decoding(**LEAN[method], maximum_length=6, minimum_length=1, no_repeat_ngram=2)

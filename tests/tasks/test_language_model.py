@@ -149,7 +149,7 @@ def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
     return total
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", pytest.param("gru", marks=pytest.mark.slow)])
 def test_padding_enters_nothing(cell: str, tmp_path) -> None:
     texts = _texts(15, 5)
     run = _run(tmp_path / "run", texts, cell=cell, layers=2)
@@ -165,7 +165,16 @@ MATRIX = [(cell, "float32") for cell in CORE]
 
 
 @pytest.mark.parametrize(
-    "cell, precision", [*MATRIX, ("lstm", "mixed_bfloat16"), ("gru", "mixed_float16")]
+    "cell, precision",
+    [
+        ("gru", "float32"),
+        ("lstm", "mixed_bfloat16"),
+        *(
+            pytest.param(cell, precision, marks=pytest.mark.slow)
+            for cell, precision in [*MATRIX, ("gru", "mixed_float16")]
+            if (cell, precision) != ("gru", "float32")
+        ),
+    ],
 )
 def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> None:
     task = _template(cell=cell, layers=2, tied=cell == "gru").adapt(Examples(_texts(40)))
@@ -192,7 +201,7 @@ def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> N
     assert again(tokens)[0].dtype == tf.float32
 
 
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("whole", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
     splits = Splits(Examples(_texts(30)), Examples(_texts(6, 9)))

@@ -158,6 +158,7 @@ def trained(template: Any, inputs: list[str], targets: list[str] | None, folder:
         )
 
 
+@pytest.mark.slow
 def test_translation_is_trained_asked_and_exported(
     tmp_path: pathlib.Path, clean_tensorflow
 ) -> None:

@@ -74,7 +74,9 @@ def _learn(choices: Any, examples: Examples, steps: int) -> tuple[Any, list[floa
     return loop, np.diff([0.0, *totals]).tolist()
 
 
-@pytest.mark.parametrize("cell", CORE)
+@pytest.mark.parametrize(
+    "cell", [cell if cell == "gru" else pytest.param(cell, marks=pytest.mark.slow) for cell in CORE]
+)
 def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp_path) -> None:
     """Saved without custom objects."""
     examples = sentences(24, 1)
@@ -189,7 +191,14 @@ def test_words_become_unknown_in_training_alone() -> None:
     assert (WordIds()(values[:, :, 0], training=True).numpy() == 7).all()
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision",
+    [
+        pytest.param("float32", marks=pytest.mark.slow),
+        "mixed_bfloat16",
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+    ],
+)
 def test_precision(precision: str, tmp_path) -> None:
     task: Any = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(sentences(9, 1))
     model = task.build(precision)

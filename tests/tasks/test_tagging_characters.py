@@ -45,7 +45,9 @@ def test_each_word_is_looked_at_by_itself_wherever_it_stands() -> None:
 
 
 @pytest.mark.usefixtures("plain_loop")
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("float32", marks=pytest.mark.slow), "mixed_bfloat16"]
+)
 def test_it_learns_and_is_saved(precision: str, tmp_path) -> None:
     examples = sentences(16, 1)
     template = tagger(characters=3, character_reader="convolution")

@@ -142,6 +142,7 @@ def test_figures(exported: dict, tmp_path) -> None:
     assert first.split() == examples.inputs[0]
 
 
+@pytest.mark.slow
 def test_training_reaches_what_can_be_learnt(tmp_path, monkeypatch) -> None:
     splits = Splits(sentences(300, 1), sentences(40, 2), sentences(40, 3), "made", "")
     template = tagger(characters=8, crf=True, word_dropout=0.1)

@@ -47,7 +47,9 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
     assert seqzoo("evaluate", tmp_path / "runs/many-to-one-2").exit_code == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_stopped_training_goes_on_to_the_same_numbers(
     number, trained, tmp_path, monkeypatch
 ) -> None:

@@ -101,7 +101,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_files(run, expected, tmp_path, name, mark, packed) -> None:
     data = (mark + FILES[name](INPUTS)).encode()
     path = write(tmp_path / (name + ".gz" * packed), gzip.compress(data) if packed else data)
@@ -139,6 +139,7 @@ def test_the_exported_model(run, expected, tmp_path) -> None:
         assert_same(list(zip(labels, probabilities, strict=True)), own)
 
 
+@pytest.mark.slow
 def test_words_with_tags_in_every_form(tmp_path) -> None:
     sentence = "Ann\u0303a lives in Zu\u0308rich 🙂"
     words = sentence.split()
