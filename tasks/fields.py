@@ -1,4 +1,4 @@
-"""What a setting's type says of it beside the type: its range, and how it is typed in a command.
+"""Annotations of the types of settings: their ranges and their command-line options.
 
 Settings are fields of frozen dataclasses. A field is annotated once, `units: Count = 128`, and from
 that come its check, the option of the command line with its range, and the comment in a
@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a field may have; None leaves a side open.
+    """The range of a number; None leaves a side open.
 
     Attributes:
         least: smallest number.
@@ -55,11 +55,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Named:
-    """The option of a field that is not called after the field.
+    """The option of a field that is not named after it.
 
     Attributes:
         option: its name without dashes, "longest-answer".
-        off: of a switch, the option that turns it off; empty for "no-" and the name.
+        off: for a switch, the option that turns it off; empty for "no-" and the name.
     """
 
     option: str = ""
@@ -68,10 +68,10 @@ class Named:
 
 @dataclass(frozen=True)
 class NotTyped:
-    """A field that no command takes as an option.
+    """A field without a command-line option.
 
     Attributes:
-        reason: why not.
+        reason: the reason.
     """
 
     reason: str
@@ -86,12 +86,12 @@ Share = Annotated[float, Range(least=0, below=1)]
 
 @functools.cache
 def hints_of(kind: type) -> dict[str, Any]:
-    """The types of a dataclass's fields, with what annotations say of them."""
+    """The types of a dataclass's fields, with their annotations."""
     return get_type_hints(kind, include_extras=True)
 
 
 def plain(hint: Any) -> Any:
-    """A type without annotations, and without None where it may be that: int for `Count | None`."""
+    """A type without annotations and without None: int for `Count | None`."""
     if get_origin(hint) is Annotated:
         return plain(get_args(hint)[0])
     members = [plain(member) for member in get_args(hint) if member is not type(None)]
@@ -99,7 +99,7 @@ def plain(hint: Any) -> Any:
 
 
 def note(hint: Any, kind: type) -> Any:
-    """What a type's annotations say of a kind, such as its `Range`; None where they say nothing."""
+    """The annotation of a type of a given class, such as its `Range`; None without one."""
     for part in (hint, *get_args(hint)):
         if get_origin(part) is Annotated:
             for said in part.__metadata__:
@@ -110,7 +110,7 @@ def note(hint: Any, kind: type) -> Any:
 
 @functools.cache
 def _limits(kind: type) -> list[tuple[str, Range | None, tuple[Any, ...]]]:
-    """The fields of a dataclass that have a range, or names of which they are one."""
+    """The fields of a dataclass with a range or a list of names."""
     found = []
     for name, hint in hints_of(kind).items():
         allowed, names = note(hint, Range), plain(hint)
@@ -121,7 +121,7 @@ def _limits(kind: type) -> list[tuple[str, Range | None, tuple[Any, ...]]]:
 
 
 def check(settings: Any) -> None:
-    """Checks a dataclass's fields against the ranges and the names that their types allow.
+    """Checks the fields of a dataclass against the ranges and names of their types.
 
     Args:
         settings: the dataclass; fields that are None are not checked.

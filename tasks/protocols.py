@@ -34,7 +34,7 @@ class ScoresTexts(Protocol):
 
     @property
     def features(self) -> Features:
-        """How texts are split."""
+        """The tokenisation of texts."""
         ...
 
     def rate(self, model: Any, text: Any) -> dict[str, Any]:

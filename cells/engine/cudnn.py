@@ -1,4 +1,4 @@
-"""cuDNN's kernels for the cells that it has, on a GPU."""
+"""cuDNN's kernels for LSTM and GRU, on a GPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from seqzoo.cells.private_keras import backend
 
 
 def against(cell: RecurrentCell) -> tuple[str, ...]:
-    """What keeps a cell off cuDNN; empty where nothing does."""
+    """The reasons why a cell cannot use cuDNN; empty if it can."""
     if "cudnn" not in vars(type(cell)):  # declared by the class itself: a subclass may differ
         return (f"cuDNN has no {type(cell).__name__}",)
     demands = {

@@ -63,7 +63,7 @@ class Programs:
             return program
 
     def clear(self) -> None:
-        """Drops all."""
+        """Drops all programs."""
         with self._lock:
             self._programs.clear()
 
@@ -128,7 +128,7 @@ class CellPrograms:
         return SHARED.keep((key, digest(program)), program)
 
     def _forget_if_changed(self) -> None:
-        """Drops what was traced with other attributes than the cell has now."""
+        """Drops programs that were traced with other attributes than the cell has now."""
         now = {name: v for name, v in vars(self.cell).items() if not _irrelevant(name)}
         if now.keys() != self._attributes.keys() or not all(
             _same(value, self._attributes[name]) for name, value in now.items()
@@ -138,7 +138,7 @@ class CellPrograms:
 
 
 def description(cell: RecurrentCell) -> Hashable | None:
-    """All that a trace of a cell of this package depends on; None for any other cell."""
+    """Everything that a trace of a cell of this package depends on; None for other cells."""
     try:
         return _described(cell)
     except _Unknown:
@@ -163,7 +163,7 @@ def _described(value: Any) -> Hashable:
     if isinstance(value, np.ndarray) and value.size <= LARGEST_ARRAY and value.dtype != object:
         return "array", value.shape, str(value.dtype), value.tobytes()
     if isinstance(value, (keras.initializers.Initializer, keras.random.SeedGenerator)):
-        return None  # makes weights and masks, which are arguments
+        return None  # creates weights and masks, which are arguments
     if isinstance(value, FunctionType) and value in _keras_activations():
         return value
     raise _Unknown
@@ -193,7 +193,7 @@ def _definition(kind: type) -> Hashable:
 
 
 def _irrelevant(name: str) -> bool:
-    """Whether an attribute is one of Keras' or TensorFlow's own, or of how weights are made."""
+    """Whether an attribute belongs to Keras, TensorFlow, or the creation of weights."""
     return name in _attributes_of_layers() or name.startswith("_self_")
 
 
@@ -261,7 +261,7 @@ def digest(program: Any) -> str:
         return known[func.name] + attributes(func.attr)
 
     def attributes(attr):
-        # The gradient of an operation, which a program has no use for, is named by a number.
+        # The gradient of an operation, which a program does not need, is named by a number.
         names = sorted(attr.keys() - {"_gradient_op_type", "_class"})
         return str([(name, attribute(attr[name])) for name in names])
 

@@ -1,7 +1,7 @@
 """The fast scan: compiled loops run a cell through time on all cores, with a custom gradient.
 
-The batch is cut into one piece a core. Each piece runs through all time steps on its own, so that
-the cores never wait for each other within a step. The gradients of the weights are one product
+The batch is cut into one piece per core. Each piece runs through all time steps independently, so
+that the cores never wait for each other within a step. The gradients of the weights are one product
 each, after the backward loop.
 """
 
@@ -225,7 +225,7 @@ def cut(tensors: dict) -> list[dict]:
 
 
 def pieces_of(batch: int | None) -> int:
-    """How many pieces a batch is cut into; None for a batch of any size."""
+    """The number of pieces of a batch; None for a batch of any size."""
     if has_gpu():
         return 1
     if batch is None:

@@ -38,7 +38,7 @@ def backward_step(
         cell: the cell.
         values: as `forward_step` returned them.
         d_states: gradients of the new states.
-        weights: what `step` takes after the states.
+        weights: the last arguments of `step`.
 
     Returns:
         Gradients of x, of r (None where equal to that of x), of the old states, and of each unit
@@ -51,7 +51,7 @@ def backward_step(
     gates = len(cell.gates)
     apart = len(cell.recurrent_gates) - len(summed)
     arguments = values[:gates], values[gates : gates + apart], values[gates + apart :]
-    # As large as a state each: summing over the batch is left to the end of the loop.
+    # Each as large as a state; they are summed over the batch after the loop.
     spread = [w + tf.zeros_like(d_states[0]) for named in weights for w in named]
     with tf.GradientTape() as tape:
         tape.watch([values, spread])
@@ -69,7 +69,7 @@ def backward_step(
 
 
 def brings_gradient(cell: RecurrentCell) -> bool:
-    """Whether the cell has a gradient by hand of the very `step` it has.
+    """Whether the cell has a hand-written gradient for its own `step`.
 
     A subclass may override only `step`: the gradient that it inherits is then wrong.
     """
@@ -81,7 +81,7 @@ def brings_gradient(cell: RecurrentCell) -> bool:
 
 
 def reads_weights(cell: RecurrentCell) -> bool:
-    """Whether `step` itself reads a weight, whose gradient only the general loops add up."""
+    """Whether `step` itself reads a weight, whose gradient only the general loops compute."""
     if brings_gradient(cell) or not cell.built:
         return False
     if cell not in _reads_weights:

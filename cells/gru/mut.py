@@ -18,7 +18,7 @@ class MUT1Cell(CellWithShortcut):
 
     s is x if it has as many features as the cell has units, as in the paper, otherwise Ws x.
     Columns of W: update, reset; of U: reset, candidate; of the bias: update, reset, candidate.
-    RecurrentLayers adds bn inside of tanh(s) too. The paper has it ahead of the GRU on most tasks
+    RecurrentLayers adds bn within tanh(s), too. The paper has it ahead of the GRU on most tasks
     but language modelling.
 
     Reference: Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
@@ -95,7 +95,7 @@ class MUT2Cell(CellWithShortcut):
 
 @saving.register_keras_serializable(package="seqzoo")
 class MUT3Cell(CellWithGates):
-    """The third find: a GRU whose update gate sees the squashed state.
+    """The third: a GRU whose update gate sees the squashed state.
 
         z = sigmoid(Wz x + Uz tanh(h) + bz)
         r = sigmoid(Wr x + Ur h + br)

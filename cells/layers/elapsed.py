@@ -1,4 +1,4 @@
-"""The time since the step before, in the order in which a layer runs its steps."""
+"""The time since the previous step, in the order in which a layer runs its steps."""
 
 from typing import Any
 
@@ -7,30 +7,30 @@ from keras import ops
 
 
 def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
-    """The time between each step and the one that runs before it.
+    """The time between each step and the step that is run before it.
 
-    Time goes on over steps that a mask leaves out. The step that runs first keeps the time that
-    stands before the sequence.
+    Masked steps add to the elapsed time. The step that is run first keeps the time before the
+    sequence.
 
     Args:
-        elapsed: (batch, time), the time since the step before.
+        elapsed: (batch, time), the time since the previous step.
         mask: (batch, time) of bool, or None.
         go_backwards: whether the steps run from the last to the first.
 
     Returns:
-        (batch, time), in the order of the input; of masked steps any number.
+        (batch, time), in the order of the input; arbitrary for masked steps.
     """
     if mask is None:
         return ops.roll(elapsed, -1, axis=1) if go_backwards else elapsed
     elapsed = ops.cast(elapsed, "float64" if elapsed.dtype == "float64" else "float32")
     time = ops.shape(elapsed)[1]
     steps = ops.arange(time, dtype="int32")[None]
-    order = ops.argsort(ops.where(mask, steps, steps + time), axis=1)  # steps that count first
+    order = ops.argsort(ops.where(mask, steps, steps + time), axis=1)  # unmasked steps first
     order = ops.cast(order, "int32")
     clock = ops.take_along_axis(ops.cumsum(elapsed, axis=1), order, axis=1)
     passed = clock - ops.pad(clock, [[0, 0], [1, 0]])[:, :-1]
     before = ops.pad(order, [[0, 0], [1, 0]], constant_values=-1)[:, :-1]
-    # The sum is rounded, so it is used only where steps were left out.
+    # The sum is rounded, so it is only used where steps are masked.
     passed = ops.where(order - before == 1, ops.take_along_axis(elapsed, order, axis=1), passed)
     rank = ops.cumsum(ops.cast(mask, "int32"), axis=1)
     if go_backwards:
@@ -41,7 +41,7 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
 
 
 def check_elapsed(elapsed: Any) -> None:
-    """Raises ValueError where time is negative or not a number, in TensorFlow's eager mode."""
+    """Raises ValueError if a time is negative or NaN, in TensorFlow's eager mode."""
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf

@@ -99,7 +99,7 @@ class Recurrent(keras.layers.RNN):
 
     @state_size.setter
     def state_size(self, _: Any) -> None:
-        """Keras sets it once; sizes that follow from those of the input are known later."""
+        """Keras sets it once; sizes that depend on the input are set later."""
 
     @property
     def _takes_time(self) -> bool:
@@ -110,7 +110,7 @@ class Recurrent(keras.layers.RNN):
         super().build(self._merged_shape(sequences_shape), initial_state_shape)
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
-        """Shapes of what a call returns."""
+        """Shapes of the results of a call."""
         if not isinstance(self.cell, RecurrentCell):
             return super().compute_output_shape(sequences_shape, initial_state_shape)
         batch, time = self._merged_shape(sequences_shape)[:2]
@@ -298,7 +298,7 @@ class Bidirectional(keras.layers.Bidirectional):
             both.
         weights: initial weights, those of the forward layer first.
         backward_layer: the layer that runs backwards; a copy of the first by default.
-        **kwargs: options of `Recurrent`, where a cell is given; else of `keras.layers.Layer`.
+        **kwargs: options of `Recurrent` if a cell is given, otherwise of `keras.layers.Layer`.
     """
 
     def __init__(
@@ -313,7 +313,7 @@ class Bidirectional(keras.layers.Bidirectional):
             own = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
             layer, kwargs = Recurrent(layer, **kwargs), own
         super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
-        # Keras takes `weights` too, and does nothing with them.
+        # Keras also takes `weights`, but ignores them.
         self._weights_to_begin_with = weights
 
     def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:

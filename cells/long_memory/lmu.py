@@ -11,7 +11,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LMUCell(RecurrentCell):
-    """A linear memory that holds a sliding window of a signal u in Legendre polynomials.
+    """A linear memory that represents a sliding window of a signal u in Legendre polynomials.
 
         u = ex x + eh h + em m
         m = A m + B u
@@ -107,7 +107,7 @@ def legendre_memory(order: int, theta: float) -> tuple[np.ndarray, np.ndarray]:
     i, j = np.meshgrid(q, q, indexing="ij")
     a = np.where(i < j, -1.0, (-1.0) ** (i - j + 1)) * scale[:, None]
     b = (-1.0) ** q * scale
-    # exp of [[a, b], [0, 0]] holds both matrices of the step.
+    # exp of [[a, b], [0, 0]] contains both matrices of the step.
     whole = np.zeros((order + 1, order + 1))
     whole[:order, :order], whole[:order, order] = a, b
     squarings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(whole, 1), 1e-9)))) + 4)

@@ -10,7 +10,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class UnICORNNCell(RecurrentCell):
-    """Each unit is an oscillator of its own, with a time step that is learnt.
+    """Each unit is an independent oscillator with a learned time step.
 
         s = dt * sigmoid(c)
         z = z - s * (tanh(W x + w * y + b) + alpha * y)

@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class ELSTMCell(CellWithGates):
-    """An LSTM whose memory feeds back unit by unit, so that real-time learning stays cheap.
+    """An LSTM with elementwise feedback of the memory, so that real-time learning stays cheap.
 
         f = sigmoid(Wf x + vf * c + bf)
         z = tanh(Wz x + vz * c + bz)
@@ -16,7 +16,7 @@ class ELSTMCell(CellWithGates):
         h = o * c
 
     States are [h, c], of which h is not fed back. Columns: forget, candidate, output. vf and vz
-    have one weight a unit and start at zero. c stays between -1 and 1 where it starts there.
+    have one weight a unit and start at zero. c stays between -1 and 1 if it starts there.
 
     For learning online: with feedback unit by unit, the exact gradient of real-time recurrent
     learning is cheap for one layer. The paper plays DMLab and Atari games with it.

@@ -11,7 +11,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class JANETCell(CellWithGates):
-    """An LSTM with a forget gate alone, which takes in a little more than it forgets.
+    """An LSTM with only a forget gate, which adds a little more than it forgets.
 
         s = Wf x + Uf h + bf
         n = tanh(Wn x + Un h + bn)

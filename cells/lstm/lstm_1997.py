@@ -9,7 +9,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTM1997Cell(CellWithGates):
-    """The first LSTM: a memory c that is only ever added to, behind input and output gates.
+    """The first LSTM: a memory c that is only added to, between input and output gates.
 
         i = sigmoid(Wi x + Ui h + bi)
         g = 2 * tanh((Wg x + Ug h + bg) / 2)

@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithShortcut, fresh, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ResidualLSTMCell(CellWithShortcut):
-    """An LSTM with peepholes and a projection, to which the input is added under the output gate.
+    """An LSTM with peepholes and a projection; the input is added before the output gate.
 
         i = sigmoid(Wi x + Ui h + pi * c + bi)
         f = sigmoid(Wf x + Uf h + pf * c + bf)
@@ -22,7 +22,7 @@ class ResidualLSTMCell(CellWithShortcut):
     s is x where it has as many features as the cell has units, as in the paper's upper layers, else
     Ws x. States are [h, c]. Columns: input, forget, candidate, output.
 
-    For stacks: the paper's error falls up to ten layers, where that of the plain LSTM rises.
+    For stacks: in the paper the error falls up to ten layers, while that of the LSTM rises.
 
     Reference: Kim, El-Khamy and Lee, "Residual LSTM: Design of a Deep Recurrent Architecture for
     Distant Speech Recognition", Interspeech 2017.

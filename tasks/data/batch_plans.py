@@ -144,7 +144,7 @@ def choose_lengths(
     ordered = np.sort(lengths)
     picks = np.linspace(0, len(ordered) - 1, min(CANDIDATES, len(ordered))).round().astype(int)
     ends = np.unique(ordered[picks])
-    # up_to[j]: sequences no longer than the j-th candidate, with an entry for "none" in front.
+    # up_to[j]: number of sequences up to the j-th candidate, with an entry for "none" first.
     up_to = np.concatenate([[0], np.searchsorted(ordered, ends, side="right")])
     batches = -(-(up_to[None, :] - up_to[:, None]) // batch_size)
     cost = np.where(batches > 0, batches * np.concatenate([[0], ends])[None, :], np.inf)

@@ -1,4 +1,4 @@
-"""Which steps of an input an answer rests on: integrated gradients and occlusion."""
+"""Attribution of a prediction to the steps of its input: integrated gradients and occlusion."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,22 +24,22 @@ INCOMPLETE = 0.01
 not, since the rule is slow where a network has corners."""
 
 ROWS_AT_ONCE = 64
-"""Rows that a model is asked at once."""
+"""Rows per call of a model."""
 
 VECTORS = (keras.layers.Embedding, NGramEmbedding, WordCharacters, ConvolvedCharacters)
-"""Layers that make vectors of the ids of an input."""
+"""Layers that embed the ids of an input."""
 
 REGION = 4
-"""Pixels on a side of the regions of an image that occlusion covers."""
+"""Side of the regions of an image that occlusion covers, in pixels."""
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each part of an input does for one step of the answer.
+    """The contribution of each part of an input to one step of the prediction.
 
     Attributes:
         values: (time,) for sequences; (height, width) for images.
-        score: of the answer with the whole input.
+        score: score of the prediction with the complete input.
         baseline: the same with nothing of the input: with vectors of zeros for tokens, which are
             numbers of average size where a template standardises them, and with a black image.
         method: "integrated gradients" or "occlusion".
@@ -59,7 +59,7 @@ class Attribution:
 def integrated_gradients(
     subject: Subject, step: int | None = None, points: int | None = None
 ) -> Attribution:
-    """Integrated gradients of an answer's score (Sundararajan, Taly and Yan 2017, equation 1).
+    """Integrated gradients of a prediction's score (Sundararajan, Taly and Yan 2017, equation 1).
 
         IG_t = x_t * integral of d score(a x) / d x_t over a from 0 to 1
 
@@ -68,7 +68,7 @@ def integrated_gradients(
     score - baseline.
 
     Args:
-        subject: model, input and answer.
+        subject: model, input and prediction.
         step: of the answer; by default all of a generated text, else the last one.
         points: of the path, 64 of them run in one forward and one backward pass; by default as many
             as bring the sum within a hundredth of the difference, from 64 to 1,024.
@@ -95,7 +95,7 @@ def integrated_gradients(
         gradients = tape.gradient(value, [own.scaled for own in vectors])
         for own, gradient in zip(vectors, gradients, strict=True):
             if gradient is not None:
-                # Where all rows hold the same input, the weighted sum is already in the gradient.
+                # If all rows have the same input, the gradient is already the weighted sum.
                 product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(own.whole[0])
                 total = total + own.by_step(product)
     ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
@@ -108,7 +108,7 @@ def occlusion(subject: Subject, step: int | None = None) -> Attribution:
     an image: its score, less its score with the vectors of that step set to zero.
 
     Args:
-        subject: model, input and answer.
+        subject: model, input and prediction.
         step: of the answer; by default all of a generated text, else the last one.
     """
     regions = _regions(subject)
@@ -185,7 +185,7 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
 
 @contextlib.contextmanager
 def _changed(layer: Any, change: Any) -> Iterator[None]:
-    """Within it, a layer returns what `change` makes of its output."""
+    """Within it, a layer returns `change` of its output."""
     call = layer.call
 
     def changed(*given: Any, **options: Any) -> Any:

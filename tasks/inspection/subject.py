@@ -1,4 +1,4 @@
-"""What is inspected: a trained model with one input, and how sure it is of its answer to it."""
+"""The subject of an inspection: a trained model with one input and the scores of its prediction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
 
 LONGEST_ANSWER = 200
-"""Tokens of a generated answer that are looked at, at most."""
+"""Maximum tokens of a generated text that are inspected."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model, an input and its answer.
+    """A model, an input and its prediction.
 
     Attributes:
-        run: the `Run` whose model it is.
-        inputs: what the model takes, tensors by name; the first axis, of size 1, is the batch.
-        labels: a name of each step of the input: its characters or words, or numbers of frames.
-        answer: the whole answer as text.
-        steps: names of the answer's steps: one for a class or a value, a tag a step, the tokens of
-            a text.
+        run: the `Run` of the model.
+        inputs: the inputs of the model, tensors by name; the first axis, of size 1, is the batch.
+        labels: a name for each step of the input: its characters or words, or numbers of frames.
+        answer: the prediction as text.
+        steps: names of the prediction's steps: one for a class or a value, a tag per step, the
+            tokens of a text.
         scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
             log-probability of what is answered there, or of numbers the value itself,
             standardised. Larger is surer.
@@ -54,10 +54,10 @@ class Subject:
         return self.run.model
 
     def step(self, step: int | None) -> int:
-        """An index of the answer's steps; by default the last one.
+        """An index of the prediction's steps; by default the last one.
 
         Raises:
-            SeqzooError: there is no such step.
+            SeqzooError: the step does not exist.
         """
         count = len(self.steps)
         if step is None:
@@ -76,11 +76,11 @@ class Subject:
         return scores[:, self.step(step)]
 
     def trace(self, step: int | None = None) -> Trace:
-        """One forward pass, and one backward pass from the loss of a step of the answer: minus its
-        score.
+        """One forward pass, and one backward pass from the loss of a step of the prediction, minus
+        its score.
 
         Args:
-            step: of the answer; the last one by default.
+            step: step of the prediction; the last one by default.
         """
         chosen = self.step(step)
         return trace(self.model, lambda: self.scores(self.inputs), lambda own: -own[0, chosen])
@@ -92,11 +92,12 @@ def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
     Args:
         run: a `seqzoo.tasks.Run`.
         value: a raw input, as `Run.predict` takes them.
-        answer: the answer to be explained, where it is not the model's own: a class or a label, or
-            of models that generate texts a text.
+        answer: the output to explain, if it is not the model's prediction: a class or a label, or
+            a text for models that generate texts.
 
     Raises:
-        SeqzooError: the input is empty or of the wrong shape, or the model cannot give the answer.
+        SeqzooError: the input is empty or of the wrong shape, or the model cannot predict the
+            output.
     """
     task = run.task
     for name, make in _MAKERS.items():
@@ -118,7 +119,7 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
     if isinstance(features, TextFeatures):
-        # Those of the features that tag words are told apart by their own `split`.
+        # The features of tagged words have another `split`.
         own = features.split(tf.constant(raw[0]) if steps else raw[0])
         return tuple(token.decode("utf-8") for token in own.to_list()[0][:steps])
     return tuple(str(step) for step in range(steps))
@@ -184,7 +185,7 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
     inputs, labels = _encoded(run, value)
 
     def scores(given: dict[str, Any]) -> Any:
-        # Several numbers a step count as their sum.
+        # Several numbers per step count as their sum.
         return tf.reduce_sum(task.outputs(model, given["values"], given["lengths"]), -1)
 
     with seqzoo.cells.portable():
@@ -195,7 +196,7 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _following(run: Any, value: Any, answer: str | None) -> Subject:
-    """A forecaster: what follows each step, and after the last one what the model expects."""
+    """A forecaster: the next step of each step, and the model's forecast after the last one."""
     _own_answer(answer, "what follows a series")
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
@@ -219,7 +220,7 @@ def _following(run: Any, value: Any, answer: str | None) -> Subject:
 
 
 def _language(run: Any, value: Any, answer: str | None) -> Subject:
-    """A language model: the token that follows each, and after the last one the most probable."""
+    """A language model: the next token of each, and the most probable one after the last."""
     _own_answer(answer, "what follows a text")
     task, model = run.task, run.model
     (raw,) = task.features.raw([value], ["the input"])
@@ -288,7 +289,7 @@ def _log(probabilities: Any) -> Any:
     return tf.math.log(tf.maximum(probabilities, 1e-30))
 
 
-# By the names of classes, so that no template is imported that is not asked for.
+# By the names of classes, so that unused templates are not imported.
 _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
     "ManyToOneTask": _classes,
     "TaggerTask": _tags,
@@ -300,6 +301,6 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
 
 
 def visible(labels: Sequence[str]) -> list[str]:
-    """Labels as they can be seen: white space and control characters as signs."""
+    """Visible labels, with signs for white space and control characters."""
     signs = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "": "∅"}
     return [signs.get(label, label) for label in labels]

@@ -98,8 +98,8 @@ class CRF(keras.layers.Layer):
             moved = ops.where(first, start, before) + emission
             return ops.where(still[:, None], moved, alpha), None
 
-        # Emissions are taken relative to the given path's scores. Where a model is sure of it, the
-        # sum over all paths is about 1, and no difference of large numbers swallows the loss.
+        # Emissions are taken relative to the given path's scores. If a model is certain of it, the
+        # sum over all paths is about 1, so that the loss is not lost to rounding.
         relative = emissions - gold[:, :, None]
         alpha, _ = scan(step, ops.zeros_like(emissions[:, 0]), (relative, valid))
         value = -ops.logsumexp(alpha + end, axis=-1)
@@ -200,7 +200,7 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, :, None], emissions, 0.0), valid
 
     def _scores(self) -> tuple[Any, Any, Any]:
-        """`start`, `transitions` turned round and `end`, `FORBIDDEN` for what is not allowed."""
+        """`start`, transposed `transitions` and `end`, with `FORBIDDEN` for what is not allowed."""
         into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
         start = ops.where(self._starts, self.start, FORBIDDEN)
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)

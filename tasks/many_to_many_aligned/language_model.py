@@ -167,7 +167,7 @@ class LanguageModelTask(Task):
 
     @property
     def features(self) -> TextFeatures:
-        """How texts are split."""
+        """The tokenisation of texts."""
         return self.texts.features
 
     def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:

@@ -1,4 +1,4 @@
-"""Scores of tags: of each step, of whole sequences, and of the entities that they mark."""
+"""Metrics of tags: per step, per sequence, and of the entities that they mark."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from seqzoo.tasks.metrics.sequences import span_scores
 from seqzoo.tasks.targets.tags import Tags
 
 SAMPLES = 50
-"""Sequences that are kept with the figures."""
+"""Number of sequences that are stored with the metrics."""
 
 
 def figures_of(
@@ -21,11 +21,11 @@ def figures_of(
     tokens: Sequence[list[str] | None],
     unknown: np.ndarray | None,
 ) -> dict[str, Any]:
-    """Figures of answers, one sequence of ids an example.
+    """Metrics of predictions, with one sequence of ids per example.
 
     Args:
-        tags: what the ids mean.
-        said: ids of each sequence, without padding.
+        tags: the meaning of the ids.
+        said: predicted ids of each sequence, without padding.
         truth: the true ones.
         tokens: of the first sequences, which are shown; None for one of numbers.
         unknown: which of all steps, one sequence after the other, has a word that training did

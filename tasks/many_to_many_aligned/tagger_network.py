@@ -58,9 +58,9 @@ def tagger_network(
         step: shape and type of one step of the inputs.
         vocabulary_size: number of ids of tokens, or None for inputs that are numbers.
         characters_size: number of ids of the characters of words, or None where they are not read.
-        outputs: a layer behind the scores, a `CRF`, or None.
-        tags: how many there are.
-        precision: Keras' policy.
+        outputs: a layer after the scores, a `CRF`, or None.
+        tags: number of tags.
+        precision: Keras' dtype policy.
     """
     shape, dtype = step
     inputs = {

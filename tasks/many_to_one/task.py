@@ -22,10 +22,10 @@ from seqzoo.tasks.targets.base import Targets
 
 
 class ManyToOneTask(Task):
-    """A model from sequences to one answer each.
+    """A model with one prediction per sequence.
 
     Args:
-        template: the choices, a `ManyToOne`.
+        template: the options, a `ManyToOne`.
         features: how inputs become tensors.
         targets: the meaning of the outputs.
     """
@@ -106,7 +106,7 @@ class ManyToOneTask(Task):
         return Outcome(*self.targets.objective(outputs, batch["targets"]))
 
     def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
-        """What the model says of encoded inputs, (batch, outputs), float32."""
+        """The outputs for encoded inputs, (batch, outputs), float32."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
         return at_least_float32(outputs)
 

@@ -21,7 +21,7 @@ Normalization = Literal["batch", "group", "none"]
 Pooling = Literal["mean", "flatten"]
 
 CONVOLUTIONAL = "convolutional"
-"""The encoder that is not one of Keras' applications."""
+"""The encoder that is not a Keras application."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,14 @@ class OneToMany(Template):
             )
 
     def to_config(self) -> dict[str, Any]:
-        # As JSON gives them back, so that a stored template equals a new one.
+        # As in JSON, so that a stored template equals a new one.
         config = super().to_config()
         lists = {name: list(config[name]) for name in ("filters", "image_size") if config[name]}
         return config | lists
 
 
 def _whole(name: str, values: Any) -> tuple[int, ...]:
-    """Whole numbers of at least 1, at least one of them."""
+    """Positive whole numbers, at least one of them."""
     values = tuple(values) if isinstance(values, list | tuple) else (values,)
     if not values or any(type(value) is not int or value < 1 for value in values):
         raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)

@@ -1,4 +1,4 @@
-"""Frames of zeros and ones, as a piano roll has them."""
+"""Frames of zeros and ones, as in a piano roll."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ class NoteFeatures(Features):
 
     Args:
         template: a template with `maximum_length`.
-        notes: how many there are.
+        notes: number of notes.
     """
 
     chunk = 256

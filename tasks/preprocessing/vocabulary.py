@@ -96,7 +96,7 @@ class Vocabulary:
 
 
 def _scored(rows: list) -> Vocabulary | None:
-    """The vocabulary of rows of a token and its score; None where they are others."""
+    """The vocabulary from rows of a token and its score; None for other rows."""
     pairs = [row for row in rows if isinstance(row, list) and len(row) == 2]
     if not rows or len(pairs) < len(rows) or not all(isinstance(row[1], float) for row in rows):
         return None

@@ -1,4 +1,4 @@
-"""Tags under their words, as text in columns."""
+"""Tags below their words, as text in columns."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ def interlinear(
     *,
     width: int = 100,
 ) -> str:
-    """Lines of words, each with its tag under it, and the right tag under a wrong one.
+    """Lines of words with their tags below, and the true tag below a wrong one.
 
         The  dog   barks
         DET  NOUN  NOUN
                    VERB
 
     Args:
-        tokens: words or characters; those that cannot be printed are written as Python would.
-        tags: as many.
+        tokens: words or characters; unprintable ones are escaped as in Python.
+        tags: as many tags.
         truth: the true tags, if available.
-        width: columns after which a new line begins.
+        width: maximum columns of a line.
 
     Raises:
-        ValueError: there are more of one than of the other.
+        ValueError: their numbers differ.
     """
     rows = [list(map(_printable, tokens)), list(tags)]
     if truth is not None:
@@ -43,12 +43,12 @@ def interlinear(
         for row, text in enumerate(column):
             block[row] += gap + text + " " * (wide - columns(text))
     lines = [[line.rstrip() for line in block] for block in blocks]
-    # A third line is there only where something is wrong.
+    # There is a third line only if a tag is wrong.
     return "\n\n".join("\n".join(line for line in block if line) for block in lines)
 
 
 def columns(text: str) -> int:
-    """Columns of a terminal that a text takes: wide characters two, marks none."""
+    """The terminal columns of a text: two for wide characters, none for combining marks."""
     return sum(
         0
         if unicodedata.combining(character)

@@ -13,7 +13,7 @@ def text(found: list[dict[str, Any]], program: str) -> str:
 
     Args:
         found: from there.
-        program: how the command line is called.
+        program: the name of the program.
     """
     renderings = {"cell": _cell, "template": _template, "preset": _preset, "data set": _dataset}
     parts = [renderings[own["kind"]](own, program) for own in found]

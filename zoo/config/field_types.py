@@ -11,8 +11,7 @@ from seqzoo.tasks.fields import Range, note
 
 NONE = "none"
 """The value for None in a file, for options that are not text; other options, and those that are
-None
-by default, are left out."""
+None by default, are left out."""
 
 PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}

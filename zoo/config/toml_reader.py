@@ -1,4 +1,4 @@
-"""Reads the files of choices that `seqzoo init` writes, with errors that name the line."""
+"""Reads configuration files, with errors that name the line."""
 
 import pathlib
 import re
@@ -19,7 +19,7 @@ MOVED = {"kind": "input", "target_kind": "target"}
 
 
 class _File:
-    """A file of choices as text and as data.
+    """A configuration file as text and as data.
 
     Args:
         path: the file.
@@ -68,7 +68,7 @@ def read_config(path: str) -> Choices:
     """The settings in a file; missing ones have their defaults.
 
     Args:
-        path: of a TOML file with `template` and the tables [source], [task] and [training].
+        path: a TOML file with `template` and the tables [source], [task] and [training].
 
     Raises:
         SeqzooError: the file does not exist, is not valid TOML, or has an unknown key or value; the
@@ -104,7 +104,7 @@ def read_config(path: str) -> Choices:
 
 
 def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:
-    """The values of a table, each of the type that its field wants."""
+    """The values of a table, converted to the types of their fields."""
     given = file.data.get(table, {})
     if not isinstance(given, dict):
         raise file.error("", table, f"`{table}` must be a table, [{table}], got {given!r}.")

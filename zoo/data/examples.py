@@ -1,4 +1,4 @@
-"""Examples from records: what a field means, for all formats and in one way.
+"""Makes examples from the records of any format.
 
 Files of all formats and tfds data sets come here; what is wrong with a field is told with its place
 and its column.
@@ -20,11 +20,11 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
 
 NAMES = ("class", "labels", "tags")
-"""Kinds of targets that are names, of which each must be seen in training."""
+"""Target types that are names, each of which must occur in training."""
 
 
 def roles_of(source: Source) -> tuple[str, ...]:
-    """The roles of columns that training on a source needs."""
+    """The roles of the columns that training needs."""
     roles = [INPUT]
     roles += [] if source.target_kind == "next" else [TARGET]
     roles += [] if source.split_column is None else [SPLIT]
@@ -32,7 +32,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
 
 
 def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
-    """The function that makes a raw input of a field.
+    """The function from a field to a raw input.
 
     Args:
         source: its kinds say what a field is.
@@ -82,7 +82,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     labels = None
     if targets is not None and source.target_kind in NAMES:
         labels = [(own,) if isinstance(own, str) else own for own in targets]
-    # Of one series of all rows, the first row.
+    # For a single series of all rows, the first row.
     lines = numbers[: len(inputs)] if records.unit else None
     examples = Examples(inputs, targets, lines, records.unit or "example")
     keys = [input_key(value) for value in inputs]
@@ -93,7 +93,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
 def _inputs(
     records: Records, numbers: Sequence[int], source: Source, inputs: Any
 ) -> tuple[Any, int | None]:
-    """The inputs as tasks take them, and the sample rate of audio."""
+    """The inputs for a task, and the sample rate of audio."""
     form = INPUTS[source.kind].form
     if form == "sound":
         return _sounds(records, numbers, source, inputs)

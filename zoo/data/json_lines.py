@@ -18,13 +18,13 @@ from seqzoo.zoo.data.records import (
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The objects of a file; empty lines are left out.
+    """The objects of a file, without empty lines.
 
     Raises:
-        SeqzooError: it cannot be read, is empty, or has no such columns.
+        SeqzooError: it cannot be read, is empty, or lacks a column.
     """
     rows = list(_rows(read_text(path, strict=request.strict), strict=request.strict))
-    if request.strict:  # a malformed line is told before a column that is missing for it
+    if request.strict:  # a malformed line is reported before a column that is missing because of it
         for number, _, error in rows:
             if error:
                 raise SeqzooError(
@@ -45,7 +45,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def _rows(text: str, *, strict: bool) -> Iterator[tuple[int, dict[str, Any], str]]:
-    """The line, the object and what is wrong with it, of each line that is not empty."""
+    """The line, the object and its error, for each line that is not empty."""
     for number, line in enumerate(split_lines(text), 1):
         if not line.strip():
             continue
@@ -56,7 +56,7 @@ def _rows(text: str, *, strict: bool) -> Iterator[tuple[int, dict[str, Any], str
                 row = json.loads(line)
             except json.JSONDecodeError as wrong:
                 error = f"is not JSON ({wrong.msg}, character {wrong.colno})"
-            except (ValueError, RecursionError) as wrong:  # endless numbers, deep lists
+            except (ValueError, RecursionError) as wrong:  # huge numbers, deeply nested lists
                 error = f"cannot be read ({wrong})"
             else:
                 if not isinstance(row, dict):

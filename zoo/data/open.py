@@ -13,7 +13,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
 USUAL = ("train", "validation", "test", "all")
-"""Splits that every source has, the last one of files."""
+"""Splits that every source has; the last one only files."""
 
 
 def open_source(source: Source) -> tuple[Splits, Source]:

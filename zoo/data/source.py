@@ -20,7 +20,7 @@ else:
 Duplicates = Literal["drop", "keep"]
 
 TFDS = "tfds:"
-"""Begins the name of a data set of TensorFlow Datasets."""
+"""Prefix of the names of TensorFlow Datasets."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +114,21 @@ class Source:
         return {name: 0.0 if isinstance(own, str) else own for name, own in given.items()}
 
     def to_config(self) -> dict[str, Any]:
-        """All of it as JSON can hold it: `Source(**source.to_config())` equals `source`."""
+        """The fields as JSON values: `Source(**source.to_config())` equals `source`."""
         config = asdict(self)
         config["columns"] = None if self.columns is None else list(self.columns)
         return config
 
     @classmethod
     def of_run(cls, run: Any, data: str | None = None) -> "Source":
-        """Where the examples of a run come from.
+        """The source of a run's examples.
 
         Args:
             run: a `seqzoo.tasks.runs.run.Run`.
-            data: for a run that does not know.
+            data: the data of a run without a source.
 
         Raises:
-            SeqzooError: it does not know, because Python handed it its examples.
+            SeqzooError: it has no source, because its examples came from Python.
         """
         if not run.source and data is None:
             raise SeqzooError(
@@ -161,12 +161,12 @@ class Source:
         )
 
     def is_folder(self) -> bool:
-        """Whether `data` names a folder, which tfds reads."""
+        """Whether `data` names a folder, to be read by tfds."""
         data = self.data
         return bool(data) and data not in DATASETS and pathlib.Path(data).expanduser().is_dir()
 
     def absolute(self) -> "Source":
-        """The same source with paths that hold from any folder."""
+        """The same source with absolute paths."""
 
         def resolved(path: Any) -> Any:
             return str(pathlib.Path(path).expanduser().resolve()) if isinstance(path, str) else path

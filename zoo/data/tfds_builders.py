@@ -1,4 +1,4 @@
-"""Examples from tfds data sets, embedded and public: which features, which splits."""
+"""Reads examples from tfds data sets, embedded and public."""
 
 import contextlib
 import math
@@ -27,17 +27,17 @@ FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
 """Builders that read a folder without preparation."""
 
 DESCRIPTIONS = ("dataset_info.json", "features.json")
-"""Files in a folder of a prepared data set, at least one of them."""
+"""Files of which a prepared data set has at least one."""
 
 
 def open_builder(source: Source) -> tuple[Splits, Source]:
-    """Reads a tfds data set; prepares it first where that is not done yet.
+    """Reads a tfds data set; prepares it first if needed.
 
-    Its own splits are used; what it lacks is held out of its training split. A test split without
-    labels counts as lacking.
+    Its splits are used as published; a missing one is held out of its training split. A test split
+    without labels counts as lacking.
 
     Raises:
-        SeqzooError: there is no such data set, it cannot be prepared, or it has no such features.
+        SeqzooError: the data set does not exist, cannot be prepared, or lacks a feature.
     """
     for name in ("validation", "test"):
         if isinstance(getattr(source, name), str):
@@ -60,7 +60,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
             part = _read(builder, source, features, official[name])
             parts[name] = part if part.keys else None
     shares = {name: share for name, share in source.shares().items() if parts[name] is None}
-    # Without the rest of the training split, so that a small try of a large data set is quick.
+    # Without the rest of the training split, so that a small test of a large data set is quick.
     needed = source.limit and math.ceil(source.limit / (1 - sum(shares.values())))
     whole = _read(builder, source, features, official["train"], needed)
     parts |= splits.split(whole, shares, source.seed)
@@ -75,9 +75,9 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
 
 
 def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
-    """One of the splits that a tfds data set itself has.
+    """One of the published splits of a tfds data set.
 
-    Returns: the names of all of them, and the split; None where it has none of that name.
+    Returns: the names of all of them, and the split; None if there is none of that name.
 
     Raises:
         SeqzooError: as `open_builder`.
@@ -122,7 +122,7 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
         known = tfds.list_builders(with_community_datasets=False)
         raise SeqzooError(f"tfds has no data set {name!r}{nearest(name, known)}") from error
     except Exception as error:
-        # Downloads fail in as many ways as there are servers; one line must do.
+        # Downloads fail in many ways; the first line of the error is enough.
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise SeqzooError(
             f"{source.data} could not be prepared: {reason} (`data_dir` may name a folder that "
@@ -131,10 +131,11 @@ def _prepared(source: Source) -> tfds.core.DatasetBuilder:
 
 
 def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
-    """What reads a folder: a data set that tfds prepared, texts in several languages, or images.
+    """The builder of a folder: a data set that tfds prepared, texts in several languages, or
+    images.
 
     Raises:
-        SeqzooError: it holds nothing of the kind.
+        SeqzooError: it is none of these.
     """
     if any((folder / name).is_file() for name in DESCRIPTIONS):
         return tfds.builder_from_directory(folder)
@@ -161,10 +162,10 @@ def _read(
     most = most or source.limit
     own, target = features
     wanted = {}
-    if not isinstance(builder, FOLDERS):  # which take no choice of features
+    if not isinstance(builder, FOLDERS):  # which cannot decode only some features
         wanted["decoders"] = decoders([feature for feature in features if feature], builder)
     dataset = builder.as_dataset(split=split, shuffle_files=False, **wanted).take(most or -1)
-    # Unequal lengths cannot be batched, and one example at a time is slow: only where it must be.
+    # Unequal lengths cannot be batched, and single examples are slow, so only if needed.
     ragged = any(None in feature.connector.shape for feature in features if feature)
     inputs, targets = [], []
     for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
@@ -191,12 +192,12 @@ def _read(
 def _field_reader(
     feature: Feature, kind: str, source: Source, english: Mapping[str, str]
 ) -> Callable[[Any], Any]:
-    """The function from what tfds holds to a field as files have it.
+    """The function from a value of tfds to a field as in files.
 
     Args:
-        feature: that is read.
-        kind: of input or target.
-        source: where it is from.
+        feature: the feature.
+        kind: kind of input or target.
+        source: the source.
         english: more familiar names than those of the feature.
     """
     if kind in TEXTS:
@@ -214,14 +215,14 @@ def _field_reader(
 
 
 def _is_left_out(row: Mapping[str, Any]) -> bool:
-    """Whether an example has no input, or a label that is withheld, which tfds marks with -1."""
+    """Whether an example has no input, or a hidden label, which tfds marks with -1."""
     target = row.get(TARGET)
     labels = target if isinstance(target, tuple) else (target,)
     return _is_empty(row[INPUT]) or any(isinstance(own, str) and not own.strip() for own in labels)
 
 
 def _text(stored: Any, *, words: bool) -> Any:
-    """A text, or of a sequence of words these, or a text of them with spaces between."""
+    """A text, or for a sequence of words these, or their text with spaces in between."""
     if not isinstance(stored, np.ndarray):
         return stored.decode("utf-8", errors="replace")
     found = tuple(word.decode("utf-8", errors="replace") for word in stored)

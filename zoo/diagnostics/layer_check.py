@@ -1,4 +1,4 @@
-"""Runs a small layer on the path that it takes here and on the plain loop, and compares them."""
+"""Compares a small layer on its path on this machine with the plain loop."""
 
 from typing import Any
 
@@ -12,24 +12,24 @@ ROWS, STEPS, FEATURES, UNITS = 3, 6, 5, 4
 
 
 def path_of(name: str) -> str:
-    """A sentence on the path that layers of a cell take here, equal for all cells on that path."""
+    """A sentence on the path of a cell, equal for all cells on the same path."""
     cell = seqzoo.cells.create(name, UNITS)
     path = seqzoo.cells.Recurrent(cell).execution_path()
     return path.replace(type(cell).__name__, "the cell")
 
 
 def difference(name: str) -> float:
-    """The largest difference of outputs and of the weights' gradients between both paths.
+    """The largest difference of outputs and gradients between the two paths.
 
     Args:
-        name: of a cell.
+        name: name of a cell.
     """
     fast, slow = _results(name, fast=True), _results(name, fast=False)
     return max(float(np.abs(a - b).max()) for a, b in zip(fast, slow, strict=True))
 
 
 def tolerance() -> float:
-    """What two paths may differ by: GPUs make products of fewer bits."""
+    """Maximum difference between two paths; GPUs compute products with fewer bits."""
     return 5e-3 if tf.config.list_physical_devices("GPU") else 1e-4
 
 

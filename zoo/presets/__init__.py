@@ -20,7 +20,7 @@ PRESETS = {
 
 
 def get(name: str) -> Preset:
-    """A preset by its name.
+    """The preset of a name.
 
     Raises:
         SeqzooError: the preset does not exist.
@@ -33,7 +33,7 @@ def get(name: str) -> Preset:
 
 
 def list_presets(pattern: str = "*") -> list[str]:
-    """The names of presets, such as those of `list_presets("mnist-*")`."""
+    """The names of the presets that match a pattern, such as `list_presets("mnist-*")`."""
     return [name for name in PRESETS if fnmatch(name, pattern)]
 
 

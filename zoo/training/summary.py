@@ -1,4 +1,4 @@
-"""What is printed after a training: score, some predictions, the run folder, what to type next."""
+"""The summary of a training: score, some predictions, the run folder, and next commands."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from seqzoo.zoo.output import metrics_line, shortened, shown_target, table
 from seqzoo.zoo.training.train import Trained
 
 SAMPLE = 8
-"""Answers that a summary shows."""
+"""Number of predictions in a summary."""
 
 TAGGED = 3
-"""Sequences with their tags that it shows."""
+"""Number of tagged sequences in a summary."""
 
 EVALUATED = {"test": "", "validation": " --split validation"}
 """How a split is passed to `evaluate`."""
 
 FILES = {name: "picture.png" for name in ("image", "rows", "pixels")} | {"audio": "sound.wav"}
-"""What is typed for an input of a kind that files hold."""
+"""The placeholder for an input that is a file, by its kind."""
 
 TYPED, VECTOR = 8, 40
-"""Steps of a series that the suggested command has; the longest vector that it has."""
+"""Maximum steps of a series, or numbers of a vector, in a suggested command."""
 
 PROMPT = 30
 """Number of characters of a prompt for a language model."""
@@ -34,7 +34,7 @@ def summary(trained: Trained, program: str) -> str:
 
     Args:
         trained: from `seqzoo.zoo.training.train.run_plan`.
-        program: how the command line is called.
+        program: the name of the program.
     """
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
     asked, shown = _samples(run, trained.examples)
@@ -58,7 +58,7 @@ def summary(trained: Trained, program: str) -> str:
 
 def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     """Suggested commands, and some predictions."""
-    # Spread over the split, so that data sorted by class show more than one.
+    # Spread over the split, so that sorted data show more than one class.
     most = TAGGED if run.template.target == "tags" else SAMPLE
     chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
     inputs = [examples.inputs[index] for index in chosen]
@@ -116,7 +116,7 @@ def _shown(value: Any, place: str) -> str:
 
 
 def typed(value: Any, kind: str) -> str:
-    """How an input that is not text is typed: the file that holds it, or its first numbers."""
+    """An input that is not text, on the command line: its file, or its first numbers."""
     if kind in FILES:
         return FILES[kind]
     array = np.asarray(value)
@@ -133,6 +133,6 @@ def typed(value: Any, kind: str) -> str:
 def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
     if task.target == "labels":  # in any order
         return set(answer.value) != set(truth)
-    if task.target in ("value", "values"):  # no number is ever quite right
+    if task.target in ("value", "values"):  # a number is never exactly right
         return False
     return answer.value != truth
