@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import memory
 import pytest
 from clean_tensorflow import CleanTensorFlow
 from embedded_data import EmbeddedData
@@ -19,6 +20,19 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # What a script starts in the background ignores Ctrl-C, and so would the tests of it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Quick tests compile quickly: XLA's programs are less optimised, and compute the same. The
+    slow tests run the programs that users run."""
+    if config.getoption("markexpr") == "not slow":
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory() -> Iterator[None]:
+    yield
+    memory.release()
 
 
 @pytest.hookimpl(optionalhook=True)

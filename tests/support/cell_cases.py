@@ -105,6 +105,11 @@ def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.Recurren
     return _cells[key]
 
 
+def forget() -> None:
+    """Drops the cells that tests share."""
+    _cells.clear()
+
+
 def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
     """A `Recurrent` of the cell's precision."""
     return cells.Recurrent(cell, dtype=cell.dtype_policy, **options)
