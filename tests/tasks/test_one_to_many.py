@@ -46,7 +46,13 @@ MATRIX = [("image", "gru", 1), ("vector", "gru", 2)]
 MATRIX += [("class", cell, 1) for cell in CORE]
 
 
-@pytest.mark.parametrize("kind, cell, layers", MATRIX)
+@pytest.mark.parametrize(
+    "kind, cell, layers",
+    [
+        case if case[0] != "class" else pytest.param(*case, marks=pytest.mark.slow)
+        for case in MATRIX
+    ],
+)
 def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
     examples = captioned(kind)
     attention = {"image": "additive", "vector": "none", "class": "multiplicative"}[kind]
@@ -112,7 +118,9 @@ def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
     assert again.decoder.dtype_policy.name == "mixed_bfloat16"
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_trains(precision: str) -> None:
     examples = captioned()
     task = template(normalization="batch", tied=True, random_shear=0.1).adapt(examples)

@@ -54,7 +54,10 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     return runs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow) if kind == "image" else kind for kind in KINDS],
+)
 def test_exported_model_answers_like_ours_without_us(
     kind: str, exported: dict, clean_tensorflow
 ) -> None:
@@ -117,6 +120,7 @@ def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
     assert looks.shape == turned.shape and (looks != turned).any()
 
 
+@pytest.mark.slow
 def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path) -> None:
     bright = np.random.default_rng(0).integers(0, 2, 48)
     images = [np.full((12, 12, 1), 40 + 180 * own, np.uint8) for own in bright]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from cli_cases import ROOT
 
 PROGRAM = """
@@ -24,6 +25,7 @@ print(tf.get_logger().level <= logging.WARNING)
 """
 
 
+@pytest.mark.slow
 def test_a_training_from_python_starts_as_quietly_as_the_command_line(tmp_path) -> None:
     environment = {name: value for name, value in os.environ.items() if "TF_" not in name}
     environment["PYTHONPATH"] = str(ROOT)

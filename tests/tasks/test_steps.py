@@ -175,7 +175,20 @@ def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
 MATRIX = [(cell, kind) for cell in CORE for kind in ("values", "notes")]
 
 
-@pytest.mark.parametrize("cell, kind", [*MATRIX, ("gru", "text"), ("lstm", "series")])
+@pytest.mark.parametrize(
+    "cell, kind",
+    [
+        ("gru", "values"),
+        ("gru", "text"),
+        ("lstm", "series"),
+        ("lstm", "notes"),
+        *(
+            pytest.param(cell, kind, marks=pytest.mark.slow)
+            for cell, kind in MATRIX
+            if (cell, kind) not in {("gru", "values"), ("lstm", "notes")}
+        ),
+    ],
+)
 def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path) -> None:
     examples = _examples(kind, 12)
     task = _template(kind, cell=cell, layers=1 + (cell == "lstm")).adapt(examples)
@@ -217,7 +230,11 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
 
 @pytest.mark.parametrize(
     "kind, precision",
-    [("values", "mixed_bfloat16"), ("series", "mixed_float16"), ("notes", "mixed_bfloat16")],
+    [
+        pytest.param("values", "mixed_bfloat16", marks=pytest.mark.slow),
+        ("series", "mixed_float16"),
+        pytest.param("notes", "mixed_bfloat16", marks=pytest.mark.slow),
+    ],
 )
 def test_half_precision_trains(kind: str, precision: str, tmp_path) -> None:
     splits = Splits(_examples(kind, 20), _examples(kind, 5, 3))
@@ -238,6 +255,7 @@ def _raw(kind: str, inputs: Any) -> dict[str, Any]:
     return {"values": np.where(inside, values, noise).astype(np.float32), "lengths": lengths}
 
 
+@pytest.mark.slow
 def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
     options, runs = AnswerOptions(seed=4), {}
     for kind in KINDS:

@@ -42,6 +42,7 @@ def test_a_card_says_what_a_model_is(name: str) -> None:
     assert config["source"]["data_dir"] is None and str(pathlib.Path.home()) not in str(config)
 
 
+@pytest.mark.slow
 def test_dates_are_answered_at_once() -> None:
     program = """
 import time
@@ -107,7 +108,9 @@ def test_threads_may_ask_one_model() -> None:
     assert len(run._inference._graphs) == 1
 
 
-@pytest.mark.parametrize("name", ["date-normaliser", "python-source"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("date-normaliser", marks=pytest.mark.slow), "python-source"]
+)
 def test_what_is_asked_often_is_compiled_once_and_answered_as_before(name, monkeypatch) -> None:
     texts = {"date-normaliser": ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"]}
     inputs = texts.get(name, ["def f(x):", "import ", "    return"]) * 3
