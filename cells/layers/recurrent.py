@@ -10,6 +10,7 @@ from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine import dispatch as paths
 from seqzoo.cells.engine.dispatch import Path
 from seqzoo.cells.engine.portability import tie_to_process
+from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
 from seqzoo.cells.private_keras import backend
 
@@ -181,6 +182,11 @@ class Recurrent(keras.layers.RNN):
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list]:
         """Runs the cell over (batch, time, features); see `keras.layers.RNN`."""
+        runner = chosen_runner()
+        if runner is not None:
+            sequences = ops.cast(sequences, self.cell.compute_dtype)
+            with backend.AutocastScope(self.cell.compute_dtype):
+                return runner(self, sequences, list(tree.flatten(initial_state)), mask)
         path = paths.choose(self).path
         if not paths.keeps_contract(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)

@@ -106,6 +106,8 @@ def decode(
     """
     batch = _batch_size(states, constants, maximum_lengths, prefix)
     limits: Any = choices.maximum_length
+    if tf.is_tensor(limits):
+        limits = tf.fill([batch], limits)
     if maximum_lengths is not None:
         limits = tf.minimum(limits, tf.cast(maximum_lengths, tf.int32))
     if prefix is not None:

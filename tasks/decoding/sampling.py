@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
+def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
     """One random number in [0, 1) for each token that may be drawn.
 
     Those of a row depend on its own seed alone, or on a common seed and the row's position: never
@@ -16,7 +16,7 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
             for numbers that differ each time.
         batch: number of rows.
         answers: to a row.
-        steps: of an answer.
+        steps: of an answer, a number or a tensor.
 
     Returns:
         Shape (batch * answers, steps).
@@ -34,14 +34,12 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: int) -> Any:
             own = tf.random.experimental.stateless_fold_in(seeds, tf.cast(row, tf.int64))
         return tf.random.stateless_uniform([answers, steps], own)
 
-    spec = tf.TensorSpec([answers, steps], tf.float32)
+    spec = tf.TensorSpec([answers, None if tf.is_tensor(steps) else steps], tf.float32)
     numbers = tf.map_fn(of_row, tf.range(batch), fn_output_signature=spec)
     return tf.reshape(numbers, [batch * answers, steps])
 
 
-def draw(
-    scores: Any, number: Any, temperature: float, top_k: int | None, top_p: float | None
-) -> Any:
+def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> Any:
     """Draws one token per row.
 
     The temperature is applied first; of what it gives, the `top_k` most probable are kept; of
@@ -51,7 +49,7 @@ def draw(
         scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
             one.
         number: shape (rows, 1), in [0, 1).
-        temperature: above 0.
+        temperature: above 0; this and what follows, numbers or scalar tensors.
         top_k: or None for all.
         top_p: or None for all.
 
@@ -59,14 +57,17 @@ def draw(
         Shape (rows,), int32.
     """
     tokens = None
-    if temperature != 1:
+    if tf.is_tensor(temperature) or temperature != 1:
         scores /= temperature
     if top_k is not None or top_p is not None:
         ids = scores.shape[1]
-        scores, tokens = tf.math.top_k(scores, ids if top_k is None else min(top_k, ids))
+        known = top_k is not None and not tf.is_tensor(top_k)
+        scores, tokens = tf.math.top_k(scores, min(top_k, ids) if known else ids)
+        if tf.is_tensor(top_k):
+            scores = tf.where(tf.range(ids) < top_k, scores, float("-inf"))
     # Not `softmax`, whose kernel takes five times as long; the sum need not be 1 but for `top_p`.
     probabilities = tf.exp(scores - tf.reduce_max(scores, axis=1, keepdims=True))
-    if top_p is not None and top_p < 1:
+    if tf.is_tensor(top_p) or (top_p is not None and top_p < 1):
         probabilities /= tf.reduce_sum(probabilities, axis=1, keepdims=True)
         before = tf.cumsum(probabilities, axis=1, exclusive=True)
         probabilities = tf.where(before < top_p, probabilities, 0.0)

@@ -1,38 +1,36 @@
 """Exports a trained model as a SavedModel that only needs TensorFlow."""
 
-import os
+import pathlib
 from typing import Any
 
 import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.cells.engine.portability import unportable_operations
-from seqzoo.tasks.atomic_files import creating
 from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.checking import (
+    EXAMPLES,
+    answered_alone,
+    compare,
+    made_up,
+    raw_tensors,
+)
+from seqzoo.tasks.export.formats import Export
+from seqzoo.tasks.export.signatures import signatures_of
 
 
-def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOptions) -> None:
-    """Writes a SavedModel whose "serving_default" takes raw inputs and returns predictions, with
-    all `Task.signatures`.
-
-    Args:
-        task: the task of the model.
-        model: the trained model.
-        folder: the folder to write; it must not have any contents.
-        options: the options of the predictions.
+def write(wanted: Export, folder: pathlib.Path) -> float | None:
+    """Writes a SavedModel with all of `seqzoo.tasks.export.signatures`; see
+    `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: the folder exists, or cannot be created; or a graph would only run in this
-            process, because a function in it was traced before.
+        SeqzooError: a graph would run in this process alone, because a function in it was traced
+            before; or the SavedModel answers otherwise than the model.
     """
-    names = [spec.name for spec in task.signature]
-
-    def answer(**raw: Any) -> dict[str, Any]:
-        return task.respond(model, tuple(raw[name] for name in names), options)
-
-    ways = {"serving_default": (answer, task.signature), **task.signatures(model, options)}
-    with creating(folder) as temporary, seqzoo.cells.portable():
+    task, model, options = wanted.task, wanted.model, wanted.options
+    ways = signatures_of(task, model, options)
+    with seqzoo.cells.portable():
         module = tf.Module()
         # Only objects that a module tracks are saved with it.
         module.weights = [variable.value for variable in model.variables]
@@ -43,7 +41,21 @@ def export(task: Task, model: Any, folder: str | os.PathLike, options: AnswerOpt
             module.served[name] = served
             concrete[name] = served.get_concrete_function(**{spec.name: spec for spec in specs})
             _check(name, concrete[name])
-        tf.saved_model.save(module, str(temporary), signatures=concrete)
+        tf.saved_model.save(module, str(folder), signatures=concrete)
+    if not wanted.check:
+        return None
+    given = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
+    with seqzoo.cells.portable():
+        ours = ways["serving_default"][0](**{name: tf.constant(own) for name, own in given.items()})
+    expected = {f"serving_default/{name}": own.numpy() for name, own in ours.items()}
+    found, _ = answered_alone(folder, "saved-model", {"serving_default": given})
+    return compare(expected if _repeatable(task, options) else {}, found, "saved-model")
+
+
+def _repeatable(task: Task, options: AnswerOptions) -> bool:
+    """Whether the same question gets the same answer each time."""
+    choices = options.decoding or getattr(task, "decoding", None)
+    return choices is None or choices.method != "sample" or options.seed is not None
 
 
 def _check(name: str, function: Any) -> None:

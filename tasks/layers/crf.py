@@ -91,7 +91,7 @@ class CRF(keras.layers.Layer):
         emissions = _lowered(emissions)  # common to all paths
         tags = _inside(tags, valid)
         gold, possible = self._along(emissions, tags, valid)
-        start, into, end = self._scores()
+        start, into, end = self.scores()
 
         def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, None]:
             before = ops.logsumexp(alpha[:, None, :] + into, axis=-1)
@@ -126,7 +126,7 @@ class CRF(keras.layers.Layer):
         """
         time = ops.shape(emissions)[1]
         emissions, valid = self._prepare(emissions, lengths)
-        start, into, end = self._scores()
+        start, into, end = self.scores()
         same = ops.arange(self.tags, dtype="int32")
 
         def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
@@ -162,7 +162,7 @@ class CRF(keras.layers.Layer):
         """
         time = ops.shape(emissions)[1]
         emissions, valid = self._prepare(emissions, lengths)
-        start, into, end = self._scores()
+        start, into, end = self.scores()
         out_of = ops.transpose(into)
 
         def forward(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
@@ -199,8 +199,9 @@ class CRF(keras.layers.Layer):
         valid = steps[None, :] < ops.cast(lengths, "int32")[:, None]
         return ops.where(valid[:, :, None], emissions, 0.0), valid
 
-    def _scores(self) -> tuple[Any, Any, Any]:
-        """`start`, transposed `transitions` and `end`, with `FORBIDDEN` for what is not allowed."""
+    def scores(self) -> tuple[Any, Any, Any]:
+        """`start` (tags,), transposed `transitions` (tags, tags before) and `end` (tags,), with
+        `FORBIDDEN` for what is not allowed."""
         into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
         start = ops.where(self._starts, self.start, FORBIDDEN)
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)

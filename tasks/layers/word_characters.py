@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.engine.scan import round_length
 from seqzoo.tasks.layers.recurrent import recurrent_layers
 
@@ -147,6 +148,8 @@ def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
     """
     longest = values.shape[2] - 1
     rows = tf.reshape(values[:, :, 1:], (-1, longest))
+    if chosen_runner() is not None:  # other runtimes have no operation that finds equal rows
+        return rows, tf.range(tf.shape(rows)[0])
     with tf.device("CPU:0"):  # there is no kernel for rows of a matrix on a GPU
         words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
     missing = round_length(tf.shape(words)[0], octave) - tf.shape(words)[0]

@@ -116,7 +116,9 @@ def with_a_step(values: Any, padding: Any) -> Any:
     have no outputs: so an input without a step is answered alone as it is among others."""
     missing = tf.maximum(1 - tf.shape(values)[1], 0)
     widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
-    return tf.pad(values, widths, constant_values=padding)
+    padded = tf.pad(values, widths, constant_values=padding)
+    padded.set_shape([values.shape[0], None, *values.shape[2:]])
+    return padded
 
 
 def finite(array: np.ndarray, where: str) -> np.ndarray:

@@ -58,7 +58,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
             another shape or kind of number.
     """
     try:
-        with open(path, "rb") as file, np.load(file) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             parts: dict[str, dict[str, np.ndarray]] = {}
             for key in arrays.files:
                 place, _, name = key.rpartition(".")

@@ -18,7 +18,7 @@ from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.data.columns import listed
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, command
-from seqzoo.tasks.export.saved_model import export
+from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.protocols import ScoresTexts
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
@@ -133,8 +133,8 @@ class Run:
         if not zipfile.is_zipfile(path):
             raise SeqzooError(f"{path} is damaged, or no model; train it again.")
         try:
-            return keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
 
@@ -229,13 +229,48 @@ class Run:
         (raw,) = self.task.features.raw(texts, places)
         return self._inference.rate(raw)
 
-    def export(self, folder: str | os.PathLike, options: AnswerOptions | None = None) -> None:
-        """Writes a SavedModel that takes raw inputs and only needs TensorFlow to load.
+    def export(
+        self,
+        folder: str | os.PathLike,
+        options: AnswerOptions | None = None,
+        *,
+        format: str = "saved-model",
+        precision: str = "float32",
+        steps: int | None = None,
+        examples: Sequence[Any] = (),
+        check: bool = True,
+    ) -> dict[str, Any]:
+        """Writes the model in a format that needs nothing of ours to load, and compares what was
+        written with the model, in a process of its own.
+
+        Args:
+            folder: to write.
+            options: how the model is asked.
+            format: "saved-model", "onnx" or "litert"; see `seqzoo.tasks.export.formats`.
+            precision: of the weights: "float32", or what else the format has.
+            steps: how many steps an input has, for LiteRT; None for any number.
+            examples: raw inputs to compare answers on; by default some that are made up.
+            check: whether to compare.
+
+        Returns:
+            "files", the bytes of each by name, and "difference", the largest one from the model as
+            a share of the largest result.
 
         Raises:
-            SeqzooError: the folder exists, or there is no model yet.
+            SeqzooError: the folder exists, there is no model yet, the format cannot hold the model,
+                its extra is not installed, or what was written answers otherwise than the model.
         """
-        export(self.task, self.model, folder, options or AnswerOptions())
+        wanted = Export(
+            self.task,
+            self.model,
+            options or AnswerOptions(),
+            self.predict,
+            examples,
+            precision,
+            steps,
+            check,
+        )
+        return export(wanted, folder, format)
 
 
 def _check_list(inputs: Any) -> None:

@@ -7,9 +7,9 @@ import keras
 import pytest
 import tensorflow as tf
 
-from seqzoo.cells import Recurrent, VanillaCell
+from seqzoo.cells import Bidirectional, VanillaCell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export.saved_model import export
+from seqzoo.tasks.export.formats import Export, export
 
 
 def task(respond: Any) -> Any:
@@ -17,6 +17,7 @@ def task(respond: Any) -> Any:
         signature=[tf.TensorSpec((None, None, 2), tf.float32, "x")],
         signatures=lambda model, options: {},
         vocabularies={},
+        features=None,
         respond=respond,
     )
 
@@ -24,13 +25,17 @@ def task(respond: Any) -> Any:
 @pytest.mark.filterwarnings("ignore:Tensor Tensor:UserWarning")
 def test_a_function_traced_before_is_refused_in_one_line(tmp_path) -> None:
     inputs = keras.Input((None, 2))
-    model = keras.Model(inputs, Recurrent(VanillaCell(3))(inputs))
+    model = keras.Model(inputs, Bidirectional(VanillaCell(3))(inputs))
     traced = tf.function(lambda x: model(x)).get_concrete_function(tf.TensorSpec((None, None, 2)))
     options: Any = None
+
+    def wanted(respond: Any) -> Export:
+        return Export(task(respond), model, options, lambda *_: [], check=False)
+
     with pytest.raises(SeqzooError, match="'serving_default' cannot be served: .*Xla") as refused:
-        export(task(lambda model, raw, _: {"y": traced(raw[0])}), model, tmp_path / "out", options)
+        export(wanted(lambda model, raw, _: {"y": traced(raw[0])}), tmp_path / "out")
     assert "\n" not in str(refused.value) and "seqzoo.cells.portable()" in str(refused.value)
     assert not list(tmp_path.iterdir())
-    export(task(lambda model, raw, _: {"y": model(raw[0])}), model, tmp_path / "out", options)
+    export(wanted(lambda model, raw, _: {"y": model(raw[0])}), tmp_path / "out")
     served = tf.saved_model.load(tmp_path / "out").signatures["serving_default"]
-    assert served(x=tf.ones((1, 4, 2)))["y"].shape == (1, 3)
+    assert served(x=tf.ones((1, 4, 2)))["y"].shape == (1, 6)

@@ -1,9 +1,10 @@
-"""The command `seqzoo export`: writes a SavedModel."""
+"""The command `seqzoo export`: writes a model for programs that have nothing of seqzoo."""
 
 from typing import Any
 
 import click
 
+from seqzoo.tasks.export.formats import FORMATS
 from seqzoo.zoo.commands import completers, options
 
 
@@ -11,23 +12,54 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("folder")
 @click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(FORMATS)),
+    default="saved-model",
+    help="Format to write. [default: saved-model]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8"]),
+    default="float32",
+    help="Precision of the weights: float16 for litert, int8 for onnx and litert. "
+    "[default: float32]",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    help="Fixed number of time steps, for litert. [default: any]",
+)
+@click.option(
     "--top",
     type=click.IntRange(1),
     help="Predictions per input. [default: 5; 1 for generated text]",
 )
 @options.device
 @options.decoding
-def command(run: str, folder: str, top: int | None, device: str | None, **choices: Any) -> None:
-    """Export the model in RUN as a SavedModel in FOLDER.
+def command(
+    run: str,
+    folder: str,
+    format_: str,
+    precision: str,
+    steps: int | None,
+    top: int | None,
+    device: str | None,
+    **choices: Any,
+) -> None:
+    """Export the model in RUN to FOLDER and check its predictions in a process of its own.
 
-    The SavedModel takes raw inputs (text, numbers, audio), returns labels and probabilities, and
-    needs only TensorFlow to load.
+    A SavedModel takes raw inputs (text, numbers, audio), returns labels and probabilities, and
+    needs only TensorFlow to load. ONNX and LiteRT files run without TensorFlow; predict.py beside
+    them turns raw inputs into predictions.
 
     \b
     Examples:
       seqzoo export runs/language-id language-id
+      seqzoo export runs/language-id language-id --format onnx --precision int8
     """
     from seqzoo.zoo.inference.export import export
 
     decoding, _ = options.parted(choices)
-    click.echo(export(run, folder, top, decoding, device))
+    written = {"format": format_, "precision": precision, "steps": steps}
+    click.echo(export(run, folder, top, decoding, device, **written))

@@ -45,7 +45,7 @@ COMMANDS = {
     ),
     "export": Command(
         "seqzoo.zoo.commands.export:command",
-        "Export a run as a SavedModel.",
+        "Export a run as SavedModel, ONNX, LiteRT or Keras file.",
     ),
     "compare": Command(
         "seqzoo.zoo.commands.compare:command",

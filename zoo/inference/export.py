@@ -1,8 +1,10 @@
-"""Exports a run's model, and says how the SavedModel is loaded and called."""
+"""Exports a run's model, and says how what was written is loaded and called."""
 
 from typing import Any
 
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import TEXTS
+from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 
@@ -13,6 +15,10 @@ def export(
     top: int | None,
     decoding: dict[str, Any],
     device: str | None = None,
+    *,
+    format: str = "saved-model",
+    precision: str = "float32",
+    steps: int | None = None,
 ) -> str:
     """Exports a run's model.
 
@@ -22,14 +28,31 @@ def export(
         top: predictions per input; None for 5 labels, or 1 text.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
+        format: key of `seqzoo.tasks.export.formats.FORMATS`.
+        precision: of the weights.
+        steps: fixed number of time steps; None for any.
 
     Returns: how to load it, for a person.
 
     Raises:
-        SeqzooError: the run does not exist, or the target exists.
+        SeqzooError: the run does not exist, the target exists, or the format cannot hold the model.
     """
     run = open_run(folder, device)
-    run.export(target, answer_options(run, top, decoding))
+    report = run.export(
+        target,
+        answer_options(run, top, decoding),
+        format=format,
+        precision=precision,
+        steps=steps,
+        examples=_held_out(run),
+    )
+    if format == "keras":
+        return (
+            f"{target} holds Keras' own layers:\n"
+            f"  model = keras.saving.load_model({f'{target}/model.keras'!r})"
+        )
+    if format != "saved-model":
+        return _without_tensorflow(target, report)
     note = ""
     if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
@@ -42,6 +65,33 @@ def export(
         f"  model = tf.saved_model.load({target!r})\n"
         f"  model.signatures['serving_default']({raw}){note}"
     )
+
+
+def _without_tensorflow(target: str, report: dict[str, Any]) -> str:
+    sizes = [
+        f"  {name}  {size / 1e6:.2f} MB"
+        for name, size in report["files"].items()
+        if name.endswith((".onnx", ".tflite"))
+    ]
+    return "\n".join(
+        [
+            f"{target} runs without TensorFlow; its results differ from the model's by at most "
+            f"{report['difference']:.0e} of the largest:",
+            *sizes,
+            f"  python {target}/predict.py INPUT ...",
+        ]
+    )
+
+
+def _held_out(run: Any) -> list[Any]:
+    """A few inputs of the run's test split, or none where its data are not available."""
+    from seqzoo.zoo.data.open import open_examples
+
+    try:
+        examples = open_examples(Source.of_run(run), "test")
+    except (SeqzooError, OSError):
+        return []
+    return [examples.inputs[index] for index in examples.spread(8)]
 
 
 def _described(spec: Any) -> str:

@@ -1,0 +1,310 @@
+"""An export compared with the model in Python, in a process that has nothing of ours."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export import fresh_process
+from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
+from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.text import TextFeatures
+
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3}
+"""The largest difference by the precision of the weights, as a share of the largest result. Bytes
+change answers; a test score says how much, and this bound catches what is wrong."""
+
+GENERATED = 24
+"""Tokens that are generated at most to compare texts."""
+
+EXAMPLES = 8
+"""Examples that are compared."""
+
+
+def made_up(task: Any) -> list[Any]:
+    """Raw inputs of the right kind, drawn at random; always the same."""
+    random, features = np.random.default_rng(0), task.features
+    if isinstance(features, NameFeatures):
+        return list(features.vocabulary.tokens[:EXAMPLES])
+    if isinstance(features, TextFeatures):
+        tokens = [own for own in features.vocabulary.tokens if own.isprintable()] or ["a"]
+        joint = "" if features.template.input == "characters" else " "
+        return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
+    spec = task.signature[0]
+    if spec.dtype == tf.uint8:
+        shape = [own or 5 for own in spec.shape[1:]]
+        return list(random.integers(0, 256, (4, *shape)).astype(np.uint8))
+    if len(task.signature) == 1:
+        return list(random.normal(size=(4, *spec.shape[1:])).astype(np.float32))
+    longest = 4000 if spec.name == "waveforms" else 12
+    sizes = [longest, longest // 2, longest // 3, longest // 4]
+    series = [random.normal(0, 0.1, (size, *spec.shape[2:])) for size in sizes]
+    if hasattr(features, "notes"):
+        series = [own > 0 for own in series]
+    if hasattr(features, "mean") and spec.name == "values":
+        series = [own * features.scale + features.mean for own in series]
+    return [own.astype(np.float32) for own in series]
+
+
+def comparable(task: Any, options: AnswerOptions) -> AnswerOptions:
+    """How texts are generated to be compared: as asked, but never at random and not for long."""
+    if getattr(task, "decoding", None) is None:
+        return options
+    choices = options.decoding or task.decoding
+    method = "greedy" if choices.method == "sample" else choices.method
+    answers = choices.answers if method == "beam" else 1
+    short = min(choices.maximum_length, GENERATED)
+    shorter = replace(
+        choices,
+        method=method,
+        answers=answers,
+        maximum_length=short,
+        minimum_length=min(choices.minimum_length, short),
+    )
+    return replace(options, decoding=shorter)
+
+
+def raw_tensors(task: Any, examples: Sequence[Any]) -> dict[str, Any]:
+    """Raw inputs as the arrays of `Task.signature`, by name."""
+    places = [f"example {index}" for index in range(len(examples))]
+    arrays = task.features.raw(examples, places)
+    return {spec.name: own for spec, own in zip(task.signature, arrays, strict=True)}
+
+
+def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
+    """Raw inputs as the model takes them: "values" and "lengths"."""
+    raw = [tf.constant(own) for own in raw_tensors(task, examples).values()]
+    values, lengths = task.features.transform(*raw)
+    return {"values": values.numpy(), "lengths": lengths.numpy()}
+
+
+def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> dict[str, dict]:
+    """Arrays for each part: whole inputs from the examples, steps and states at random."""
+    random, found, encoded = np.random.default_rng(0), {}, {}
+    raw = raw_tensors(task, examples)
+    if takes_ids(task):
+        raw = encoded_inputs(task, examples)
+        if isinstance(task.features, NameFeatures):
+            raw = {"classes": raw["values"][:, 0]}
+    names = [spec.name for spec in input_specs(task)]
+    for name, part in parts.items():
+        if name != "step":
+            found[name] = {own: raw[own] for own in names}
+            encoded = run(part, found[name])
+            continue
+        rows = len(examples)
+        given = {}
+        for spec in part.inputs:
+            shape = [rows, *spec.shape[1:]]
+            if spec.name in encoded:
+                given[spec.name] = encoded[spec.name]
+            elif spec.name in part.states:
+                given[spec.name] = random.uniform(-0.5, 0.5, shape).astype(np.float32)
+            elif spec.dtype.is_integer:
+                high = 255 if spec.dtype == tf.uint8 else 4
+                given[spec.name] = random.integers(1, high, shape).astype(spec.dtype.as_numpy_dtype)
+            else:
+                given[spec.name] = random.normal(size=shape).astype(np.float32)
+        found[name] = given
+    return found
+
+
+def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What a part gives in Python."""
+    with seqzoo.cells.portable():
+        found = part.run(**{name: tf.constant(own) for name, own in given.items()})
+    return {name: own.numpy() for name, own in found.items()}
+
+
+def answered_alone(
+    folder: pathlib.Path,
+    format: str,
+    parts: dict[str, dict[str, Any]],
+    inputs: Sequence[Any] = (),
+    decoding: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], list[dict]]:
+    """What an export answers in a process of its own.
+
+    Args:
+        folder: of the export.
+        format: of it.
+        parts: inputs of its parts, or signatures, by name.
+        inputs: raw ones, for `predict`.
+        decoding: how texts are generated.
+
+    Returns:
+        The results of the parts, arrays or lists of texts, named "part/result", and the answers.
+
+    Raises:
+        SeqzooError: it cannot be loaded or run there.
+    """
+    with tempfile.TemporaryDirectory(prefix="seqzoo-") as temporary:
+        given, answered = pathlib.Path(temporary, "given"), pathlib.Path(temporary, "answered")
+        given.mkdir()
+        answered.mkdir()
+        whole = {
+            f"{part}/{name}": np.asarray(own)
+            for part, all_ in parts.items()
+            for name, own in all_.items()
+        }
+        texts = {
+            key: [text.decode("utf-8") for text in own]
+            for key, own in whole.items()
+            if own.dtype == object
+        }
+        arrays = {key: own for key, own in whole.items() if key not in texts}
+        plain = all(not isinstance(own, np.ndarray) for own in inputs)
+        if not plain:
+            arrays |= {f"raw/{n}": np.asarray(own) for n, own in enumerate(inputs)}
+        np.savez(given / "arrays.npz", **arrays)
+        asked = {
+            "format": format,
+            "texts": texts,
+            "inputs": list(inputs) if plain else [],
+            "arrays": 0 if plain else len(inputs),
+            "decoding": decoding,
+        }
+        (given / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+        # Isolated, and in a folder where no package of ours lies.
+        process = subprocess.run(
+            [
+                *(sys.executable, "-I", "-B", fresh_process.__file__),
+                *(str(folder), str(given), str(answered)),
+            ],
+            cwd=temporary,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if process.returncode:
+            lines = process.stderr.strip().splitlines() or ["it ended without a word"]
+            raise SeqzooError(f"The {format} export cannot be loaded and run: {lines[-1]}")
+        with np.load(answered / "arrays.npz", allow_pickle=False) as file:
+            found: dict[str, Any] = dict(file)
+        found |= json.loads((answered / "texts.json").read_text(encoding="utf-8"))
+        return found, json.loads((answered / "answers.json").read_text(encoding="utf-8"))
+
+
+def compare(
+    expected: dict[str, np.ndarray], found: dict[str, Any], format: str, precision: str = "float32"
+) -> float:
+    """The largest difference between results, as a share of the largest of each.
+
+    Raises:
+        SeqzooError: texts differ, or numbers by more than `TOLERANCE`.
+    """
+    worst = 0.0
+    for name, own in expected.items():
+        other = found.get(name)
+        if own.dtype == object:
+            texts = [text.decode("utf-8") for text in own.reshape(-1)]
+            for text, said in zip(texts, other or [None] * len(texts), strict=True):
+                if text != said:
+                    raise SeqzooError(
+                        f"The {format} export differs from the model: {name} is {said!r} where the "
+                        f"model says {text!r}."
+                    )
+            continue
+        if other is None or other.shape != own.shape:
+            raise SeqzooError(
+                f"The {format} export differs from the model: {name} has the shape "
+                f"{getattr(other, 'shape', None)} where the model's is {own.shape}."
+            )
+        if not own.size:
+            continue
+        ours, theirs = own.astype(np.float64), other.astype(np.float64)
+        same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))  # infinities, too
+        with np.errstate(invalid="ignore"):
+            gaps = np.where(same, 0.0, np.abs(ours - theirs))
+        known = np.abs(ours[np.isfinite(ours)])
+        difference = float(np.max(gaps) / max(np.max(known, initial=0.0), 1e-6))
+        if not difference <= TOLERANCE[precision]:
+            raise SeqzooError(
+                f"The {format} export differs from the model: {name} by {difference:.1e} of its "
+                f"largest number, where {TOLERANCE[precision]:.0e} is allowed."
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def compare_answers(
+    expected: Sequence[Answer], found: Sequence[dict], format: str, precision: str
+) -> None:
+    """Compares the answers of predict.py with ours; of weights in float32 they are the same.
+
+    Raises:
+        SeqzooError: a label differs, or a probability by more than `TOLERANCE`.
+    """
+    if precision != "float32":
+        return
+    for ours, theirs in zip(expected, found, strict=True):
+        if isinstance(ours.value, str) and ours.label != theirs["label"]:
+            raise SeqzooError(
+                f"The {format} export differs from the model: it answers {theirs['label']!r} where "
+                f"the model answers {ours.label!r}."
+            )
+        if ours.probability is None:
+            close = np.allclose(_flat(ours.value), _flat(theirs["value"]), rtol=1e-3, atol=1e-4)
+        else:
+            close = abs(ours.probability - theirs["probability"]) <= TOLERANCE[precision]
+        if not close:
+            raise SeqzooError(
+                f"The {format} export differs from the model: it answers {theirs['value']!r} "
+                f"({theirs['probability']}) where the model answers {ours.value!r} "
+                f"({ours.probability})."
+            )
+
+
+def _flat(value: Any) -> list[float]:
+    """Numbers in any nesting; of labels none."""
+    if isinstance(value, list | tuple):
+        return [number for own in value for number in _flat(own)]
+    return [] if isinstance(value, str) else [float(value)]
+
+
+def check_parts(
+    wanted: Any, folder: pathlib.Path, format: str, task: Any, parts: dict[str, Part], rows: int = 0
+) -> float:
+    """Compares an export of parts, and predict.py beside it, with the model.
+
+    Args:
+        wanted: the `Export`.
+        folder: of the export.
+        format: of it.
+        task: what the model was built by.
+        parts: of the model.
+        rows: examples that are compared at most; 0 for `EXAMPLES`.
+
+    Raises:
+        SeqzooError: it answers otherwise.
+    """
+    examples = list(wanted.examples[: rows or EXAMPLES]) or made_up(task)
+    given = part_inputs(task, parts, examples)
+    expected = {
+        f"{name}/{key}": own
+        for name, part in parts.items()
+        for key, own in run(part, given[name]).items()
+    }
+    options = comparable(task, wanted.options)
+    decoding = None if options.decoding is None else dict(vars(options.decoding))
+    asks = _answers_alike(task)
+    found, answers = answered_alone(folder, format, given, examples if asks else [], decoding)
+    worst = compare(expected, found, format, wanted.precision)
+    if asks:
+        compare_answers(wanted.predict(examples, options), answers, format, wanted.precision)
+    return worst
+
+
+def _answers_alike(task: Any) -> bool:
+    """Whether predict.py answers what the model is asked; of notes it knows no answers."""
+    return not hasattr(task.features, "notes")

@@ -1,0 +1,159 @@
+"""model.json: what `predict.py`, which lies beside an exported model, has to know of it."""
+
+import pathlib
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import write_json
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.export import standalone
+from seqzoo.tasks.export.parts import Part, takes_ids
+from seqzoo.tasks.layers.crf import FORBIDDEN
+from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
+from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
+from seqzoo.tasks.preprocessing.word_joints import JOINT
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.targets.classes import ClassTargets
+from seqzoo.tasks.targets.labels import THRESHOLD, LabelTargets
+from seqzoo.tasks.targets.steps import StepNotes
+from seqzoo.tasks.targets.texts import END, END_TOKEN, START, START_TOKEN
+from seqzoo.tasks.targets.values import ValueTargets
+
+VERSION = 1
+"""Of model.json; raised when older copies of predict.py cannot read it."""
+
+
+def write_description(
+    folder: pathlib.Path,
+    task: Any,
+    model: Any,
+    options: AnswerOptions,
+    *,
+    format: str,
+    precision: str,
+    parts: dict[str, Part],
+    files: dict[str, str],
+    outputs: dict[str, list[str]],
+    time: int | None = None,
+) -> None:
+    """Writes model.json and predict.py.
+
+    Args:
+        folder: of the export.
+        task: what the model was built by.
+        model: the trained model.
+        options: how it is asked.
+        format: whose runtime the parts need: "onnx" or "litert".
+        precision: of the weights.
+        parts: by name.
+        files: of the parts.
+        outputs: names of their results.
+        time: steps that a part takes, where these are fixed.
+    """
+    described = {
+        name: {
+            "file": files[name],
+            "inputs": [
+                {"name": spec.name, "dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+                for spec in part.inputs
+            ],
+            "outputs": outputs[name],
+            "states": list(part.states),
+            "time": time,
+        }
+        for name, part in parts.items()
+    }
+    about = {
+        "version": VERSION,
+        "format": format,
+        "precision": precision,
+        "parts": described,
+        "input": _input(task),
+        "answer": _answer(task, model, options),
+    }
+    write_json(folder / "model.json", about)
+    shutil.copyfile(standalone.__file__, folder / "predict.py")
+
+
+def _input(task: Any) -> dict[str, Any]:
+    features = task.features
+    if isinstance(features, NameFeatures):
+        return {"kind": "classes", "vocabulary": features.vocabulary.tokens}
+    if not takes_ids(task):
+        specs = task.signature
+        if len(specs) == 1:
+            return {"kind": "arrays", "name": specs[0].name, "dtype": specs[0].dtype.name}
+        return {"kind": "sequences", "name": specs[0].name, "axes": specs[0].shape.rank - 1}
+    choices = features.template
+    about = {
+        "kind": "text",
+        "split": choices.input,
+        "lowercase": choices.lowercase,
+        "nfc": choices.nfc,
+        "removed": "",
+        "maximum_length": choices.maximum_length,
+        "vocabulary": features.vocabulary.tokens,
+        "scores": features.vocabulary.scores,
+    }
+    if isinstance(features, TokenFeatures):
+        about["kind"] = "tokens"
+        if features.characters is not None:
+            about["kind"] = "words and characters"
+            about["character_vocabulary"] = features.characters.tokens
+            about["word_characters"] = WORD_CHARACTERS
+    texts = getattr(task, "texts", None)
+    if texts is not None and texts.features is features:  # a language model reads what it writes
+        about["removed"] = START_TOKEN + END_TOKEN + (JOINT if texts.joined else "")
+        about["split"] = "joined words" if texts.joined else choices.input
+    return about
+
+
+def _answer(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
+    targets = getattr(task, "targets", None)
+    if getattr(task, "texts", None) is not None:
+        return _texts(task, model, options)
+    if isinstance(targets, ClassTargets):
+        return {"kind": "class", "names": targets.names, "top": min(options.top, targets.size)}
+    if isinstance(targets, LabelTargets):
+        return {"kind": "labels", "names": targets.names, "threshold": THRESHOLD}
+    if isinstance(targets, ValueTargets):
+        return {"kind": "value"}
+    if isinstance(targets, StepNotes):
+        return {"kind": "notes"}
+    if isinstance(model, NextStep):
+        horizon = (options.decoding or task.decoding).maximum_length
+        return {"kind": "following", "horizon": horizon}
+    if targets is not None:
+        return {"kind": "steps"}
+    return {"kind": "tags", "names": task.tags.names, "crf": _crf(task, model)}
+
+
+def _crf(task: Any, model: Any) -> dict[str, Any] | None:
+    if not task.template.crf:
+        return None
+    layer = model.get_layer("crf")
+    start, into, end = layer.scores()
+    allowed = {"transitions": np.transpose(into), "start": start, "end": end}
+    return {name: np.maximum(own, FORBIDDEN).tolist() for name, own in allowed.items()}
+
+
+def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
+    texts = task.texts
+    end = END if isinstance(model, Generator) else task.end
+    banned = [PADDING, UNKNOWN, START, *([] if end is not None else [END])]
+    choices = texts.choices.input
+    return {
+        "kind": "texts",
+        "vocabulary": texts.vocabulary.tokens,
+        "join": "joined words" if texts.joined else choices,
+        "goes_on": not isinstance(model, Generator),
+        "start": START,
+        "end": end,
+        "banned": banned,
+        "decoding": {**asdict(options.decoding or task.decoding), "seed": options.seed},
+    }

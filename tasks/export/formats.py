@@ -1,0 +1,148 @@
+"""The formats that a trained model is exported to: literal data, which help and completion read
+without importing TensorFlow."""
+
+import importlib
+import importlib.util
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from seqzoo.tasks.atomic_files import creating
+from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.errors import SeqzooError, nearest
+
+
+class Format(NamedTuple):
+    """One format."""
+
+    location: str
+    """Module and function, "module:function": (`Export`, folder) -> None."""
+
+    summary: str
+    """What it is, in one line."""
+
+    precisions: tuple[str, ...] = ("float32",)
+    """Of the weights, the default first."""
+
+    extra: str = ""
+    """The package's extra that it needs; empty for none."""
+
+    modules: tuple[str, ...] = ()
+    """What of this extra is imported."""
+
+
+FORMATS: dict[str, Format] = {
+    "saved-model": Format(
+        "seqzoo.tasks.export.saved_model:write",
+        "TensorFlow SavedModel: raw inputs in, answers out, for TensorFlow and TensorFlow Serving",
+    ),
+    "onnx": Format(
+        "seqzoo.tasks.export.onnx_model:write",
+        "ONNX files for onnxruntime, with a plain Python file for text and decoding",
+        ("float32", "int8"),
+        "onnx",
+        ("onnx", "onnxruntime"),
+    ),
+    "litert": Format(
+        "seqzoo.tasks.export.litert_model:write",
+        "LiteRT files of built-in operations, with a plain Python file for text and decoding",
+        ("float32", "float16", "int8"),
+        "litert",
+        ("ai_edge_litert",),
+    ),
+    "keras": Format(
+        "seqzoo.tasks.export.keras_model:write",
+        "Keras file of Keras' own LSTM, GRU and SimpleRNN layers, to train on without seqzoo",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is exported, and how.
+
+    Attributes:
+        task: what the model was built by.
+        model: the trained model.
+        options: how it is asked.
+        predict: raw inputs and how they are asked -> the answers of the model in Python.
+        examples: raw inputs that the export is tried on; none for some that are made up.
+        precision: of the weights.
+        steps: how many steps an input has, where a runtime wants them fixed; None for any number.
+        check: whether the export is loaded and compared in a process of its own.
+    """
+
+    task: Any
+    model: Any
+    options: AnswerOptions
+    predict: Callable[[Any, AnswerOptions], list[Answer]]
+    examples: Sequence[Any] = ()
+    precision: str = "float32"
+    steps: int | None = None
+    check: bool = True
+
+
+def export(
+    wanted: Export, folder: str | os.PathLike, format: str = "saved-model"
+) -> dict[str, Any]:
+    """Writes a model in one of `FORMATS`; nothing is left of an export that fails.
+
+    Args:
+        wanted: what, and how.
+        folder: to write; it must not hold anything yet.
+        format: key of `FORMATS`.
+
+    Returns:
+        "files", the bytes of each by name, and "difference", the largest one from the model in
+        Python as a share of the largest result, where it was checked.
+
+    Raises:
+        SeqzooError: there is no such format, the model cannot be written in it, an extra is not
+            installed, the folder exists, or the export answers otherwise than the model.
+    """
+    chosen = _checked(wanted, format)
+    module, _, name = chosen.location.partition(":")
+    with creating(folder) as temporary:
+        difference = getattr(importlib.import_module(module), name)(wanted, temporary)
+        files = {
+            path.relative_to(temporary).as_posix(): path.stat().st_size
+            for path in sorted(temporary.rglob("*"))
+            if path.is_file()
+        }
+    return {"format": format, "folder": pathlib.Path(folder), "files": files} | (
+        {} if difference is None else {"difference": difference}
+    )
+
+
+def _checked(wanted: Export, format: str) -> Format:
+    """The format, if it is there and can be written here.
+
+    Raises:
+        SeqzooError: it is not.
+    """
+    if format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise SeqzooError(
+            f"`format` must be one of {known}, got {format!r}{nearest(format, FORMATS)}"
+        )
+    chosen = FORMATS[format]
+    if wanted.precision not in chosen.precisions:
+        raise SeqzooError(
+            f"`precision` must be {' or '.join(chosen.precisions)} for {format}, got "
+            f"{wanted.precision!r}.",
+            field="precision",
+        )
+    if wanted.steps is not None and format != "litert":
+        raise SeqzooError(
+            f"`steps` fixes the length of inputs for litert alone; {format} takes any.",
+            field="steps",
+        )
+    missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SeqzooError(
+            f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
+            f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
+        )
+    return chosen

@@ -1,0 +1,88 @@
+"""Runs an export in a process that has its runtime, NumPy and nothing of ours.
+
+    python -I fresh_process.py FOLDER GIVEN ANSWERED
+
+FOLDER is the export. GIVEN holds arrays.npz, named "part/input", and asked.json: "format", "texts"
+by "part/input", "inputs" for `predict` and its "decoding". ANSWERED is a folder to write results
+to: arrays.npz, named "part/output", texts.json and answers.json.
+"""
+
+import importlib.util
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+
+def _grouped(arrays):
+    """ "part/name" -> {part: {name: array}}."""
+    parts = {}
+    for key, array in arrays.items():
+        part, _, name = key.partition("/")
+        parts.setdefault(part, {})[name] = array
+    return parts
+
+
+def _saved_model(folder, parts):
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(folder).signatures
+    for part, given in parts.items():
+        tensors = {name: tf.constant(own) for name, own in given.items()}
+        for name, own in signatures[part](**tensors).items():
+            yield f"{part}/{name}", own.numpy()
+
+
+def _keras(folder, given):
+    import keras
+
+    model = keras.saving.load_model(pathlib.Path(folder) / "model.keras", compile=False)
+    return {"model/outputs": np.asarray(model(given["model"]))}
+
+
+def _standalone(folder, parts, asked):
+    spec = importlib.util.spec_from_file_location("predict", pathlib.Path(folder) / "predict.py")
+    predict = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(predict)
+    model = predict.Model(folder)
+    answers = model.predict(asked["inputs"], asked["decoding"]) if asked["inputs"] else []
+    found = {
+        f"{part}/{name}": own
+        for part, given in parts.items()
+        for name, own in model.run(part, **given).items()
+    }
+    return found, answers
+
+
+def main(folder, given, answered):
+    given, answered = pathlib.Path(given), pathlib.Path(answered)
+    asked = json.loads((given / "asked.json").read_text(encoding="utf-8"))
+    blocked = {"saved-model": ["keras"], "keras": []}.get(asked["format"], ["keras", "tensorflow"])
+    blocked.append("seqzoo")
+    for name in blocked:
+        sys.modules[name] = None  # whoever imports them fails
+    with np.load(given / "arrays.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    if asked["arrays"]:  # raw inputs that are no texts
+        asked["inputs"] = [arrays.pop(f"raw/{n}") for n in range(asked["arrays"])]
+    answers = []
+    if asked["format"] == "saved-model":
+        texts = {key: np.array(own, object) for key, own in asked["texts"].items()}
+        found = dict(_saved_model(folder, _grouped({**arrays, **texts})))
+    elif asked["format"] == "keras":
+        found = _keras(folder, _grouped(arrays))
+    else:
+        found, answers = _standalone(folder, _grouped(arrays), asked)
+    texts = {
+        key: [text.decode("utf-8") for text in own.reshape(-1)]
+        for key, own in found.items()
+        if own.dtype == object
+    }
+    np.savez(answered / "arrays.npz", **{k: v for k, v in found.items() if k not in texts})
+    (answered / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
+    (answered / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

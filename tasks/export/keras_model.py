@@ -1,0 +1,120 @@
+"""A trained model as a Keras file of Keras' own layers: to go on with where seqzoo is not there."""
+
+import pathlib
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells import Bidirectional, Recurrent
+from seqzoo.cells.gru.gru import GRUCell
+from seqzoo.cells.lstm.lstm import LSTMCell
+from seqzoo.cells.private_keras import Functional
+from seqzoo.cells.simple.vanilla import VanillaCell
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.checking import (
+    EXAMPLES,
+    answered_alone,
+    compare,
+    encoded_inputs,
+    made_up,
+)
+from seqzoo.tasks.export.formats import Export
+from seqzoo.tasks.export.parts import in_float32
+from seqzoo.tasks.layers.recurrent import LengthMask
+
+LAYERS: dict[type, Any] = {
+    LSTMCell: keras.layers.LSTM,
+    GRUCell: keras.layers.GRU,
+    VanillaCell: keras.layers.SimpleRNN,
+}
+"""Keras' layers, by the cells that compute the same."""
+
+
+def keras_model(model: Any) -> Any:
+    """The same model of Keras' own layers, with the same weights.
+
+    Raises:
+        SeqzooError: Keras has no layer for one of the model.
+    """
+    if not isinstance(model, Functional):
+        raise SeqzooError(
+            f"A {type(model).__name__} generates and is no model of layers alone, which a Keras "
+            "file could hold; export it to saved-model, onnx or litert."
+        )
+    other = keras.models.clone_model(model, clone_function=_layer, call_function=_called)
+    other.set_weights(model.get_weights())
+    return other
+
+
+def _layer(layer: Any) -> Any:
+    if isinstance(layer, LengthMask):
+        return layer  # `_called` puts operations in its place
+    if isinstance(layer, Bidirectional):
+        return keras.layers.Bidirectional(
+            _layer(layer.forward_layer), merge_mode=layer.merge_mode, name=layer.name
+        )
+    if isinstance(layer, Recurrent):
+        return _recurrent(layer)
+    if not type(layer).__module__.startswith("keras."):
+        raise SeqzooError(
+            f"Keras has no layer that computes what {type(layer).__name__} ({layer.name!r}) does; "
+            "export to saved-model or onnx."
+        )
+    return type(layer).from_config(layer.get_config())
+
+
+def _recurrent(layer: Any) -> Any:
+    cell = layer.cell
+    kind = LAYERS.get(type(cell))
+    if kind is None:
+        raise SeqzooError(
+            f"Keras has no layer for {type(cell).__name__}; export to saved-model, onnx or litert, "
+            "or train the cell 'lstm', 'gru' or 'vanilla'."
+        )
+    own = {
+        "activation": keras.activations.serialize(cell.activation),
+        "use_bias": cell.use_bias,
+        "dropout": cell.dropout,
+        "recurrent_dropout": cell.recurrent_dropout,
+    }
+    for name in ("recurrent_activation", "reset_after"):
+        if hasattr(cell, name):
+            own[name] = getattr(cell, name)
+    return kind(
+        cell.units,
+        return_sequences=layer.return_sequences,
+        return_state=layer.return_state,
+        go_backwards=layer.go_backwards,
+        name=layer.name,
+        **own,
+    )
+
+
+def _called(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    if not isinstance(layer, LengthMask):
+        return layer(*args, **kwargs)
+    values, lengths = args
+    first = values if len(values.shape) == 2 else values[:, :, 0]
+    steps = ops.cumsum(ops.ones_like(first, dtype="int32"), axis=1)
+    return ops.less_equal(steps, ops.expand_dims(lengths, 1))
+
+
+def write(wanted: Export, folder: pathlib.Path) -> float | None:
+    """Writes model.keras, which takes "values" and "lengths" as the model does; see
+    `seqzoo.tasks.export.formats`.
+
+    Raises:
+        SeqzooError: Keras has no layer for one of the model, or the file answers otherwise.
+    """
+    task, model = wanted.task, in_float32(wanted.task, wanted.model)
+    keras_model(model).save(folder / "model.keras")
+    if not wanted.check:
+        return None
+    given = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
+    outputs = ops.convert_to_numpy(model(given))
+    found, _ = answered_alone(folder, "keras", {"model": given})
+    if outputs.ndim == 3:  # what stands in the padding means nothing
+        inside = (range(outputs.shape[1]) < given["lengths"][:, None])[..., None]
+        outputs, found["model/outputs"] = outputs * inside, found["model/outputs"] * inside
+    return compare({"model/outputs": outputs}, found, "keras")

@@ -1,0 +1,52 @@
+"""The loop of a recurrent layer as LiteRT has it: a While of built-in operations, with the outputs
+of all steps in one tensor."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
+    """A runner, see `seqzoo.cells.engine.runners`, for one row.
+
+    Steps are read from the projected inputs by their number, and written to an array of a size
+    that is known when the loop begins, of layers that return them: LiteRT copies the array at each
+    step. Where a mask leaves a step out, the states stay as they are and its output is zero.
+    """
+    cell = layer.cell
+    x = cell.project(sequences)
+    batch, time = x.shape[0], x.shape[1]
+    count = tf.shape(x)[1] if time is None else time
+    if mask is not None:
+        mask = tf.cast(mask, x.dtype)[..., None]  # (batch, time, 1)
+    sizes = [state.shape[-1] for state in states]
+    states = [_sized(own, batch, size) for own, size in zip(states, sizes, strict=True)]
+    by_step = tf.transpose(x, [1, 0, 2])
+    counted = None if mask is None else tf.transpose(mask, [1, 0, 2])
+    kept = layer.return_sequences
+    outputs = tf.TensorArray(x.dtype, count, element_shape=[batch, cell.output_size])
+
+    def body(t: Any, outputs: tuple, *states: Any) -> tuple:
+        place = count - 1 - t if layer.go_backwards else t
+        output, new = cell.advance(tf.gather(by_step, place), list(states))
+        if counted is not None:
+            counts = tf.gather(counted, place) > 0
+            new = [tf.where(counts, a, b) for a, b in zip(new, states, strict=True)]
+            output = tf.where(counts, output, tf.zeros_like(output))
+        new = [_sized(own, batch, size) for own, size in zip(new, sizes, strict=True)]
+        return (t + 1, tuple(own.write(t, output) for own in outputs), *new)
+
+    first = (tf.constant(0), (outputs,) if kept else (), *states)
+    _, written, *last = tf.while_loop(lambda t, *_: t < count, body, first)
+    if not kept:
+        return last[0], last[0][:, None], last
+    steps = tf.transpose(written[0].stack(), [1, 0, 2])
+    steps.set_shape([batch, time, cell.output_size])
+    return last[0], steps, last
+
+
+def _sized(state: Any, batch: int | None, size: int) -> Any:
+    """A state whose shape the graph knows, as far as it can; LiteRT has no `tf.ensure_shape`."""
+    if batch is None or state.shape.as_list() == [batch, size]:
+        return state
+    return tf.reshape(state, [batch, size])

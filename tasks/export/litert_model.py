@@ -1,0 +1,122 @@
+"""A trained model as LiteRT files of built-in operations, one a part, with plain Python beside them
+that turns raw inputs into tensors and tensors into answers."""
+
+import contextlib
+import io
+import logging
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.cells.engine.runners import run_by
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.checking import check_parts
+from seqzoo.tasks.export.description import write_description
+from seqzoo.tasks.export.formats import Export
+from seqzoo.tasks.export.litert_loop import run_loop
+from seqzoo.tasks.export.parts import Part, in_float32, parts_of
+
+
+def litert_model(part: Part, precision: str = "float32", steps: int | None = None) -> bytes:
+    """A part as the bytes of a LiteRT file, for one row at a time.
+
+    Args:
+        part: the function.
+        precision: of the weights: "float32", "float16", or "int8", where products are of bytes as
+            far as the runtime has such.
+        steps: time steps of inputs; None for any number.
+
+    Raises:
+        SeqzooError: LiteRT has no built-in operation for one of the part.
+    """
+    specs = [_row(spec, steps) for spec in part.inputs]
+    with run_by(run_loop), seqzoo.cells.portable():
+        function = tf.function(lambda **given: part.run(**given), autograph=False)
+        concrete = function.get_concrete_function(**{spec.name: spec for spec in specs})
+    module = tf.Module()
+    module.variables_read = list(concrete.graph.variables)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], module)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        with _quiet():
+            return converter.convert()
+    except Exception as error:  # of several kinds, with hundreds of lines
+        named = sorted(set(re.findall(r"tf\.[A-Z]\w+", str(error))))
+        if not named:
+            raise
+        raise SeqzooError(
+            f"LiteRT has no built-in operation for {', '.join(named)}; export to onnx instead."
+        ) from error
+
+
+def _row(spec: Any, steps: int | None) -> Any:
+    """The argument for one row, and for a fixed number of steps where there is one."""
+    shape = [1, *spec.shape[1:]]
+    if len(shape) > 1 and shape[1] is None:
+        shape[1] = steps
+    return tf.TensorSpec(shape, spec.dtype, spec.name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the converter says of itself."""
+    logger, level = tf.get_logger(), tf.get_logger().level
+    logger.setLevel(logging.ERROR)
+    # It is written in C++, past Python's streams.
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(io.StringIO()):
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            logger.setLevel(level)
+
+
+def write(wanted: Export, folder: pathlib.Path) -> float | None:
+    """Writes a file a part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
+
+    Raises:
+        SeqzooError: an operation is none of LiteRT's, or the files answer otherwise than the model.
+    """
+    task = wanted.task
+    model = in_float32(task, wanted.model)
+    parts = parts_of(task, model)
+    files = {name: f"{name}.tflite" for name in parts}
+    outputs = {}
+    for name, part in parts.items():
+        (folder / files[name]).write_bytes(litert_model(part, wanted.precision, wanted.steps))
+        outputs[name] = []
+    write_description(
+        folder,
+        task,
+        model,
+        wanted.options,
+        format="litert",
+        precision=wanted.precision,
+        parts=parts,
+        files=files,
+        outputs=outputs,
+        time=wanted.steps,
+    )
+    if not wanted.check:
+        return None
+    return check_parts(_shortened(wanted), folder, "litert", task, parts)
+
+
+def _shortened(wanted: Export) -> Export:
+    """The export, to be tried on inputs that are as long as it takes."""
+    if wanted.steps is None:
+        return wanted
+    return replace(wanted, examples=[own[: wanted.steps] for own in wanted.examples])

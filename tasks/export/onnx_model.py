@@ -1,0 +1,120 @@
+"""A trained model as ONNX files, one a part, with plain Python beside them that turns raw inputs
+into tensors and tensors into answers."""
+
+import logging
+import pathlib
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.cells.engine.runners import run_by
+from seqzoo.tasks.export.checking import check_parts
+from seqzoo.tasks.export.description import write_description
+from seqzoo.tasks.export.formats import Export
+from seqzoo.tasks.export.onnx_graph import OPSET, Translator, Writer, element_type
+from seqzoo.tasks.export.onnx_recurrence import Recurrences
+from seqzoo.tasks.export.parts import Part, in_float32, parts_of
+
+IR_VERSION = 10
+"""Version of the file format; readers take older ones than their own, and no newer."""
+
+
+def onnx_model(part: Part, name: str = "model") -> Any:
+    """A part as an `onnx.ModelProto`.
+
+    Args:
+        part: the function.
+        name: of its graph.
+
+    Raises:
+        SeqzooError: an operation has no translation.
+    """
+    import onnx
+    from onnx import helper
+
+    recurrences = Recurrences()
+
+    def run(*tensors: Any) -> dict[str, Any]:
+        names = [spec.name for spec in part.inputs]
+        return part.run(**dict(zip(names, tensors, strict=True)))
+
+    with run_by(recurrences), seqzoo.cells.portable():
+        function = tf.function(run, autograph=False).get_concrete_function(*part.inputs)
+    writer = Writer()
+    placeholders = function.inputs[: len(part.inputs)]
+    names = {own.op.name: spec.name for own, spec in zip(placeholders, part.inputs, strict=True)}
+    translator = Translator(function, writer, names, recurrences.replaced)
+    answers = []
+    # Results by name, in the order in which TensorFlow flattens them.
+    for key, tensor in zip(sorted(function.structured_outputs), function.outputs, strict=True):
+        found = translator.translate(tensor)
+        writer.nodes.append(helper.make_node("Identity", [found], [key]))
+        answers.append(_described(key, tensor))
+    graph = helper.make_graph(
+        writer.nodes,
+        name,
+        [_described(spec.name, spec) for spec in part.inputs],
+        answers,
+        list(writer.constants.values()),
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(
+        graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="seqzoo"
+    )
+    onnx.checker.check_model(model)
+    return model
+
+
+def _described(name: str, spec: Any) -> Any:
+    from onnx import helper
+
+    shape = [f"{name}_axis_{n}" if own is None else own for n, own in enumerate(spec.shape)]
+    if shape and isinstance(shape[0], str):
+        shape[0] = "batch"
+    return helper.make_tensor_value_info(name, element_type(spec.dtype), shape)
+
+
+def write(wanted: Export, folder: pathlib.Path) -> float | None:
+    """Writes a file a part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
+
+    Raises:
+        SeqzooError: an operation has no translation, or the files answer otherwise than the model.
+    """
+    import onnx
+
+    task = wanted.task
+    model = in_float32(task, wanted.model)
+    parts = parts_of(task, model)
+    written = {name: onnx_model(part, name) for name, part in parts.items()}
+    files = {name: f"{name}.onnx" for name in parts}
+    for name, own in written.items():
+        onnx.save(own, str(folder / files[name]))
+        if wanted.precision == "int8":
+            _quantise(folder / files[name])
+    write_description(
+        folder,
+        task,
+        model,
+        wanted.options,
+        format="onnx",
+        precision=wanted.precision,
+        parts=parts,
+        files=files,
+        outputs={name: [own.name for own in one.graph.output] for name, one in written.items()},
+    )
+    return check_parts(wanted, folder, "onnx", task, parts) if wanted.check else None
+
+
+def _quantise(path: pathlib.Path) -> None:
+    """Makes bytes of weights; activations stay floats, and are rounded as they come."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it warns of what it leaves as it is
+    try:
+        quantize_dynamic(onnx.load(str(path)), str(path), weight_type=QuantType.QInt8)
+    finally:
+        logger.setLevel(level)

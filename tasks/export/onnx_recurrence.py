@@ -1,0 +1,282 @@
+"""Recurrent layers in ONNX: its own LSTM, GRU and RNN where a cell is one of these, a Scan of the
+cell's step for every other."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.cells.engine.dispatch import keeps_contract
+from seqzoo.cells.gru.gru import GRUCell
+from seqzoo.cells.lstm.lstm import LSTMCell
+from seqzoo.cells.simple.vanilla import VanillaCell
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.onnx_graph import OPSET, Translator, Writer, element_type
+
+ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
+"""Nonlinearities of ONNX' recurrent operators, by Keras' names."""
+
+
+class Recurrences:
+    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders where layers run, and
+    knows what a translator writes for each."""
+
+    def __init__(self) -> None:
+        self.replaced: dict[str, Callable] = {}
+        self._last: _Recurrence | None = None
+
+    def __call__(
+        self, layer: Any, sequences: Any, states: list, mask: Any
+    ) -> tuple[Any, Any, list]:
+        cell = layer.cell
+        if not keeps_contract(cell):
+            raise SeqzooError(
+                f"A layer of {type(cell).__name__} cannot be written as ONNX, as it is no cell of "
+                "seqzoo; export a saved-model instead."
+            )
+        batch, time = sequences.shape[:2]
+        own = _Recurrence(layer, sequences, states, mask)
+        sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
+        specs = [(batch, time, cell.output_size), *((batch, size) for size in sizes)]
+        tensors = [tf.compat.v1.placeholder(sequences.dtype, shape) for shape in specs]
+        for index, tensor in enumerate(tensors):
+            self.replaced[tensor.op.name] = _Part(own, index)
+        before, self._last = self._last, own
+        if before is not None and before.pairs_with(own):
+            before.partner, own.partner = own, before
+        outputs, *new = tensors
+        if layer.go_backwards:
+            # In the order of running, as Keras has it, which turns them round again.
+            outputs = tf.reverse(outputs, [1])
+        return new[0], outputs, new
+
+
+class _Part:
+    """One output of a recurrence: what a translator calls in place of a placeholder."""
+
+    def __init__(self, recurrence: "_Recurrence", index: int):
+        self.recurrence = recurrence
+        self.index = index
+
+    @property
+    def needs(self) -> list[Any]:
+        """The tensors that are to be written before."""
+        own = self.recurrence
+        both = [own] if own.partner is None else [own, own.partner]
+        return [tensor for one in both for tensor in one.inputs]
+
+    def __call__(self, translator: Translator, operation: Any) -> list[str]:
+        return [self.recurrence.written(translator)[self.index]]
+
+
+class _Recurrence:
+    """One layer that runs over a sequence, in one direction."""
+
+    def __init__(self, layer: Any, sequences: Any, states: list, mask: Any):
+        self.layer = layer
+        self.cell = layer.cell
+        self.sequences = sequences
+        self.states = states
+        self.mask = mask
+        self.backwards = layer.go_backwards
+        self.kind = _operator(self.cell)
+        self.partner: _Recurrence | None = None
+        self._names: list[str] | None = None
+        # The cell's own part of the graph that reads the input alone.
+        self.projected = None if self.kind else self.cell.project(sequences)
+
+    @property
+    def inputs(self) -> list[Any]:
+        first = self.sequences if self.projected is None else self.projected
+        return [first, *self.states, *([] if self.mask is None else [self.mask])]
+
+    def pairs_with(self, other: "_Recurrence") -> bool:
+        """Whether this layer and one that runs backwards are the two directions of one."""
+        return (
+            self.kind is not None
+            and self.kind == other.kind
+            and not self.backwards
+            and other.backwards
+            and self.sequences is other.sequences
+            and self.mask is other.mask
+            and self.cell.units == other.cell.units
+        )
+
+    def written(self, translator: Translator) -> list[str]:
+        """Names of the outputs (batch, time, units), in the order of the input, and last states."""
+        if self._names is None:
+            if self.kind is None:
+                self._names = _scan(self, translator)
+            else:
+                both = [self] if self.partner is None else [self, self.partner]
+                both.sort(key=lambda one: one.backwards)
+                for one, names in zip(both, _native(self.kind, both, translator), strict=True):
+                    one._names = names
+        assert self._names is not None
+        return self._names
+
+
+def _operator(cell: Any) -> str | None:
+    """The ONNX operator that computes what a cell does, or None."""
+    kinds = {LSTMCell: "LSTM", GRUCell: "GRU", VanillaCell: "RNN"}
+    kind = kinds.get(type(cell))
+    if kind is None:
+        return None
+    functions = [cell.activation, getattr(cell, "recurrent_activation", cell.activation)]
+    known = all(_name(own) in ACTIVATIONS for own in functions)
+    return kind if known and cell.compute_dtype == "float32" else None
+
+
+def _name(function: Any) -> str:
+    return str(keras.activations.serialize(function))
+
+
+def _numpy(value: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(value)
+
+
+def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """ONNX' W (gates * units, features), R (gates * units, units) and B (2 * gates * units,)."""
+    # Places of ONNX' gates among ours: input, output, forget, candidate; update, reset, candidate.
+    order = {"LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2], "RNN": [0]}[kind]
+    count, units = len(order), cell.units
+
+    def arranged(columns: np.ndarray) -> np.ndarray:
+        parts = np.split(columns, count, axis=-1)
+        return np.concatenate([parts[index] for index in order], axis=-1)
+
+    bias = np.zeros((2, count * units), np.float32)
+    if cell.bias is not None:
+        own = _numpy(cell.bias)
+        bias[: len(own) if own.ndim == 2 else 1] = own
+    kernels = (_numpy(cell.kernel), _numpy(cell.recurrent_kernel))
+    w, r = (np.ascontiguousarray(arranged(kernel).T) for kernel in kernels)
+    return w, r, np.concatenate([arranged(own) for own in bias])
+
+
+def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[list[str]]:
+    """One node for a layer, or for both directions of one; names for each direction."""
+    writer, first = translator.writer, both[0]
+    weights = [_weights(kind, one.cell) for one in both]
+    w, r, b = (writer.constant(np.stack(own), "weight") for own in zip(*weights, strict=True))
+    turned = writer.add("Transpose", [translator.translate(first.sequences)], perm=[1, 0, 2])
+    lengths = "" if first.mask is None else _lengths(first.mask, translator)
+
+    def begin(index: int) -> str:
+        states = [one.states[index] for one in both]
+        if all(_is_zero(state, translator) for state in states):
+            return ""
+        names = [
+            writer.add("Unsqueeze", [translator.translate(state), writer.integers(0)])
+            for state in states
+        ]
+        return names[0] if len(names) == 1 else writer.add("Concat", names, axis=0)
+
+    inputs = [turned, w, r, b, lengths, *(begin(index) for index in range(len(first.states)))]
+    while not inputs[-1]:
+        inputs.pop()
+    gate = getattr(first.cell, "recurrent_activation", None)
+    functions = [] if gate is None else [ACTIVATIONS[_name(gate)]]
+    functions += [ACTIVATIONS[_name(first.cell.activation)]] * (2 if kind == "LSTM" else 1)
+    attributes: dict[str, Any] = {
+        "hidden_size": first.cell.units,
+        "direction": "bidirectional"
+        if len(both) == 2
+        else ("reverse" if first.backwards else "forward"),
+        "activations": functions * len(both),
+    }
+    if kind == "GRU":
+        attributes["linear_before_reset"] = int(first.cell.reset_after)
+    outputs, *last = writer.add(kind, inputs, 1 + len(first.states), **attributes)
+    found = []
+    for index in range(len(both)):
+        # (time, directions, batch, units)
+        own = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
+        own = writer.add("Transpose", [own], perm=[1, 0, 2])
+        at = writer.constant(np.array(index))
+        found.append([own, *(writer.add("Gather", [state, at], axis=0) for state in last)])
+    return found
+
+
+def _is_zero(tensor: Any, translator: Translator) -> bool:
+    """Whether a state is known to be zeros, of however many rows."""
+    operation = tensor.op
+    if operation.type == "Fill":
+        tensor = operation.inputs[1]
+    elif operation.type == "ZerosLike":
+        return True
+    return translator.is_constant(tensor.op) and not translator.value(tensor).any()
+
+
+def _lengths(mask: Any, translator: Translator) -> str:
+    """How many steps count, (batch,), int32; those that do stand in front."""
+    writer = translator.writer
+    number = writer.cast(translator.translate(mask), np.int32)
+    return writer.add("ReduceSum", [number, writer.integers(1)], keepdims=0)
+
+
+def _scan(own: _Recurrence, translator: Translator) -> list[str]:
+    """A Scan whose body is the cell's step, translated from its trace."""
+    from onnx import helper
+
+    writer, cell = translator.writer, own.cell
+    masked = own.mask is not None
+    sizes = [state.shape[-1] for state in own.states]
+    dtype = own.sequences.dtype
+    width = own.projected.shape[-1]
+
+    def step(*tensors: Any) -> list[Any]:
+        states, (x, *rest) = list(tensors[: len(sizes)]), tensors[len(sizes) :]
+        output, new = cell.advance(x, states)
+        output = tf.identity(output)
+        if masked:
+            new = [tf.where(rest[0], a, b) for a, b in zip(new, states, strict=True)]
+            output = tf.where(rest[0], output, tf.zeros_like(output))
+        return [*(tf.identity(state) for state in new), output]
+
+    specs = [tf.TensorSpec([None, size], dtype) for size in sizes]
+    specs.append(tf.TensorSpec([None, width], dtype))
+    if masked:
+        specs.append(tf.TensorSpec([None, 1], tf.bool))
+    function = tf.function(step, autograph=False).get_concrete_function(*specs)
+    body = Writer(writer.name("step") + "/")
+    names = {tensor.op.name: body.name("input") for tensor in function.inputs[: len(specs)]}
+    inner = Translator(function, body, names)
+    results = [inner.translate(tensor) for tensor in function.outputs]
+    # An output that is an input or a constant, or stands twice, needs a node of its own.
+    results = [body.add("Identity", [result]) for result in results]
+    described = [
+        helper.make_tensor_value_info(name, element_type(spec.dtype), [None, spec.shape[1]])
+        for name, spec in zip(names.values(), specs, strict=True)
+    ]
+    answered = [
+        helper.make_tensor_value_info(name, element_type(dtype), [None, size])
+        for name, size in zip(results, [*sizes, cell.output_size], strict=True)
+    ]
+    graph = helper.make_graph(
+        body.nodes, writer.name("step"), described, answered, list(body.constants.values())
+    )
+    inputs = [translator.translate(state) for state in own.states]
+    inputs.append(translator.translate(own.projected))
+    if masked:
+        mask = translator.translate(own.mask)
+        inputs.append(writer.add("Unsqueeze", [mask, writer.integers(2)]))
+    count = 1 + masked
+    names = writer.add(
+        "Scan",
+        inputs,
+        len(sizes) + 1,
+        body=graph,
+        num_scan_inputs=count,
+        scan_input_axes=[1] * count,
+        scan_output_axes=[1],
+        scan_input_directions=[int(own.backwards)] * count,
+        scan_output_directions=[int(own.backwards)],
+    )
+    *last, outputs = names
+    return [outputs, *last]
+
+
+__all__ = ["OPSET", "Recurrences"]

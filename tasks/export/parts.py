@@ -1,0 +1,373 @@
+"""The numeric functions that a model consists of: what leaves Python for other runtimes.
+
+    serving    a batch of whole inputs -> answers as numbers
+    encode     a batch of whole inputs -> what a decoder looks at, and the states it begins with
+    step       one step and the states before it -> the answer of the step and the states after it
+
+Texts go in as ids and come out as ids; numbers, sound and images go in as they are. States are
+arguments and results, named by layer and number: "layer_1_state_1", and "next_layer_1_state_1"
+behind the step. Sizes of batch and time are free.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.cells.engine.runners import run_by
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding
+from seqzoo.tasks.layers.word_characters import WordCharacters
+from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
+from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.preprocessing.audio import AudioFeatures
+from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.image_rows import RowFeatures
+from seqzoo.tasks.preprocessing.series import SeriesFeatures
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.targets.classes import ClassTargets
+from seqzoo.tasks.targets.labels import LabelTargets
+from seqzoo.tasks.targets.steps import StepValues
+from seqzoo.tasks.targets.values import ValueTargets
+
+NEXT = "next_"
+"""What the name of a state begins with behind a step."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function of tensors by name.
+
+    Attributes:
+        run: tensors by name -> results by name, in TensorFlow operations alone.
+        inputs: the `tf.TensorSpec`s of its arguments.
+        states: names of the states among these.
+    """
+
+    run: Callable[..., dict[str, Any]]
+    inputs: tuple[Any, ...]
+    states: tuple[str, ...] = ()
+
+
+def parts_of(task: Any, model: Any) -> dict[str, Part]:
+    """The parts of a model by name.
+
+    Args:
+        task: what the model was built by.
+        model: the trained model, in float32; see `in_float32`.
+    """
+    if isinstance(model, Generator):
+        return _generator(task, model)
+    if isinstance(model, LanguageModel):
+        return _language_model(model)
+    parts = {"serving": _serving(task, model)}
+    if no_step(model) is None:
+        parts["step"] = _step(task, model)
+    return parts
+
+
+def in_float32(task: Any, model: Any) -> Any:
+    """The model, or the same with the same weights where it computes in another precision."""
+    layers = model._flatten_layers()  # the public list leaves out those within layers
+    if all(layer.compute_dtype == "float32" for layer in layers):
+        return model
+    with seqzoo.cells.portable():
+        other = task.build("float32")
+    other.set_weights(model.get_weights())
+    return other
+
+
+def no_step(model: Any) -> str | None:
+    """Why a model cannot be run step by step; None where it can."""
+    if isinstance(model, Generator | LanguageModel | NextStep):
+        return None
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Bidirectional):
+            return "it reads its input in both directions"
+        if isinstance(layer, MaskedPooling):
+            return "its answer is pooled over all steps"
+        if isinstance(layer, NGramEmbedding):
+            return "it looks at n-grams of its input"
+        if isinstance(layer, WordCharacters):
+            return "a recurrent layer reads the characters of each word"
+        if "crf" in layer.name:
+            return "its CRF finds the tags of a whole sequence"
+    return None
+
+
+def step_of(task: Any, model: Any) -> Part:
+    """The part "step".
+
+    Raises:
+        SeqzooError: the model has none.
+    """
+    parts = parts_of(task, model)
+    if "step" not in parts:
+        raise SeqzooError(
+            f"This model has no `step`, because {no_step(model)}; train one without, or ask the "
+            "whole model."
+        )
+    return parts["step"]
+
+
+class Carried:
+    """A runner, see `seqzoo.cells.engine.runners`, that hands layers states from outside and keeps
+    the states that they end with.
+
+    Args:
+        states: of all layers, in the order in which these are run.
+    """
+
+    def __init__(self, states: Sequence[Any]):
+        self._given = list(states)
+        self.last: list[Any] = []
+
+    def __call__(
+        self, layer: Any, sequences: Any, states: list, mask: Any
+    ) -> tuple[Any, Any, list]:
+        own, self._given = self._given[: len(states)], self._given[len(states) :]
+        own = [tf.cast(state, layer.cell.compute_dtype) for state in own]
+        if sequences.shape[1] == 1:  # no loop
+            output, new = layer.cell.advance(layer.cell.project(sequences[:, 0]), own)
+            last, outputs = output, output[:, None]
+        else:
+            with run_by(None), seqzoo.cells.portable():
+                last, outputs, new = layer.inner_loop(sequences, own, None)
+        self.last += new
+        return last, outputs, list(new)
+
+
+def state_specs(layers: Sequence[Any]) -> tuple[Any, ...]:
+    """The states of recurrent layers as arguments, in order."""
+    specs = []
+    for number, layer in enumerate(layers, 1):
+        sizes = layer.cell.state_size
+        sizes = sizes if isinstance(sizes, list | tuple) else [sizes]
+        specs += [
+            tf.TensorSpec([None, size], tf.float32, f"layer_{number}_state_{place}")
+            for place, size in enumerate(sizes, 1)
+        ]
+    return tuple(specs)
+
+
+def initial_states(layers: Sequence[Any], batch: Any) -> list[Any]:
+    """The states before the first step, in the order of `state_specs`."""
+    return [own for layer in layers for own in layer.cell.get_initial_state(batch)]
+
+
+def recurrent_layers(model: Any) -> list[Any]:
+    """The layers whose states a step carries, in the order in which they are run."""
+    if isinstance(model, Generator | LanguageModel):
+        return model.decoder.recurrent
+    if isinstance(model, NextStep):
+        return model.recurrent
+    return [layer for layer in model.layers if isinstance(layer, seqzoo.cells.Recurrent)]
+
+
+def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") -> dict[str, Any]:
+    """States, in order, by their names."""
+    pairs = zip(specs, states, strict=True)
+    return {f"{prefix}{spec.name}": tf.cast(state, tf.float32) for spec, state in pairs}
+
+
+def input_specs(task: Any) -> tuple[Any, ...]:
+    """Whole inputs of a part: ids and lengths of texts, all else as it is."""
+    if not takes_ids(task):
+        return tuple(task.signature)
+    if isinstance(task.features, NameFeatures):
+        return (tf.TensorSpec([None], tf.int32, "classes"),)
+    shape, dtype = task.features.step
+    return (
+        tf.TensorSpec([None, None, *shape], dtype, "values"),
+        tf.TensorSpec([None], tf.int32, "lengths"),
+    )
+
+
+def takes_ids(task: Any) -> bool:
+    """Whether inputs are strings, which leave as ids."""
+    return isinstance(task.features, TextFeatures | NameFeatures)
+
+
+def _encoded(task: Any, given: dict[str, Any]) -> tuple[Any, Any]:
+    """Arguments of `input_specs` -> what the model takes."""
+    if isinstance(task.features, NameFeatures):
+        return given["classes"][:, None], tf.ones(tf.shape(given["classes"]), tf.int32)
+    if takes_ids(task):
+        return given["values"], given["lengths"]
+    raw = [given[spec.name] for spec in task.signature]
+    if isinstance(task.features, AudioFeatures):
+        return task.features.transform_by_products(*raw)
+    return task.features.transform(*raw)
+
+
+def _inside(values: Any, lengths: Any) -> Any:
+    return tf.range(tf.shape(values)[1]) < lengths[:, None]
+
+
+def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
+    """A model's outputs as people read them."""
+    targets = getattr(task, "targets", None)
+    if isinstance(targets, ClassTargets):
+        return {"probabilities": tf.nn.softmax(outputs)}
+    if isinstance(targets, LabelTargets):
+        return {"probabilities": tf.sigmoid(outputs)}
+    if isinstance(targets, ValueTargets):
+        return targets.decode(outputs, 1)
+    if targets is None:
+        # Tags; a CRF finds the best ones from the scores.
+        return (
+            {"scores": outputs} if task.template.crf else {"probabilities": tf.nn.softmax(outputs)}
+        )
+    if isinstance(targets, StepValues):
+        return {"predictions": targets.decode(outputs)}
+    return {"probabilities": tf.sigmoid(outputs)}  # of notes
+
+
+def _serving(task: Any, model: Any) -> Part:
+    specs = input_specs(task)
+
+    def run(**given: Any) -> dict[str, Any]:
+        values, lengths = _encoded(task, given)
+        inside = _inside(values, lengths)
+        if isinstance(model, NextStep):
+            outputs, _ = model(values, steps=inside)
+        else:
+            outputs = model({"values": values, "lengths": lengths})
+        answer = answer_of(task, tf.cast(outputs, tf.float32))
+        if outputs.shape.rank == 3:
+            return {name: tf.where(inside[..., None], own, 0.0) for name, own in answer.items()}
+        return answer
+
+    return Part(run, specs)
+
+
+def step_spec(task: Any) -> Any:
+    """One step as an argument: an id, numbers as data have them, or the samples of a window."""
+    features = task.features
+    if isinstance(features, AudioFeatures):
+        return tf.TensorSpec([None, features.window], tf.float32, "samples")
+    shape, dtype = features.step
+    return tf.TensorSpec([None, *shape], dtype, "values")
+
+
+def encoded_steps(task: Any, steps: Any) -> Any:
+    """Steps (batch, ...) or (batch, time, ...) of `step_spec` -> steps as the model takes them."""
+    features = task.features
+    if isinstance(features, AudioFeatures):
+        return features.energies(steps)
+    if isinstance(features, SeriesFeatures):
+        return (steps - tf.constant(features.mean)) / tf.constant(features.scale)
+    if isinstance(features, RowFeatures) and features.dtype != "uint8":
+        return (steps - features.mean[0]) / features.scale[0]
+    return steps
+
+
+def run_steps(task: Any, model: Any, steps: Any, states: Sequence[Any]) -> tuple[Any, list]:
+    """Runs a model over some steps from given states.
+
+    Args:
+        task: what it was built by.
+        model: neither a language model nor one that encodes.
+        steps: (batch, time, ...), see `step_spec`.
+        states: in the order of `state_specs`.
+
+    Returns:
+        Its outputs, of each step or of the last, and the states behind.
+    """
+    values, carried = encoded_steps(task, steps), Carried(states)
+    with run_by(carried):
+        if isinstance(model, NextStep):
+            outputs, _ = model(values)
+        else:
+            count = tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
+            outputs = model({"values": values, "lengths": count})
+    return tf.cast(outputs, tf.float32), carried.last
+
+
+def _step(task: Any, model: Any) -> Part:
+    specs = state_specs(recurrent_layers(model))
+    values = step_spec(task)
+
+    def run(**given: Any) -> dict[str, Any]:
+        states = [given[spec.name] for spec in specs]
+        outputs, last = run_steps(task, model, given[values.name][:, None], states)
+        if outputs.shape.rank == 3:
+            outputs = outputs[:, 0]
+        return {**answer_of(task, outputs), **named_states(specs, last, NEXT)}
+
+    return Part(run, (values, *specs), tuple(spec.name for spec in specs))
+
+
+def _language_model(model: Any) -> dict[str, Part]:
+    decoder = model.decoder
+    specs = state_specs(decoder.recurrent)
+    whole = (
+        tf.TensorSpec([None, None], tf.int32, "values"),
+        tf.TensorSpec([None], tf.int32, "lengths"),
+    )
+
+    def serve(values: Any, lengths: Any) -> dict[str, Any]:
+        inside = _inside(values, lengths)
+        logits, last = model(values, steps=inside)
+        logits = tf.where(inside[..., None], tf.cast(logits, tf.float32), 0.0)
+        return {"logits": logits, **named_states(specs, last)}
+
+    return {"serving": Part(serve, whole), "step": _decoder_step(decoder, specs, ())}
+
+
+def _generator(task: Any, model: Any) -> dict[str, Part]:
+    decoder = model.decoder
+    specs = state_specs(decoder.recurrent)
+
+    def encode(**given: Any) -> dict[str, Any]:
+        memory, mask, states = model.encode(*_encoded(task, given))
+        found = named_states(specs, tf.nest.flatten(states))
+        if decoder.attention is not None:
+            inside = mask[..., None]
+            memory, keys, mask = decoder.look_at(memory, mask)
+            found["memory"] = tf.where(inside, tf.cast(memory, tf.float32), 0.0)
+            found["keys"] = tf.where(inside, tf.cast(keys, tf.float32), 0.0)
+            found["mask"] = mask
+        return found
+
+    constants = ()
+    if decoder.attention is not None:
+        example = {
+            spec.name: tf.zeros([2 if own is None else own for own in spec.shape], spec.dtype)
+            for spec in input_specs(task)
+        }
+        if "lengths" in example:
+            example["lengths"] = tf.constant([1, 2])
+        with seqzoo.cells.portable():
+            found = encode(**example)
+        constants = (
+            *(
+                tf.TensorSpec([None, None, found[name].shape[2]], tf.float32, name)
+                for name in ("memory", "keys")
+            ),
+            tf.TensorSpec([None, None], tf.bool, "mask"),
+        )
+    return {
+        "encode": Part(encode, input_specs(task)),
+        "step": _decoder_step(decoder, specs, constants),
+    }
+
+
+def _decoder_step(decoder: Any, specs: Sequence[Any], constants: Sequence[Any]) -> Part:
+    tokens = tf.TensorSpec([None], tf.int32, "tokens")
+
+    def run(**given: Any) -> dict[str, Any]:
+        states = [tf.cast(given[spec.name], decoder.compute_dtype) for spec in specs]
+        nested = tf.nest.pack_sequence_as(decoder.zero_states(1), states)
+        looked_at = tuple(given[spec.name] for spec in constants) or None
+        logits, last, attention = decoder.step(given["tokens"], nested, looked_at)
+        found = {"logits": tf.cast(logits, tf.float32)}
+        if attention is not None:
+            found["attention"] = attention
+        return {**found, **named_states(specs, tf.nest.flatten(last), NEXT)}
+
+    return Part(run, (tokens, *specs, *constants), tuple(spec.name for spec in specs))

@@ -1,0 +1,139 @@
+"""What an exported SavedModel can be asked beside "serving_default": steps, states, generation."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.export.parts import (
+    NEXT,
+    answer_of,
+    named_states,
+    no_step,
+    parts_of,
+    recurrent_layers,
+    run_steps,
+    state_specs,
+    takes_ids,
+)
+from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+
+Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
+"""A function of tensors by name, and the `tf.TensorSpec`s of these."""
+
+
+def signatures_of(task: Any, model: Any, options: AnswerOptions) -> dict[str, Signature]:
+    """All signatures of a model by name.
+
+        serving_default   raw inputs -> answers
+        step              one step and states -> its answer and the states behind it ("next_...")
+        chunk             some steps and states -> their answers and the states behind them
+        initial_state     "batch" -> the states before the first step
+        encode            raw inputs, or ids -> what a decoder looks at, and its first states
+        ids               "text" -> "values" and "lengths", ids as `step` and `encode` take them
+        generate          raw inputs and how to generate -> "text" and "log_probability"
+
+    and those of the task, such as "score" and "bytes". A model that cannot be run step by step, as
+    one that reads in both directions, has none of "step", "chunk" and "initial_state".
+    """
+    names = [spec.name for spec in task.signature]
+
+    def answer(**raw: Any) -> dict[str, Any]:
+        return task.respond(model, tuple(raw[name] for name in names), options)
+
+    found: dict[str, Signature] = {"serving_default": (answer, list(task.signature))}
+    if no_step(model) is None:
+        found |= _steps(task, model)
+    if takes_ids(task) and isinstance(task.features, TextFeatures):
+        found["ids"] = (lambda text: _ids(task, text), [tf.TensorSpec([None], tf.string, "text")])
+    if hasattr(task, "texts"):
+        found["generate"] = _generate(task, model, options)
+    return found | task.signatures(model, options)
+
+
+def _ids(task: Any, text: Any) -> dict[str, Any]:
+    values, lengths = task.features.transform(text)
+    return {"values": values, "lengths": lengths}
+
+
+def _steps(task: Any, model: Any) -> dict[str, Signature]:
+    parts = parts_of(task, model)
+    found = {
+        name: (parts[name].run, list(parts[name].inputs))
+        for name in ("step", "encode")
+        if name in parts
+    }
+    layers = recurrent_layers(model)
+    specs = state_specs(layers)
+    if isinstance(model, Generator):
+        return found
+
+    def begin(batch: Any) -> dict[str, Any]:
+        return {spec.name: tf.zeros([batch, spec.shape[1]]) for spec in specs}
+
+    found["initial_state"] = (begin, [tf.TensorSpec([], tf.int32, "batch")])
+
+    def chunk(**given: Any) -> dict[str, Any]:
+        states = [given[spec.name] for spec in specs]
+        if isinstance(model, LanguageModel):
+            logits, last = model(given["tokens"], states)
+            answer = {"logits": tf.cast(logits, tf.float32)}
+        else:
+            outputs, last = run_steps(task, model, given[one.name], states)
+            answer = answer_of(task, outputs)
+        return {**answer, **named_states(specs, last, NEXT)}
+
+    one = parts["step"].inputs[0]
+    some = tf.TensorSpec([None, None, *one.shape[1:]], one.dtype, one.name)
+    found["chunk"] = (chunk, [some, *specs])
+    return found
+
+
+def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
+    """Generation whose choices are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
+    none; "temperature", 0 for the most probable token of each step; "top_k" and "top_p", 0 for all
+    tokens; "seed", below 0 for another each time. Beam search goes first."""
+    base = vars(options.decoding or task.decoding)
+    choices = [
+        tf.TensorSpec([], tf.int32, "maximum_length"),
+        tf.TensorSpec([], tf.float32, "temperature"),
+        tf.TensorSpec([], tf.int32, "top_k"),
+        tf.TensorSpec([], tf.float32, "top_p"),
+        tf.TensorSpec([], tf.int32, "beam"),
+        tf.TensorSpec([], tf.int32, "seed"),
+    ]
+    ids = len(task.texts.vocabulary)
+
+    def generate(**given: Any) -> dict[str, Any]:
+        raw = tuple(given[spec.name] for spec in task.signature)
+        drawn = tf.random.uniform([], 0, tf.int32.max, tf.int32)
+        seed = tf.where(given["seed"] < 0, drawn, given["seed"])
+
+        def asked(method: str, **more: Any) -> tuple[Any, Any]:
+            own = {**base, "method": method, "answers": 1, **more}
+            own["maximum_length"] = tf.maximum(given["maximum_length"], 1)
+            found = task.respond(model, raw, AnswerOptions(1, SimpleNamespace(**own), seed))  # pyright: ignore[reportArgumentType]
+            return found["text"], found["log_probability"]
+
+        def sample() -> tuple[Any, Any]:
+            top_k, top_p = given["top_k"], given["top_p"]
+            return asked(
+                "sample",
+                temperature=given["temperature"],
+                top_k=tf.where(top_k > 0, top_k, ids + 1),
+                top_p=tf.where(top_p > 0, top_p, 1.0),
+            )
+
+        text, log_probability = tf.cond(
+            (given["temperature"] > 0) & (given["beam"] < 2),
+            sample,
+            # With one beam it is greedy search.
+            lambda: asked("beam", beam_width=tf.maximum(given["beam"], 1)),
+        )
+        return {"text": text, "log_probability": log_probability}
+
+    return generate, [*task.signature, *choices]

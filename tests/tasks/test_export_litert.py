@@ -1,0 +1,64 @@
+"""Runs exported to LiteRT answer as they do in Python, with built-in operations alone."""
+
+import pathlib
+
+import numpy as np
+import pytest
+from export_cases import cases, check_case, make_run, standalone_model
+
+from seqzoo.tasks.base import AnswerOptions
+
+pytest.importorskip("ai_edge_litert")
+
+CASES = cases()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
+    model = check_case(name, "litert", tmp_path)
+    for part, own in model._parts.items():
+        operators = {one["op_name"] for one in own.interpreter._get_ops_details()}
+        assert not [one for one in operators if one.startswith(("Flex", "FLEX", "CUSTOM"))]
+        if part == "step":
+            assert not operators & {"WHILE", "IF", "CALL_ONCE"}
+
+
+@pytest.mark.slow
+def test_fixed_steps_take_shorter_inputs_and_refuse_longer_ones(tmp_path: pathlib.Path) -> None:
+    chosen, examples, inputs = CASES["characters"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    report = run.export(tmp_path / "out", format="litert", steps=12, examples=["abc", "the dogs'"])
+    assert report["difference"] < 1e-4
+    model = standalone_model(tmp_path / "out")
+    (answer,) = run.predict(["the dogs"])
+    assert model.predict(["the dogs"])[0]["label"] == answer.label
+    with pytest.raises(ValueError, match="was exported for 12 steps, but 'values' has 13"):
+        model.predict(["0123456789abc"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["litert", "onnx"])
+def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
+    format: str, tmp_path: pathlib.Path
+) -> None:
+    chosen, examples, inputs = CASES["audio"]
+    run = make_run(tmp_path / "run", type(chosen)(**{**vars(chosen), "units": 96}), examples)
+    sizes = {}
+    for precision in ("float32", "float16", "int8"):
+        if (format, precision) == ("onnx", "float16"):
+            continue
+        folder = tmp_path / precision
+        report = run.export(
+            folder, AnswerOptions(3), format=format, precision=precision, examples=inputs
+        )
+        (name,) = [name for name in report["files"] if name.startswith("step")]
+        sizes[precision] = report["files"][name]
+        said = standalone_model(folder).predict(inputs)
+        for answer, own in zip(run.predict(inputs, AnswerOptions(3)), said, strict=True):
+            ours, theirs = dict(answer.alternatives), dict(own["alternatives"])
+            gaps = [abs(ours[name] - theirs[name]) for name in ours]
+            assert max(gaps) < {"float32": 1e-5, "float16": 5e-3, "int8": 0.2}[precision]
+    assert sizes["int8"] < 0.45 * sizes["float32"]
+    assert sizes.get("float16", 0) < 0.65 * sizes["float32"]
+    assert np.isfinite(list(sizes.values())).all()

@@ -1,0 +1,73 @@
+"""Runs exported to ONNX answer as they do in Python, from raw inputs to texts."""
+
+import pathlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from export_cases import cases, check_case, make_run
+
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.export import formats
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+CASES = cases()
+QUICK = ("characters",)
+"""Cases of the quick tests."""
+
+
+def _parametrized() -> list[Any]:
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+
+
+@pytest.mark.parametrize("name", _parametrized())
+def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
+    check_case(name, "onnx", tmp_path)
+
+
+def test_an_export_that_answers_otherwise_is_refused_and_leaves_nothing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, examples, inputs = CASES["series"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    report = run.export(tmp_path / "right", format="onnx", examples=inputs)
+    assert set(report["files"]) == {"model.json", "predict.py", "serving.onnx", "step.onnx"}
+    assert report["difference"] < 1e-5
+
+    from seqzoo.tasks.export import onnx_model
+
+    real = onnx_model.onnx_model
+
+    def wrong(part: Any, name: str) -> Any:
+        model = real(part, name)
+        for tensor in model.graph.initializer:
+            if tensor.data_type == onnx.TensorProto.FLOAT:
+                values = onnx.numpy_helper.to_array(tensor) * np.float32(1.01)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        return model
+
+    monkeypatch.setattr(onnx_model, "onnx_model", wrong)
+    with pytest.raises(SeqzooError, match="differs from the model: serving/value by .* 1e-04 is"):
+        run.export(tmp_path / "wrong", format="onnx", examples=inputs)
+    assert sorted(own.name for own in tmp_path.iterdir()) == ["right", "run"]
+
+
+def test_what_cannot_be_exported_is_refused_in_one_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: Any = formats.Export(None, None, AnswerOptions(), lambda *_: [])
+    with pytest.raises(SeqzooError, match="saved-model, onnx, .*got 'onx'; did you mean 'onnx'"):
+        formats.export(wanted, tmp_path / "out", "onx")
+    for precision, format in (("float16", "onnx"), ("int8", "saved-model")):
+        with pytest.raises(SeqzooError, match=f"`precision` must be float32.* for {format}, got"):
+            formats.export(replace(wanted, precision=precision), tmp_path / "out", format)
+    with pytest.raises(SeqzooError, match="`steps` fixes the length of inputs for litert alone"):
+        formats.export(replace(wanted, steps=9), tmp_path / "out", "onnx")
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SeqzooError, match=r"needs onnx and onnxruntime.*'seqzoo\[onnx\]'"):
+        formats.export(wanted, tmp_path / "out", "onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,80 @@
+"""Cells as LiteRT: every one by built-in operations, over whole sequences and step by step."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from export_stacks import FEATURES, stack
+
+import seqzoo.cells
+from seqzoo.cells import CELLS, Recurrent, create
+from seqzoo.tasks.export.litert_model import litert_model
+from seqzoo.tasks.export.parts import Part
+
+interpreters = pytest.importorskip("ai_edge_litert.interpreter")
+
+QUICK = {"orthogonal"}
+"""It computes a matrix from its weights, which becomes a constant."""
+
+
+def _cells() -> list[Any]:
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CELLS]
+
+
+def _step(name: str) -> Part:
+    """One step of a cell, its states as arguments and results."""
+    cell = create(name, 6)
+    values, elapsed = tf.zeros([1, 2, FEATURES]), tf.zeros([1, 2])
+    with seqzoo.cells.portable():
+        Recurrent(cell)((values, elapsed) if cell.takes_time else values)
+    sizes = [own.shape[1] for own in cell.get_initial_state(1)]
+    specs = [tf.TensorSpec([None, FEATURES + cell.takes_time], tf.float32, "values")]
+    specs += [tf.TensorSpec([None, size], tf.float32, f"s{n}") for n, size in enumerate(sizes)]
+
+    def run(values: Any, **states: Any) -> dict[str, Any]:
+        given = [states[f"s{n}"] for n in range(len(sizes))]
+        output, new = cell.advance(cell.project(values), given)
+        found = {"output": output, **{f"next_s{n}": own for n, own in enumerate(new)}}
+        return {name: tf.identity(own) for name, own in found.items()}
+
+    return Part(run, tuple(specs))
+
+
+def _compared(part: Part, given: dict[str, np.ndarray], steps: int | None = None) -> set[str]:
+    """Runs a part in both; returns its operators."""
+    interpreter = interpreters.Interpreter(model_content=litert_model(part, steps=steps))
+    found = interpreter.get_signature_runner()(**given)
+    with seqzoo.cells.portable():
+        ours = part.run(**{name: tf.constant(own) for name, own in given.items()})
+    for name, own in ours.items():
+        np.testing.assert_allclose(found[name], own, rtol=1e-4, atol=1e-5)
+    operators = {one["op_name"] for one in interpreter._get_ops_details()}
+    assert not [one for one in operators if one.upper().startswith(("FLEX", "CUSTOM"))]
+    return operators
+
+
+@pytest.mark.parametrize("name", _cells())
+def test_a_step_computes_the_same_without_a_loop(name: str) -> None:
+    random, part = np.random.default_rng(0), _step(name)
+    given = {
+        spec.name: random.uniform(0, 1, [1, *spec.shape[1:]]).astype(np.float32)
+        for spec in part.inputs
+    }
+    assert not _compared(part, given) & {"WHILE", "IF"}
+
+
+@pytest.mark.parametrize("name", _cells())
+def test_stacked_layers_compute_the_same_with_a_free_time(name: str) -> None:
+    values = np.random.default_rng(1).normal(size=(1, 7, FEATURES)).astype(np.float32)
+    given = {"values": values, "lengths": np.array([5], np.int32)}
+    assert "WHILE" in _compared(stack(name, bidirectional=False), given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [None, 7])
+def test_two_directions_compute_the_same(steps: int | None) -> None:
+    values = np.random.default_rng(1).normal(size=(1, 7, FEATURES)).astype(np.float32)
+    for length in (7, 3, 0):
+        given = {"values": values, "lengths": np.array([length], np.int32)}
+        _compared(stack("gru", bidirectional=True), given, steps)

@@ -1,0 +1,76 @@
+"""Cells as ONNX: the nodes they become, and that these compute the same."""
+
+import collections
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from export_stacks import FEATURES, LENGTHS, stack
+
+import seqzoo.cells
+from seqzoo.cells import CELLS
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.export.onnx_model import onnx_model
+from seqzoo.tasks.export.parts import Part
+
+pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+NATIVE = {"lstm": "LSTM", "gru": "GRU", "vanilla": "RNN"}
+QUICK = {*NATIVE, "orthogonal", "mass-conserving-lstm", "rg-lru"}
+
+
+def _compared(part: Part) -> collections.Counter:
+    """Runs a part in both; returns its nodes by operator."""
+    model = onnx_model(part)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    values = np.random.default_rng(1).normal(size=(4, 7, FEATURES)).astype(np.float32)
+    given = {"values": values, "lengths": LENGTHS}
+    with seqzoo.cells.portable():
+        ours = part.run(**{name: tf.constant(own) for name, own in given.items()})
+    names = [own.name for own in session.get_outputs()]
+    for name, own in zip(names, session.run(names, given), strict=True):
+        np.testing.assert_allclose(own, ours[name], rtol=1e-4, atol=1e-5)
+    return collections.Counter(node.op_type for node in model.graph.node)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CELLS],
+)
+def test_a_cell_computes_the_same_with_masks_and_backwards(name: str) -> None:
+    nodes = _compared(stack(name, bidirectional=False))
+    assert nodes[NATIVE.get(name, "Scan")] == 3
+    assert not nodes["Loop"]
+
+
+@pytest.mark.parametrize("name", [*NATIVE, pytest.param("lem", marks=pytest.mark.slow)])
+def test_two_directions_are_one_node_of_onnx_own_operators(name: str) -> None:
+    nodes = _compared(stack(name, bidirectional=True))
+    assert nodes[NATIVE.get(name, "Scan")] == (3 if name in NATIVE else 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "options", "operator"),
+    [
+        ("gru", {"reset_after": False}, "Scan"),
+        ("gru", {"use_bias": False}, "GRU"),
+        ("lstm", {"activation": "relu", "recurrent_activation": "sigmoid"}, "LSTM"),
+        ("lstm", {"activation": "gelu"}, "Scan"),
+        ("vanilla", {"activation": "relu"}, "RNN"),
+    ],
+)
+def test_options_that_the_operator_lacks_become_a_scan(
+    name: str, options: dict[str, Any], operator: str
+) -> None:
+    assert _compared(stack(name, bidirectional=False, **options))[operator] == 3
+
+
+def test_an_operation_without_a_translation_is_named() -> None:
+    spec = tf.TensorSpec([None], tf.float32, "values")
+    with pytest.raises(SeqzooError, match="The operation Lgamma .* has no translation to ONNX"):
+        onnx_model(Part(lambda values: {"y": tf.math.lgamma(values)}, (spec,)))
