@@ -55,7 +55,7 @@ class TextsCommand(click.Command):
             ) from error
 
 
-class Optional(click.ParamType):
+class OrNone(click.ParamType):
     """A number, or "none"."""
 
     def __init__(self, of: click.ParamType):
@@ -127,7 +127,7 @@ def _click_option(option: Option) -> Callable:
     else:
         settings = dict(PARSERS[option.type])
     if option.takes_none and option.type in (int, float):
-        settings["type"] = Optional(click.types.convert_type(settings["type"]))
+        settings["type"] = OrNone(click.types.convert_type(settings["type"]))
     settings |= FURTHER.get(option.name, {})
     return click.option(option.flags, option.name, help=option.help, **settings)
 

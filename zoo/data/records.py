@@ -7,6 +7,7 @@ what a field means is read in `examples`, in one way for all formats.
 import codecs
 import gzip
 import pathlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from typing import Any, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.source import Source
+
+_HALF = re.compile("[\udc80-\udcff]")
+"""What Python makes of a byte that is not UTF-8, where it is told to go on."""
 
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
 """Roles of columns, by the fields of a source that name them."""
@@ -159,11 +163,11 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
 def undecoded(text: str) -> str:
     """What is wrong with a text that holds half characters; empty where it holds none."""
-    for place, sign in enumerate(text):
-        if "\udc80" <= sign <= "\udcff":
-            byte = len(text[:place].encode("utf-8", "surrogateescape")) + 1
-            return f"is not UTF-8: byte {byte} is {ord(sign) - 0xDC00:#04x}"
-    return ""
+    half = _HALF.search(text)
+    if half is None:
+        return ""
+    byte = len(text[: half.start()].encode("utf-8", "surrogateescape")) + 1
+    return f"is not UTF-8: byte {byte} is {ord(half[0]) - 0xDC00:#04x}"
 
 
 def decoded(records: Iterator[Record], *, strict: bool) -> Iterator[Record]:
