@@ -287,5 +287,5 @@ def _check_list(inputs: Any) -> None:
 
 def _template(config: dict[str, Any]) -> Template:
     if config["template"] not in TEMPLATES:
-        raise SeqzooError(f"This seqzoo has no template {config['template']!r}; update it.")
+        raise SeqzooError(f"This version has no template {config['template']!r}; update it.")
     return TEMPLATES[config["template"]].from_config(config["task"])
