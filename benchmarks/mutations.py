@@ -356,11 +356,16 @@ GROUPS = [
         f"{CONSTRAINTS} tests/tasks/test_decoding_sampling.py",
         "",
         {
-            'variables["finished"] | ends': "ends",
             "positions <= lengths[:, None]": "positions < lengths[:, None]",
             "positions < lengths[:, None], tokens": "positions <= lengths[:, None], tokens",
             "tf.where(forced, token, choose(t, proposal.scores))": "choose(t, proposal.scores)",
         },
+    ),
+    Group(
+        "tasks/decoding/rows.py",
+        "tests/tasks/test_decoding_graphs.py",
+        "loop_ends",
+        {'variables["finished"] | ends': "ends"},
     ),
     Group(
         "tasks/decoding/sampling.py",
@@ -492,10 +497,17 @@ GROUPS = [
     Group(
         "tasks/training/epochs.py",
         "tests/tasks/test_resuming.py",
-        "ctrl_c or patience",
+        "ctrl_c",
         {
             'self.rows = state["rows"]': "self.rows = []",
             "plan.since(done)": "plan",
+        },
+    ),
+    Group(
+        "tasks/training/epochs.py",
+        "tests/tasks/test_training.py",
+        "best_model or patience",
+        {
             "rank > self.best or": "rank < self.best or",
             'state["waited"], state["seconds"]': '0, state["seconds"]',
         },

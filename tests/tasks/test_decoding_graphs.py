@@ -146,7 +146,8 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
 
     def step(tokens, states):
         steps.assign_add(1)
-        certain = tf.one_hot(tf.where(states < 3, 4, END), 6, 50.0, -50.0)
+        # Rows that have ended go on, and must not keep the loop going.
+        certain = tf.one_hot(tf.where(states == 3, END, 4), 6, 50.0, -50.0)
         return certain, states + 1, None
 
     def run(states):

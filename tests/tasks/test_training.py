@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from task_data import names, settings, splits, template
-from training_cases import CHOICES, assert_same, history
+from training_cases import CHOICES, Told, assert_same, history
 
+from seqzoo.tasks import Interrupted
 from seqzoo.tasks.data.batch_plans import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import epochs
@@ -133,10 +134,11 @@ def test_bfloat16_learns(tmp_path) -> None:
 def test_patience_ends_training(tmp_path) -> None:
     # Without learning there is nothing better than the first epoch.
     chosen = settings(epochs=9, patience=2, learning_rate=1e-30, schedule="constant")
-    run = train(template(), splits(), chosen, tmp_path / "run")
-    assert len(run.history) == 3
-    train(template(), splits(), chosen, tmp_path / "run", resume=True)
-    assert len(run.history) == 3
+    with pytest.raises(Interrupted):  # in the third epoch, after one that was waited for
+        train(template(), splits(), chosen, tmp_path / "run", progress=Told(13))
+    for _ in range(2):
+        run = train(template(), splits(), chosen, tmp_path / "run", resume=True)
+        assert len(run.history) == 3
 
 
 def test_learning_rate() -> None:
