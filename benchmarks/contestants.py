@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqzoo.cells import Bidirectional, Recurrent, create
+from seqzoo.cells import CELLS, Bidirectional, Recurrent, create
 
 try:  # by name, because it need not be installed where types are checked either
     torch: Any = importlib.import_module("torch")
@@ -49,6 +49,21 @@ def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Call
     return runs
 
 
+def pair_of(cell: str, shape: Shape, training: bool) -> dict[str, Callable]:
+    """Our layer and Keras' loop around the same cell, as `all_of`; cells in continuous time too."""
+    inputs, upstream, _ = data(shape, "plain")
+    given, merged = inputs, inputs
+    if CELLS[cell].takes_time:
+        elapsed = np.ones((shape.batch, shape.time), "float32")
+        given, merged = (inputs, elapsed), np.concatenate([inputs, elapsed[..., None]], -1)
+    return {
+        "seqzoo": tensorflow_run(ours(cell, shape, "plain"), given, upstream, None, training),
+        "Keras RNN(cell)": tensorflow_run(
+            keras_layer(cell, shape, "plain", own=True), merged, upstream, None, training
+        ),
+    }
+
+
 def data(shape: Shape, mode: str) -> tuple[Any, Any, Any]:
     """Inputs, gradients of the outputs, and the mask of right padding or None."""
     random = np.random.default_rng(0)
@@ -79,9 +94,9 @@ def tensorflow_run(
     layer: keras.layers.Layer, inputs: Any, upstream: Any, mask: Any, training: bool
 ) -> Callable:
     """A step of a Keras layer in a `tf.function`."""
-    inputs, upstream = tf.constant(inputs), tf.constant(upstream)
+    inputs, upstream = tf.nest.map_structure(tf.constant, (inputs, upstream))
     mask = None if mask is None else tf.constant(mask)
-    layer.build(inputs.shape)
+    layer.build(tf.nest.map_structure(lambda own: tuple(own.shape), inputs))
     weights = [variable.value for variable in layer.trainable_variables]
 
     @tf.function
@@ -93,7 +108,8 @@ def tensorflow_run(
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs, mask=mask, training=True)
-        return tape.gradient(outputs, [inputs, *weights], upstream)
+        gradients = tape.gradient(outputs, tf.nest.flatten(inputs) + weights, upstream)
+        return [gradient for gradient in gradients if gradient is not None]
 
     if training:
         return lambda: [gradient.numpy() for gradient in both(inputs, upstream)]

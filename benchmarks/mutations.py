@@ -285,7 +285,7 @@ GROUPS = [
             "[a + b for a, b in zip(d_weights": "[b for a, b in zip(d_weights",
             't = tensors["steps"] - 1 - count': "t = count",
             '"values": states}': '"values": new}',
-            "tf.where(live, a, b) for": "tf.where(live, a, tf.zeros_like(b)) for",
+            "tf.where(rows(live, a), a, b)": "a",
         },
     ),
     Group(
@@ -641,8 +641,6 @@ class Lane:
 def main() -> int:
     """Runs the mutations that are asked for."""
     arguments = _arguments()
-    for mutation in MUTATIONS:
-        mutation.source()
     pattern = arguments.only
     chosen = [
         own
@@ -652,6 +650,8 @@ def main() -> int:
     if not chosen:
         print(f"No mutation matches {pattern!r}.")
         return 2
+    for mutation in chosen:
+        mutation.source()
     # As tests/conftest.py sets them, which comes too late here.
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "Agg"}
     import keras  # noqa: F401

@@ -1,11 +1,16 @@
 """Measures our layers, Keras' and PyTorch's side by side, and writes a table.
 
     python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
+    python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
 
 All contestants of a row run in one process, in turn, so that a change of the machine's speed meets
 them alike; a figure is the median over the rounds. `limit` is three times the matrix products of
 the forward pass (one of the input, one of the states, each over all steps at once), which no way
 of training can beat; for the forward pass alone it is one time.
+
+With --every-cell all cells are held against `keras.layers.RNN` around the same cell, at two shapes.
+Each row goes to a CSV file as soon as it is measured, and what is there is not measured again;
+--write makes the table of it.
 """
 
 import os
@@ -22,8 +27,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from benchmarks import contestants
+from benchmarks import contestants, measurements
 from benchmarks.contestants import Shape
+from benchmarks.measurements import Measurements
 from seqzoo.cells import CELLS
 from seqzoo.cells.engine.dispatch import cores
 
@@ -52,6 +58,9 @@ Masked rows have padding on the right, with lengths from half to all of the step
     python -m benchmarks.speed --output docs/speed.md
 """
 MODES = ("plain", "masked", "bidirectional")
+EVERY_CELL_SHAPES = (SHAPES[0], SHAPES[2])
+EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
+PASSES = {False: "forward", True: "forward and backward"}
 
 
 def interleaved(runs: dict[str, Callable], seconds: float) -> tuple[dict, dict]:
@@ -102,7 +111,7 @@ def table(rows: list[dict]) -> str:
         ours = medians["seqzoo"]
         cells = [f"{medians[name] * 1e3:.2f}" if name in medians else "" for name in names]
         ratios = [f"{medians[name] / ours:.2f}" if name in medians else "" for name in names[1:4]]
-        step = "forward and backward" if row["training"] else "forward"
+        step = PASSES[row["training"]]
         shape = ", ".join(map(str, row["shape"]))
         fields = [row["cell"], shape, row["mode"], step, *cells, *ratios, f"{row['first']:.1f}"]
         lines.append("| " + " | ".join(fields) + " |")
@@ -140,6 +149,55 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def measure_every_cell(cells: list[str], measured: Measurements, seconds: float) -> None:
+    """Adds what is not yet measured of each cell."""
+    for cell in cells:
+        for shape in EVERY_CELL_SHAPES:
+            for training, name in PASSES.items():
+                sizes = " ".join(map(str, shape))
+                if measured.find(cell, sizes, name) is not None:
+                    continue
+                medians, _ = interleaved(contestants.pair_of(cell, shape, training), seconds)
+                times = {f"{own}, ms": f"{value * 1e3:.2f}" for own, value in medians.items()}
+                measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
+                print(*measured.rows[-1].values(), sep="\t", flush=True)
+
+
+def section_of_every_cell(measured: Measurements) -> str:
+    """The table of all cells that were measured, each in one row."""
+    shapes = [" ".join(map(str, shape)) for shape in EVERY_CELL_SHAPES]
+    columns = [(shape, name) for shape in shapes for name in PASSES.values()]
+    rows, ratios = [], []
+    for cell in dict.fromkeys(row["cell"] for row in measured.rows):
+        fields = [f"`{cell}`"]
+        for column in columns:
+            row = measured.find(cell, *column)
+            if row is None:
+                fields.append("")
+                continue
+            ours, theirs = float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"])
+            ratios.append(theirs / ours)
+            fields.append(f"{ours:.2f} ({theirs / ours:.2f})")
+        rows.append(f"| {' | '.join(fields)} |")
+    named = [f"{shape.replace(' ', ', ')}: {name}" for shape, name in columns]
+    return "\n".join(
+        [
+            "## Every cell",
+            "Milliseconds of one step of our layer, and in brackets how many times as long "
+            "`keras.layers.RNN` around the same cell takes, in turn in one process; medians. "
+            f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
+            f"median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
+            f"{measurements.machine()}. Columns: batch, time, features, units. Made by",
+            "",
+            f"    {EVERY_CELL}",
+            "",
+            f"| cell | {' | '.join(named)} |",
+            "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
+            *rows,
+        ]
+    )
+
+
 def main() -> None:
     """Runs the benchmark from the command line."""
     parser = argparse.ArgumentParser(description="Speed of recurrent layers, side by side.")
@@ -148,7 +206,19 @@ def main() -> None:
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, a row")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
+    parser.add_argument("--every-cell", action="store_true", help="against RNN(cell), at 2 shapes")
+    parser.add_argument("--results", type=pathlib.Path, help="CSV file of --every-cell")
+    parser.add_argument("--write", type=pathlib.Path, help="page that gets its table")
     arguments = parser.parse_args()
+    if arguments.every_cell:
+        path = arguments.results or measurements.path_of("speed")
+        measured = Measurements(path, ("cell", "shape", "pass"))
+        cells = [cell for cell in arguments.cells.split(",") if CELLS[cell].input_rank == 2]
+        measure_every_cell(cells, measured, arguments.seconds)
+        if arguments.write:
+            section = section_of_every_cell(measured)
+            measurements.write_section(arguments.write, EVERY_CELL, section)
+        return
     rows = []
     for cell in arguments.cells.split(","):
         for index in arguments.shapes.split(","):

@@ -36,9 +36,20 @@ def test_lengths_are_kept(method: str) -> None:
     there = np.isfinite(found.scores)  # a beam may find fewer answers
     assert (found.lengths >= np.minimum(most, 3)[:, None])[there].all() and there[:, 0].all()
     assert (found.lengths <= np.minimum(most, 6)[:, None]).all()
-    assert (found.lengths[most > 3] == 3).any() and found.tokens.shape[2] == 6
+    assert found.tokens.shape[2] == 6
     # The end is not free of charge where it is forced.
     assert_scored(toy, found)
+
+
+def test_a_minimum_length_that_answers_have_changes_nothing() -> None:
+    toy = Toy(ids=8, rows=9, seed=1)
+    free = _decode(toy, "greedy", maximum_length=9)
+    lengths = free.lengths[:, 0]
+    least = int(lengths[(lengths > 0) & (lengths < 9)].max())
+    found = _decode(toy, "greedy", maximum_length=9, minimum_length=least)
+    assert (lengths == least).any()
+    for row in np.flatnonzero(lengths >= least):
+        assert texts(found)[row] == texts(free)[row]
 
 
 @methods

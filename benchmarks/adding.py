@@ -1,0 +1,138 @@
+"""The adding problem for every cell: how many steps of training until a cell has learnt it.
+
+    python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
+
+A sequence holds 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
+their sum. Always answering 1 has a mean squared error of 1/6. All cells have the same units and
+optimizer, and see the same sequences in the same order. What was measured is skipped, so that a run
+that was stopped goes on; --write makes the table of what there is.
+
+Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
+the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from benchmarks.measurements import Measurements, machine, path_of, write_section
+from seqzoo.cells import CELLS, Recurrent, create
+
+TIME, UNITS, BATCH = 50, 64, 64
+LEARNING_RATE, CLIP = 3e-3, 1.0
+MOST, EACH, TEST = 3000, 50, 1024
+"""Steps at most, steps between two looks at the error, and sequences that it is measured on."""
+
+LEARNT = 0.01
+"""Mean squared error below which the problem counts as learnt."""
+
+COMMAND = "python -m benchmarks.adding --write docs/cells.md"
+
+
+def sequences(count: int, seed: Any) -> tuple[Any, Any]:
+    """Inputs (count, time, 2), numbers and marks, and sums (count, 1)."""
+    half = TIME // 2
+    numbers = tf.random.stateless_uniform([count, TIME], tf.stack([seed, 0]))
+    places = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
+    marks = tf.concat([tf.one_hot(places[:, 0], half), tf.one_hot(places[:, 1], TIME - half)], 1)
+    return tf.stack([numbers, marks], 2), tf.reduce_sum(numbers * marks, 1, keepdims=True)
+
+
+def network(name: str) -> Any:
+    """Inputs -> answers: the cell, then a dense layer."""
+    inputs = keras.Input((TIME, 2))
+    cell = create(name, UNITS)
+    given: Any = inputs
+    if cell.takes_time:  # a unit of time between all steps
+        given = (inputs, keras.ops.ones_like(inputs[:, :, 0]))
+    return keras.Model(inputs, keras.layers.Dense(1)(Recurrent(cell)(given)))
+
+
+def measure(name: str, most: int = MOST) -> dict[str, Any]:
+    """Trains a cell until it has learnt the problem, or for `most` steps."""
+    keras.utils.set_random_seed(0)
+    model = network(name)
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=CLIP)
+    optimizer.build(model.trainable_variables)
+    variables = [variable.value for variable in model.trainable_variables]
+
+    @tf.function(autograph=False)
+    def train(step: Any) -> None:
+        x, y = sequences(BATCH, step)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+        optimizer.apply(tape.gradient(loss, variables), model.trainable_variables)
+
+    @tf.function(autograph=False)
+    def error() -> Any:
+        x, y = sequences(TEST, -1)
+        return tf.reduce_mean((model(x, training=False) - y) ** 2)
+
+    found, seconds, steps = float(error()), 0.0, 0
+    train(tf.constant(0))  # compiled before the clock runs; it is a step all the same
+    while steps < most and found >= LEARNT and found == found:
+        began = time.monotonic()
+        for step in range(max(steps, 1), steps + EACH):
+            train(tf.constant(step))
+        seconds += time.monotonic() - began
+        steps += EACH
+        found = float(error())
+    return {
+        "cell": name,
+        "parameters": model.count_params(),
+        "steps": steps if found < LEARNT else "",
+        "seconds": f"{seconds:.1f}",
+        "error": f"{found:.5f}",
+    }
+
+
+def section(measured: Measurements) -> str:
+    """The table of what was measured, fastest learners first."""
+    rows = sorted(
+        measured.rows, key=lambda row: (not row["steps"], int(row["steps"] or 0), row["error"])
+    )
+    lines = [
+        "### Cells on the adding problem",
+        "Steps of training until the mean squared error of the sum of two marked numbers among "
+        f"{TIME} is below {LEARNT} (1/6 for always answering 1): {UNITS} units, batches of "
+        f"{BATCH}, Adam at {LEARNING_RATE:g}, at most {MOST:,} steps, one seed. {machine()}.",
+        "",
+        "| cell | parameters | steps | seconds | error at the end |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        steps = f"{int(row['steps']):,}" if row["steps"] else "not learnt"
+        lines.append(
+            f"| `{row['cell']}` | {int(row['parameters']):,} | {steps} | {row['seconds']} "
+            f"| {float(row['error']):.4f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description="The adding problem for every cell.")
+    names = [name for name, kind in CELLS.items() if kind.input_rank == 2]
+    parser.add_argument("--cells", default=",".join(names))
+    parser.add_argument("--results", type=pathlib.Path, default=path_of("adding"))
+    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    arguments = parser.parse_args()
+    measured = Measurements(arguments.results, ("cell",))
+    for name in arguments.cells.split(","):
+        if measured.find(name) is None:
+            measured.add(measure(name))
+            print(*measured.rows[-1].values(), sep="\t", flush=True)
+    if arguments.write:
+        write_section(arguments.write, COMMAND, section(measured))
+
+
+if __name__ == "__main__":
+    main()

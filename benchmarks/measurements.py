@@ -1,0 +1,83 @@
+"""Measurements in a CSV file that a benchmark goes on with, and the tables made from it."""
+
+import csv
+import pathlib
+import platform
+import re
+from importlib import metadata
+from typing import Any
+
+from seqzoo.cells.engine.dispatch import cores
+
+FOLDER = pathlib.Path(__file__).parent / "results"
+END = "<!-- End of what is written. -->"
+
+
+class Measurements:
+    """The rows of a CSV file; each is on disk as soon as it is added.
+
+    Args:
+        path: the file, made with the first row.
+        keys: names of the columns that tell rows apart.
+    """
+
+    def __init__(self, path: pathlib.Path, keys: tuple[str, ...]):
+        self.path = path
+        self.keys = keys
+        self.rows: list[dict[str, str]] = []
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                self.rows = list(csv.DictReader(file))
+
+    def find(self, *key: Any) -> dict[str, str] | None:
+        """The row of a key, if it is measured."""
+        wanted = [str(part) for part in key]
+        return next((row for row in self.rows if [row[name] for name in self.keys] == wanted), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Appends a row."""
+        text = {name: str(value) for name, value in row.items()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(text), lineterminator="\n")
+            if not self.rows:
+                writer.writeheader()
+            writer.writerow(text)
+        self.rows.append(text)
+
+
+def machine() -> str:
+    """The processor, its cores, and the versions: "AMD EPYC, 2 cores, TensorFlow 2.21.0, ..."."""
+    name = platform.processor() or platform.machine()
+    information = pathlib.Path("/proc/cpuinfo")
+    if information.exists():
+        found = re.search(r"model name\s*:\s*(.+)", information.read_text(encoding="utf-8"))
+        name = found[1].strip() if found else name
+    versions = ", ".join(
+        f"{shown} {metadata.version(package)}"
+        for shown, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"))
+    )
+    return f"{name}, {cores()} cores, {versions}"
+
+
+def path_of(benchmark: str) -> pathlib.Path:
+    """The file of a benchmark's measurements on this machine: another machine or version writes
+    another one."""
+    own = re.sub(r"[^a-z0-9.]+", "-", machine().lower()).strip("-")
+    return FOLDER / f"{benchmark}-{own}.csv"
+
+
+def write_section(page: pathlib.Path, command: str, section: str) -> None:
+    """Writes a section of a page between two marks; without these, at its end.
+
+    Args:
+        page: the Markdown file.
+        command: what makes the section, named in the first mark.
+        section: its text, from the heading on.
+    """
+    begin = f"<!-- Written by `{command}`. -->"
+    text = page.read_text(encoding="utf-8")
+    head, found, rest = text.partition(begin)
+    tail = rest.partition(END)[2] if found else "\n"
+    head = head if found else f"{text.rstrip()}\n\n"
+    page.write_text(f"{head}{begin}\n{section.strip()}\n\n{END}{tail}", encoding="utf-8")
