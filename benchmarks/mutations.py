@@ -279,7 +279,7 @@ GROUPS = [
     Group(
         "cells/engine/general_loops.py",
         GRADIENTS,
-        "[gru-reset_after=False]",
+        "[gru-reset",
         {
             "[d_states[0] + d_output, *": "[d_output, *",
             "[a + b for a, b in zip(d_weights": "[b for a, b in zip(d_weights",
@@ -298,7 +298,7 @@ GROUPS = [
         "cells/engine/scan.py",
         "tests/cells/test_programs.py",
         "lengths_of_a_few",
-        {"-(-steps // unit)": "(steps // unit + 2)"},
+        {"octave: int = 4": "octave: int = 64"},
     ),
     Group(
         "cells/engine/step_gradients.py",
@@ -474,8 +474,8 @@ GROUPS = [
     ),
     Group(
         "zoo/data/splits.py",
-        "tests/zoo/test_sources.py tests/zoo/test_splits.py",
-        "shares or order_of or label or limit or column",
+        "tests/zoo/test_split_properties.py tests/zoo/test_sources.py",
+        "properties or label or limit or shares",
         {
             "while start < end < len(keys) and": "while False and",
             "(digests[index], index)": "(index,)",

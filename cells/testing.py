@@ -177,16 +177,17 @@ class _Trial:
         self.same("a sequence in two parts and in one", parts, [whole, *last])
 
     def check_precision(self) -> None:
-        cell = self.make("mixed_bfloat16")
-        self.require(
-            {weight.dtype for weight in cell.trainable_variables} <= {"float32"},
-            "under mixed_bfloat16 weights must be float32",
-        )
-        half = self.layer(Recurrent, cell, fast=False)(self.layer_inputs(self.x))
-        self.require(half[0].dtype == "bfloat16", f"outputs must be bfloat16, got {half[0].dtype}")
         full = self.layer(Recurrent, self.cell, fast=False)(self.layer_inputs(self.x))
-        half = [tf.cast(each, "float64") for each in half]
-        self.same("outputs in mixed_bfloat16 and in float64", half[:1], full[:1], 0.1)
+        for dtype in ("bfloat16", "float16"):
+            cell = self.make(f"mixed_{dtype}")
+            self.require(
+                {weight.dtype for weight in cell.trainable_variables} <= {"float32"},
+                f"under mixed_{dtype} weights must be float32",
+            )
+            half = self.layer(Recurrent, cell, fast=False)(self.layer_inputs(self.x))
+            self.require(half[0].dtype == dtype, f"outputs must be {dtype}, got {half[0].dtype}")
+            half = tf.cast(half[0], "float64")
+            self.same(f"outputs in mixed_{dtype} and in float64", half, full[0], 0.1)
 
     def check_saving(self) -> None:
         inputs: Any = keras.Input((None, *self.shape))

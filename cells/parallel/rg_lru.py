@@ -40,6 +40,9 @@ class RGLRUCell(RecurrentCell):
         (h,) = states
         log_a = -8 * ops.softplus(w.decay) * ops.sigmoid(x.recurrence)
         # 1 - a^2 without cancellation; the square root has no gradient at zero.
-        rest = ops.maximum(-ops.expm1(2 * log_a), np.finfo("float32").tiny)
+        half = keras.backend.standardize_dtype(h.dtype) == "float16"
+        smallest = np.finfo("float16" if half else "float32").tiny
+        # As Python's number: NumPy's would make float32 of bfloat16.
+        rest = ops.maximum(-ops.expm1(2 * log_a), float(smallest))
         h = ops.exp(log_a) * h + ops.sqrt(rest) * ops.sigmoid(x.input) * x.candidate
         return h, [h]
