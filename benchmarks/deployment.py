@@ -164,6 +164,10 @@ LAYERS = ["lstm", "gru", "vanilla", "mgu", "lem", "indrnn", "highway"]
 """Cells that become ONNX' own operators, and some that become a Scan."""
 
 
+def _run_of(layer: Any) -> Any:
+    return lambda values: {"steps": layer(values)}
+
+
 def layers(folder: pathlib.Path) -> None:
     """Measures layers of cells as ONNX and as SavedModels, in turn, in one process."""
     import onnxruntime
@@ -181,11 +185,13 @@ def layers(folder: pathlib.Path) -> None:
         with seqzoo.cells.portable():
             layer(tf.zeros([1, 2, 64]))
 
-        def run(values: Any, layer: Any = layer) -> dict[str, Any]:
-            return {"steps": layer(values)}
-
+        run = _run_of(layer)
+        one_thread = onnxruntime.SessionOptions()
+        one_thread.intra_op_num_threads = 1  # as predict.py asks
         session = onnxruntime.InferenceSession(
-            onnx_model(Part(run, (spec,))).SerializeToString(), providers=["CPUExecutionProvider"]
+            onnx_model(Part(run, (spec,))).SerializeToString(),
+            one_thread,
+            providers=["CPUExecutionProvider"],
         )
         module = tf.Module()
         module.weights = [own.value for own in layer.variables]
@@ -212,7 +218,7 @@ def tables(folder: pathlib.Path) -> None:
     parts = []
     for path in sorted(folder.glob("layers-*.json")):
         parts += [
-            "Layers of 128 units over 100 steps of 64 numbers, milliseconds:",
+            "Layers of 128 units over 100 steps of 64 numbers, milliseconds; ONNX with one thread:",
             "",
             "| cell | ONNX, batch 1 | SavedModel, 1 | ONNX, 64 | SavedModel, 64 |",
             "| --- | --- | --- | --- | --- |",

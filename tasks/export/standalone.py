@@ -38,14 +38,15 @@ class Model:
 
     Args:
         folder: that holds model.json; that of this file by default.
-        threads: of the runtime; its own choice by default.
+        threads: of the runtime. More than one rarely pays: the products of a time step are small,
+            and threads wait for each other at each.
 
     Attributes:
         about: all of model.json.
         names: of its parts.
     """
 
-    def __init__(self, folder=None, threads=None):
+    def __init__(self, folder=None, threads=1):
         self.folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
         self.about = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
         self.names = tuple(self.about["parts"])
@@ -266,8 +267,7 @@ class _OnnxPart:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        if threads:
-            options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
