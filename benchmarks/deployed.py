@@ -121,19 +121,29 @@ def main(format, folder, asked):
 
 
 def quality(format, folder, asked):
-    """The share of held-out texts that get the right label, or None where that is no score."""
-    texts, targets = zip(*asked["held_out"], strict=True)
+    """The share of held-out texts and recordings that get the right label."""
+    inputs, targets = zip(*asked["held_out"], strict=True)
+    texts = isinstance(inputs[0], str)
+    if not texts:
+        inputs = [np.array(own, np.float32) for own in inputs]
     if format == "saved-model":
         import tensorflow as tf
 
         serve = tf.saved_model.load(folder).signatures["serving_default"]
-        found = serve(tf.constant(list(texts)))
+        if texts:
+            found = serve(tf.constant(list(inputs)))
+        else:
+            lengths = np.array([len(own) for own in inputs], np.int32)
+            padded = np.zeros((len(inputs), lengths.max()), np.float32)
+            for row, own in zip(padded, inputs, strict=True):
+                row[: len(own)] = own
+            found = serve(waveforms=tf.constant(padded), lengths=tf.constant(lengths))
         labels = [own.decode() for own in found.get("label", found.get("text")).numpy()]
     else:
         spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
         predict = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(predict)
-        labels = [own["label"] for own in predict.Model(folder).predict(texts)]
+        labels = [own["label"] for own in predict.Model(folder).predict(inputs)]
     return float(np.mean([said == true for said, true in zip(labels, targets, strict=True)]))
 
 

@@ -43,6 +43,9 @@ FORMATS = [
 SHIPPED = ["language-id", "python-highlighter", "date-normaliser", "python-source"]
 SHIPPED += ["glyph-captioner"]
 
+SHORT = {"python-highlighter": "x = [a for a in range(3)]", "python-source": "def f("}
+"""What is asked where held-out examples are long."""
+
 HELD_OUT = 300
 """Examples that quality is measured on."""
 
@@ -93,11 +96,13 @@ def opened(name: str) -> tuple[Any, list, list]:
     examples = open_examples(Source.of_run(run, None), "test")
     chosen = [examples.inputs[own] for own in examples.spread(HELD_OUT)]
     held_out = []
-    if isinstance(chosen[0], str) and examples.targets is not None:
+    texts = isinstance(chosen[0], str)
+    if examples.targets is not None and (texts or run.template.input == "audio"):
         targets = [examples.targets[own] for own in examples.spread(HELD_OUT)]
         if isinstance(targets[0], str):
-            held_out = list(zip(chosen, targets, strict=True))
-    first = "def f(" if run.template.target == "next" else chosen[0]
+            inputs = chosen if texts else [np.asarray(own).tolist() for own in chosen]
+            held_out = list(zip(inputs, targets, strict=True))
+    first = SHORT.get(name, chosen[0])
     return run, [first if isinstance(first, str) else np.asarray(first)], held_out
 
 

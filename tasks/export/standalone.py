@@ -93,10 +93,7 @@ class Model:
             return []
         kind = self.answer["kind"]
         if kind == "texts":
-            return [
-                self._generated(own, {**self.answer["decoding"], **(decoding or {})})
-                for own in inputs
-            ]
+            return self._generated(inputs, {**self.answer["decoding"], **(decoding or {})})
         if kind == "following":
             return [self._followed(own) for own in inputs]
         tensors = self.tensors(inputs)
@@ -204,28 +201,39 @@ class Model:
 
     # Texts that the model writes.
 
-    def _generated(self, text, choices):
-        about = self.answer
-        if about["goes_on"]:
-            ids = [about["start"], *self.ids(text)]
-            states = self.initial_states()
-            for token in ids[:-1]:
-                _, states = self.step(states, tokens=np.array([token], np.int32))
-            start, constants, steps = ids[-1], {}, None
+    def _generated(self, texts, choices):
+        if self.answer["goes_on"]:
+            begun = [self._read(text) for text in texts]
+            starts = [start for start, _ in begun]
+            names = begun[0][1]
+            states = {name: np.concatenate([own[name] for _, own in begun]) for name in names}
+            constants = {}
         else:
-            tensors = self.tensors([text])
-            states = self.run("encode", **tensors)
+            states = self.run("encode", **self.tensors(texts))
             constants = {
                 name: states.pop(name) for name in ("memory", "keys", "mask") if name in states
             }
-            start = about["start"]
-            steps = constants["mask"].sum() if constants else None
-        search = _Search(self, choices, constants, steps)
-        found = (
-            search.beam(states, start)
-            if choices["method"] == "beam"
-            else [search.row(states, start) for _ in range(choices["answers"])]
-        )
+            starts = [self.answer["start"]] * len(texts)
+        search = _Search(self, choices)
+        if choices["method"] == "beam":
+            found = [
+                search.beam(_row(states, place), start, _row(constants, place))
+                for place, start in enumerate(starts)
+            ]
+        else:
+            drawn = [search.rows(states, starts, constants) for _ in range(choices["answers"])]
+            found = list(zip(*drawn, strict=True))
+        return [self._written(own) for own in found]
+
+    def _read(self, text):
+        """The last token of a prompt, and the states behind those before it."""
+        ids = [self.answer["start"], *self.ids(text)]
+        states = self.initial_states()
+        for token in ids[:-1]:
+            _, states = self.step(states, tokens=np.array([token], np.int32))
+        return ids[-1], states
+
+    def _written(self, found):
         ranked = [(self._joined(tokens), math.exp(logarithm)) for tokens, logarithm in found]
         label, probability = ranked[0]
         return {"label": label, "value": label, "probability": probability, "alternatives": ranked}
@@ -323,14 +331,12 @@ class _LiteRTPart:
 
 
 class _Search:
-    """Greedy search, sampling and beam search for one input."""
+    """Greedy search, sampling and beam search."""
 
-    def __init__(self, model, choices, constants, source_steps):
+    def __init__(self, model, choices):
         about = model.answer
         self.model = model
         self.choices = choices
-        self.constants = constants
-        self.source_steps = source_steps
         self.limit = choices["maximum_length"]
         self.size = SPECIAL + len(about["vocabulary"])
         self.has_end = about["end"] is not None
@@ -340,10 +346,8 @@ class _Search:
         self.bans[self.end] = 0.0 if self.has_end else -np.inf
         self.random = np.random.default_rng(choices.get("seed"))
 
-    def propose(self, t, tokens, states, histories):
+    def propose(self, t, tokens, states, histories, constants):
         """Log-probabilities, what a search goes by, attention, and the new states."""
-        rows = len(tokens)
-        constants = {name: np.repeat(own, rows, 0) for name, own in self.constants.items()}
         tokens = np.where(np.asarray(tokens) < self.size, tokens, PADDING).astype(np.int32)
         found, states = self.model.step(states, tokens=tokens, **constants)
         logits = found["logits"]
@@ -376,22 +380,28 @@ class _Search:
         logs = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
         return logs if self.has_end else np.pad(logs, [(0, 0), (0, 1)])
 
-    def row(self, states, start):
-        """The most probable token in each step, or one at random: tokens and log-probability."""
-        tokens, total, previous = [], 0.0, start
+    def rows(self, states, starts, constants):
+        """The most probable token in each step, or one at random, of all inputs at once: tokens
+        and log-probability of each."""
+        tokens, totals = [[] for _ in starts], [0.0] * len(starts)
+        previous, open_rows = list(starts), set(range(len(starts)))
         last = self.limit if self.has_end else self.limit - 1
         for t in range(last + 1):
-            logs, scores, _, states = self.propose(t, [previous], states, [tokens])
-            if self.choices["method"] == "sample":
-                chosen = self._draw(scores[0])
-            else:
-                chosen = int(np.argmax(scores[0]))
-            total += float(logs[0, chosen])
-            if chosen == self.end:
+            logs, scores, _, states = self.propose(t, previous, states, tokens, constants)
+            for row in sorted(open_rows):
+                if self.choices["method"] == "sample":
+                    chosen = self._draw(scores[row])
+                else:
+                    chosen = int(np.argmax(scores[row]))
+                totals[row] += float(logs[row, chosen])
+                previous[row] = chosen
+                if chosen == self.end:
+                    open_rows.discard(row)
+                else:
+                    tokens[row].append(chosen)
+            if not open_rows:
                 break
-            tokens.append(chosen)
-            previous = chosen
-        return tokens, total
+        return list(zip(tokens, totals, strict=True))
 
     def _draw(self, scores):
         """A token at random, from the most probable ones."""
@@ -407,17 +417,19 @@ class _Search:
             weights /= weights.sum()
         return int(self.random.choice(order, p=weights))
 
-    def beam(self, states, start):
-        """The best answers of a beam search: tokens and log-probabilities."""
+    def beam(self, states, start, constants):
+        """The best answers of a beam search for one input: tokens and log-probabilities."""
         width, wanted = self.choices["beam_width"], self.choices["answers"]
         alpha, beta = self.choices["length_penalty"], self.choices["coverage_penalty"]
+        source = constants["mask"].sum() if constants else None
         states = {name: np.repeat(own, width, 0) for name, own in states.items()}
+        constants = {name: np.repeat(own, width, 0) for name, own in constants.items()}
         beams = [([], 0.0)] * width
         scores = np.array([0.0] + [-np.inf] * (width - 1), np.float32)
         previous, answers, ended, coverage = [start] * width, [], 0, 0.0
         for t in range(self.limit + 1):
             histories = [tokens for tokens, _ in beams]
-            logs, own, attention, states = self.propose(t, previous, states, histories)
+            logs, own, attention, states = self.propose(t, previous, states, histories, constants)
             whole = (scores[:, None] + own).reshape(-1)
             best = np.argsort(-whole, kind="stable")[: min(2, own.shape[1]) * width]
             if beta:
@@ -431,7 +443,7 @@ class _Search:
                 elif rank < width and whole[place] > -np.inf:
                     score = whole[place] / self._length(t, alpha)
                     if beta:
-                        seen = coverage[row, : self.source_steps]
+                        seen = coverage[row, :source]
                         tiny = np.finfo(np.float32).tiny
                         score += beta * np.log(np.clip(seen, tiny, 1)).sum()
                     answers.append((score, beams[row][0], total))
@@ -453,6 +465,10 @@ class _Search:
 
     def _length(self, tokens, alpha):
         return ((5.0 + tokens + self.has_end) / 6.0) ** alpha if alpha else 1.0
+
+
+def _row(arrays, place):
+    return {name: own[place : place + 1] for name, own in arrays.items()}
 
 
 def _class(about, found, length):
