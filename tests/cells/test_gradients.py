@@ -17,7 +17,6 @@ from cell_cases import (
     UNITS,
     Case,
     X,
-    core_case,
     core_cell,
     error,
     initial_states,
@@ -46,8 +45,8 @@ FIRST = {REGISTRY[name].family: name for name in reversed(REGISTRY)}
 
 def _speed(case):
     """Slow where the loop differentiates the step, which one cell of each family shows quickly."""
-    quick = {*CORE, *FIRST.values()}
-    return [] if case.name in quick or by_hand(case) else [pytest.mark.slow]
+    quick = case.name in {*CORE, *FIRST.values()} or by_hand(case)
+    return [] if quick and (not case.options or case == GRU_BEFORE) else [pytest.mark.slow]
 
 
 every_gradient = pytest.mark.parametrize(
@@ -113,20 +112,26 @@ def test_without_training(case):
 
 
 @core_cell
-@pytest.mark.parametrize("mask", ["none", "right", "left"])
+@pytest.mark.parametrize("mask", ["none", "right", pytest.param("left", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("zero_output", [False, True])
 def test_of_all_outputs_and_states(case, mask, zero_output):
     options: dict[str, Any] = {"return_sequences": True, "return_state": True}
     check(shared(case), MASKS[mask], zero_output_for_mask=zero_output, **options)
 
 
-@pytest.mark.parametrize("kind", CUSTOM)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if k % 2 == 0 else pytest.param(kind, marks=pytest.mark.slow)
+        for k, kind in enumerate(CUSTOM)
+    ],
+)
 def test_of_a_cell_of_the_user(kind):
     cell = make(kind, **DROPOUTS)
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
-@core_case
+@core_cell
 def test_is_the_slope_of_the_loss(case):
     """Central differences along one random direction through inputs, states and weights."""
     cell = shared(case, **case.dropouts(0.3, 0.3))

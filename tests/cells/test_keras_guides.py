@@ -244,6 +244,7 @@ class Encoder(layers.Layer):
         return {**super().get_config(), "units": self.units, "rate": self.rate}
 
 
+@pytest.mark.slow
 def test_a_layer_that_holds_ours():
     inputs = keras.Input((None, FEATURES))
     model = keras.Model(inputs, layers.Dense(1)(Encoder(UNITS)(inputs)))

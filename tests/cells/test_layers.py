@@ -143,8 +143,13 @@ def test_cell_and_layer_of_different_precision(of_cell, of_layer, steps, fast):
 
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU", "GRU before"])
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("mask", ["none", "gaps"])
+@pytest.mark.parametrize(
+    "use_bias, mask",
+    [
+        (True, "gaps"),
+        *(slow(*case) for case in [(True, "none"), (False, "none"), (False, "gaps")]),
+    ],
+)
 def test_weights_go_to_and_from_the_layers_of_keras(name, use_bias, mask):
     options = {"GRU before": {"reset_after": False}, "GRU": {"reset_after": True}}.get(name, {})
     ours = "vanilla" if name == "SimpleRNN" else name.split()[0].lower()

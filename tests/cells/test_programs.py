@@ -143,7 +143,16 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("first, second", PAIRS.values(), ids=PAIRS)
+QUICK = ("activation", "bias", "lambda", "redefined class", "attribute", "tensor")
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        pytest.param(*pair, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
+        for name, pair in PAIRS.items()
+    ],
+)
 @pytest.mark.parametrize(
     "check", [pytest.param(check, marks=pytest.mark.slow), check_forward], ids=["trained", "run"]
 )
@@ -183,6 +192,7 @@ def test_a_class_that_is_defined_again_shares_where_its_step_is_the_same(shared)
     assert distinct(shared) == count
 
 
+@pytest.mark.slow
 def test_directions_layers_and_models_share(shared):
     def model():
         layers = [cells.Bidirectional(cells.GRUCell(UNITS), return_sequences=True)]
@@ -294,6 +304,7 @@ def test_programs_are_bounded():
     assert kept.keep("c", second) is first
 
 
+@pytest.mark.slow
 def test_a_graph_runs_on_when_its_programs_are_dropped(monkeypatch):
     shared = programs.Programs(most=1)
     monkeypatch.setattr(programs, "SHARED", shared)

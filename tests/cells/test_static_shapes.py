@@ -44,7 +44,10 @@ def shapes_in_a_graph(layer, sizes, masked):
 
 
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "path",
+    [p if p in ("scan", "loop") else pytest.param(p, marks=pytest.mark.slow) for p in PATHS],
+)
 @pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_shapes_are_those_of_keras(path, sequences, masked):
     options = {"return_sequences": sequences, "return_state": True, **PATHS[path]}

@@ -55,7 +55,9 @@ def test_penalties_on_weights_are_those_of_keras(cell, kind):
     np.testing.assert_allclose(ours.losses, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("cell, kind", PAIRS)
+@pytest.mark.parametrize(
+    "cell, kind", [PAIRS[0], *(pytest.param(*pair, marks=pytest.mark.slow) for pair in PAIRS[1:])]
+)
 def test_constrained_training_is_that_of_keras(cell, kind):
     layers = with_equal_weights(cell, kind, **REGULARIZERS, **CONSTRAINTS)
     targets = np.random.default_rng(1).normal(size=(BATCH, UNITS)).astype("float32")

@@ -257,6 +257,7 @@ def test_targets_that_cannot_be_learnt() -> None:
         template().adapt(Examples(["a", "b"], ["x", 3]))
 
 
+@pytest.mark.slow
 def test_training_loss_compares_with_that_of_validation() -> None:
     examples = reversals(8, 5)
     task = template(label_smoothing=0.3).adapt(examples)
