@@ -109,7 +109,7 @@ class Template(ABC):
         try:
             return cls(**config)
         except TypeError as error:
-            raise SeqzooError(f"These are not choices of {cls.name}: {error}.") from error
+            raise SeqzooError(f"These are not options of {cls.name}: {error}.") from error
 
 
 class Outcome(NamedTuple):

@@ -11,7 +11,7 @@ from seqzoo.cells.gates import CellWithGates, fresh, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class GRUDCell(CellWithGates):
-    """A GRU that fills gaps with the last value, decaying to the mean, and lets its state decay.
+    """A GRU that fills gaps with the last value, decayed towards the mean, and whose state decays.
 
         d = t + d
         v = m * x + (1 - m) * (gx * x' + (1 - gx) * mean)      gx = exp(-max(0, wx * d + bx))

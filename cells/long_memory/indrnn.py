@@ -1,4 +1,4 @@
-"""The independently recurrent network: each unit hears of itself alone."""
+"""The independently recurrent network: each unit only sees its own state."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ class IndRNNCell(RecurrentCell):
     """h = relu(W x + u * h + b)
 
     u holds one recurrent weight a unit, so a step has no matrix product and the gradient through
-    time of a unit is a power of its own weight. Units mix between layers: stack two or more. The
-    paper bounds |u| by 2 ** (1 / steps), which `recurrent_maximum` does.
+    time of a unit is a power of its own weight. Units only mix between layers, so stack two or
+    more. The paper bounds |u| by 2 ** (1 / steps), which `recurrent_maximum` does.
 
     Reference: Li et al., "Independently Recurrent Neural Network (IndRNN): Building A Longer and
     Deeper RNN", CVPR 2018, section 3.

@@ -10,13 +10,13 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class SCRNCell(RecurrentCell):
-    """Slow context units, which only average their input, beside fast hidden ones.
+    """Slow context units, which average their input, and fast hidden units.
 
         s = (1 - alpha) * B x + alpha * s
         h = sigmoid(A x + R h + P s + b)
         y = U h + V s
 
-    States are [y, h, s]; the output y is left linear, as the paper's softmax takes it. The paper
+    States are [y, h, s]; the output y is linear, for the softmax of the paper. The paper
     fixes alpha at 0.95. Columns: hidden, context.
 
     Reference: Mikolov, Joulin, Chopra, Mathieu and Ranzato, "Learning Longer Memory in Recurrent

@@ -11,7 +11,7 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTMCell(RecurrentCell):
-    """A memory c that is added to, and gates that say when.
+    """A memory c to which gates add and from which they forget.
 
         i = sigmoid(Wi x + Ui h + bi)
         f = sigmoid(Wf x + Uf h + bf)

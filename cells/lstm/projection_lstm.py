@@ -1,4 +1,4 @@
-"""Long short-term memory whose output is a projection of the memory's."""
+"""Long short-term memory with a projected output."""
 
 from typing import Any
 

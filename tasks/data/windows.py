@@ -65,7 +65,7 @@ def window_plan(
     start: int,
     seed: tuple[int, ...] | None = None,
 ) -> Plan:
-    """Batches in which each row is a lane: it goes on where that row of the batch before ended.
+    """Batches in which each row is a lane: it continues where the row of the previous batch ended.
 
     Sequences of several windows stand one after the other in `batch_size` lanes of equal lengths,
     so that a few are cut where a lane ends. Those of one window need no carried state: sorted by

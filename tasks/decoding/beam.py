@@ -121,7 +121,7 @@ class BeamSearch:
         answers, ranked = tf.math.top_k(answers, self.choices.answers)
         places = tf.gather(tf.reshape(places, [-1]), ranked + self.first_answer)
 
-        # The beams that go on.
+        # The beams that continue.
         scores, following = tf.math.top_k(tf.where(ends, NONE, best), self.width)
         following = tf.reshape(following + self.first_candidate, [-1])
         continued = tf.gather(tf.reshape(at, [-1]), following)

@@ -158,7 +158,7 @@ def _batch_size(*values: Any) -> Any:
     for value in tf.nest.flatten(values):
         if value is not None:
             return tf.shape(value)[0]
-    raise SeqzooError("`maximum_lengths` must tell the number of rows where there are no states.")
+    raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
 
 
 def _chooser(choices: Decoding, batch: Any, seed: Any, prefix: Any) -> Callable:

@@ -1,4 +1,4 @@
-"""Vectors of words from their characters, read one after the other or a few at a time."""
+"""Vectors of words from their characters, by a recurrent layer or a convolution."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from seqzoo.cells.engine.scan import round_length
 from seqzoo.tasks.layers.recurrent import recurrent_layers
 
 WIDTH = 3
-"""Characters that a convolution looks at together."""
+"""Width of the convolution, in characters."""
 
 SIZES = 1
 """Numbers of words an octave that `WordCharacters` is compiled for. In batches of 32 sentences of
@@ -29,7 +29,7 @@ class WordCharacters(keras.layers.Layer):
 
     Args:
         vocabulary_size: number of ids of characters; 0 is the padding.
-        size: of a character's vector.
+        size: embedding size of characters.
         cell: name of the cell in `seqzoo.cells.CELLS`.
         units: of each direction.
         cell_options: other options of the cell's class.
@@ -72,7 +72,7 @@ class WordCharacters(keras.layers.Layer):
 
     def call(self, values: Any, training: bool = False) -> Any:
         words, places = each_once(values, SIZES)
-        # A step at least, because cuDNN takes no row without one; padding leads nowhere.
+        # At least one step, because cuDNN takes no empty rows; the padding is not used.
         lengths = tf.maximum(tf.math.count_nonzero(words, 1, dtype=tf.int32), 1)
         mask = tf.sequence_mask(lengths, values.shape[2] - 1)
         vectors = self.recurrent(self.embedding(words), mask=mask, training=training)
@@ -102,7 +102,7 @@ class ConvolvedCharacters(keras.layers.Layer):
 
     Args:
         vocabulary_size: number of ids of characters; 0 is the padding.
-        size: of a character's vector.
+        size: embedding size of characters.
         units: size of a word's vector.
         **kwargs: of `keras.layers.Layer`.
     """
@@ -126,7 +126,7 @@ class ConvolvedCharacters(keras.layers.Layer):
         words, places = each_once(values)
         inside = (words > 0)[:, :, None]
         vectors = self.convolution(ops.where(inside, self.embedding(words), 0))
-        # None is below zero, so that zeros in the padding leave the maximum as it is.
+        # No value is below zero, so zeros in the padding do not change the maximum.
         vectors = tf.reduce_max(ops.where(inside, vectors, 0), 1)
         vectors = tf.gather(vectors, places)
         return tf.reshape(vectors, (*ops.shape(values)[:2], self.choices["units"]))
@@ -139,8 +139,8 @@ class ConvolvedCharacters(keras.layers.Layer):
 
 
 def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
-    """The characters of the different words of a batch, (words, characters), and which of them each
-    step has, (batch * time,).
+    """The characters of the distinct words of a batch, (words, characters), and the index of each
+    step's word, (batch * time,).
 
     A batch of sentences has three or four times as many steps as different words, padding included.
     The number of rows is rounded up to one of `octave` between a power of two and the next, because
@@ -150,7 +150,7 @@ def each_once(values: Any, octave: int = 4) -> tuple[Any, Any]:
     rows = tf.reshape(values[:, :, 1:], (-1, longest))
     if chosen_runner() is not None:  # other runtimes have no operation that finds equal rows
         return rows, tf.range(tf.shape(rows)[0])
-    with tf.device("CPU:0"):  # there is no kernel for rows of a matrix on a GPU
+    with tf.device("CPU:0"):  # there is no GPU kernel for rows of a matrix
         words, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
     missing = round_length(tf.shape(words)[0], octave) - tf.shape(words)[0]
     return tf.ensure_shape(tf.pad(words, [[0, missing], [0, 0]]), (None, longest)), places

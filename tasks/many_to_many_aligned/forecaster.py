@@ -68,8 +68,8 @@ class ForecasterTask(StepRegressionTask):
         if targets and inputs.lengths.min() < 2:
             place = examples.place(int(inputs.lengths.argmin()))
             raise SeqzooError(
-                f"A sequence must have at least two steps, but {place} has one, which nothing "
-                "follows; leave it out.",
+                f"A sequence must have at least two steps, but {place} has one, so "
+                "that there is no next step; leave it out.",
                 location=place,
             )
         return Data(inputs)
@@ -126,7 +126,7 @@ class ForecasterTask(StepRegressionTask):
 
     @property
     def decoding(self) -> Decoding:
-        """How sequences go on where nothing else is said."""
+        """The default options of forecasts."""
         return Decoding(self.targets.methods[0], maximum_length=self.template.horizon)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:

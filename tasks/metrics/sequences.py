@@ -1,7 +1,7 @@
 """Metrics of generated and tagged sequences, from plain lists to JSON-serialisable values.
 
-Wherever an answer is held against references, there may be several of them, each as good as the
-others: `references[i]` is the list of those of `answers[i]`.
+A prediction may have several references, all of which count as correct: `references[i]` is the list
+of those of `answers[i]`.
 """
 
 import math
@@ -27,14 +27,14 @@ def bleu(
 ) -> dict[str, Any]:
     """BLEU of a corpus, from 0 to 100, by sacrebleu.
 
-    Source: Papineni et al. 2002; Post 2018 for why to quote the signature with it.
+    Source: Papineni et al. 2002; Post 2018 for the signature.
 
     Args:
-        answers: texts.
+        answers: predicted texts.
         references: lists of texts.
         tokenize: sacrebleu's tokenizer; "none" for text whose tokens spaces part already, "char"
             for characters.
-        lowercase: whether to leave case out.
+        lowercase: whether to ignore case.
 
     Returns:
         "bleu_1" to "bleu_4", with n-grams of up to so many tokens; "brevity_penalty";
@@ -43,7 +43,7 @@ def bleu(
     Raises:
         ValueError: there are no predictions, or one has no references.
     """
-    # `force` because a warning about spaces before full stops is of no use here.
+    # `force` silences a warning about spaces before full stops.
     metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True, max_ngram_order=ORDERS)
     score = metric.corpus_score(*_streams(answers, references))
     figures = {}
@@ -71,7 +71,7 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
     Source: Popović 2015.
 
     Args:
-        answers: texts.
+        answers: predicted texts.
         references: lists of texts.
 
     Returns:
@@ -88,9 +88,9 @@ def chrf(answers: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
 def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> dict[str, Any]:
     """Shares of wrong sequences and of wrong tokens.
 
-    A sequence is right if it equals one of its references. For tokens it is held against the
-    reference that takes the fewest edits (insertions, deletions, substitutions); among several of
-    those, against the longest. So grapheme-to-phoneme conversion is scored on CMUdict, where the
+    A sequence is correct if it equals one of its references. Tokens are compared with the
+    reference with the fewest edits (insertions, deletions, substitutions), or the longest of
+    these. So grapheme-to-phoneme conversion is scored on CMUdict, where the
     two are called word error and phoneme error (Yao and Zweig 2015).
 
     Args:
@@ -122,11 +122,11 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
 
 
 def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
-    """Fewest insertions, deletions and substitutions that make one sequence the other.
+    """The edit distance: fewest insertions, deletions and substitutions between two sequences.
 
-    A column of Levenshtein's table is kept as two integers, of whose bits one a row says whether
-    the row is one above or one below the row before. So a token costs a dozen operations, however
-    long the other sequence is.
+    A column of Levenshtein's table is stored as two integers with one bit per row, which say
+    whether a row is one above or one below the previous row. So a token costs a dozen operations,
+    whatever the length of the other sequence.
 
     Source: Myers 1999, as put by Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and
     Damerau edit distances".
@@ -152,17 +152,17 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
 
 
 def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
-    """Perplexity from cross entropies that were summed over tokens.
+    """Perplexity from the sum of the cross entropies of tokens.
 
     Args:
         total_loss: the sum, in nats.
-        tokens: how many it is of.
+        tokens: the number of tokens.
 
     Returns:
         "nats" and "bits" per token, and "perplexity"; None for values that are not finite.
     """
     nats = total_loss / tokens if tokens else math.nan
-    exponent = nats if nats < 700 else math.inf  # exp raises an error above
+    exponent = nats if nats < 700 else math.inf  # larger values raise an error in exp
     figures = {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(exponent)}
     return {name: float(x) if math.isfinite(x) else None for name, x in figures.items()}
 
@@ -170,7 +170,7 @@ def perplexity(total_loss: float, tokens: float) -> dict[str, Any]:
 def span_scores(
     answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
 ) -> dict[str, Any]:
-    """Precision, recall and F1 of entities, right if both ends and the type are.
+    """Precision, recall and F1 of entities, which are correct if both ends and the type are.
 
     Source: conlleval.pl of the CoNLL-2000 shared task, also seqeval's default; `entity_spans` says
     what the entities of malformed tags are.
@@ -218,8 +218,8 @@ def _figures(right: int, said: int, there: int) -> dict[str, Any]:
 
 
 def _streams(answers: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list, list]:
-    """The answers, and the references as sacrebleu takes them: all first ones, all second ones and
-    so on, None where an answer has fewer."""
+    """The predictions, and the references in sacrebleu's form: all first ones, all second ones and
+    so on, with None if a prediction has fewer."""
     _check(answers, references)
     most = max(len(known) for known in references)
     return list(answers), [
@@ -234,7 +234,7 @@ def _check(answers: Sequence[Any], references: Sequence[Any]) -> None:
     if not answers:
         raise ValueError("`answers` must not be empty, got no sequence to score.")
     for index, (answer, known) in enumerate(zip(answers, references, strict=True)):
-        # A lone reference, not in a list, would be taken for a list of its tokens.
+        # A single reference that is not in a list would be read as a list of its tokens.
         if (
             isinstance(known, str)
             or not known

@@ -25,11 +25,11 @@ from seqzoo.tasks.seq2seq.task import GeneratorTask
 from seqzoo.tasks.targets.texts import required_texts
 
 CAPTIONED_IMAGES = 24
-"""Images of an evaluation that are drawn with their captions."""
+"""Number of images that are drawn with their captions."""
 
 
 class OneToManyTask(GeneratorTask):
-    """A model from one thing to a text; see `GeneratorTask`."""
+    """A model from an image, a vector or a class to a text; see `GeneratorTask`."""
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
@@ -77,7 +77,7 @@ class OneToManyTask(GeneratorTask):
         return ImageEncoder(grid, pooling=template.pooling, view=view, name="encoder", **shared)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        # So that an encoder knows which rows only fill up the batch.
+        # So that an encoder knows the filler rows.
         lengths = tf.where(batch["weights"] > 0, batch["lengths"], 0)
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
@@ -108,7 +108,7 @@ class OneToManyTask(GeneratorTask):
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
-        # Texts of equal tokens are equal, as in the figures: white space differs at most.
+        # Texts with equal tokens are equal, as in the metrics: they only differ in white space.
         pairs = zip(self.texts.tokens(captions), self.texts.tokens(truths), strict=True)
         captions = [
             true if equal else said

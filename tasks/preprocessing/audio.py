@@ -19,12 +19,12 @@ FLOOR = 1e-6
 
 
 class AudioFeatures(Features):
-    """Log-mel energies, one step each 10 ms, over windows of 25 ms; standardised.
+    """Log-mel energies with a step every 10 ms over windows of 25 ms, standardised.
 
     Args:
         template: a template with `sample_rate`, `mel_bins` and `maximum_length` (in steps).
-        mean: of each band, in training.
-        scale: standard deviation of each band, in training.
+        mean: mean of each band in training.
+        scale: standard deviation of each band in training.
     """
 
     chunk = 64

@@ -15,7 +15,7 @@ from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 
 class Features(ABC):
-    """One kind of input. `transform` is the only way from raw inputs to a model: training, our
+    """An input type. `transform` is the only way from raw inputs to a model: training, our
     own predictions and the exported graph all take it.
 
     Attributes:
@@ -32,16 +32,16 @@ class Features(ABC):
         """Makes features, with what they learn from the training examples.
 
         Raises:
-            SeqzooError: the examples are not of this kind.
+            SeqzooError: the examples are not of this type.
         """
 
     @abstractmethod
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        """Raw inputs as the arrays that `transform` takes.
+        """Converts raw inputs to the arrays that `transform` takes.
 
         Args:
             inputs: some of `Examples.inputs`.
-            places: the name of each for messages.
+            places: the location of each for messages.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape; the message names its
@@ -51,8 +51,8 @@ class Features(ABC):
     @abstractmethod
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
-        (batch,), int32; TensorFlow operations alone. There is a step at least, of padding if all
-        sequences are empty."""
+        (batch,), int32; with TensorFlow operations only. There is at least one step, of padding if
+        all sequences are empty."""
 
     @property
     @abstractmethod
@@ -71,7 +71,7 @@ class Features(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """All that was learnt, except for the vocabulary, fit for JSON."""
+        """What was learned, except for the vocabulary, JSON-serialisable."""
 
     @classmethod
     @abstractmethod
@@ -80,11 +80,11 @@ class Features(ABC):
 
     @cached_property
     def _graph(self) -> Any:
-        """`transform`, traced once: free dimensions take any number of examples."""
+        """`transform`, traced once for any number of examples."""
         return tf.function(self.transform, input_signature=self.signature, autograph=False)
 
     def encode(self, examples: Examples) -> Sequences:
-        """All examples, transformed.
+        """Transforms all examples.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
@@ -112,8 +112,8 @@ def empty(where: str) -> SeqzooError:
 
 
 def with_a_step(values: Any, padding: Any) -> Any:
-    """Values (batch, time, ...) with a step of padding where there is none, since loops of no step
-    have no outputs: so an input without a step is answered alone as it is among others."""
+    """Values (batch, time, ...) with a step of padding if there is none, since empty loops have no
+    outputs. So an empty input gets the same prediction in any batch."""
     missing = tf.maximum(1 - tf.shape(values)[1], 0)
     widths = [[0, 0], [0, missing]] + [[0, 0]] * (values.shape.rank - 2)
     padded = tf.pad(values, widths, constant_values=padding)

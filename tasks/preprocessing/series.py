@@ -95,7 +95,7 @@ def _two_axes(one: Any, place: str) -> np.ndarray:
         array = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
-            f"Numbers were expected, but {place} is not of numbers alone.",
+            f"Numbers were expected, but {place} does not consist of numbers.",
             location=place,
         ) from error
     if array.ndim == 1:

@@ -75,7 +75,7 @@ def learn_subwords(
             "or use characters."
         ) from error
     learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = range(1, len(learnt))  # 0 is the unknown token token
+    pieces = range(1, len(learnt))  # 0 is the unknown token
     return Vocabulary(
         [*reserved, *(learnt.id_to_piece(piece) for piece in pieces)],
         [0.0] * len(reserved) + [learnt.get_score(piece) for piece in pieces],
@@ -97,14 +97,14 @@ def split_subwords(texts: Any, vocabulary: Vocabulary) -> Any:
         vocabulary: from `learn_subwords`.
     """
     words = tf.strings.split(spaces_made_one(texts))
-    # A word is searched once, however often it occurs.
+    # Each distinct word is searched once.
     distinct, places = tf.unique(words.flat_values, tf.int64)
     pieces = tf.gather(_best_pieces(SPACE + distinct, vocabulary), places)
     return words.with_values(pieces).merge_dims(1, 2)
 
 
 def join_subwords(pieces: Any) -> Any:
-    """Pieces (..., time), "" for none -> strings (...), with a space in front of their words."""
+    """Pieces (..., time), "" for none -> strings (...), with a space before each word."""
     return tf.strings.regex_replace(tf.strings.reduce_join(pieces, -1), SPACE, " ")
 
 

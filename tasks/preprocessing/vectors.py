@@ -71,7 +71,7 @@ def _one_axis(one: Any, place: str) -> np.ndarray:
         vector = np.asarray(one, np.float32)
     except (TypeError, ValueError) as error:
         raise SeqzooError(
-            f"Numbers were expected, but {place} is not of numbers alone.",
+            f"Numbers were expected, but {place} does not consist of numbers.",
             location=place,
         ) from error
     if vector.ndim > 1 or not vector.size:

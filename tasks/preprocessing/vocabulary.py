@@ -22,8 +22,8 @@ class Vocabulary:
     """Tokens in the order of their ids; the first one has id `SPECIAL`.
 
     Args:
-        tokens: all different.
-        scores: the log-probability of each, where tokens are subwords.
+        tokens: distinct tokens.
+        scores: the log-probability of each, if tokens are subwords.
     """
 
     def __init__(self, tokens: list[str], scores: list[float] | None = None):
@@ -35,7 +35,7 @@ class Vocabulary:
         """The most frequent tokens.
 
         Args:
-            counts: how often each token (bytes, UTF-8) occurs.
+            counts: count of each token (bytes, UTF-8).
             size: maximum number of ids, padding and unknown included.
             minimum_count: tokens that occur less often are unknown.
         """
@@ -48,8 +48,8 @@ class Vocabulary:
 
     @cached_property
     def table(self) -> Any:
-        """The lookup table; whoever exports a graph that uses it must track it."""
-        # Made outside of any graph, because the first use may be inside one that is thrown away.
+        """The lookup table; the exporter of a graph that uses it must track it."""
+        # Created outside of any graph, because the first use may be in a temporary one.
         with tf.init_scope():
             # An empty table cannot be created; the empty token never occurs.
             keys = tf.constant(self.tokens or [""], tf.string)
@@ -62,8 +62,8 @@ class Vocabulary:
         return self.table.lookup(tokens)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one token a line, each as a JSON string, since tokens may be line ends; with
-        scores, a list of both."""
+        """Writes one token per line as a JSON string, since tokens may be line ends; with scores, a
+        list of both."""
         rows = self.tokens if self.scores is None else zip(self.tokens, self.scores, strict=True)
         with replacing(path) as temporary:
             lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
@@ -71,17 +71,17 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: str | os.PathLike, size: int | None = None) -> "Vocabulary":
-        """Reads what `save` wrote.
+        """Reads a file of `save`.
 
         Args:
             path: the file.
-            size: ids that it must have, padding and unknown included; None if that is not known.
+            size: the required number of ids, padding and unknown included; None for any.
 
         Raises:
             SeqzooError: it cannot be read, or is not a vocabulary.
         """
         try:
-            # Not splitlines(), which also cuts at the separators that JSON leaves as they are.
+            # Not splitlines(), which also splits at separators that JSON does not escape.
             lines = pathlib.Path(path).read_bytes().decode("utf-8").split("\n")
             rows = [json.loads(line) for line in lines if line]
         except (OSError, ValueError) as error:

@@ -220,9 +220,7 @@ class Run:
             SeqzooError: the run is not a language model, or `texts` is not a list of strings.
         """
         if not isinstance(self.task, ScoresTexts):
-            raise SeqzooError(
-                f"{self.folder} holds no language model, and cannot tell how probable a text is."
-            )
+            raise SeqzooError(f"{self.folder} is not a language model, so it cannot score texts.")
         texts = listed(texts)
         _check_list(texts)
         places = [f"example {index}" for index in range(len(texts))]

@@ -84,10 +84,10 @@ def required(examples: Examples) -> Any:
         SeqzooError: there are no targets.
     """
     if examples.targets is None:
-        raise SeqzooError("Targets are needed to train and to score, but the examples have none.")
+        raise SeqzooError("Training and evaluation need targets, but the examples have none.")
     if len(examples.targets) != len(examples):
         raise SeqzooError(
-            f"There must be one target an input, got {len(examples)} inputs and "
+            f"There must be one target per input, got {len(examples)} inputs and "
             f"{len(examples.targets)} targets."
         )
     return examples.targets

@@ -73,7 +73,7 @@ class Tags:
         for index, tags in enumerate(_sequences(examples)):
             if len(tags) != lengths[index]:
                 raise SeqzooError(
-                    f"There must be one tag a step, but {examples.place(index)} has "
+                    f"There must be one tag per step, but {examples.place(index)} has "
                     f"{lengths[index]} steps and {len(tags)} tags.",
                     location=examples.place(index),
                 )
@@ -93,8 +93,8 @@ class Tags:
             if step is not None:
                 raise SeqzooError(
                     f"Tags must be well formed, as all are in training, but {examples.place(index)}"
-                    f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which may not "
-                    "are there; fix it, or train without `crf`.",
+                    f" has {self.names[encoded[index][step]]!r} at step {step + 1}, which is "
+                    "not allowed there; fix it, or train without `crf`.",
                     location=examples.place(index),
                 )
 

@@ -228,5 +228,5 @@ def required_texts(examples: Examples) -> Sequence[str]:
         SeqzooError: there are no targets.
     """
     if examples.targets is None:
-        raise SeqzooError("Targets are needed to train and to score, but the examples have none.")
+        raise SeqzooError("Training and evaluation need targets, but the examples have none.")
     return examples.targets

@@ -41,7 +41,7 @@ class ValueTargets(Targets):
         values = _numbers(examples)
         if values.shape[1] != self.size:
             raise SeqzooError(
-                f"There must be {self.size} values an example, as in training, got "
+                f"There must be {self.size} values per example, as in training, got "
                 f"{values.shape[1]}."
             )
         return ((values - self.mean) / self.scale).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Checkpoints that training can go on from as if it had not stopped."""
+"""Checkpoints from which training resumes as if it had not stopped."""
 
 import json
 import pathlib

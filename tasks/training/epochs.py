@@ -126,12 +126,12 @@ class Epochs:
             summary = self.summary()
         except DiskFull as full:
             last = self.checkpoints.last
-            kept = f"To go on from step {last} then: {self.command}" if last else ""
+            kept = f"To resume from step {last} then: {self.command}" if last else ""
             raise DiskFull(f"{full} {kept}".strip(), location=full.location) from full
         except KeyboardInterrupt:  # the second one, or where there can be no handler
             last = self.checkpoints.last or 0
             raise Interrupted(
-                f"Stopped at once. To go on from step {last}: {self.command}"
+                f"Stopped at once. To resume from step {last}: {self.command}"
             ) from None
         finally:
             with _unless_full():
@@ -225,8 +225,8 @@ class Epochs:
         epoch = (step - 1) // self.loop.steps + 1
         return SeqzooError(
             f"The {what} is no longer a finite number at step {step} (epoch {epoch}); {kept}. "
-            f"Begin a new run with a learning rate below {self.settings.learning_rate:g}, or with "
-            "gradients clipped more."
+            f"Start a new run with a learning rate below {self.settings.learning_rate:g}, or with "
+            "a smaller `clip_norm`."
         )
 
     def interrupt(self, done: int, epoch: int) -> None:
@@ -237,7 +237,7 @@ class Epochs:
         """
         self.save()
         raise Interrupted(
-            f"Stopped at step {done} of epoch {epoch + 1}, after a checkpoint. To go on: "
+            f"Stopped at step {done} of epoch {epoch + 1}, after a checkpoint. To resume: "
             f"{self.command}"
         )
 
@@ -276,7 +276,7 @@ class Epochs:
 
 @contextlib.contextmanager
 def _unless_full() -> Iterator[None]:
-    """Passes over a full disk: what is written here is made anew by a run that goes on."""
+    """Ignores a full disk, because a resumed run writes these files again."""
     with contextlib.suppress(DiskFull), naming_full_disk(""):
         yield
 

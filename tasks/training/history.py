@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def read_history(path: pathlib.Path) -> list[dict[str, Any]]:
-    """Reads a history; no file gives no rows."""
+    """Reads a history; without a file it is empty."""
     if not path.exists():
         return []
     with open(path, encoding="utf-8", newline="") as file:
@@ -22,7 +22,7 @@ class Scalars:
     """Writes the metrics of each epoch for TensorBoard, which need not be installed.
 
     Args:
-        folder: of the event files.
+        folder: folder of the event files.
     """
 
     def __init__(self, folder: pathlib.Path):
@@ -41,5 +41,5 @@ class Scalars:
         self._writer.flush()
 
     def close(self) -> None:
-        """Ends the file."""
+        """Closes the file."""
         self._writer.close()

@@ -25,7 +25,7 @@ from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
-"""Settings that do not touch the numbers of a training."""
+"""Settings that do not affect the results of a training."""
 
 
 def train(
@@ -62,7 +62,7 @@ def train(
     folder = pathlib.Path(folder)
     if not resume and occupied(folder):
         raise SeqzooError(
-            f"{folder} exists already; name a new folder, or go on with its training by --resume."
+            f"{folder} exists already; name a new folder, or resume its training with --resume."
         )
     start_devices(quiet_loggers=False)
     strategy = strategy or tf.distribute.get_strategy()
@@ -92,7 +92,7 @@ def train(
     else:
         _check_same(run, template, settings, fingerprint)
         config = run.config
-    # Only now: a source may have drawn random numbers, or not, where it was opened before.
+    # Only now, because opening a source may draw random numbers.
     keras.utils.set_random_seed(settings.seed)
     padding = Padding(**config["padded_lengths"])
     epochs = Epochs(task, settings, padding, training, validation, strategy, splits.validation)
@@ -109,7 +109,7 @@ def describe(
     source: dict[str, Any],
     padding: Padding,
 ) -> dict[str, Any]:
-    """What config.json holds, except for "data"."""
+    """The contents of config.json, except for "data"."""
     return {
         "format": FORMAT,
         "template": template.name,
@@ -159,5 +159,5 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
         check_same(run.folder, begun, new, "resume with the same choices, or begin a new run")
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
-            f"The data differ from those that {run.folder} was started with; begin a new run."
+            f"The data differ from those that {run.folder} was started with; start a new run."
         )

@@ -108,7 +108,7 @@ def test_vectors_are_standardised() -> None:
         ([1.0, 2.0], "must have 4 numbers, .*example 0 has 2"),
         ([[1.0] * 4], "example 0 has shape"),
         ([1, np.nan, 2, 3], "example 0 has 1 of 4 that are NaN"),
-        (["a"] * 4, "example 0 is not of numbers alone"),
+        (["a"] * 4, "example 0 does not consist of numbers"),
     ):
         with pytest.raises(SeqzooError, match=message):
             found.encode(Examples([wrong]))

@@ -125,7 +125,7 @@ def test_tags_to_ids() -> None:
         ([["a"], 3], "Tags must be .* example 1 has 3"),
         ([["a"], ["b", 3]], "Tags must be .* example 1 has"),
         ([["a"], ["a", "a"]], r"At least two tags are needed, but training has only \['a'\]"),
-        ([["a"]], "one target an input"),
+        ([["a"]], "one target per input"),
     ],
 )
 def test_what_are_no_tags(targets, message) -> None:
@@ -141,7 +141,9 @@ def test_entities_are_bound_if_all_of_training_is_well_formed() -> None:
     loose = Tags.learn(Examples("..", [*well[:1], ["O", "I-x"]]))
     assert loose.entities and loose.constraints is None
     bad = Examples("..", [["O"], ["B-x", "O", "I-x"]])
-    with pytest.raises(SeqzooError, match="example 1 has 'I-x' at step 3, which may not"):
+    with pytest.raises(
+        SeqzooError, match="example 1 has 'I-x' at step 3, which is not allowed there"
+    ):
         tags.check(tags.encode(bad, np.array([1, 3])), bad)
     loose.check(loose.encode(bad, np.array([1, 3])), bad)
     closed = Tags.learn(Examples("..", [["B-x", "I-x", "E-x"], ["S-x", "O"]]))

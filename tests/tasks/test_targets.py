@@ -146,7 +146,7 @@ def test_the_baseline_of_values_is_the_mean_of_training() -> None:
         ("labels", [[], []], [], "no training example has any"),
         ("value", [1.0, np.nan], [], "the target of line 6"),
         ("value", ["1.0", "x"], [], "Values must be numbers"),
-        ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "1 values an example.*got 2"),
+        ("value", [1.0, 2.0], [[1.0, 2.0]] * 2, "1 values per example.*got 2"),
     ],
 )
 def test_errors_name_the_place(kind: str, train, other, message: str) -> None:

@@ -212,7 +212,7 @@ def test_files_that_are_no_arrays(tmp_path) -> None:
     path = tmp_path / "x.npz"
     source = Source(str(path), "series")
     path.write_bytes(b"text")
-    with pytest.raises(SeqzooError, match=r"x\.npz is no \.npz file"):
+    with pytest.raises(SeqzooError, match=r"x\.npz is not an \.npz file"):
         open_source(source)
     with path.open("wb") as file:
         np.save(file, SERIES[0])

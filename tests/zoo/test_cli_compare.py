@@ -173,7 +173,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     inside.stop_at = 2
     stopped = seqzoo(*asked)
     assert (stopped.exit_code, stopped.stdout) == (130, "")
-    assert "Stopped in gru, seed 6. To go on, give the same command again." in stopped.stderr
+    assert "Stopped in gru, seed 6. Run the same command again to resume." in stopped.stderr
     assert not (tmp_path / "comparisons/many-to-one/comparison.md").exists()
 
     inside.stop_at = None
@@ -247,7 +247,7 @@ def test_a_training_that_fails_is_told_and_the_others_go_on(command, inside, tmp
     assert "| vanilla | 9 | " in page and "| - | - | - | - |" in page
     result = seqzoo(*command, "--cells", "vanilla")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "No training ended well: The loss is no longer" in result.stderr
+    assert "All trainings failed: The loss is no longer" in result.stderr
     inside.failing = ""  # it is tried again
     assert seqzoo(*command, "--cells", "vanilla").exit_code == 0
     assert inside.trained == ["gru-6", "vanilla-6"]

@@ -183,7 +183,7 @@ def test_a_file_keeps_its_place(tmp_path, monkeypatch) -> None:
 
 def test_what_a_file_cannot_hold_is_told(tmp_path) -> None:
     choices = chosen("mnist-rows", {"cell_options": {"seed": None}})
-    with pytest.raises(SeqzooError, match="cannot hold None"):
+    with pytest.raises(SeqzooError, match="cannot represent None"):
         written(choices, tmp_path / "file.toml")
     with pytest.raises(SeqzooError, match="not Unicode"):
         written(chosen("mnist-rows", {"data_dir": "\udcff"}), tmp_path / "file.toml")

@@ -42,7 +42,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
     "label never seen": (
         GOOD,
         f"{TRAIN} --test test.csv",
-        r"test\.csv, line 2: the label 'unseen' is never seen in training",
+        r"test\.csv, line 2: the label 'unseen' does not occur in training",
     ),
     "empty text": (f"{GOOD},a\n", TRAIN, "line 22: 'text' is empty"),
     "only one class": (GOOD.replace(",b", ",a"), TRAIN, "two classes"),

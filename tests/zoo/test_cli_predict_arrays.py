@@ -95,8 +95,8 @@ def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     assert [answer["answer"] for answer in asked(run, path)] == expected
     np.savez(path, inputs=sounds[:3], sample_rate=16000)
     result = seqzoo("predict", run, "--input-file", path)
-    message = f"Error: {path} has 16,000 samples a second, where 8,000 should be; "
-    message += "--resample brings all sound to one rate.\n"
+    message = f"Error: {path} has 16,000 samples per second, where 8,000 should be; "
+    message += "--resample converts all audio to one rate.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 

@@ -111,7 +111,7 @@ def test_sound_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> Non
     np.testing.assert_array_equal(by_bytes[0], by_path[0])
     assert by_bytes[1] == by_path[1] == 8000
     assert fields.image(b"\x89PNG", tmp_path) == b"\x89PNG"
-    with pytest.raises(SeqzooError, match="of 5 bytes is no PNG, JPEG, BMP or GIF image"):
+    with pytest.raises(SeqzooError, match="of 5 bytes is not a PNG, JPEG, BMP or GIF image"):
         fields.rows(b"a,b,c", tmp_path)
     with pytest.raises(SeqzooError, match="of 5 bytes is no WAV, FLAC or OGG file"):
         fields.audio(b"a,b,c", tmp_path)

@@ -53,7 +53,7 @@ def test_other_files(tmp_path, ending, kind) -> None:
 
 def test_what_is_no_sound(tmp_path) -> None:
     with pytest.raises(
-        SeqzooError, match=r"s\.wav is no WAV, FLAC or OGG file that can be read \("
+        SeqzooError, match=r"s\.wav is not a WAV, FLAC or OGG file that can be read \("
     ):
         read_sound(write(tmp_path / "s.wav", b"RIFF"))
     soundfile.write(tmp_path / "n.wav", np.array([0.1, np.nan]), 8000, subtype="FLOAT")
@@ -127,7 +127,7 @@ def test_predictions_name_the_option(tmp_path) -> None:
     refused = seqzoo("predict", tmp_path / "run", other)
     assert refused.exit_code == 2
     assert refused.stderr == (
-        "Line 1 has 16,000 samples a second, the model was trained with 8,000; --resample brings "
+        "Line 1 has 16,000 samples per second, the model was trained with 8,000; --resample brings "
         "it to these.\n"
     )
     answered = seqzoo("predict", tmp_path / "run", other, "--resample")
@@ -135,5 +135,5 @@ def test_predictions_name_the_option(tmp_path) -> None:
     arrays = tmp_path / "a.npz"
     np.savez(arrays, text=np.float32(TONE[None]), sample_rate=16000)
     refused = seqzoo("predict", tmp_path / "run", "--input-file", arrays)
-    assert "16,000 samples a second, where 8,000 should be; --resample" in refused.stderr
+    assert "16,000 samples per second, where 8,000 should be; --resample" in refused.stderr
     assert seqzoo("predict", tmp_path / "run", "--input-file", arrays, "--resample").exit_code == 0

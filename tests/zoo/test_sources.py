@@ -75,7 +75,7 @@ def test_files_of_their_own(tmp_path) -> None:
 
 def test_label_never_seen_in_training_is_named_with_its_line(tmp_path) -> None:
     test = write(tmp_path / "test.csv", "text,label\nnew,good\nnewer,awful\n")
-    with pytest.raises(SeqzooError, match=r"test\.csv, line 3: the label 'awful' is never seen"):
+    with pytest.raises(SeqzooError, match=r"test\.csv, line 3: the label 'awful' does not occur"):
         open_source(csv_source(reviews(tmp_path), test=str(test)))
 
 

@@ -104,7 +104,7 @@ def test_a_column_of_ids_is_no_class(tmp_path, numbers, told) -> None:
     rows = "".join(f"{text},{min(i, 20)}.5\n" for i, (text, _) in enumerate(ROWS))
     write(path, "text,label\n" + rows)
     splits, _ = open_source(csv_source(path))
-    assert "has 21 classes in 24 examples, few of which can be learnt" in splits.description
+    assert "has 21 classes in 24 examples, few of which can be learned" in splits.description
 
 
 def test_equal_inputs_and_a_column_named_twice(tmp_path) -> None:
@@ -165,7 +165,7 @@ def test_conll_in_a_txt_is_read_as_such(tmp_path) -> None:
     assert list(splits.train.inputs[0]) == ["Anna", "sleeps"]
     assert list(splits.train.targets[-1]) == ["B-LOC"] and len(splits.train) == 7
     write(path, "A sentence\nof a text without tags.\n")
-    with pytest.raises(SeqzooError, match="line 2: .* is read as CoNLL: a word and its tag a line"):
+    with pytest.raises(SeqzooError, match="line 2: .* is read as CoNLL: a word and its tag per"):
         open_source(source)
 
 
@@ -200,7 +200,7 @@ def test_a_column_of_numbers_is_one_series(tmp_path) -> None:
     rows = "".join(f"day {i},{number}\n" for i, number in enumerate(numbers))
     path = write(tmp_path / "t.csv", "date,temp\n" + rows)
     source = Source(str(path), "series", "next", input="temp")
-    with pytest.raises(SeqzooError, match="'temp' holds one number a row, .* --whole reads"):
+    with pytest.raises(SeqzooError, match="'temp' has one number per row, .* --whole reads"):
         open_source(source)
     splits, _ = open_source(Source(str(path), "series", "next", input="temp", whole=True))
     parts = [part.inputs[0] for part in (splits.train, splits.validation, splits.test)]
@@ -259,7 +259,7 @@ def test_splits_may_be_kept_as_they_are(tmp_path) -> None:
     assert "2 of" in splits.description and "(--duplicates keep keeps them)" in splits.description
     splits, source = open_source(csv_source(train, **choices, duplicates="keep"))
     assert (len(splits.train), len(splits.test)) == (24, 3)
-    assert "2 of" in splits.description and "also stand in other splits" in splits.description
+    assert "2 of" in splits.description and "also occur in other splits" in splits.description
     assert Source(**source.to_config()) == source
     choices["test"] = str(train)
     with pytest.raises(SeqzooError, match="--duplicates keep keeps them"):

@@ -150,7 +150,7 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "a list too deep": ("series", "class", "[" * 100_000, "x", "'in' is a JSON list that cannot"),
     "half a character": ("words", "class", "a\ud800", "x", "'in' is not Unicode text (character 2"),
     "half a character in a label": ("words", "class", "a", "\ud800", "'out' is not Unicode text"),
-    "broken list": ("series", "class", "[1, 2", "x", "'in' is no JSON list"),
+    "broken list": ("series", "class", "[1, 2", "x", "'in' is not a JSON list"),
     "no labels": ("words", "labels", "a", 3, "'out' must be a list of labels, got 3."),
     "no sound": ("audio", "class", "a.wav", "x", "'in' names a file that is not there"),
     "no image": ("rows", "class", "a.png", "x", "'in' names a file that is not there"),
@@ -228,14 +228,14 @@ def test_sounds_of_a_file_have_one_rate(tmp_path) -> None:
     assert [len(samples) for samples in splits.train.inputs] == [800] * len(splits.train)
     sound(tmp_path / "5.wav", noise[5], rate=16000)
     with pytest.raises(
-        SeqzooError, match="line 7: 'text' has 16,000 samples a second, where 8,000"
+        SeqzooError, match="line 7: 'text' has 16,000 samples per second, where 8,000"
     ):
         open_source(csv_source(path, kind="audio"))
     write(tmp_path / "5.wav", b"RIFF")
     with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav is no WAV, FLAC"):
         open_source(csv_source(path, kind="audio"))
     sound(tmp_path / "5.wav", noise[5][:0])
-    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav holds no sound"):
+    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav has no samples"):
         open_source(csv_source(path, kind="audio"))
 
 

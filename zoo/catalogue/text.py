@@ -9,7 +9,7 @@ from seqzoo.zoo.output import table
 
 
 def text(found: list[dict[str, Any]], program: str) -> str:
-    """All that `seqzoo.zoo.catalogue.describe.describe` found.
+    """The details from `seqzoo.zoo.catalogue.describe.describe` as text.
 
     Args:
         found: from there.
@@ -127,7 +127,7 @@ def _dataset(own: dict[str, Any], program: str) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value as it can be typed."""
+    """A value as in a command."""
     if isinstance(value, str):
         return value
     if value is None:

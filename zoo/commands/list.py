@@ -31,7 +31,7 @@ def command(what: str | None, pattern: str, family: str | None, as_json: bool) -
 
     what = what or ("cells" if family else None)
     if family and what != "cells":
-        raise click.UsageError(f"--family is of cells; leave it out to list {what}.")
+        raise click.UsageError(f"--family is for cells; leave it out to list {what}.")
     if as_json:
         click.echo(json.dumps(listed(what, pattern, family), ensure_ascii=False))
     else:

@@ -97,11 +97,11 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
     if not (path / BASE).exists():
         if occupied(path):
             raise SeqzooError(
-                f"{path} exists already and holds no comparison; name another one by --run."
+                f"{path} exists already and is not a comparison; name another folder with --run."
             )
         return base
     begun = read_config(str(path / BASE))
-    hint = "go on with the same choices, or name another folder by --run"
+    hint = "continue with the same settings, or name another folder with --run"
     for old, new in zip(begun.parts(), base.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return begun
@@ -170,7 +170,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
         record["failed"] = ended.reason
     write_json(file, record)
     if ended.code and "failed" not in record:
-        raise Interrupted(f"Stopped in {cell}, seed {seed}. To go on, give the same command again.")
+        raise Interrupted(f"Stopped in {cell}, seed {seed}. Run the same command again to resume.")
     return f"failed: {record['failed']}" if "failed" in record else _told(record)
 
 
@@ -207,7 +207,7 @@ def _gathered(
     }
     done = [record for record in records.values() if "figures" in record]
     if not done:
-        raise SeqzooError(f"No training ended well: {next(iter(records.values()))['failed']}")
+        raise SeqzooError(f"All trainings failed: {next(iter(records.values()))['failed']}")
     results = []
     for cell in cells:
         own = {seed: records[cell, seed] for seed in seeds}

@@ -93,7 +93,7 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
         if name not in source:
             known = task_options().get(name)
             option = known.flags.partition("/")[0] if known else f"--{name.replace('_', '-')}"
-            raise SeqzooError(f"{choices.task.name} has no choice {option}; see its documentation.")
+            raise SeqzooError(f"{choices.task.name} has no option {option}.")
     return Choices(
         replace(choices.task, **task),
         replace(choices.settings, **settings),

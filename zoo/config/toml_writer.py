@@ -1,4 +1,4 @@
-"""`seqzoo init`: all choices of a training as a TOML file with a comment a choice."""
+"""Writes the settings of a training to a TOML file, with a comment for each."""
 
 import json
 import pathlib
@@ -35,8 +35,8 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
 
     Args:
         name: a preset, a template, the path of a file, or a run folder.
-        output: the file; "-" for none; None for NAME.toml.
-        given: choices that were typed; see `seqzoo.zoo.config.resolve.chosen`.
+        output: the file; "-" to write none; None for NAME.toml.
+        given: the given options; see `seqzoo.zoo.config.resolve.chosen`.
         force: whether to replace an existing file.
 
     Returns:
@@ -58,7 +58,9 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
     if path.suffix != CONFIG:
         raise SeqzooError(f"--output must end in {CONFIG}, got {output!r}.")
     if path.exists() and not force:
-        raise SeqzooError(f"{path} exists already; name another file by --output, or add --force.")
+        raise SeqzooError(
+            f"{path} exists already; name another file with --output, or add --force."
+        )
     text = config(choices, origin, shlex.quote(str(path)), needs(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
@@ -66,7 +68,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
 
 
 def of_run(folder: pathlib.Path) -> Choices:
-    """The choices that a run was trained with, without opening its model.
+    """The settings of a run, without opening its model.
 
     Raises:
         SeqzooError: its config.json is damaged, or of a newer version.
@@ -84,16 +86,17 @@ def of_run(folder: pathlib.Path) -> Choices:
 
 
 def config(choices: Choices, origin: str, path: str, data: str) -> str:
-    """A file of choices; `seqzoo.zoo.config.toml_reader.read_config` gives equal ones.
+    """A configuration file, which `seqzoo.zoo.config.toml_reader.read_config` reads.
 
     Args:
         choices: the settings.
         origin: a sentence on their origin.
-        path: of the file, for the command that it names.
+        path: path of the file, for the command in it.
         data: what `data` must name, if it is not set.
 
     Raises:
-        SeqzooError: an option of the cell is None, or no Unicode text, which TOML cannot hold.
+        SeqzooError: an option of the cell is None, or not Unicode text, which TOML cannot
+        represent.
     """
     task, settings, source = choices.parts()
     lines = [
@@ -120,7 +123,7 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
     Args:
         table: its name.
         part: the dataclass.
-        defaults: those that are not the dataclass's own, by field.
+        defaults: defaults that differ from those of the dataclass, by field.
     """
     hints, texts = hints_of(type(part)), docstrings.choices(type(part))
     tables = []
@@ -190,4 +193,4 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + "}"
-    raise SeqzooError(f"A file of choices cannot hold {value!r}; type it when you train.")
+    raise SeqzooError(f"A configuration file cannot represent {value!r}; give it as an option.")

@@ -65,7 +65,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
             raise
         raise SeqzooError(
             f"{str(error).removesuffix('.')} (a .txt file of tags is read as CoNLL: a word and its "
-            "tag a line, an empty line between sentences)."
+            "tag per line, an empty line between sentences)."
         ) from error
     rows = zip(found.lines, found.sentences, found.tags, strict=True)
     return Records(

@@ -124,7 +124,7 @@ def check_names(
         for other, shown in ((";", "';'"), ("\t", "tab"), ("|", "'|'"), (",", "','")):
             if other != delimiter and other in names[0]:
                 raise SeqzooError(
-                    f"{path} has one column, {names[0][:60]!r}; name what separates its fields by "
+                    f"{path} has one column, {names[0][:60]!r}; set its delimiter with "
                     f"--delimiter {shown}."
                 )
 

@@ -115,7 +115,7 @@ def _sounds(
     rate = source.sample_rate or inputs[0][1]
     rates = [own or rate for _, own in inputs]
     if not source.resample:
-        what, advice = "samples a second", "; --resample brings all sound to one rate"
+        what, advice = "samples a second", "; --resample converts all audio to one rate"
         _check_equal(records, numbers, INPUT, rates, rate, what, advice)
     pairs = zip(inputs, rates, strict=True)
     return [resampled(samples, own, rate) for (samples, _), own in pairs], rate
@@ -132,7 +132,7 @@ def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> l
     if source.whole:
         return [np.concatenate(inputs)]
     raise SeqzooError(
-        f"{records.name}: {records.columns[INPUT]!r} holds one number a row, not a series; --whole "
+        f"{records.name}: {records.columns[INPUT]!r} has one number per row, not a series; --whole "
         "reads the column as one series, from top to bottom."
     )
 

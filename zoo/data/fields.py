@@ -159,7 +159,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
             image = tf.io.decode_image(data, expand_animations=False).numpy()
         except (tf.errors.InvalidArgumentError, OSError) as error:
             name = path or f"of {len(field):,} bytes"
-            raise SeqzooError(f"{name} is no PNG, JPEG, BMP or GIF image") from error
+            raise SeqzooError(f"{name} is not a PNG, JPEG, BMP or GIF image") from error
         return _without_channel(image)
     numbers = _numbers(field)
     if numbers.ndim not in (2, 3):
@@ -230,7 +230,7 @@ def _numbers(field: Any) -> np.ndarray:
         shown = "NaN" if math.isnan(number) else "an infinite number"
         raise SeqzooError(f"holds {shown} (number {int(place[0]) + 1}); fill it in or leave it out")
     if np.abs(numbers).max() > LARGEST:
-        raise SeqzooError(f"holds a number beyond {LARGEST:.2g}; divide all of them by something")
+        raise SeqzooError(f"holds a number beyond {LARGEST:.2g}; scale all of them down")
     return numbers
 
 
@@ -262,7 +262,7 @@ def _json(field: str) -> Any:
     try:
         return json.loads(field)
     except json.JSONDecodeError as error:
-        raise SeqzooError(f"is no JSON list ({error.msg}, character {error.colno})") from error
+        raise SeqzooError(f"is not a JSON list ({error.msg}, character {error.colno})") from error
     except (ValueError, RecursionError) as error:  # huge numbers; deeply nested lists
         raise SeqzooError(f"is a JSON list that cannot be read ({error})") from error
 

@@ -148,8 +148,8 @@ class _Reader:
             own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
             if rate not in (None, own) and not self.source.resample:
                 raise SeqzooError(
-                    f"{array.path} has {own:,} samples a second, where {rate:,} should be; "
-                    "--resample brings all sound to one rate."
+                    f"{array.path} has {own:,} samples per second, where {rate:,} should be; "
+                    "--resample converts all audio to one rate."
                 )
             rate = own
         scale = np.float32(1.0 if dtype.kind == "f" else np.iinfo(dtype).max + 1.0)

@@ -114,7 +114,7 @@ class Arrays:
         except OSError as error:
             raise SeqzooError(f"{path} cannot be read: {error.strerror or error}.") from error
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise SeqzooError(f"{path} is no .npz file that NumPy can read.") from error
+            raise SeqzooError(f"{path} is not an .npz file that NumPy can read.") from error
         if not isinstance(self._file, np.lib.npyio.NpzFile):
             raise SeqzooError(f"{path} holds one array without a name; save it by `numpy.savez`.")
         self.names = tuple(self._file.files)

@@ -113,9 +113,7 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
         path = getattr(source, name)
         if isinstance(path, str):
             if parts[name] is not None:
-                raise SeqzooError(
-                    f"`{name}` must be left out where `split_column` says it, got {path!r}."
-                )
+                raise SeqzooError(f"`{name}` must be left out with `split_column`, got {path!r}.")
             parts[name], _ = read_file(path, replace(source, split_column=None))
     notes = told + splits.part_equal_inputs(parts, keep=source.duplicates == "keep")
     splits.check_labels(parts)

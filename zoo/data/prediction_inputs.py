@@ -149,8 +149,8 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
         samples, rate = value
         if rate != run.template.sample_rate and not resample:
             raise SeqzooError(
-                f"has {rate:,} samples a second, the model was trained with "
-                f"{run.template.sample_rate:,}; --resample brings it to these"
+                f"has {rate:,} samples per second, the model was trained with "
+                f"{run.template.sample_rate:,}; --resample converts it"
             )
         return resampled(samples, rate, run.template.sample_rate)
 

@@ -32,10 +32,10 @@ def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     except (soundfile.SoundFileError, OSError) as error:
         reason = getattr(error, "error_string", None) or str(error)
         raise SeqzooError(
-            f"{path} is no WAV, FLAC or OGG file that can be read ({reason.strip().rstrip('.')})"
+            f"{path} is not a WAV, FLAC or OGG file that can be read ({reason.strip().rstrip('.')})"
         ) from error
     if not len(samples):
-        raise SeqzooError(f"{path} holds no sound")
+        raise SeqzooError(f"{path} has no samples")
     if not np.isfinite(samples).all():
         raise SeqzooError(f"{path} holds samples that are NaN or infinite")
     return samples.mean(axis=1, dtype=np.float32), rate

@@ -82,7 +82,7 @@ class Source:
         check(self)
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
-                f"`whole` is for what is next, got target {self.target_kind!r}.", field="whole"
+                f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
             )
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(field="delimiter", expected="one character", got=self.delimiter)
@@ -132,8 +132,8 @@ class Source:
         """
         if not run.source and data is None:
             raise SeqzooError(
-                f"{run.folder} was trained from Python and does not know where its data lie; name "
-                "a file by --data, or go on in Python."
+                f"{run.folder} was trained from Python, so the location of its data is unknown; "
+                "name a file with --data, or continue in Python."
             )
         known = {"data": data, "kind": run.template.input, "target_kind": run.template.target}
         try:

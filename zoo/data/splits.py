@@ -213,7 +213,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
         if begin == ends[name]:
             if name == "train" or shares[name]:
                 unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
-                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to part it.")
+                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to split it.")
             parts[name] = None
             continue
         # Where it begins belongs to the key: parts of a series that repeats itself are others.
@@ -248,10 +248,10 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         own = [index for index, key in enumerate(part.keys) if key not in later]
         common = len(part.keys) - len(own)
         if common and keep:
-            notes.append(f"{common:,} of {part.name} also stand in other splits.")
+            notes.append(f"{common:,} of {part.name} also occur in other splits.")
         elif not own:
             raise SeqzooError(
-                f"All inputs of {part.name} also stand in other splits; --duplicates keep keeps "
+                f"All inputs of {part.name} also occur in other splits; --duplicates keep keeps "
                 "them."
             )
         elif common:
@@ -276,8 +276,8 @@ def check_labels(parts: dict[str, Part | None]) -> None:
         for index in part.unknown(known):
             label = next(label for label in (part.labels or ())[index] if label not in known)
             raise SeqzooError(
-                f"{part.name}, {part.examples.place(index)}: the label {label!r} is never seen in "
-                f"training."
+                f"{part.name}, {part.examples.place(index)}: the label {label!r} does not occur in "
+                "training."
             )
 
 

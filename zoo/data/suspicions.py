@@ -43,9 +43,9 @@ def _check_sentences(part: Part, source: Source) -> None:
     inputs = part.examples.inputs
     if len(inputs) > FEW_EXAMPLES and all(len(words) == 1 for words in inputs):
         raise SeqzooError(
-            f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learnt from "
+            f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learned from "
             f"sentences. Put all words of a sentence in one field of {source.input!r} and their "
-            "tags in another, with spaces between, or write a .conll file: a word and its tag a "
+            "tags in another, with spaces between, or write a .conll file: a word and its tag per "
             "line, an empty line between sentences."
         )
 
@@ -60,12 +60,13 @@ def _check_classes(part: Part, source: Source) -> list[str]:
         numbers = all(map(_is_number, classes))
         advice = "; for numbers choose --target-kind value" if numbers else ""
         raise SeqzooError(
-            f"The target{target} of {part.name} has {distinct:,} classes, each of one example, of "
-            f"which nothing can be learnt; name the column of the classes by --target{advice}."
+            f"The target{target} of {part.name} has {distinct:,} classes, each of one example, "
+            "from which nothing can be learned; name the column of the classes with "
+            f"--target{advice}."
         )
     return [
         f"The target{target} has {distinct:,} classes in {len(classes):,} examples, few of which "
-        "can be learnt; is it the right column?"
+        "can be learned; is it the right column?"
     ]
 
 

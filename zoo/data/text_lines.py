@@ -46,4 +46,4 @@ def _without_targets(path: pathlib.Path, target_kind: str) -> SeqzooError:
             ", or a folder of texts called LANGUAGE.SPLIT.txt, line by line the same, such as "
             "en.train.txt and fr.train.txt"
         )
-    return SeqzooError(f"{path} is a plain text, which has no targets; {advice}.")
+    return SeqzooError(f"{path} is plain text, which has no targets; {advice}.")

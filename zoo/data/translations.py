@@ -38,7 +38,7 @@ class Translations(tfds.TranslateFolder):
             if len(set(counts.values())) > 1:
                 told = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
                 raise SeqzooError(
-                    f"{folder}: each language must have equally many lines in {split}, got {told}."
+                    f"{folder}: all languages must have equally many lines in {split}, got {told}."
                 )
         self._split_examples = examples
         self._languages = sorted({name for texts in examples.values() for name in texts})

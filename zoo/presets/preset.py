@@ -17,11 +17,11 @@ class Preset:
 
     Attributes:
         description: one line for people.
-        source: where its examples come from.
-        task: the template with its choices.
-        training: how to train it.
+        source: the source of its examples.
+        task: the template with its options.
+        training: the training settings.
         score: its test score, with the seed; empty if it has not been measured.
-        small: the task's choices that differ in its small size, for less memory and time.
+        small: the options that differ in the small size, for less memory and time.
         needs: the files that --data, --validation and --test must name, where its source does not
             say it; empty where it needs none.
     """

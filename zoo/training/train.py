@@ -85,7 +85,7 @@ def plan_new(name: str | None, folder: str | None, given: dict[str, Any]) -> Tra
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
     if occupied(path):
         raise SeqzooError(
-            f"{path} exists already; name a new folder by --run, or go on with --resume."
+            f"{path} exists already; name a new folder with --run, or resume it with --resume."
         )
     return TrainingPlan(path, choices)
 
@@ -105,7 +105,7 @@ def plan_resumed(
         SeqzooError: the run does not exist, or was started with other settings.
     """
     if "size" in given:
-        raise SeqzooError("--size is for new runs; a run goes on with the choices it has.")
+        raise SeqzooError("--size is for new runs; a resumed run keeps its settings.")
     if not folder and name is None:
         raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
@@ -122,7 +122,7 @@ def plan_resumed(
     wanted = replace(wanted, source=wanted.source.absolute())
     if wanted.task.name != begun.task.name:
         raise SeqzooError(f"{path} was started with {begun.task.name}, got {wanted.task.name}.")
-    hint = "go on with the same choices, or begin a new run"
+    hint = "resume it with the same settings, or start a new run"
     for old, new in zip(begun.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return TrainingPlan(path, begun, resume=True)
@@ -171,7 +171,7 @@ def run_plan(
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
-    set_last_words(f"Stopped at once. To go on from the last checkpoint: {resume}")
+    set_last_words(f"Stopped at once. To resume from the last checkpoint: {resume}")
     run = train(
         task,
         splits,
