@@ -95,8 +95,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
         data: what `data` must name, if it is not set.
 
     Raises:
-        SeqzooError: an option of the cell is None, or not Unicode text, which TOML cannot
-        represent.
+        SeqzooError: an option of the cell is None or not Unicode, which TOML cannot represent.
     """
     task, settings, source = choices.parts()
     lines = [
