@@ -1,8 +1,8 @@
-"""Measures how fast answers come: a step of decoding beside a plain loop, and one text asked alone.
+"""Measures the speed of predictions: a step of decoding beside a plain loop, and single texts.
 
     python -m benchmarks.answers [--parts decoding,attention,exported,predict] [--rows 1,64]
 
-All contestants of a table run in one process, in turn; a figure is the median over the rounds. The
+The methods of a table take turns in one process; each figure is the median over the rounds. The
 plain loop is a `tf.while_loop` around the model's own step, whose most probable token is fed back:
 what decoding costs without log-probabilities, bans and ends. It is measured as a graph of plain
 operations, and compiled by XLA. Ours is measured as the first answers and exported models run it
@@ -111,7 +111,7 @@ class Loops:
 
 
 def decoding_table(loops: Loops, rows: int, seconds: float) -> None:
-    """Prints milliseconds a step of all ways."""
+    """Prints the milliseconds per step of all methods."""
     ways: dict[str, Callable] = {}
     for compiled in (False, True):
         suffix = ", compiled" if compiled else ""
@@ -149,7 +149,7 @@ def encoder_decoder() -> Loops:
 
 
 def exported_table(rows: list[int], seconds: float) -> None:
-    """Prints milliseconds a step of an exported model, text in, text out, beside a plain loop."""
+    """Prints the milliseconds per step of an exported model, from text to text, and of a plain loop."""
     loops, run = language_model(), load("python-source")
     methods = {"greedy": Decoding(maximum_length=STEPS)}
     methods["sampling"] = Decoding("sample", maximum_length=STEPS)

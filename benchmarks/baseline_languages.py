@@ -1,4 +1,4 @@
-"""The figure to beat on `languages`: character n-grams and logistic regression of scikit-learn.
+"""A baseline for `languages`: character n-grams and logistic regression of scikit-learn.
 
     python -m benchmarks.baseline_languages        # from the checkout
 
@@ -16,7 +16,7 @@ from seqzoo.zoo import datasets
 
 
 def macro_accuracy(labels: np.ndarray, answers: np.ndarray) -> float:
-    """The mean over the languages of the share of a language's names that were answered right."""
+    """The accuracy of each language, averaged over the languages."""
     right = [float(np.mean(answers[labels == label] == label)) for label in np.unique(labels)]
     return float(np.mean(right))
 

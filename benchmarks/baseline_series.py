@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 TEST = 0.1
-"""The share of the series, from its end, that is asked for."""
+"""The share of the series, at its end, that is predicted."""
 
 
 def errors(series: np.ndarray, steps: int) -> tuple[float, float]:

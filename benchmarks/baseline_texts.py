@@ -1,4 +1,4 @@
-"""The figures to beat on texts with classes: n-grams and logistic regression of scikit-learn.
+"""Baselines for texts with classes: n-grams and logistic regression of scikit-learn.
 
     python -m benchmarks.baseline_texts FILES [--data-dir DIR]
 

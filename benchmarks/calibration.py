@@ -1,4 +1,4 @@
-"""Whether a classifier is as often right as it says: accuracy, mean probability, calibration error.
+"""The calibration of a classifier: accuracy, mean probability, calibration error.
 
     seqzoo train language-id --label-smoothing 0.1 --run RUN
     python -m benchmarks.calibration RUN [RUN ...]
@@ -22,7 +22,7 @@ def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
     """The expected calibration error.
 
     Args:
-        probabilities: of the answers, (n,).
+        probabilities: those of the predictions, (n,).
         right: whether each is right, (n,).
     """
     parts = np.minimum((probabilities * PARTS).astype(int), PARTS - 1)

@@ -1,4 +1,4 @@
-"""Measures the first step of each shape: tracing and compiling, on top of what a step takes.
+"""Measures the first step of each shape, which includes tracing and compiling.
 
     python -m benchmarks.first_step [--cells gru,lstm] [--lengths 40,60,90]
 

@@ -30,7 +30,7 @@ LICENCES = {
 
 FIGURES = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
 FIGURES += ("nats", "perplexity", "bits_per_character")
-"""Of an evaluation that stand on a card."""
+"""The metrics of an evaluation that are on a card."""
 
 
 def hand_out(name: str, runs: pathlib.Path) -> dict:

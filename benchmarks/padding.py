@@ -1,4 +1,4 @@
-"""How much of each batch is padding, and what an epoch costs, against the usual ways to batch.
+"""The padding and the cost of an epoch, compared with the usual ways to make batches.
 
     python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
 
@@ -104,7 +104,7 @@ CASES = {
 
 
 def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
-    """The batches of an epoch, in each of the ways."""
+    """The batches of an epoch, for each of the ways."""
     padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
     longest = [int(own.lengths.max()) for own in _sequences(data)]
     whole = Padding(longest[:1], longest[1:])
@@ -177,7 +177,7 @@ def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
 
 
 def timed(loops: dict[str, Loop], data: Data, plans: dict[str, Plan]) -> dict[str, list[float]]:
-    """Seconds of each step, the ways in turn."""
+    """Seconds of each step; the ways take turns."""
     running = {name: loop.train(data, plans[name]) for name, loop in loops.items()}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for at in range(max(map(len, plans.values()))):

@@ -1,4 +1,4 @@
-"""Draws README's picture: what the command line answers, as it answers here and now.
+"""Draws README's picture: the current output of some commands.
 
 python -m benchmarks.picture docs/images/answers.svg
 """

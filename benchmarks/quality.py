@@ -3,7 +3,7 @@
     python -m benchmarks.tables DATA FILES
     python -m benchmarks.quality FILES RUNS [NAME ...] [--output PAGE]
 
-A run that is there already is not trained again; one that was stopped goes on. A row says what a
+A finished run is not trained again; an interrupted one is resumed. A row says what a
 preset reached on its test split, with seed 0, beside the figure that it is held against.
 """
 
@@ -38,9 +38,9 @@ class Quality:
     Attributes:
         files: --data, --validation and --test, of the folder that `benchmarks.tables` fills.
         figure: of the evaluation.
-        bar: what it is held against; None where it is only reported.
+        bar: the score to reach; None if it is only reported.
         higher: whether more is better.
-        options: further ones of the command.
+        options: other options of the command.
     """
 
     files: tuple[str, ...]
@@ -88,7 +88,7 @@ RUNS = {
 
 
 def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
-    """Trains a preset where that is not done yet, and gives a row of the table."""
+    """Trains a preset if needed, and returns a row of the table."""
     run, quality = runs / name, RUNS[name]
     names = ("--data", "--validation", "--test")
     options = [

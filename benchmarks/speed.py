@@ -3,8 +3,8 @@
     python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
 
-All contestants of a row run in one process, in turn, so that a change of the machine's speed meets
-them alike; a figure is the median over the rounds. `limit` is three times the matrix products of
+The layers of a row take turns in one process, so that changes of the machine's speed affect them
+alike; each figure is the median over the rounds. `limit` is three times the matrix products of
 the forward pass (one of the input, one of the states, each over all steps at once), which no way
 of training can beat; for the forward pass alone it is one time.
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.tables DATA OUT [NAME ...]
 
-DATA holds a folder for each data set, as it is published; OUT gets the files.
+DATA has a folder for each data set, as published; the files are written to OUT.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def ewt(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Sentences with emerging entities: a word and its tag a line."""
+    """Sentences with emerging entities: a word and its tag per line."""
     files = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
     for split, file in zip(("train", "dev", "test"), files, strict=True):
         write(out / f"wnut17-{split}.conll", (source / file).read_text("utf-8").split("\n"))

@@ -40,7 +40,7 @@ def readme(text: str) -> str:
     """README with its table of all cells.
 
     Raises:
-        ValueError: `text` has no place for the table.
+        ValueError: `text` has no markers for the table.
     """
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
@@ -57,7 +57,7 @@ def readme(text: str) -> str:
 
 
 def _purpose(family: str) -> str:
-    """What the family's package says of itself."""
+    """The docstring of the family's package."""
     package = source_docs.ROOT / "cells" / family.replace("-", "_") / "__init__.py"
     text = package.read_text(encoding="utf-8")
     return ast.get_docstring(ast.parse(text)) or ""
@@ -75,7 +75,7 @@ def _section(name: str, location: str, docstring: str) -> str:
 
 
 def _fenced(body: str) -> str:
-    """Text whose indented lines, the equations, stand in blocks of code."""
+    """Text with its indented lines, the equations, in code blocks."""
     paragraphs = re.split(r"\n{2,}", body)
     fenced = [
         "\n".join(["```text", *(line.removeprefix("    ") for line in part.splitlines()), "```"])

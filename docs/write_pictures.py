@@ -2,7 +2,7 @@
 
     python -m docs.write_pictures [NAME ...] [--sunspots FILE]
 
-A picture is of what a model predicts here and now. The forecast needs a CSV file of monthly
+The pictures show current predictions of the models. The forecast needs a CSV file of monthly
 sunspots, on which it trains the preset `forecaster` first.
 """
 

@@ -144,7 +144,7 @@ EXAMPLES = {
     "spoken-digits": "digits.tsv",
     "emoji-captioner": "captions.tsv",
 }
-"""Files that presets without data of their own are shown with."""
+"""Example files for presets without built-in data."""
 
 
 def _facts(name: str) -> dict[str, Any]:
