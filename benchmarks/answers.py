@@ -149,7 +149,7 @@ def encoder_decoder() -> Loops:
 
 
 def exported_table(rows: list[int], seconds: float) -> None:
-    """Prints the milliseconds per step of an exported model, from text to text, and of a plain loop."""
+    """Prints the milliseconds per step of an exported model, from text to text."""
     loops, run = language_model(), load("python-source")
     methods = {"greedy": Decoding(maximum_length=STEPS)}
     methods["sampling"] = Decoding("sample", maximum_length=STEPS)
