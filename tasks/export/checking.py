@@ -281,7 +281,7 @@ def check_parts(
         wanted: the `Export`.
         folder: of the export.
         format: of it.
-        task: what the model was built by.
+        task: the task of the model.
         parts: of the model.
         rows: examples that are compared at most; 0 for `EXAMPLES`.
 

@@ -45,9 +45,9 @@ def write_description(
 
     Args:
         folder: of the export.
-        task: what the model was built by.
+        task: the task of the model.
         model: the trained model.
-        options: how it is asked.
+        options: the options of the predictions.
         format: whose runtime the parts need: "onnx" or "litert".
         precision: of the weights.
         parts: by name.

@@ -64,9 +64,9 @@ class Export:
     """What is exported, and how.
 
     Attributes:
-        task: what the model was built by.
+        task: the task of the model.
         model: the trained model.
-        options: how it is asked.
+        options: the options of the predictions.
         predict: raw inputs and how they are asked -> the answers of the model in Python.
         examples: raw inputs that the export is tried on; none for some that are made up.
         precision: of the weights.
@@ -91,7 +91,7 @@ def export(
 
     Args:
         wanted: what, and how.
-        folder: to write; it must not hold anything yet.
+        folder: the folder to write; it must not have any contents.
         format: key of `FORMATS`.
 
     Returns:

@@ -57,7 +57,7 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
     """The parts of a model by name.
 
     Args:
-        task: what the model was built by.
+        task: the task of the model.
         model: the trained model, in float32; see `in_float32`.
     """
     if isinstance(model, Generator):
