@@ -1,1 +1,1 @@
-"""What happens inside a recurrent model: states, gates, gradients, and what an answer rests on."""
+"""Inspection of recurrent models: states, gates, gradients, and attribution of predictions."""

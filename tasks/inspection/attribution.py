@@ -16,8 +16,9 @@ from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharact
 from seqzoo.tasks.runs.weight_paths import children
 
 POINTS, MOST_POINTS = 64, 1024
-"""Points of the path from nothing to the input, by the rule of Gauss and Legendre: so many to begin
-with, and so many at most."""
+"""Initial and maximum number of points on the path from the baseline to the input, placed by the
+rule
+of Gauss and Legendre."""
 
 INCOMPLETE = 0.01
 """Share of the difference to be explained that may be missing; more points are taken until it is
@@ -52,7 +53,7 @@ class Attribution:
 
     @property
     def completeness(self) -> float:
-        """What integrated gradients must sum up to, score - baseline, less what they do."""
+        """The difference between score - baseline and the sum of the integrated gradients."""
         return self.score - self.baseline - float(self.values.sum())
 
 
@@ -69,7 +70,7 @@ def integrated_gradients(
 
     Args:
         subject: model, input and prediction.
-        step: of the answer; by default all of a generated text, else the last one.
+        step: step of the prediction; by default all of a generated text, otherwise the last one.
         points: of the path, 64 of them run in one forward and one backward pass; by default as many
             as bring the sum within a hundredth of the difference, from 64 to 1,024.
     """
@@ -104,12 +105,13 @@ def integrated_gradients(
 
 
 def occlusion(subject: Subject, step: int | None = None) -> Attribution:
-    """How much surer a model is of its answer for having seen a step of the input, or a region of
-    an image: its score, less its score with the vectors of that step set to zero.
+    """The effect of each step of the input, or region of an image, on the score of a prediction:
+    the
+    score, less the score with the vectors of that step set to zero.
 
     Args:
         subject: model, input and prediction.
-        step: of the answer; by default all of a generated text, else the last one.
+        step: step of the prediction; by default all of a generated text, otherwise the last one.
     """
     regions = _regions(subject)
     scores = []
@@ -124,7 +126,7 @@ def occlusion(subject: Subject, step: int | None = None) -> Attribution:
 
 
 def _regions(subject: Subject) -> np.ndarray:
-    """Ones in the part that each row covers: (rows, time), or (rows, height, width)."""
+    """Ones in the part that a row covers: (rows, time), or (rows, height, width)."""
     values = subject.inputs["values"]
     if values.shape.rank < 4:
         return np.eye(values.shape[1], dtype=np.float32)
@@ -200,7 +202,7 @@ def _changed(layer: Any, change: Any) -> Iterator[None]:
 
 def _vector_layers(model: Any) -> list[Any]:
     """The layers that make vectors of the input, outermost first: of a model that encodes its
-    input, those of the encoder; the embedding of answers is none of them."""
+    input, those of the encoder, without the embedding of the output."""
     start = getattr(model, "encoder", model)
     found: list[Any] = []
 

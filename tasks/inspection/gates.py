@@ -1,4 +1,4 @@
-"""Gates by name: what they let through over an input, and how long a unit remembers."""
+"""Gates by name: their values over an input, and how long a unit remembers."""
 
 import contextlib
 import inspect
@@ -16,12 +16,12 @@ from seqzoo.tasks.inspection.jacobians import step_jacobians
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
 CLOSED, OPEN = 0.1, 0.9
-"""Values below and above which a gate is saturated."""
+"""Values below and above which a gate counts as saturated."""
 
 NONLINEAR = frozenset(
     "Sigmoid Tanh Relu Relu6 LeakyRelu Elu Selu Softplus Softsign Softmax Exp Sin Cos".split()
 )
-"""Operations of TensorFlow that make a gate of a sum."""
+"""TensorFlow operations that compute a gate from a sum."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class GateTrace:
     Attributes:
         name: of the gate, as the cell names it.
         values: in the order of the input, (time, units).
-        bounded: whether it is a gate in the narrow sense, which lies between 0 and 1.
+        bounded: whether it is a gate in the narrow sense, with values between 0 and 1.
     """
 
     name: str
@@ -66,7 +66,7 @@ def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
         row: row of the batch.
 
     Returns:
-        One a gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
+        One per gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
     """
     cell = own.cell
     if not isinstance(cell, RecurrentCell) or not cell.gates:
@@ -79,7 +79,7 @@ def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
 
 
 class _Gates:
-    """The graph of one step of a cell, and where in it each gate is made."""
+    """The graph of one step of a cell, with the location of each gate."""
 
     def __init__(self, cell: RecurrentCell, features: int):
         self.cell = cell
@@ -102,7 +102,7 @@ class _Gates:
             for tensor in self._made(op, made, inside)
             if tensor.shape.rank == 2
         ]
-        # Feeding the placeholders of the arguments, and none of what was captured.
+        # Only the placeholders of the arguments are fed, not captured values.
         self._run = graph.prune(graph.inputs[: len(specs)], candidates)
         self.columns = _columns(cell, width)
         self._find(width)
@@ -166,7 +166,7 @@ class _Made:
 
 @contextlib.contextmanager
 def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
-    """Within it, the activations of a cell say what they make."""
+    """Within it, the results of a cell's activations are recorded."""
     own = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
 
     def marked(function: Any) -> Any:
@@ -189,9 +189,10 @@ def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
 
 
 def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
-    """Which columns of the projected input belong to each gate.
+    """The columns of the projected input of each gate.
 
-    A cell that splits them itself is asked; of others, each gate has `units`, from the first on.
+    A cell that splits them itself provides them; in others, each gate has `units` columns, in
+    order.
     """
     asked: list[Any] = []
     split = cell.split

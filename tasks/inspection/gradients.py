@@ -1,4 +1,4 @@
-"""Gradients through time: how fast the loss of a step loses touch with the states before it."""
+"""Gradients through time: how fast the gradient of a step decays over the previous states."""
 
 import math
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Decay:
     steps: int
 
     def sentence(self) -> str:
-        """The verdict as a person would say it."""
+        """The verdict in a sentence."""
         if self.verdict == "healthy" and not math.isfinite(self.half_life):
             return f"healthy: nothing is lost in {self.steps} steps"
         if self.half_life < 0:
@@ -49,7 +49,7 @@ def decay(norms: np.ndarray) -> Decay:
     """What norms say, the first of them being that of the chosen step, the last one that of the
     step furthest back.
 
-    Zeros behind the last norm above zero are an underflow and count as nothing left.
+    Zeros after the last positive norm are an underflow and count as zero gradient.
 
     Args:
         norms: (steps + 1,), of gradients or of products of Jacobians.
@@ -85,7 +85,7 @@ class GradientFlow:
             state.
         norms: of d loss / d all states together, (steps,).
         by_state: the same of each state, (states, steps).
-        decay: what they say.
+        decay: their decay.
     """
 
     name: str
@@ -116,9 +116,9 @@ def _flow(own: LayerTrace, row: int) -> GradientFlow:
         [np.linalg.norm(one[row].astype(np.float64), axis=-1) for one in own.gradients]
     )
     norms = np.sqrt((by_state**2).sum(0))
-    # Behind the chosen step, gradients are zero: nothing of the loss goes there.
+    # After the chosen step, gradients are zero.
     last = int(np.flatnonzero(norms)[-1])
     positions = np.append(-1, own.positions)[last::-1]
     norms, by_state = norms[last::-1], by_state[:, last::-1]
-    # The last point is the initial state, which no step of the input stands for.
+    # The last point is the initial state, which belongs to no step of the input.
     return GradientFlow(own.name, positions, norms, by_state, decay(norms))

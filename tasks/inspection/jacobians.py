@@ -1,4 +1,4 @@
-"""Jacobians of single steps, and of many steps in a row."""
+"""Jacobians of single steps and of sequences of steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -82,10 +82,10 @@ def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float
     """Spectral radii, or largest singular values of parts that are not square, as training went.
 
     Args:
-        cells: the cell at each moment, by a name such as "epoch 3".
+        cells: the cell at different times, by names such as "epoch 3".
 
     Returns:
-        For each gate, the figure at each moment.
+        For each gate, the metric at each time.
     """
     found: dict[str, dict[str, float]] = {}
     for moment, cell in cells.items():

@@ -32,7 +32,7 @@ class Subject:
         scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
             log-probability of what is answered there, or of numbers the value itself,
             standardised. Larger is surer.
-        measure: what a score is, for people.
+        measure: the meaning of a score, in words.
         of_inputs: the step of the input that each step of the answer belongs to, or None where
             they do not go together.
         whole: whether an answer of several steps is one: the text of a model that generates it.

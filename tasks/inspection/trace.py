@@ -29,7 +29,7 @@ class LayerTrace:
         states: one array per state, (batch, time + 1, size).
         gradients: d loss / d state, shaped like `states`; None where no loss was given or the loss
             does not depend on the layer.
-        positions: of each step in the input, (time,).
+        positions: position of each step in the input, (time,).
     """
 
     name: str
@@ -98,7 +98,7 @@ def trace(
     Args:
         model: a Keras model or layer that holds `Recurrent` layers.
         forward: calls it: `lambda: model(inputs)`.
-        loss: a scalar from what `forward` returns; None for the forward pass alone.
+        loss: a scalar from the result of `forward`; None for only the forward pass.
 
     Example:
         layer = Recurrent(LSTMCell(8), return_sequences=True)
@@ -228,8 +228,9 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
 
 
 def projected(cell: Any, inputs: Any) -> Any:
-    """(..., features) -> what `cell_step` takes at each step: `project` of a cell that keeps our
-    contract, else the inputs themselves."""
+    """(..., features) -> the input of `cell_step`: `project` for cells of `seqzoo.cells`, the
+    inputs
+    themselves for others."""
     return cell.project(inputs) if keeps_contract(cell) else inputs
 
 

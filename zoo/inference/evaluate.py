@@ -43,7 +43,7 @@ def evaluate(
     if split == "all" and not source.is_file():
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
     examples = open_examples(source, split or "test")
-    if limit is not None:  # of these alone: what the model was trained on has its own limit
+    if limit is not None:  # only of these; the training data has its own limit
         examples = _sample(examples, limit, source.seed)
     return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
 

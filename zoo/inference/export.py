@@ -1,4 +1,4 @@
-"""Exports a run's model, and says how what was written is loaded and called."""
+"""Exports a run's model, and explains how to load and call it."""
 
 from typing import Any
 

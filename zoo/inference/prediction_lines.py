@@ -1,4 +1,4 @@
-"""Inputs in, lines of predictions out, in their order; a bad input gets a line with its error."""
+"""Prints a line per input, in order: its prediction or its error."""
 
 import csv
 import io
@@ -126,7 +126,7 @@ def prediction_lines(
 
 
 def _source_of(run: Any, file: File) -> Source:
-    """What the inputs in a file are."""
+    """The type of the inputs in a file."""
     source = Source.of_run(run, str(file.path))
     # The sample rate is the model's, whatever the data of the training say.
     rate = run.template.sample_rate if source.kind == "audio" else None

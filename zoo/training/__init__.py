@@ -1,1 +1,1 @@
-"""Trains presets, templates and configuration files, and tells how it went."""
+"""Trains presets, templates and configuration files, and summarises the result."""

@@ -1,4 +1,4 @@
-"""Trains what a name and options say: plans a new run or resumes one, trains it and scores it."""
+"""Trains from a name and options: plans or resumes a run, trains it and evaluates it."""
 
 import pathlib
 import re
@@ -129,7 +129,7 @@ def plan_resumed(
 
 
 def _with_guesses(wanted: Choices, begun: Choices) -> Choices:
-    """Choices with what they leave to the data, as a run has found it."""
+    """Settings with the values that a run derived from the data."""
     source = {
         field.name: getattr(begun.source, field.name)
         for field in fields(Source)
