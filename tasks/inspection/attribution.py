@@ -17,8 +17,7 @@ from seqzoo.tasks.runs.weight_paths import children
 
 POINTS, MOST_POINTS = 64, 1024
 """Initial and maximum number of points on the path from the baseline to the input, placed by the
-rule
-of Gauss and Legendre."""
+rule of Gauss and Legendre."""
 
 INCOMPLETE = 0.01
 """Share of the difference to be explained that may be missing; more points are taken until it is
