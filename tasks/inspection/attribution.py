@@ -105,8 +105,7 @@ def integrated_gradients(
 
 def occlusion(subject: Subject, step: int | None = None) -> Attribution:
     """The effect of each step of the input, or region of an image, on the score of a prediction:
-    the
-    score, less the score with the vectors of that step set to zero.
+    the score, less the score with the vectors of that step set to zero.
 
     Args:
         subject: model, input and prediction.
