@@ -251,7 +251,7 @@ def test_choices_out_of_range(choices: dict, message: str) -> None:
 
 
 def test_targets_that_cannot_be_learnt() -> None:
-    with pytest.raises(SeqzooError, match="Targets are needed"):
+    with pytest.raises(SeqzooError, match="Training and evaluation need targets"):
         template().adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="Text was expected, but example 1 is int"):
         template().adapt(Examples(["a", "b"], ["x", 3]))

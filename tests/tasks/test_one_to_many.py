@@ -183,5 +183,5 @@ def test_wrong_names_are_said_before_anything_is_learnt(choices: dict, message: 
 def test_examples_are_needed() -> None:
     with pytest.raises(SeqzooError, match="Training needs examples"):
         template().adapt(Examples(inputs("image", 3)[:0], []))
-    with pytest.raises(SeqzooError, match="Targets are needed"):
+    with pytest.raises(SeqzooError, match="Training and evaluation need targets"):
         template().adapt(Examples(inputs("image", 3)))

@@ -282,7 +282,7 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
     "kind, examples, message",
     [
         ("values", Examples([[1.0, 2.0]], [[[1.0]]]), "at each of the 2 steps of example 0"),
-        ("values", Examples([[1.0, 2.0]]), "Targets are needed"),
+        ("values", Examples([[1.0, 2.0]]), "Training and evaluation need targets"),
         ("values", Examples([[1.0]], [["a"]]), "the target of example 0 is not of numbers"),
         ("values", Examples([[1.0]], [[float("nan")]]), "target of example 0 has 1 of 1"),
         ("series", Examples([[1.0, 2.0], [3.0]]), "two steps, but example 1 has one"),
@@ -300,5 +300,5 @@ def test_a_way_of_going_on_that_does_not_fit_is_told(tmp_path) -> None:
     options = AnswerOptions(decoding=Decoding("beam"))
     with pytest.raises(SeqzooError, match="series is found by 'greedy' with one answer"):
         run.predict(_examples("series").inputs, options)
-    with pytest.raises(SeqzooError, match="no language model"):
+    with pytest.raises(SeqzooError, match="not a language model"):
         run.score(["a"])

@@ -121,7 +121,7 @@ def test_tags_to_ids() -> None:
 @pytest.mark.parametrize(
     "targets, message",
     [
-        (None, "Targets are needed"),
+        (None, "Training and evaluation need targets"),
         ([["a"], 3], "Tags must be .* example 1 has 3"),
         ([["a"], ["b", 3]], "Tags must be .* example 1 has"),
         ([["a"], ["a", "a"]], r"At least two tags are needed, but training has only \['a'\]"),

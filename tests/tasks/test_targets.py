@@ -140,7 +140,7 @@ def test_the_baseline_of_values_is_the_mean_of_training() -> None:
         ("labels", [["ham"], ["spam"]], [[], ["spaam"]], "line 6 has the label 'spaam'.*'spam'?"),
         ("class", ["ham", "ham"], [], r"At least two classes.*\['ham'\]"),
         ("class", ["ham", None], [], "line 6 has None"),
-        ("class", None, [], "Targets are needed"),
+        ("class", None, [], "Training and evaluation need targets"),
         ("class", ["ham"], [], "got 2 inputs and 1 targets"),
         ("labels", ["ab", "c"], [], "line 5 has 'ab'"),
         ("labels", [[], []], [], "no training example has any"),

@@ -261,7 +261,7 @@ def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
         (["--cells", "gru", "--units", 0], "`units` must be at least 1"),
         (["--cells", "gru", "--input", "txt"], "got 'txt'; did you mean 'text'"),
         (["--cells", "gru", "--cell-option", "bais=1"], "bais"),
-        (["--cells", "gru", "--run", "."], "holds no comparison"),
+        (["--cells", "gru", "--run", "."], "is not a comparison"),
         ([], "Missing option '--cells'"),
     ):
         result = seqzoo(*command, *words)

@@ -86,7 +86,7 @@ def mixed(tmp_path):
 
 
 def test_sounds_are_brought_to_one_rate(mixed) -> None:
-    with pytest.raises(SeqzooError, match=r"line 5: .* should be; --resample brings all sound"):
+    with pytest.raises(SeqzooError, match=r"line 5: .* should be; --resample converts all audio"):
         open_source(csv_source(mixed, kind="audio"))
     splits, source = open_source(csv_source(mixed, kind="audio", resample=True))
     assert source.sample_rate == 8000
@@ -111,7 +111,7 @@ def test_a_model_hears_other_rates_on_request(mixed, tmp_path) -> None:
     )
     assert low.exit_code == high.exit_code == 0
     refused = seqzoo("evaluate", run, "--data", mixed, "--no-resample")
-    assert refused.exit_code == 2 and "--resample brings all sound" in refused.stderr
+    assert refused.exit_code == 2 and "--resample converts all audio" in refused.stderr
 
 
 def test_predictions_name_the_option(tmp_path) -> None:

@@ -246,5 +246,5 @@ def test_images_from_files_and_lists(tmp_path) -> None:
     write(tmp_path / "i.png", tf.io.encode_png(image).numpy())
     np.testing.assert_array_equal(fields.rows("i.png", tmp_path), image[..., 0])
     np.testing.assert_array_equal(fields.rows("[[1, 2]]", tmp_path), [[1, 2]])
-    with pytest.raises(SeqzooError, match="is no PNG, JPEG, BMP or GIF image"):
+    with pytest.raises(SeqzooError, match="is not a PNG, JPEG, BMP or GIF image"):
         fields.rows(write(tmp_path / "bad.png", b"no image").name, tmp_path)
