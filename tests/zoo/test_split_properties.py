@@ -105,7 +105,7 @@ def test_inputs_of_two_splits_stay_where_they_are_scored_last(train, validation,
     }
     kept = {"validation": set(validation) - set(test), "train": set(train) - {*validation, *test}}
     if not all(kept.values()):
-        with pytest.raises(SeqzooError, match="also stand in other splits"):
+        with pytest.raises(SeqzooError, match="also occur in other splits"):
             part_equal_inputs(parts)
         return
     notes = part_equal_inputs(parts)
