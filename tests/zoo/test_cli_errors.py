@@ -141,7 +141,7 @@ def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) 
     for words in (["evaluate", run], ["train", "--resume", "--run", run]):
         result = seqzoo(*words)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert re.fullmatch("Error: .*trained from Python .* --data, .*\n", result.stderr)
+        assert re.fullmatch("Error: .*trained from Python, .* --data, .*\n", result.stderr)
     data = ["--data", trained / "data.csv", "--input", "text", "--target", "label"]
     named, stored = seqzoo("evaluate", run, *data), seqzoo("evaluate", trained / "run", *data)
     assert named.exit_code == 0 and named.stdout == stored.stdout

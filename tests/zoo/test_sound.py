@@ -127,8 +127,8 @@ def test_predictions_name_the_option(tmp_path) -> None:
     refused = seqzoo("predict", tmp_path / "run", other)
     assert refused.exit_code == 2
     assert refused.stderr == (
-        "Line 1 has 16,000 samples per second, the model was trained with 8,000; --resample brings "
-        "it to these.\n"
+        "Line 1 has 16,000 samples per second, the model was trained with 8,000; --resample "
+        "converts it.\n"
     )
     answered = seqzoo("predict", tmp_path / "run", other, "--resample")
     assert answered.exit_code == 0 and answered.stdout[0] in "hl"

@@ -28,7 +28,7 @@ def delimited(path, separator: str, form: str = "{}") -> pathlib.Path:
 @pytest.mark.parametrize("separator, shown", [(";", "';'"), ("|", "'|'"), ("\t", "tab")])
 def test_another_delimiter_is_named(tmp_path, separator, shown) -> None:
     path = delimited(tmp_path / "t.csv", separator)
-    message = f"has one column, .* by --delimiter {shown}".replace("|", r"\|")
+    message = f"has one column, .* with --delimiter {shown}".replace("|", r"\|")
     with pytest.raises(SeqzooError, match=message):
         open_source(csv_source(path))
     with pytest.raises(SeqzooError, match=message):

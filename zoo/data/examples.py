@@ -115,7 +115,7 @@ def _sounds(
     rate = source.sample_rate or inputs[0][1]
     rates = [own or rate for _, own in inputs]
     if not source.resample:
-        what, advice = "samples a second", "; --resample converts all audio to one rate"
+        what, advice = "samples per second", "; --resample converts all audio to one rate"
         _check_equal(records, numbers, INPUT, rates, rate, what, advice)
     pairs = zip(inputs, rates, strict=True)
     return [resampled(samples, own, rate) for (samples, _), own in pairs], rate
