@@ -76,6 +76,7 @@ def saved_model(folder, asked):
 def standalone(folder, asked):
     """ONNX or LiteRT files with predict.py: requests from raw inputs, and a bare step."""
     spec = importlib.util.spec_from_file_location("predict", pathlib.Path(folder) / "predict.py")
+    assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(predict)
     imported = memory()
@@ -141,6 +142,7 @@ def quality(format, folder, asked):
         labels = [own.decode() for own in found.get("label", found.get("text")).numpy()]
     else:
         spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
+        assert spec is not None and spec.loader is not None
         predict = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(predict)
         labels = [own["label"] for own in predict.Model(folder).predict(inputs)]

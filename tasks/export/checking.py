@@ -166,7 +166,7 @@ def answered_alone(
         plain = all(not isinstance(own, np.ndarray) for own in inputs)
         if not plain:
             arrays |= {f"raw/{n}": np.asarray(own) for n, own in enumerate(inputs)}
-        np.savez(given / "arrays.npz", **arrays)
+        np.savez(given / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
         asked = {
             "format": format,
             "texts": texts,

@@ -43,6 +43,7 @@ def _keras(folder, given):
 
 def _standalone(folder, parts, asked):
     spec = importlib.util.spec_from_file_location("predict", pathlib.Path(folder) / "predict.py")
+    assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(predict)
     model = predict.Model(folder)

@@ -13,7 +13,7 @@ from seqzoo.cells.gru.gru import GRUCell
 from seqzoo.cells.lstm.lstm import LSTMCell
 from seqzoo.cells.simple.vanilla import VanillaCell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export.onnx_graph import OPSET, Translator, Writer, element_type
+from seqzoo.tasks.export.onnx_graph import Translator, Writer, element_type
 
 ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
 """Nonlinearities of ONNX' recurrent operators, by Keras' names."""
@@ -277,6 +277,3 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     )
     *last, outputs = names
     return [outputs, *last]
-
-
-__all__ = ["OPSET", "Recurrences"]

@@ -41,7 +41,8 @@ class Payload:
 def test_pickled_weights_are_refused_unread(run: Run, tmp_path: pathlib.Path) -> None:
     trace = tmp_path / "trace"
     array = np.array([Payload(trace)], object)
-    np.savez(run.folder / "weights.npz", **{"embedding/embeddings.values": array})
+    arrays: dict[str, Any] = {"embedding/embeddings.values": array}
+    np.savez(run.folder / "weights.npz", **arrays)
     with pytest.raises(SeqzooError, match="weights.npz cannot be read: Object arrays"):
         _ = Run.open(run.folder).model
     assert not trace.exists()

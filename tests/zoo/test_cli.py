@@ -6,6 +6,8 @@ import pathlib
 import re
 import shlex
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -240,6 +242,27 @@ def test_export_answers_as_predict_does(trained, tmp_path) -> None:
     np.testing.assert_allclose(
         found["probability"].numpy(), [float(line.split("\t")[1]) for line in lines], atol=1e-4
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("format", "runtime"), [("onnx", "onnxruntime"), ("litert", "ai_edge_litert")]
+)
+def test_an_export_predicts_without_tensorflow(
+    format: str, runtime: str, trained, tmp_path
+) -> None:
+    pytest.importorskip(runtime)
+    result = seqzoo("export", trained / "run", tmp_path / "out", "--format", format)
+    assert result.exit_code == 0, result.output
+    assert (
+        "runs without TensorFlow; its results differ from the model's by at most" in result.output
+    )
+    command = [sys.executable, "-I", "-B", str(tmp_path / "out" / "predict.py"), "axyz1", "b"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    expected = seqzoo("predict", trained / "run", "axyz1", "b").stdout.splitlines()
+    for line, own in zip(said.stdout.splitlines(), expected, strict=True):
+        (label, probability), (other, known) = line.split("\t")[:2], own.split("\t")[:2]
+        assert label == other and float(probability) == pytest.approx(float(known), abs=1e-4)
 
 
 def test_what_export_tells_to_type_works(tmp_path) -> None:
