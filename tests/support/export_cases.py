@@ -150,14 +150,14 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
     }
 
 
-def make_run(folder: pathlib.Path, chosen: Template, examples: Examples) -> Run:
-    """A run whose weights are drawn at random, biases and all."""
+def make_run(folder: pathlib.Path, chosen: Template, examples: Examples, noise: float = 0.3) -> Run:
+    """A run whose weights are drawn at random, biases and all, the noise a standard deviation."""
     task = chosen.adapt(examples)
     run = Run.create(folder, describe(chosen, task, settings(), {}, Padding([4, 9], [])), task)
     model = task.build("float32")
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:
-        weight.assign(weight + random.normal(0, 0.3, weight.shape))
+        weight.assign(weight + random.normal(0, noise, weight.shape))
     model.save(folder / "model.keras")
     return run
 
