@@ -75,7 +75,10 @@ def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:
             {"input": "rows", "bag": True},
             "`bag` is for characters, words and subwords, got input 'rows'.",
         ),
-        ({"ngram_buckets": 300_000}, "`ngram_buckets` must be at least 1 and at most 200000, got 300000."),
+        (
+            {"ngram_buckets": 300_000},
+            "`ngram_buckets` must be .* at most 200000, got 300000.",
+        ),
         ({"ngrams": 0}, "`ngrams` must be at least 1, got 0."),
     ],
 )

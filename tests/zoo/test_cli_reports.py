@@ -92,12 +92,15 @@ def test_texts_are_told_with_the_probability_of_a_token() -> None:
 
 
 def test_steps_of_a_few_long_series_are_told() -> None:
+    def part(name, examples) -> Part:
+        return Part(name, examples, [bytes(own) for own in range(len(examples))], None)
+
     long, short = Examples([np.zeros(8640)]), Examples([np.zeros(5)] * 2)
-    parts = {"train": Part("a", long, [], None), "test": Part("b", short, [], None)}
+    parts = {"train": part("a", long), "test": part("b", short)}
     assert to_splits("etth1.csv", parts, []).description == (
         "etth1.csv: 1 (8,640 steps) to train on, 2 to test on."
     )
-    parts = {"train": Part("a", Examples(["x" * 2000]), [], None)}
+    parts = {"train": part("a", Examples(["x" * 2000]))}
     assert to_splits("a.txt", parts, []).description == "a.txt: 1 (2,000 characters) to train on."
 
 

@@ -73,7 +73,7 @@ def command(
         path = pathlib.Path(input_file).expanduser()
         inputs = prediction_inputs.File(path, input, columns, delimiter, bool(resample))
     elif text:
-        inputs = prediction_inputs.Arguments(text)
+        inputs = text
     elif sys.stdin.isatty():
         click.echo("One input per line; end with Ctrl-D.", err=True)
     form = "jsonl" if as_json else form or "text"

@@ -37,7 +37,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     source = request.source
     delimiter = source.delimiter or DELIMITERS[suffix_of(path.name)]
     text = read_text(path, strict=request.strict)
-    found = _records(text, delimiter)
+    found = iter(list(_records(text, delimiter)))
     names = tuple(source.columns or _header(path, found))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)

@@ -35,13 +35,6 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """The texts of a command line."""
-
-    texts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class File:
     """A file whose lines, or one of whose columns, are inputs.
 
@@ -65,20 +58,24 @@ def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
     """One input a line, in UTF-8, of standard input or a file; a byte order mark in front is left
     out."""
     for number, line in enumerate(without_mark(iter(lines)), 1):
-        yield _of_line(number, line.removesuffix(b"\n").removesuffix(b"\r"))
+        text = line.decode("utf-8", "surrogateescape")
+        yield _checked(number, text.removesuffix("\n").removesuffix("\r"))
 
 
 def of_arguments(texts: Sequence[str]) -> Iterator[Asked]:
     """The texts of a command line, an input each."""
     for number, text in enumerate(texts, 1):
-        text = text.removeprefix(BYTE_ORDER_MARK)  # "$(cat FILE)" hands it on
-        yield _of_line(number, text.encode("utf-8", "surrogateescape"))
+        # "$(cat FILE)" hands the mark on.
+        yield _checked(number, text.removeprefix(BYTE_ORDER_MARK))
 
 
-def _of_line(number: int, line: bytes) -> Asked:
-    text = line.decode("utf-8", "surrogateescape")
-    error = undecoded(text)
-    return Asked(number, None, error) if error else Asked(number, text)
+def _checked(number: int, text: str) -> Asked:
+    """A text, unless a byte of it was not UTF-8."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return Asked(number, None, undecoded(text))
+    return Asked(number, text)
 
 
 def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator[Asked]:

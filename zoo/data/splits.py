@@ -308,17 +308,19 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
 def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
     """The splits with a description: how many examples each has, then the notes."""
     purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
-    found = {split: part.examples for split in purposes if (part := parts.get(split))}
+    found = {split: part for split in purposes if (part := parts.get(split))}
     counts = ", ".join(
-        f"{len(found[split]):,}{_size(found[split])} {purposes[split]}" for split in found
+        f"{len(part.keys):,}{_size(part)} {purposes[split]}" for split, part in found.items()
     )
-    return Splits(**found, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
+    examples = {split: part.examples for split, part in found.items()}
+    return Splits(**examples, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
 
 
-def _size(examples: Examples) -> str:
+def _size(part: Part) -> str:
     """What few but long examples hold: " (8,640 steps)"; of others nothing."""
-    lengths = [len(value) for value in examples.inputs if hasattr(value, "__len__")]
-    if len(examples) > FEW_EXAMPLES or sum(lengths) < MANY_STEPS * max(len(lengths), 1):
+    inputs = part.examples.inputs
+    lengths = [len(value) for value in inputs if hasattr(value, "__len__")]
+    if len(part.keys) > FEW_EXAMPLES or sum(lengths) < MANY_STEPS * max(len(lengths), 1):
         return ""
-    unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
+    unit = "characters" if isinstance(inputs[0], str) else "steps"
     return f" ({sum(lengths):,} {unit})"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
-from seqzoo.zoo.data.prediction_inputs import Arguments, Asked, File
+from seqzoo.zoo.data.prediction_inputs import Asked, File
 from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
@@ -72,7 +72,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
 
 def prediction_lines(
     folder: str,
-    given: Iterable[bytes] | Arguments | File,
+    given: Iterable[bytes] | tuple[str, ...] | File,
     top: int,
     form: Form,
     decoding: dict[str, Any],
@@ -102,8 +102,8 @@ def prediction_lines(
     if isinstance(given, File):
         asked = prediction_inputs.of_file(given, _source_of(run, given), width=_width_of(run))
         place = given.path.parent
-    elif isinstance(given, Arguments):
-        asked, place = prediction_inputs.of_arguments(given.texts), pathlib.Path.cwd()
+    elif isinstance(given, tuple):
+        asked, place = prediction_inputs.of_arguments(given), pathlib.Path.cwd()
     else:
         asked, place = prediction_inputs.of_lines(given), pathlib.Path.cwd()
     read = prediction_inputs.reader(run, place, resample=resample)
