@@ -1,0 +1,82 @@
+"""The registry of file formats: each has a reader, and all say the same of the same rows."""
+
+import json
+import pathlib
+import pkgutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from table_cases import of_file
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.formats import FORMATS, SUFFIXES, format_of
+from seqzoo.zoo.data.open import read_file
+from seqzoo.zoo.data.prediction_inputs import File
+from seqzoo.zoo.data.source import Source
+
+TEXTS = ["it was good", "so bad", "fine, mostly"]
+LABELS = ["good", "bad", "good"]
+
+
+def write(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """The rows as a file of a format that has columns."""
+    rows = list(zip(TEXTS, LABELS, strict=True))
+    path = folder / f"t{FORMATS[name].suffixes[0]}"
+    if name == "csv":
+        path.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows))
+    elif name == "tsv":
+        path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
+    elif name == "json lines":
+        objects = [{"text": text, "label": label} for text, label in rows]
+        path.write_text("".join(json.dumps(own) + "\n" for own in objects))
+    elif name == "parquet":
+        pq.write_table(pa.table({"text": TEXTS, "label": LABELS}), path)
+    else:
+        np.savez(path, text=np.array(TEXTS), label=np.array(LABELS))
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_reader_and_a_line(name) -> None:
+    read = pkgutil.resolve_name(FORMATS[name].location)
+    assert read.__name__ == "read" and read.__doc__
+    assert FORMATS[name].summary.endswith(".")
+    for suffix in FORMATS[name].suffixes:
+        assert format_of(f"a{suffix}") == format_of(f"A{suffix.upper()}.gz") == name
+
+
+def test_no_two_formats_have_one_suffix() -> None:
+    assert len(set(SUFFIXES)) == len(SUFFIXES)
+
+
+@pytest.mark.parametrize("name", ["tsv", "json lines", "parquet", "npz"])
+def test_rows_mean_the_same_in_all_formats(tmp_path, name) -> None:
+    found = []
+    for own in ("csv", name):
+        path = write(tmp_path, own)
+        part, _ = read_file(str(path), Source(str(path), "words", input="text", target="label"))
+        asked = of_file(File(path), {"kind": "words", "input": "text"})
+        found.append((part.keys, part.labels, part.examples.targets, [one.field for one in asked]))
+    assert found[0] == found[1]
+    assert found[0][1:] == ([(label,) for label in LABELS], LABELS, TEXTS)
+
+
+@pytest.mark.parametrize(
+    "path, how, name",
+    [
+        ("a.dat", {"delimiter": ";"}, "csv"),
+        ("a.txt", {}, "text"),
+        ("a.txt", {"tagged": True}, "conll"),
+        ("a.txt", {"tagged": True, "delimiter": "|"}, "csv"),
+        ("a.jsonl", {"delimiter": ";"}, "json lines"),
+    ],
+)
+def test_a_delimiter_makes_a_table_of_other_names(path, how, name) -> None:
+    assert format_of(path, **how) == name
+
+
+def test_a_name_that_says_nothing_is_an_error() -> None:
+    with pytest.raises(SeqzooError, match="a.xlsx must end in one of .csv, .* save it as .csv"):
+        format_of("a.xlsx")
