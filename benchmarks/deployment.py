@@ -68,7 +68,7 @@ def lstm_256() -> Any:
     import tempfile
 
     from seqzoo.tasks import Examples, ManyToManyAligned, TrainingSettings
-    from seqzoo.tasks.data.batch_plans import Padding
+    from seqzoo.tasks.data.batches import Padding
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.training.trainer import describe
 

@@ -460,7 +460,7 @@ GROUPS = [
         },
     ),
     Group(
-        "tasks/data/batch_plans.py",
+        "tasks/data/batches.py",
         "tests/tasks/test_batching.py tests/tasks/test_shards.py",
         "",
         {

@@ -20,8 +20,7 @@ import tensorflow as tf
 
 from benchmarks.speed import machine
 from seqzoo.tasks import ManyToManyEncoderDecoder
-from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training.step import Loop
 from seqzoo.zoo.data.open import open_source

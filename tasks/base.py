@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from seqzoo.tasks.data.batch_plans import Padding, Plan
+    from seqzoo.tasks.data.batches import Data, Padding, Plan
     from seqzoo.tasks.data.examples import Examples
-    from seqzoo.tasks.data.sequences import Data
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
@@ -133,7 +132,7 @@ class Task(ABC):
     """A template with what it learned from training examples: enough to build the model, train it,
     evaluate it, predict with it and export it.
 
-    A batch is a dictionary, see `seqzoo.tasks.data.pipeline.batches`.
+    A batch is a dictionary, see `seqzoo.tasks.data.batches.batches`.
 
     Attributes:
         template: the options.
@@ -223,8 +222,8 @@ class Task(ABC):
         multiple: int = 1,
         seed: tuple[int, ...] | None = None,
     ) -> Plan:
-        """The batches of an epoch; see `seqzoo.tasks.data.batch_plans.make_plan`."""
-        from seqzoo.tasks.data.batch_plans import make_plan
+        """The batches of an epoch; see `seqzoo.tasks.data.batches.make_plan`."""
+        from seqzoo.tasks.data.batches import make_plan
 
         return make_plan(
             data,

@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 
 WARM_UP = 256
 """Steps that a lane which begins inside of a sequence runs beforehand, when models are scored."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 import seqzoo.cells
@@ -104,6 +105,16 @@ class MaskedPooling(keras.layers.Layer):
 
     def get_config(self) -> dict:
         return {**super().get_config(), "mode": self.mode}
+
+
+def loss_precision(policy: str) -> str:
+    """The dtype of a model's outputs, given the dtype policy of its layers: float32 or float64."""
+    return "float64" if policy == "float64" else "float32"
+
+
+def at_least_float32(values: Any) -> Any:
+    """Numbers, with half precision converted to float32."""
+    return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
 
 
 def cell_choices(template: Any) -> dict[str, Any]:

@@ -6,9 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
-from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.data.windows import crop_plan
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.sampling import random_numbers

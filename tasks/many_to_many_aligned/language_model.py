@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.data.windows import window_plan
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import Decoded, decode

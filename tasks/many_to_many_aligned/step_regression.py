@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.data.sequences import Sequences
+from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
 from seqzoo.tasks.metrics.sequences import span_scores
 from seqzoo.tasks.targets.tags import Tags

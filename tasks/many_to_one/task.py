@@ -4,17 +4,17 @@ from typing import Any, Self
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.kinds import features_class, targets_class
-from seqzoo.tasks.layers.precision import at_least_float32, loss_precision
 from seqzoo.tasks.layers.recurrent import (
     LengthMask,
     MaskedPooling,
     NGramEmbedding,
+    at_least_float32,
+    loss_precision,
     recurrent_stack,
 )
 from seqzoo.tasks.preprocessing.base import Features
@@ -126,9 +126,7 @@ class ManyToOneTask(Task):
         return {**found, "loss": losses, "count": self.counts(batch)}
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        outputs = tf.constant(np.stack(found["outputs"]))
-        decoded = self.targets.decode(outputs, options.top)
-        return self.targets.answers({name: value.numpy() for name, value in decoded.items()})
+        return self.targets.answers(np.stack(found["outputs"]), options.top)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Sequences
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 

@@ -12,9 +12,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import AnswerOptions, Task
-from seqzoo.tasks.data.batch_plans import Padding
-from seqzoo.tasks.data.pipeline import array_batches
-from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.data.batches import Data, Padding, array_batches
 from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.settings import TrainingSettings

@@ -14,7 +14,7 @@ import numpy as np
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.columns import listed
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, command
@@ -162,14 +162,14 @@ class Run:
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
         """
-        inputs = listed(inputs)
         _check_list(inputs)
         if not len(inputs):
             return []
         options = options or AnswerOptions()
-        data = self.task.data(Examples(inputs, lines=lines, unit=unit), targets=False)
+        examples = Examples(inputs, lines=lines, unit=unit)
+        data = self.task.encode(examples, targets=False)
         found = self._inference.collect(self.task.infer, data, options)
-        return self.task.answers(found, inputs, options)
+        return self.task.answers(found, examples.inputs, options)
 
     def evaluate(
         self,

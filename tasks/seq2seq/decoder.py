@@ -8,8 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from seqzoo.tasks.layers.attention import Attention
-from seqzoo.tasks.layers.precision import loss_precision
-from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.recurrent import loss_precision, recurrent_layers
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

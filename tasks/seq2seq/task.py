@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.kinds import features_class
-from seqzoo.tasks.layers.precision import at_least_float32
+from seqzoo.tasks.layers.recurrent import at_least_float32
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator

@@ -60,8 +60,8 @@ class Targets(ABC):
         them."""
 
     @abstractmethod
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        """Predictions from the results of `decode`."""
+    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
+        """Predictions from outputs; `top` as in `decode`."""
 
     @abstractmethod
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:

@@ -74,9 +74,9 @@ class ClassTargets(Targets):
             "probabilities": best.values,
         }
 
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        answers = []
-        pairs = zip(decoded["labels"], decoded["probabilities"], strict=True)
+    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
+        answers, decoded = [], self.decode(tf.constant(outputs), top)
+        pairs = zip(decoded["labels"].numpy(), decoded["probabilities"].numpy(), strict=True)
         for labels, probabilities in pairs:
             names = [label.decode("utf-8") for label in labels]
             ranked = tuple(zip(names, map(float, probabilities), strict=True))

@@ -78,9 +78,9 @@ class LabelTargets(Targets):
             "predicted": probabilities >= THRESHOLD,
         }
 
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        answers = []
-        for probabilities in decoded["probabilities"]:
+    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
+        answers, decoded = [], self.decode(tf.constant(outputs), top)
+        for probabilities in decoded["probabilities"].numpy():
             ranked = sorted(
                 zip(self.names, map(float, probabilities), strict=True), key=lambda pair: -pair[1]
             )

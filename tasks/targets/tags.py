@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Sequences
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.metrics.bio import bio_constraints, split_tag
 from seqzoo.tasks.targets.base import required, sort_labels, unseen

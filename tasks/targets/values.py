@@ -58,9 +58,9 @@ class ValueTargets(Targets):
         del top  # a value has no alternatives
         return {"value": outputs * tf.constant(self.scale) + tf.constant(self.mean)}
 
-    def answers(self, decoded: dict[str, np.ndarray]) -> list[Answer]:
-        answers = []
-        for row in decoded["value"].tolist():
+    def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
+        answers, decoded = [], self.decode(tf.constant(outputs), top)
+        for row in decoded["value"].numpy().tolist():
             value = row[0] if self.size == 1 else tuple(row)
             answers.append(Answer(", ".join(f"{number:.6g}" for number in row), value))
         return answers

@@ -15,9 +15,8 @@ import numpy as np
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
 from seqzoo.tasks.base import AnswerOptions, Task
-from seqzoo.tasks.data.batch_plans import Padding, Plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import CHECKPOINTS, HISTORY, LOGS, MODEL

@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from seqzoo.cells.engine.scan import programs_of_training
 from seqzoo.tasks.base import Task
-from seqzoo.tasks.data.batch_plans import Plan
-from seqzoo.tasks.data.pipeline import batches
-from seqzoo.tasks.data.sequences import Data
+from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training.optimizer import make_optimizer
 

@@ -14,9 +14,8 @@ import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.base import Task, Template
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
-from seqzoo.tasks.data.sequences import Data
 from seqzoo.tasks.errors import SeqzooError, check_same
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.settings import TrainingSettings

@@ -17,7 +17,7 @@ from seqzoo.tasks import (
     Template,
 )
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.export import checking
 from seqzoo.tasks.export.parts import in_float32, no_step, parts_of

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings
-from seqzoo.tasks.data.batch_plans import Plan
+from seqzoo.tasks.data.batches import Plan
 
 LETTERS = {"A": "abcx", "B": "defx", "C": "ghéx"}
 

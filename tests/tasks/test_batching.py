@@ -5,10 +5,17 @@ import itertools
 import numpy as np
 import pytest
 
-from seqzoo.tasks.data import batch_plans as plans
-from seqzoo.tasks.data.batch_plans import Padding, Plan, choose_lengths, make_plan
-from seqzoo.tasks.data.pipeline import array_batches, batches
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data import batches as plans
+from seqzoo.tasks.data.batches import (
+    Data,
+    Padding,
+    Plan,
+    Sequences,
+    array_batches,
+    batches,
+    choose_lengths,
+    make_plan,
+)
 from seqzoo.tasks.data.windows import crop_plan, window_plan
 
 

@@ -9,7 +9,7 @@ from task_data import names, settings, template
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, SeqzooError, Splits
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.trainer import train

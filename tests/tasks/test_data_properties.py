@@ -12,9 +12,7 @@ from cell_cases import Case, recurrent, shared
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import array_batches
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Sequences, array_batches, make_plan
 from seqzoo.tasks.data.windows import crop_plan, window_plan
 from seqzoo.tasks.layers.attention import Attention
 from seqzoo.tasks.layers.crf import CRF

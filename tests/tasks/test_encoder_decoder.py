@@ -19,8 +19,7 @@ from seqzoo.tasks import (
     SeqzooError,
     Splits,
 )
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.decoding.decoder import Decoded
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.runs.run import Run

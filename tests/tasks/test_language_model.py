@@ -11,8 +11,7 @@ from training_cases import Told, assert_same
 import seqzoo.cells
 from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError, Splits
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.targets.texts import END, START

@@ -10,8 +10,7 @@ from task_data import names, repeat, series, settings, template
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.training.step import Loop
 
 KINDS = [(name, both) for name in CORE for both in (False, True)]

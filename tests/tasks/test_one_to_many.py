@@ -14,8 +14,7 @@ from task_data import repeat, settings
 import seqzoo.cells
 from seqzoo.tasks import Examples, OneToMany, SeqzooError
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.training.step import Loop
 
 

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import seqzoo.cells
 from seqzoo.tasks import Decoding, Examples, OneToMany, Splits
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_attention, plot_captions
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe, train

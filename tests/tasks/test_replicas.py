@@ -19,7 +19,7 @@ tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConf
 import seqzoo.cells
 from dataclasses import replace
 from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, OneToMany, TrainingSettings
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.training.step import Loop
 
 random = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from seqzoo.tasks import Examples, SeqzooError, plots
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.plots import plot_confusion, plot_history
 from seqzoo.tasks.preprocessing.series import pad
 from seqzoo.tasks.runs.run import Run

@@ -12,7 +12,7 @@ import pytest
 from task_data import names, settings, template
 
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
 

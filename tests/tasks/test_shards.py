@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from seqzoo.tasks.data.batch_plans import Padding, Plan, make_plan
-from seqzoo.tasks.data.pipeline import batches
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, batches, make_plan
 from seqzoo.tasks.data.windows import crop_plan, window_plan
 from seqzoo.tasks.errors import SeqzooError
 

@@ -12,8 +12,7 @@ from task_data import repeat, settings
 import seqzoo.cells
 from seqzoo.tasks import Examples, ManyToManyAligned, SeqzooError, Splits
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.preprocessing.series import pad
 from seqzoo.tasks.runs.run import Run

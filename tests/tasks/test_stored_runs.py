@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToOne, TrainingSettings
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
 

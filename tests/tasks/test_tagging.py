@@ -15,8 +15,7 @@ from task_data import repeat, settings
 import seqzoo.cells
 from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
 from seqzoo.tasks.many_to_many_aligned.tagger_network import WordCharacters, WordIds
 from seqzoo.tasks.metrics.bio import entity_spans

@@ -10,8 +10,7 @@ from tagging_data import sentences, tagger
 from task_data import repeat, settings
 
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
-from seqzoo.tasks.data.pipeline import batches
+from seqzoo.tasks.data.batches import Padding, batches, make_plan
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters
 from seqzoo.tasks.training.step import Loop
 

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import seqzoo.cells
 from seqzoo.tasks import Examples, Splits
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.preprocessing.series import pad
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe, train

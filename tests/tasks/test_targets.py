@@ -49,8 +49,7 @@ def test_numbers_as_names_stand_by_size() -> None:
 
 def test_class_answers_are_ranked() -> None:
     learnt = _learn(template(), Examples("...", ["a", "é", "c"]))
-    decoded = learnt.decode(tf.constant([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]]), 2)
-    first, second = learnt.answers({key: value.numpy() for key, value in decoded.items()})
+    first, second = learnt.answers(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
     total = np.exp([0, 1, 2]).sum()
     assert (first.label, second.label) == ("é", "a")
     assert [label for label, _ in first.alternatives] == ["é", "c"]
@@ -94,8 +93,7 @@ def test_labels() -> None:
     assert figures["micro_f1"] == pytest.approx(f1)
     assert figures["macro_f1"] == pytest.approx((1 + 0) / 2)
     assert (figures["exact"], figures["errors"]) == (1 / 3, 2)
-    decoded = learnt.decode(tf.constant(outputs), 5)
-    answers = learnt.answers({key: value.numpy() for key, value in decoded.items()})
+    answers = learnt.answers(outputs, 5)
     assert [answer.value for answer in answers] == [("x", "y"), ("x",), ()]
     assert [answer.label for answer in answers] == ["x, y", "x", ""]
 
@@ -115,7 +113,7 @@ def test_values(values: list) -> None:
     figures = learnt.figures(outputs, encoded)
     assert figures["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-4)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.square(error).mean()), rel=1e-4)
-    answers = learnt.answers({"value": learnt.decode(tf.constant(outputs), 5)["value"].numpy()})
+    answers = learnt.answers(outputs, 5)
     expected = outputs * table.std(0) + table.mean(0)
     np.testing.assert_allclose([answer.value for answer in answers], expected.squeeze(), rtol=1e-4)
 

@@ -13,7 +13,7 @@ from task_data import names, settings, splits, template
 from training_cases import CHOICES, Told, assert_same, history
 
 from seqzoo.tasks import Interrupted
-from seqzoo.tasks.data.batch_plans import Padding
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import epochs
 from seqzoo.tasks.training.optimizer import LearningRate

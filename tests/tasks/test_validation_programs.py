@@ -6,7 +6,7 @@ import tensorflow as tf
 from task_data import names, settings, template
 
 from seqzoo.cells.engine import programs
-from seqzoo.tasks.data.batch_plans import Padding, make_plan
+from seqzoo.tasks.data.batches import Padding, make_plan
 from seqzoo.tasks.training.step import Loop
 
 

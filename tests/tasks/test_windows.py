@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from seqzoo.tasks.data.batch_plans import Padding
-from seqzoo.tasks.data.pipeline import batches
-from seqzoo.tasks.data.sequences import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Sequences, batches
 from seqzoo.tasks.data.windows import WARM_UP, crop_plan, window_plan
 
 START = 2

@@ -1,11 +1,14 @@
-"""Divides examples into batches, and chooses the lengths to which batches are padded."""
+"""Batches: examples as arrays, the plan of which make a batch and how long it is, and the
+batches themselves, as a `tf.data` pipeline or as arrays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from seqzoo.tasks.data.sequences import Data, Sequences
 from seqzoo.tasks.errors import SeqzooError
 
 CANDIDATES = 200
@@ -15,6 +18,70 @@ COMPILATION = 100_000
 """Time steps, over all rows of a batch, that take about as long as compiling a layer for one more
 length; both grow with the number of layers. Measured on two cores while training four presets with
 32 to 256 rows: 72,000 to 200,000."""
+
+
+class Sequences:
+    """Sequences of different lengths, one after the other in one array.
+
+    Args:
+        flat: shape (all steps, ...).
+        lengths: shape (n,), int32; they sum to the first axis of `flat`.
+    """
+
+    def __init__(self, flat: np.ndarray, lengths: np.ndarray):
+        self.flat = flat
+        self.lengths = lengths
+        self.starts = np.cumsum(lengths, dtype=np.int64) - lengths
+
+    @classmethod
+    def of(cls, arrays: Iterable[np.ndarray], dtype: str = "int32") -> "Sequences":
+        """Joins arrays of shape (time, ...)."""
+        arrays = [np.asarray(array, dtype) for array in arrays]
+        return cls(np.concatenate(arrays), np.array([len(array) for array in arrays], np.int32))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.flat[self.starts[index] :][: self.lengths[index]]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Examples as a model takes them.
+
+    Attributes:
+        inputs: the sequences that batches are sorted by.
+        targets: array of shape (n, ...), or sequences with separate lengths, or None.
+        window: steps that a sequence is cut to, the state being carried from one window to the
+            next; None where each is run in one piece.
+    """
+
+    inputs: Sequences
+    targets: np.ndarray | Sequences | None = None
+    window: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that the data consist of, by name."""
+        arrays = {"flat": self.inputs.flat, "lengths": self.inputs.lengths}
+        if isinstance(self.targets, Sequences):
+            arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
+        elif self.targets is not None:
+            arrays["targets"] = self.targets
+        return arrays
+
+    @cached_property
+    def tensors(self) -> dict[str, Any]:
+        """The arrays where a `tf.data` pipeline reads them, with the sequences' starts."""
+        arrays = {**self.arrays, "starts": self.inputs.starts}
+        if isinstance(self.targets, Sequences):
+            arrays["target_starts"] = self.targets.starts
+        with tf.device("CPU:0"):
+            return {name: tf.constant(array) for name, array in arrays.items()}
 
 
 @dataclass(frozen=True)
@@ -232,3 +299,111 @@ def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], n
     while padded[-1] < lengths.max():
         padded.append(2 * padded[-1])
     return padded, np.searchsorted(padded, lengths)
+
+
+def batches(data: Data, plan: Plan) -> Any:
+    """A `tf.data.Dataset` of a plan's batches.
+
+    Each is a dictionary: "values" (batch, time, ...), zero behind a sequence's end; "lengths"
+    (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
+    with "target_lengths" (batch,) where these are sequences; "rows" (batch,), int32, which examples
+    they are; and all that the plan says of parts of examples, see `Plan.views`.
+    """
+    tensors = data.tensors
+    with tf.device("CPU:0"):
+        rows, weights = tf.constant(plan.rows), tf.constant(plan.weights)
+        views = {name: tf.constant(array) for name, array in plan.views.items()}
+
+    def gather(start, stop, longest, longest_target):
+        own = rows[start:stop]
+        own.set_shape([plan.size])
+        batch = {"weights": tf.ensure_shape(weights[start:stop], [plan.size]), "rows": own}
+        parts = {
+            name: tf.ensure_shape(array[start:stop], [plan.size]) for name, array in views.items()
+        }
+        starts, lengths = parts.pop("starts", None), parts.pop("lengths", None)
+        batch |= parts
+        batch["values"], batch["lengths"] = _padded(
+            tensors["flat"],
+            tf.gather(tensors["starts"], own) if starts is None else starts,
+            tf.gather(tensors["lengths"], own) if lengths is None else lengths,
+            longest if plan.length is None else plan.length,
+        )
+        if "targets" in tensors:
+            batch["targets"] = tf.gather(tensors["targets"], own)
+        elif "target_flat" in tensors:
+            batch["targets"], batch["target_lengths"] = _padded(
+                tensors["target_flat"],
+                tf.gather(tensors["target_starts"], own) if starts is None else starts,
+                tf.gather(tensors["target_lengths"], own) if lengths is None else lengths,
+                longest_target,
+            )
+        return batch
+
+    steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
+    dataset = tf.data.Dataset.from_tensor_slices(steps)
+    return dataset.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, Any]:
+    """Some sequences, (rows, longest, ...), and their lengths (rows,)."""
+    steps = tf.range(longest)
+    # Positions beyond the end of a sequence read its last step, which the mask then removes.
+    inside = tf.minimum(steps[None, :], tf.maximum(lengths[:, None] - 1, 0))
+    last = tf.shape(flat, tf.int64)[0] - 1
+    values = tf.gather(flat, tf.minimum(starts[:, None] + tf.cast(inside, tf.int64), last))
+    mask = steps[None, :] < lengths[:, None]
+    mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (values.shape.rank - 2)], 0))
+    return tf.where(mask, values, tf.zeros((), values.dtype)), lengths
+
+
+def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, np.ndarray]]:
+    """The same batches as arrays, made when they are asked for.
+
+    A `tf.data` pipeline takes 40 to 100 ms to trace and to start, which a training does not feel,
+    and an answer does.
+
+    Args:
+        data: the examples.
+        plan: their batches.
+        trim: pads only to the longest sequence of a batch and leaves out rows that only fill up,
+            for a graph that takes any shape at no cost.
+    """
+    inputs, targets, views = data.inputs, data.targets, dict(plan.views)
+    if "starts" in views:  # parts of examples, and the same parts of targets
+        starts, lengths = views.pop("starts"), views.pop("lengths")
+        target_starts, target_lengths = starts, lengths
+    else:
+        starts, lengths = inputs.starts[plan.rows], inputs.lengths[plan.rows]
+        if isinstance(targets, Sequences):
+            target_starts, target_lengths = targets.starts[plan.rows], targets.lengths[plan.rows]
+    for step, (start, stop) in enumerate(zip(plan.bounds[:-1], plan.bounds[1:], strict=True)):
+        own = np.arange(start, stop)
+        if trim:
+            own = own[plan.weights[own] > 0]
+        batch = {"weights": plan.weights[own], "rows": plan.rows[own]}
+        batch |= {name: array[own] for name, array in views.items()}
+
+        ends = lengths[own]
+        longest = ends.max(initial=1) if trim else plan.lengths[step]
+        batch["values"] = _padded_array(inputs.flat, starts[own], ends, longest)
+        batch["lengths"] = ends
+        if isinstance(targets, Sequences):
+            ends = target_lengths[own]
+            longest = ends.max(initial=1) if trim else plan.target_lengths[step]
+            batch["targets"] = _padded_array(targets.flat, target_starts[own], ends, longest)
+            batch["target_lengths"] = ends
+        elif targets is not None:
+            batch["targets"] = targets[batch["rows"]]
+        yield batch
+
+
+def _padded_array(
+    flat: np.ndarray, starts: np.ndarray, lengths: np.ndarray, longest: int
+) -> np.ndarray:
+    """Selected sequences, (rows, longest, ...), padded with zeros."""
+    steps = np.arange(longest)
+    inside = steps < lengths[:, None]
+    values = np.zeros((*inside.shape, *flat.shape[1:]), flat.dtype)
+    values[inside] = flat[(starts[:, None] + steps)[inside]]
+    return values

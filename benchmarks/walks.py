@@ -1,0 +1,231 @@
+"""How far a value walks through the code: `python -m benchmarks.walks`.
+
+Two walks are traced as they happen, in small data of its own making:
+
+- a raw training example from the command line, `train many-to-one`, to its loss;
+- a text from the command line, `predict`, to its printed answer.
+
+The counting rule. The value is the text itself, and what is made of it: examples, arrays, tensors,
+answers, also in lists, tuples, dictionaries and the package's own containers. A call is part of a
+walk if its function is defined in a file of this package, an argument holds the value, and so does
+its result; or if it returns nothing and such a call is within it, or the end of the walk. All else
+asks about the value or prepares for it, and is not counted, nor what it calls: importing, options,
+settings, paths, checks, lengths, learning a vocabulary, building a network, writing other things.
+
+The walk is the sequence of files, read as a person reads: at each call that is part of it, the
+caller's file and then the called function's file. The same call of the same function by the same
+function counts once, however often it is repeated.
+
+- files: different files in that sequence;
+- returns: how often it comes back to a file that it had left.
+
+Functions that TensorFlow traces are Python while they are traced, and counted like all others.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import pathlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOMS = ("cells", "tasks", "zoo")
+
+WORDS = ["qazq", "qox", "xqazqx", "zqx", "qxo", "zqqz", "xqo", "qxzxq"]
+"""Texts of the examples; none of them occurs in the code."""
+
+DEPTH = 3
+"""Containers within containers that are looked into."""
+
+
+class Call:
+    """A call that is handed the value.
+
+    Args:
+        code: of its function.
+        within: the call that it is made in, or None.
+    """
+
+    def __init__(self, code: CodeType, within: "Call | None"):
+        self.code = code
+        self.within = within
+        self.calls: list[Call] = []
+        self.gives: bool | None = None  # whether its result holds the value; None: it has none
+        self.is_last = False
+        if within is not None:
+            within.calls.append(self)
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is part of the walk."""
+        if self.gives or self.is_last or any(own.reaches_last for own in self.calls):
+            return True
+        return self.gives is None and any(own.counts for own in self.calls)
+
+    @property
+    def reaches_last(self) -> bool:
+        """Whether the walk ends in it."""
+        return self.is_last or any(own.reaches_last for own in self.calls)
+
+
+class Walk:
+    """The calls of a walk, by `sys.setprofile`.
+
+    Args:
+        values: texts that are the value.
+        last: name of the function whose return ends the walk, after its first call; None for none.
+    """
+
+    def __init__(self, values: set[str], last: str | None = None):
+        self.values = values
+        self.last = last
+        self.roots: list[Call] = []
+        self.ended = False
+        self._calls: dict[int, Call] = {}  # of the frames on the stack, by identity
+
+    def __enter__(self) -> "Walk":
+        sys.setprofile(self._event)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        sys.setprofile(None)
+
+    def _event(self, frame: FrameType, event: str, result: Any) -> None:
+        if self.ended or not _ours(frame.f_code):
+            return
+        if event == "return":
+            call = self._calls.pop(id(frame), None)
+            if call is not None:
+                gives = result is not None and self._is_value(result, DEPTH)
+                call.gives = None if result is None else gives
+                self.ended = call.is_last = self.last == frame.f_code.co_name
+        elif event == "call" and self._handles(frame):
+            outer = frame.f_back
+            while outer is not None and id(outer) not in self._calls:
+                outer = outer.f_back
+            within = None if outer is None else self._calls[id(outer)]
+            call = Call(frame.f_code, within)
+            if within is None:
+                self.roots.append(call)
+            self._calls[id(frame)] = call
+
+    @property
+    def edges(self) -> list[tuple[CodeType, CodeType]]:
+        """Caller and called function of each call that counts, none twice, in order."""
+        edges: dict[tuple[CodeType, CodeType], None] = {}
+
+        def visit(call: Call, caller: CodeType | None) -> None:
+            if call.counts:
+                edges.setdefault((caller or call.code, call.code))
+                for own in call.calls:
+                    visit(own, call.code)
+
+        for root in self.roots:
+            visit(root, None)
+        return list(edges)
+
+    def _handles(self, frame: FrameType) -> bool:
+        code = frame.f_code
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + 2]
+        given = [frame.f_locals[name] for name in names if name in frame.f_locals]
+        return any(self._is_value(one, DEPTH) for one in given)
+
+    def _is_value(self, one: Any, depth: int) -> bool:
+        if isinstance(one, str | bytes):
+            text = one.decode("utf-8", "replace") if isinstance(one, bytes) else one
+            return any(value in text for value in self.values)
+        kind = type(one)
+        if kind is np.ndarray:
+            return one.ndim > 0
+        if kind.__module__.startswith("tensorflow") and kind.__name__.endswith("Tensor"):
+            return True
+        if depth and isinstance(one, list | tuple):
+            return any(self._is_value(own, depth - 1) for own in one[:8])
+        if depth and isinstance(one, dict):
+            return any(self._is_value(own, depth - 1) for own in list(one.values())[:32])
+        return kind.__name__ in CONTAINERS
+
+    @property
+    def files(self) -> list[str]:
+        """The files of the walk in order, none twice in a row."""
+        files: list[str] = []
+        for edge in self.edges:
+            for code in edge:
+                name = str(pathlib.Path(code.co_filename).relative_to(ROOT))
+                if not files or files[-1] != name:
+                    files.append(name)
+        return files
+
+    def counts(self) -> dict[str, Any]:
+        """ "files", "returns", and "visits" of each file."""
+        files = self.files
+        visits = {name: files.count(name) for name in dict.fromkeys(files)}
+        return {"files": len(visits), "returns": len(files) - len(visits), "visits": visits}
+
+
+CONTAINERS = {"Examples", "Splits", "Sequences", "Data", "Plan", "Answer", "Outcome", "Part"}
+"""Classes of this package that hold examples, or what was made of them."""
+
+
+def _ours(code: CodeType) -> bool:
+    path = code.co_filename
+    if not path.startswith(f"{ROOT}/") or code.co_name == "<module>":
+        return False
+    return path[len(str(ROOT)) + 1 :].split("/")[0] in (*ROOMS, "cli.py")
+
+
+def walks(folder: pathlib.Path) -> Iterator[tuple[str, Walk]]:
+    """Both walks, with a table and a run in a folder."""
+    from seqzoo.cli import main
+
+    table, run = folder / "words.csv", folder / "run"
+    rows = [f"{word},{'long' if len(word) > 3 else 'short'}" for word in WORDS]
+    table.write_text("\n".join(["text,label", *rows, *rows]) + "\n", encoding="utf-8")
+    options = ["--data", table, "--kind", "characters", "--input", "text", "--target", "label"]
+    options += ["--duplicates", "keep", "--epochs", 1, "--units", 3, "--embedding", 2, "--run", run]
+    yield (
+        "a training example to its loss",
+        _walk(["train", "many-to-one", *options], {*WORDS}, main, "forward"),
+    )
+    yield "a text to its answer", _walk(["predict", run, WORDS[0]], {WORDS[0]}, main)
+
+
+def _walk(words: list, values: set[str], main: Callable, last: str | None = None) -> Walk:
+    walk = Walk(values, last)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(SystemExit), walk:
+            main([str(word) for word in words])
+    return walk
+
+
+def run() -> dict[str, dict[str, Any]]:
+    """What both walks count."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: walk.counts() for name, walk in walks(pathlib.Path(folder))}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON, with each file's visits")
+    parser.add_argument("--steps", action="store_true", help="print the files in order")
+    given = parser.parse_args()
+    if given.steps:
+        with tempfile.TemporaryDirectory() as home:
+            for title, walked in walks(pathlib.Path(home)):
+                print(title)
+                for source, target in walked.edges:
+                    print(f"  {source.co_qualname} -> {target.co_qualname}  {target.co_filename}")
+    else:
+        found = run()
+        if given.json:
+            print(json.dumps(found, indent=2))
+        else:
+            for title, counted in found.items():
+                print(f"{title}: {counted['files']} files, {counted['returns']} returns")
