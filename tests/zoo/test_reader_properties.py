@@ -86,7 +86,7 @@ def test_csv(tmp_path, table, style, delimiter, packed, mark) -> None:
     text, lines = delimited(*table, **dialect)
     path = tmp_path / ("t.csv.gz" if packed else "t.csv")
     save(path, text, packed, mark)
-    check(path, *table, lines, delimiter=None if delimiter == "," else delimiter)
+    check(path, table[0], table[1], lines, delimiter=None if delimiter == "," else delimiter)
 
 
 @few
@@ -103,7 +103,7 @@ def test_tsv(tmp_path, table, end, mark) -> None:
 def test_tsv_in_quotes(tmp_path, table) -> None:
     text, lines = delimited(*table, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
     save(tmp_path / "t.tsv", text, packed=False)
-    check(tmp_path / "t.tsv", *table, lines)
+    check(tmp_path / "t.tsv", table[0], table[1], lines)
 
 
 @few

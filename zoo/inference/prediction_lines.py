@@ -72,7 +72,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
 
 def prediction_lines(
     folder: str,
-    given: Iterable[bytes] | tuple[str, ...] | File,
+    given: Iterator[bytes] | tuple[str, ...] | File,
     top: int,
     form: Form,
     decoding: dict[str, Any],
