@@ -232,7 +232,7 @@ def test_sounds_of_a_file_have_one_rate(tmp_path) -> None:
     ):
         open_source(csv_source(path, kind="audio"))
     write(tmp_path / "5.wav", b"RIFF")
-    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav is no WAV, FLAC"):
+    with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav is not a WAV, FLAC"):
         open_source(csv_source(path, kind="audio"))
     sound(tmp_path / "5.wav", noise[5][:0])
     with pytest.raises(SeqzooError, match=r"line 7: 'text' .*5\.wav has no samples"):
