@@ -260,6 +260,7 @@ def test_samples_depend_on_seed_and_place_alone(tmp_path) -> None:
     assert [answer.label for answer in cold] == [answer.label for answer in best]
 
 
+@pytest.mark.slow
 def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
     kinds = {
         "drawn": ({}, Decoding("sample", 2, maximum_length=9, top_k=4)),

@@ -72,6 +72,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["class", "text", "image"])
 def test_two_replicas_take_the_step_that_one_takes(steps: pathlib.Path, name: str) -> None:
     with np.load(steps / f"{name}-1.npz") as one, np.load(steps / f"{name}-2.npz") as two:

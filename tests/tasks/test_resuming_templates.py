@@ -63,7 +63,12 @@ class Copying(Silent):
             shutil.copytree(self.folder, self.folder.with_name("killed"))
 
 
-@pytest.mark.parametrize("case", CASES)
+FIRST, *OTHERS = CASES
+
+
+@pytest.mark.parametrize(
+    "case", [FIRST, *(pytest.param(case, marks=pytest.mark.slow) for case in OTHERS)]
+)
 def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None:
     template, examples = CASES[case]()
     # A checkpoint after each step; the last one before the copy is of the step before.
