@@ -109,7 +109,7 @@ def main(format, folder, asked):
     asked = json.loads(pathlib.Path(asked).read_text(encoding="utf-8"))
     opened = saved_model if format == "saved-model" else standalone
     start, imported, request, one_step = opened(folder, asked)
-    figures = {"load_ms": 1000 * (time.perf_counter() - start)}
+    figures: dict = {"load_ms": 1000 * (time.perf_counter() - start)}
     for rows in (1, 64):
         step = one_step(rows)
         figures[f"step_{rows}"] = None if step is None else percentiles(step)

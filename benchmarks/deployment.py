@@ -8,8 +8,8 @@
 The first writes all exports, the second runs each in a process that has its runtime alone, the
 third compares bare layers of 128 units in ONNX and in SavedModels over 100 steps of 64 numbers, and
 the last writes docs/deployment.md's tables. Results lie in FOLDER as PROCESSOR.json. Models
-are those that come with the package, "lstm-256", a bare tagger of 64 numbers a step, and run
-folders, such as that of spoken digits, by their paths.
+are those that come with the package, two with initial weights, see `untrained`, and run folders by
+their paths.
 """
 
 import os
@@ -63,24 +63,34 @@ def processor() -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def lstm_256() -> Any:
-    """A run of one LSTM of 256 units over 64 numbers a step, with initial weights."""
+def untrained(name: str) -> tuple[Any, list, list]:
+    """A run with initial weights: "lstm-256", one LSTM over 64 numbers a step, or "audio-gru-64",
+    what `seqzoo train spoken-digits --one-direction` trains, whose step is a frame of 10 ms."""
     import tempfile
 
-    from seqzoo.tasks import Examples, ManyToManyAligned, TrainingSettings
+    from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, TrainingSettings
     from seqzoo.tasks.data.batches import Padding
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.training.trainer import describe
 
     random = np.random.default_rng(0)
-    series = [random.normal(size=(20, 64)).astype("float32") for _ in range(4)]
-    chosen = ManyToManyAligned("series", "values", cell="lstm", units=256, bidirectional=False)
-    task = chosen.adapt(Examples(series, [own[:, :1] for own in series]))
+    if name == "lstm-256":
+        inputs = [random.normal(size=(20, 64)).astype("float32") for _ in range(4)]
+        chosen = ManyToManyAligned("series", "values", cell="lstm", units=256, bidirectional=False)
+        examples = Examples(inputs, [own[:, :1] for own in inputs])
+    else:
+        inputs = [random.normal(0, 0.1, 4000).astype("float32") for _ in range(20)]
+        chosen = ManyToOne("audio", cell="gru", units=64, sample_rate=8000)
+        examples = Examples(inputs, [str(n % 10) for n in range(20)])
+    task = chosen.adapt(examples)
     folder = pathlib.Path(tempfile.mkdtemp()) / "run"
-    described = describe(chosen, task, TrainingSettings(), {}, Padding([20], []))
+    described = describe(chosen, task, TrainingSettings(), {}, Padding([400], []))
     run = Run.create(folder, described, task)
     task.build("float32").save(folder / "model.keras")
-    return run, series[:1], []
+    return run, inputs[:1], []
+
+
+UNTRAINED = ["lstm-256", "audio-gru-64"]
 
 
 def opened(name: str) -> tuple[Any, list, list]:
@@ -90,8 +100,8 @@ def opened(name: str) -> tuple[Any, list, list]:
     from seqzoo.zoo.data.open import open_examples
     from seqzoo.zoo.data.source import Source
 
-    if name == "lstm-256":
-        return lstm_256()
+    if name in UNTRAINED:
+        return untrained(name)
     run = load(name) if name in SHIPPED else Run.open(name)
     examples = open_examples(Source.of_run(run, None), "test")
     chosen = [examples.inputs[own] for own in examples.spread(HELD_OUT)]
@@ -263,7 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["export", "measure", "layers", "tables"])
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--models", default=",".join([*SHIPPED, "lstm-256"]))
+    parser.add_argument("--models", default=",".join([*SHIPPED, *UNTRAINED]))
     asked = parser.parse_args()
     if asked.what in ("layers", "tables"):
         {"layers": layers, "tables": tables}[asked.what](asked.folder)

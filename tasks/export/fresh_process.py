@@ -61,8 +61,8 @@ def main(folder, given, answered):
     asked = json.loads((given / "asked.json").read_text(encoding="utf-8"))
     blocked = {"saved-model": ["keras"], "keras": []}.get(asked["format"], ["keras", "tensorflow"])
     blocked.append("seqzoo")
-    for name in blocked:
-        sys.modules[name] = None  # whoever imports them fails
+    for name in blocked:  # whoever imports them fails
+        sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     with np.load(given / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
     if asked["arrays"]:  # raw inputs that are no texts
@@ -80,7 +80,8 @@ def main(folder, given, answered):
         for key, own in found.items()
         if own.dtype == object
     }
-    np.savez(answered / "arrays.npz", **{k: v for k, v in found.items() if k not in texts})
+    numbers = {key: own for key, own in found.items() if key not in texts}
+    np.savez(answered / "arrays.npz", **numbers)  # pyright: ignore[reportArgumentType]
     (answered / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     (answered / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
 

@@ -85,7 +85,7 @@ class _Recurrence:
         self.partner: _Recurrence | None = None
         self._names: list[str] | None = None
         # The cell's own part of the graph that reads the input alone.
-        self.projected = None if self.kind else self.cell.project(sequences)
+        self.projected: Any = None if self.kind else self.cell.project(sequences)
 
     @property
     def inputs(self) -> list[Any]:
@@ -110,7 +110,7 @@ class _Recurrence:
             if self.kind is None:
                 self._names = _scan(self, translator)
             else:
-                both = [self] if self.partner is None else [self, self.partner]
+                both: list[_Recurrence] = [self] if self.partner is None else [self, self.partner]
                 both.sort(key=lambda one: one.backwards)
                 for one, names in zip(both, _native(self.kind, both, translator), strict=True):
                     one._names = names

@@ -59,7 +59,7 @@ class Model:
         tokens = self.input.get("vocabulary", [])
         self._ids = {token: SPECIAL + place for place, token in enumerate(tokens)}
         scores = self.input.get("scores") or [0.0] * len(tokens)
-        self._scores = dict(zip(tokens, np.float32(scores), strict=True))
+        self._scores = dict(zip(tokens, np.array(scores, np.float32), strict=True))
         letters = self.input.get("character_vocabulary") or []
         self._character_ids = {token: SPECIAL + place for place, token in enumerate(letters)}
 
@@ -426,7 +426,7 @@ class _Search:
         constants = {name: np.repeat(own, width, 0) for name, own in constants.items()}
         beams = [([], 0.0)] * width
         scores = np.array([0.0] + [-np.inf] * (width - 1), np.float32)
-        previous, answers, ended, coverage = [start] * width, [], 0, 0.0
+        previous, answers, ended, coverage = [start] * width, [], 0, np.zeros(1, np.float32)
         for t in range(self.limit + 1):
             histories = [tokens for tokens, _ in beams]
             logs, own, attention, states = self.propose(t, previous, states, histories, constants)

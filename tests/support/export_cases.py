@@ -32,7 +32,7 @@ TEXTS = [
 ]
 """With what splitting may get wrong: signs, apostrophes, spaces of Unicode, marks, capitals."""
 
-SMALL = {"units": 7, "minimum_count": 1}
+SMALL: dict[str, Any] = {"units": 7, "minimum_count": 1}
 
 
 def _numbers(count: int, width: int, low: int = 4) -> list[np.ndarray]:
