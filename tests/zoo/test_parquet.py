@@ -113,7 +113,7 @@ def test_sound_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> Non
     assert fields.image(b"\x89PNG", tmp_path) == b"\x89PNG"
     with pytest.raises(SeqzooError, match="of 5 bytes is not a PNG, JPEG, BMP or GIF image"):
         fields.rows(b"a,b,c", tmp_path)
-    with pytest.raises(SeqzooError, match="of 5 bytes is no WAV, FLAC or OGG file"):
+    with pytest.raises(SeqzooError, match="of 5 bytes is not a WAV, FLAC or OGG file"):
         fields.audio(b"a,b,c", tmp_path)
 
 
