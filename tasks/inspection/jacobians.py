@@ -13,7 +13,7 @@ from seqzoo.tasks.inspection.gradients import Decay, decay
 from seqzoo.tasks.inspection.linear_algebra import eigenvalues, singular_values
 from seqzoo.tasks.inspection.trace import LayerTrace, cell_step, projected
 
-ROWS = 8192
+ROWS_PER_CALL = 8192
 """Number of rows in one call of a cell; a step with n state values takes n of them."""
 
 
@@ -37,7 +37,7 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
     found = np.empty(
         (len(states), n, n), cell.compute_dtype if cell.compute_dtype == "float64" else "float32"
     )
-    at_once = max(1, ROWS // n)
+    at_once = max(1, ROWS_PER_CALL // n)
     with backend.AutocastScope(cell.compute_dtype):
         x = projected(cell, tf.cast(inputs, cell.compute_dtype))
         for start in range(0, len(states), at_once):

@@ -25,6 +25,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
         "tensorflow_datasets": "tensorflow-datasets",
         "sklearn": "scikit-learn",
         "xdist": "pytest-xdist",
+        "ai_edge_litert": "ai-edge-litert",
     }
 
     def missing(paths, requirements: list[str]) -> set[str]:
@@ -40,11 +41,13 @@ def test_every_package_that_is_imported_is_declared() -> None:
                     found.add(str(node.module).partition(".")[0])
         return {name for name in found if names.get(name, name) not in known}
 
-    dependencies = project["dependencies"]
+    extras = project["optional-dependencies"]
+    # Formats of exports are extras.
+    dependencies = [*project["dependencies"], *extras["onnx"], *extras["litert"]]
     assert missing([*PACKAGE, ROOT / "cli.py"], dependencies) == set()
     others = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]
     # PyTorch is compared with only where it is there.
-    everything = [*dependencies, *project["optional-dependencies"]["dev"], "torch"]
+    everything = [*dependencies, *extras["dev"], "torch"]
     assert missing(others, everything) == set()
 
 
