@@ -315,6 +315,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return own.advance is RecurrentCell.advance and own.recur is RecurrentCell.recur
 
     @property
+    def recurs_diagonally(self) -> bool:
+        """Whether the recurrence is linear, diagonal and complex; see `DiagonalCell`."""
+        return False
+
+    @property
     def has_step_gradient(self) -> bool:
         """Whether `step_with_values` and `step_gradient` support the cell's options."""
         return False

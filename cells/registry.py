@@ -443,6 +443,14 @@ REGISTRY: dict[str, Entry] = {
         products=1,
         parallel=True,
     ),
+    "s5": Entry(
+        "seqzoo.cells.parallel.s5:S5Cell",
+        "parallel",
+        2023,
+        "A diagonal state space model for all features at once",
+        products=1,
+        parallel=True,
+    ),
     "slstm": Entry(
         "seqzoo.cells.parallel.slstm:SLSTMCell",
         "parallel",
@@ -468,6 +476,19 @@ REGISTRY: dict[str, Entry] = {
         2018,
         "A GRU for missing values, which decay to their mean",
         products=3,
+    ),
+    "conv-lstm": Entry(
+        "seqzoo.cells.convolutional.conv_lstm:ConvLSTMCell",
+        "convolutional",
+        2015,
+        "An LSTM of maps, with convolutions and peepholes",
+    ),
+    "conv-gru": Entry(
+        "seqzoo.cells.convolutional.conv_gru:ConvGRUCell",
+        "convolutional",
+        2016,
+        "A GRU of maps, with convolutions",
+        products=2,
     ),
     "echo-state": Entry(
         "seqzoo.cells.reservoir.echo_state:EchoStateCell",

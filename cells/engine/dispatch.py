@@ -41,6 +41,8 @@ def choose(layer: Any) -> Choice:
     against_cudnn = _against_cudnn(cell)
     if not against_cudnn:
         return Choice(Path.CUDNN)
+    if cell.recurs_diagonally:
+        return Choice(Path.SCAN, against_cudnn)
     if not cell.recurs_by_product:
         reason = f"{type(cell).__name__} as it is set has an `advance` of its own"
         return Choice(Path.GENERAL, (*against_cudnn, reason))

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, as_list, shape_of
+from seqzoo.cells.engine.product_loops import output_shape, upstream
 from seqzoo.cells.engine.step_gradients import check_output
 from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
 from seqzoo.cells.private_keras import backend
@@ -79,6 +80,17 @@ def sequence(result: dict) -> Any:
     return result["trajectory"]
 
 
+__all__ = [
+    "BACKWARD_NEEDS",
+    "backward",
+    "forward",
+    "gradients",
+    "output_shape",
+    "sequence",
+    "tensors_of",
+    "upstream",
+]
+
 BACKWARD_NEEDS = ("steps", "x", "weights", "mask", "recurrent_mask", "values")
 
 
@@ -88,6 +100,9 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
 
 
 def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -> list:
+    # Loops forget sizes, which convolutions want to know.
+    sizes = [(None, *shape_of(size)) for size in as_list(cell.state_size)]
+    states = [tf.ensure_shape(s, size) for s, size in zip(states, sizes, strict=True)]
     values = zip(_weights(cell), tensors["weights"], strict=True)
     scope = backend.AutocastScope(cell.compute_dtype)
     with keras.StatelessScope(state_mapping=list(values)), scope:

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.base import RecurrentCell, shape_of
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step
 from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_columns, write_step
 
@@ -166,6 +166,19 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         whole = zip(d_weights, tensors["unit_weights"], strict=True)
         written["d_unit_weights"] = [_summed_as(d, weight) for d, weight in whole]
     return {"d_states": [tf.transpose(d) for d in d_states], **written}
+
+
+def output_shape(cell: RecurrentCell) -> tuple:
+    """Shape of the state whose trajectory is returned, without the batch."""
+    return shape_of(cell.output_size)
+
+
+def upstream(d: Any) -> Any:
+    """Gradients of the trajectory, (batch, time, ...), as `backward` takes them.
+
+    That is (time, ..., batch), with the axes between turned round.
+    """
+    return tf.transpose(d, [1, *reversed(range(2, d.shape.rank)), 0])
 
 
 def sequence(result: dict) -> Any:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from seqzoo.cells.base import RecurrentCell, shape_of
-from seqzoo.cells.engine import general_loops
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine import diagonal_loops, general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
 from seqzoo.cells.engine.private_tensorflow import extend_call, recording
@@ -33,6 +33,7 @@ FREE_AXES = {
     "mask": (0, 1),
     "recurrent_mask": (0,),
     "d_sequence": (0, -1),
+    "trajectory": (0, 1),
     "d_states": (0,),
 }
 
@@ -63,12 +64,11 @@ class Wish(NamedTuple):
 
 
 class Scan:
-    """Runs one cell through time; see `product_loops` and `general_loops`."""
+    """Runs one cell through time, by `product_loops`, `general_loops` or `diagonal_loops`."""
 
     def __init__(self, cell: RecurrentCell):
         self.cell = cell
-        by_product = cell.recurs_by_product and not reads_weights(cell)
-        self.loops: ModuleType = loops if by_product else general_loops
+        self.loops: ModuleType = loops_of(cell)
         self.programs = CellPrograms(cell)
 
     def __call__(
@@ -137,7 +137,7 @@ class Scan:
             outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
             if wish.sequences:
                 rows = tf.concat([time_major(self.loops.sequence(result)) for result in results], 0)
-                size = shape_of(self.cell.output_size)
+                size = self.loops.output_shape(self.cell)
                 rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
                 outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
             return outputs, gradient
@@ -158,8 +158,7 @@ class Scan:
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
                 length = wish.fixed or tf.shape(piece["x"])[0]
-                units = reversed(range(2, d_sequences[k].shape.rank))
-                needed["d_sequence"] = padded(tf.transpose(d_sequences[k], [1, *units, 0]), length)
+                needed["d_sequence"] = padded(self.loops.upstream(d_sequences[k]), length)
             program = program or self._program(self.loops.backward, needed, wish.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
         return joined(gradients)
@@ -189,6 +188,64 @@ class Scan:
         """The compiled loop for tensors; it serves all pieces of a batch."""
         signature = {name: specs(self.loops, name, value) for name, value in tensors.items()}
         return self.programs.get(loop, options, signature)
+
+
+class DiagonalScan(Scan):
+    """Runs a cell whose output is read from its complex state and enters no later step."""
+
+    def __call__(
+        self,
+        x: Any,
+        states: list,
+        mask: Any = None,
+        recurrent_mask: Any = None,
+        sequences: bool = True,
+        training: bool = False,
+    ) -> tuple[Any, list]:
+        """Runs the cell; see `Scan`."""
+        before, *parts = states
+        state = tf.concat(parts, 1)
+        trajectory, (state,) = super().__call__(x, [state], mask, None, sequences, training)
+        mask = None if mask is None else tf.cast(mask, "bool")
+        outputs = None
+        if sequences:
+            outputs = self.cell.read(trajectory, self.cell.skip(x))
+            if mask is not None:
+                outputs = held(outputs, mask, before)
+            last = outputs[:, -1]
+        elif mask is None:
+            last = self.cell.read(state, self.cell.skip(x[:, -1]))
+        else:
+            live = tf.reduce_any(mask, 1)[:, None]
+            skip = self.cell.skip(tf.gather(x, last_of(mask)[:, -1], batch_dims=1))
+            last = tf.where(live, self.cell.read(state, skip), before)
+        return outputs, [last, *tf.split(state, 2, axis=1)]
+
+
+def scan_of(cell: RecurrentCell) -> Scan:
+    """What runs a cell through time."""
+    return DiagonalScan(cell) if cell.recurs_diagonally else Scan(cell)
+
+
+def loops_of(cell: RecurrentCell) -> ModuleType:
+    """The loops that a cell runs on."""
+    if cell.recurs_diagonally:
+        return diagonal_loops
+    return loops if cell.recurs_by_product and not reads_weights(cell) else general_loops
+
+
+def last_of(mask: Any) -> Any:
+    """(batch, time) of bool -> the last true step up to each, or the first step where none is."""
+    steps = tf.range(tf.shape(mask)[1])[None]
+    true_first = tf.argsort(tf.where(mask, steps, steps + tf.shape(mask)[1]), axis=1)
+    rank = tf.maximum(tf.cumsum(tf.cast(mask, "int32"), axis=1) - 1, 0)
+    return tf.gather(true_first, rank, batch_dims=1)
+
+
+def held(outputs: Any, mask: Any, before: Any) -> Any:
+    """Outputs of which masked steps repeat the one before them; at first that of the states."""
+    begun = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
+    return tf.where(begun, tf.gather(outputs, last_of(mask), batch_dims=1), before[:, None])
 
 
 def unwatched(tensors: Any) -> list:
@@ -252,6 +309,8 @@ def specs(way: ModuleType, name: str, tensors: Any) -> Any:
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if way is loops else (0, 1)
+    if name == "d_sequence" and way is diagonal_loops:
+        free = (0, 1)
 
     def spec(tensor):
         rank = tensor.shape.rank

@@ -254,9 +254,9 @@ class Recurrent(keras.layers.RNN):
             last, states = self._one_step(x, states, mask, recurrent_mask)
             return last, last[:, None], states
         if self._scan is None:
-            from seqzoo.cells.engine.scan import Scan
+            from seqzoo.cells.engine.scan import scan_of
 
-            self._scan = Scan(self.cell)
+            self._scan = scan_of(self.cell)
         outputs, states = self._scan(
             sequences, states, mask, recurrent_mask, self.return_sequences, bool(training)
         )

@@ -1,18 +1,16 @@
 """The linear recurrent unit: complex, diagonal and linear."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.diagonal import DiagonalCell, drawn
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class LRUCell(RecurrentCell):
+class LRUCell(DiagonalCell):
     """A complex diagonal recurrence and a linear readout.
 
         l = exp(-exp(n) + i exp(t))
@@ -36,7 +34,6 @@ class LRUCell(RecurrentCell):
     """
 
     gates = ("real", "imaginary", "skip")
-    recurrent_gates = ()
 
     def __init__(
         self,
@@ -59,22 +56,8 @@ class LRUCell(RecurrentCell):
         self.maximum = maximum
         self.maximum_angle = maximum_angle
 
-    @property
-    def state_size(self):
-        return [self.units] * 3
-
-    @property
-    def has_recurrent_product(self):
-        return False
-
     def bias_shape(self):
         return (self.units,)
-
-    def input_bias(self):
-        bias = super().input_bias()
-        if bias is None:
-            return None
-        return ops.concatenate([ops.zeros((2 * self.units,), bias.dtype), bias])
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -87,23 +70,24 @@ class LRUCell(RecurrentCell):
             "scale": 0.5 * np.log(1 - square),
         }
         for name, value in start.items():
-            setattr(self, name, self.add_weight(shape=shape, name=name, initializer=_drawn(value)))
+            setattr(self, name, self.add_weight(shape=shape, name=name, initializer=drawn(value)))
         self.readout_kernel = self.add_weight(
             shape=(2 * self.units, self.units), name="readout_kernel", initializer="glorot_normal"
         )
 
-    def advance(self, x, states, recurrent_mask=None):
-        _, real, imaginary = states
-        x = self.split(x)
+    def coefficients(self):
         size = ops.exp(-ops.exp(ops.convert_to_tensor(self.decay)))
         angle = ops.exp(ops.convert_to_tensor(self.angle))
+        return size * ops.cos(angle), size * ops.sin(angle)
+
+    def drive(self, inputs):
         scale = ops.exp(ops.convert_to_tensor(self.scale))
-        l_real, l_imaginary = size * ops.cos(angle), size * ops.sin(angle)
-        new_real = l_real * real - l_imaginary * imaginary + scale * x.real
-        new_imaginary = l_imaginary * real + l_real * imaginary + scale * x.imaginary
-        state = ops.concatenate([new_real, new_imaginary], -1)
-        y = ops.matmul(state, self.readout_kernel) + x.skip
-        return y, [y, new_real, new_imaginary]
+        kernel = self.input_matrix()[:, : 2 * self.units]
+        return ops.matmul(inputs, kernel) * ops.concatenate([scale, scale])
+
+    def skip(self, inputs):
+        y = ops.matmul(inputs, self.input_matrix()[:, 2 * self.units :])
+        return y if self.bias is None else y + ops.convert_to_tensor(self.bias)
 
     def get_config(self) -> dict:
         options = {
@@ -112,8 +96,3 @@ class LRUCell(RecurrentCell):
             "maximum_angle": self.maximum_angle,
         }
         return {**super().get_config(), **options}
-
-
-def _drawn(value: Any) -> Callable:
-    """An initializer that gives a value that was drawn before."""
-    return lambda shape, dtype=None: ops.cast(value, dtype)

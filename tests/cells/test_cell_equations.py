@@ -21,6 +21,7 @@ from cell_cases import (
     initial_states,
     inputs,
     recurrent,
+    sequences,
     shared,
     step_shape,
 )
@@ -112,7 +113,9 @@ def test_equals_its_equations(case, setting, way):
         states = [np.zeros_like(state) for state in states]
     run = {"go_backwards": setting.go_backwards, "zero_output_for_mask": setting.zero_output}
     passed = elapsed(cell)
-    outputs, last, new = oracles.run(case.step(cell), X, states, mask, elapsed=passed, **run)
+    outputs, last, new = oracles.run(
+        case.step(cell), sequences(cell), states, mask, elapsed=passed, **run
+    )
 
     layer = way(cell, return_sequences=setting.sequences, return_state=True, **run)
     start = {"initial_state": states} if setting.given else {}
@@ -140,8 +143,9 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
     cell.reset_recurrent_dropout_mask()
     step = case.step(cell, recurrent_dropped)
     run = {"mask": MASKS["gaps"], "elapsed": elapsed(cell)}
-    expected = oracles.run(step, X * dropped[:, None], states, **run)[0]
-    undropped = oracles.run(case.step(cell), X, states, **run)[0]
+    x = sequences(cell)
+    expected = oracles.run(step, x * dropped[:, None], states, **run)[0]
+    undropped = oracles.run(case.step(cell), x, states, **run)[0]
 
     assert error(expected, undropped) > 1e-3
 

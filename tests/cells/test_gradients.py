@@ -22,6 +22,7 @@ from cell_cases import (
     initial_states,
     inputs,
     recurrent,
+    sequences,
     shared,
 )
 from custom_cells import CUSTOM, Multiplicative, StepOnly, make
@@ -85,8 +86,9 @@ def assert_equal(actual, expected):
                 assert error(a, b) < 1e-9
 
 
-def check(cell, mask=None, training=True, x=X, **options):
+def check(cell, mask=None, training=True, x=None, **options):
     """Holds the fast layer against the plain one."""
+    x = sequences(cell) if x is None else x
     states = initial_states(cell, len(x))
     fast, plain = recurrent(cell, **options), recurrent(cell, fast=False, **options)
     actual = results_and_gradients(fast, x, states, mask, training)

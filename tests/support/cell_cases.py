@@ -8,9 +8,11 @@ import pytest
 from oracles import ORACLES, VARIANTS
 
 import seqzoo.cells as cells
+from seqzoo.cells.base import as_list, shape_of
 
 # All different, so that no axis passes for another.
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
+FRAME = (2, 6)
 
 
 class Case(NamedTuple):
@@ -47,12 +49,17 @@ class Case(NamedTuple):
 
 def step_shape(cell: Any) -> tuple:
     """The shape of one step's inputs, with the elapsed time where the cell takes it."""
-    return (None, FEATURES + cell.takes_time)
+    return (None, *FRAME[: cell.input_rank - 2], FEATURES + cell.takes_time)
+
+
+def sequences(cell: Any) -> np.ndarray:
+    """(batch, time, features), or frames where the cell takes these."""
+    return X if cell.input_rank == 2 else FRAMES
 
 
 def inputs(cell: Any, x: Any = None) -> Any:
     """What a layer of the cell is called with: x, in continuous time with the elapsed time."""
-    x = X if x is None else x
+    x = sequences(cell) if x is None else x
     return (x, ELAPSED[: len(x), : x.shape[1]]) if cell.takes_time else x
 
 
@@ -92,6 +99,7 @@ MASKS = _masks()
 
 _rng = np.random.default_rng(1)
 X = _rng.normal(0, 1, (BATCH, TIME, FEATURES))
+FRAMES = np.random.default_rng(12).normal(0, 1, (BATCH, TIME, *FRAME, FEATURES))
 ELAPSED = np.random.default_rng(11).uniform(0, 3, (BATCH, TIME))
 
 _cells: dict[tuple, cells.RecurrentCell] = {}
@@ -118,8 +126,7 @@ def recurrent(cell: Any, **options: Any) -> cells.Recurrent:
 def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:
     """Random states to begin with."""
     rng = np.random.default_rng(2)
-    sizes = cell.state_size if isinstance(cell.state_size, list) else [cell.state_size]
-    return [rng.normal(0, 0.7, (batch, size)) for size in sizes]
+    return [rng.normal(0, 0.7, (batch, *shape_of(size))) for size in as_list(cell.state_size)]
 
 
 def error(actual: Any, expected: Any) -> float:

@@ -88,7 +88,8 @@ def test_cell(name) -> None:
     built = create(name, 7)
     built.build((None, *(8, 8)[: built.input_rank - 2], 6 + built.takes_time))
     sizes = built.state_size
-    assert own["states"] == ([sizes] if isinstance(sizes, int) else sizes)
+    sizes = [sizes] if isinstance(sizes, int) else sizes
+    assert own["states"] == json.loads(json.dumps(sizes))
     assert all(option["meaning"] for option in own["options"])
     # Its options are those that it takes, with the defaults that it has.
     defaults = {option["name"]: option["default"] for option in own["options"]}

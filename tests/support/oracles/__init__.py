@@ -54,7 +54,7 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
 
     Args:
         step: (x, states) -> new states, of one time step.
-        x: (batch, time, features).
+        x: (batch, time, features), or more axes.
         states: list of (batch, units).
         mask: (batch, time) of bool; false for steps that change no state and repeat the output
             of the step before (zeros before the first), or None.
@@ -67,14 +67,14 @@ def run(step, x, states, mask=None, go_backwards=False, zero_output_for_mask=Fal
     Returns:
         Outputs (batch, time, units), the last output, and the list of last states.
     """
-    batch, time, _ = x.shape
+    batch, time = x.shape[:2]
     mask = np.ones((batch, time), bool) if mask is None else mask
     if elapsed is not None:
         waited = _waited(elapsed, mask, go_backwards)
         x = np.concatenate([x, waited[..., None]], axis=2)
     outputs, shown = [], np.zeros_like(states[0])
     for t in reversed(range(time)) if go_backwards else range(time):
-        live = mask[:, t, None]
+        live = mask[:, t].reshape(batch, *[1] * (x.ndim - 2))
         new = step(x[:, t], states)
         before = np.zeros_like(shown) if zero_output_for_mask else shown
         shown = np.where(live, new[0], before)

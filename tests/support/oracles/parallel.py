@@ -96,6 +96,29 @@ def lru(
     return [y, s.real, s.imag]
 
 
+@oracle({"state_pairs": 3, "minimum_step": 0.01, "maximum_step": 1.0, "use_bias": False})
+def s5(
+    x,
+    states,
+    w,
+    dropped,
+    state_pairs=None,
+    minimum_step=0.001,
+    maximum_step=0.1,
+    use_bias=True,
+):
+    """Smith et al. 2023, zero-order hold, in complex numbers; two of the options only begin."""
+    _, real, imaginary = states
+    s, pairs = real + 1j * imaginary, real.shape[1]
+    Br, Bi, D = np.split(w["kernel"], [pairs, 2 * pairs], axis=1)
+    Cr, minus_Ci = np.split(w["readout_kernel"], 2)
+    continuous = -np.exp(w["decay"]) + 1j * w["frequency"]
+    discrete = np.exp(continuous * np.exp(w["log_step"]))
+    s = discrete * s + (discrete - 1) / continuous * (x @ (Br + 1j * Bi))
+    y = (s @ (Cr - 1j * minus_Ci)).real + x @ D + (w["bias"] if use_bias else 0)
+    return [y, s.real, s.imag]
+
+
 @oracle({"forget": "exp", "activation": "softsign"}, {"use_bias": False})
 def slstm(x, states, w, dropped, forget="sigmoid", activation="tanh", use_bias=True):
     """Beck et al. 2024, equations 8 to 17."""

@@ -1,0 +1,76 @@
+"""What cells with a linear, diagonal, complex recurrence share: no product is within it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell
+
+
+class DiagonalCell(RecurrentCell):
+    """A cell that is linear in its complex state, unit by unit; abstract.
+
+        s = l * s + drive(x)
+        y = read(s, skip(x))
+
+    s and l are complex, kept as real and imaginary parts. States are [y, Re s, Im s]. A cell writes
+    `coefficients`, `drive` and `skip`. As y does not enter the recurrence, the fast loop makes the
+    products of all steps at once before and after it.
+
+    Args:
+        units: size of y.
+        **kwargs: see `RecurrentCell`.
+    """
+
+    recurrent_gates = ()
+
+    @property
+    def pairs(self) -> int:
+        """Size of s."""
+        return self.units
+
+    @property
+    def state_size(self):
+        return [self.units, self.pairs, self.pairs]
+
+    @property
+    def has_recurrent_product(self):
+        return False
+
+    @property
+    def recurs_diagonally(self):
+        return type(self).advance is DiagonalCell.advance
+
+    def coefficients(self) -> tuple[Any, Any]:
+        """Re l and Im l, each (pairs,)."""
+        raise NotImplementedError
+
+    def drive(self, inputs: Any) -> Any:
+        """(..., features) -> (..., 2 * pairs): what enters s, real parts first."""
+        raise NotImplementedError
+
+    def skip(self, inputs: Any) -> Any:
+        """(..., features) -> (..., units): what enters y past s."""
+        raise NotImplementedError
+
+    def read(self, s: Any, skip: Any) -> Any:
+        """(..., 2 * pairs) and (..., units) -> (..., units): y."""
+        return ops.matmul(s, ops.convert_to_tensor(self.readout_kernel)) + skip
+
+    def project(self, inputs):
+        return ops.concatenate([self.drive(inputs), self.skip(inputs)], axis=-1)
+
+    def advance(self, x, states, recurrent_mask=None):
+        _, real, imaginary = states
+        a, b = self.coefficients()
+        drive_real, drive_imaginary, skip = ops.split(x, [self.pairs, 2 * self.pairs], axis=-1)
+        new_real = a * real - b * imaginary + drive_real
+        new_imaginary = b * real + a * imaginary + drive_imaginary
+        y = self.read(ops.concatenate([new_real, new_imaginary], axis=-1), skip)
+        return y, [y, new_real, new_imaginary]
+
+
+def drawn(value: Any) -> Callable:
+    """An initializer that gives a value that was drawn before."""
+    return lambda shape, dtype=None: ops.cast(value, dtype)

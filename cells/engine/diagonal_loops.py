@@ -1,0 +1,115 @@
+"""The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
+
+They hold elementwise work alone: what enters the state is projected before, the output is read from
+all states after. loops.py says what the functions take and return; here the one state is (batch,
+2 * pairs), real parts first.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.cells.diagonal import DiagonalCell
+from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+
+
+def tensors_of(cell: DiagonalCell, x: Any) -> dict:
+    """What the loops run on: the drive, (time, batch, 2 * pairs), and the coefficients."""
+    coefficients = [tf.cast(each, cell.compute_dtype) for each in cell.coefficients()]
+    return {"x": tf.cast(cell.drive(x), cell.compute_dtype), "coefficients": coefficients}
+
+
+def output_shape(cell: DiagonalCell) -> tuple[int]:
+    """Shape of the state whose trajectory is returned, without the batch."""
+    return (2 * cell.pairs,)
+
+
+def upstream(d: Any) -> Any:
+    """Gradients of the trajectory, (batch, time, 2 * pairs), as `backward` takes them."""
+    return tf.transpose(d, [1, 0, 2])
+
+
+def forward(cell: DiagonalCell, tensors: dict, sequences: bool, keep: bool) -> dict:
+    """Runs the recurrence; "trajectory" is the state before the first step and after each."""
+    a, b = tensors["coefficients"]
+    length, batch, size = tf.unstack(tf.shape(tensors["x"]))
+
+    def read(t):
+        t = tf.minimum(t, length - 1)
+        return {name: read_step(tensors[name], t) for name in ("x", "mask") if name in tensors}
+
+    def body(t, slices, real, imaginary, written):
+        following = read(t + 1)
+        drive_real, drive_imaginary = tf.split(slices["x"], 2, axis=1)
+        new_real = a * real - b * imaginary + drive_real
+        new_imaginary = b * real + a * imaginary + drive_imaginary
+        if "mask" in slices:
+            live = slices["mask"][:, None]
+            new_real = tf.where(live, new_real, real)
+            new_imaginary = tf.where(live, new_imaginary, imaginary)
+        state = tf.concat([new_real, new_imaginary], 1)
+        written = [write_step(whole, state, t + 1) for whole in written]
+        return t + 1, following, new_real, new_imaginary, written
+
+    (state,) = tensors["states"]
+    written = []
+    if sequences or keep:
+        written = [write_step(tf.zeros([length + 1, batch, size], state.dtype), state, 0)]
+    _, real, imaginary, written = while_steps(
+        tensors["steps"], body, read(0), *tf.split(state, 2, axis=1), written
+    )
+    result = {"states": [tf.concat([real, imaginary], 1)]}
+    return result | {"trajectory": written[0]} if written else result
+
+
+def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
+    """Runs the gradient of `forward` back; returns those of states, x and coefficients."""
+    a, b = tensors["coefficients"]
+    trajectory, steps = tensors["trajectory"], tensors["steps"]
+    length, batch, size = tf.unstack(tf.shape(trajectory))
+
+    def read(t):
+        names = {"d_sequence": sequences, "mask": "mask" in tensors}
+        t = tf.maximum(t, 0)
+        return {name: read_step(tensors[name], t) for name, wanted in names.items() if wanted}
+
+    def body(count, slices, real, imaginary, d_x):
+        t = steps - 1 - count
+        following = read(t - 1)
+        if sequences:
+            d_real, d_imaginary = tf.split(slices["d_sequence"], 2, axis=1)
+            real, imaginary = real + d_real, imaginary + d_imaginary
+        new, old = [real, imaginary], [a * real + b * imaginary, a * imaginary - b * real]
+        if "mask" in slices:
+            live = slices["mask"][:, None]
+            old = [tf.where(live, o, n) for o, n in zip(old, new, strict=True)]
+            new = [tf.where(live, n, tf.zeros_like(n)) for n in new]
+        return count + 1, following, *old, write_step(d_x, tf.concat(new, 1), t)
+
+    (d_state,) = tensors["d_states"]
+    d_x = tf.zeros([length - 1, batch, size], d_state.dtype)
+    _, real, imaginary, d_x = while_steps(
+        steps, body, read(steps - 1), *tf.split(d_state, 2, axis=1), d_x
+    )
+    before_real, before_imaginary = tf.split(trajectory[:-1], 2, axis=2)
+    d_real, d_imaginary = tf.split(d_x, 2, axis=2)
+    d_a = tf.reduce_sum(d_real * before_real + d_imaginary * before_imaginary, [0, 1])
+    d_b = tf.reduce_sum(d_imaginary * before_real - d_real * before_imaginary, [0, 1])
+    return {
+        "states": [tf.concat([real, imaginary], 1)],
+        "x": d_x,
+        "coefficients": [d_a, d_b],
+    }
+
+
+def sequence(result: dict) -> Any:
+    """The state after each step, (time, batch, 2 * pairs), of what `forward` returned."""
+    return result["trajectory"][1:]
+
+
+BACKWARD_NEEDS = ("steps", "coefficients", "mask", "trajectory")
+
+
+def gradients(tensors: dict, result: dict, d: dict) -> dict:
+    """What `backward` returned is already the gradient of all."""
+    return d

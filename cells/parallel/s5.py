@@ -1,0 +1,170 @@
+"""The simplified state space layer."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqzoo.cells.diagonal import DiagonalCell, drawn
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class S5Cell(DiagonalCell):
+    """A state space model that is diagonal and discretised, for all features at once.
+
+        l = exp(L * d)                                  L = -exp(n) + i w
+        s = l * s + (l - 1) / L * (B x)
+        y = 2 Re(C s) + D x
+
+    s, L, B and C are complex. Of each conjugate pair one half is kept, which the 2 makes up for. L
+    starts at the eigenvalues of the normal part of HiPPO-LegS, B and C in its eigenvectors' basis;
+    the time scales d, one a pair, are drawn log-uniform from `minimum_step` to `maximum_step`.
+    States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of `readout_kernel`:
+    2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps it negative. Its D
+    is diagonal, with as many features as outputs.
+
+    For sequences of thousands of steps. Linear throughout: put nonlinear layers between, as the
+    paper does (a gated GELU, layer normalisation and a residual connection), in 4 to 8 layers.
+
+    Reference: Smith, Warrington and Linderman, "Simplified State Space Layers for Sequence
+    Modeling", ICLR 2023, section 3 and appendix B; the parametrisation of L: Gu, Gupta, Goel and
+    Re, "On the Parameterization and Initialization of Diagonal State Space Models", NeurIPS 2022,
+    section 3.1.
+
+    Args:
+        units: size of y.
+        state_pairs: conjugate pairs of states, at least 1; None for half of the units.
+        minimum_step: least d at the start, above 0.
+        maximum_step: largest d at the start.
+        **kwargs: see `RecurrentCell`; `activation` is not used, and the bias is added to D x.
+
+    Raises:
+        ValueError: `state_pairs` is below 1, or the steps are not positive and in order.
+    """
+
+    gates = ("real", "imaginary", "skip")
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        state_pairs: int | None = None,
+        minimum_step: float = 0.001,
+        maximum_step: float = 0.1,
+        **kwargs: Any,
+    ):
+        if state_pairs is not None and (not isinstance(state_pairs, int) or state_pairs < 1):
+            raise ValueError(
+                f"`state_pairs` must be a whole number of at least 1 or None, got {state_pairs!r}."
+            )
+        if not 0 < minimum_step <= maximum_step:
+            raise ValueError(
+                "`minimum_step` must be above 0 and at most `maximum_step`, got "
+                f"{minimum_step!r} and {maximum_step!r}."
+            )
+        super().__init__(units, **kwargs)
+        self.state_pairs = state_pairs
+        self.minimum_step = minimum_step
+        self.maximum_step = maximum_step
+
+    @property
+    def pairs(self):
+        return self.state_pairs or max(1, self.units // 2)
+
+    def kernel_shape(self, features):
+        return (features, 2 * self.pairs + self.units)
+
+    def bias_shape(self):
+        return (self.units,)
+
+    def build(self, input_shape):
+        rng, pairs, features = self.random_numbers(), self.pairs, input_shape[-1]
+        eigenvalues, vectors = hippo(2 * pairs)
+        b = vectors.conj().T @ rng.normal(0, features**-0.5, (2 * pairs, features))
+        c = rng.normal(0, (2 * pairs) ** -0.5, (self.units, 2 * pairs)) @ vectors
+        self._started = np.concatenate([b.real, b.imag]).T
+        super().build(input_shape)
+        del self._started
+        low, high = np.log(self.minimum_step), np.log(self.maximum_step)
+        start = {
+            "decay": np.log(-eigenvalues.real),
+            "frequency": eigenvalues.imag,
+            "log_step": rng.uniform(low, high, pairs),
+        }
+        for name, value in start.items():
+            weight = self.add_weight(shape=(pairs,), name=name, initializer=drawn(value))
+            setattr(self, name, weight)
+        self.readout_kernel = self.add_weight(
+            shape=(2 * pairs, self.units),
+            name="readout_kernel",
+            initializer=drawn(2 * np.concatenate([c.real, -c.imag], axis=1).T),
+        )
+
+    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
+        """See `RecurrentCell`; B starts as drawn, D by `kernel_initializer`."""
+        if kwargs.get("name") == "kernel":
+            skip = kwargs["initializer"]
+            started = self._started
+
+            def initial(shape, dtype=None):
+                drawn_skip = skip((shape[0], self.units), dtype=dtype)
+                return ops.concatenate([ops.cast(started, dtype), drawn_skip], axis=1)
+
+            kwargs["initializer"] = initial
+        return super().add_weight(*args, **kwargs)
+
+    def _discretised(self) -> tuple[Any, Any, Any, Any]:
+        """l and (l - 1) / L, as real and imaginary parts."""
+        real = -ops.exp(ops.convert_to_tensor(self.decay))
+        imaginary = ops.convert_to_tensor(self.frequency)
+        step = ops.exp(ops.convert_to_tensor(self.log_step))
+        size, angle = ops.exp(real * step), imaginary * step
+        a, b = size * ops.cos(angle), size * ops.sin(angle)
+        square = real * real + imaginary * imaginary
+        scale_real = ((a - 1) * real + b * imaginary) / square
+        scale_imaginary = (b * real - (a - 1) * imaginary) / square
+        return a, b, scale_real, scale_imaginary
+
+    def coefficients(self):
+        a, b, *_ = self._discretised()
+        return a, b
+
+    def drive(self, inputs):
+        *_, real, imaginary = self._discretised()
+        kernel = self.input_matrix()[:, : 2 * self.pairs]
+        b_real, b_imaginary = ops.split(kernel, 2, axis=1)
+        scaled = [
+            b_real * real - b_imaginary * imaginary,
+            b_real * imaginary + b_imaginary * real,
+        ]
+        return ops.matmul(inputs, ops.concatenate(scaled, axis=1))
+
+    def skip(self, inputs):
+        y = ops.matmul(inputs, self.input_matrix()[:, 2 * self.pairs :])
+        return y if self.bias is None else y + ops.convert_to_tensor(self.bias)
+
+    def get_config(self) -> dict:
+        options = {
+            "state_pairs": self.state_pairs,
+            "minimum_step": self.minimum_step,
+            "maximum_step": self.maximum_step,
+        }
+        return {**super().get_config(), **options}
+
+
+def hippo(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The normal part of HiPPO-LegS: eigenvalues above the real axis, and their eigenvectors.
+
+    Args:
+        size: of the matrix, even.
+
+    Returns:
+        (size / 2,) and (size, size / 2), complex.
+    """
+    root = np.sqrt(np.arange(size) + 0.5)
+    skew = np.tril(np.outer(root, root), -1)
+    skew = skew.T - skew  # without the diagonal of -1/2
+    frequencies, vectors = np.linalg.eigh(-1j * skew)
+    above = frequencies > 0
+    return -0.5 + 1j * frequencies[above], vectors[:, above]
