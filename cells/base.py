@@ -137,6 +137,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
+        if isinstance(cls.gates, property):
+            return  # a cell around another one has those of that
         renamed = "gates" in vars(cls) and "recurrent_gates" not in vars(cls)
         if renamed or cls.recurrent_gates is None:
             cls.recurrent_gates = cls.gates
@@ -320,6 +322,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return False
 
     @property
+    def combines_output(self) -> bool:
+        """Whether the output is made of that of an inner cell, `cell`, and enters no later step.
+
+        `combine(outputs, inputs)` makes it, for one step or for all at once; see `OutputWrapper`.
+        """
+        return False
+
+    @property
     def has_step_gradient(self) -> bool:
         """Whether `step_with_values` and `step_gradient` support the cell's options."""
         return False
@@ -377,6 +387,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
         return (self.UnitWeights(*tensors),)
 
+    def prepare(self, inputs: Any, training: bool) -> Any:
+        """(..., features) -> what `project` takes; the layer calls it once for all steps.
+
+        For cells that draw numbers anew for each step, which they append as further columns: no
+        loop draws any, so that the backward pass meets the same.
+        """
+        return inputs
+
     def input_mask(self, inputs: Any, training: bool) -> Any:
         """The dropout mask of one step's inputs, the same for a sequence, or None."""
         if not (training and self.dropout):
@@ -393,8 +411,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list]:
         """One step: (batch, features) and the states -> the output and the new states."""
         mask = self.input_mask(inputs, training)
-        x = self.project(inputs if mask is None else inputs * mask)
-        return self.advance(x, list(states), self.recurrent_mask(states[0], training))
+        recurrent_mask = self.recurrent_mask(states[0], training)
+        inputs = self.prepare(inputs if mask is None else inputs * mask, training)
+        return self.advance(self.project(inputs), list(states), recurrent_mask)
 
     def get_config(self) -> dict:
         """The configuration that the cell is rebuilt from."""

@@ -74,7 +74,7 @@ class CfCCell(RecurrentCell):
         self.variant = variant
         self.backbone_units = backbone_units
         self.backbone_layers = backbone_layers
-        self.backbone_activation = (
+        self.backbone_activation: Any = (
             backbone_activation
             if backbone_activation == "lecun_tanh"
             else keras.activations.get(backbone_activation)

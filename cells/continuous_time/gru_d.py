@@ -50,7 +50,7 @@ class GRUDCell(CellWithGates):
     def __init__(self, units: int, *, mean: float | Sequence[float] = 0.0, **kwargs: Any):
         super().__init__(units, **kwargs)
         self.mean = [float(each) for each in mean] if isinstance(mean, Sequence) else float(mean)
-        self.values = None
+        self.values: Any = None
 
     @property
     def state_size(self):

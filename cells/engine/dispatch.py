@@ -41,6 +41,12 @@ def choose(layer: Any) -> Choice:
     against_cudnn = _against_cudnn(cell)
     if not against_cudnn:
         return Choice(Path.CUDNN)
+    if cell.combines_output and keeps_contract(cell.cell):
+        return _of_scan(cell.cell, against_cudnn)
+    return _of_scan(cell, against_cudnn)
+
+
+def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
     if cell.recurs_diagonally:
         return Choice(Path.SCAN, against_cudnn)
     if not cell.recurs_by_product:

@@ -199,7 +199,7 @@ def _irrelevant(name: str) -> bool:
 
 @functools.cache
 def _attributes_of_layers() -> frozenset[str]:
-    dropout = {"_dropout_mask", "_recurrent_dropout_mask", "_dropout_seed", "seed"}
+    dropout = {"_dropout_mask", "_recurrent_dropout_mask", "_drawn_mask", "_dropout_seed", "seed"}
     weights = {
         f"{weight}_{option}"
         for weight in ("kernel", "recurrent", "bias")

@@ -222,8 +222,41 @@ class DiagonalScan(Scan):
         return outputs, [last, *tf.split(state, 2, axis=1)]
 
 
-def scan_of(cell: RecurrentCell) -> Scan:
-    """What runs a cell through time."""
+class OutputScan:
+    """Runs a cell whose output is made of that of an inner cell and enters no later step."""
+
+    def __init__(self, cell: RecurrentCell):
+        self.cell = cell
+        self.scan = scan_of(cell.cell)
+
+    def __call__(
+        self,
+        x: Any,
+        states: list,
+        mask: Any = None,
+        recurrent_mask: Any = None,
+        sequences: bool = True,
+        training: bool = False,
+    ) -> tuple[Any, list]:
+        """Runs the cell; see `Scan`."""
+        before, *inner = states
+        rows, inner = self.scan(x, inner, mask, recurrent_mask, sequences, training)
+        mask = None if mask is None else tf.cast(mask, "bool")
+        if sequences:
+            outputs = self.cell.combine(rows, x)
+            if mask is not None:
+                outputs = held(outputs, mask, before)
+            return outputs, [outputs[:, -1], *inner]
+        if mask is None:
+            return None, [self.cell.combine(inner[0], x[:, -1]), *inner]
+        last = self.cell.combine(inner[0], tf.gather(x, last_of(mask)[:, -1], batch_dims=1))
+        return None, [tf.where(tf.reduce_any(mask, 1)[:, None], last, before), *inner]
+
+
+def scan_of(cell: RecurrentCell) -> Any:
+    """What runs a cell through time: a `Scan`, or what is called as one."""
+    if cell.combines_output:
+        return OutputScan(cell)
     return DiagonalScan(cell) if cell.recurs_diagonally else Scan(cell)
 
 

@@ -215,6 +215,7 @@ class Recurrent(keras.layers.RNN):
         if input_mask is not None:
             sequences = sequences * input_mask[:, None]
         recurrent_mask = self.cell.recurrent_mask(initial_state[0], training)
+        sequences = self.cell.prepare(sequences, training)
         if mask is not None:
             mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
         if path is Path.LOOP:

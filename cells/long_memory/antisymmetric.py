@@ -1,29 +1,12 @@
-"""Antisymmetric recurrences, with and without a gate, from stable differential equations."""
-
-from typing import Any
+"""An antisymmetric recurrence: one step of a stable differential equation."""
 
 import keras
-from keras import ops
 
-from seqzoo.cells.base import RecurrentCell
-
-
-def antisymmetric_matrix(kernel: Any, gamma: float) -> Any:
-    """U - U^T - gamma I, whose eigenvalues have the real part -gamma."""
-    eye = ops.eye(kernel.shape[0], dtype=kernel.dtype)
-    return kernel - ops.transpose(kernel) - gamma * eye
-
-
-def check_step(epsilon: float, gamma: float) -> None:
-    """Raises ValueError if a step size or a diffusion is out of range."""
-    if epsilon <= 0:
-        raise ValueError(f"`epsilon` must be above 0, got {epsilon!r}.")
-    if gamma < 0:
-        raise ValueError(f"`gamma` must be at least 0, got {gamma!r}.")
+from seqzoo.cells.long_memory.antisymmetric_base import AntisymmetricCell
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
-class AntisymmetricRNNCell(RecurrentCell):
+class AntisymmetricRNNCell(AntisymmetricCell):
     """h = h + epsilon * tanh(W x + (U - U^T - gamma I) h + b)
 
     One Euler step of a differential equation whose Jacobian has eigenvalues near the imaginary
@@ -43,27 +26,7 @@ class AntisymmetricRNNCell(RecurrentCell):
 
     gates = ("candidate",)
 
-    def __init__(
-        self,
-        units: int,
-        *,
-        epsilon: float = 0.1,
-        gamma: float = 0.01,
-        recurrent_initializer: Any = "lecun_normal",
-        **kwargs: Any,
-    ):
-        check_step(epsilon, gamma)
-        super().__init__(units, recurrent_initializer=recurrent_initializer, **kwargs)
-        self.epsilon = epsilon
-        self.gamma = gamma
-
-    def recurrent_matrix(self):
-        return antisymmetric_matrix(super().recurrent_matrix(), self.gamma)
-
     def step(self, x, r, states):
         (h,) = states
         h = h + self.epsilon * self.activation(x.candidate + r.candidate)
         return h, [h]
-
-    def get_config(self) -> dict:
-        return {**super().get_config(), "epsilon": self.epsilon, "gamma": self.gamma}

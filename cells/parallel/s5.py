@@ -153,7 +153,7 @@ class S5Cell(DiagonalCell):
         return {**super().get_config(), **options}
 
 
-def hippo(size: int) -> tuple[np.ndarray, np.ndarray]:
+def hippo(size: int) -> tuple[Any, Any]:
     """The normal part of HiPPO-LegS: eigenvalues above the real axis, and their eigenvectors.
 
     Args:

@@ -36,7 +36,8 @@ LSTM = Case("lstm", {})
 
 # A gradient written by hand may be wrong for one option alone; the automatic one is right for all.
 def by_hand(case: Case) -> bool:
-    return create(case.name, UNITS, **case.options).has_step_gradient
+    cell = create(case.name, UNITS, **case.options)
+    return cell.has_step_gradient or cell.recurs_diagonally
 
 
 GRADIENTS = [case for case in CASES if case.name in CORE or not case.options or by_hand(case)]

@@ -142,7 +142,10 @@ def test_a_subclassed_model_is_built_by_fit(kind, wrap, masked):
     "name",
     [
         "orthogonal",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("lru", "s5", "rg-lru", "echo-state")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("lru", "s5", "rg-lru", "echo-state")
+        ),
     ],
 )
 def test_a_cell_that_draws_its_weights_is_built_in_a_graph(name):

@@ -41,8 +41,13 @@ class Case(NamedTuple):
 
     def step(self, cell: cells.RecurrentCell, dropped: Any = 1.0) -> Any:
         """(x, states) -> new states, in NumPy, with the weights of `cell`."""
-        weights = {weight.name: np.array(weight) for weight in cell.trainable_variables}
+        weights: dict[str, Any] = {}
+        weights |= {weight.name: np.array(weight) for weight in cell.trainable_variables}
         weights |= {weight.name: np.array(weight) for weight in cell.non_trainable_variables}
+        weights["cells"] = [
+            {weight.name: np.array(weight) for weight in inner.trainable_variables}
+            for inner in getattr(cell, "cells", [])
+        ]
         equation = ORACLES[self.name]
         return lambda x, states: equation(x, states, weights, dropped, **self.options)
 

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from cli_cases import ROOT, seqzoo
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.zoo.catalogue import describe, source_docs
+from seqzoo.zoo.catalogue.citation import bibtex
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.presets import PRESETS
 
@@ -62,7 +64,9 @@ def test_list_as_json() -> None:
 def test_list_of_a_family() -> None:
     found = seqzoo("list", "cells", "--family", "long-memory").stdout.splitlines()
     assert found[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
-    assert "indrnn\tlong-memory\t2018\t0\t\tEach unit hears of itself alone" in found
+    # W, u and b of 64 features and 128 units
+    size = f"1\t{64 * 128 + 128 + 128:,}"
+    assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\tEach unit hears of itself alone" in found
     assert {line.split("\t")[1] for line in found[1:]} == {"long-memory"}
     wrong = seqzoo("list", "--family", "long-memry")
     assert wrong.exit_code == 2 and "did you mean 'long-memory'?" in wrong.stderr
@@ -82,7 +86,7 @@ def test_cell(name) -> None:
 
     own = shown(name, "--features", 6, "--units", 7)
     kind = CELLS[name]
-    assert own["gates"] == list(kind.gates)
+    assert own["gates"] == list(create(name, 7).gates)
     if name in PARAMETERS:
         assert own["parameters"] == PARAMETERS[name](6, 7)
     built = create(name, 7)
@@ -193,3 +197,27 @@ def test_unknown_names_get_the_nearest() -> None:
         assert (result.exit_code, result.stdout) == (2, "")
         assert f"{typed!r}" in result.stderr and near in result.stderr.partition("mean")[2]
     assert result.stderr.endswith("did you mean 'python_source'?\n")
+
+
+def test_sizes_of_cells_are_those_that_they_have() -> None:
+    # Else write them anew: python -m docs.write_cell_sizes
+    sizes = runpy.run_path(str(ROOT / "docs" / "write_cell_sizes.py"))["sizes"]
+    listed = source_docs.sizes()
+    assert listed.keys() == source_docs.cells().keys()
+    for name in listed:
+        assert listed[name] == sizes(name), name
+
+
+def test_a_paper_is_cited_as_bibtex() -> None:
+    cited = shown("lstm")["citation"].splitlines()
+    assert cited[0] == "@misc{lstm-2000,"
+    assert "  author = {Gers and Schmidhuber and Cummins}," in cited
+    assert "  title = {{Learning to Forget}}," in cited
+    assert "  year = {2000}," in cited and cited[-1] == "}"
+    assert "@misc{gru-" in seqzoo("show", "gru").stdout
+    assert bibtex("x", 'Wu et al., "A Title", arXiv 1, 2016, section 3').splitlines()[1:4] == [
+        "  author = {Wu and others},",
+        "  title = {{A Title}},",
+        "  howpublished = {arXiv 1, 2016},",
+    ]
+    assert bibtex("x", "by nobody") == ""

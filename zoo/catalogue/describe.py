@@ -12,6 +12,7 @@ from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.fields import hints_of
 from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.catalogue import source_docs
+from seqzoo.zoo.catalogue.citation import bibtex
 from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.config.options import option_of
 from seqzoo.zoo.datasets import DATASETS, default_data_dir
@@ -93,14 +94,16 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
 
     kind = seqzoo.cells.CELLS[name]
     text, sections = docstrings.parted(inspect.getdoc(kind) or "")
+    reference = " ".join(line.strip() for line in sections.get("Reference", [])).strip()
     settings = cell_options(kind)
     shown: dict[str, Any] = {
         "kind": "cell",
         "name": name,
         "class": f"seqzoo.cells.{kind.__name__}",
         "description": text,
-        "reference": " ".join(line.strip() for line in sections.get("Reference", [])),
-        "gates": list(kind.gates),
+        "reference": reference,
+        "citation": bibtex(name, reference),
+        "gates": [] if isinstance(kind.gates, property) else list(kind.gates),
         "options": settings,
         "features": features,
         "units": units,
@@ -110,6 +113,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     if not any(option["required"] for option in settings):
         cell = seqzoo.cells.create(name, units)
         config = cell.get_config()
+        shown["gates"] = list(cell.gates)  # a cell around another one has those of that
         shown["options"] = [option for option in settings if option["name"] in config]
         frames = (8, 8) if cell.input_rank == 4 else ()
         try:

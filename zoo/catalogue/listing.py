@@ -65,10 +65,12 @@ def _cell_table(names: list[str]) -> str:
     rows = []
     for name in names:
         entry = source_docs.registry()[name]
+        states, parameters = source_docs.sizes()[name]
         parallel = "yes" if entry.parallel else ""
-        cells = [entry.family, str(entry.year), str(entry.products), parallel, entry.summary]
-        rows.append([name, *cells])
-    return table(["cell", "family", "year", "products", "parallel", ""], rows)
+        cells = [entry.family, str(entry.year), str(entry.products), parallel, str(states)]
+        rows.append([name, *cells, f"{parameters:,}", entry.summary])
+    heads = ["cell", "family", "year", "products", "parallel", "states", "parameters at 128 units"]
+    return table([*heads, ""], rows)
 
 
 def _templates() -> dict[str, str]:

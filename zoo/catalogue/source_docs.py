@@ -19,13 +19,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 @cache
 def registry() -> dict[str, Any]:
     """The entries of `seqzoo.cells.registry.REGISTRY`."""
-    path = ROOT / "cells" / "registry.py"
-    spec = importlib.util.spec_from_file_location("seqzoo_cell_registry", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.REGISTRY
+    return _alone("registry").REGISTRY
+
+
+@cache
+def sizes() -> dict[str, tuple[int, int]]:
+    """States and parameters of each cell: `seqzoo.cells.sizes.SIZES`."""
+    return _alone("sizes").SIZES
 
 
 @cache
@@ -38,6 +38,17 @@ def cells() -> dict[str, str]:
 def datasets() -> dict[str, str]:
     """Each embedded data set, with the docstring of its builder."""
     return {name: _docstring(*place.split(":")) for name, place in DATASETS.items()}
+
+
+def _alone(name: str) -> Any:
+    """A module of `cells/` without its package, which imports TensorFlow."""
+    path = ROOT / "cells" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"seqzoo_cells_{name}", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _docstring(module: str, name: str) -> str:

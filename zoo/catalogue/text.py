@@ -24,12 +24,14 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
     lines = [f"{own['name']}, a cell: {own['class']}", "", own["description"], ""]
     if own["reference"]:
         lines += [*_wrapped(f"Reference: {own['reference']}"), ""]
+    if own["citation"]:
+        lines += [own["citation"], ""]
     lines.append(f"Gates: {', '.join(own['gates']) or 'none'}.")
     sizes = f"{own['features']:,} features and {own['units']:,} units"
     if own["parameters"] is None:
         lines.append("Parameters: that depends on options which it must be given.")
     else:
-        states = " and ".join(f"{size:,} units" for size in own["states"])
+        states = " and ".join(f"{_size(size)} units" for size in own["states"])
         lines += [f"States with {sizes}: {states}.", f"Parameters: {own['parameters']:,}."]
     rows = [
         [row["name"], "" if row["required"] else _value(row["default"]), row["meaning"]]
@@ -43,6 +45,11 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
         "",
         f"To train with it: {program} train NAME --cell {own['name']}",
     ]
+
+
+def _size(size: int | tuple) -> str:
+    """A number of units, or those of a frame: its height, width and channels."""
+    return f"{size:,}" if isinstance(size, int) else " x ".join(map(str, size))
 
 
 def _template(own: dict[str, Any], program: str) -> list[str]:

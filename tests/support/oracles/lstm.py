@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oracles import ACTIVATIONS, oracle
+from oracles import ACTIVATIONS, oracle, sigmoid
 
 
 @oracle(
@@ -335,3 +335,31 @@ def e_lstm(x, states, w, dropped, activation="tanh", recurrent_activation="sigmo
     z = ACTIVATIONS[activation](x @ Z + w["candidate_weight"] * c + bz)
     c = f * c + (1 - f) * z
     return [sigmoid(x @ Wo + (dropped * c) @ w["recurrent_kernel"] + bo) * c, c]
+
+
+@oracle(
+    {"without": "input_gate", "use_bias": False},
+    {"without": "forget_gate", "peepholes": False},
+    {"without": "output_gate", "activation": "softsign"},
+    {"without": "input_activation"},
+    {"without": "output_activation"},
+)
+def lstm_variant(
+    x, states, w, dropped, without="nothing", peepholes=True, use_bias=True, activation="tanh"
+):
+    """Greff et al. 2017, section II: one part becomes one, or the identity."""
+    h, c = states
+    names = [n for n in ("input", "forget", "candidate", "output") if without != f"{n}_gate"]
+    z = x @ w["kernel"] + (dropped * h) @ w["recurrent_kernel"] + (w["bias"] if use_bias else 0)
+    parts = dict(zip(names, np.split(z, len(names), axis=1), strict=True))
+
+    def gate(name, memory):
+        if name not in parts:
+            return np.ones_like(memory)
+        peephole = w[f"{name}_peephole"] if peepholes else 0
+        return sigmoid(parts[name] + peephole * memory)
+
+    squash, linear = ACTIVATIONS[activation], ACTIVATIONS["linear"]
+    g = (linear if without == "input_activation" else squash)(parts["candidate"])
+    new = gate("forget", c) * c + gate("input", c) * g
+    return [gate("output", new) * (linear if without == "output_activation" else squash)(new), new]

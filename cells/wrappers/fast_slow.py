@@ -1,0 +1,87 @@
+"""The fast-slow network: fast cells in a row, and a slow one that hears the first of them."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import as_list
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class FastSlowCell(WrapperCell):
+    """Fast cells share one state in turn, each going on where the one before it ended.
+
+        h = fast1(x, f)
+        g = slow(h, s)
+        h = fast2(g, f)
+        h = fastk(0, f)                                for k from 3 to `fast_cells`
+
+    Each fast cell leaves its new states in f, and the slow one in s. States are f, then s; the
+    output is the last h.
+    Any cell of vectors fits, whose number of features is free.
+
+    For language models of characters: the paper's FS-LSTM-4 has four fast LSTMs of 700 to 900 units
+    and a slow one of 400 to 1500, with zoneout and layer normalisation.
+
+    Reference: Mujika, Meier and Steger, "Fast-Slow Recurrent Neural Networks", NeurIPS 2017,
+    section 3, equations 1 to 5.
+
+    Args:
+        units: size of the output and of the fast cells.
+        fast_cells: how many fast cells, at least 2.
+        slow_units: size of the slow cell; None for `units`.
+        **kwargs: see `WrapperCell`.
+
+    Raises:
+        ValueError: `fast_cells` is below 2, `slow_units` below 1, or the cell does not fit.
+    """
+
+    def __init__(
+        self, units: int, *, fast_cells: int = 2, slow_units: int | None = None, **kwargs: Any
+    ):
+        if not isinstance(fast_cells, int) or fast_cells < 2:
+            raise ValueError(
+                f"`fast_cells` must be a whole number of at least 2, got {fast_cells!r}."
+            )
+        if slow_units is not None and (not isinstance(slow_units, int) or slow_units < 1):
+            raise ValueError(
+                f"`slow_units` must be a whole number of at least 1 or None, got {slow_units!r}."
+            )
+        super().__init__(units, **kwargs)
+        self.fast_cells = fast_cells
+        self.slow_units = slow_units
+        first, kind = self.cell, type(self.cell)
+        copies = [kind.from_config(first.get_config()) for _ in range(fast_cells - 1)]
+        slow = kind.from_config({**first.get_config(), "units": slow_units or units})
+        self.cells = [first, *copies, slow]
+
+    @property
+    def state_size(self):
+        return [*as_list(self.cells[0].state_size), *as_list(self.cells[-1].state_size)]
+
+    def get_initial_state(self, batch_size=None):
+        return [s for c in (self.cells[0], self.cells[-1]) for s in c.get_initial_state(batch_size)]
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        build_inner(self.cells[-1], (None, self.units))
+        build_inner(self.cells[1], (None, self.slow_units or self.units))
+        for inner in self.cells[2:-1]:
+            build_inner(inner, (None, 1))
+
+    def advance(self, x, states, recurrent_mask=None):
+        count = len(as_list(self.cells[0].state_size))
+        fast, slow = list(states[:count]), list(states[count:])
+        first, *later, slow_cell = self.cells
+        h, fast = first.advance(x, fast, recurrent_mask)
+        seen, slow = slow_cell.advance(slow_cell.project(h), slow)
+        for inner in later:
+            h, fast = inner.advance(inner.project(seen), fast, recurrent_mask)
+            seen = ops.zeros_like(h[:, :1])
+        return h, [*fast, *slow]
+
+    def get_config(self) -> dict:
+        options = {"fast_cells": self.fast_cells, "slow_units": self.slow_units}
+        return {**super().get_config(), **options}

@@ -1,0 +1,59 @@
+"""A highway connection around a cell."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.gates import fresh
+from seqzoo.cells.wrappers.wrapper import OutputWrapper
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class HighwayConnectionCell(OutputWrapper):
+    """A gate mixes the cell's output with the input.
+
+        h, s = cell(x, s)
+        t = sigmoid(Wt x + bt)
+        y = t * h + (1 - t) * x
+
+    States are y, which no later step sees, and those of the cell. Where there are not as many
+    features as units, x is projected for y, by `shortcut_kernel`. bt starts at `transform_bias`, so
+    that a new layer lets most of its input through. Any cell of vectors fits. `highway` is another
+    cell, with the connection within its recurrence.
+
+    For deep stacks that a plain residual connection makes unsteady. The paper starts bt from -1 to
+    -3.
+
+    Reference: Srivastava, Greff and Schmidhuber, "Training Very Deep Networks", NeurIPS 2015,
+    equation 3, with a recurrent layer for H.
+
+    Args:
+        units: size of the output and of the inner cell.
+        transform_bias: where bt starts.
+        **kwargs: see `WrapperCell`.
+    """
+
+    def __init__(self, units: int, *, transform_bias: float = -1.0, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        self.transform_bias = transform_bias
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.transform_kernel = self.add_weight(
+            shape=(self.features, self.units),
+            name="transform_kernel",
+            initializer=fresh(self.kernel_initializer),
+        )
+        start = keras.initializers.Constant(self.transform_bias)
+        self.gate_bias = self.add_weight(
+            shape=(self.units,), name="transform_bias", initializer=start
+        )
+
+    def combine(self, outputs, inputs):
+        t = ops.matmul(inputs, ops.convert_to_tensor(self.transform_kernel))
+        t = ops.sigmoid(t + ops.convert_to_tensor(self.gate_bias))
+        return t * outputs + (1 - t) * self.shortcut(inputs)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "transform_bias": self.transform_bias}

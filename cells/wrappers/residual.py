@@ -1,0 +1,29 @@
+"""A residual connection around a cell."""
+
+import keras
+
+from seqzoo.cells.wrappers.wrapper import OutputWrapper
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class ResidualCell(OutputWrapper):
+    """The input is added to the cell's output.
+
+        h, s = cell(x, s)
+        y = h + x
+
+    States are y, which no later step sees, and those of the cell. Where there are not as many
+    features as units, x is projected first, by `shortcut_kernel`. Any cell of vectors fits.
+
+    For deep stacks: the paper's translation system has eight layers of LSTM, six of them residual.
+
+    Reference: Wu et al., "Google's Neural Machine Translation System", arXiv 1609.08144, 2016,
+    section 3.1, equation 6.
+
+    Args:
+        units: size of the output and of the inner cell.
+        **kwargs: see `WrapperCell`.
+    """
+
+    def combine(self, outputs, inputs):
+        return outputs + self.shortcut(inputs)

@@ -1,0 +1,94 @@
+"""Several layers of a cell within one step, with skip connections."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import as_list
+from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class StackedCell(WrapperCell):
+    """Layers of a cell: each sees the one below and the input, and the output sees all.
+
+        h1, s1 = cell1(x, s1)
+        hk, sk = cellk([h(k-1), x], sk)                 for k from 2 to `layers`
+        y = V [h1, h2, ...] + c
+
+    With `skips=False`, cellk sees h(k-1) alone and y is the last h. States are y, which no later
+    step sees, and those of the cells, from the lowest up. Any cell of vectors fits. Layers that are
+    stacked as layers, `Recurrent` on `Recurrent`, are faster; this is for skips, and for where one
+    cell is asked for.
+
+    Reference: Graves, "Generating Sequences With Recurrent Neural Networks", arXiv 1308.0850, 2013,
+    section 2, equations 1 to 4: skip connections from the input to all layers, and from all layers
+    to the output. The paper uses three layers of 400 units.
+
+    Args:
+        units: size of y and of each cell.
+        layers: how many cells, at least 1.
+        skips: whether there are skip connections.
+        **kwargs: see `WrapperCell`.
+
+    Raises:
+        ValueError: `layers` is below 1, or the cell does not fit.
+    """
+
+    def __init__(self, units: int, *, layers: int = 2, skips: bool = True, **kwargs: Any):
+        if not isinstance(layers, int) or layers < 1:
+            raise ValueError(f"`layers` must be a whole number of at least 1, got {layers!r}.")
+        super().__init__(units, **kwargs)
+        self.layers = layers
+        self.skips = skips
+        first, kind = self.cell, type(self.cell)
+        # Each copy has initializers of its own, so that weights of equal shape start apart.
+        copies = [kind.from_config(first.get_config()) for _ in range(layers - 1)]
+        self.cells = [first, *copies]
+
+    @property
+    def state_size(self):
+        return [self.units] + [size for c in self.cells for size in as_list(c.state_size)]
+
+    def get_initial_state(self, batch_size=None):
+        output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+        return [output, *(s for c in self.cells for s in c.get_initial_state(batch_size))]
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.features = input_shape[-1]
+        for inner in self.cells[1:]:
+            build_inner(inner, (None, self.units + self.skips * self.features))
+        if self.skips:
+            self.readout_kernel = self.add_weight(
+                shape=(self.layers * self.units, self.units),
+                name="readout_kernel",
+                initializer=self.kernel_initializer,
+            )
+            self.readout_bias = self.add_weight(
+                shape=(self.units,), name="readout_bias", initializer="zeros"
+            )
+
+    def project(self, inputs):
+        return ops.concatenate([inputs, self.cell.project(inputs)], axis=-1)
+
+    def advance(self, x, states, recurrent_mask=None):
+        inputs, x = ops.split(x, [self.features], axis=-1)
+        rest, new, outputs = list(states[1:]), [], []
+        for k, inner in enumerate(self.cells):
+            if k:
+                seen = ops.concatenate([outputs[-1], inputs], -1) if self.skips else outputs[-1]
+                x = inner.project(seen)
+            count = len(as_list(inner.state_size))
+            h, own = inner.advance(x, rest[:count], recurrent_mask)
+            rest, new, outputs = rest[count:], [*new, *own], [*outputs, h]
+        if not self.skips:
+            return outputs[-1], [outputs[-1], *new]
+        kernel = ops.convert_to_tensor(self.readout_kernel)
+        y = ops.matmul(ops.concatenate(outputs, axis=-1), kernel)
+        y = y + ops.convert_to_tensor(self.readout_bias)
+        return y, [y, *new]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "layers": self.layers, "skips": self.skips}

@@ -1,0 +1,240 @@
+"""What cells around another cell share: how the inner cell is named, made and saved."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.cells.base import RecurrentCell, as_list
+from seqzoo.cells.registry import REGISTRY
+
+
+class WrapperCell(RecurrentCell):
+    """A cell around another one; abstract.
+
+    Args:
+        units: size of the output and of the inner cell.
+        cell: the inner cell: its name, as for `create`, or a cell of as many units.
+        cell_options: options of the inner cell's class, where `cell` is a name.
+        **kwargs: see `RecurrentCell`; all but the dropout rates and the seed go to the inner cell,
+            where `cell` is a name.
+
+    Raises:
+        ValueError: there is no cell of that name, it has other units, or it does not fit.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        *,
+        cell: Any = "lstm",
+        cell_options: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        inner = make(cell, units, cell_options, kwargs)
+        self.check(inner)
+        if kwargs.get("recurrent_dropout") and not inner.has_recurrent_product:
+            raise ValueError(
+                f"`recurrent_dropout` drops inputs of a recurrent product, which "
+                f"{type(inner).__name__} does not have; use `dropout`."
+            )
+        super().__init__(units, **kwargs)
+        self.cell = inner
+
+    def check(self, inner: RecurrentCell) -> None:
+        """Raises ValueError where an inner cell does not fit."""
+        if inner.takes_time or inner.input_rank != 2:
+            self.refuse(inner, "a cell of vectors, without elapsed time")
+        drawing = (inner.prepare, inner.recurrent_mask)
+        plain = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
+        if any(own.__func__ is not base for own, base in zip(drawing, plain, strict=True)):
+            self.refuse(
+                inner, "a cell that draws no masks in training; wrap it the other way round"
+            )
+
+    def refuse(self, inner: RecurrentCell, wanted: str) -> None:
+        """Raises ValueError: `wanted` says which cells fit."""
+        raise ValueError(f"{type(self).__name__} needs {wanted}, got {type(inner).__name__}.")
+
+    @property
+    def state_size(self):
+        return self.cell.state_size
+
+    def get_initial_state(self, batch_size=None):
+        return list(self.cell.get_initial_state(batch_size))
+
+    @property
+    def has_recurrent_product(self):
+        inner = getattr(self, "cell", None)  # none yet while `__init__` of the base runs
+        return inner is None or inner.has_recurrent_product
+
+    def build(self, input_shape):
+        if not hasattr(self, "seed_generator"):
+            self.seed_generator = keras.random.SeedGenerator(self._dropout_seed)
+        build_inner(self.cell, input_shape)
+        self.built = True
+
+    def project(self, inputs):
+        return self.cell.project(inputs)
+
+    def get_config(self) -> dict:
+        # The options of the cell stand in its own configuration.
+        inner = keras.saving.serialize_keras_object(self.cell)
+        return {**super().get_config(), "cell": inner, "cell_options": None}
+
+
+class SameFormWrapper(WrapperCell):
+    """A wrapper with the gates, weights and step of its inner cell; abstract.
+
+    It runs on the same loop as the inner cell.
+    """
+
+    @property
+    def gates(self):
+        return self.cell.gates
+
+    @property
+    def recurrent_gates(self):
+        return self.cell.recurrent_gates
+
+    @property
+    def separate(self):
+        return self.cell.separate
+
+    @property
+    def unit_weights(self):
+        return self.cell.unit_weights
+
+    @property
+    def Gates(self):
+        return gates_named(tuple(self.gates))
+
+    @property
+    def RecurrentGates(self):
+        return gates_named(tuple(self.recurrent_gates))
+
+    @property
+    def UnitWeights(self):
+        return self.cell.UnitWeights
+
+    def check(self, inner):
+        super().check(inner)
+        if not inner.recurs_by_product:
+            self.refuse(inner, "a cell whose step is one recurrent product and elementwise work")
+
+    def step_weights(self):
+        return self.cell.step_weights()
+
+    def recurrent_matrix(self):
+        return self.cell.recurrent_matrix()
+
+    def recurrent_bias(self):
+        return self.cell.recurrent_bias()
+
+    def input_matrix(self):
+        return self.cell.input_matrix()
+
+    def input_bias(self):
+        return self.cell.input_bias()
+
+    def step(self, x, r, states, *weights):
+        return self.cell.step(x, r, states, *weights)
+
+
+class OutputWrapper(WrapperCell):
+    """A wrapper that makes an output of the inner cell's and of the input; abstract.
+
+    The output enters no later step, so the inner cell runs on its own fast loop, and `combine` is
+    called once for all steps. States are the output, then those of the inner cell.
+    """
+
+    shortcut_kernel: Any = None
+
+    @property
+    def state_size(self):
+        return [self.units, *as_list(self.cell.state_size)]
+
+    @property
+    def combines_output(self):
+        return True
+
+    def get_initial_state(self, batch_size=None):
+        output = ops.zeros((batch_size, self.units), dtype=self.compute_dtype)
+        return [output, *super().get_initial_state(batch_size)]
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.features = input_shape[-1]
+        if self.features != self.units:
+            self.shortcut_kernel = self.add_weight(
+                shape=(self.features, self.units),
+                name="shortcut_kernel",
+                initializer=self.kernel_initializer,
+            )
+
+    def shortcut(self, inputs: Any) -> Any:
+        """The inputs, projected where there are not as many features as units."""
+        if self.shortcut_kernel is None:
+            return inputs
+        return ops.matmul(inputs, ops.convert_to_tensor(self.shortcut_kernel))
+
+    def combine(self, outputs: Any, inputs: Any) -> Any:
+        """(..., units) of the inner cell and (..., features) -> (..., units)."""
+        raise NotImplementedError
+
+    def project(self, inputs):
+        return ops.concatenate([inputs, self.cell.project(inputs)], axis=-1)
+
+    def advance(self, x, states, recurrent_mask=None):
+        inputs, x = ops.split(x, [self.features], axis=-1)
+        h, new = self.cell.advance(x, list(states[1:]), recurrent_mask)
+        y = self.combine(h, inputs)
+        return y, [y, *new]
+
+
+def make(
+    cell: Any, units: int, options: Mapping[str, Any] | None, given: Mapping[str, Any]
+) -> RecurrentCell:
+    """An inner cell, by name, from its configuration, or as it is.
+
+    Args:
+        cell: as `WrapperCell` takes it.
+        units: that it is to have.
+        options: of the cell's class.
+        given: the wrapper's own options.
+    """
+    if isinstance(cell, str):
+        if cell not in REGISTRY:
+            raise ValueError(f"`cell` must be the name of a cell, such as 'lstm', got {cell!r}.")
+        module, _, name = REGISTRY[cell].location.partition(":")
+        left = ("dropout", "recurrent_dropout", "seed", "name")
+        shared = {key: value for key, value in given.items() if key not in left}
+        kind = getattr(import_module(module), name)
+        return kind(units, **{"name": "cell"} | shared | dict(options or {}))
+    if options:
+        raise ValueError("`cell_options` are for a cell that is named; give them to the cell.")
+    if isinstance(cell, Mapping):
+        cell = keras.saving.deserialize_keras_object(dict(cell))
+    if not isinstance(cell, RecurrentCell):
+        raise ValueError(f"`cell` must be a name or a cell of seqzoo, got {cell!r}.")
+    if cell.units != units:
+        raise ValueError(f"`cell` must have {units} units, got one of {cell.units}.")
+    return cell
+
+
+def build_inner(cell: RecurrentCell, input_shape: tuple) -> None:
+    """Makes the weights of an inner cell, if it has none yet."""
+    if not cell.built:
+        cell.build(input_shape)
+        cell.built = True
+
+
+@cache
+def gates_named(names: tuple[str, ...]) -> type:
+    """The named tuple of gates."""
+    from collections import namedtuple
+
+    return namedtuple("Gates", names)

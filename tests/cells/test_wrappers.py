@@ -1,0 +1,137 @@
+"""Cells around another cell: what fits, which way they run, what they draw, saving."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cell_cases import BATCH, FEATURES, MASKS, UNITS, Case, X, error, initial_states, recurrent
+from oracles import ORACLES
+
+from seqzoo.cells import Bidirectional, Recurrent, VanillaCell, create
+
+X32 = X.astype("float32")
+
+
+@pytest.mark.parametrize(
+    "name, cell, message",
+    [
+        ("zoneout", "cfc", "ZoneoutCell needs a cell of vectors, .* got CfCCell"),
+        ("layer-norm", "lru", "LayerNormCell needs a cell whose step is one .* got LRUCell"),
+        ("layer-norm", "minlstm", "LayerNormCell needs a cell with one product .* got MinLSTMCell"),
+        ("weight-drop", "mingru", "WeightDropCell needs a cell with a recurrent product, got MinG"),
+        ("attention", "tau-gru", "AttentionCell needs a cell whose states all have as many units"),
+        ("stacked", "conv-gru", "StackedCell needs a cell of vectors, .* got ConvGRUCell"),
+        ("residual", "zoneout", "ResidualCell needs a cell that draws no masks .* got ZoneoutCell"),
+        ("residual", "ltsm", "`cell` must be the name of a cell, such as 'lstm', got 'ltsm'"),
+        ("residual", 3, "`cell` must be a name or a cell of seqzoo, got 3"),
+        ("residual", VanillaCell(3), "`cell` must have 5 units, got one of 3"),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_refused_in_one_line(name, cell, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        create(name, UNITS, cell=cell)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("zoneout", {"rate": 1.0}, "`rate` must be"),
+        ("weight-drop", {"rate": -0.1}, "`rate` must be"),
+        ("layer-norm", {"epsilon": 0}, "`epsilon` must be"),
+        ("stacked", {"layers": 0}, "`layers` must be"),
+        ("fast-slow", {"fast_cells": 1}, "`fast_cells` must be"),
+        ("fast-slow", {"slow_units": 0}, "`slow_units` must be"),
+        ("attention", {"window": 0}, "`window` must be"),
+        ("zoneout", {"cell": "mingru", "recurrent_dropout": 0.1}, "`recurrent_dropout` drops"),
+        ("zoneout", {"cell": VanillaCell(UNITS), "cell_options": {"a": 1}}, "`cell_options` are"),
+    ],
+)
+def test_options_out_of_range(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        create(name, UNITS, **options)
+
+
+def test_options_reach_the_inner_cell():
+    cell = create("zoneout", UNITS, activation="relu", cell_options={"unit_forget_bias": False})
+    assert cell.cell.activation is keras.activations.relu
+    assert cell.cell.unit_forget_bias is False
+    assert create("residual", UNITS, cell="mingru").cell.activation is keras.activations.linear
+
+
+@pytest.mark.parametrize(
+    "name, cell, path",
+    [
+        ("weight-drop", "lstm", "backward pass written by hand"),
+        ("residual", "gru", "backward pass written by hand"),
+        ("highway-connection", "lru", "backward pass written by hand"),
+        ("zoneout", "lstm", "backward pass differentiated automatically"),
+        ("layer-norm", "lstm", "the general scan"),
+        ("stacked", "lstm", "the general scan"),
+    ],
+)
+def test_wrappers_run_as_fast_as_their_form_allows(name, cell, path):
+    assert path in Recurrent(create(name, UNITS, cell=cell)).execution_path()
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+def test_an_output_made_of_all_steps_at_once_is_that_of_single_steps(sequences):
+    cell = Case("highway-connection", {"cell": "gru"}).make()
+    states = initial_states(cell)
+    options = {"return_sequences": sequences, "return_state": True}
+    ways = [recurrent(cell, fast=fast, **options) for fast in (True, False)]
+    for mask in MASKS.values():
+        ours, theirs = (way(X, initial_state=states, mask=mask) for way in ways)
+        for a, b in zip(ours, theirs, strict=True):
+            assert error(a, b) < 1e-12
+
+
+def test_zoneout_keeps_units_as_they_were_or_takes_the_new_ones():
+    cell = create("zoneout", UNITS, cell="vanilla", rate=0.25, seed=1, dtype="float64")
+    x = np.random.default_rng(0).normal(size=(60, 8, FEATURES))
+    outputs = np.array(recurrent(cell, return_sequences=True)(x, training=True))
+    weights = {w.name: np.array(w) for w in cell.cell.trainable_variables}
+    h, kept = np.zeros((60, UNITS)), []
+    for t in range(8):
+        (new,) = ORACLES["vanilla"](x[:, t], [h], weights, 1.0)
+        stayed = np.isclose(outputs[:, t], h, atol=1e-9)
+        assert (stayed | np.isclose(outputs[:, t], new, atol=1e-9)).all()
+        h = outputs[:, t]
+        kept.append(stayed)
+    assert abs(np.mean(kept) - 0.25) < 0.04
+    assert np.std(np.mean(kept, axis=(1, 2))) > 0  # drawn anew for each step
+
+
+def test_weights_are_dropped_alike_in_all_steps_and_rows():
+    cell = create("weight-drop", UNITS, cell="vanilla", rate=0.5, seed=1, dtype="float64")
+    layer = recurrent(cell)
+    layer.build(X.shape)
+    with tf.GradientTape() as tape:
+        output = layer(X, training=True)
+    slope = np.array(tape.gradient(output, cell.cell.recurrent_kernel.value))
+    left = slope != 0
+    assert 0 < left.mean() < 1
+    plain = VanillaCell(UNITS, dtype="float64")
+    plain.build((None, FEATURES))
+    kernel, matrix, bias = cell.cell.get_weights()
+    plain.set_weights([kernel, np.where(left, 2 * matrix, 0), bias])
+    assert error(output, recurrent(plain)(X)) < 1e-12
+    plain.set_weights([kernel, matrix, bias])
+    assert error(layer(X), recurrent(plain)(X)) < 1e-12
+
+
+def test_nested_wrappers_are_saved_in_both_directions_and_mixed_precision(tmp_path):
+    inner = create("layer-norm", UNITS, cell="gru", cell_options={"reset_after": True})
+    cell = create("zoneout", UNITS, cell=create("residual", UNITS, cell=inner))
+    inputs = keras.Input((None, FEATURES))
+    x = Bidirectional(cell, return_sequences=True)(keras.layers.Masking()(inputs))
+    model = keras.Model(inputs, Recurrent(create("stacked", UNITS, cell="vanilla"))(x))
+    padded = np.where(MASKS["right"][..., None], X32, 0).astype("float32")
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert error(again(padded), model(padded)) < 1e-6
+    assert error(model(padded[:1, :4]), model(padded)[:1]) < 1e-5
+    low = Recurrent(create("zoneout", UNITS, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
+    output = low(X32, training=True)
+    assert output.dtype == "bfloat16" and output.shape == (BATCH, UNITS)
+    assert low.cell.cell.kernel.dtype == "float32"

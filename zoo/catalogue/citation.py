@@ -1,0 +1,35 @@
+"""The paper of a cell as BibTeX, from the reference in its docstring."""
+
+import re
+
+FORM = re.compile(r'(?P<authors>[^"]+), "(?P<title>.+?)[,.]?" ?,?\s*(?P<venue>.*)')
+
+
+def bibtex(name: str, reference: str) -> str:
+    """A reference as an entry of BibTeX; of several papers the first.
+
+    Args:
+        name: of the cell, which the key begins with.
+        reference: 'Authors, "Title", venue and year, section ...'.
+
+    Returns:
+        The entry, or "" if the reference has no title or no year.
+    """
+    # A semicolon ends a paper: its title has none.
+    found = FORM.match(reference.partition("; ")[0].strip())
+    year = re.search(r"\b(?:19|20)\d\d\b", found["venue"]) if found else None
+    if not found or not year:
+        return ""
+    authors = re.sub(r" et al\.?$", " and others", found["authors"].strip())
+    authors = re.sub(r",? and (?!others)", ", ", authors).replace(", ", " and ")
+    venue = re.split(
+        r",? (?:section|sections|equation|equations|appendix|algorithm|variant)\b", found["venue"]
+    )[0].rstrip(" .,")
+    fields = {
+        "author": authors,
+        "title": f"{{{found['title'].rstrip(',.')}}}",
+        "howpublished": venue,
+        "year": year[0],
+    }
+    lines = [f"  {field} = {{{value}}}," for field, value in fields.items()]
+    return "\n".join([f"@misc{{{name}-{year[0]},", *lines, "}"])
