@@ -1,7 +1,6 @@
 """Attribution of a prediction to the steps of its input: integrated gradients and occlusion."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.inspection.calls import changed_output
 from seqzoo.tasks.inspection.subject import Subject
 from seqzoo.tasks.inspection.trace import step_by_step
 from seqzoo.tasks.layers.recurrent import NGramEmbedding
@@ -177,25 +177,10 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
         layers = _vector_layers(subject.model)
         if layers:
             for layer in layers:
-                stack.enter_context(_changed(layer, scaled))
+                stack.enter_context(changed_output(layer, scaled))
         else:
             inputs["values"] = scaled(tf.cast(values, tf.float32))
         return subject.scores(inputs), found
-
-
-@contextlib.contextmanager
-def _changed(layer: Any, change: Any) -> Iterator[None]:
-    """Within it, a layer returns `change` of its output."""
-    call = layer.call
-
-    def changed(*given: Any, **options: Any) -> Any:
-        return change(call(*given, **options))
-
-    layer.call = changed
-    try:
-        yield
-    finally:
-        del layer.call
 
 
 def _vector_layers(model: Any) -> list[Any]:

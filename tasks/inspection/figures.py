@@ -1,0 +1,284 @@
+"""Figures of what is found inside a model, by matplotlib."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from seqzoo.tasks.inspection.attention import AttentionMap
+from seqzoo.tasks.inspection.fixed_points import Point, principal_components
+from seqzoo.tasks.inspection.gates import CLOSED, OPEN, GateTrace
+from seqzoo.tasks.inspection.gradients import GradientFlow
+from seqzoo.tasks.inspection.jacobians import JacobianFlow
+from seqzoo.tasks.inspection.recurrent_weights import Spectrum
+from seqzoo.tasks.inspection.subject import visible
+from seqzoo.tasks.inspection.tables import Transitions
+
+INK = "#222222"
+COLOURS = ("#4878a8", "#d1603d", "#5b9a5b", "#8e63a8", "#b08a2e", "#3f9ba5", "#a34d6b", "#6b6b6b")
+
+LABELLED_STEPS = 80
+"""Steps whose labels are all written below a heat map."""
+
+WIDTH = 7.0
+"""Inches."""
+
+
+def _panel(height: float = 3.4, columns: int = 1, rows: int = 1) -> tuple[Figure, np.ndarray]:
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, grid
+
+
+def gradient_figure(
+    flows: Sequence[GradientFlow], jacobians: Sequence[JacobianFlow] = ()
+) -> Figure:
+    """Norms of gradients against the steps back, on a logarithmic scale, and below them those of
+    the products of Jacobians."""
+    figure, grid = _panel(3.2 + 2.6 * bool(jacobians), rows=1 + bool(jacobians))
+    axes = grid[0, 0]
+    for flow, colour in zip(flows, _colours(), strict=False):
+        norms = np.where(flow.norms > 0, flow.norms, np.nan)
+        axes.semilogy(range(len(norms)), norms, color=colour, marker="o", ms=2.5, label=flow.name)
+    axes.set_ylabel("|d loss / d state|")
+    axes.set_xlabel("steps back from the chosen step")
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(alpha=0.25)
+    if jacobians:
+        below = grid[1, 0]
+        for flow, colour in zip(jacobians, _colours(), strict=False):
+            norms = np.where(flow.products > 0, flow.products, np.nan)
+            below.semilogy(range(len(norms)), norms, color=colour, label=flow.name)
+        below.axhline(1, color=INK, lw=0.6, ls=":")
+        below.set_ylabel("|product of Jacobians|")
+        below.set_xlabel("steps back from the chosen step")
+        below.grid(alpha=0.25)
+    return figure
+
+
+def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
+    """Eigenvalues of the recurrent weights in the complex plane with the unit circle, and singular
+    values."""
+    square = [own for own in spectra if own.eigenvalues is not None]
+    columns = 2 if square else 1
+    figure, grid = _panel(3.5, columns=columns)
+    if square:
+        axes = grid[0, 0]
+        angle = np.linspace(0, 2 * np.pi, 200)
+        axes.plot(np.cos(angle), np.sin(angle), color=INK, lw=0.8)
+        for own, colour in zip(square, _colours(), strict=False):
+            assert own.eigenvalues is not None
+            label = f"{own.gate} ({own.radius:.2f})"
+            values = own.eigenvalues
+            axes.scatter(values.real, values.imag, s=8, color=colour, alpha=0.7, label=label)
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_xlabel("eigenvalues, real part")
+        axes.set_ylabel("imaginary part")
+        axes.legend(frameon=False, fontsize=7, title="spectral radius", title_fontsize=7)
+    axes = grid[0, -1]
+    for own, colour in zip(spectra, _colours(), strict=False):
+        places = range(1, len(own.singular_values) + 1)
+        axes.plot(places, own.singular_values, color=colour, label=own.gate)
+    axes.axhline(1, color=INK, lw=0.6, ls=":")
+    axes.set_xlabel("singular values, by size")
+    if not square:
+        axes.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
+    """A heat map a gate, units from top to bottom in the order of their means, steps from left to
+    right."""
+    figure, grid = _panel(1.6 * len(gates) + 0.6, rows=len(gates))
+    for axes, gate in zip(grid[:, 0], gates, strict=True):
+        values = gate.values.T[np.argsort(-gate.values.mean(0), kind="stable")]
+        low = 0 if gate.bounded else -1
+        image = axes.imshow(
+            values,
+            aspect="auto",
+            cmap="viridis" if gate.bounded else "RdBu_r",
+            vmin=low,
+            vmax=1,
+            interpolation="nearest",
+        )
+        axes.set_ylabel(gate.name.replace("_", " "), fontsize=8)
+        axes.set_yticks([])
+        axes.set_xticks([])
+        axes.spines[:].set_visible(False)
+        figure.colorbar(image, ax=axes, pad=0.01)
+    _label_steps(grid[-1, 0], labels)
+    return figure
+
+
+def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
+    """How often gates take which value; saturated ones stand at the ends."""
+    bounded = [own for own in gates if own.bounded]
+    figure, grid = _panel(2.2, columns=max(len(bounded), 1))
+    for axes, gate, colour in zip(grid[0], bounded, _colours(), strict=False):
+        axes.hist(gate.values.ravel(), bins=np.linspace(0, 1, 21), color=colour)
+        axes.axvspan(0, CLOSED, color=INK, alpha=0.07)
+        axes.axvspan(OPEN, 1, color=INK, alpha=0.07)
+        axes.set_title(gate.name.replace("_", " "), fontsize=9)
+        axes.set_yticks([])
+    return figure
+
+
+def state_figure(states: np.ndarray, labels: Sequence[str], units: Sequence[int] = ()) -> Figure:
+    """A heat map of states, (time, units), and lines of some units."""
+    figure, grid = _panel(2.6 + 1.9 * bool(units), rows=1 + bool(units))
+    axes = grid[0, 0]
+    limit = float(np.abs(states).max()) or 1.0
+    image = axes.imshow(
+        states.T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
+    )
+    figure.colorbar(image, ax=axes, pad=0.01)
+    axes.set_ylabel("units")
+    axes.spines[:].set_visible(False)
+    _label_steps(axes, labels)
+    if units:
+        below = grid[1, 0]
+        for unit, colour in zip(units, _colours(), strict=False):
+            below.plot(states[:, unit], color=colour, lw=1.2, label=f"unit {unit}")
+        below.set_xlim(-0.5, len(states) - 0.5)
+        below.legend(frameon=False, fontsize=7, ncols=4)
+        below.grid(alpha=0.25)
+        _label_steps(below, labels)
+    return figure
+
+
+def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) -> Figure:
+    """Trajectories in their first two principal components, with the fixed and slow points, and
+    the eigenvalues at the stillest of them."""
+    mean, directions = principal_components(np.concatenate(list(states)))
+    figure, grid = _panel(3.5, columns=2)
+    axes = grid[0, 0]
+    for own in states:
+        path = (own - mean) @ directions
+        axes.plot(*path.T, color="#999999", lw=0.7, marker=".", ms=2)
+    for point in points:
+        place = (point.state - mean) @ directions
+        colour = COLOURS[0] if point.unstable == 0 else COLOURS[1]
+        face = colour if point.kind == "fixed" else "none"
+        axes.scatter(*place, s=45, facecolor=face, edgecolor=colour, zorder=3)
+    axes.set_xlabel("first principal component")
+    axes.set_ylabel("second")
+    axes.set_title("blue: stable; red: not; hollow: slow", fontsize=8)
+    if points:
+        beside = grid[0, 1]
+        angle = np.linspace(0, 2 * np.pi, 200)
+        beside.plot(np.cos(angle), np.sin(angle), color=INK, lw=0.8)
+        values = points[0].eigenvalues
+        beside.scatter(values.real, values.imag, s=9, color=COLOURS[0])
+        beside.set_aspect("equal", adjustable="datalim")
+        beside.set_title(f"eigenvalues at the stillest ({points[0].kind}) point", fontsize=8)
+    return figure
+
+
+def attention_figure(own: AttentionMap) -> Figure:
+    """The input from left to right, the answer from top to bottom; darker is more."""
+    if own.grid is not None:
+        columns = min(len(own.tokens), 6)
+        rows = -(-len(own.tokens) // columns)
+        figure = Figure(figsize=(WIDTH, 1.4 * rows), layout="constrained")
+        for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
+            axes.axis("off")
+        for axes, token, weights in zip(grid.flat, visible(own.tokens), own.weights, strict=False):
+            axes.imshow(weights.reshape(own.grid), cmap="magma", vmin=0)
+            axes.set_title(_plain(token), fontsize=8)
+        return figure
+    height = min(0.17 * len(own.tokens) + 0.9, 12)
+    figure, grid = _panel(height)
+    axes = grid[0, 0]
+    axes.imshow(own.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_yticks(range(len(own.tokens)), [_plain(one) for one in visible(own.tokens)])
+    axes.tick_params("y", length=0, labelsize=7)
+    axes.spines[:].set_visible(False)
+    _label_steps(axes, own.source)
+    return figure
+
+
+def transition_figure(own: Transitions) -> Figure:
+    """The scores of a CRF, from the tag of the row to that of the column; forbidden ones grey."""
+    count = len(own.tags)
+    size = min(max(3.4, 0.3 * count + 1.6), WIDTH)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots()
+    there = np.isfinite(own.scores)
+    limit = float(np.abs(own.scores[there]).max()) if there.any() else 1.0
+    axes.set_facecolor("#cccccc")
+    shown = np.where(there, own.scores, np.nan)
+    image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit or -1, vmax=limit or 1)
+    names = [_plain(tag) for tag in own.tags]
+    axes.set_xticks(range(count), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(count), names, fontsize=7)
+    axes.set_ylabel("from")
+    axes.set_xlabel("to")
+    figure.colorbar(image, ax=axes, shrink=0.7)
+    return figure
+
+
+def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str) -> Figure:
+    """An image, and beside it what each part does for the answer: red for, blue against."""
+    figure = Figure(figsize=(WIDTH * 0.8, 2.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.axis("off")
+    own = image[..., 0] if image.ndim == 3 and image.shape[2] not in (3, 4) else image
+    left.imshow(own, cmap="gray", interpolation="nearest")
+    limit = float(np.abs(values).max()) or 1.0
+    right.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    right.set_title(method, fontsize=9)
+    return figure
+
+
+def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -> Figure:
+    """A bar a step: what it does for the answer."""
+    figure, grid = _panel(2.2)
+    axes = grid[0, 0]
+    colours = [COLOURS[1] if value > 0 else COLOURS[0] for value in values]
+    axes.bar(range(len(values)), values, color=colours)
+    axes.axhline(0, color=INK, lw=0.6)
+    axes.set_ylabel(method, fontsize=8)
+    axes.set_xlim(-0.5, len(values) - 0.5)
+    _label_steps(axes, labels)
+    return figure
+
+
+def _label_steps(axes: Any, labels: Sequence[str]) -> None:
+    """Labels below the steps: all of them where there is room."""
+    names = [_plain(label) for label in visible(labels)]
+    if len(names) > LABELLED_STEPS:
+        places = np.linspace(0, len(names) - 1, 12).astype(int)
+        axes.set_xticks(places, places, fontsize=7)
+        return
+    axes.set_xticks(range(len(names)), names, fontsize=7 if len(names) < 50 else 5.5)
+    if max(map(len, names), default=1) > 2:
+        axes.tick_params("x", rotation=90)
+    axes.tick_params("x", length=0)
+
+
+def _plain(name: str) -> str:
+    """A name as a figure can show it: short, and without what matplotlib takes for a formula."""
+    name = name if len(name) <= 16 else name[:15] + "…"
+    return name.replace("$", r"\$")
+
+
+def _colours() -> list[str]:
+    return list(COLOURS) * 4
+
+
+def rendered(figure: Figure, form: str = "png") -> bytes:
+    """A figure as PNG or SVG."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A character without a glyph draws as a box; that is no reason for a warning.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with matplotlib.rc_context({"font.size": 9}):
+            figure.savefig(buffer, format=form, dpi=130)
+    return buffer.getvalue()

@@ -1,0 +1,134 @@
+"""Fixed and slow points of a cell: states that a constant input leaves as they are, or nearly so."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from seqzoo.cells.private_keras import backend
+from seqzoo.tasks.inspection.jacobians import step_jacobians
+from seqzoo.tasks.inspection.linear_algebra import eigenvalues
+from seqzoo.tasks.inspection.trace import cell_step, projected
+
+STILL = 1e-4
+"""Distance that a step moves a state by, below which the point is fixed."""
+
+SAME_POINT = 1e-2
+"""Distance below which two points are one."""
+
+ITERATIONS = 60
+
+
+@dataclass(frozen=True)
+class Point:
+    """A state that a step moves little.
+
+    Attributes:
+        state: all states side by side, (n,).
+        speed: the distance that one step moves it by.
+        kind: "fixed" or "slow".
+        eigenvalues: of the Jacobian there, largest modulus first, (n,).
+    """
+
+    state: np.ndarray
+    speed: float
+    kind: Literal["fixed", "slow"]
+    eigenvalues: np.ndarray
+
+    @property
+    def unstable(self) -> int:
+        """In how many directions a state moves away from it: eigenvalues outside of the unit
+        circle. A stable point, an attractor, has none."""
+        return int((np.abs(self.eigenvalues) > 1).sum())
+
+
+def fixed_points(
+    cell: Any, starts: np.ndarray, inputs: np.ndarray | None = None, iterations: int = ITERATIONS
+) -> list[Point]:
+    """Points where q(s) = |F(s) - s|^2 / 2 has a minimum, F being a step of the cell with a
+    constant input (Sussillo and Barak 2013).
+
+    Each start is led downhill by the steps of Levenberg and Marquardt, all starts at once. Where q
+    ends at zero the point is fixed, else it is slow.
+
+    Args:
+        cell: any cell, built.
+        starts: states to begin from, such as those that inputs led to, (starts, n).
+        inputs: the constant input, (features,); zeros by default.
+        iterations: steps of the search at most.
+
+    Returns:
+        Different points, the stillest first.
+    """
+    sizes = tree.flatten(cell.state_size)
+    features = _features(cell) if inputs is None else len(inputs)
+    constant = np.zeros(features) if inputs is None else np.asarray(inputs, np.float64)
+    states = np.asarray(starts, np.float64).copy()
+    rows, n = states.shape
+    advance = cell_step(cell)
+
+    def moved(states: np.ndarray) -> np.ndarray:
+        with backend.AutocastScope(cell.compute_dtype):
+            x = projected(
+                cell, tf.cast(np.repeat(constant[None], len(states), 0), cell.compute_dtype)
+            )
+            parts = tf.split(tf.cast(states, cell.compute_dtype), sizes, axis=-1)
+            return np.asarray(tf.concat(advance(x, parts)[1], -1), np.float64) - states
+
+    damping, move, still_moving = np.full(rows, 1e-2), moved(states), np.arange(rows)
+    for _ in range(iterations):
+        own = still_moving
+        slope = step_jacobians(cell, np.repeat(constant[None], len(own), 0), states[own])
+        slope = slope - np.eye(n)
+        normal = tf.matmul(slope, slope, transpose_a=True)
+        normal += damping[own, None, None] * np.eye(n)
+        right = -tf.matmul(slope, move[own][..., None], transpose_a=True)
+        step = tf.linalg.solve(normal, right).numpy()[..., 0]
+        tried = moved(states[own] + step)
+        better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[own], axis=1)
+        # The descent has ended where steps are small, or where none leads down any more.
+        size = np.linalg.norm(step, axis=1)
+        ended = size < 1e-6 * (1 + np.linalg.norm(states[own], axis=1))
+        states[own[better]] += step[better]
+        move[own[better]] = tried[better]
+        damping[own] = np.where(better, damping[own] / 5, damping[own] * 4).clip(1e-12, 1e12)
+        ended |= np.linalg.norm(move[own], axis=1) < STILL / 100
+        still_moving = own[~ended]
+        if not len(still_moving):
+            break
+    speeds = np.linalg.norm(move, axis=1)
+    chosen: list[int] = []
+    for row in np.argsort(speeds, kind="stable"):
+        away = [np.linalg.norm(states[row] - states[own]) for own in chosen]
+        if all(distance > SAME_POINT for distance in away):
+            chosen.append(int(row))
+    values = eigenvalues(
+        step_jacobians(cell, np.repeat(constant[None], len(chosen), 0), states[chosen])
+    )
+    return [
+        Point(states[row], float(speeds[row]), "fixed" if speeds[row] < STILL else "slow", own)
+        for row, own in zip(chosen, values, strict=True)
+    ]
+
+
+def _features(cell: Any) -> int:
+    return int(cell.kernel.shape[0])
+
+
+def principal_components(states: np.ndarray, count: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """The directions in which states vary most.
+
+    Args:
+        states: (steps, n).
+        count: how many directions.
+
+    Returns:
+        The mean, (n,), and the directions, orthonormal, (n, count): project by
+        `(states - mean) @ directions`.
+    """
+    states = np.asarray(states, np.float64)
+    mean = states.mean(0)
+    _, _, v = tf.linalg.svd(tf.constant(states - mean), full_matrices=False)
+    return mean, v.numpy()[:, :count]

@@ -1,0 +1,48 @@
+"""All analyses by name: where the part of a report that shows each is made, and what it tells."""
+
+import pkgutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Analysis(NamedTuple):
+    """An analysis that is not imported yet.
+
+    Attributes:
+        location: "module:function" of what makes its sections.
+        summary: one line that says what it tells.
+    """
+
+    location: str
+    summary: str
+
+    def load(self) -> Callable[[Any], Any]:
+        """The function itself: from an `Inspection` to the sections of a report."""
+        return pkgutil.resolve_name(self.location)
+
+
+_SECTIONS = "seqzoo.tasks.inspection.sections"
+
+ANALYSES = {
+    "attribution": Analysis(
+        f"{_SECTIONS}:attribution", "Which characters, words, steps or pixels an answer rests on."
+    ),
+    "gradients": Analysis(
+        f"{_SECTIONS}:gradients", "How far back gradients reach: vanishing, exploding or healthy."
+    ),
+    "gates": Analysis(
+        f"{_SECTIONS}:gates",
+        "What gates let through, where they saturate, how long units remember.",
+    ),
+    "states": Analysis(f"{_SECTIONS}:states", "States over time, and what units react to."),
+    "attention": Analysis(f"{_SECTIONS}:attention", "Where the decoder looks for each token."),
+    "weights": Analysis(
+        f"{_SECTIONS}:weights", "Eigenvalues and singular values of the recurrent weights."
+    ),
+    "fixed-points": Analysis(
+        f"{_SECTIONS}:fixed_points", "States that a constant input leaves as they are."
+    ),
+    "transitions": Analysis(f"{_SECTIONS}:transitions", "What a CRF thinks of pairs of tags."),
+    "embeddings": Analysis(f"{_SECTIONS}:embeddings", "Nearest neighbours of tokens."),
+}
+"""In the order of a report."""

@@ -1,0 +1,171 @@
+"""Inspects a trained model with some inputs, and writes a page, its figures and its numbers."""
+
+import base64
+import html
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from seqzoo.tasks.atomic_files import replacing, write_json, write_text
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.inspection.figures import rendered
+from seqzoo.tasks.inspection.registry import ANALYSES
+from seqzoo.tasks.inspection.sections import Inspection, Section
+from seqzoo.tasks.inspection.subject import subject, visible
+
+PAGE, NUMBERS = "index.html", "inspection.json"
+
+MOST_INPUTS = 8
+"""Inputs of one inspection."""
+
+
+def inspect(
+    run: Any, inputs: Sequence[Any], only: Sequence[str] = (), step: int | None = None
+) -> tuple[Inspection, list[Section]]:
+    """All that can be said of what happens inside a model as it reads some inputs.
+
+    Args:
+        run: a `seqzoo.tasks.Run`.
+        inputs: raw inputs, as `Run.predict` takes them, from one to `MOST_INPUTS`; the first one is
+            shown in detail.
+        only: names in `ANALYSES`; all of them by default.
+        step: of the answer that gradients start from and that is explained; the last one by
+            default, and of a generated text all of it.
+
+    Returns:
+        What was looked at, and the sections of a report.
+
+    Raises:
+        SeqzooError: an input, a name or a step is wrong.
+    """
+    if not 1 <= len(inputs) <= MOST_INPUTS:
+        raise SeqzooError(f"An inspection takes from 1 to {MOST_INPUTS} inputs, got {len(inputs)}.")
+    for name in only:
+        if name not in ANALYSES:
+            known = ", ".join(ANALYSES)
+            raise SeqzooError(
+                f"`only` must name analyses ({known}), got {name!r}{nearest(name, ANALYSES)}",
+                field="only",
+            )
+    subjects = tuple(subject(run, value) for value in inputs)
+    # Of further inputs the steps may be fewer: the last one of each.
+    traces = tuple(own.trace(step if own is subjects[0] else None) for own in subjects)
+    found = Inspection(run, subjects, traces, step)
+    sections = []
+    for name, analysis in ANALYSES.items():
+        if not only or name in only:
+            sections += analysis.load()(found)
+    return found, sections
+
+
+def write_report(
+    folder: str | os.PathLike,
+    inspection: Inspection,
+    sections: Sequence[Section],
+    form: str = "png",
+) -> pathlib.Path:
+    """Writes a page that needs nothing beside it, its figures as files, and its numbers as JSON.
+
+    Args:
+        folder: made where it is not there; files of an earlier report are replaced.
+        inspection: what was looked at.
+        sections: what was found.
+        form: of the figures' files, "png" or "svg".
+
+    Returns:
+        The path of the page.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, links = [], []
+    for section in sections:
+        anchor = section.name.replace(" ", "-")
+        links.append(f'<a href="#{anchor}">{html.escape(section.title)}</a>')
+        pictures = []
+        for name, figure in section.figures.items():
+            image = rendered(figure)
+            encoded = base64.b64encode(image).decode()
+            title = html.escape(name.replace("-", " "), quote=True)
+            pictures.append(f'<img alt="{title}" src="data:image/png;base64,{encoded}">')
+            with replacing(folder / f"{name}.{form}") as temporary:
+                temporary.write_bytes(image if form == "png" else rendered(figure, form))
+        parts.append(
+            f'<section id="{anchor}"><h2>{html.escape(section.title)}</h2>{section.text}'
+            f"{''.join(pictures)}</section>"
+        )
+    title, about = _about(inspection)
+    page = (
+        TEMPLATE.replace("{title}", html.escape(title))
+        .replace("{about}", about)
+        .replace("{links}", " ".join(links))
+        .replace("{sections}", "\n".join(parts))
+    )
+    write_text(folder / PAGE, page)
+    numbers = {section.name: section.data for section in sections}
+    subjects = [
+        {"labels": list(own.labels), "answer": own.answer, "steps": list(own.steps)}
+        for own in inspection.subjects
+    ]
+    write_json(folder / NUMBERS, {"run": title, "inputs": subjects, **numbers})
+    return folder / PAGE
+
+
+def _about(inspection: Inspection) -> tuple[str, str]:
+    """The title, and what model and inputs were looked at."""
+    run, template = inspection.run, inspection.run.template
+    title = run.folder.name
+    rows = []
+    for own in inspection.subjects:
+        gap = "" if getattr(template, "input", "") == "characters" else " "
+        text = gap.join(visible(own.labels)) if len(own.labels) > 1 else f"1 {template.input}"
+        text = text if len(text) <= 300 else text[:299] + "…"
+        answer = own.answer if len(own.answer) <= 200 else own.answer[:199] + "…"
+        rows.append(f"<tr><td>{html.escape(text)}</td><td>{html.escape(answer)}</td></tr>")
+    layers = getattr(template, "layers", 1)
+    about = (
+        f"<p>{html.escape(template.name)}: {html.escape(str(template.cell))} with {template.units} "
+        f"units, {layers} layer{'s' * (layers != 1)}.</p>"
+        f"<table><tr><th>input</th><th>answer</th></tr>{''.join(rows)}</table>"
+    )
+    return title, about
+
+
+TEMPLATE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Inside {title}</title>
+<style>
+:root { color-scheme: light; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; background: #fafafa; margin: 0; }
+main, header { max-width: 860px; margin: 0 auto; padding: 0 16px; }
+header { padding-top: 24px; }
+h1 { font-size: 1.7rem; margin: 0 0 8px; overflow-wrap: anywhere; }
+h2 { font-size: 1.25rem; margin: 0 0 8px; }
+h3 { font-size: 1rem; margin: 16px 0 4px; overflow-wrap: anywhere; }
+nav { display: flex; flex-wrap: wrap; gap: 6px; margin: 12px 0; }
+nav a { background: #fff; border: 1px solid #ddd; border-radius: 14px; color: #2c5b86;
+  font-size: .85rem; padding: 2px 10px; text-decoration: none; }
+section { background: #fff; border: 1px solid #e4e4e4; border-radius: 8px; margin: 16px 0;
+  padding: 16px; }
+img { display: block; height: auto; margin: 12px auto 0; max-width: 100%; }
+table { border-collapse: collapse; display: block; font-size: .9rem; margin: 8px 0;
+  overflow-x: auto; }
+td, th { border-bottom: 1px solid #e8e8e8; padding: 4px 12px 4px 0; text-align: left;
+  vertical-align: top; overflow-wrap: anywhere; }
+code { background: #f3f3f3; border-radius: 3px; padding: 0 3px; }
+small { color: #666; }
+.tokens { font-family: ui-monospace, monospace; line-height: 1.9; overflow-wrap: anywhere; }
+.token { border-radius: 2px; padding: 2px 1px; }
+</style>
+</head>
+<body>
+<header><h1>Inside {title}</h1>{about}<nav>{links}</nav></header>
+<main>
+{sections}
+</main>
+</body>
+</html>
+"""

@@ -1,0 +1,463 @@
+"""The sections of a report: each analysis with a figure, its numbers and how to read them."""
+
+import html
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from seqzoo.tasks.inspection import figures
+from seqzoo.tasks.inspection.attention import attention_map, has_attention
+from seqzoo.tasks.inspection.attribution import Attribution, integrated_gradients, occlusion
+from seqzoo.tasks.inspection.fixed_points import fixed_points as find_fixed_points
+from seqzoo.tasks.inspection.gates import gate_values, memory_lengths
+from seqzoo.tasks.inspection.gradients import gradient_flow
+from seqzoo.tasks.inspection.jacobians import jacobian_flow
+from seqzoo.tasks.inspection.layers import recurrent_layers
+from seqzoo.tasks.inspection.recurrent_weights import recurrent_spectra
+from seqzoo.tasks.inspection.states import EVENTS, rank_units, similar_states
+from seqzoo.tasks.inspection.subject import Subject, visible
+from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
+from seqzoo.tasks.inspection.trace import LayerTrace, Trace
+from seqzoo.tasks.settings import TEXTS
+
+STARTS = 8
+"""States that the search for fixed points begins from."""
+
+JACOBIAN_STEPS = 60
+"""Steps back over which products of Jacobians are made."""
+
+LARGEST_STATE = 512
+"""Numbers of state up to which Jacobians are made."""
+
+REACTING = 4
+"""Units that are drawn, and named of each event."""
+
+TOKENS = 8
+"""Tokens whose neighbours are listed."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        name: of the analysis, which its files and its numbers are named after.
+        title: its heading.
+        text: how to read it, in HTML.
+        figures: by name.
+        data: its numbers, fit for JSON.
+    """
+
+    name: str
+    title: str
+    text: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A model with the inputs that it is looked at with.
+
+    Attributes:
+        run: the `Run`.
+        subjects: one an input; the first one is shown in detail.
+        traces: of each, with the loss of the chosen step of the answer.
+        step: of the answer, as it was chosen; None for each analysis' own default.
+    """
+
+    run: Any
+    subjects: tuple[Subject, ...]
+    traces: tuple[Trace, ...]
+    step: int | None = None
+
+    def layers(self, index: int = 0) -> list[LayerTrace]:
+        """The layers that read an input or write its answer, step by step; none that reads the
+        characters of words."""
+        return [own for own in self.traces[index].layers if own.inputs.shape[0] == 1]
+
+
+def labels_of(subject: Subject, own: LayerTrace) -> tuple[str, ...]:
+    """A name of each step that a layer ran, in the order of the input."""
+    if own.name.startswith("decoder") and subject.whole:
+        return ("(start)", *subject.steps[:-1])[: own.steps]
+    if own.steps == len(subject.labels):
+        return subject.labels
+    return tuple(str(step) for step in range(own.steps))
+
+
+def attribution(inspection: Inspection) -> list[Section]:
+    """Integrated gradients and occlusion of the answer to each input."""
+    text = [
+        "<p>What speaks for the answer is red, what speaks against it blue: by integrated "
+        "gradients, whose values add up to the difference between the score with the input and "
+        "the score without any, and by leaving out one step at a time.</p>"
+    ]
+    shown, data = {}, []
+    for index, subject in enumerate(inspection.subjects):
+        both = (
+            integrated_gradients(subject, inspection.step),
+            occlusion(subject, inspection.step),
+        )
+        answer = subject.answer if inspection.step is None else subject.steps[inspection.step]
+        if not subject.whole and inspection.step is None:
+            answer = subject.steps[-1]
+        text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
+        for own in both:
+            if own.values.ndim == 2:
+                image = np.asarray(subject.inputs["values"])[0, 0]
+                name = f"attribution-{index + 1}-{own.method.replace(' ', '-')}"
+                shown[name] = figures.image_attribution_figure(image, own.values, own.method)
+            elif inspection.run.template.input in TEXTS:
+                text.append(f"<p><small>{own.method}</small><br>{coloured(subject, own)}</p>")
+            else:
+                name = f"attribution-{index + 1}-{own.method.replace(' ', '-')}"
+                shown[name] = figures.attribution_figure(own.values, subject.labels, own.method)
+            data.append(
+                {
+                    "input": index,
+                    "answer": answer,
+                    "method": own.method,
+                    "values": own.values.tolist(),
+                    "score": own.score,
+                    "baseline": own.baseline,
+                    "completeness": own.completeness if own is both[0] else None,
+                }
+            )
+        text.append(
+            f"<p><small>{subject.measure} {both[0].score:.4g}, without any input "
+            f"{both[0].baseline:.4g}; integrated gradients miss {both[0].completeness:.1g} of the "
+            "difference.</small></p>"
+        )
+    return [Section("attribution", "What the answer rests on", "".join(text), shown, {"all": data})]
+
+
+def coloured(subject: Subject, own: Attribution) -> str:
+    """The input's tokens on backgrounds that say what they do for the answer."""
+    limit = float(np.abs(own.values).max()) or 1.0
+    gap = "" if subject.run.template.input == "characters" else " "
+    parts = []
+    for label, value in zip(visible(subject.labels), own.values, strict=True):
+        strength = abs(value) / limit
+        colour = "209,96,61" if value > 0 else "72,120,168"
+        parts.append(
+            f'<span class="token" style="background:rgba({colour},{strength:.2f})" '
+            f'title="{value:.3g}">{html.escape(label)}</span>'
+        )
+        if label == "↵":
+            parts.append("<br>")
+    return f'<span class="tokens">{gap.join(parts)}</span>'
+
+
+def gradients(inspection: Inspection) -> list[Section]:
+    """Gradients through time and products of Jacobians of the first input."""
+    subject, traced = inspection.subjects[0], inspection.traces[0]
+    flows = [own for own in gradient_flow(traced) if len(own.norms) > 1]
+    flows = [own for own in flows if own.name in {one.name for one in inspection.layers()}]
+    if not flows:
+        return []
+    jacobians = []
+    for own in inspection.layers():
+        flow = next((one for one in flows if one.name == own.name), None)
+        if flow is None or own.state().shape[1] > LARGEST_STATE:
+            continue
+        first = int(flow.positions[0])
+        jacobians.append(_recent_jacobians(own, first))
+    chosen = subject.steps[subject.step(inspection.step)]
+    rows = "".join(f"<tr><td>{own.name}</td><td>{own.decay.sentence()}</td></tr>" for own in flows)
+    bounds = "".join(
+        f"<tr><td>{own.name}, product of Jacobians</td><td>{own.decay.sentence()}</td></tr>"
+        for own in jacobians
+    )
+    text = (
+        f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
+        "so many steps before. A line that falls steeply is a gradient that vanishes: what happened "
+        "that long ago cannot be learnt from. Below, how much any gradient could keep.</p>"
+        f"<table>{rows}{bounds}</table>"
+    )
+    data = {
+        own.name: {
+            "norms": own.norms.tolist(),
+            "positions": own.positions.tolist(),
+            "half_life": _number(own.decay.half_life),
+            "rate": own.decay.rate,
+            "verdict": own.decay.verdict,
+        }
+        for own in flows
+    }
+    for own in jacobians:
+        data[own.name] |= {
+            "largest_singular_values": own.largest.tolist(),
+            "spectral_radii": own.radii.tolist(),
+            "product_norms": own.products.tolist(),
+        }
+    shown = {"gradients": figures.gradient_figure(flows, jacobians)}
+    return [Section("gradients", "Gradients through time", text, shown, data)]
+
+
+def _recent_jacobians(own: LayerTrace, position: int) -> Any:
+    """Over the last steps before a position of the input, in the order of running."""
+    last = int(np.flatnonzero(own.positions == max(position, 0))[0])
+    start = max(0, last + 1 - JACOBIAN_STEPS)
+    part = slice(start, last + 1)
+    cut = LayerTrace(
+        own.name,
+        own.layer,
+        own.inputs[:, part],
+        tuple(one[:, start : last + 2] for one in own.states),
+        None,
+        own.positions[part],
+    )
+    return jacobian_flow(cut)
+
+
+def gates(inspection: Inspection) -> list[Section]:
+    """Gates of each layer over the first input."""
+    subject, sections = inspection.subjects[0], []
+    for own in inspection.layers():
+        found = gate_values(own)
+        if not found:
+            continue
+        bounded = [gate for gate in found if gate.bounded]
+        memories = memory_lengths(own)
+        rows = "".join(
+            f"<tr><td>{gate.name.replace('_', ' ')}</td><td>{gate.mean:.2f}</td>"
+            f"<td>{gate.closed:.0%}</td><td>{gate.open:.0%}</td></tr>"
+            for gate in bounded
+        )
+        text = (
+            "<p>Units from top to bottom, steps of the input from left to right. A gate near 0 is "
+            "closed, near 1 open; where it is either, it hardly learns.</p>"
+        )
+        if rows:
+            text += (
+                "<table><tr><th>gate</th><th>mean</th><th>below 0.1</th><th>above 0.9</th></tr>"
+                f"{rows}</table>"
+            )
+        for memory in memories:
+            lengths = memory.lengths
+            if np.median(lengths) > 1.05 or lengths.max() > 2:
+                which = f"state {memory.state + 1}" if len(memories) > 1 else "the state"
+                text += (
+                    f"<p>A unit of {which} remembers {np.median(lengths):.3g} steps in the median, "
+                    f"the longest one {lengths.max():.3g}.</p>"
+                )
+        shown = {f"gates-{_file(own.name)}": figures.gate_figure(found, labels_of(subject, own))}
+        if bounded:
+            shown[f"gate-values-{_file(own.name)}"] = figures.gate_histogram(bounded)
+        data = {
+            "gates": {
+                gate.name: {
+                    "mean": gate.mean,
+                    "below_0.1": gate.closed,
+                    "above_0.9": gate.open,
+                    "values": np.round(gate.values, 4).tolist(),
+                }
+                for gate in found
+            },
+            "memory_lengths": [
+                [_number(value) for value in np.round(memory.lengths, 3)] for memory in memories
+            ],
+        }
+        sections.append(Section(f"gates {own.name}", f"Gates of {own.name}", text, shown, data))
+    return sections
+
+
+def states(inspection: Inspection) -> list[Section]:
+    """States over time, units that react to events, and where else the state is alike."""
+    sections = []
+    for number, own in enumerate(inspection.layers()):
+        subject = inspection.subjects[0]
+        labels = labels_of(subject, own)
+        each = [inspection.layers(index)[number] for index in range(len(inspection.subjects))]
+        names = [labels_of(*pair) for pair in zip(inspection.subjects, each, strict=True)]
+        outputs = [one.outputs() for one in each]
+        together = np.concatenate(outputs)
+        data: dict[str, Any] = {"states": np.round(outputs[0], 4).tolist(), "reactions": {}}
+        text = "<p>The state of each unit at each step.</p>"
+        rows, drawn = [], []
+        textual = inspection.run.template.input in TEXTS or own.name.startswith("decoder")
+        for event, find in EVENTS.items() if textual else ():
+            there = np.concatenate([np.asarray(find(one), float) for one in names])
+            if len(there) < 3 or there.std() == 0:
+                continue
+            ranked = rank_units(together, there)[:REACTING]
+            data["reactions"][event] = [[one.unit, one.correlation] for one in ranked]
+            drawn += [one.unit for one in ranked[:1]]
+            best = ", ".join(f"{one.unit} ({one.correlation:+.2f})" for one in ranked)
+            rows.append(f"<tr><td>{event}</td><td>{best}</td></tr>")
+        if rows:
+            text += (
+                f"<p>Units that react most, with the correlation:</p><table>{''.join(rows)}</table>"
+            )
+        if len(together) > 3:
+            text += _alike(outputs, names, data)
+        units = list(dict.fromkeys(drawn))[:REACTING]
+        figure = figures.state_figure(outputs[0], labels, units)
+        shown = {f"states-{_file(own.name)}": figure}
+        sections.append(Section(f"states {own.name}", f"States of {own.name}", text, shown, data))
+    return sections
+
+
+def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]) -> str:
+    """Where else the state is like that of the first input's middle."""
+    step = len(outputs[0]) // 2
+    places = similar_states(outputs[0][step], outputs, top=6)
+    places = [own for own in places if (own.input, own.step) != (0, step)][:5]
+    data["alike"] = {"step": step, "places": [[p.input, p.step, p.similarity] for p in places]}
+    rows = "".join(
+        f"<tr><td>{_context(names[own.input], own.step)}</td><td>{own.similarity:.2f}</td></tr>"
+        for own in places
+    )
+    return (
+        f"<p>Where else the state is like that at {_context(names[0], step)}:</p>"
+        f"<table>{rows}</table>"
+    )
+
+
+def _context(labels: tuple[str, ...], step: int) -> str:
+    """A step with those around it."""
+    seen = visible(labels)
+    gap = "" if max(map(len, seen)) == 1 else " "
+    before = html.escape(gap.join(seen[max(0, step - 8) : step]))
+    after = html.escape(gap.join(seen[step + 1 : step + 4]))
+    return f"<code>{before}{gap}<b>{html.escape(seen[step])}</b>{gap}{after}</code>"
+
+
+def attention(inspection: Inspection) -> list[Section]:
+    """Attention maps of all inputs."""
+    if not has_attention(inspection.run.model):
+        return []
+    maps = [attention_map(own) for own in inspection.subjects]
+    shown = {
+        f"attention-{index + 1}": figures.attention_figure(own) for index, own in enumerate(maps)
+    }
+    text = (
+        "<p>Where the decoder looks as it writes: the input from left to right, the answer from "
+        "top to bottom, darker for more. Of an image, a picture for each token, brighter for more."
+        "</p>"
+    )
+    data = {"maps": [np.round(own.weights, 4).tolist() for own in maps]}
+    return [Section("attention", "Attention", text, shown, data)]
+
+
+def weights(inspection: Inspection) -> list[Section]:
+    """Spectra of the recurrent weights of each layer."""
+    sections = []
+    for name, layer in recurrent_layers(inspection.run.model).items():
+        found = recurrent_spectra(layer.cell)
+        if not found:
+            continue
+        text = (
+            "<p>Eigenvalues of each gate's recurrent matrix against the unit circle. In a cell "
+            "without gates, a spectral radius below 1 makes what is remembered fade, above 1 it "
+            "can grow without bounds; gates change what counts from step to step.</p>"
+        )
+        data = {
+            own.gate: {
+                "singular_values": own.singular_values.tolist(),
+                "spectral_radius": own.radius,
+                "eigenvalues": None
+                if own.eigenvalues is None
+                else [[v.real, v.imag] for v in own.eigenvalues.tolist()],
+            }
+            for own in found
+        }
+        shown = {f"weights-{_file(name)}": figures.spectrum_figure(found)}
+        sections.append(
+            Section(f"weights {name}", f"Recurrent weights of {name}", text, shown, data)
+        )
+    return sections
+
+
+def fixed_points(inspection: Inspection) -> list[Section]:
+    """Fixed and slow points of each layer with the mean of the first input as a constant input."""
+    sections = []
+    for number, own in enumerate(inspection.layers()):
+        if own.state().shape[1] > LARGEST_STATE or own.steps < 3:
+            continue
+        paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
+        together = np.concatenate(paths)
+        starts = together[np.linspace(0, len(together) - 1, STARTS).astype(int)]
+        found = find_fixed_points(own.cell, starts, own.inputs[0].mean(0))
+        rows = "".join(
+            f"<tr><td>{point.kind}</td><td>{point.speed:.1e}</td><td>{point.unstable}</td>"
+            f"<td>{abs(point.eigenvalues[0]):.3f}</td></tr>"
+            for point in found[:6]
+        )
+        text = (
+            "<p>Where the state would stay, or nearly so, if every step brought the average of "
+            "this input. Stable points are what the layer falls back to; directions that are not "
+            "stable are decisions. Grey: the way that the states took, in their first two "
+            "principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
+            f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
+        )
+        data = {
+            "points": [
+                {
+                    "kind": point.kind,
+                    "speed": point.speed,
+                    "unstable": point.unstable,
+                    "largest_eigenvalue": float(abs(point.eigenvalues[0])),
+                    "state": np.round(point.state, 5).tolist(),
+                }
+                for point in found
+            ]
+        }
+        shown = {f"fixed-points-{_file(own.name)}": figures.fixed_point_figure(paths, found)}
+        title = f"Fixed points of {own.name}"
+        sections.append(Section(f"fixed-points {own.name}", title, text, shown, data))
+    return sections
+
+
+def transitions(inspection: Inspection) -> list[Section]:
+    """Transitions of a tagger's CRF."""
+    if not getattr(inspection.run.template, "crf", False):
+        return []
+    found = crf_transitions(inspection.run)
+    text = (
+        "<p>How well the tag of the row is followed by that of the column, as the CRF has learnt "
+        "it; grey where that is forbidden.</p>"
+    )
+    data = {
+        "tags": list(found.tags),
+        "scores": np.where(np.isfinite(found.scores), found.scores, None).tolist(),
+    }
+    shown = {"transitions": figures.transition_figure(found)}
+    return [Section("transitions", "Transitions of tags", text, shown, data)]
+
+
+def embeddings(inspection: Inspection) -> list[Section]:
+    """Nearest neighbours of the tokens of the inputs."""
+    if inspection.run.task.vocabularies.get("vocabulary") is None:
+        return []
+    known, _ = embedding_of(inspection.run)
+    seen = dict.fromkeys(label for own in inspection.subjects for label in own.labels)
+    chosen = [label for label in seen if label in set(known)][:TOKENS]
+    if not chosen:
+        return []
+    found = {token: neighbours(inspection.run, token, 6) for token in chosen}
+    rows = "".join(
+        f"<tr><td><code>{html.escape(visible([token])[0])}</code></td><td>"
+        + ", ".join(
+            f"<code>{html.escape(visible([name])[0])}</code> {value:.2f}" for name, value in near
+        )
+        + "</td></tr>"
+        for token, near in found.items()
+    )
+    text = (
+        "<p>The tokens whose vectors point most nearly the same way, with the cosine of the angle."
+        f"</p><table>{rows}</table>"
+    )
+    return [Section("embeddings", "Neighbours of tokens", text, {}, {"neighbours": found})]
+
+
+def _file(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _number(value: float) -> float | None:
+    """A number for JSON, which has no infinity."""
+    return float(value) if np.isfinite(value) else None

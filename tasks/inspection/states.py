@@ -1,0 +1,119 @@
+"""States over time: which units react to something, and where else a state is alike."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def _words(labels: Sequence[str]) -> np.ndarray:
+    """Which labels belong to words."""
+    return np.array([any(c.isalnum() for c in label) for label in labels], bool)
+
+
+def _end_of_word(labels: Sequence[str]) -> np.ndarray:
+    inside = _words(labels)
+    return inside & ~np.append(inside[1:], False)
+
+
+def _inside_quotes(labels: Sequence[str]) -> np.ndarray:
+    found, opened = np.zeros(len(labels), bool), ""
+    closing = {'"': '"', "'": "'", "“": "”", "«": "»"}
+    for place, label in enumerate(labels):
+        if opened:
+            found[place] = True
+            opened = "" if label == closing[opened] else opened
+        elif label in closing:
+            opened = label
+    return found
+
+
+def _inside_brackets(labels: Sequence[str]) -> np.ndarray:
+    depth, found = 0, np.zeros(len(labels), bool)
+    for place, label in enumerate(labels):
+        depth = max(0, depth - (label in (")", "]", "}")))
+        found[place] = depth > 0
+        depth += label in ("(", "[", "{")
+    return found
+
+
+EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
+    "end of word": _end_of_word,
+    "inside quotes": _inside_quotes,
+    "inside brackets": _inside_brackets,
+    "white space": lambda labels: np.array([label.isspace() for label in labels], bool),
+    "digit": lambda labels: np.array([label.isdigit() for label in labels], bool),
+    "upper case": lambda labels: np.array([label[:1].isupper() for label in labels], bool),
+    "punctuation": lambda labels: (
+        ~_words(labels) & ~np.array([label.isspace() for label in labels], bool)
+    ),
+    "position": lambda labels: np.arange(len(labels)),
+}
+"""What units may react to: from the labels of an input's steps to a number a step, mostly whether
+it is so there."""
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """How a unit goes along with an event.
+
+    Attributes:
+        unit: its index.
+        correlation: Pearson's, between its state and the event, from -1 to 1.
+    """
+
+    unit: int
+    correlation: float
+
+
+def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
+    """All units, those first that react most to an event.
+
+    Args:
+        states: of one or several inputs, one after another, (steps, units).
+        event: of the same steps, (steps,): truth values or numbers; see `EVENTS`.
+    """
+    states = np.asarray(states, np.float64)
+    event = np.asarray(event, np.float64)
+    states, event = states - states.mean(0), event - event.mean()
+    norms = np.linalg.norm(states, axis=0) * np.linalg.norm(event)
+    found = np.divide(event @ states, norms, out=np.zeros(states.shape[1]), where=norms > 0)
+    order = np.argsort(-np.abs(found), kind="stable")
+    return [Reaction(int(unit), float(found[unit])) for unit in order]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A step of an input whose state is like another.
+
+    Attributes:
+        input: index of the input.
+        step: of it.
+        similarity: cosine of the angle between the states, from -1 to 1.
+    """
+
+    input: int
+    step: int
+    similarity: float
+
+
+def similar_states(
+    state: np.ndarray, states: Sequence[np.ndarray], top: int = 10, units: Sequence[int] = ()
+) -> list[Place]:
+    """Where else the state is like this: the question of LSTMVis (Strobelt et al. 2018).
+
+    Args:
+        state: the one that is looked for, (units,).
+        states: of the inputs to be searched, each (steps, units).
+        top: places at most, the most alike first.
+        units: those that are compared; all by default.
+    """
+    chosen = list(units) or slice(None)
+    wanted = np.asarray(state, np.float64)[chosen]
+    places = []
+    for index, own in enumerate(states):
+        each = np.asarray(own, np.float64)[:, chosen]
+        norms = np.linalg.norm(each, axis=1) * np.linalg.norm(wanted)
+        alike = np.divide(each @ wanted, norms, out=np.zeros(len(each)), where=norms > 0)
+        places += [Place(index, step, float(value)) for step, value in enumerate(alike)]
+    return sorted(places, key=lambda place: -place.similarity)[:top]

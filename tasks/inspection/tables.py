@@ -1,0 +1,83 @@
+"""What a model has learnt of its tokens and tags: neighbours among embeddings, CRF transitions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
+from seqzoo.tasks.runs.weight_paths import children
+
+
+def embedding_of(run: Any) -> tuple[list[str], np.ndarray]:
+    """The tokens of a model's input, and their vectors, (tokens, size).
+
+    Raises:
+        SeqzooError: its inputs have no embedding.
+    """
+    model, vocabulary = run.model, run.task.vocabularies.get("vocabulary")
+    layer = None if vocabulary is None else _embedding(getattr(model, "encoder", model))
+    if layer is None or vocabulary is None:
+        raise SeqzooError(f"{run.folder} has no embeddings; its inputs are numbers.")
+    return list(vocabulary.tokens), np.asarray(layer.embeddings, np.float64)[SPECIAL:]
+
+
+def _embedding(layer: Any) -> Any:
+    """The first `Embedding` in a model."""
+    if isinstance(layer, keras.layers.Embedding):
+        return layer
+    for name, child in children(layer):
+        if name != "characters":  # of words, which have vectors of their own
+            found = _embedding(child)
+            if found is not None:
+                return found
+    return None
+
+
+def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
+    """The tokens whose vectors are most like that of a token, with the cosines.
+
+    Raises:
+        SeqzooError: the model has no such token, or no embeddings.
+    """
+    tokens, vectors = embedding_of(run)
+    if token not in tokens:
+        raise SeqzooError(f"The model does not know the token {token!r}{nearest(token, tokens)}")
+    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    place = tokens.index(token)
+    alike = vectors @ vectors[place] / norms / norms[place]
+    alike[place] = -np.inf
+    order = np.argsort(-alike, kind="stable")[: min(top, len(tokens) - 1)]
+    return [(tokens[index], float(alike[index])) for index in order]
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Scores of a CRF, as learnt; minus infinity where a step is forbidden.
+
+    Attributes:
+        tags: names.
+        scores: from the tag of the row to that of the column, (tags, tags).
+        start: of beginning with each tag, (tags,).
+        end: of ending with it, (tags,).
+    """
+
+    tags: tuple[str, ...]
+    scores: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def crf_transitions(run: Any) -> Transitions:
+    """The transitions of a tagger's CRF.
+
+    Raises:
+        SeqzooError: it has none.
+    """
+    if not getattr(run.template, "crf", False):
+        raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have.")
+    layer = run.model.get_layer("crf")
+    scores = (np.where(own < -1e20, -np.inf, own) for own in layer.transition_scores())
+    return Transitions(tuple(run.task.tags.names), *scores)
