@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from seqzoo.tasks.inspection.attention import AttentionMap
 from seqzoo.tasks.inspection.fixed_points import Point, principal_components
@@ -24,7 +25,7 @@ COLOURS = ("#4878a8", "#d1603d", "#5b9a5b", "#8e63a8", "#b08a2e", "#3f9ba5", "#a
 LABELLED_STEPS = 80
 """Steps whose labels are all written below a heat map."""
 
-WIDTH = 7.0
+WIDTH = 5.6
 """Inches."""
 
 
@@ -33,6 +34,7 @@ def _panel(height: float = 3.4, columns: int = 1, rows: int = 1) -> tuple[Figure
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     return figure, grid
 
 
@@ -126,6 +128,7 @@ def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
         axes.axvspan(OPEN, 1, color=INK, alpha=0.07)
         axes.set_title(gate.name.replace("_", " "), fontsize=9)
         axes.set_yticks([])
+        axes.set_xticks([0, 0.5, 1])
     return figure
 
 
@@ -280,5 +283,5 @@ def rendered(figure: Figure, form: str = "png") -> bytes:
         # A character without a glyph draws as a box; that is no reason for a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with matplotlib.rc_context({"font.size": 9}):
-            figure.savefig(buffer, format=form, dpi=130)
+            figure.savefig(buffer, format=form, dpi=150)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Fixed and slow points of a cell: states that a constant input leaves as they are, or nearly so."""
+"""Fixed and slow points of a cell: states that a constant input leaves as they are, or nearly."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

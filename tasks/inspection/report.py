@@ -154,7 +154,8 @@ img { display: block; height: auto; margin: 12px auto 0; max-width: 100%; }
 table { border-collapse: collapse; display: block; font-size: .9rem; margin: 8px 0;
   overflow-x: auto; }
 td, th { border-bottom: 1px solid #e8e8e8; padding: 4px 12px 4px 0; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; }
+td + td { overflow-wrap: anywhere; }
 code { background: #f3f3f3; border-radius: 3px; padding: 0 3px; }
 small { color: #666; }
 .tokens { font-family: ui-monospace, monospace; line-height: 1.9; overflow-wrap: anywhere; }

@@ -20,7 +20,7 @@ from seqzoo.tasks.inspection.states import EVENTS, rank_units, similar_states
 from seqzoo.tasks.inspection.subject import Subject, visible
 from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
 from seqzoo.tasks.inspection.trace import LayerTrace, Trace
-from seqzoo.tasks.settings import TEXTS
+from seqzoo.tasks.kinds import TEXTS
 
 STARTS = 8
 """States that the search for fixed points begins from."""
@@ -173,8 +173,8 @@ def gradients(inspection: Inspection) -> list[Section]:
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
-        "so many steps before. A line that falls steeply is a gradient that vanishes: what happened "
-        "that long ago cannot be learnt from. Below, how much any gradient could keep.</p>"
+        "so many steps before. A line that falls steeply is a gradient that vanishes: what "
+        "happened that long ago cannot be learnt from. Below, how much any gradient could keep.</p>"
         f"<table>{rows}{bounds}</table>"
     )
     data = {
@@ -184,6 +184,7 @@ def gradients(inspection: Inspection) -> list[Section]:
             "half_life": _number(own.decay.half_life),
             "rate": own.decay.rate,
             "verdict": own.decay.verdict,
+            "summary": own.decay.sentence(),
         }
         for own in flows
     }

@@ -51,6 +51,14 @@ COMMANDS = {
         "seqzoo.zoo.commands.compare:command",
         "Compare cells at equal parameter count.",
     ),
+    "inspect": Command(
+        "seqzoo.zoo.commands.inspect:command",
+        "Look inside a run as it reads inputs.",
+    ),
+    "explain": Command(
+        "seqzoo.zoo.commands.explain:command",
+        "Explain what an answer rests on.",
+    ),
     "init": Command(
         "seqzoo.zoo.commands.init:command",
         "Write a commented configuration file.",

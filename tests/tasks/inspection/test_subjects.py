@@ -1,0 +1,194 @@
+"""Answers of every template, explained: completeness, occlusion, gradients and attention."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tagging_data import MAKERS, tagger
+from task_data import names, series, template
+
+import seqzoo.cells
+from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.inspection.attention import attention_map
+from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
+from seqzoo.tasks.inspection.gradients import gradient_flow
+from seqzoo.tasks.inspection.subject import Subject, subject
+from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighbours
+
+
+class _Run:
+    """What an inspection asks of a run, with a model that has not been trained."""
+
+    folder = "runs/small"
+
+    def __init__(self, template, examples: Examples):
+        tf.keras.utils.set_random_seed(0)
+        self.template = template
+        self.task = template.adapt(examples)
+        self.model = self.task.build("float32")
+        random = np.random.default_rng(0)
+        for weight in self.model.trainable_variables:
+            if "embedding" in weight.path or "kernel" in weight.path:
+                weight.assign(random.normal(0, 0.4, weight.shape))
+
+
+_words = Examples(["one two", "two three", "one three three"] * 3, ["ab", "ba", "abb"] * 3)
+_images = Examples(
+    list(np.random.default_rng(4).integers(0, 256, (6, 8, 8, 1), np.uint8)), ["ab", "ba", "b"] * 2
+)
+SMALL = {"units": 6, "embedding": 5, "minimum_count": 1}
+
+RUNS = {
+    "class": lambda: (template(ngrams=3, ngram_buckets=50, bag=True), names(30, 1)),
+    "value": lambda: (
+        ManyToOne(input="series", target="value", units=6),
+        Examples(series(9, 1), np.arange(9.0)),
+    ),
+    "tags": lambda: (tagger(characters=4, crf=True), MAKERS["words"](20, 1)),
+    "next": lambda: (
+        ManyToManyAligned(input="characters", target="next", **SMALL),
+        Examples(["abcab", "bacab", "abab"]),
+    ),
+    "forecast": lambda: (
+        ManyToManyAligned(input="series", target="next", units=6),
+        Examples(series(9, 1)),
+    ),
+    "text": lambda: (
+        ManyToManyEncoderDecoder(input="words", cell="lstm", **SMALL),
+        _words,
+    ),
+    "caption": lambda: (OneToMany(input="image", filters=(4, 6), **SMALL), _images),
+}
+INPUTS = {"class": "abdx", "text": "two one", "next": "abca", "tags": ["abes", "cdt", "ar"]}
+
+
+@pytest.fixture(scope="module")
+def subjects() -> dict[str, Subject]:
+    """A small model of each kind with one input."""
+    found = {}
+    with seqzoo.cells.portable():
+        for name, make in RUNS.items():
+            run = _Run(*make())
+            value = INPUTS.get(name)
+            if value is None:
+                value = (make()[1].inputs)[0]
+            answer = {"text": "ab", "caption": "ba"}.get(name)
+            found[name] = subject(run, value, answer)
+    return found
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_integrated_gradients_add_up(subjects, name) -> None:
+    own = subjects[name]
+    found = integrated_gradients(own)
+    steps = own.inputs["values"].shape[1]
+    assert found.values.shape == ((8, 8) if name == "caption" else (steps,))
+    expected = own.score(own.scores(own.inputs), None)
+    assert found.score == pytest.approx(float(expected[0]), abs=1e-5)
+    assert np.abs(found.values).max() > 1e-4
+    limit = 0.01 if name == "caption" else 1e-4
+    assert abs(found.completeness) <= limit * abs(found.score - found.baseline) + 2e-6
+
+
+def test_occlusion_is_what_a_step_less_costs(subjects) -> None:
+    # Of numbers, a step whose vector is zero is one that can be given.
+    own = subjects["value"]
+    found = occlusion(own)
+    values = own.inputs["values"].numpy()
+    for step in range(values.shape[1]):
+        without = values.copy()
+        without[:, step] = 0
+        score = own.scores({**own.inputs, "values": tf.constant(without)})[0, 0]
+        assert found.values[step] == pytest.approx(found.score - float(score), abs=1e-5)
+
+
+def test_occlusion_covers_regions_of_an_image(subjects) -> None:
+    own = subjects["caption"]
+    found = occlusion(own, step=0)
+    black = own.inputs["values"].numpy().copy()
+    black[:, :, 4:, :4] = 0
+    score = own.scores({**own.inputs, "values": tf.constant(black)})[0, 0]
+    np.testing.assert_allclose(found.values[4:, :4], found.score - float(score), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_gradients_flow_from_the_chosen_step(subjects, name) -> None:
+    own = subjects[name]
+    found = own.trace(0)
+    assert found.loss == pytest.approx(-float(own.scores(own.inputs)[0, 0]), abs=1e-5)
+    flows = [flow for flow in gradient_flow(found) if found[flow.name].inputs.shape[0] == 1]
+    assert flows
+    if name in ("next", "forecast"):  # nothing behind the first step matters
+        assert all(len(flow.norms) == 2 for flow in flows)
+
+
+def test_scores_are_those_of_the_model(subjects) -> None:
+    own = subjects["class"]
+    (answer,) = [
+        dict(answer.alternatives)
+        for answer in own.run.task.answers(
+            {"outputs": list(own.run.task.infer(own.model, own.inputs, None)["outputs"].numpy())},
+            ["abdx"],
+            type("Options", (), {"top": 3})(),
+        )
+    ]
+    score = float(own.scores(own.inputs)[0, 0])
+    assert answer[own.answer] == pytest.approx(np.exp(score), rel=1e-4)
+    other = subject(own.run, "abdx", "B")
+    assert answer["B"] == pytest.approx(np.exp(float(other.scores(other.inputs)[0, 0])), rel=1e-4)
+    with pytest.raises(SeqzooError) as caught:
+        subject(own.run, "abdx", "D")
+    assert caught.value.field == "answer"
+
+
+def test_labels_are_the_steps_of_the_input(subjects) -> None:
+    assert subjects["class"].labels == ("a", "b", "d", "x")
+    assert subjects["next"].labels == ("(start)", "a", "b", "c", "a")
+    assert subjects["next"].steps[:4] == ("a", "b", "c", "a")
+    assert subjects["tags"].labels == ("abes", "cdt", "ar")
+    assert subjects["text"].steps == ("a", "b", "(end)")
+    with pytest.raises(SeqzooError):
+        subject(subjects["class"].run, "")
+    with pytest.raises(SeqzooError) as caught:
+        subjects["text"].step(3)
+    assert caught.value.field == "step"
+
+
+def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
+    own = subjects["text"]
+    found = attention_map(own)
+    assert found.weights.shape == (3, 2) and found.tokens == own.steps
+    np.testing.assert_allclose(found.weights.sum(1), 1, atol=1e-5)
+    with seqzoo.cells.portable():
+        memory, mask, states = own.model.encode(own.inputs["values"], own.inputs["lengths"])
+        constants = own.model.decoder.look_at(memory, mask)
+        known = [2, *own.run.task.texts.encode(["ab"], ["x"])[0][:2]]
+        for token, expected in zip(known, found.weights, strict=True):
+            _, states, weights = own.model.decoder.step(tf.constant([token]), states, constants)
+            np.testing.assert_allclose(weights[0], expected, atol=1e-5)
+    grid = attention_map(subjects["caption"])
+    assert grid.grid is not None and grid.weights.shape[1] == np.prod(grid.grid)
+    with pytest.raises(SeqzooError, match="attention"):
+        attention_map(subjects["class"])
+
+
+def test_neighbours_are_the_nearest_by_angle(subjects) -> None:
+    run = subjects["class"].run
+    tokens, vectors = embedding_of(run)
+    found = neighbours(run, tokens[0], top=2)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = np.argsort(-(unit @ unit[0]))
+    assert [token for token, _ in found] == [tokens[k] for k in order if k][:2]
+    with pytest.raises(SeqzooError):
+        neighbours(run, "?!")
+
+
+def test_transitions_are_those_that_the_crf_has_learnt(subjects) -> None:
+    run = subjects["tags"].run
+    layer = run.model.get_layer("crf")
+    found = crf_transitions(run)
+    assert found.tags == tuple(run.task.tags.names)
+    allowed = np.isfinite(found.scores)
+    np.testing.assert_allclose(found.scores[allowed], np.asarray(layer.transitions)[allowed])
+    outside, inside = found.tags.index("O"), found.tags.index("I-x")
+    assert not allowed[outside, inside] and not np.isfinite(found.start[inside])

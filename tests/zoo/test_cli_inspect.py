@@ -1,0 +1,89 @@
+"""`seqzoo inspect` and `seqzoo explain`, as a terminal would run them."""
+
+import json
+import re
+
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo.tasks.inspection.registry import ANALYSES
+
+
+def test_a_page_that_stands_alone(trained, tmp_path) -> None:
+    folder = tmp_path / "inside"
+    result = seqzoo("inspect", trained / "run", "axyz1", "bzzy2", "--output", folder)
+    assert result.exit_code == 0, result.stderr
+    assert "Gradients of layer 1: " in result.stdout and "index.html" in result.stdout
+    page = (folder / "index.html").read_text()
+    assert "width=device-width" in page and "data:image/png;base64," in page
+    # Nothing is loaded from elsewhere.
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    numbers = json.loads((folder / "inspection.json").read_text())
+    answers = seqzoo("predict", trained / "run", "axyz1", "bzzy2").stdout.splitlines()
+    assert [own["answer"] for own in numbers["inputs"]] == [a.partition("\t")[0] for a in answers]
+    gates = numbers["gates layer 1"]["gates"]
+    assert list(gates) == ["update", "reset", "candidate"]
+    assert len(gates["update"]["values"]) == 5
+    assert len(numbers["gradients"]["layer 1"]["norms"]) == 6
+    assert (folder / "gates-layer-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_analyses_can_be_chosen(trained, tmp_path) -> None:
+    words = ["--output", tmp_path, "--only", "weights", "--figures", "svg", "--json"]
+    result = seqzoo("inspect", trained / "run", "axyz1", *words)
+    assert result.exit_code == 0, result.stderr
+    numbers = json.loads(result.stdout)
+    assert set(numbers) == {"run", "inputs", "weights layer 1"}
+    assert b"<svg" in (tmp_path / "weights-layer-1.svg").read_bytes()
+    result = seqzoo("inspect", trained / "run", "axyz1", "--only", "gate", "--output", tmp_path)
+    assert result.exit_code == 2 and "did you mean 'gates'?" in result.stderr
+
+
+def test_without_an_input_held_out_examples_are_looked_at(trained, tmp_path, monkeypatch) -> None:
+    words = ["--only", "gradients", "--examples", 2, "--output", tmp_path / "x"]
+    assert seqzoo("inspect", trained / "run", *words).exit_code == 0
+    numbers = json.loads((tmp_path / "x" / "inspection.json").read_text())
+    assert len(numbers["inputs"]) == 2
+
+
+def test_help_names_every_analysis() -> None:
+    text = " ".join(seqzoo("inspect", "--help").stdout.split())
+    assert all(name in text.replace("fixed- points", "fixed-points") for name in ANALYSES)
+    for own in ANALYSES.values():
+        assert callable(own.load()) and own.summary.endswith(".")
+
+
+def test_an_answer_is_explained(trained) -> None:
+    result = seqzoo("explain", trained / "run", "axyz1")
+    assert result.exit_code == 0, result.stderr
+    first, text, *rest = result.stdout.splitlines()
+    assert first.startswith("a-text  (log-probability -") and text == "axyz1"
+    (found,) = map(
+        json.loads, seqzoo("explain", trained / "run", "axyz1", "--json").stdout.splitlines()
+    )
+    best = max(range(5), key=lambda k: found["values"][k])
+    assert rest[0].startswith(f"for: {'axyz1'[best]} ({best + 1}) +{found['values'][best]:.3g}")
+    assert sum(found["values"]) == pytest.approx(found["score"] - found["baseline"], abs=1e-4)
+
+
+def test_explanations_as_json(trained) -> None:
+    words = ["--answer", "b-text", "--method", "occlusion", "--json"]
+    result = seqzoo("explain", trained / "run", "axyz1", "bz", *words)
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first["answer"] == "b-text" and first["labels"] == list("axyz1")
+    assert len(second["values"]) == 2
+    # The first letter speaks more for it in the second one.
+    assert first["values"][0] < second["values"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--answer", "c-text"], "did you mean"),
+        (["--step", "3"], "`step` must be from 0 to 0"),
+    ],
+)
+def test_mistakes_are_one_line(trained, words, message) -> None:
+    result = seqzoo("explain", trained / "run", "axyz1", *words)
+    assert result.exit_code == 2 and message in result.stderr
+    assert result.stderr.count("\n") == 1

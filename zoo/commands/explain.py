@@ -1,0 +1,60 @@
+"""The command `seqzoo explain`: colours a text by what it does for a model's answer."""
+
+import json
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("explain", cls=options.TextsCommand)
+@click.argument("run", shell_complete=completers.runs)
+@click.argument("text", nargs=-1, required=True)
+@click.option("--answer", help="Class, label or text to explain. [default: the model's own answer]")
+@click.option(
+    "--step",
+    type=click.IntRange(0),
+    help="Step of the answer, from 0, to explain. [default: the last; all of a generated text]",
+)
+@click.option(
+    "--method",
+    type=options.OneOf(["integrated-gradients", "occlusion"]),
+    default="integrated-gradients",
+    help="How it is found. [default: integrated-gradients]",
+)
+@options.resample
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per input.")
+@options.device
+def command(
+    run: str,
+    text: tuple[str, ...],
+    answer: str | None,
+    step: int | None,
+    method: str,
+    resample: bool | None,
+    as_json: bool,
+    device: str | None,
+) -> None:
+    """Explain what the answer of the model in RUN to each TEXT rests on.
+
+    What speaks for the answer is red, what speaks against it blue; below stand the strongest
+    characters, words or steps, with their places. RUN may be a preset with a pretrained model.
+
+    \b
+    Examples:
+      seqzoo explain language-id "buenos días"
+      seqzoo explain language-id "buenos días" --answer Portuguese
+      seqzoo explain date-normaliser "3 mars 2021" --step 5 --method occlusion
+    """
+    from seqzoo.zoo.inference.open_run import open_run
+    from seqzoo.zoo.inspection.explain import explain, terminal_text
+    from seqzoo.zoo.inspection.inputs import typed_inputs
+
+    opened = open_run(run, device)
+    gap = "" if opened.template.input == "characters" else " "
+    for value in typed_inputs(opened, text, resample=bool(resample)):
+        found = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
+        if as_json:
+            click.echo(json.dumps(found, ensure_ascii=False))
+        else:
+            click.echo(terminal_text(found, gap))

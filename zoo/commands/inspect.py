@@ -1,0 +1,87 @@
+"""The command `seqzoo inspect`: writes a page on what happens inside a model."""
+
+import json
+import pathlib
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("inspect", cls=options.TextsCommand)
+@click.argument("run", shell_complete=completers.runs)
+@click.argument("input", nargs=-1)
+@click.option("--output", help="Folder to write. [default: inspections/NAME]")
+@click.option(
+    "--only",
+    callback=options.names,
+    help="Analyses to make: attribution, gradients, gates, states, attention, weights, "
+    "fixed-points, transitions, embeddings. [default: all that fit the model]",
+)
+@click.option(
+    "--step",
+    type=click.IntRange(0),
+    help="Step of the answer, from 0, that gradients start from and that is explained. "
+    "[default: the last; all of a generated text]",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(1, 8),
+    default=3,
+    help="Held-out examples to look at where no INPUT is given. [default: 3]",
+)
+@click.option(
+    "--figures",
+    type=options.OneOf(["png", "svg"]),
+    default="png",
+    help="Format of the figures' files. [default: png]",
+)
+@options.resample
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@options.device
+def command(
+    run: str,
+    input: tuple[str, ...],
+    output: str | None,
+    only: list[str] | None,
+    step: int | None,
+    examples: int,
+    figures: str,
+    resample: bool | None,
+    as_json: bool,
+    device: str | None,
+) -> None:
+    """Look inside the model in RUN as it reads each INPUT.
+
+    Writes a page with gradients through time, gates, states, attention, the spectra of the
+    recurrent weights, fixed points and what the answers rest on, its figures, and its numbers as
+    inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict;
+    the first one is shown in detail.
+
+    \b
+    Examples:
+      seqzoo inspect language-id "buenos días"
+      seqzoo inspect runs/reviews "not bad at all" --only gates,gradients
+      seqzoo inspect runs/digits sounds/seven.wav --output seven
+    """
+    from seqzoo.zoo.inference.open_run import open_run
+    from seqzoo.zoo.inspection.inputs import held_out_inputs, typed_inputs
+
+    opened = open_run(run, device)
+    from seqzoo.tasks.inspection.report import NUMBERS, inspect, write_report
+
+    if input:
+        inputs = typed_inputs(opened, input, resample=bool(resample))
+    else:
+        inputs = held_out_inputs(opened, examples)
+    folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
+    inspection, sections = inspect(opened, inputs, only or (), step)
+    page = write_report(folder, inspection, sections, figures)
+    if as_json:
+        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        click.echo(json.dumps(numbers, ensure_ascii=False))
+        return
+    for section in sections:
+        for name, own in section.data.items() if section.name == "gradients" else ():
+            click.echo(f"Gradients of {name}: {own['summary']}")
+    click.echo(f"{page} shows {len(sections)} parts; figures and {NUMBERS} lie beside it.")

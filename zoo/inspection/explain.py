@@ -1,0 +1,94 @@
+"""An answer explained on a terminal: the input, coloured by what each part of it does."""
+
+from typing import Any, Literal
+
+import click
+import numpy as np
+
+Method = Literal["integrated-gradients", "occlusion"]
+
+NAMED = 5
+"""Steps that are named on each side."""
+
+FOR, AGAINST = (214, 96, 61), (72, 120, 168)
+"""Colours of what speaks for the answer, and against it."""
+
+
+def explain(
+    run: Any, value: Any, answer: str | None, step: int | None, method: Method
+) -> dict[str, Any]:
+    """What the answer to an input rests on, fit for JSON.
+
+    Args:
+        run: the `Run`.
+        value: the input, as `Run.predict` takes it.
+        answer: to be explained, where it is not the model's own.
+        step: of the answer; None for the last one, of generated texts for all.
+        method: how it is found.
+
+    Returns:
+        "answer", the step that is explained, "score" and "baseline", "measure", which says what
+        they are, and "labels" with "values"; of images "values" alone, by rows.
+
+    Raises:
+        SeqzooError: the input, the answer or the step does not fit the model.
+    """
+    from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
+    from seqzoo.tasks.inspection.subject import subject
+
+    own = subject(run, value, answer)
+    how = integrated_gradients if method == "integrated-gradients" else occlusion
+    found = how(own, step)
+    whole = step is None and (own.whole or len(own.steps) == 1)
+    explained = own.answer if whole else own.steps[own.step(step)]
+    return {
+        "answer": own.answer,
+        "explained": explained,
+        "measure": own.measure,
+        "score": found.score,
+        "baseline": found.baseline,
+        "labels": list(own.labels) if found.values.ndim == 1 else None,
+        "values": found.values.tolist(),
+    }
+
+
+def terminal_text(found: dict[str, Any], gap: str) -> str:
+    """An explanation for a terminal: the answer, the coloured input, and its strongest steps.
+
+    Args:
+        found: by `explain`.
+        gap: between two labels: none between characters.
+    """
+    from seqzoo.tasks.inspection.subject import visible
+
+    values = np.asarray(found["values"])
+    head = (
+        f"{found['explained']}  ({found['measure']} {found['score']:.4g}, "
+        f"without any input {found['baseline']:.4g})"
+    )
+    if found["labels"] is None:
+        return f"{head}\nThe input is an image, which `inspect` draws."
+    limit = float(np.abs(values).max()) or 1.0
+    parts = []
+    for label, value in zip(found["labels"], values, strict=True):
+        strength = abs(value) / limit
+        base = FOR if value > 0 else AGAINST
+        colour = tuple(int(255 - strength * (255 - part)) for part in base)
+        shown = label if label in ("\n", " ") else visible([label])[0]
+        parts.append(click.style(shown, fg=(20, 20, 20), bg=colour) if shown != "\n" else "\n")
+    return "\n".join([head, gap.join(parts), *_strongest(found["labels"], values)])
+
+
+def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
+    """The steps that speak most for the answer, and against it, with their places."""
+    from seqzoo.tasks.inspection.subject import visible
+
+    names, lines = visible(labels), []
+    for word, sign in (("for", 1), ("against", -1)):
+        order = [
+            place for place in np.argsort(-sign * values, kind="stable") if sign * values[place] > 0
+        ]
+        chosen = ", ".join(f"{names[k]} ({k + 1}) {values[k]:+.3g}" for k in order[:NAMED])
+        if chosen:
+            lines.append(f"{word}: {chosen}")
+    return lines

@@ -1,0 +1,47 @@
+"""The inputs that a model is inspected with: typed ones, or held-out examples of its data."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.kinds import TEXTS
+from seqzoo.zoo.data import prediction_inputs
+from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
+
+
+def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
+    """Inputs as `Run.predict` takes them from what was typed: texts, numbers, or paths of sounds
+    and images.
+
+    Raises:
+        SeqzooError: one cannot be read.
+    """
+    if run.template.input in TEXTS:
+        return [text.removeprefix(BYTE_ORDER_MARK) for text in texts]
+    read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)
+    values = []
+    for number, text in enumerate(texts, 1):
+        try:
+            values.append(read(text))
+        except SeqzooError as error:
+            raise SeqzooError(f"Input {number} {error}.") from error
+    return values
+
+
+def held_out_inputs(run: Any, count: int) -> list[Any]:
+    """Some inputs of the run's test split, spread over it.
+
+    Raises:
+        SeqzooError: its data cannot be opened.
+    """
+    from seqzoo.zoo.data.open import open_examples
+    from seqzoo.zoo.data.source import Source
+
+    if not run.source:
+        raise SeqzooError(
+            f"{run.folder} does not say where its data is; give an input: "
+            f"`{command('inspect')} RUN INPUT`."
+        )
+    examples = open_examples(Source.of_run(run, None), "test")
+    return [examples.inputs[index] for index in examples.spread(count)]
