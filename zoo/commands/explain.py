@@ -22,7 +22,7 @@ from seqzoo.zoo.commands import completers, options
     default="integrated-gradients",
     help="How it is found. [default: integrated-gradients]",
 )
-@options.resample
+@options.source_option("resample")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per input.")
 @options.device
 def command(

@@ -36,7 +36,7 @@ from seqzoo.zoo.commands import completers, options
     default="png",
     help="Format of the figures' files. [default: png]",
 )
-@options.resample
+@options.source_option("resample")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @options.device
 def command(

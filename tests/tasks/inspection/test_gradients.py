@@ -18,10 +18,17 @@ def _layer(name: str, units: int = 4, **options) -> cells.Recurrent:
     """A layer in float64 with random weights, biases included."""
     cell = cells.create(name, units, dtype="float64", **options)
     layer = cells.Recurrent(cell, return_sequences=True, dtype="float64")
-    layer.build((None, None, X.shape[-1]))
+    layer(_inputs(layer))
     random = np.random.default_rng(1)
     layer.set_weights([random.normal(0, 0.5, w.shape) for w in layer.get_weights()])
     return layer
+
+
+def _inputs(layer: cells.Recurrent):
+    """`X`, with the time between its steps where the cell takes it."""
+    if not layer.cell.takes_time:
+        return X
+    return X, np.random.default_rng(7).uniform(0.1, 2, X.shape[:2])
 
 
 def _linear(matrix: np.ndarray) -> cells.Recurrent:
@@ -102,8 +109,9 @@ QUICK = ["lstm", "gru", "gated", "cornn", "slstm", "qrnn"]
 )
 def test_of_every_cell_gradients_are_the_products_of_its_jacobians(name) -> None:
     layer = _layer(name)
-    outputs = layer(X)
-    found = trace(layer, lambda: layer(X), _last)
+    x = _inputs(layer)
+    outputs = layer(x)
+    found = trace(layer, lambda: layer(x), _last)
     np.testing.assert_allclose(found.outputs, outputs, atol=1e-12)
     (own,) = found.layers
     each = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
