@@ -199,21 +199,9 @@ class CRF(keras.layers.Layer):
         valid = steps[None, :] < ops.cast(lengths, "int32")[:, None]
         return ops.where(valid[:, :, None], emissions, 0.0), valid
 
-<<<<<<< HEAD
     def scores(self) -> tuple[Any, Any, Any]:
         """`start` (tags,), transposed `transitions` (tags, tags before) and `end` (tags,), with
         `FORBIDDEN` for what is not allowed."""
-=======
-    def transition_scores(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Learnt scores as arrays: of each step, (tags, tags), from the tag of the row to that of
-        the column, of beginning and of ending with each tag, (tags,); `FORBIDDEN` where that is
-        not allowed."""
-        start, into, end = (ops.convert_to_numpy(own) for own in self._scores())
-        return into.T, start, end
-
-    def _scores(self) -> tuple[Any, Any, Any]:
-        """`start`, `transitions` turned round and `end`, `FORBIDDEN` for what is not allowed."""
->>>>>>> 1612a9e (Inspection: states, fixed points, attention, transitions and neighbours, and a page that shows them)
         into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
         start = ops.where(self._starts, self.start, FORBIDDEN)
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)
