@@ -25,12 +25,12 @@ COLOURS = ("#4878a8", "#d1603d", "#5b9a5b", "#8e63a8", "#b08a2e", "#3f9ba5", "#a
 LABELLED_STEPS = 80
 """Steps whose labels are all written below a heat map."""
 
-WIDTH = 5.6
+FIGURE_WIDTH = 5.6
 """Inches."""
 
 
 def _panel(height: float = 3.4, columns: int = 1, rows: int = 1) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(FIGURE_WIDTH, height), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
@@ -188,7 +188,7 @@ def attention_figure(own: AttentionMap) -> Figure:
     if own.grid is not None:
         columns = min(len(own.tokens), 6)
         rows = -(-len(own.tokens) // columns)
-        figure = Figure(figsize=(WIDTH, 1.4 * rows), layout="constrained")
+        figure = Figure(figsize=(FIGURE_WIDTH, 1.4 * rows), layout="constrained")
         for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
             axes.axis("off")
         for axes, token, weights in zip(grid.flat, visible(own.tokens), own.weights, strict=False):
@@ -209,7 +209,7 @@ def attention_figure(own: AttentionMap) -> Figure:
 def transition_figure(own: Transitions) -> Figure:
     """The scores of a CRF, from the tag of the row to that of the column; forbidden ones grey."""
     count = len(own.tags)
-    size = min(max(3.4, 0.3 * count + 1.6), WIDTH)
+    size = min(max(3.4, 0.3 * count + 1.6), FIGURE_WIDTH)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
     there = np.isfinite(own.scores)
@@ -228,7 +228,7 @@ def transition_figure(own: Transitions) -> Figure:
 
 def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str) -> Figure:
     """An image, and beside it what each part does for the answer: red for, blue against."""
-    figure = Figure(figsize=(WIDTH * 0.8, 2.9), layout="constrained")
+    figure = Figure(figsize=(FIGURE_WIDTH * 0.8, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
         axes.axis("off")

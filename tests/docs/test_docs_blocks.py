@@ -13,7 +13,7 @@ import page_stage
 import pytest
 from cli_cases import ROOT, seqzoo
 from click.testing import Result
-from page_blocks import Block, Command, commands_of, parts_of
+from page_blocks import Block, Command, blocks_of, commands_of, parts_of
 
 from seqzoo.cells import portable
 from seqzoo.tasks.one_to_many import convolutions
@@ -31,6 +31,9 @@ ELSEWHERE = {
     "curl -d ": "a request to that server",
 }
 """How commands begin that are not run here, and why; all others must be `seqzoo`."""
+
+NOTEBOOKS = ("gradients.md",)
+"""Pages whose blocks of Python go on with what those before defined."""
 
 EQUATION = re.compile(r"\w = ")
 
@@ -71,7 +74,7 @@ def _parts() -> list:
     """The parts of all pages; those that train are slow, but for the first ones of README."""
     found = []
     for path in PAGES:
-        for part in parts_of(path):
+        for part in [blocks_of(path)] if path.name in NOTEBOOKS else parts_of(path):
             commands = "".join(own.code for own in part if own.language == "sh")
             trains = re.search(
                 f"seqzoo (train|compare)|runs/({'|'.join(page_stage.RUNS)})", commands
@@ -86,6 +89,7 @@ def _parts() -> list:
 
 @pytest.mark.parametrize("part", _parts())
 def test_a_page_can_be_followed(part: list[Block], stage) -> None:
+    notebook = {"__name__": "__main__"}
     for block in part:
         path = block.path
         place = f"{path.relative_to(ROOT)}, block of line {block.line}"
@@ -94,7 +98,7 @@ def test_a_page_can_be_followed(part: list[Block], stage) -> None:
                 pytest.importorskip("onnxruntime")
             # The newlines make a traceback name the line of the page.
             code = compile("\n" * (block.line - 1) + block.code, str(path), "exec")
-            exec(code, {"__name__": "__main__"})
+            exec(code, notebook if path.name in NOTEBOOKS else {"__name__": "__main__"})
         elif block.language == "sh":
             with portable():
                 for command in commands_of(block.code, stage):
