@@ -298,7 +298,7 @@ GROUPS = [
         "cells/engine/scan.py",
         "tests/cells/test_programs.py",
         "lengths_of_a_few",
-        {"octave: int = 4": "octave: int = 64"},
+        {"/ octave, 4)": "/ octave, 1)"},
     ),
     Group(
         "cells/engine/step_gradients.py",
