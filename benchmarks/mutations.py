@@ -295,12 +295,6 @@ GROUPS = [
         {"else tf.add_n(parts)": "else parts[0]"},
     ),
     Group(
-        "cells/engine/scan.py",
-        "tests/cells/test_programs.py",
-        "lengths_of_a_few",
-        {"/ octave, 4)": "/ octave, 1)"},
-    ),
-    Group(
         "cells/engine/step_gradients.py",
         GRADIENTS,
         "cell_of_the_user",
