@@ -164,7 +164,7 @@ GROUPS = [
         {"- self.epsilon * z)": "+ self.epsilon * z)"},
     ),
     Group(
-        "cells/long_memory/antisymmetric.py",
+        "cells/long_memory/antisymmetric_base.py",
         EQUATIONS,
         "[antisymmetric",
         {"return kernel - ops.transpose": "return kernel + ops.transpose"},
