@@ -20,7 +20,16 @@ from seqzoo.tasks.inspection.subject import visible
 from seqzoo.tasks.inspection.tables import Transitions
 
 INK = "#222222"
-COLOURS = ("#4878a8", "#d1603d", "#5b9a5b", "#8e63a8", "#b08a2e", "#3f9ba5", "#a34d6b", "#6b6b6b")
+COLOURS: tuple[str, ...] = (
+    "#4878a8",
+    "#d1603d",
+    "#5b9a5b",
+    "#8e63a8",
+    "#b08a2e",
+    "#3f9ba5",
+    "#a34d6b",
+    "#6b6b6b",
+)
 
 LABELLED_STEPS = 80
 """Steps whose labels are all written below a heat map."""
@@ -77,7 +86,7 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
         for own, colour in zip(square, _colours(), strict=False):
             assert own.eigenvalues is not None
             label = f"{own.gate} ({own.radius:.2f})"
-            values = own.eigenvalues
+            values: Any = own.eigenvalues
             axes.scatter(values.real, values.imag, s=8, color=colour, alpha=0.7, label=label)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("eigenvalues, real part")
@@ -273,7 +282,7 @@ def _plain(name: str) -> str:
 
 
 def _colours() -> list[str]:
-    return list(COLOURS) * 4
+    return [*COLOURS] * 4
 
 
 def rendered(figure: Figure, form: str = "png") -> bytes:

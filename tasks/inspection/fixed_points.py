@@ -35,7 +35,7 @@ class Point:
     state: np.ndarray
     speed: float
     kind: Literal["fixed", "slow"]
-    eigenvalues: np.ndarray
+    eigenvalues: Any
 
     @property
     def unstable(self) -> int:

@@ -1,6 +1,5 @@
 """Jacobians of single steps and of sequences of steps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +93,7 @@ def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> Jac
     return flow_of(each, own.name, own.positions[: last + 1])
 
 
-def flow_of(
-    jacobians: np.ndarray, name: str = "", positions: Sequence[int] | None = None
-) -> JacobianFlow:
+def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> JacobianFlow:
     """The same of Jacobians in the order of running, (steps, n, n)."""
     back = tf.constant(jacobians[::-1].astype(np.float64))
     product, log_scale = tf.eye(back.shape[-1], dtype=tf.float64), 0.0

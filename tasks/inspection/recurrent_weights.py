@@ -23,10 +23,10 @@ class Spectrum:
 
     gate: str
     singular_values: np.ndarray
-    eigenvalues: np.ndarray | None
+    eigenvalues: Any
 
     @property
-    def radius(self) -> float | None:
+    def radius(self) -> Any:
         """Spectral radius; None where the part is not square."""
         return None if self.eigenvalues is None else float(np.abs(self.eigenvalues[0]))
 

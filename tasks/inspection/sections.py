@@ -424,7 +424,7 @@ def transitions(inspection: Inspection) -> list[Section]:
     )
     data = {
         "tags": list(found.tags),
-        "scores": np.where(np.isfinite(found.scores), found.scores, None).tolist(),
+        "scores": [[_number(value) for value in row] for row in found.scores],
     }
     shown = {"transitions": figures.transition_figure(found)}
     return [Section("transitions", "Transitions of tags", text, shown, data)]

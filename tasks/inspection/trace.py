@@ -36,7 +36,7 @@ class LayerTrace:
     layer: Any
     inputs: np.ndarray
     states: tuple[np.ndarray, ...]
-    gradients: tuple[np.ndarray, ...] | None
+    gradients: Any
     positions: np.ndarray
 
     @property

@@ -73,9 +73,11 @@ def terminal_text(found: dict[str, Any], gap: str) -> str:
     for label, value in zip(found["labels"], values, strict=True):
         strength = abs(value) / limit
         base = FOR if value > 0 else AGAINST
-        colour = tuple(int(255 - strength * (255 - part)) for part in base)
+        red, green, blue = (int(255 - strength * (255 - part)) for part in base)
         shown = label if label in ("\n", " ") else visible([label])[0]
-        parts.append(click.style(shown, fg=(20, 20, 20), bg=colour) if shown != "\n" else "\n")
+        parts.append(
+            click.style(shown, fg=(20, 20, 20), bg=(red, green, blue)) if shown != "\n" else "\n"
+        )
     return "\n".join([head, gap.join(parts), *_strongest(found["labels"], values)])
 
 

@@ -1,5 +1,7 @@
 """Answers of every template, explained: completeness, occlusion, gradients and attention."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -36,7 +38,7 @@ _words = Examples(["one two", "two three", "one three three"] * 3, ["ab", "ba", 
 _images = Examples(
     list(np.random.default_rng(4).integers(0, 256, (6, 8, 8, 1), np.uint8)), ["ab", "ba", "b"] * 2
 )
-SMALL = {"units": 6, "embedding": 5, "minimum_count": 1}
+SMALL: Any = {"units": 6, "embedding": 5, "minimum_count": 1}
 
 RUNS = {
     "class": lambda: (template(ngrams=3, ngram_buckets=50, bag=True), names(30, 1)),
