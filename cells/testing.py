@@ -211,7 +211,7 @@ class _Trial:
         self.same("a saved model and the loaded one", again(given), model(given), 1e-6)
 
     def check_paths(self) -> None:
-        rates = {"dropout": 0.3, "recurrent_dropout": 0.3}
+        rates: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
         if not self.cell.has_recurrent_product:
             del rates["recurrent_dropout"]
         cell = self.make(seed=5, **rates)
