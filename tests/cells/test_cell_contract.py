@@ -16,7 +16,9 @@ QUICK = ("lstm", "cornn")
     "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CELLS]
 )
 def test_every_cell_keeps_the_contract(name):
-    run_cell_test(CELLS[name])
+    # Drawn anew for each step, which Keras' layer does in another order; test_wrappers.py holds it.
+    still = {"rate": 0.0, "memory_rate": 0.0} if name == "zoneout" else {}
+    run_cell_test(CELLS[name], **still)
 
 
 @pytest.mark.slow
