@@ -74,10 +74,10 @@ class TerminalProgress:
             self._pulse = _Pulse(self._tell)
             return
         self._bar = Progress(
-            TextColumn("epoch {template.fields[epoch]}/{template.fields[epochs]}"),
-            TextColumn("step {template.fields[step]}/{template.fields[steps]}"),
+            TextColumn("epoch {task.fields[epoch]}/{template.fields[epochs]}"),
+            TextColumn("step {task.fields[step]}/{template.fields[steps]}"),
             BarColumn(bar_width=12),
-            TextColumn("{template.fields[figures]}"),
+            TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
             TextColumn("left"),
             console=self._console,
