@@ -74,8 +74,8 @@ class TerminalProgress:
             self._pulse = _Pulse(self._tell)
             return
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]}/{template.fields[epochs]}"),
-            TextColumn("step {task.fields[step]}/{template.fields[steps]}"),
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
             BarColumn(bar_width=12),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(compact=True, table_column=Column(min_width=5)),
