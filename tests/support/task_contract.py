@@ -1,0 +1,282 @@
+"""The contract of a task: `run_task_test` holds any template to it, `cases` lists them all."""
+
+import json
+import pathlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+from graphs import nodes
+from tensorflow.core.protobuf import saved_model_pb2
+
+from seqzoo.tasks import TEMPLATES, Decoding, Examples, SeqzooError, TrainingSettings
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batches import Padding, batches
+from seqzoo.tasks.kinds import INPUTS, inputs_of, targets_of
+from seqzoo.tasks.protocols import Generates
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.trainer import describe
+
+COUNT = 6
+"""Examples of a case, of different lengths."""
+
+SMALL = {
+    "cell": "gru",
+    "units": 5,
+    "embedding": 4,
+    "minimum_count": 1,
+    "horizon": 3,
+    "window": 4,
+    "filters": (3, 2),
+    "sample_rate": 800,
+    "mel_bins": 3,
+}
+"""Choices of a case, as far as a template has them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A template with a kind of input and of target.
+
+    Attributes:
+        template: its name.
+        input: kind of input.
+        target: kind of target.
+        first: whether no earlier case of the template has an input of this form with this target.
+    """
+
+    template: str
+    input: str
+    target: str
+    first: bool
+
+    def __str__(self) -> str:
+        return f"{self.template}-{self.input}-{self.target}"
+
+    def choices(self) -> Any:
+        """The template with small choices."""
+        kind: Any = TEMPLATES[self.template]
+        fields = kind.__dataclass_fields__
+        own = {name: value for name, value in SMALL.items() if name in fields}
+        return kind(**own, input=self.input, target=self.target)
+
+
+def cases() -> Iterator[Case]:
+    """Each kind of input of each template, with targets in turn; where each step has an answer,
+    with each target that it can have."""
+    for name in TEMPLATES:
+        seen: set[tuple] = set()
+        targets = get_args(targets_of(name))
+        for place, kind in enumerate(get_args(inputs_of(name))):
+            one_by_one = "tags" in targets
+            for target in targets if one_by_one else [targets[place % len(targets)]]:
+                case = Case(name, kind, target, (INPUTS[kind].form, target) not in seen)
+                if not one_by_one:
+                    case = Case(name, kind, target, (INPUTS[kind].form,) not in seen)
+                try:
+                    case.choices()
+                except SeqzooError:  # this target is not one of this input
+                    continue
+                seen |= {(INPUTS[kind].form, target), (INPUTS[kind].form,)}
+                yield case
+
+
+def examples(case: Case) -> Examples:
+    """Inputs that tell their targets, of different lengths."""
+    inputs = [_input(INPUTS[case.input].form, index) for index in range(COUNT)]
+    if case.input in ("rows", "pixels"):  # all of one size
+        inputs = np.stack(inputs)
+    template = case.choices()
+    steps = [1] * COUNT
+    if case.target in ("tags", "values"):
+        features = _features(template, inputs)
+        steps = features.encode(Examples(inputs)).lengths.tolist()
+    targets = [_target(case.target, index, steps[index]) for index in range(COUNT)]
+    return Examples(inputs, None if case.target == "next" else targets)
+
+
+def _features(template: Any, inputs: Any) -> Any:
+    """Features that know how many steps an input has."""
+    from seqzoo.tasks.kinds import features_class
+
+    kind = features_class(template.input, tokens=template.target == "tags")
+    return kind.learn(template, Examples(inputs))
+
+
+def _input(form: str, index: int) -> Any:
+    random, length = np.random.default_rng(index), 3 + index % 3
+    if form == "text":
+        return " ".join("".join(random.choice(list("abé"), 2)) for _ in range(length))
+    if form == "name":
+        return "xyz"[index % 3]
+    if form == "image":
+        return random.integers(0, 256, (5, 4)).astype(np.uint8)
+    if form == "numbers":
+        return random.normal(2.0, 3.0, 4)
+    if form == "series":
+        return random.normal(2.0, 3.0, (length, 2))
+    if form == "frames":
+        return (random.random((length, 3)) < 0.5).astype(float)
+    if form == "sound":
+        return random.normal(0, 0.1, 40 * length).astype(np.float32)
+    raise AssertionError(f"There is no input of the form {form!r} to test with; make one here.")
+
+
+def _target(kind: str, index: int, steps: int) -> Any:
+    name = "pqr"[index % 3]
+    each = {
+        "class": name,
+        "labels": [name, "s"][: 1 + index % 2],
+        "value": float(index),
+        "tags": [["p", "q"][(index + step) % 2] for step in range(steps)],
+        "values": np.arange(steps)[:, None] * 1.5 + index,
+        "next": None,
+    }
+    return each[kind] if kind in each else ["a b", "ba", "é ab a"][index % 3]
+
+
+def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> None:
+    """Trains, saves, opens, asks, scores and exports a template once, and compares.
+
+    - A few steps on a batch lower its loss.
+    - Longer padding, and noise in it, change neither losses nor answers.
+    - A run that is opened has the same weights, vocabularies and answers.
+    - An example is answered alone as among others.
+    - The loss of an evaluation is that of the batches; its figures are fit for JSON.
+    - The exported model, where there is TensorFlow alone, answers as the run does, and its graph
+      holds nothing that runs on some machines only.
+    """
+    template, given = case.choices(), examples(case)
+    task = template.adapt(given)
+    generates = isinstance(task, Generates)
+    decoding = Decoding("greedy", maximum_length=4) if generates else None
+    options = AnswerOptions(2, decoding)
+    settings = TrainingSettings(batch_size=COUNT, learning_rate=0.02, warmup_steps=0)
+    keras.utils.set_random_seed(1)
+    loop = Loop(task, settings, 8, tf.distribute.get_strategy())
+    data = task.data(given)
+    padding = Padding.choose(data, 1, COUNT)
+    batch = _batch(task, data, padding, settings, loop)
+    losses = [_step(loop, batch) for _ in range(8)]
+    assert np.isfinite(losses).all() and losses[-1] < 0.998 * losses[0], losses
+
+    model, random = loop.model, np.random.default_rng(2)
+    for weight in model.trainable_weights:  # so that answers differ
+        weight.assign(random.normal(0, 0.7, weight.shape))
+    loose = Padding(
+        *([2 * own + 1 for own in lengths] for lengths in (padding.inputs, padding.targets))
+    )
+    whole = _batch(task, data, padding, settings, loop)
+    _check_padding(task, model, whole, _batch(task, data, loose, settings, loop))
+
+    run = Run.create(folder / "run", describe(template, task, settings, {}, padding), task)
+    model.save(folder / "run" / "model.keras")
+    opened = Run.open(folder / "run")
+    assert opened.template == template
+    assert opened.task.to_config() == json.loads(json.dumps(task.to_config()))
+    assert {name: own.tokens for name, own in opened.task.vocabularies.items()} == {
+        name: own.tokens for name, own in task.vocabularies.items()
+    }
+    answers: Any = opened.predict(given.inputs, options)
+    assert len(answers) == COUNT
+    assert answers == run.predict(given.inputs, options)
+    alone: Any
+    (alone,) = opened.predict(given.inputs[2:3], options)
+    assert alone.label == answers[2].label
+    if alone.probability is not None:
+        np.testing.assert_allclose(alone.probability, answers[2].probability, rtol=1e-4)
+
+    figures = opened.evaluate(given, options)
+    json.dumps(figures, allow_nan=False)
+    outcome = task.forward(model, whole, training=False)
+    counts = task.counts(whole).numpy()
+    shown = outcome.losses if outcome.shown is None else outcome.shown
+    if not task.carries:  # else the windows of a text follow one another
+        np.testing.assert_allclose(figures["loss"], shown.numpy().sum() / counts.sum(), rtol=1e-4)
+
+    opened.export(folder / "saved", options)
+    raw = task.features.raw(given.inputs, given.places)
+    names = [spec.name for spec in task.signature]
+    served = clean_tensorflow.answers(folder / "saved", dict(zip(names, raw, strict=True)))
+    for index, answer in enumerate(answers):
+        _check_served(answer, {name: value[index] for name, value in served.items()})
+    _check_graph(folder / "saved")
+
+
+def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) -> dict[str, Any]:
+    """The first batch of an epoch."""
+    plan = task.plan(data, padding, settings)
+    batch = dict(next(iter(batches(data, plan))))
+    if loop.carried:
+        batch["carried"] = tuple(
+            tf.zeros([batch["weights"].shape[0], units]) for units in task.carries
+        )
+    return batch
+
+
+def _step(loop: Loop, batch: dict[str, Any]) -> float:
+    """One step of training, in eager mode; the loss before it."""
+    totals, finite, _ = loop._train_replica(batch)
+    assert int(finite)
+    return float(totals[0])
+
+
+def _check_padding(task: Any, model: Any, tight: dict[str, Any], loose: dict[str, Any]) -> None:
+    losses = [task.forward(model, batch, training=False).losses for batch in (tight, loose)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4, atol=1e-5)
+    random, noisy = np.random.default_rng(3), dict(loose)
+    for name, ends in (("values", "lengths"), ("targets", "target_lengths")):
+        if name not in loose or ends not in loose:
+            continue
+        values = loose[name].numpy()
+        behind = np.arange(values.shape[1]) >= loose[ends].numpy()[:, None]
+        assert behind.any() or "carried" in loose  # windows of a text may have no padding
+        values[behind] = random.integers(0, 2, values[behind].shape)
+        noisy[name] = tf.constant(values)
+    np.testing.assert_allclose(
+        task.forward(model, noisy, training=False).losses, losses[0], rtol=1e-4, atol=1e-5
+    )
+
+
+def _check_served(answer: Any, served: dict[str, Any]) -> None:
+    """Whether what an exported model gives for an example is what the run answers."""
+    if "text" in served:
+        assert served["text"].decode() == answer.label
+        np.testing.assert_allclose(np.exp(served["log_probability"]), answer.probability, rtol=1e-3)
+    elif "label" in served:
+        assert served["label"].decode() == answer.label
+        np.testing.assert_allclose(served["probability"], answer.probability, rtol=1e-4)
+    elif "labels" in served:
+        found = dict(
+            zip((own.decode() for own in served["labels"]), served["probabilities"], strict=True)
+        )
+        for name, probability in answer.alternatives:
+            np.testing.assert_allclose(found[name], probability, rtol=1e-4)
+    elif "tags" in served:
+        tags = [own.decode() for own in served["tags"]]
+        length = int(served["lengths"])
+        assert tuple(tags[:length]) == answer.value and not any(tags[length:])
+    elif "value" in served:
+        np.testing.assert_allclose(np.squeeze(served["value"]), answer.value, rtol=1e-4)
+    else:
+        steps = int(served.get("lengths", len(served["values"])))
+        rows = served["values"][:steps]
+        if isinstance(answer.value[0], tuple) and answer.label.count("|") + 1 == steps:  # notes
+            assert tuple(tuple(np.flatnonzero(row).tolist()) for row in rows) == answer.value
+        else:
+            np.testing.assert_allclose(np.squeeze(rows), answer.value, rtol=1e-3, atol=1e-4)
+
+
+def _check_graph(folder: pathlib.Path) -> None:
+    """Whether an exported graph runs anywhere: no cuDNN and nothing that must be compiled."""
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    assert not any(own.attr["_XlaMustCompile"].b for own in graph.library.function)
+    operations = {node.op for node in nodes(graph)}
+    assert "MatMul" in operations
+    assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
