@@ -1,5 +1,7 @@
 """Every cell keeps the contract, and `run_cell_test` names what a cell does not keep."""
 
+from typing import Any
+
 import keras
 import pytest
 from custom_cells import CUSTOM
@@ -17,7 +19,7 @@ QUICK = ("lstm", "cornn")
 )
 def test_every_cell_keeps_the_contract(name):
     # Drawn anew for each step, which Keras' layer does in another order; test_wrappers.py holds it.
-    still = {"rate": 0.0, "memory_rate": 0.0} if name == "zoneout" else {}
+    still: dict[str, Any] = {"rate": 0.0, "memory_rate": 0.0} if name == "zoneout" else {}
     run_cell_test(CELLS[name], **still)
 
 

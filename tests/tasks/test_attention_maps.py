@@ -1,5 +1,7 @@
 """Where an encoder-decoder looked: its maps are those of each answer, and plots show them."""
 
+from typing import Any
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -28,7 +30,7 @@ def looks_of(own, model, inputs) -> list[Look]:
 
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> None:
-    own = task(TEXTS, attention=attention)
+    own: Any = task(TEXTS, attention=attention)
     model = own.build("float32")
     looks = looks_of(own, model, TEXTS)
     vocabulary = own.texts.vocabulary.tokens

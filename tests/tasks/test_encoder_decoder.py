@@ -101,7 +101,7 @@ def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
 def test_the_loss_is_what_decoding_reports() -> None:
     # All steps of a known target at once, and one step after the other: the same numbers.
     examples = reversals(6, 3)
-    task = template(cell="lstm", layers=2).adapt(examples)
+    task: Any = template(cell="lstm", layers=2).adapt(examples)
     model = task.build("float32")
     batch = batch_of(task, examples, Padding([6], [7]))
     memory, mask, states = model.encode(batch["values"], batch["lengths"])
@@ -299,7 +299,7 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
 
 def test_targets_are_learnt_and_scored_in_lower_case() -> None:
     examples = Examples(["ab", "ba", "aa"], ["AB", "Ba", "aA"])
-    task = template(lowercase_targets=True).adapt(examples)
+    task: Any = template(lowercase_targets=True).adapt(examples)
     assert {"a", "b"} <= set(task.texts.vocabulary.tokens) and not {"A", "B"} & set(
         task.texts.vocabulary.tokens
     )
