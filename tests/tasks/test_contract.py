@@ -13,8 +13,13 @@ def plain_loop():
         yield
 
 
-CASES = [pytest.param(own, id=str(own)) for own in cases() if own.first]
-"""One a form of input, and where each step has an answer, one a form and a target."""
+QUICK = {own.template: str(own) for own in reversed([*cases()])}
+"""The first case of each template."""
+
+CASES = [
+    pytest.param(own, id=str(own), marks=[] if str(own) in QUICK.values() else [pytest.mark.slow])
+    for own in cases()
+]
 
 
 @pytest.mark.parametrize("case", CASES)
