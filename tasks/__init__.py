@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from seqzoo.tasks.base import Answer, AnswerOptions, Template
+from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
@@ -52,6 +52,8 @@ __all__ = [
     "Run",
     "SeqzooError",
     "Splits",
+    "Task",
+    "Template",
     "TrainingSettings",
     "train",
 ]

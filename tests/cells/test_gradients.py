@@ -161,7 +161,7 @@ def test_is_the_slope_of_the_loss(case):
 @pytest.mark.parametrize(
     "kind, free",
     [
-        ("lstm", True),
+        pytest.param("lstm", True, marks=pytest.mark.slow),
         pytest.param("lstm", False, marks=pytest.mark.slow),
         pytest.param(StepOnly, True, marks=pytest.mark.slow),
         (Multiplicative, True),
@@ -205,7 +205,7 @@ def two_cores(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["lstm", Multiplicative])
-@pytest.mark.parametrize("batch", [1, 17])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 17])
 def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
     cell = shared(LSTM) if kind == "lstm" else make(kind)
     rng = np.random.default_rng(6)

@@ -31,6 +31,7 @@ def crossentropy():
 # Working with RNNs
 
 
+@pytest.mark.slow
 def test_an_embedding_a_recurrent_layer_and_an_answer():
     model = keras.Sequential(
         [

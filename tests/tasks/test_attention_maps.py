@@ -66,6 +66,7 @@ def test_an_evaluation_shows_them(tmp_path) -> None:
         assert [path.name for path in folder.iterdir()] == files
 
 
+@pytest.mark.slow
 def test_plots_depend_on_what_they_show(tmp_path) -> None:
     random = np.random.default_rng(0)
     long, wide = random.random((60, 3)), random.random((2, 70))

@@ -81,6 +81,7 @@ def test_presets_of_texts_compose_them() -> None:
     assert isinstance(PRESETS["emoji-captioner"].task, OneToMany)
 
 
+@pytest.mark.slow
 def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
     run = load("language-id")
     names = ["São Tomé e Príncipe", "Türkiye", "Việt Nam", "한국어", "ελληνικά"]

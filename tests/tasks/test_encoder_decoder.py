@@ -56,9 +56,8 @@ def batch_of(task, examples: Examples, padding: Padding) -> dict:
     "cell, attention",
     [
         ("gru", "additive"),
-        ("lstm", "none"),
         *(pytest.param(cell, "additive", marks=pytest.mark.slow) for cell in CORE if cell != "gru"),
-        *(pytest.param(cell, "none", marks=pytest.mark.slow) for cell in CORE if cell != "lstm"),
+        *(pytest.param(cell, "none", marks=pytest.mark.slow) for cell in CORE),
     ],
 )
 def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:

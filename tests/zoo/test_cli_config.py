@@ -189,6 +189,7 @@ def test_what_a_file_cannot_hold_is_told(tmp_path) -> None:
         written(chosen("mnist-rows", {"data_dir": "\udcff"}), tmp_path / "file.toml")
 
 
+@pytest.mark.slow
 def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
     trained, tmp_path, monkeypatch
 ) -> None:

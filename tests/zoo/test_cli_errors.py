@@ -147,6 +147,7 @@ def test_a_run_from_python_is_scored_on_a_file_that_is_named(trained, tmp_path) 
     assert named.exit_code == 0 and named.stdout == stored.stdout
 
 
+@pytest.mark.slow
 def test_bad_input_in_a_process_of_its_own(tmp_path) -> None:
     # Told as it can be typed in a checkout.
     result = process("predict", ".", "text", cwd=tmp_path)

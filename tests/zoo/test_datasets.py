@@ -129,6 +129,7 @@ def test_labels_and_english_names_survive_reloading(languages, languages_data_di
     assert [code for code, name in english.items() if code == name] == []
 
 
+@pytest.mark.slow
 def test_names_are_the_same_in_another_process(examples) -> None:
     # Another hash seed: nothing may hang on the order of sets.
     program = (
@@ -243,6 +244,7 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_reading_names_leaves_babel_as_it_is() -> None:
     # Babel keeps one form of each locale for the whole process, and formats dates from it.
     program = (

@@ -129,6 +129,7 @@ def test_arrays(run, expected, tmp_path) -> None:
     assert_same(answered(run, *asked), expected)
 
 
+@pytest.mark.slow
 def test_the_exported_model(run, expected, tmp_path) -> None:
     Run.open(run).export(tmp_path / "exported", check=False)
     model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]

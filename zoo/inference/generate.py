@@ -6,6 +6,7 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.protocols import Generates
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.inference.open_run import open_run
@@ -35,7 +36,7 @@ def generate(
         SeqzooError: the run does not exist, does not generate text, or an input is malformed.
     """
     run = open_run(folder, device)
-    if getattr(run.task, "decoding", None) is None:
+    if not isinstance(run.task, Generates):
         raise SeqzooError(f"{run.folder} does not generate text; use `{command('predict')}`.")
     continues_input = run.template.target == "next" and run.template.input in TEXTS
     if not inputs and not continues_input:

@@ -6,6 +6,7 @@ from typing import Any
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.protocols import Generates
 from seqzoo.zoo.config.options import option_of
 
 BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
@@ -26,14 +27,12 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
     Raises:
         SeqzooError: the model generates no text, or the settings contradict each other.
     """
-    stored: Decoding | None = getattr(run.task, "decoding", None)
-    if stored is None:
+    if not isinstance(run.task, Generates):
         if given:
             option = _option(next(iter(given)))
             raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
         return AnswerOptions(top or 5)
-    top = top or 1
-    given = dict(given)
+    stored, top, given = run.task.decoding, top or 1, dict(given)
     seed = given.pop("seed", None)
     if stored.method == "greedy" and "method" not in given:
         if top > 1 or BEAM & given.keys():
