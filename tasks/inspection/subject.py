@@ -138,9 +138,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     if names is None:
         if answer is not None:
             raise SeqzooError("`answer` is for classes and labels; this model gives numbers.")
-        text = task.targets.answers(
-            {name: np.asarray(own) for name, own in task.targets.decode(said[None], 1).items()}
-        )[0].label
+        text = task.targets.answers(said[None], 1)[0].label
         steps = ("value",) if len(said) == 1 else tuple(f"value {k + 1}" for k in range(len(said)))
         return Subject(run, inputs, labels, text, steps, outputs, "standardised value")
     name = names[int(np.argmax(said))] if answer is None else answer

@@ -14,7 +14,8 @@ FEATURES, UNITS, TIME = 4, 5, 7
 def test_chunks_of_random_sizes_equal_the_whole(name: str) -> None:
     random = np.random.default_rng(sum(map(ord, name)))
     layer = Recurrent(create(name, UNITS), return_sequences=True, return_state=True)
-    values = tf.constant(random.normal(size=(2, TIME, FEATURES)), tf.float32)
+    frame = (3, 2) if layer.cell.input_rank > 2 else ()
+    values = tf.constant(random.normal(size=(2, TIME, *frame, FEATURES)), tf.float32)
     elapsed = tf.constant(random.uniform(0.1, 2.0, (2, TIME)), tf.float32)
 
     def run(start: int, stop: int, states: list | None) -> tuple:

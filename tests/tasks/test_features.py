@@ -159,7 +159,7 @@ NAN = [np.ones((2, 1)), np.array([[1.0], [np.nan]])]
         ({"input": "series"}, [np.ones((2, 1)), np.array([[np.inf]])], "line 12 has 1 of 1"),
         ({"input": "series"}, [np.ones((2, 1)), np.ones((2, 3))], "line 12 has 3"),
         ({"input": "series"}, [np.ones((2, 1)), np.ones((0, 1))], "line 12 has none"),
-        ({"input": "series"}, [np.ones(2), ["a"]], "line 12 is not of numbers"),
+        ({"input": "series"}, [np.ones(2), ["a"]], "line 12 does not consist of numbers"),
         ({"input": "rows"}, np.array([np.ones((2, 2)), np.full((2, 2), np.nan)]), "line 12 has 4"),
         ({"input": "rows"}, np.ones((2, 3)), r"shape \(2, 3\)"),
         ({"input": "audio"}, [np.ones(9, np.float32), np.ones(9, np.int16)], "line 12 is int16"),

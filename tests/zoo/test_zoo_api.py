@@ -84,7 +84,7 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
     assert "epochs = 1\n" in (tmp_path / "new" / "lstm.toml").read_text()
     with pytest.raises(SeqzooError, match="did you mean 'gru'"):
         zoo.compare("language-id", ["grru"])
-    with pytest.raises(SeqzooError, match="no choice --epoch"):
+    with pytest.raises(SeqzooError, match="no option --epoch"):
         zoo.compare("language-id", ["gru"], folder=tmp_path / "other", epoch=1)
 
 
