@@ -577,6 +577,12 @@ def _expm1(t: Translator, op: Any) -> str:
     return t.writer.add("Where", [t.writer.add("Greater", [value, one]), large, small])
 
 
+def _erfc(t: Translator, op: Any) -> str:
+    """1 - erf(x)."""
+    one = t.writer.constant(np.array(1, op.outputs[0].dtype.as_numpy_dtype))
+    return t.writer.add("Sub", [one, t.writer.add("Erf", [t.at(op, 0)])])
+
+
 def _log1p(t: Translator, op: Any) -> str:
     one = t.writer.constant(np.array(1, op.outputs[0].dtype.as_numpy_dtype))
     return t.writer.add("Log", [t.writer.add("Add", [one, t.at(op, 0)])])
@@ -690,6 +696,7 @@ WRITTEN: dict[str, Callable[[Translator, Any], Any]] = {
     "Rsqrt": _rsqrt,
     "Relu6": _relu6,
     "LeakyRelu": _leaky_relu,
+    "Erfc": _erfc,
     "Expm1": _expm1,
     "Log1p": _log1p,
     "FloorDiv": _floor_division,

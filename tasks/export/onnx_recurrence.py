@@ -85,7 +85,9 @@ class _Recurrence:
         self.partner: _Recurrence | None = None
         self._names: list[str] | None = None
         # The cell's own part of the graph that reads the input alone.
-        self.projected: Any = None if self.kind else self.cell.project(sequences)
+        self.projected: Any = None
+        if not self.kind:
+            self.projected = self.cell.project(self.cell.prepare(sequences, False))
 
     @property
     def inputs(self) -> list[Any]:

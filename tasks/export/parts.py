@@ -132,7 +132,8 @@ class Carried:
         own, self._given = self._given[: len(states)], self._given[len(states) :]
         own = [tf.cast(state, layer.cell.compute_dtype) for state in own]
         if sequences.shape[1] == 1:  # no loop
-            output, new = layer.cell.advance(layer.cell.project(sequences[:, 0]), own)
+            x = layer.cell.project(layer.cell.prepare(sequences[:, 0], False))
+            output, new = layer.cell.advance(x, own)
             last, outputs = output, output[:, None]
         else:
             with run_by(None), seqzoo.cells.portable():

@@ -255,7 +255,7 @@ def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
     states = [tf.cast(one[row, :-1], cell.compute_dtype) for one in own.states]
     if isinstance(cell, RecurrentCell) and cell.recurs_by_product:
         with backend.AutocastScope(cell.compute_dtype):
-            x = cell.split(cell.project(tf.cast(own.inputs[row], cell.compute_dtype)))
+            x = cell.split(projected(cell, tf.cast(own.inputs[row], cell.compute_dtype)))
             r = cell.split_recurrent(cell.recur(states[0]) if cell.recurrent_gates else None)
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(states)

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_names import FRAMES, each_cell
 from export_stacks import FEATURES, stack
 
 import seqzoo.cells
-from seqzoo.cells import CELLS, Recurrent, create
+from seqzoo.cells import Recurrent, create
 from seqzoo.tasks.export.litert_model import litert_model
 from seqzoo.tasks.export.parts import Part
 
@@ -16,10 +17,6 @@ interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 
 QUICK = {"orthogonal"}
 """It computes a matrix from its weights, which becomes a constant."""
-
-
-def _cells() -> list[Any]:
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CELLS]
 
 
 def _step(name: str) -> Part:
@@ -34,7 +31,7 @@ def _step(name: str) -> Part:
 
     def run(values: Any, **states: Any) -> dict[str, Any]:
         given = [states[f"s{n}"] for n in range(len(sizes))]
-        output, new = cell.advance(cell.project(values), given)
+        output, new = cell.advance(cell.project(cell.prepare(values, False)), given)
         found = {"output": output, **{f"next_s{n}": own for n, own in enumerate(new)}}
         return {name: tf.identity(own) for name, own in found.items()}
 
@@ -54,7 +51,7 @@ def _compared(part: Part, given: dict[str, np.ndarray], steps: int | None = None
     return operators
 
 
-@pytest.mark.parametrize("name", _cells())
+@pytest.mark.parametrize("name", each_cell(QUICK, FRAMES))
 def test_a_step_computes_the_same_without_a_loop(name: str) -> None:
     random, part = np.random.default_rng(0), _step(name)
     given = {
@@ -64,7 +61,7 @@ def test_a_step_computes_the_same_without_a_loop(name: str) -> None:
     assert not _compared(part, given) & {"WHILE", "IF"}
 
 
-@pytest.mark.parametrize("name", _cells())
+@pytest.mark.parametrize("name", each_cell(QUICK, FRAMES))
 def test_stacked_layers_compute_the_same_with_a_free_time(name: str) -> None:
     values = np.random.default_rng(1).normal(size=(1, 7, FEATURES)).astype(np.float32)
     given = {"values": values, "lengths": np.array([5], np.int32)}

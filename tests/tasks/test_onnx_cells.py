@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_names import FRAMES, each_cell
 from export_stacks import FEATURES, LENGTHS, stack
 
 import seqzoo.cells
-from seqzoo.cells import CELLS
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.export.onnx_model import onnx_model
 from seqzoo.tasks.export.parts import Part
@@ -37,10 +37,7 @@ def _compared(part: Part) -> collections.Counter:
     return collections.Counter(node.op_type for node in model.graph.node)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CELLS],
-)
+@pytest.mark.parametrize("name", each_cell(QUICK, FRAMES))
 def test_a_cell_computes_the_same_with_masks_and_backwards(name: str) -> None:
     nodes = _compared(stack(name, bidirectional=False))
     assert nodes[NATIVE.get(name, "Scan")] == 3

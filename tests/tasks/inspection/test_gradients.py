@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_names import FRAMES, each_cell
 
 import seqzoo.cells as cells
 from seqzoo.tasks.inspection.gradients import decay, gradient_flow
@@ -100,13 +101,8 @@ def test_jacobians_equal_finite_differences(name) -> None:
 QUICK = ["lstm", "gru", "gated", "cornn", "slstm", "qrnn"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *QUICK,
-        *(pytest.param(n, marks=pytest.mark.slow) for n in cells.CELLS if n not in QUICK),
-    ],
-)
+# gru-d takes pairs of values and marks.
+@pytest.mark.parametrize("name", each_cell([*QUICK, "zoneout"], [*FRAMES, "gru-d"]))
 def test_of_every_cell_gradients_are_the_products_of_its_jacobians(name) -> None:
     layer = _layer(name)
     x = _inputs(layer)
