@@ -54,7 +54,7 @@ def test_two_directions_are_one_node_of_onnx_own_operators(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "operator"),
     [
-        ("gru", {"reset_after": False}, "Scan"),
+        ("gru", {"reset_after": False}, "GRU"),
         ("gru", {"use_bias": False}, "GRU"),
         ("lstm", {"activation": "relu", "recurrent_activation": "sigmoid"}, "LSTM"),
         ("lstm", {"activation": "gelu"}, "Scan"),
