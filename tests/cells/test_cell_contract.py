@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import pytest
+from cell_names import each_cell
 from custom_cells import CUSTOM
 from keras import ops
 
@@ -14,9 +15,7 @@ QUICK = ("lstm", "cornn")
 """With a gradient by hand, and with an `advance`; a cell with `step` alone is on docs/cells.md."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CELLS]
-)
+@pytest.mark.parametrize("name", each_cell(QUICK))
 def test_every_cell_keeps_the_contract(name):
     # Drawn anew for each step, which Keras' layer does in another order; test_wrappers.py holds it.
     still: dict[str, Any] = {"rate": 0.0, "memory_rate": 0.0} if name == "zoneout" else {}

@@ -25,6 +25,7 @@ from cell_cases import (
     shared,
     step_shape,
 )
+from cell_names import BEFORE_RELEASES
 from oracles import ORACLES
 
 import seqzoo.cells as cells
@@ -95,8 +96,8 @@ def settings_of(case, way):
 
 
 def _speed(case, way):
-    """Slow where a loop is compiled for what the plain loop shows of an option as well."""
-    return [pytest.mark.slow] if way is fast and case.name not in CORE and case.options else []
+    """Left to releases where a loop is compiled for what the plain loop shows of an option, too."""
+    return BEFORE_RELEASES if way is fast and case.name not in CORE and case.options else []
 
 
 RUNS = [

@@ -17,6 +17,7 @@ from page_blocks import Block, Command, blocks_of, commands_of, parts_of
 
 from seqzoo.cells import portable
 from seqzoo.tasks.one_to_many import convolutions
+from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
 
@@ -64,6 +65,11 @@ def stage(home, tmp_path, monkeypatch, request) -> pathlib.Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
     page_stage.write_files(tmp_path)
+    # Each comparison of an export starts TensorFlow once more; the tests of exports make them.
+    export = Run.export
+    monkeypatch.setattr(
+        Run, "export", lambda *args, **given: export(*args, **{"check": False, **given})
+    )
     own = convolutions.application_module("MobileNetV2")
     network = own.MobileNetV2  # whose weights would be downloaded
     monkeypatch.setattr(own, "MobileNetV2", lambda **given: network(**{**given, "weights": None}))
