@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_cases import BATCH, FEATURES, TIME, UNITS, X, error
+from cell_names import BEFORE_RELEASES
 
 import seqzoo.cells as cells
 from seqzoo.cells.engine import programs, scan
@@ -154,7 +155,7 @@ QUICK = ("activation", "bias", "lambda", "redefined class", "attribute", "tensor
     ],
 )
 @pytest.mark.parametrize(
-    "check", [pytest.param(check, marks=pytest.mark.slow), check_forward], ids=["trained", "run"]
+    "check", [pytest.param(check, marks=BEFORE_RELEASES), check_forward], ids=["trained", "run"]
 )
 def test_cells_that_differ_in_one_thing_have_their_own_programs(first, second, check):
     results = []
