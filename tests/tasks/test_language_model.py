@@ -276,7 +276,7 @@ def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> Non
         )
     for name, (_, decoding) in kinds.items():
         prompts = ["ab", "", "ecda é", "e"]
-        ours = runs[name].predict(prompts, AnswerOptions(decoding=decoding, seed=7), check=False)
+        ours = runs[name].predict(prompts, AnswerOptions(decoding=decoding, seed=7))
         theirs = clean_tensorflow.answers(tmp_path / name / "saved", {"text": prompts})
         assert theirs["text"].tolist() == [answer.label.encode() for answer in ours]
         expected = [answer.probability for answer in ours]
