@@ -11,6 +11,7 @@ import re
 
 import page_stage
 import pytest
+from cell_names import BEFORE_RELEASES
 from cli_cases import ROOT, seqzoo
 from click.testing import Result
 from page_blocks import Block, Command, blocks_of, commands_of, parts_of
@@ -89,6 +90,8 @@ def _parts() -> list:
                 code = "".join(own.code for own in part if own.language == "python")
                 trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(", code)
             marks = [pytest.mark.slow] if trains else []
+            if "seqzoo compare" in commands:  # a process for each of many trainings
+                marks = BEFORE_RELEASES
             found.append(pytest.param(part, id=f"{path.name}:{part[0].line}", marks=marks))
     return found
 

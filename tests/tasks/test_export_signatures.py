@@ -69,7 +69,9 @@ def test_a_model_that_reads_both_ways_has_no_step_and_says_so(tmp_path: pathlib.
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["language", "translation"])
+@pytest.mark.parametrize(
+    "name", ["language", pytest.param("translation", marks=pytest.mark.exhaustive)]
+)
 def test_generation_takes_its_choices_as_arguments(name: str, asked: Any) -> None:
     run, ask = asked(name)
     text = np.array(["the dogs", "Ün"], object)
