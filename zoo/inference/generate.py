@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError, command
-from seqzoo.tasks.kinds import TEXTS
-from seqzoo.tasks.protocols import Generates
+from seqzoo.tasks.protocols import ContinuesText, Generates
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 from seqzoo.zoo.inference.open_run import open_run
@@ -38,11 +37,11 @@ def generate(
     run = open_run(folder, device)
     if not isinstance(run.task, Generates):
         raise SeqzooError(f"{run.folder} does not generate text; use `{command('predict')}`.")
-    continues_input = run.template.target == "next" and run.template.input in TEXTS
-    if not inputs and not continues_input:
+    task = run.task
+    if not inputs and not isinstance(task, ContinuesText):
         raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
     values: list[Any] = [text.removeprefix(BYTE_ORDER_MARK) for text in inputs] or [""]
-    if not continues_input:
+    if not isinstance(task, ContinuesText):
         read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)
         for index, value in enumerate(values):
             try:
@@ -53,10 +52,4 @@ def generate(
         values, run.predict(values, answer_options(run, count, decoding)), strict=True
     ):
         for text, _ in answer.alternatives or ((answer.label, None),):
-            if not continues_input:
-                yield text
-            elif run.task.texts.brings_space:
-                yield f"{value}{text}" if value else text.removeprefix(" ")
-            else:
-                separator = " " if run.template.input == "words" and value else ""
-                yield f"{value}{separator}{text}"
+            yield task.continued(value, text) if isinstance(task, ContinuesText) else text
