@@ -203,10 +203,10 @@ class Model:
 
     def _generated(self, texts, choices):
         if self.answer["goes_on"]:
-            begun = [self._read(text) for text in texts]
-            starts = [start for start, _ in begun]
-            names = begun[0][1]
-            states = {name: np.concatenate([own[name] for _, own in begun]) for name in names}
+            prompts = [self._read(text) for text in texts]
+            starts = [start for start, _ in prompts]
+            names = prompts[0][1]
+            states = {name: np.concatenate([own[name] for _, own in prompts]) for name in names}
             constants = {}
         else:
             states = self.run("encode", **self.tensors(texts))

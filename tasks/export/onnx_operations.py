@@ -1,0 +1,492 @@
+"""How TensorFlow's operations are written as those of ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+
+if TYPE_CHECKING:
+    from seqzoo.tasks.export.onnx_graph import Translator
+
+SAME_NAME = (
+    "Abs Ceil Cos Elu Erf Exp Floor Log Neg Relu Round Selu Sigmoid Sign Sin Softplus Softsign "
+    "Sqrt Tanh Add Sub Mul Pow Equal Less Greater"
+).split()
+"""Operations that both sides call the same."""
+
+RENAMED = {
+    "AddV2": "Add",
+    "BiasAdd": "Add",
+    "RealDiv": "Div",
+    "Maximum": "Max",
+    "Minimum": "Min",
+    "LessEqual": "LessOrEqual",
+    "GreaterEqual": "GreaterOrEqual",
+    "LogicalAnd": "And",
+    "LogicalOr": "Or",
+    "LogicalNot": "Not",
+    "FloorMod": "Mod",
+    "SelectV2": "Where",
+    "Select": "Where",
+    "Inv": "Reciprocal",
+    "Reciprocal": "Reciprocal",
+}
+"""Operations of the same inputs that ONNX calls otherwise."""
+
+REDUCTIONS = {
+    "Sum": "ReduceSum",
+    "Mean": "ReduceMean",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+}
+
+
+def _reduce(t: Translator, op: Any) -> str:
+    axes = t.fixed(op, 1, "axes").astype(np.int64).reshape(-1)
+    keep = int(op.get_attr("keep_dims"))
+    return t.writer.add(REDUCTIONS[op.type], [t.at(op, 0), t.writer.constant(axes)], keepdims=keep)
+
+
+def _reduce_bool(t: Translator, op: Any) -> str:
+    axes = t.fixed(op, 1, "axes").astype(np.int64).reshape(-1)
+    kind = "ReduceMin" if op.type == "All" else "ReduceMax"
+    number = t.writer.cast(t.at(op, 0), np.int32)
+    keep = int(op.get_attr("keep_dims"))
+    return t.writer.cast(t.writer.add(kind, [number, t.writer.constant(axes)], keepdims=keep), bool)
+
+
+def _product(t: Translator, op: Any) -> str:
+    names = []
+    for index, flags in enumerate((("transpose_a", "adj_x"), ("transpose_b", "adj_y"))):
+        tensor = op.inputs[index]
+        turned = any(_attribute(op, flag) for flag in flags)
+        if turned and t.is_constant(tensor.op):
+            names.append(t.writer.constant(np.swapaxes(t.value(tensor), -1, -2), "weight"))
+        elif turned:
+            order = list(range(tensor.shape.rank))
+            order[-2:] = [order[-1], order[-2]]
+            names.append(t.writer.add("Transpose", [t.at(op, index)], perm=order))
+        else:
+            names.append(t.at(op, index))
+    return t.writer.add("MatMul", names)
+
+
+def _attribute(op: Any, name: str) -> Any:
+    try:
+        return op.get_attr(name)
+    except ValueError:
+        return None
+
+
+def _concat(t: Translator, op: Any) -> str:
+    axis = int(t.fixed(op, len(op.inputs) - 1, "an axis"))
+    names = [t.at(op, index) for index in range(len(op.inputs) - 1)]
+    return t.writer.add("Concat", names, axis=axis)
+
+
+def _split(t: Translator, op: Any) -> list[str]:
+    count = op.get_attr("num_split")
+    if op.type == "Split":
+        axis, value = int(t.fixed(op, 0)), 1
+        return _as_list(
+            t.writer.add("Split", [t.at(op, value)], count, axis=axis, num_outputs=count)
+        )
+    sizes = t.fixed(op, 1, "sizes").astype(np.int64)
+    if (sizes < 0).any():
+        axis = int(t.fixed(op, 2))
+        sizes = sizes.copy()
+        sizes[sizes < 0] = op.inputs[0].shape[axis] - sizes[sizes >= 0].sum()
+    axis = int(t.fixed(op, 2))
+    return _as_list(
+        t.writer.add("Split", [t.at(op, 0), t.writer.constant(sizes)], count, axis=axis)
+    )
+
+
+def _as_list(names: Any) -> list[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _unpack(t: Translator, op: Any) -> list[str]:
+    axis, count = op.get_attr("axis"), op.get_attr("num")
+    parts = _as_list(t.writer.add("Split", [t.at(op, 0)], count, axis=axis, num_outputs=count))
+    return [t.writer.add("Squeeze", [part, t.writer.integers(axis)]) for part in parts]
+
+
+def _pack(t: Translator, op: Any) -> str:
+    axis = op.get_attr("axis")
+    parts = [
+        t.writer.add("Unsqueeze", [t.at(op, index), t.writer.integers(axis)])
+        for index in range(len(op.inputs))
+    ]
+    return t.writer.add("Concat", parts, axis=axis)
+
+
+def _strided_slice(t: Translator, op: Any) -> str:
+    masks = {
+        name: op.get_attr(f"{name}_mask")
+        for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
+    }
+    strides = t.fixed(op, 3, "strides")
+    begins, ends = _entries(t, op.inputs[1], len(strides)), _entries(t, op.inputs[2], len(strides))
+    rank = op.inputs[0].shape.rank
+    added = bin(masks["new_axis"]).count("1")
+    starts, stops, axes, steps, squeezed, new = [], [], [], [], [], []
+    axis, place = 0, 0  # of the input, and of the output
+    for index, stride in enumerate(strides):
+        bit = 1 << index
+        if masks["ellipsis"] & bit:
+            skipped = rank - (len(strides) - 1 - added)
+            axis, place = axis + skipped, place + skipped
+            continue
+        if masks["new_axis"] & bit:
+            new.append(place)
+            place += 1
+            continue
+        if masks["shrink_axis"] & bit:
+            begin = begins[index]
+            starts.append(begin)
+            if isinstance(begin, int):
+                stops.append(begin + 1 if begin != -1 else np.iinfo(np.int64).max)
+            else:
+                stops.append(t.writer.add("Add", [begin, t.writer.integers(1)]))
+            axes.append(axis)
+            steps.append(1)
+            squeezed.append(axis)
+            axis += 1
+            continue
+        if not (masks["begin"] & bit and masks["end"] & bit and stride == 1):
+            far = np.iinfo(np.int64).max
+            first, last = (0, far) if stride > 0 else (far, np.iinfo(np.int64).min)
+            starts.append(first if masks["begin"] & bit else begins[index])
+            stops.append(last if masks["end"] & bit else ends[index])
+            axes.append(axis)
+            steps.append(int(stride))
+        axis, place = axis + 1, place + 1
+    value = t.at(op, 0)
+    if axes:
+        parts = [_vector(t, starts), _vector(t, stops), t.writer.integers(*axes)]
+        value = t.writer.add("Slice", [value, *parts, t.writer.integers(*steps)])
+    if squeezed:
+        value = t.writer.add("Squeeze", [value, t.writer.integers(*squeezed)])
+    if new:
+        value = t.writer.add("Unsqueeze", [value, t.writer.integers(*new)])
+    return value
+
+
+def _entries(t: Translator, tensor: Any, count: int) -> list[Any]:
+    """A vector's entries: numbers where they are known, else names of vectors of one."""
+    if t.is_constant(tensor.op):
+        return [int(own) for own in t.value(tensor)]
+    if tensor.op.type == "Pack":
+        return [
+            int(t.value(own)) if t.is_constant(own.op) else t.places(own)
+            for own in tensor.op.inputs
+        ]
+    whole = t.places(tensor)
+    return [t.writer.add("Gather", [whole, t.writer.integers(index)]) for index in range(count)]
+
+
+def _vector(t: Translator, entries: list[Any]) -> str:
+    if all(isinstance(own, int) for own in entries):
+        return t.writer.integers(*entries)
+    names = [t.writer.integers(own) if isinstance(own, int) else own for own in entries]
+    return names[0] if len(names) == 1 else t.writer.add("Concat", names, axis=0)
+
+
+def _slice(t: Translator, op: Any) -> str:
+    begins = t.fixed(op, 1, "a beginning").astype(np.int64)
+    sizes = t.fixed(op, 2, "a size").astype(np.int64)
+    ends = np.where(sizes < 0, np.iinfo(np.int64).max, begins + sizes)
+    axes = np.arange(len(begins))
+    return t.writer.add(
+        "Slice",
+        [t.at(op, 0), t.writer.constant(begins), t.writer.constant(ends), t.writer.constant(axes)],
+    )
+
+
+def _pad(t: Translator, op: Any) -> str:
+    widths = op.inputs[1]
+    if t.is_constant(widths.op):
+        both = t.writer.constant(t.value(widths).T.reshape(-1).astype(np.int64))
+    else:
+        turned = t.writer.add("Transpose", [t.writer.cast(t.at(op, 1), np.int64)], perm=[1, 0])
+        both = t.writer.add("Reshape", [turned, t.writer.integers(-1)])
+    value = [t.at(op, 2)] if op.type == "PadV2" else []
+    return t.writer.add("Pad", [t.at(op, 0), both, *value])
+
+
+def _gather(t: Translator, op: Any) -> str:
+    axis = int(t.fixed(op, 2)) if op.type == "GatherV2" else 0
+    batched = op.get_attr("batch_dims")
+    if not batched:
+        return t.writer.add("Gather", [t.table(op), t.at(op, 1)], axis=axis)
+    places = op.inputs[1].shape.rank
+    if axis == batched and places == batched:  # one entry a row
+        at = t.writer.add("Unsqueeze", [t.at(op, 1), t.writer.integers(places)])
+        at = t.writer.cast(at, np.int64)
+        return t.writer.add("GatherND", [t.table(op), at], batch_dims=batched)
+    if axis == batched and op.inputs[0].shape.rank == places:
+        at = t.writer.cast(t.at(op, 1), np.int64)
+        return t.writer.add("GatherElements", [t.table(op), at], axis=axis)
+    raise SeqzooError(f"Gathering by rows ({op.name!r}) has no translation to ONNX here.")
+
+
+def _gather_nd(t: Translator, op: Any) -> str:
+    return t.writer.add("GatherND", [t.at(op, 0), t.writer.cast(t.at(op, 1), np.int64)])
+
+
+def _cast(t: Translator, op: Any) -> str:
+    return t.writer.cast(t.at(op, 0), op.get_attr("DstT"))
+
+
+def _shape(t: Translator, op: Any) -> str:
+    shape = t.writer.add("Shape", [t.at(op, 0)])
+    return t.writer.cast(shape, op.get_attr("out_type"))
+
+
+def _size(t: Translator, op: Any) -> str:
+    return t.writer.cast(t.writer.add("Size", [t.at(op, 0)]), op.get_attr("out_type"))
+
+
+def _reshape(t: Translator, op: Any) -> str:
+    return t.writer.add("Reshape", [t.at(op, 0), t.places(op.inputs[1])], allowzero=1)
+
+
+def _transpose(t: Translator, op: Any) -> str:
+    order = [int(own) for own in t.fixed(op, 1, "an order of axes")]
+    return t.writer.add("Transpose", [t.at(op, 0)], perm=order)
+
+
+def _squeeze(t: Translator, op: Any) -> str:
+    return t.writer.add("Squeeze", [t.at(op, 0), t.writer.integers(*op.get_attr("squeeze_dims"))])
+
+
+def _expand_dims(t: Translator, op: Any) -> str:
+    return t.writer.add("Unsqueeze", [t.at(op, 0), t.writer.integers(int(t.fixed(op, 1)))])
+
+
+def _fill(t: Translator, op: Any) -> str:
+    return t.writer.add("Expand", [t.at(op, 1), t.places(op.inputs[0])])
+
+
+def _expand(t: Translator, op: Any) -> str:
+    return t.writer.add("Expand", [t.at(op, 0), t.places(op.inputs[1])])
+
+
+def _tile(t: Translator, op: Any) -> str:
+    return t.writer.add("Tile", [t.at(op, 0), t.places(op.inputs[1])])
+
+
+def _alike(t: Translator, op: Any) -> str:
+    dtype = op.outputs[0].dtype.as_numpy_dtype
+    value = t.writer.constant(np.array(1 if op.type == "OnesLike" else 0, dtype))
+    return t.writer.add("Expand", [value, t.writer.add("Shape", [t.at(op, 0)])])
+
+
+def _range(t: Translator, op: Any) -> str:
+    return t.writer.add("Range", [t.at(op, index) for index in range(3)])
+
+
+def _arg_max(t: Translator, op: Any) -> str:
+    found = t.writer.add("ArgMax", [t.at(op, 0)], axis=int(t.fixed(op, 1)), keepdims=0)
+    return t.writer.cast(found, op.get_attr("output_type"))
+
+
+def _top_k(t: Translator, op: Any) -> list[str]:
+    values, places = t.writer.add("TopK", [t.at(op, 0), t.places(op.inputs[1])], 2)
+    return [values, t.writer.cast(places, op.outputs[1].dtype)]
+
+
+def _cumsum(t: Translator, op: Any) -> str:
+    return t.writer.add(
+        "CumSum",
+        [t.at(op, 0), t.at(op, 1)],
+        exclusive=int(op.get_attr("exclusive")),
+        reverse=int(op.get_attr("reverse")),
+    )
+
+
+def _reverse(t: Translator, op: Any) -> str:
+    axes = [int(own) for own in t.fixed(op, 1)]
+    far = np.iinfo(np.int64)
+    count = len(axes)
+    parts = ([far.max] * count, [far.min] * count, axes, [-1] * count)
+    return t.writer.add("Slice", [t.at(op, 0), *(t.writer.integers(*own) for own in parts)])
+
+
+def _softmax(t: Translator, op: Any) -> str:
+    return t.writer.add(op.type, [t.at(op, 0)], axis=-1)
+
+
+def _square(t: Translator, op: Any) -> str:
+    value = t.at(op, 0)
+    return t.writer.add("Mul", [value, value])
+
+
+def _squared_difference(t: Translator, op: Any) -> str:
+    value = t.writer.add("Sub", [t.at(op, 0), t.at(op, 1)])
+    return t.writer.add("Mul", [value, value])
+
+
+def _rsqrt(t: Translator, op: Any) -> str:
+    return t.writer.add("Reciprocal", [t.writer.add("Sqrt", [t.at(op, 0)])])
+
+
+def _relu6(t: Translator, op: Any) -> str:
+    dtype = op.outputs[0].dtype.as_numpy_dtype
+    bounds = [t.writer.constant(np.array(own, dtype)) for own in (0, 6)]
+    return t.writer.add("Clip", [t.at(op, 0), *bounds])
+
+
+def _leaky_relu(t: Translator, op: Any) -> str:
+    return t.writer.add("LeakyRelu", [t.at(op, 0)], alpha=float(op.get_attr("alpha")))
+
+
+def _expm1(t: Translator, op: Any) -> str:
+    """exp(x) - 1, near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which keeps its digits there."""
+    dtype = op.outputs[0].dtype.as_numpy_dtype
+    one, two = (t.writer.constant(np.array(own, dtype)) for own in (1, 2))
+    value = t.at(op, 0)
+    half = t.writer.add("Tanh", [t.writer.add("Div", [value, two])])
+    rest = t.writer.add("Sub", [one, half])
+    small = t.writer.add("Div", [t.writer.add("Mul", [two, half]), rest])
+    large = t.writer.add("Sub", [t.writer.add("Exp", [value]), one])
+    return t.writer.add("Where", [t.writer.add("Greater", [value, one]), large, small])
+
+
+def _erfc(t: Translator, op: Any) -> str:
+    """1 - erf(x)."""
+    one = t.writer.constant(np.array(1, op.outputs[0].dtype.as_numpy_dtype))
+    return t.writer.add("Sub", [one, t.writer.add("Erf", [t.at(op, 0)])])
+
+
+def _log1p(t: Translator, op: Any) -> str:
+    one = t.writer.constant(np.array(1, op.outputs[0].dtype.as_numpy_dtype))
+    return t.writer.add("Log", [t.writer.add("Add", [one, t.at(op, 0)])])
+
+
+def _floor_division(t: Translator, op: Any) -> str:
+    left, right = t.at(op, 0), t.at(op, 1)
+    if op.outputs[0].dtype.is_floating:
+        return t.writer.add("Floor", [t.writer.add("Div", [left, right])])
+    # Integer division rounds to zero in ONNX, down here; the remainder has the divisor's sign.
+    rest = t.writer.add("Mod", [left, right])
+    return t.writer.add("Div", [t.writer.add("Sub", [left, rest]), right])
+
+
+def _not_equal(t: Translator, op: Any) -> str:
+    return t.writer.add("Not", [t.writer.add("Equal", [t.at(op, 0), t.at(op, 1)])])
+
+
+def _one_hot(t: Translator, op: Any) -> str:
+    depth = t.writer.constant(np.array([int(t.fixed(op, 1))], np.int64))
+    dtype = op.outputs[0].dtype.as_numpy_dtype
+    values = np.array([t.fixed(op, 3), t.fixed(op, 2)], dtype)
+    places = t.writer.cast(t.at(op, 0), np.int64)
+    axis = op.get_attr("axis")
+    return t.writer.add("OneHot", [places, depth, t.writer.constant(values)], axis=axis)
+
+
+def _convolution(t: Translator, op: Any) -> str:
+    """(batch, height, width, channels), as TensorFlow has it; ONNX has the channels second."""
+    kernel = np.transpose(t.fixed(op, 1, "a kernel"), (3, 2, 0, 1))
+    turned = t.writer.add("Transpose", [t.at(op, 0)], perm=[0, 3, 1, 2])
+    groups = op.inputs[0].shape[3] // kernel.shape[1]
+    made = t.writer.add(
+        "Conv",
+        [turned, t.writer.constant(kernel, "weight")],
+        strides=list(op.get_attr("strides"))[1:3],
+        dilations=list(op.get_attr("dilations"))[1:3],
+        group=int(groups),
+        auto_pad=_padding(op),
+    )
+    return t.writer.add("Transpose", [made], perm=[0, 2, 3, 1])
+
+
+def _pooling(t: Translator, op: Any) -> str:
+    kind = {"MaxPool": "MaxPool", "MaxPoolV2": "MaxPool", "AvgPool": "AveragePool"}[op.type]
+    turned = t.writer.add("Transpose", [t.at(op, 0)], perm=[0, 3, 1, 2])
+    made = t.writer.add(
+        kind,
+        [turned],
+        kernel_shape=list(op.get_attr("ksize"))[1:3],
+        strides=list(op.get_attr("strides"))[1:3],
+        auto_pad=_padding(op),
+    )
+    return t.writer.add("Transpose", [made], perm=[0, 2, 3, 1])
+
+
+def _padding(op: Any) -> str:
+    padding = op.get_attr("padding").decode()
+    if padding not in ("SAME", "VALID") or op.get_attr("data_format") != b"NHWC":
+        raise SeqzooError(f"The padding or layout of {op.name!r} has no translation to ONNX.")
+    return "SAME_UPPER" if padding == "SAME" else "VALID"
+
+
+def _batch_normalisation(t: Translator, op: Any) -> str:
+    if op.get_attr("is_training"):
+        raise SeqzooError(f"{op.name!r} normalises by its batch; only trained statistics travel.")
+    scale, offset, mean, variance = (t.fixed(op, index) for index in range(1, 5))
+    factor = scale / np.sqrt(variance + op.get_attr("epsilon"))
+    made = t.writer.add("Mul", [t.at(op, 0), t.writer.constant(factor)])
+    return t.writer.add("Add", [made, t.writer.constant(offset - mean * factor)])
+
+
+def _einsum(t: Translator, op: Any) -> str:
+    equation = op.get_attr("equation").decode()
+    names = [t.at(op, index) for index in range(len(op.inputs))]
+    return t.writer.add("Einsum", names, equation=equation)
+
+
+WRITTEN: dict[str, Callable[[Translator, Any], Any]] = {
+    **dict.fromkeys(REDUCTIONS, _reduce),
+    **dict.fromkeys(("All", "Any"), _reduce_bool),
+    **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _product),
+    "ConcatV2": _concat,
+    **dict.fromkeys(("Split", "SplitV"), _split),
+    "Unpack": _unpack,
+    "Pack": _pack,
+    "StridedSlice": _strided_slice,
+    "Slice": _slice,
+    **dict.fromkeys(("Pad", "PadV2"), _pad),
+    **dict.fromkeys(("GatherV2", "ResourceGather"), _gather),
+    "GatherNd": _gather_nd,
+    "Cast": _cast,
+    "Shape": _shape,
+    "Size": _size,
+    "Reshape": _reshape,
+    "Transpose": _transpose,
+    "Squeeze": _squeeze,
+    "ExpandDims": _expand_dims,
+    "Fill": _fill,
+    "BroadcastTo": _expand,
+    "Tile": _tile,
+    **dict.fromkeys(("ZerosLike", "OnesLike"), _alike),
+    "Range": _range,
+    "ArgMax": _arg_max,
+    "TopKV2": _top_k,
+    "Cumsum": _cumsum,
+    "ReverseV2": _reverse,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
+    "Square": _square,
+    "SquaredDifference": _squared_difference,
+    "Rsqrt": _rsqrt,
+    "Relu6": _relu6,
+    "LeakyRelu": _leaky_relu,
+    "Erfc": _erfc,
+    "Expm1": _expm1,
+    "Log1p": _log1p,
+    "FloorDiv": _floor_division,
+    "NotEqual": _not_equal,
+    "OneHot": _one_hot,
+    "Conv2D": _convolution,
+    **dict.fromkeys(("MaxPool", "MaxPoolV2", "AvgPool"), _pooling),
+    "FusedBatchNormV3": _batch_normalisation,
+    "Einsum": _einsum,
+}
+"""Operations that take more than another name."""
