@@ -304,7 +304,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.irnn:IRNNCell",
         "long-memory",
         2015,
-        "Vanilla with ReLU, begun at the identity",
+        "Vanilla with ReLU and identity initialisation",
     ),
     "indrnn": Entry(
         "seqzoo.cells.long_memory.indrnn:IndRNNCell",

@@ -82,20 +82,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def check_same(
-    folder: object, begun: Mapping[str, Any], wanted: Mapping[str, Any], hint: str
+    folder: object, stored: Mapping[str, Any], wanted: Mapping[str, Any], hint: str
 ) -> None:
     """Checks that a resumed run has the settings that it was started with.
 
     Args:
         folder: of a training or a comparison.
-        begun: its settings.
+        stored: its settings.
         wanted: the current settings; a missing one counts as different.
         hint: what to do instead.
 
     Raises:
         SeqzooError: one differs; its field is named.
     """
-    for name, before in begun.items():
+    for name, before in stored.items():
         now = wanted.get(name)
         if before != now:
             raise SeqzooError(

@@ -277,8 +277,8 @@ def last_of(mask: Any) -> Any:
 
 def held(outputs: Any, mask: Any, before: Any) -> Any:
     """Outputs of which masked steps repeat the one before them; at first that of the states."""
-    begun = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
-    return tf.where(begun, tf.gather(outputs, last_of(mask), batch_dims=1), before[:, None])
+    started = tf.cumsum(tf.cast(mask, "int32"), axis=1)[..., None] > 0
+    return tf.where(started, tf.gather(outputs, last_of(mask), batch_dims=1), before[:, None])
 
 
 def unwatched(tensors: Any) -> list:

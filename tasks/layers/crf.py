@@ -218,9 +218,9 @@ class CRF(keras.layers.Layer):
         last = valid & ~tf.pad(valid, [[0, 0], [0, 1]])[:, 1:]
 
         emitted = ops.take_along_axis(emissions, tags[:, :, None], axis=-1)[:, :, 0]
-        begun = ops.take(ops.where(self._starts, self.start, 0.0), tags)
+        begins = ops.take(ops.where(self._starts, self.start, 0.0), tags)
         ended = ops.take(ops.where(self._ends, self.end, 0.0), tags)
-        scores = emitted + ops.where(first, begun, ops.take(moves, pairs))
+        scores = emitted + ops.where(first, begins, ops.take(moves, pairs))
         scores = ops.where(valid, scores, 0.0) + ops.where(last, ended, 0.0)
 
         right = ops.where(

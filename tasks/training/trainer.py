@@ -154,8 +154,8 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
         (asdict(settings), asdict(run.settings)),
     ]
     for new, old in pairs:
-        begun = {name: value for name, value in old.items() if name not in FREE_TO_CHANGE}
-        check_same(run.folder, begun, new, "resume with the same choices, or begin a new run")
+        stored = {name: value for name, value in old.items() if name not in FREE_TO_CHANGE}
+        check_same(run.folder, stored, new, "resume with the same choices, or begin a new run")
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
             f"The data differ from those that {run.folder} was started with; start a new run."

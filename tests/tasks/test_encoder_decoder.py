@@ -265,7 +265,7 @@ def test_training_loss_compares_with_that_of_validation() -> None:
     list(loop.train(data, plan))
     shown, scored = loop.means()[0], loop.score(data, plan)[0]
     assert shown == pytest.approx(scored, rel=1e-4)
-    # What is learnt from is the smoothed one.
+    # Training minimises the smoothed loss.
     outcome = task.forward(loop.model, batch_of(task, examples, Padding([6], [8])), True)
     assert np.abs(outcome.losses - outcome.shown).max() > 1e-3
 

@@ -81,9 +81,9 @@ folder, resume = sys.argv[1], sys.argv[2] == "resume"
 
 class Telling(Silent):
     def epoch(self, epoch, done):
-        self.begun = epoch
+        self.current = epoch
     def step(self, done, *rest):
-        print(self.begun, done, flush=True)
+        print(self.current, done, flush=True)
 
 train(
     template(dropout=0.1, recurrent_dropout=0.1),

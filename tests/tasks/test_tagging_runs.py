@@ -129,8 +129,8 @@ def test_figures(exported: dict, tmp_path) -> None:
     assert 0 < sum(unknown) < len(unknown)
     assert figures["unknown_share"] == pytest.approx(np.mean(unknown))
     assert figures["unknown_accuracy"] == pytest.approx(np.mean(np.array(steps)[unknown]))
-    begun = sum(tag[0] == "B" for tags in examples.targets for tag in tags)
-    assert figures["entities"]["entities"] == begun
+    entities = sum(tag[0] == "B" for tags in examples.targets for tag in tags)
+    assert figures["entities"]["entities"] == entities
     assert figures["entities"]["answered"] == sum(t[0] == "B" for tags in answers for t in tags)
     sample = figures["samples"][3]
     assert sample["tokens"] == examples.inputs[3] and sample["answer"] == list(answers[3])

@@ -100,11 +100,11 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
                 f"{path} exists already and is not a comparison; name another folder with --run."
             )
         return base
-    begun = read_config(str(path / BASE))
+    stored = read_config(str(path / BASE))
     hint = "continue with the same settings, or name another folder with --run"
-    for old, new in zip(begun.parts(), base.parts(), strict=True):
+    for old, new in zip(stored.parts(), base.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
-    return begun
+    return stored
 
 
 def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str, Any]:

@@ -115,29 +115,29 @@ def plan_resumed(
     from seqzoo.tasks.runs.run import Run
 
     run = Run.open(path)
-    begun = Choices(run.template, run.settings, Source.of_run(run))
-    wanted = overridden(begun, given)
+    stored = Choices(run.template, run.settings, Source.of_run(run))
+    wanted = overridden(stored, given)
     if name is not None and name.endswith(CONFIG):
-        wanted = _with_guesses(chosen(name, given), begun)
+        wanted = _with_guesses(chosen(name, given), stored)
     wanted = replace(wanted, source=wanted.source.absolute())
-    if wanted.task.name != begun.task.name:
-        raise SeqzooError(f"{path} was started with {begun.task.name}, got {wanted.task.name}.")
+    if wanted.task.name != stored.task.name:
+        raise SeqzooError(f"{path} was started with {stored.task.name}, got {wanted.task.name}.")
     hint = "resume it with the same settings, or start a new run"
-    for old, new in zip(begun.parts(), wanted.parts(), strict=True):
+    for old, new in zip(stored.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
-    return TrainingPlan(path, begun, resume=True)
+    return TrainingPlan(path, stored, resume=True)
 
 
-def _with_guesses(wanted: Choices, begun: Choices) -> Choices:
+def _with_guesses(wanted: Choices, stored: Choices) -> Choices:
     """Settings with the values that a run derived from the data."""
     source = {
-        field.name: getattr(begun.source, field.name)
+        field.name: getattr(stored.source, field.name)
         for field in fields(Source)
         if getattr(wanted.source, field.name) is None
     }
     task = wanted.task
     if task.input == "audio" and wanted.source.sample_rate is None:
-        task = replace(task, sample_rate=begun.task.sample_rate)
+        task = replace(task, sample_rate=stored.task.sample_rate)
     return replace(wanted, task=task, source=replace(wanted.source, **source))
 
 
