@@ -443,7 +443,7 @@ def _einsum(t: Translator, op: Any) -> str:
     return t.writer.add("Einsum", names, equation=equation)
 
 
-WRITTEN: dict[str, Callable[[Translator, Any], Any]] = {
+WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(REDUCTIONS, _reduce),
     **dict.fromkeys(("All", "Any"), _reduce_bool),
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"), _product),
@@ -489,4 +489,4 @@ WRITTEN: dict[str, Callable[[Translator, Any], Any]] = {
     "FusedBatchNormV3": _batch_normalisation,
     "Einsum": _einsum,
 }
-"""Operations that take more than another name."""
+"""Operations that take more than another name: functions of a `Translator` and the operation."""

@@ -215,10 +215,10 @@ def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
 
     # A run is written as a file, too, and goes on with that file or none that differs.
     assert seqzoo("init", "runs/all", "--output", "run.toml").exit_code == 0
-    stored = plan_resumed(None, "runs/all", {}).choices
-    assert read_config("run.toml") == stored
-    assert plan_resumed("run.toml", "runs/all", {}).choices == stored
-    assert plan_resumed("all.toml", None, {}).choices == stored
+    resumed = plan_resumed(None, "runs/all", {}).choices
+    assert read_config("run.toml") == resumed
+    assert plan_resumed("run.toml", "runs/all", {}).choices == resumed
+    assert plan_resumed("all.toml", None, {}).choices == resumed
     with pytest.raises(SeqzooError, match="started with units=6, got 5"):
         plan_resumed("all.toml", "runs/all", {"units": 5})
     (tmp_path / "all.toml").write_text(
