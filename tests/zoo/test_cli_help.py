@@ -1,5 +1,6 @@
 """The command line's help: quick, complete, and not at odds with the documentation."""
 
+import itertools
 import os
 import re
 import resource
@@ -15,7 +16,7 @@ import pytest
 from cli_cases import ROOT, seqzoo
 
 from seqzoo.tasks import TEMPLATES, TrainingSettings, startup
-from seqzoo.zoo.commands import reference, registry
+from seqzoo.zoo.commands import options, reference, registry
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.data.source import SUFFIXES, Source
 from seqzoo.zoo.datasets import DATASETS
@@ -54,7 +55,14 @@ def test_every_command_and_option_has_help_and_examples(name) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help and parameter.help.endswith((".", "]")), parameter.name
-    assert seqzoo(name, "--help").exit_code == 0
+    shown = seqzoo(name, "--help")
+    assert shown.exit_code == 0
+    # Each option stands below the heading of its subject.
+    for subject, listed in itertools.groupby(
+        (own for own in command.params if isinstance(own, options.Grouped)), lambda own: own.subject
+    ):
+        section = shown.stdout.partition(f"{subject} options:\n")[2].partition("\n\n")[0]
+        assert all(option.opts[0] in section for option in listed), subject
 
 
 def test_examples_name_options_that_there_are() -> None:

@@ -9,7 +9,7 @@ import click
 from seqzoo.zoo.commands import completers, options
 
 
-@click.command("compare")
+@click.command("compare", cls=options.Command)
 @click.argument("name", shell_complete=completers.trainable)
 @click.option("--cells", required=True, callback=options.names, help="Comma-separated cell names.")
 @click.option(

@@ -8,7 +8,7 @@ import click
 from seqzoo.zoo.commands import completers, options
 
 
-@click.command("evaluate")
+@click.command("evaluate", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
 @options.source_option("data", default="that of the training")
 @options.reading

@@ -8,7 +8,7 @@ from seqzoo.tasks.export.formats import FORMATS
 from seqzoo.zoo.commands import completers, options
 
 
-@click.command("export")
+@click.command("export", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("folder")
 @click.option(

@@ -9,7 +9,7 @@ from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
 
-@click.command("init")
+@click.command("init", cls=options.Command)
 @click.argument("name", shell_complete=completers.initial)
 @options.source
 @options.task

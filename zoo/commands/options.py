@@ -38,7 +38,31 @@ class OneOf(click.Choice):
         return super().convert(value, param, ctx)
 
 
-class TextsCommand(click.Command):
+class Grouped(click.Option):
+    """An option that the help shows under a heading of its own, with others on the same subject."""
+
+    def __init__(self, *args: Any, subject: str, **settings: Any):
+        super().__init__(*args, **settings)
+        self.subject = subject
+
+
+class Command(click.Command):
+    """A command whose help shows its options by subject, those of the command alone last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        subjects: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                subject = f"{param.subject} options" if isinstance(param, Grouped) else "Options"
+                subjects.setdefault(subject, []).append(record)
+        own = subjects.pop("Options", [])
+        for subject, records in (*subjects.items(), ("Options", own)):
+            with formatter.section(subject):
+                formatter.write_dl(records)
+
+
+class TextsCommand(Command):
     """A command that takes texts, with a hint for texts that begin with "-"."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -121,7 +145,7 @@ FURTHER: dict[str, dict[str, Any]] = {
 """What some options have besides, by their fields."""
 
 
-def _click_option(option: Option) -> Callable:
+def _click_option(option: Option, subject: str) -> Callable:
     if get_origin(option.type) is Literal:
         settings: dict[str, Any] = {"type": OneOf(get_args(option.type))}
     else:
@@ -129,7 +153,9 @@ def _click_option(option: Option) -> Callable:
     if option.takes_none and option.type in (int, float):
         settings["type"] = OrNone(click.types.convert_type(settings["type"]))
     settings |= FURTHER.get(option.name, {})
-    return click.option(option.flags, option.name, help=option.help, **settings)
+    return click.option(
+        option.flags, option.name, help=option.help, cls=Grouped, subject=subject, **settings
+    )
 
 
 def stack(*options: Callable) -> Callable:
@@ -137,8 +163,10 @@ def stack(*options: Callable) -> Callable:
     return lambda command: functools.reduce(lambda done, add: add(done), reversed(options), command)
 
 
-def _of(options: Mapping[str, Option], names: Iterable[str] | None = None) -> Callable:
-    return stack(*(_click_option(options[name]) for name in names or options))
+def _of(
+    subject: str, options: Mapping[str, Option], names: Iterable[str] | None = None
+) -> Callable:
+    return stack(*(_click_option(options[name], subject) for name in names or options))
 
 
 def source_option(name: str, default: str = "") -> Callable:
@@ -146,8 +174,11 @@ def source_option(name: str, default: str = "") -> Callable:
     option = source_options()[name]
     if default:
         option = replace(option, help=f"{option.help.partition(' [')[0]} [default: {default}]")
-    return _click_option(option)
+    return _click_option(option, DATA)
 
+
+DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"
+"""Subjects of options."""
 
 READING = (
     "input",
@@ -163,18 +194,24 @@ READING = (
 )
 """Fields of a source that say how it is read, and not which examples of it train."""
 
-reading = _of(source_options(), READING)
-source = _of(source_options())
+reading = _of(DATA, source_options(), READING)
+source = _of(DATA, source_options())
 task = stack(
     click.option(
-        "--size", type=OneOf(get_args(Size)), help="Model size of the preset. [default: base]"
+        "--size",
+        type=OneOf(get_args(Size)),
+        help="Model size of the preset. [default: base]",
+        cls=Grouped,
+        subject=MODEL,
     ),
-    _of(task_options()),
+    _of(MODEL, task_options()),
 )
-training = _of(training_options())
+training = _of(TRAINING, training_options())
 decoding = stack(
-    _of(decoding_options()),
-    click.option("--seed", type=int, help="Random seed of sampling."),
+    _of(DECODING, decoding_options()),
+    click.option(
+        "--seed", type=int, help="Random seed of sampling.", cls=Grouped, subject=DECODING
+    ),
 )
 device = click.option(
     "--device",

@@ -9,10 +9,10 @@ from seqzoo.zoo.commands import options
 from seqzoo.zoo.commands.registry import COMMANDS
 
 SHARED = {
-    "Source": options.source,
-    "Task": options.task,
-    "Training": options.training,
-    "Decoding": options.decoding,
+    options.DATA: options.source,
+    options.MODEL: options.task,
+    options.TRAINING: options.training,
+    options.DECODING: options.decoding,
 }
 """Options that several commands share, by the title of their table."""
 

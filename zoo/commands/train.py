@@ -10,7 +10,7 @@ from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
 
-@click.command("train")
+@click.command("train", cls=options.Command)
 @click.argument("name", required=False, shell_complete=completers.trainable)
 @options.source
 @options.task
