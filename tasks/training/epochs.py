@@ -7,7 +7,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
+from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.history import Scalars
 from seqzoo.tasks.training.progress import TrainingProgress
@@ -42,9 +43,11 @@ class Epochs:
         validation: examples to choose the best epoch by, or None to keep the last.
         strategy: `tf.distribute` strategy.
         examples: those of `validation`, which generated texts are compared with.
+        callbacks: of Keras, in the order in which they are called.
 
     Raises:
-        SeqzooError: the template's epochs cannot be told apart by `settings.best_by`.
+        SeqzooError: the template's epochs cannot be told apart by `settings.best_by`, or a callback
+            cannot work here.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Epochs:
         validation: Data | None,
         strategy: Any,
         examples: Examples | None = None,
+        callbacks: Sequence[Any] = (),
     ):
         self.best_by: Any = settings.best_by or task.best_by
         if self.best_by not in task.judges:
@@ -71,7 +75,8 @@ class Epochs:
         self.replicas = strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
-        self.loop = Loop(task, settings, len(self.plan(0)), strategy)
+        self.callbacks = Callbacks(callbacks, task, settings)
+        self.loop = Loop(task, settings, len(self.plan(0)), strategy, self.callbacks)
         # The Python state of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
@@ -100,11 +105,13 @@ class Epochs:
         self.folder = folder
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
+        callbacks = None  # their state
         if resume and (state := self.checkpoints.restore()) is not None:
             self.rows = state["rows"]
             # Not as it is stored: it may be of a version that chose the best by something else.
             self.best = max(map(self.rank, self.rows), default=None)
             self.waited, self.seconds = state["waited"], state["seconds"]
+            callbacks = state.get("callbacks")
         # The table may be older or newer than the checkpoint that training resumes from.
         write_table(folder / HISTORY, self.rows)
         template = self.task.template
@@ -116,9 +123,15 @@ class Epochs:
         )
         scalars, summary = Scalars(folder / LOGS), ""
         try:
+            loop = self.loop
+            self.callbacks.begin(
+                loop.model, loop.optimizer, self.settings.epochs, loop.steps, callbacks
+            )
             with _interruptible() as interrupted:
                 while (epoch := int(self.loop.epoch.numpy())) < self.settings.epochs:
                     if self.settings.patience and self.waited >= self.settings.patience:
+                        break
+                    if self.callbacks.stopped:
                         break
                     self.train_epoch(epoch, interrupted)
                     scalars.row(self.end_epoch(epoch))
@@ -137,6 +150,7 @@ class Epochs:
                 scalars.close()
                 plot_history(folder, self.rows, self.task.metric)
             progress.end(summary)
+            self.callbacks.end()
 
     def train_epoch(self, epoch: int, interrupted: threading.Event) -> None:
         """Runs the remaining steps of an epoch."""
@@ -146,12 +160,14 @@ class Epochs:
         tokens = np.cumsum(plan.time_steps(self.training))
         before, began = self.seconds, time.monotonic()
         told = saved = began
+        self.callbacks.begin_epoch(epoch, resumed=done > 0)
         for _ in self.loop.train(self.training, plan.since(done)):
             done += 1
             now = time.monotonic()
             self.seconds = before + now - began
             stop = interrupted.is_set()
-            if not stop and now - told < TELL_SECONDS and done < self.loop.steps:
+            running = not stop and not self.callbacks.stopped and done < self.loop.steps
+            if running and now - told < TELL_SECONDS:
                 continue
             told = now
             self.check()
@@ -162,6 +178,8 @@ class Epochs:
                 stop = True
             if stop:
                 self.interrupt(done, epoch)
+            if self.callbacks.stopped:
+                break
             if now - saved >= self.settings.checkpoint_seconds and done < self.loop.steps:
                 self.save()
                 saved = time.monotonic()
@@ -185,10 +203,11 @@ class Epochs:
         self.waited += 1
         if self.best is None or rank > self.best or self.validation is None:
             self.best, self.waited = rank, 0
-            with replacing(self.folder / MODEL) as temporary:
+            with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
                 self.loop.model.save(temporary)
         self.rows.append(row)
         self.seconds = 0.0
+        self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
         # The checkpoint comes last: whatever is killed before it is done again, with equal results.
         write_table(self.folder / HISTORY, self.rows)
@@ -204,6 +223,7 @@ class Epochs:
             "best": self.best,
             "waited": self.waited,
             "seconds": self.seconds,
+            "callbacks": self.callbacks.state(),
         }
         self.checkpoints.save(state)
 

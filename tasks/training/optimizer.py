@@ -43,15 +43,18 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def make_optimizer(settings: TrainingSettings, steps: int) -> Any:
+def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = False) -> Any:
     """Adam with decoupled weight decay (AdamW), and with scaled losses where gradients are float16.
 
     Args:
         settings: the training settings.
         steps: number of training steps.
+        settable: whether the learning rate is a variable instead of a schedule.
     """
     warmup = settings.warmup_of(steps)
-    rate = LearningRate(settings.learning_rate, steps, warmup, settings.schedule == "cosine")
+    rate: Any = settings.learning_rate
+    if not settable:
+        rate = LearningRate(rate, steps, warmup, settings.schedule == "cosine")
     # With None the optimizer leaves the pass over all weights out.
     optimizer = keras.optimizers.Adam(rate, weight_decay=settings.weight_decay or None)
     optimizer.exclude_from_weight_decay(var_names=["bias"])

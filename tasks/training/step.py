@@ -10,6 +10,7 @@ from seqzoo.cells.engine.scan import programs_of_training
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.optimizer import make_optimizer
 
 ONGOING = -1
@@ -37,6 +38,7 @@ class Loop:
         settings: the training settings.
         steps: number of steps per epoch.
         strategy: to train under.
+        callbacks: of Keras, which may set the learning rate.
     """
 
     def __init__(
@@ -45,15 +47,19 @@ class Loop:
         settings: TrainingSettings,
         steps: int,
         strategy: Any,
+        callbacks: Callbacks | None = None,
     ):
         self.task = task
         self.settings = settings
         self.steps = steps
         self.strategy = strategy
+        self.callbacks = callbacks or Callbacks((), task, settings)
         self.replicas = strategy.num_replicas_in_sync
         with strategy.scope():
             self.model = task.build(settings.precision)
-            self.optimizer = make_optimizer(settings, steps * settings.epochs)
+            self.optimizer = make_optimizer(
+                settings, steps * settings.epochs, settable=self.callbacks.sets_rate
+            )
             self.optimizer.build(self.model.trainable_variables)
         # Outside of the scope: one copy, changed by the one step that spans all replicas.
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -74,8 +80,11 @@ class Loop:
             self._train = tf.function(
                 self._train_step, input_signature=[dataset.element_spec], autograph=False
             )
-        for batch in dataset:
+        first = int(self.step.numpy())
+        for index, batch in enumerate(dataset, first):
+            self.callbacks.begin_batch(index)
             self._train(batch)
+            self.callbacks.end_batch(index, self)
             yield
 
     def score(self, data: Data, plan: Plan) -> tuple[float, float]:
@@ -87,9 +96,14 @@ class Loop:
             )
         totals = np.zeros(2 + self.task.sums)
         self.forget()
-        for batch in dataset:
+        self.callbacks.begin_validation()
+        for index, batch in enumerate(dataset):
+            self.callbacks.begin_validation_batch(index)
             totals += self._score(batch).numpy()
-        return self.means(totals)
+            self.callbacks.end_validation_batch(index, self, totals)
+        loss, metric = self.means(totals)
+        self.callbacks.end_validation(loss, metric)
+        return loss, metric
 
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of the current epoch."""
@@ -99,6 +113,8 @@ class Loop:
     def learning_rate(self) -> float:
         """Learning rate of the last step."""
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if self.callbacks.sets_rate:
+            return float(inner.learning_rate)
         last = max(int(inner.iterations.numpy()) - 1, 0)
         return float(inner._learning_rate(last))
 

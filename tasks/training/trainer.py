@@ -4,7 +4,7 @@ import hashlib
 import os
 import pathlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -37,6 +37,7 @@ def train(
     resume: bool = False,
     progress: TrainingProgress | None = None,
     strategy: Any = None,
+    callbacks: Sequence[Any] = (),
 ) -> Run:
     """Trains a model and writes its run folder.
 
@@ -52,6 +53,8 @@ def train(
         resume: continue from the last checkpoint in the folder.
         progress: is called with the progress of training.
         strategy: `tf.distribute` strategy to train under; by default the one in scope.
+        callbacks: of class `keras.callbacks.Callback`, called as `Model.fit` does; docs/training.md
+            says what of them a resumed training has.
 
     Raises:
         SeqzooError: the data or the options cannot be used for training, the folder exists, or
@@ -94,7 +97,18 @@ def train(
     # Only now, because opening a source may draw random numbers.
     keras.utils.set_random_seed(settings.seed)
     padding = Padding(**config["padded_lengths"])
-    epochs = Epochs(task, settings, padding, training, validation, strategy, splits.validation)
+    epochs = Epochs(
+        task, settings, padding, training, validation, strategy, splits.validation, callbacks
+    )
+    names = epochs.callbacks.names
+    if run is None:
+        config |= {"callbacks": names} if names else {}
+    elif config.get("callbacks", []) != names:
+        raise SeqzooError(
+            f"{folder} was started with callbacks={config.get('callbacks', [])}, got {names}; "
+            "resume it from Python with callbacks of the same classes, or begin a new run.",
+            field="callbacks",
+        )
     if run is None:
         run = Run.create(folder, config, task)
     epochs.run(folder, progress or Silent(), resume=resume)

@@ -1,0 +1,247 @@
+"""Keras' callbacks in a training: their hooks, their logs, and their state in checkpoints."""
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from seqzoo.tasks.base import Task
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
+
+STATES: dict[type, tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: ("wait", "best", "best_epoch", "stopped_epoch"),
+    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
+    keras.callbacks.ModelCheckpoint: ("best",),
+}
+"""The attributes of Keras' own callbacks that change in training, kept in checkpoints."""
+
+REFUSED: dict[type, str] = {
+    keras.callbacks.BackupAndRestore: (
+        "keeps checkpoints of `Model.fit`; leave it out, since the run's own checkpoints resume a "
+        "training exactly, with resume=True"
+    ),
+    keras.callbacks.SwapEMAWeights: (
+        "swaps the weights of an optimizer with `use_ema`, which this training does not have; "
+        "leave it out"
+    ),
+}
+"""Callbacks that cannot work here, and why."""
+
+SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+"""Callbacks that set the learning rate."""
+
+
+class Callbacks:
+    """The callbacks of a training.
+
+    They are given the model with the optimizer of the training and `stop_training`, and logs under
+    Keras' names: "loss", the metric, "val_loss" and so on.
+
+    Args:
+        callbacks: each a `keras.callbacks.Callback`.
+        task: the task that is trained.
+        settings: of the training.
+
+    Raises:
+        SeqzooError: one is no callback, or cannot work here.
+    """
+
+    def __init__(self, callbacks: Sequence[Any], task: Task, settings: TrainingSettings):
+        self._callbacks = list(callbacks)
+        self._task = task
+        self.sets_rate = settable_rate(settings) and bool(self._callbacks)
+        for own in self._callbacks:
+            if not isinstance(own, keras.callbacks.Callback):
+                raise SeqzooError(
+                    field="callbacks", expected="a list of `keras.callbacks.Callback`", got=own
+                )
+            for kind, reason in REFUSED.items():
+                if isinstance(own, kind):
+                    raise SeqzooError(f"`callbacks`: {kind.__name__} {reason}.", field="callbacks")
+            if isinstance(own, keras.callbacks.TensorBoard) and not _importable("tensorboard"):
+                raise SeqzooError(
+                    "`callbacks`: TensorBoard needs the package of that name; install it with "
+                    "pip install tensorboard.",
+                    field="callbacks",
+                )
+            if isinstance(own, SETTERS) and not settable_rate(settings):
+                raise SeqzooError(
+                    f"`callbacks`: {type(own).__name__} sets the learning rate, which the schedule "
+                    "sets at each step; train with schedule='constant' and warmup_steps=0.",
+                    field="callbacks",
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """The names of their classes."""
+        return [type(own).__name__ for own in self._callbacks]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether one of them has set `model.stop_training`."""
+        return bool(self._callbacks) and bool(self._model.stop_training)
+
+    def begin(
+        self, model: Any, optimizer: Any, epochs: int, steps: int, state: dict[str, Any] | None
+    ) -> None:
+        """Training begins, or resumes from a state that `state` gave.
+
+        Raises:
+            SeqzooError: a resumed training would overwrite what a callback has written.
+        """
+        if not self._callbacks:
+            return
+        self._model, self._optimizer = model, optimizer
+        self._attach()
+        model.stop_training = False
+        for own in self._callbacks:
+            if state is not None and isinstance(own, keras.callbacks.CSVLogger) and not own.append:
+                raise SeqzooError(
+                    "`callbacks`: a resumed training needs CSVLogger(append=True), which keeps the "
+                    f"rows of {own.filename}.",
+                    field="callbacks",
+                )
+            own.set_params({"epochs": epochs, "steps": steps, "verbose": 0})
+            own.set_model(model)
+            self._choose_mode(own)
+        self._call("on_train_begin")
+        if state is not None:
+            model.stop_training = state["stopped"]
+            for own, kept in zip(self._callbacks, state["states"], strict=True):
+                _restore(own, kept)
+
+    def end(self) -> None:
+        """Training has ended, or was interrupted; no-op before `begin`."""
+        if self._callbacks and hasattr(self, "_model"):
+            self._call("on_train_end")
+
+    def state(self) -> dict[str, Any] | None:
+        """What a checkpoint keeps of them, JSON-serialisable; None without callbacks."""
+        if not self._callbacks:
+            return None
+        return {"stopped": self.stopped, "states": [_kept(own) for own in self._callbacks]}
+
+    def begin_epoch(self, epoch: int, resumed: bool) -> None:
+        """An epoch begins, counted from 0; `resumed` in its middle."""
+        if not self._callbacks:
+            return
+        rate = float(self._optimizer.learning_rate) if self.sets_rate else 0.0
+        kept = self.state()
+        self._call("on_epoch_begin", epoch)
+        if resumed and kept is not None:
+            # It began before the checkpoint that has what this call did then.
+            if self.sets_rate:
+                self._optimizer.learning_rate = rate
+            for own, before in zip(self._callbacks, kept["states"], strict=True):
+                _restore(own, before)
+
+    def end_epoch(self, epoch: int, row: dict[str, Any]) -> None:
+        """An epoch ended; its row of the history."""
+        logs = {
+            name.replace("validation_", "val_"): value
+            for name, value in row.items()
+            if name not in ("epoch", "seconds", "learning_rate")
+        }
+        self._call("on_epoch_end", epoch, logs=logs)
+
+    def begin_batch(self, batch: int) -> None:
+        """A training step begins."""
+        self._call("on_train_batch_begin", batch)
+
+    def end_batch(self, batch: int, loop: Any) -> None:
+        """A training step ended; the logs are means over the epoch so far, as in Keras."""
+        if self._hears("on_train_batch_end", "on_batch_end"):
+            loss, metric = loop.means()
+            logs = {"loss": loss, self._task.metric: metric}
+            self._call("on_train_batch_end", batch, logs=logs)
+
+    def begin_validation(self) -> None:
+        """The validation of an epoch begins."""
+        self._call("on_test_begin")
+
+    def begin_validation_batch(self, batch: int) -> None:
+        """A batch of validation begins."""
+        self._call("on_test_batch_begin", batch)
+
+    def end_validation_batch(self, batch: int, loop: Any, totals: Any) -> None:
+        """A batch of validation was scored; `totals` are the sums so far."""
+        if self._hears("on_test_batch_end"):
+            loss, metric = loop.means(totals)
+            self._call("on_test_batch_end", batch, logs={"loss": loss, self._task.metric: metric})
+
+    def end_validation(self, loss: float, metric: float) -> None:
+        """The validation of an epoch ended, with its loss and metric."""
+        self._call("on_test_end", logs={"loss": loss, self._task.metric: metric})
+
+    @contextlib.contextmanager
+    def detached(self) -> Iterator[None]:
+        """The model without the optimizer, for a file that has the weights alone."""
+        if self._callbacks:
+            object.__delattr__(self._model, "optimizer")
+        try:
+            yield
+        finally:
+            if self._callbacks:
+                self._attach()
+
+    def _attach(self) -> None:
+        # Not as Keras sets attributes: the model would count the optimizer among its parts.
+        object.__setattr__(self._model, "optimizer", self._optimizer)
+
+    def _call(self, hook: str, *at: int, logs: dict[str, float] | None = None) -> None:
+        for own in self._callbacks:
+            # As Keras calls them: the arguments of a hook may have any names but "logs" of batches.
+            if "batch" in hook:
+                getattr(own, hook)(*at, logs=logs or {})
+            else:
+                getattr(own, hook)(*at, logs or {})
+
+    def _hears(self, *hooks: str) -> bool:
+        default = keras.callbacks.Callback
+        return any(
+            getattr(getattr(own, hook), "__func__", None) is not getattr(default, hook)
+            for own in self._callbacks
+            for hook in hooks
+        )
+
+    def _choose_mode(self, own: Any) -> None:
+        """Says which way the metric improves, which Keras asks the metrics of a compiled model."""
+        monitored = getattr(own, "monitor", None)
+        if getattr(own, "mode", None) == "auto" and monitored is not None:
+            metric = self._task.metric
+            if monitored in (metric, f"val_{metric}"):
+                own.mode = "max" if self._task.better > 0 else "min"
+
+
+def settable_rate(settings: TrainingSettings) -> bool:
+    """Whether the learning rate is a variable that callbacks set, and not a schedule."""
+    return settings.schedule == "constant" and settings.warmup_steps == 0
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # it is known to be missing
+        return False
+
+
+def _kept(callback: Any) -> dict[str, Any] | None:
+    if hasattr(callback, "state_dict"):
+        return callback.state_dict()
+    for kind, names in STATES.items():
+        if isinstance(callback, kind):
+            return {name: getattr(callback, name) for name in names}
+    return None
+
+
+def _restore(callback: Any, kept: dict[str, Any] | None) -> None:
+    if kept is None:
+        return
+    if hasattr(callback, "load_state_dict"):
+        callback.load_state_dict(kept)
+        return
+    for name, value in kept.items():
+        setattr(callback, name, value)
