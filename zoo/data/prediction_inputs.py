@@ -23,7 +23,7 @@ class Asked:
 
     Attributes:
         number: of the line that it begins at, or of the example among arrays, from 1.
-        field: text, or what JSON holds.
+        field: text, or what JSON holds; behind `read` a raw input of the run's kind.
         wrong: what is wrong with the line, such as "is empty"; None if nothing is.
         unit: the unit of the number.
     """
@@ -52,6 +52,51 @@ class File:
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     resample: bool = False
+
+
+def read(
+    run: Any, given: Iterable[bytes] | tuple[str, ...] | File, *, resample: bool = False
+) -> Iterator[Asked]:
+    """The inputs that a run is asked for, in order, each read as its kind says or told to be wrong.
+
+    Args:
+        run: the `seqzoo.tasks.runs.run.Run`.
+        given: lines in UTF-8, texts from the command line, or a file.
+        resample: whether to convert audio to the sample rate of the model.
+
+    Raises:
+        SeqzooError: the file cannot be read, or has no such column or array.
+    """
+    folder = pathlib.Path.cwd()
+    if isinstance(given, File):
+        folder = given.path.parent
+        found = of_file(given, _source_of(run, given), width=_width_of(run))
+    else:
+        found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
+    own = reader(run, folder, resample=resample)
+    for asked in found:
+        if asked.wrong:
+            yield asked
+            continue
+        try:
+            yield replace(asked, field=own(asked.field))
+        except SeqzooError as error:
+            yield replace(asked, field=None, wrong=str(error))
+
+
+def _source_of(run: Any, file: File) -> Source:
+    """The type of the inputs in a file."""
+    source = Source.of_run(run, str(file.path))
+    # The sample rate is the model's, whatever the data of the training say.
+    rate = run.template.sample_rate if source.kind == "audio" else None
+    return replace(source, sample_rate=rate)
+
+
+def _width_of(run: Any) -> int:
+    """Numbers per step of the series that a run's model takes; 1 of other inputs."""
+    if run.template.input != "series":
+        return 1
+    return int(run.task.signature[0].shape[-1] or 1)
 
 
 def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:

@@ -4,10 +4,9 @@ import csv
 import io
 import itertools
 import json
-import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from seqzoo.tasks.base import AnswerOptions
@@ -15,7 +14,6 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import Asked, File
 from seqzoo.zoo.data.records import read_bytes
-from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.output import one_line
@@ -99,14 +97,7 @@ def prediction_lines(
         read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_run(folder, device)
     options = answer_options(run, top, decoding)
-    if isinstance(given, File):
-        asked = prediction_inputs.of_file(given, _source_of(run, given), width=_width_of(run))
-        place = given.path.parent
-    elif isinstance(given, tuple):
-        asked, place = prediction_inputs.of_arguments(given), pathlib.Path.cwd()
-    else:
-        asked, place = prediction_inputs.of_lines(given), pathlib.Path.cwd()
-    read = prediction_inputs.reader(run, place, resample=resample)
+    asked = prediction_inputs.read(run, given, resample=resample)
     _ = run.model  # reports a missing model before the first line is read
     # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
@@ -119,43 +110,25 @@ def prediction_lines(
     def replies() -> Iterator[Reply]:
         nonlocal chunk
         while chunk:
-            yield from _replies(run, chunk, read, options, form)
+            yield from _replies(run, chunk, options, form)
             chunk = list(itertools.islice(asked, size))
 
     yield from replies() if size == 1 else told_once(replies())
 
 
-def _source_of(run: Any, file: File) -> Source:
-    """The type of the inputs in a file."""
-    source = Source.of_run(run, str(file.path))
-    # The sample rate is the model's, whatever the data of the training say.
-    rate = run.template.sample_rate if source.kind == "audio" else None
-    return replace(source, sample_rate=rate)
-
-
-def _width_of(run: Any) -> int:
-    """Numbers per step of the series that a run's model takes; 1 of other inputs."""
-    if run.template.input != "series":
-        return 1
-    return int(run.task.signature[0].shape[-1] or 1)
-
-
 def _replies(
     run: Any,
     chunk: Sequence[Asked],
-    read: Callable[[Any], Any],
     options: AnswerOptions,
     form: Form,
 ) -> Iterator[Reply]:
     replies: dict[int, Reply] = {}
     inputs: dict[int, Any] = {}
     for asked in chunk:
-        try:
-            if asked.wrong:
-                raise SeqzooError(asked.wrong)
-            inputs[asked.number] = read(asked.field)
-        except SeqzooError as error:
-            replies[asked.number] = _wrong(asked, f" {error}.")
+        if asked.wrong:
+            replies[asked.number] = _wrong(asked, f" {asked.wrong}.")
+        else:
+            inputs[asked.number] = asked.field
     try:
         found = run.predict(list(inputs.values()), options)
         replies |= {
