@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from seqzoo.zoo.comparison.compare import compare
     from seqzoo.zoo.data.open import open_source
     from seqzoo.zoo.data.source import Source
+    from seqzoo.zoo.data_check.check import check
     from seqzoo.zoo.datasets import list_datasets
     from seqzoo.zoo.diagnostics.doctor import doctor
     from seqzoo.zoo.presets import get, list_presets
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _LOCATIONS = {
     "Source": "seqzoo.zoo.data.source:Source",
     "card": "seqzoo.zoo.pretrained:card",
+    "check": "seqzoo.zoo.data_check.check:check",
     "compare": "seqzoo.zoo.comparison.compare:compare",
     "doctor": "seqzoo.zoo.diagnostics.doctor:doctor",
     "get": "seqzoo.zoo.presets:get",
@@ -40,6 +42,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "Source",
     "card",
+    "check",
     "compare",
     "doctor",
     "get",

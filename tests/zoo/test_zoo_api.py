@@ -10,7 +10,7 @@ import seqzoo.zoo as zoo
 from seqzoo.tasks import SeqzooError
 from seqzoo.zoo.comparison import compare as comparing
 from seqzoo.zoo.comparison.processes import Ended
-from seqzoo.zoo.diagnostics.doctor import Finding
+from seqzoo.zoo.finding import Finding
 
 
 def test_every_name_is_there_with_a_docstring() -> None:

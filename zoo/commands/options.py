@@ -177,6 +177,11 @@ def source_option(name: str, default: str = "") -> Callable:
     return _click_option(option, DATA)
 
 
+def source_beside(*others: str) -> Callable:
+    """The options of a source but for the fields that a command has in another way."""
+    return _of(DATA, source_options(), [name for name in source_options() if name not in others])
+
+
 DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"
 """Subjects of options."""
 

@@ -27,6 +27,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "check": Command(
+        "seqzoo.zoo.commands.check:command",
+        "Check data before training.",
+    ),
     "train": Command(
         "seqzoo.zoo.commands.train:command",
         "Train a preset, a template or a configuration file.",

@@ -43,6 +43,22 @@ def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
     return fields.reader(source.kind, folder)
 
 
+def readers_of(source: Source, folder: pathlib.Path) -> dict[str, Callable[[Any], Any]]:
+    """The function that reads a field of each role that training needs.
+
+    Args:
+        source: its kinds say what a field is.
+        folder: paths in a field are relative to it.
+    """
+    readers: dict[str, Callable[[Any], Any]] = {INPUT: input_reader(source, folder)}
+    roles = roles_of(source)
+    if TARGET in roles:
+        readers[TARGET] = fields.target_reader(source.target_kind, source.separator)
+    if SPLIT in roles:
+        readers[SPLIT] = fields.label
+    return readers
+
+
 def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Part, int | None]:
     """Reads the fields of records.
 
@@ -58,11 +74,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
             says where.
     """
     roles = roles_of(source)
-    readers: dict[str, Callable[[Any], Any]] = {INPUT: input_reader(source, folder)}
-    if TARGET in roles:
-        readers[TARGET] = fields.target_reader(source.target_kind, source.separator)
-    if SPLIT in roles:
-        readers[SPLIT] = fields.label
+    readers = readers_of(source, folder)
     numbers: list[int] = []
     values: dict[str, list[Any]] = {role: [] for role in roles}
     for record in records.records:

@@ -103,6 +103,25 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
     whole, sample_rate = read_file(source.data, source)
     source = replace(source, sample_rate=sample_rate)
     told = [*whole.notes, *suspicions.check(whole, source)]
+    parts = split_file(whole, source)
+    notes = told + splits.part_equal_inputs(parts, keep=source.duplicates == "keep")
+    splits.check_labels(parts)
+    if source.limit is not None:
+        notes += splits.limit(parts, source.limit, source.seed)
+    return splits.to_splits(pathlib.Path(source.data).name, parts, notes), source
+
+
+def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
+    """The examples of a file in their splits, those of separate files included; equal inputs of
+    several splits are still in each.
+
+    Args:
+        whole: all examples of the file.
+        source: with absolute paths.
+
+    Raises:
+        SeqzooError: there are too few examples, or a separate file cannot be read.
+    """
     if source.split_column is not None:
         parts = splits.by_column(whole, source.shares(), source.split_column, source.seed)
     elif len(whole.keys) == 1 and (source.whole or is_in_time(source)):
@@ -115,11 +134,7 @@ def _open_files(source: Source) -> tuple[Splits, Source]:
             if parts[name] is not None:
                 raise SeqzooError(f"`{name}` must be left out with `split_column`, got {path!r}.")
             parts[name], _ = read_file(path, replace(source, split_column=None))
-    notes = told + splits.part_equal_inputs(parts, keep=source.duplicates == "keep")
-    splits.check_labels(parts)
-    if source.limit is not None:
-        notes += splits.limit(parts, source.limit, source.seed)
-    return splits.to_splits(pathlib.Path(source.data).name, parts, notes), source
+    return parts
 
 
 def read_file(path: str, source: Source) -> tuple[Part, int | None]:

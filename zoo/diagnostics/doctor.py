@@ -7,12 +7,11 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any, Literal
 
 from seqzoo.tasks.startup import start_devices, start_tensorflow
 from seqzoo.zoo.datasets import default_data_dir
+from seqzoo.zoo.finding import Finding
 
 PYTHON = (3, 11)
 
@@ -38,31 +37,6 @@ OPTIONAL = {"tensorboard": "shows the logs of a run"}
 
 VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 """Vector instructions that products are made of, as Linux calls them."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check.
-
-    Attributes:
-        subject: what was checked.
-        message: what was found.
-        state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
-        fix: a command or a sentence on what to do; empty if there is nothing to do.
-        values: the same for programs, JSON-serialisable.
-    """
-
-    subject: str
-    message: str
-    state: Literal["ok", "note", "broken"] = "ok"
-    fix: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def text(self) -> str:
-        """The finding on a line, and what to do on another."""
-        mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[self.state]
-        fix = f"          {self.fix}\n" if self.fix else ""
-        return f"{mark}  {self.subject}: {self.message}\n{fix}"
 
 
 def doctor(data_dir: str | None = None) -> list[Finding]:

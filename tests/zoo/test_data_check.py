@@ -1,0 +1,233 @@
+"""Checks of data before training: each fault is planted, found and told with its place."""
+
+import csv
+import json
+import pathlib
+import random
+import shlex
+
+import numpy as np
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo import zoo
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data_check.check import DataReport
+from seqzoo.zoo.finding import Finding
+
+WORDS = "red green blue cold warm dark light soft hard round flat long short old new".split()
+
+
+def _table(path: pathlib.Path, rows: list[dict]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def _rows(count: int = 60) -> list[dict]:
+    draw = random.Random(0)
+    rows = []
+    for number in range(count):
+        words = draw.choices(WORDS, k=6)
+        rows.append({"text": " ".join([*words, str(number)]), "label": ("up", "down")[number % 2]})
+    return rows
+
+
+def _check(path: str, **fields) -> DataReport:
+    return zoo.check(path, timing=False, **fields)
+
+
+def _found(report: DataReport, subject: str, part: str) -> Finding:
+    matching = [own for own in report.findings if own.subject == subject and part in own.message]
+    assert len(matching) == 1, [(own.subject, own.message) for own in report.findings]
+    return matching[0]
+
+
+def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
+    report = _check(_table(tmp_path / "a b.csv", _rows()))
+    assert report.guessed == {
+        "input": "text",
+        "kind": "words",
+        "target": "label",
+        "target_kind": "class",
+    }
+    assert not report.broken
+    assert {own.state for own in report.findings if own.subject == "labels"} == {"ok"}
+    assert _found(report, "rows", "48 for train").values["test"] == 6
+    lengths = _found(report, "lengths", "words").values
+    assert (lengths["least"], lengths["median"], lengths["most"]) == (7, 7, 7)
+    assert report.suggestion is not None and report.suggestion.template == "many-to-one"
+    assert "--kind words" in report.suggestion.command
+    assert f"--data '{tmp_path}/a b.csv'" in report.suggestion.command
+
+
+def test_the_suggested_command_trains(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = zoo.check(_table(tmp_path / "data.csv", _rows()))
+    assert report.suggestion is not None
+    assert 0 < (report.suggestion.epoch_seconds or 0) < 60
+    words = shlex.split(report.suggestion.command)
+    result = seqzoo(*words[words.index("train") :], "--epochs", "1", "--units", "4", "--quiet")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_malformed_rows_are_all_told(tmp_path) -> None:
+    rows = _rows()
+    rows[3]["text"] = rows[10]["text"] = ""
+    rows[20]["label"] = " "
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert report.broken and report.suggestion is None
+    finding = _found(report, "rows", "'text' is empty")
+    assert finding.state == "broken" and finding.values["lines"] == [5, 12]
+    assert _found(report, "rows", "'label' is empty").values["lines"] == [22]
+    # The others are examined all the same.
+    assert _found(report, "rows", "45 for train")
+
+
+def test_equal_inputs_and_contradictions(tmp_path) -> None:
+    rows = _rows()
+    rows.append({"text": rows[0]["text"], "label": "down"})
+    rows.append(rows[1])
+    report = _check(_table(tmp_path / "data.csv", rows))
+    finding = _found(report, "labels", "different targets")
+    assert "line 2, line 62" in finding.message and finding.values["examples"] == 2
+    duplicates = [own for own in report.findings if own.subject == "duplicates"]
+    assert sum(own.values["repeated"] for own in duplicates) == 2
+
+
+def test_leaks_between_splits(tmp_path) -> None:
+    rows = _rows()
+    train, test = rows[:50], rows[50:]
+    test += [rows[0], {"text": rows[1]["text"].upper() + " !", "label": "down"}]
+    report = _check(_table(tmp_path / "train.csv", train), test=_table(tmp_path / "test.csv", test))
+    assert _found(report, "leaks", "also occur in test").values["inputs"] == 1
+    assert _found(report, "leaks", "case, spaces or punctuation").values["texts"] == 1
+
+
+def test_labels_are_counted_and_compared(tmp_path) -> None:
+    rows = _rows(100)
+    for number, row in enumerate(rows):
+        row["label"] = "Down " if number == 7 else "down" if number % 20 else "up"
+    rows[0]["label"] = rows[20]["label"] = "Up"
+    path = _table(tmp_path / "data.csv", rows)
+    report = _check(path)
+    spellings = _found(report, "labels", "several ways").values["spellings"]
+    assert sorted(map(sorted, spellings)) == [["Down", "down"], ["Up", "up"]]
+    assert "Up" in _found(report, "labels", "fewer than 5").values["rare"]
+    balance = _found(report, "labels", "always the most frequent one")
+    assert balance.state == "note" and balance.values["baseline"] > 0.9
+
+
+def test_held_out_labels_that_training_lacks(tmp_path) -> None:
+    rows = _rows()
+    test = [{"text": "a new thing", "label": "sideways"}]
+    report = _check(_table(tmp_path / "data.csv", rows), test=_table(tmp_path / "t.csv", test))
+    assert report.broken
+    assert "'sideways' (line 2)" in _found(report, "labels", "does not occur").message
+
+
+def test_columns_that_give_the_answer_away(tmp_path) -> None:
+    rows = _rows()
+    for number, row in enumerate(rows):
+        row |= {"code": number % 2, "id": number, "noise": number % 3}
+    rows[1]["noise"] = 2
+    report = _check(_table(tmp_path / "data.csv", rows))
+    leaks = [own.values.get("column") for own in report.findings if own.subject == "leaks"]
+    assert leaks == ["code"]
+    for row in rows:
+        row["text"] += f" {row['label']}"
+    report = _check(_table(tmp_path / "told.csv", rows))
+    assert _found(report, "leaks", "their own label").values["share"] == 1
+
+
+def test_encodings_and_markup(tmp_path) -> None:
+    rows = _rows()
+    rows[2]["text"] += " caf\u00c3\u00a9"
+    rows[4]["text"] += " \ufffd"
+    rows[6]["text"] += " <br>"
+    rows[8]["text"] += " e\u0301"
+    rows[12]["text"] += " \u0430\u0431\u0432"
+    report = _check(_table(tmp_path / "data.csv", rows), validation=0, test=0)
+    for part in ("U+FFFD", "another encoding", "markup", "composed form"):
+        assert _found(report, "characters", part).values["texts"] == 1, part
+    scripts = _found(report, "characters", "different ones").values["scripts"]
+    assert scripts["Cyrillic"] == 3 and max(scripts, key=scripts.get) == "Latin"
+
+
+def test_unknown_words_of_held_out_texts(tmp_path) -> None:
+    rows = [{"text": "red blue", "label": str(number % 2)} for number in range(20)]
+    for number, row in enumerate(rows):
+        row["text"] = ("red blue green", "green red blue", "blue blue red")[number % 3]
+    test = [{"text": "red blue purple pink", "label": "0"}]
+    report = _check(
+        _table(tmp_path / "data.csv", rows),
+        kind="words",
+        target_kind="class",
+        input="text",
+        target="label",
+        validation=0,
+        test=_table(tmp_path / "t.csv", test),
+        duplicates="keep",
+    )
+    assert _found(report, "vocabulary", "of test").values["share"] == 0.5
+
+
+def test_numbers_that_stand_out(tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    rows = [
+        {"series": " ".join(f"{own:.3f}" for own in draw.normal(size=5)), "y": f"{number}.5"}
+        for number in range(40)
+    ]
+    rows[3]["series"] = "-999 0 0 0 0"
+    rows[5]["series"] = "2 2 2 2 2"
+    rows[7]["y"] = "100000"
+    report = _check(_table(tmp_path / "data.csv", rows), validation=0, test=0)
+    assert report.source.kind == "series" and report.source.target_kind == "value"
+    assert "-999" in _found(report, "numbers", "interquartile").message
+    assert "line 7" in _found(report, "numbers", "constant").message
+    assert "line 9" in _found(report, "targets", "interquartile").message
+
+
+def test_dates_out_of_order(tmp_path) -> None:
+    rows = [{"date": f"2020-01-{day:02}", "value": day} for day in range(1, 29)]
+    rows[4], rows[9] = rows[9], rows[4]
+    del rows[15]
+    report = _check(_table(tmp_path / "data.csv", rows))
+    assert report.guessed["target_kind"] == "next" and report.guessed["whole"] is True
+    finding = _found(report, "dates", "from 2020-01-01")
+    assert finding.values["backwards"] == 2 and "1 gap where" in finding.message
+
+
+def test_tags_are_recognised(tmp_path) -> None:
+    path = tmp_path / "data.conll"
+    path.write_text("".join(f"the DET\ncat{n} NOUN\nsat VERB\n\n" for n in range(30)))
+    report = _check(str(path))
+    assert report.suggestion is not None
+    assert report.suggestion.template == "many-to-many-aligned"
+    assert "3 tags" in _found(report, "labels", "always").message
+
+
+def test_a_preset(tmp_path) -> None:
+    with pytest.raises(SeqzooError, match="upos-tagger needs data of its own"):
+        zoo.check("upos-tagger")
+
+
+def test_command(tmp_path) -> None:
+    path, page = _table(tmp_path / "data.csv", _rows()), tmp_path / "page.html"
+    result = seqzoo("check", path, "--no-timing", "--html", page)
+    assert result.exit_code == 0
+    assert "note    rows: 48 for train, 6 for validation, 6 for test\n" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith("  ")
+    written = page.read_text(encoding="utf-8")
+    assert "48 for train" in written and "http" not in written
+    told = json.loads(seqzoo("check", path, "--no-timing", "--json").stdout)
+    assert told["healthy"] and told["suggestion"]["template"] == "many-to-one"
+    rows = _rows()
+    rows[0]["text"] = ""
+    result = seqzoo("check", _table(tmp_path / "bad.csv", rows), "--no-timing")
+    assert result.exit_code == 1 and "BROKEN  rows: 1 of 60: 'text' is empty" in result.stdout
+    result = seqzoo("check", tmp_path)
+    assert result.exit_code == 2 and "name its input type with --kind" in result.stderr
+    assert seqzoo("check", tmp_path / "none.csv").exit_code == 2

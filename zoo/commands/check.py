@@ -1,0 +1,50 @@
+"""The command `seqzoo check`: looks at data before training."""
+
+import json
+import pathlib
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("check", cls=options.Command)
+@click.argument("data", shell_complete=completers.data)
+@options.source_beside("data")
+@click.option(
+    "--timing/--no-timing", default=True, help="Measure how long an epoch takes. [default: yes]"
+)
+@click.option("--html", help="File to write the report to, as a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(data: str, timing: bool, html: str | None, as_json: bool, **choices: Any) -> None:
+    """Check DATA before training, and suggest a first training.
+
+    DATA is a file, a folder, tfds:NAME, an embedded data set or a preset. The columns of tables and
+    their types are guessed unless they are given. The exit code is 1 if training would fail.
+
+    \b
+    Examples:
+      seqzoo check reviews.csv
+      seqzoo check reviews.csv --input text --target label --html reviews.html
+      seqzoo check languages --kind characters --json > languages.json
+    """
+    from seqzoo.zoo.data_check import report
+    from seqzoo.zoo.data_check.check import check
+
+    if html and pathlib.Path(html).is_dir():
+        raise click.UsageError(f"--html must name a file, got the folder {html}.")
+
+    def say(finding: Any) -> None:
+        if not as_json:
+            click.echo(finding.text(), nl=False)
+
+    found = check(data, timing=timing, say=say, **options.given(choices))
+    if html:
+        report.write_page(found, pathlib.Path(html))
+    if as_json:
+        click.echo(json.dumps(found.to_json(), ensure_ascii=False, default=str))
+    else:
+        click.echo(report.conclusion(found))
+    if found.broken:
+        raise SystemExit(1)

@@ -1,0 +1,153 @@
+"""Checks data before training: `seqzoo check` from Python."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data_check import columns, rows
+from seqzoo.zoo.data_check.contents import contents
+from seqzoo.zoo.data_check.labels import targets
+from seqzoo.zoo.data_check.leaks import leaks
+from seqzoo.zoo.data_check.overlaps import overlaps
+from seqzoo.zoo.data_check.suggestion import Suggestion, flags
+from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.presets import PRESETS
+
+FEW_TESTED = 50
+"""Test examples below which a score is hardly more than chance."""
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `check` found.
+
+    Attributes:
+        source: the source, with what was guessed.
+        guessed: the fields of the source that were guessed.
+        findings: one per observation; those with `state` "broken" make training fail.
+        suggestion: what to train first; None while something is broken.
+    """
+
+    source: Source
+    guessed: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    suggestion: Suggestion | None
+
+    @property
+    def broken(self) -> bool:
+        """Whether training would fail."""
+        return any(finding.state == "broken" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "source": self.source.to_config(),
+            "guessed": dict(self.guessed),
+            "healthy": not self.broken,
+            "findings": [asdict(finding) for finding in self.findings],
+            "suggestion": self.suggestion and asdict(self.suggestion),
+        }
+
+
+def check(
+    data: str,
+    *,
+    timing: bool = True,
+    say: Callable[[Finding], None] | None = None,
+    **fields: Any,
+) -> DataReport:
+    """Checks data before training, and suggests what to train.
+
+    Args:
+        data: a preset, an embedded data set, tfds:NAME, or a file or folder.
+        timing: whether to measure how long an epoch takes here, some seconds.
+        say: is called with each finding as soon as there is one.
+        fields: of `Source`, such as `kind` and `target`; what is left out is guessed for tables.
+
+    Raises:
+        SeqzooError: the data do not exist, cannot be read at all, or what is in them cannot be
+            guessed.
+    """
+    name = data if data in PRESETS else None
+    if name is not None:
+        preset = PRESETS[name]
+        if not preset.source.data:
+            raise SeqzooError(
+                f"{name} needs data of its own ({preset.needs}); check that file by its name."
+            )
+        given = preset.source.to_config()
+        data = given.pop("data")
+        given.pop("seed")
+        fields = {**given, **fields}
+    guess = columns.guess(data, fields)
+    if not guess.source.is_file():
+        from seqzoo.tasks.startup import start_tensorflow
+
+        start_tensorflow()  # which tfds imports, and whose messages are not part of a report
+    findings: list[Finding] = []
+    looks = _findings(guess, name, fields, timing=timing)
+    found = None
+    for one in looks:
+        if isinstance(one, Suggestion):
+            found = one
+            continue
+        findings.append(one)
+        if say is not None:
+            say(one)
+    return DataReport(guess.source, guess.guessed, tuple(findings), found)
+
+
+def _findings(
+    guess: columns.Guess, preset: str | None, fields: Mapping[str, Any], *, timing: bool
+) -> Iterator[Finding | Suggestion]:
+    if guess.guessed:
+        yield Finding("guessed", " ".join(flags(guess.guessed)), values=dict(guess.guessed))
+    read = rows.read(guess.source)
+    source, parts = read.source, read.parts
+    yield _sizes(parts)
+    broken = False
+    checks = [iter(read.findings), overlaps(parts, source), targets(parts, source)]
+    checks += [contents(parts, source)]
+    if columns.is_table(source):
+        checks.append(leaks(parts, source, columns.read_columns(source)))
+    for found in checks:
+        for finding in found:
+            broken |= finding.state == "broken"
+            yield finding
+    try:
+        from seqzoo.tasks.startup import start_devices, start_tensorflow
+
+        start_tensorflow()
+        start_devices()
+        from seqzoo.zoo.data_check import encoded, suggestion
+
+        template = PRESETS[preset].task if preset else encoded.template_of(source)
+        train = parts["train"].examples
+        yield from encoded.encoded(parts, template.adapt(train))
+    except SeqzooError as error:
+        yield Finding("encoding", str(error).removesuffix("."), "broken")
+        return
+    if broken:
+        return
+    if preset is not None:
+        first = suggestion.of_preset(preset)
+    else:
+        typed = {**guess.guessed, **fields, "kind": source.kind, "target_kind": source.target_kind}
+        first = suggestion.of_data(template, guess.source, typed, len(train))
+    yield suggestion.timed(first, template, train) if timing else first
+
+
+def _sizes(parts: Mapping[str, Part]) -> Finding:
+    counts = {name: len(part.keys) for name, part in parts.items()}
+    shown = ", ".join(f"{count:,} for {name}" for name, count in counts.items())
+    few = counts.get("test", FEW_TESTED) < FEW_TESTED and counts["train"] > 1
+    return Finding(
+        "rows",
+        shown,
+        "note" if few else "ok",
+        "a score on so few test examples is rough; hold out or collect more" if few else "",
+        counts,
+    )

@@ -1,0 +1,266 @@
+"""The columns of a table, and what they most likely hold."""
+
+import itertools
+import json
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import formats
+from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.source import Source
+
+LOOKED_AT = 20_000
+"""Rows from which kinds are guessed, and in which leaks are looked for."""
+
+TABLES = ("csv", "tsv", "json lines", "parquet")
+"""Formats with named columns of one value per row."""
+
+OF_A_KIND = 0.95
+"""Share of a column's values that must look alike."""
+
+Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
+
+INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
+TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+FILES = {"audio": (".wav", ".flac", ".ogg"), "image": (".png", ".jpg", ".jpeg", ".bmp", ".gif")}
+
+FEW_NAMES = 0.5
+"""Largest share of distinct values in a column of names."""
+
+SHORT = 40
+"""Mean length in characters up to which repeated strings are names rather than texts."""
+
+FEW_WORDS = 3.0
+"""Mean number of words up to which texts are read character by character."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of a column, as in the file.
+
+    Attributes:
+        name: its name.
+        values: of each row; text, or values of the format. None where there is none.
+    """
+
+    name: str
+    values: Sequence[Any]
+
+    @cached_property
+    def present(self) -> list[Any]:
+        """The values that are not missing."""
+        return [own for own in self.values if own is not None and own != ""]
+
+    @cached_property
+    def content(self) -> Content:
+        """What the values most likely are."""
+        if not self.present:
+            return "other"
+        tests: dict[Content, Any] = {
+            "numbers": is_number,
+            "series": _is_series,
+            "dates": lambda own: isinstance(own, str) and DATE.fullmatch(own.strip()) is not None,
+            "audio": lambda own: _is_file(own, "audio"),
+            "image": lambda own: _is_file(own, "image"),
+        }
+        for content, test in tests.items():
+            if sum(map(test, self.present)) >= OF_A_KIND * len(self.present):
+                return content
+        if not all(isinstance(own, str | bool | int) for own in self.present):
+            return "other"
+        texts = list(map(str, self.present))
+        distinct = len(set(texts))
+        short = sum(map(len, texts)) <= SHORT * len(texts)
+        return "names" if short and distinct <= FEW_NAMES * len(texts) else "text"
+
+    @cached_property
+    def distinct(self) -> int:
+        """The number of different values."""
+        return len(set(map(str, self.present)))
+
+
+class _AllColumns(Request):
+    """A request whose roles are the names of columns."""
+
+    def name(self, role: str) -> str | None:
+        return role
+
+
+def is_table(source: Source) -> bool:
+    """Whether a source is a file with named columns."""
+    return source.is_file() and _format(source) in TABLES
+
+
+def read_columns(source: Source) -> dict[str, Column]:
+    """The columns of a table by name, of at most `LOOKED_AT` rows; malformed rows are left out.
+
+    Raises:
+        SeqzooError: the file cannot be read at all.
+    """
+    path = pathlib.Path(source.data).expanduser()
+    names = formats.read(path, _AllColumns(source, (), strict=False)).names
+    records = formats.read(path, _AllColumns(source, names, strict=False)).records
+    rows = itertools.islice((own.fields for own in records if not own.error), LOOKED_AT)
+    fields = list(rows)
+    return {name: Column(name, [row[name] for row in fields]) for name in names}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A source whose kinds and columns were filled in.
+
+    Attributes:
+        source: the source.
+        guessed: the fields that were filled in, by name.
+    """
+
+    source: Source
+    guessed: Mapping[str, Any]
+
+
+def guess(data: str, given: Mapping[str, Any]) -> Guess:
+    """Fills in the kinds and columns that were not given.
+
+    Args:
+        data: an embedded data set, tfds:NAME, or a file or folder.
+        given: fields of `Source`.
+
+    Raises:
+        SeqzooError: the data do not exist, or do not say what they are; the message says what to
+            give.
+    """
+    probe = Source(data, "characters", **_without_kinds(given))
+    found: dict[str, Any] = {}
+    if probe.is_file():
+        found = _of_format(probe) or _of_columns(read_columns(probe), given)
+    found = {name: value for name, value in found.items() if name not in given}
+    if "kind" not in given and "kind" not in found:
+        raise SeqzooError(
+            f"What is in {data} cannot be guessed; name its input type with --kind (and what to "
+            "predict with --target-kind).",
+            field="kind",
+        )
+    return Guess(Source(data, **{**found, **given}), found)
+
+
+def _without_kinds(given: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = ("kind", "target_kind", "whole")
+    return {name: value for name, value in given.items() if name not in kinds}
+
+
+def _format(source: Source) -> str:
+    return formats.format_of(source.data, delimiter=source.delimiter)
+
+
+def _of_format(source: Source) -> dict[str, str]:
+    """The kinds of a file whose format says them; empty for others."""
+    return {
+        "conll": {"kind": "words", "target_kind": "tags"},
+        "text": {"kind": "characters", "target_kind": "next"},
+    }.get(_format(source), {})
+
+
+def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Kinds and columns of a table, as far as its values say them."""
+    left = [column for name, column in columns.items() if name != given.get("split_column")]
+    source = _chosen(left, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series"))
+    if source is None:
+        return _of_numbers(left)
+    others = [column for column in left if column is not source]
+    target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
+    kind = given.get("kind") or _input_kind(source)
+    found = {"input": source.name, "kind": kind}
+    if target is None:
+        return found | {"target_kind": "next"}
+    return found | {"target": target.name, "target_kind": _target_kind(source, target)}
+
+
+def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:
+    """A table of dates and numbers is a series to forecast, its last column the one in question."""
+    numbers = [column.name for column in columns if column.content == "numbers"]
+    if not numbers or not any(column.content == "dates" for column in columns):
+        return {}
+    return {"input": numbers[-1], "kind": "series", "target_kind": "next", "whole": True}
+
+
+def _chosen(
+    columns: Sequence[Column],
+    name: str | None,
+    usual: Sequence[str],
+    contents: Sequence[Content],
+) -> Column | None:
+    """The column of a name; else one with a usual name; else the first of the contents that
+    occurs, the one with the longest values."""
+    if name is not None:
+        return next((column for column in columns if column.name == name), None)
+    fitting = [column for column in columns if column.content in contents]
+    for known in usual:
+        for column in fitting:
+            if column.name.lower() == known:
+                return column
+    for content in contents:
+        alike = [column for column in fitting if column.content == content]
+        if alike:
+            return max(alike, key=lambda column: sum(len(str(own)) for own in column.present))
+    return None
+
+
+def _input_kind(column: Column) -> str:
+    if column.content == "image":
+        return "rows"
+    if column.content in ("audio", "series"):
+        return column.content
+    texts = list(map(str, column.present))
+    words = sum(len(text.split()) for text in texts) / max(len(texts), 1)
+    return "characters" if words <= FEW_WORDS else "words"
+
+
+def _target_kind(source: Column, target: Column) -> str:
+    if target.content == "numbers":
+        return "class" if _are_few_whole_numbers(target) else "value"
+    if target.content != "text":
+        return "class"
+    pairs = list(zip(source.values, target.values, strict=True))
+    aligned = sum(len(str(one).split()) == len(str(other).split()) for one, other in pairs)
+    tags = {tag for _, other in pairs for tag in str(other).split()}
+    if aligned >= OF_A_KIND * len(pairs) and len(tags) <= len(pairs):
+        return "tags"
+    return _input_kind(target)
+
+
+def _are_few_whole_numbers(column: Column) -> bool:
+    whole = all(float(own).is_integer() for own in column.present if is_number(own))
+    return whole and column.distinct <= min(30, FEW_NAMES * len(column.present))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a field is one number."""
+    if isinstance(value, bool):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _is_series(value: Any) -> bool:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return False
+    if isinstance(value, str):
+        value = value.split()
+    return hasattr(value, "__len__") and len(value) > 1 and all(map(is_number, list(value)))
+
+
+def _is_file(value: Any, content: str) -> bool:
+    return isinstance(value, str) and value.lower().endswith(FILES[content])

@@ -1,0 +1,166 @@
+"""Inputs: characters and encodings of texts, numbers of series."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.kinds import INPUTS
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.output import shortened
+
+MARKUP = re.compile(
+    r"<(?:br|p|div|span|a|b|i)\b[^>]*>|&(?:amp|lt|gt|quot|nbsp|#\d+);", re.IGNORECASE
+)
+
+MOJIBAKE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u009d\u201c\u2013]")
+"""UTF-8 that was read as Latin-1 or Windows-1252 and saved again."""
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+FAR = 20.0
+"""Interquartile ranges from the median at which a number stands out."""
+
+SCALES = 1_000.0
+"""Ratio of the standard deviations of two features from which it is mentioned."""
+
+
+def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    """Findings on the inputs of all splits."""
+    form = INPUTS[source.kind].form
+    part = parts["train"]
+    if form in ("text", "name"):
+        yield from _texts(part, source)
+    elif form == "series":
+        yield from _series(part)
+    elif form == "numbers":
+        yield from _features(np.asarray(part.examples.inputs, np.float64), part)
+
+
+def _texts(part: Part, source: Source) -> Iterator[Finding]:
+    texts = [own if isinstance(own, str) else " ".join(own) for own in part.examples.inputs]
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    scripts: Counter[str] = Counter()
+    for character, count in counts.items():
+        if character.isalpha():
+            scripts[_script(character)] += count
+    total = max(scripts.total(), 1)
+    shown = ", ".join(f"{name} {count / total:.1%}" for name, count in scripts.most_common(4))
+    yield Finding(
+        "characters",
+        f"{len(counts):,} different ones; {shown or 'no letters'}",
+        values={"characters": len(counts), "scripts": dict(scripts.most_common())},
+    )
+    looks = {
+        "characters that replace what could not be decoded (U+FFFD)": (
+            lambda text: "\ufffd" in text,
+            "open the original file with its own encoding and save it as UTF-8",
+        ),
+        "UTF-8 that was read as another encoding, such as Ã©": (
+            lambda text: MOJIBAKE.search(text) is not None,
+            "open the original file as UTF-8",
+        ),
+        "control characters": (
+            lambda text: CONTROL.search(text) is not None,
+            "delete them",
+        ),
+        "markup, such as <br> or &amp;": (
+            lambda text: MARKUP.search(text) is not None,
+            "delete it unless it says something about the target",
+        ),
+    }
+    for what, (test, fix) in looks.items():
+        found = [index for index, text in enumerate(texts) if test(text)]
+        if found:
+            yield Finding(
+                "characters",
+                f"{len(found):,} of {len(texts):,} texts hold {what} "
+                f"({part.examples.place(found[0])}: {shortened(texts[found[0]], 40)})",
+                "note",
+                fix,
+                {"texts": len(found)},
+            )
+    composed = sum(not unicodedata.is_normalized("NFC", text) for text in texts)
+    if composed:
+        yield Finding(
+            "characters",
+            f"{composed:,} of {len(texts):,} texts are not in Unicode's composed form",
+            "note",
+            "--nfc reads é as one character however it is written",
+            {"texts": composed},
+        )
+
+
+def _script(character: str) -> str:
+    """The script of a letter, "Latin", by the first word of its Unicode name."""
+    name = unicodedata.name(character, "unnamed").partition(" ")[0]
+    return {"Cjk": "Han", "Modifier": "Latin", "Fullwidth": "Latin"}.get(
+        name.capitalize(), name.capitalize()
+    )
+
+
+def _series(part: Part) -> Iterator[Finding]:
+    series: Sequence[Any] = [
+        np.asarray(own, np.float64).reshape(len(own), -1) for own in part.examples.inputs
+    ]
+    yield from _features(np.concatenate(series), part)
+    flat = [index for index, own in enumerate(series) if len(own) > 1 and (own == own[0]).all()]
+    if flat:
+        yield Finding(
+            "numbers",
+            f"{len(flat):,} of {len(series):,} series are constant "
+            f"({part.examples.place(flat[0])})",
+            "note",
+            "check how they were recorded",
+            {"series": len(flat)},
+        )
+
+
+def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
+    """Findings on numbers of shape (rows, features)."""
+    low, median, high = np.percentile(numbers, [25, 50, 75], axis=0)
+    deviations = numbers.std(axis=0)
+    yield Finding(
+        "numbers",
+        f"{numbers.shape[1]} a step, between {numbers.min():.6g} and {numbers.max():.6g}",
+        values={"least": numbers.min(0).tolist(), "most": numbers.max(0).tolist()},
+    )
+    constant = np.flatnonzero(deviations == 0)
+    if len(constant) and len(numbers) > 1:
+        yield Finding(
+            "numbers",
+            f"{len(constant)} of {numbers.shape[1]} features never change (number "
+            f"{', '.join(str(own + 1) for own in constant[:5])})",
+            "note",
+            "leave them out",
+            {"features": constant.tolist()},
+        )
+    far = np.abs(numbers - median) > FAR * np.maximum(high - low, 1e-12)
+    far &= high > low
+    if far.any():
+        feature = int(np.argmax(far.sum(0)))
+        extreme = numbers[far[:, feature], feature]
+        yield Finding(
+            "numbers",
+            f"{int(far.sum()):,} of {numbers.size:,} numbers are more than {FAR:g} interquartile "
+            f"ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
+            f"{feature + 1}",
+            "note",
+            "look for faults of the recording, or for codes of missing values such as -999",
+            {"numbers": int(far.sum())},
+        )
+    moving = deviations[deviations > 0]
+    if len(moving) and moving.max() / moving.min() > SCALES:
+        yield Finding(
+            "numbers",
+            f"features differ in scale by a factor of {moving.max() / moving.min():,.0f}",
+            "ok",
+            "templates standardise them",
+        )

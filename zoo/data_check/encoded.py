@@ -1,0 +1,99 @@
+"""Examples as a model gets them: lengths in steps, and unknown tokens of held-out splits."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import INPUTS, TARGETS, TEXTS
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.finding import Finding
+
+ENCODED = 20_000
+"""Examples of a split that are encoded; more say nothing new of lengths."""
+
+LONG = 4.0
+"""Ratio of the longest to the 99th percentile of lengths from which a maximum is suggested."""
+
+UNKNOWN_RATE = 0.05
+"""Share of unknown tokens of a held-out split that is worth a note."""
+
+
+def template_of(source: Source) -> Any:
+    """The template for an input and a target type, with its defaults.
+
+    Raises:
+        SeqzooError: no template takes both.
+    """
+    for name in TARGETS[source.target_kind].templates:
+        if name in INPUTS[source.kind].templates:
+            options: dict[str, Any] = {"input": source.kind, "target": source.target_kind}
+            if source.kind == "audio" and source.sample_rate is not None:
+                options["sample_rate"] = source.sample_rate
+            return TEMPLATES[name](**options)
+    raise SeqzooError(
+        f"No template predicts {source.target_kind!r} from {source.kind!r}.", field="target_kind"
+    )
+
+
+def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
+    """Findings on lengths and unknown tokens.
+
+    Args:
+        parts: the splits.
+        task: of the training examples, see `template_of`.
+    """
+    from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+
+    kind = task.template.input
+    sequences = {name: task.features.encode(_some(part)) for name, part in parts.items()}
+    if kind in ("image", "vector", "class"):
+        return
+    yield _lengths(sequences["train"].lengths, kind, task.template)
+    if kind not in TEXTS:
+        return
+    for name in ("validation", "test"):
+        if name in sequences and sequences[name].flat.ndim == 1:
+            share = float((sequences[name].flat == UNKNOWN).mean())
+            yield Finding(
+                "vocabulary",
+                f"{share:.2%} of the {kind} of {name} are not in the vocabulary of "
+                f"{len(task.features.vocabulary):,} learned from training",
+                "note" if share > UNKNOWN_RATE else "ok",
+                _advice(kind) if share > UNKNOWN_RATE else "",
+                {"split": name, "share": share},
+            )
+
+
+def _advice(kind: str) -> str:
+    if kind == "words":
+        return "--kind subwords or characters has no unknown words; --ngrams and --characters help"
+    return "check the encoding and the scripts of the splits"
+
+
+def _some(part: Part) -> Examples:
+    """Examples without their targets, spread over a split."""
+    examples = replace(part.examples, targets=None)
+    return examples.pick(examples.spread(ENCODED)) if len(examples) > ENCODED else examples
+
+
+def _lengths(lengths: np.ndarray, kind: str, template: Any) -> Finding:
+    least, median, most = int(lengths.min()), int(np.median(lengths)), int(lengths.max())
+    high = int(np.percentile(lengths, 99))
+    unit = kind if kind in TEXTS else "steps"
+    fix = ""
+    if most > LONG * high and hasattr(template, "maximum_length"):
+        cut = float((lengths > high).mean())
+        fix = f"--maximum-length {high} would cut {cut:.1%} of the inputs and make batches shorter"
+    return Finding(
+        "lengths",
+        f"{least:,} to {most:,} {unit}, median {median:,}, 99% have at most {high:,}",
+        "note" if fix else "ok",
+        fix,
+        {"least": least, "median": median, "percentile_99": high, "most": most},
+    )

@@ -1,0 +1,135 @@
+"""Targets: how labels are distributed and written, and numbers that stand out."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.output import shortened
+
+RARE = 5
+"""Examples below which a class is hardly learned."""
+
+DOMINANT = 0.9
+"""Share of the most frequent class from which accuracy says little."""
+
+NAMED = 5
+"""Labels that a finding names."""
+
+FAR = 20.0
+"""Interquartile ranges from the median at which a number stands out."""
+
+
+def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    """Findings on the targets of all splits."""
+    if parts["train"].labels is not None:
+        yield from _balance(parts, source)
+        yield from _spellings(parts)
+        yield from _unknown(parts)
+    elif source.target_kind == "value":
+        yield from _values(parts)
+
+
+def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    labels = parts["train"].labels or ()
+    counts = Counter(label for own in labels for label in own)
+    total = counts.total()
+    if not counts:
+        return
+    shown = ", ".join(
+        f"{shortened(label, 20)} {count / total:.1%}" for label, count in counts.most_common(NAMED)
+    )
+    more = f", {len(counts) - NAMED:,} others" if len(counts) > NAMED else ""
+    share = counts.most_common(1)[0][1] / total
+    unit = "tags" if source.target_kind == "tags" else "labels"
+    yield Finding(
+        "labels",
+        f"{len(counts):,} {unit} in {total:,}: {shown}{more}; always the most frequent one is "
+        f"right {share:.1%} of the time",
+        "note" if share >= DOMINANT or len(counts) == 1 else "ok",
+        "judge a model by the mean accuracy of classes or F1, not by accuracy"
+        if share >= DOMINANT
+        else "",
+        {"counts": dict(counts.most_common()), "baseline": share},
+    )
+    rare = [label for label, count in counts.items() if count < RARE]
+    if rare and len(counts) > 1:
+        names = ", ".join(shortened(own, 20) for own in rare[:NAMED])
+        more = ", ..." if len(rare) > NAMED else ""
+        yield Finding(
+            "labels",
+            f"{len(rare):,} of {len(counts):,} have fewer than {RARE} training examples: "
+            f"{names}{more}",
+            "note",
+            "collect more of them, or merge them into one",
+            {"rare": rare},
+        )
+
+
+def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Labels that differ in case, spaces, quotes or the form of Unicode alone."""
+    counts = Counter(label for part in parts.values() for own in part.labels or () for label in own)
+    forms: dict[str, list[str]] = defaultdict(list)
+    for label in counts:
+        key = unicodedata.normalize("NFKC", " ".join(label.split())).casefold().strip("\"' .")
+        # Single letters, as in handwriting, may well differ in case alone.
+        forms[key if len(key) > 1 else label].append(label)
+    alike = [own for own in forms.values() if len(own) > 1]
+    if alike:
+        shown = "; ".join(
+            " and ".join(f"{label!r} ({counts[label]:,})" for label in own) for own in alike[:NAMED]
+        )
+        yield Finding(
+            "labels",
+            f"{len(alike):,} written in several ways: {shown}",
+            "note",
+            "give each class one name",
+            {"spellings": alike},
+        )
+
+
+def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    known = parts["train"].known()
+    for name in ("validation", "test"):
+        if name in parts and (unknown := parts[name].unknown(known)):
+            part = parts[name]
+            label = next(own for own in (part.labels or ())[unknown[0]] if own not in known)
+            yield Finding(
+                "labels",
+                f"{len(unknown):,} examples of {name} have a label that does not occur in "
+                f"training, such as {label!r} ({part.examples.place(unknown[0])})",
+                "broken",
+                "training refuses them; move some to training or leave them out",
+                {"split": name, "examples": len(unknown)},
+            )
+
+
+def _values(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    numbers = np.asarray(parts["train"].examples.targets, np.float64)
+    flat = numbers.reshape(len(numbers), -1)
+    low, median, high = np.percentile(flat, [25, 50, 75], axis=0)
+    yield Finding(
+        "targets",
+        f"{flat.shape[1]} number{'s' * (flat.shape[1] > 1)} between {flat.min():.6g} and "
+        f"{flat.max():.6g}, median {np.median(flat):.6g}",
+        "note" if flat.min() == flat.max() else "ok",
+        "all targets are equal: there is nothing to learn" if flat.min() == flat.max() else "",
+        {"least": float(flat.min()), "most": float(flat.max())},
+    )
+    far = np.abs(flat - median) > FAR * np.maximum(high - low, 1e-12)
+    far &= high > low
+    if far.any():
+        row = int(np.argmax(far.any(1)))
+        yield Finding(
+            "targets",
+            f"{int(far.any(1).sum()):,} of {len(flat):,} are more than {FAR:g} interquartile "
+            f"ranges from the median, such as {flat[row].max():.6g} "
+            f"({parts['train'].examples.place(row)})",
+            "note",
+            "check them; a squared error is dominated by such values",
+            {"examples": int(far.any(1).sum())},
+        )

@@ -1,0 +1,126 @@
+"""Columns and texts that give the answer away, and dates out of order."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+import numpy as np
+
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data_check.columns import Column
+from seqzoo.zoo.finding import Finding
+
+PURE = 0.98
+"""Share of rows whose target follows from a column, from which it gives the answer away."""
+
+REPEATED = 2.0
+"""Mean rows per value of a column below which it says nothing of others: an identifier."""
+
+CORRELATED = 0.999
+
+WITHIN = 0.5
+"""Share of inputs that hold their own label, from which it is mentioned."""
+
+
+def leaks(
+    parts: Mapping[str, Part], source: Source, columns: Mapping[str, Column]
+) -> Iterator[Finding]:
+    """Findings on other columns of a table, and on labels within inputs."""
+    target = columns.get(source.target or "")
+    for name, column in columns.items():
+        if target is not None and name not in (source.input, source.target, source.split_column):
+            yield from _column(column, target)
+        if column.content == "dates":
+            yield from _dates(column)
+    yield from _labels_within(parts["train"])
+
+
+def _column(column: Column, target: Column) -> Iterator[Finding]:
+    rows = [
+        (one, other)
+        for one, other in zip(column.values, target.values, strict=True)
+        if one not in (None, "") and other not in (None, "")
+    ]
+    if len(rows) < 20:
+        return
+    advice = (
+        "leave it out of what a model is given; if it is known when predicting, no model is needed"
+    )
+    if column.content == target.content == "numbers":
+        pair = np.array(rows, np.float64)
+        if (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
+            yield Finding(
+                "leaks",
+                f"column {column.name!r} is the target {target.name!r} up to scale and offset",
+                "note",
+                advice,
+                {"column": column.name},
+            )
+        return
+    groups: dict[str, Counter[str]] = defaultdict(Counter)
+    for one, other in rows:
+        groups[str(one)][str(other)] += 1
+    classes = Counter(str(other) for _, other in rows)
+    baseline = classes.most_common(1)[0][1] / len(rows)
+    pure = sum(own.most_common(1)[0][1] for own in groups.values()) / len(rows)
+    if len(rows) / len(groups) >= REPEATED and pure >= PURE and baseline < PURE - 0.02:
+        yield Finding(
+            "leaks",
+            f"the target {target.name!r} follows from column {column.name!r} in {pure:.1%} of rows",
+            "note",
+            advice,
+            {"column": column.name, "share": pure},
+        )
+
+
+def _dates(column: Column) -> Iterator[Finding]:
+    times = [datetime.fromisoformat(str(own).strip()) for own in column.present]
+    if len({own.tzinfo is None for own in times}) > 1:
+        yield Finding("dates", f"{column.name!r}: some have a time zone, others none", "note")
+        return
+    backwards = sum(later < earlier for earlier, later in zip(times, times[1:], strict=False))
+    repeated = len(times) - len(set(times))
+    ordered = sorted(set(times))
+    steps = Counter(later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False))
+    problems = []
+    if backwards:
+        problems.append(f"{backwards:,} rows are earlier than the one before")
+    if repeated:
+        problems.append(f"{repeated:,} occur more than once")
+    if steps:
+        usual, count = steps.most_common(1)[0]
+        gaps = sum(own for step, own in steps.items() if step > usual)
+        if gaps and count > 0.8 * steps.total():
+            problems.append(f"{gaps:,} gap{'s' * (gaps > 1)} where the usual step is {usual}")
+    first, last = min(times), max(times)
+    yield Finding(
+        "dates",
+        f"{column.name!r}: from {first} to {last}{''.join('; ' + own for own in problems)}",
+        "note" if problems else "ok",
+        "sort the rows before they are read as one series (--whole)" if backwards else "",
+        {"first": str(first), "last": str(last), "backwards": backwards, "repeated": repeated},
+    )
+
+
+def _labels_within(part: Part) -> Iterator[Finding]:
+    """Whether texts hold their own labels as words, and hardly any of the others."""
+    inputs = part.examples.inputs
+    if part.labels is None or not all(isinstance(own, str) for own in list(inputs)[:100]):
+        return
+    pairs = [
+        (set(text.casefold().split()), labels[0].casefold())
+        for text, labels in zip(inputs, part.labels, strict=True)
+        if len(labels) == 1 and len(labels[0]) > 2
+    ]
+    if len(pairs) < 20:
+        return
+    own = sum(label in words for words, label in pairs) / len(pairs)
+    if own >= WITHIN:
+        yield Finding(
+            "leaks",
+            f"{own:.0%} of texts hold their own label as a word",
+            "note",
+            "take it out of the text, or a model learns that alone",
+            {"share": own},
+        )

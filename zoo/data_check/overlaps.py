@@ -1,0 +1,105 @@
+"""Equal and nearly equal inputs: within a split, between splits, and with different targets."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.finding import Finding
+from seqzoo.zoo.output import shortened
+
+
+def overlaps(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    """Findings on inputs that occur more than once."""
+    yield from _within(parts)
+    yield from _between(parts, source)
+    yield from _contradictions(parts)
+    yield from _nearly_equal(parts)
+
+
+def _within(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    for name, part in parts.items():
+        repeated = len(part.keys) - len(set(part.keys))
+        if repeated:
+            share = repeated / len(part.keys)
+            yield Finding(
+                "duplicates",
+                f"{repeated:,} of {len(part.keys):,} inputs of {name} repeat another one of it "
+                f"({share:.1%})",
+                "note" if share > 0.01 else "ok",
+                values={"split": name, "repeated": repeated, "share": share},
+            )
+
+
+def _between(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
+    later: dict[bytes, str] = {}
+    for name in ("test", "validation", "train"):
+        if name not in parts:
+            continue
+        common = Counter(later[key] for key in parts[name].keys if key in later)
+        for other, count in common.items():
+            dropped = source.duplicates == "drop"
+            yield Finding(
+                "leaks",
+                f"{count:,} inputs of {name} also occur in {other}",
+                "note",
+                "training leaves them out (--duplicates keep keeps them)"
+                if dropped
+                else "scores are too high; --duplicates drop leaves them out of training",
+                {"split": name, "other": other, "inputs": count},
+            )
+        later.update(dict.fromkeys(parts[name].keys, name))
+
+
+def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Equal inputs with different labels."""
+    targets: dict[bytes, set[tuple[str, ...]]] = defaultdict(set)
+    where: dict[bytes, list[str]] = defaultdict(list)
+    for part in parts.values():
+        for index, (key, labels) in enumerate(zip(part.keys, part.labels or (), strict=False)):
+            targets[key].add(tuple(labels))
+            where[key].append(part.examples.place(index))
+    wrong = [key for key, own in targets.items() if len(own) > 1]
+    if not wrong:
+        return
+    first = wrong[0]
+    examples = sum(len(where[key]) for key in wrong)
+    labels = " and ".join(sorted(", ".join(own) for own in targets[first])[:3])
+    yield Finding(
+        "labels",
+        f"{len(wrong):,} input{'s have' if len(wrong) > 1 else ' has'} different targets, in "
+        f"{examples:,} examples: "
+        f"{', '.join(where[first][:3])} are equal and labelled {shortened(labels)}",
+        "note",
+        "no model can get all of them right; decide which is true",
+        {"inputs": len(wrong), "examples": examples, "locations": where[first]},
+    )
+
+
+def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
+    """Texts of training that differ from held-out ones in case, spaces and punctuation alone."""
+    train = parts["train"].examples.inputs
+    if isinstance(train, np.ndarray) or not all(isinstance(own, str) for own in train[:100]):
+        return
+    exact = set(train)
+    known = {_plain(own) for own in train} - {""}
+    for name in ("validation", "test"):
+        if name in parts:
+            held = parts[name].examples.inputs
+            alike = sum(own not in exact and _plain(own) in known for own in held)
+            if alike:
+                yield Finding(
+                    "leaks",
+                    f"{alike:,} of {len(held):,} texts of {name} differ from one of training in "
+                    f"case, spaces or punctuation alone ({alike / len(held):.1%})",
+                    "note",
+                    "scores are higher than on texts that are new; keep such texts in one split",
+                    {"split": name, "texts": alike, "share": alike / len(held)},
+                )
+
+
+def _plain(text: str) -> str:
+    return "".join(own for own in unicodedata.normalize("NFKC", text).casefold() if own.isalnum())

@@ -1,0 +1,123 @@
+"""Reads data for a check: what training would refuse is found, and the rest is read."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import formats, splits
+from seqzoo.zoo.data.examples import NAMES, part_of, readers_of, roles_of
+from seqzoo.zoo.data.open import open_source, split_file
+from seqzoo.zoo.data.records import Record, Records, Request
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.finding import Finding
+
+SPLITS = ("train", "validation", "test")
+
+PLACES = 3
+"""Places that a finding names."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples in their splits, as far as they can be read.
+
+    Attributes:
+        source: with its guesses resolved and absolute paths.
+        parts: "train", and "validation" and "test" where there are any.
+        findings: on what could not be read.
+    """
+
+    source: Source
+    parts: Mapping[str, Part]
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read(source: Source) -> Rows:
+    """Reads all examples; malformed rows of a file become findings.
+
+    Raises:
+        SeqzooError: the source does not exist, or no example can be read.
+    """
+    if not source.is_file():
+        found, source = open_source(source)
+        named = {
+            name: part_of_examples(f"{found.name} ({name})", examples, source)
+            for name in SPLITS
+            if (examples := getattr(found, name)) is not None
+        }
+        return Rows(source, named)
+    source = source.absolute()
+    path = pathlib.Path(source.data)
+    good, findings = _good(path, source)
+    whole, rate = part_of(good, source, path.parent)
+    source = replace(source, sample_rate=rate)
+    try:
+        found = split_file(whole, source)
+        parts = {name: part for name in SPLITS if (part := found.get(name)) is not None}
+    except SeqzooError as error:
+        findings.append(Finding("splits", _sentence(error), "broken"))
+        parts = {"train": whole}
+    return Rows(source, parts, findings)
+
+
+def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
+    """A split with what is needed to compare its examples with others."""
+    labels = None
+    if examples.targets is not None and source.target_kind in NAMES:
+        labels = [(own,) if isinstance(own, str) else tuple(own) for own in examples.targets]
+    return Part(name, examples, [splits.input_key(own) for own in examples.inputs], labels)
+
+
+def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
+    """The records of a file whose fields can all be read, and findings on the others."""
+    records = formats.read(path, Request(source, roles_of(source), strict=False))
+    good, wrong = [], []
+    for record, error in _judged(records, source, path.parent):
+        if error:
+            wrong.append((record.number, error))
+        else:
+            good.append(record)
+    findings = []
+    for message, count in Counter(error for _, error in wrong).most_common():
+        numbers = [number for number, error in wrong if error == message]
+        where = ", ".join(f"{number:,}" for number in numbers[:PLACES])
+        rest = f" and {count - PLACES:,} more" if count > PLACES else ""
+        unit = records.unit + "s" * (count > 1)
+        findings.append(
+            Finding(
+                "rows",
+                f"{count:,} of {len(good) + len(wrong):,}: {message} ({unit} {where}{rest})",
+                "broken",
+                "correct or delete them; training stops at the first one",
+                {"rows": count, "error": message, f"{records.unit}s": numbers},
+            )
+        )
+    if not good:
+        number, error = wrong[0]
+        raise SeqzooError(f"No row of {path} can be read: {records.unit} {number} {error}.")
+    return replace(records, records=good), findings
+
+
+def _judged(records: Records, source: Source, folder: pathlib.Path) -> Iterator[tuple[Record, str]]:
+    """Each record with what is wrong with it; an empty text for nothing."""
+    readers = readers_of(source, folder)
+    for record in records.records:
+        error = record.error
+        for role, reader in readers.items():
+            if error:
+                break
+            try:
+                reader(record.fields[role])
+            except SeqzooError as wrong:
+                error = (
+                    f"{records.columns[role]!r} {wrong}" if role in records.columns else f"{wrong}"
+                )
+        yield record, error
+
+
+def _sentence(error: Exception) -> str:
+    return str(error).removesuffix(".")

@@ -1,0 +1,132 @@
+"""What to train first on some data, and how long an epoch will take on this machine."""
+
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import command
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.presets import PRESETS
+
+STEPS = 3_000
+"""Optimizer steps that a first training should have at least."""
+
+EPOCHS = (3, 40)
+"""Fewest and most epochs that are suggested."""
+
+UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
+"""Up to so many training examples, so many units."""
+
+MANY_UNITS = 256
+
+BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
+"""Up to so many training examples, batches of so many."""
+
+LARGE_BATCH = 128
+
+TIMED = 512
+"""Examples at most on which steps are timed."""
+
+SECONDS = 5.0
+"""Seconds after which no further step is timed."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A first training: a start to measure others against, not a tuned choice.
+
+    Attributes:
+        template: the name of the template.
+        options: options of the command by name, such as "units".
+        command: the whole command.
+        epoch_seconds: estimated seconds per epoch here; None where it was not measured.
+    """
+
+    template: str
+    options: Mapping[str, Any]
+    command: str
+    epoch_seconds: float | None = None
+
+
+def of_preset(name: str) -> Suggestion:
+    """The training of a preset, with the settings that it has."""
+    preset = PRESETS[name]
+    settings = preset.training
+    options = {"batch_size": settings.batch_size, "epochs": settings.epochs}
+    return Suggestion(preset.task.name, options, command(f"train {name}"))
+
+
+def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int) -> Suggestion:
+    """A first training on data of one's own.
+
+    Args:
+        template: the template with its defaults.
+        source: the source.
+        typed: fields of the source that the command must name.
+        count: number of training examples.
+    """
+    batch = next((own for most, own in BATCHES if count <= most), LARGE_BATCH)
+    fewest, most = EPOCHS
+    options = {
+        "units": next((own for most, own in UNITS if count <= most), MANY_UNITS),
+        "batch_size": batch,
+        "epochs": min(max(round(STEPS * batch / count), fewest), most),
+    }
+    if source.target_kind == "next":  # few long examples, whose windows are the batches
+        options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
+    words = ["train", template.name, "--data", shlex.quote(source.data)]
+    named = {name: own for name, own in typed.items() if (name, own) != ("target_kind", "class")}
+    return Suggestion(
+        template.name, options, command(" ".join([*words, *flags(named), *flags(options)]))
+    )
+
+
+def flags(fields: Mapping[str, Any]) -> list[str]:
+    """Options as they are typed, from fields of a source or of settings."""
+    words = []
+    for name, value in fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value not in (None, False):
+            shown = ",".join(value) if isinstance(value, list | tuple) else str(value)
+            words.append(f"{flag} {shlex.quote(shown)}")
+    return words
+
+
+def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
+    """The same suggestion with the measured time of an epoch."""
+    import tensorflow as tf
+
+    from seqzoo.tasks.data.batches import Padding
+    from seqzoo.tasks.training.step import Loop
+
+    options = dict(found.options)
+    if "units" in options:
+        template = replace(template, units=options.pop("units"))
+    settings: TrainingSettings = replace(template.default_settings, **options)
+    task = template.adapt(examples)
+    few = examples.pick(examples.spread(TIMED)) if len(examples) > TIMED else examples
+    data = task.data(few)
+    padding = Padding.choose(data, 1, settings.batch_size)
+    plan = task.plan(data, padding, settings, seed=(0, 0))
+    loop = Loop(task, settings, len(plan), tf.distribute.get_strategy())
+    began, seconds = time.perf_counter(), []
+    while True:
+        last = time.perf_counter()
+        for _ in loop.train(data, plan):
+            now = time.perf_counter()
+            seconds.append(now - last)
+            last = now
+            if now - began > SECONDS and len(seconds) > 3:
+                break
+        if last - began > SECONDS or len(seconds) > 20:
+            break
+        loop.next_epoch()
+    steady = sorted(seconds[1:] or seconds)  # the first one traces and compiles
+    whole = len(examples) / len(few) * len(plan)
+    return replace(found, epoch_seconds=steady[len(steady) // 2] * whole)

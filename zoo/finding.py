@@ -1,0 +1,29 @@
+"""What a check finds: of the installation, or of data."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check.
+
+    Attributes:
+        subject: what was checked.
+        message: what was found.
+        state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
+        fix: a command or a sentence on what to do; empty if there is nothing to do.
+        values: the same for programs, JSON-serialisable.
+    """
+
+    subject: str
+    message: str
+    state: Literal["ok", "note", "broken"] = "ok"
+    fix: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The finding on a line, and what to do on another."""
+        mark = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}[self.state]
+        fix = f"          {self.fix}\n" if self.fix else ""
+        return f"{mark}  {self.subject}: {self.message}\n{fix}"
