@@ -2,6 +2,7 @@
 
 import random
 from collections import namedtuple
+from functools import cache
 from typing import Any
 
 import keras
@@ -445,3 +446,9 @@ def as_list(sizes: Any) -> list:
 def shape_of(size: Any) -> tuple:
     """An entry of `state_size` as a shape without the batch."""
     return tuple(size) if isinstance(size, (list, tuple)) else (size,)
+
+
+@cache
+def gates_named(names: tuple[str, ...]) -> type:
+    """The named tuple of gates."""
+    return namedtuple("Gates", names)

@@ -38,6 +38,14 @@ REGISTRY: dict[str, Entry] = {
         2016,
         "One gate mixes the old state with a candidate",
     ),
+    "feed-forward": Entry(
+        "seqzoo.cells.simple.feed_forward:FeedForwardCell",
+        "simple",
+        1989,
+        "No recurrence, a window of inputs: to show what recurrence buys",
+        products=0,
+        parallel=True,
+    ),
     "lstm": Entry(
         "seqzoo.cells.lstm.lstm:LSTMCell",
         "lstm",

@@ -7,6 +7,7 @@ are of 8 by 8.
 SIZES: dict[str, tuple[int, int]] = {
     "vanilla": (1, 24704),
     "gated": (1, 49280),
+    "feed-forward": (5, 41088),
     "lstm": (2, 98816),
     "lstm-1997": (2, 74112),
     "peephole-lstm": (2, 99200),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from seqzoo.tasks.decoding import Decoding
@@ -48,4 +48,37 @@ class ShowsTokens(Protocol):
 
     def tokens(self, value: Any) -> list[str] | None:
         """The tokens of an input, or None if it consists of numbers."""
+        ...
+
+
+class Readout(NamedTuple):
+    """A batch as the output layer of a model sees it; n are its predictions, such as steps.
+
+    Attributes:
+        features: what enters the layer, (n, d).
+        goals: what should leave it, (n, k).
+        inside: whether each counts, and is not padding, (n,) of bool.
+    """
+
+    features: Any
+    goals: Any
+    inside: Any
+
+
+@runtime_checkable
+class FitsReadout(Protocol):
+    """The last layer is dense, and can be fitted by least squares."""
+
+    @property
+    def logits(self) -> bool:
+        """Whether outputs are log-odds; their scale is then fitted, too."""
+        ...
+
+    def output_layer(self, model: Any) -> Any:
+        """The dense layer."""
+        ...
+
+    def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
+        """What the layer sees of a batch, without the first `washout` steps of a sequence, where
+        each step has a prediction."""
         ...

@@ -10,6 +10,7 @@ from seqzoo.tasks.kinds import TEXTS as TEXTS
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 BestBy = Literal["loss", "metric", "bleu", "chrf"]
+ReadoutFit = Literal["gradient", "ridge"]
 
 LONGEST_WARMUP = 200
 """Maximum warm-up steps by default."""
@@ -41,6 +42,17 @@ class TrainingSettings:
             (what is shown beside it), or of generated texts, which are written anew after each
             epoch, "bleu" or "chrf"; of equal ones the loss decides. None for the loss of generated
             texts, whose exact matches stay at zero for long, and the metric of all else.
+        initialization: initial weights of the recurrent layers, by name. "orthogonal", "identity"
+            or "spectral-radius:0.9" for the matrix of each gate; "forget-bias:1" or "chrono:500"
+            (the longest dependency in steps) for gates that keep a state; several as in
+            "identity,chrono:500". None for the defaults of the cell.
+        readout: how the output layer is trained. "gradient" trains all weights by back-propagation;
+            "ridge" solves for the output layer alone, in closed form and one epoch, for cells that
+            have no weights to train, such as "echo-state".
+        ridge_penalty: penalty of "ridge", in units of the mean variance of the states. None for the
+            best of a grid in validation.
+        washout: steps at the beginning of each sequence that "ridge" is not fitted to, where each
+            step has a target.
         seed: random seed of weights, shuffling and dropout; it does not affect the splits.
         precision: dtype policy of the layers (Keras mixed precision). Losses and metrics are always
             float32.
@@ -61,6 +73,10 @@ class TrainingSettings:
     clip_norm: Annotated[float, Range(above=0, below=math.inf)] | None = 1.0
     patience: Count | None = None
     best_by: BestBy | None = None
+    initialization: str | None = None
+    readout: ReadoutFit = "gradient"
+    ridge_penalty: Annotated[float, Range(least=0, below=math.inf)] | None = None
+    washout: Annotated[int, Range(least=0)] = 0
     seed: Annotated[int, Range(least=0, most=LARGEST_SEED)] = 0
     precision: Precision = "float32"
     buckets: Count = 6

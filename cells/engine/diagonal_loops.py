@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.cells.diagonal import DiagonalCell
-from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+from seqzoo.cells.engine.xla_slices import read_step, time_major, while_steps, write_step
 
 
 def tensors_of(cell: DiagonalCell, x: Any) -> dict:
@@ -103,8 +103,8 @@ def backward(cell: DiagonalCell, tensors: dict, sequences: bool) -> dict:
 
 
 def sequence(result: dict) -> Any:
-    """The state after each step, (time, batch, 2 * pairs), of what `forward` returned."""
-    return result["trajectory"][1:]
+    """The state after each step, (batch, time, 2 * pairs), of what `forward` returned."""
+    return time_major(result["trajectory"][1:])
 
 
 BACKWARD_NEEDS = ("steps", "coefficients", "mask", "trajectory")

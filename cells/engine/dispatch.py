@@ -39,11 +39,26 @@ def choose(layer: Any) -> Choice:
         return Choice(Path.LOOP, reasons)
     cell = layer.cell
     against_cudnn = _against_cudnn(cell)
+    if layer.recompute is not None and has_gpu():
+        against_cudnn = (*against_cudnn, "`recompute` is given")
     if not against_cudnn:
         return Choice(Path.CUDNN)
     if cell.combines_output and keeps_contract(cell.cell):
         return _of_scan(cell.cell, against_cudnn)
     return _of_scan(cell, against_cudnn)
+
+
+def against_recomputation(layer: Any) -> str:
+    """Why the steps of a layer cannot be recomputed, or need not be; empty where they can."""
+    if not portability.exporting():  # a graph that is exported has no gradient
+        reasons = _against_any_scan(layer)
+        if reasons:
+            return f"only compiled loops recompute steps, and {'; '.join(reasons)}"
+    cell = layer.cell
+    cell = cell.cell if getattr(cell, "combines_output", False) else cell
+    if getattr(cell, "recurs_diagonally", False):
+        return f"{type(cell).__name__} keeps nothing but the state of each step"
+    return ""
 
 
 def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:

@@ -13,15 +13,19 @@ import tensorflow as tf
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of
 from seqzoo.cells.engine.product_loops import output_shape, upstream
 from seqzoo.cells.engine.step_gradients import check_output
-from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+from seqzoo.cells.engine.xla_slices import read_step, time_major, while_steps, write_step
 from seqzoo.cells.private_keras import backend
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     """The inputs of the loops: the projected input, (time, batch, columns), and the weights."""
-    with backend.AutocastScope(None):  # their gradients are summed in their own precision
-        weights = [tf.convert_to_tensor(variable) for variable in _weights(cell)]
-    return {"x": tf.cast(cell.project(x), cell.compute_dtype), "weights": weights}
+    return {"x": tf.cast(cell.project(x), cell.compute_dtype), "weights": weights_of(cell)}
+
+
+def weights_of(cell: RecurrentCell) -> list:
+    """Tensors of `float_weights`, in their own precision, in which their gradients are summed."""
+    with backend.AutocastScope(None):
+        return [tf.convert_to_tensor(variable) for variable in float_weights(cell)]
 
 
 def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> dict:
@@ -76,8 +80,8 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
 
 
 def sequence(result: dict) -> Any:
-    """The first state after each step, (time, batch, units), from the results of `forward`."""
-    return result["trajectory"]
+    """The first state after each step, (batch, time, units), from the results of `forward`."""
+    return time_major(result["trajectory"])
 
 
 __all__ = [
@@ -103,7 +107,7 @@ def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -
     # Loops forget sizes, which convolutions want to know.
     sizes = [(None, *shape_of(size)) for size in as_list(cell.state_size)]
     states = [tf.ensure_shape(s, size) for s, size in zip(states, sizes, strict=True)]
-    values = zip(_weights(cell), tensors["weights"], strict=True)
+    values = zip(float_weights(cell), tensors["weights"], strict=True)
     scope = backend.AutocastScope(cell.compute_dtype)
     with keras.StatelessScope(state_mapping=list(values)), scope:
         output, new = cell.advance(x, states, tensors.get("recurrent_mask"))
@@ -119,6 +123,6 @@ def rows(values: Any, state: Any) -> Any:
     return tf.reshape(values, [-1] + [1] * (state.shape.rank - 1))
 
 
-def _weights(cell: RecurrentCell) -> list:
+def float_weights(cell: RecurrentCell) -> list:
     """Frozen ones too: a loop must read no variable that a tape may watch."""
     return [weight for weight in cell.weights if keras.backend.is_float_dtype(weight.dtype)]

@@ -13,13 +13,19 @@ import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell, shape_of
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step
-from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_columns, write_step
+from seqzoo.cells.engine.xla_slices import (
+    read_step,
+    time_major,
+    while_steps,
+    write_columns,
+    write_step,
+)
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     """The inputs of the loops: the input, (time, batch, features), and the weights."""
     tensors = {"x": x}
-    if type(cell).project is RecurrentCell.project:
+    if projects(cell):
         tensors |= {"kernel": cell.input_matrix(), "bias": cell.input_bias()}
     else:
         tensors["x"] = cell.project(x)
@@ -34,6 +40,11 @@ def tensors_of(cell: RecurrentCell, x: Any) -> dict:
     for weights in cell.step_weights():
         tensors["unit_weights"] = [tf.cast(weight, cell.compute_dtype) for weight in weights]
     return tensors
+
+
+def projects(cell: RecurrentCell) -> bool:
+    """Whether the loops compute the input's product, which a cell may have replaced."""
+    return type(cell).project is RecurrentCell.project
 
 
 def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> dict:
@@ -182,8 +193,8 @@ def upstream(d: Any) -> Any:
 
 
 def sequence(result: dict) -> Any:
-    """The first state after each step, (time, batch, units), from the results of `forward`."""
-    return result["trajectory"][1:]
+    """The first state after each step, (batch, time, units), from the results of `forward`."""
+    return time_major(result["trajectory"][1:])
 
 
 BACKWARD_NEEDS = ("steps", "recurrent_kernel", "unit_weights", "mask", "recurrent_mask", "values")

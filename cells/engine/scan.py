@@ -20,7 +20,9 @@ from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
 from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
+from seqzoo.cells.engine.recomputing import Recomputing, recomputing
 from seqzoo.cells.engine.step_gradients import reads_weights
+from seqzoo.cells.engine.xla_slices import time_major
 
 # Each piece is a separate program: many take long to trace, and small ones waste a core.
 ROWS_A_PIECE = 8
@@ -64,11 +66,19 @@ class Wish(NamedTuple):
 
 
 class Scan:
-    """Runs one cell through time, by `product_loops`, `general_loops` or `diagonal_loops`."""
+    """Runs one cell through time, by `product_loops`, `general_loops` or `diagonal_loops`.
 
-    def __init__(self, cell: RecurrentCell):
+    Args:
+        cell: the cell.
+        recompute: the states of every k-th step alone are kept for the gradient, and the steps
+            between them are computed once more; None to keep all.
+    """
+
+    def __init__(self, cell: RecurrentCell, recompute: int | None = None):
         self.cell = cell
-        self.loops: ModuleType = loops_of(cell)
+        self.loops: Any = loops_of(cell)
+        if recompute is not None:
+            self.loops = recomputing(self.loops, recompute)
         self.programs = CellPrograms(cell)
 
     def __call__(
@@ -136,7 +146,7 @@ class Scan:
 
             outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
             if wish.sequences:
-                rows = tf.concat([time_major(self.loops.sequence(result)) for result in results], 0)
+                rows = tf.concat([self.loops.sequence(result) for result in results], 0)
                 size = self.loops.output_shape(self.cell)
                 rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
                 outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
@@ -158,7 +168,7 @@ class Scan:
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
                 length = wish.fixed or tf.shape(piece["x"])[0]
-                needed["d_sequence"] = padded(self.loops.upstream(d_sequences[k]), length)
+                needed["d_sequence"] = self.loops.upstream(padded(d_sequences[k], length, axis=1))
             program = program or self._program(self.loops.backward, needed, wish.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
         return joined(gradients)
@@ -225,9 +235,9 @@ class DiagonalScan(Scan):
 class OutputScan:
     """Runs a cell whose output is made of that of an inner cell and enters no later step."""
 
-    def __init__(self, cell: RecurrentCell):
+    def __init__(self, cell: RecurrentCell, recompute: int | None = None):
         self.cell = cell
-        self.scan = scan_of(cell.cell)
+        self.scan = scan_of(cell.cell, recompute)
 
     def __call__(
         self,
@@ -253,11 +263,11 @@ class OutputScan:
         return None, [tf.where(tf.reduce_any(mask, 1)[:, None], last, before), *inner]
 
 
-def scan_of(cell: RecurrentCell) -> Any:
-    """What runs a cell through time: a `Scan`, or what is called as one."""
+def scan_of(cell: RecurrentCell, recompute: int | None = None) -> Any:
+    """What runs a cell through time: a `Scan`, or what is called as one; see `Scan`."""
     if cell.combines_output:
-        return OutputScan(cell)
-    return DiagonalScan(cell) if cell.recurs_diagonally else Scan(cell)
+        return OutputScan(cell, recompute)
+    return DiagonalScan(cell) if cell.recurs_diagonally else Scan(cell, recompute)
 
 
 def loops_of(cell: RecurrentCell) -> ModuleType:
@@ -337,12 +347,12 @@ def joined(gradients: list[dict]) -> dict:
     }
 
 
-def specs(way: ModuleType, name: str, tensors: Any) -> Any:
+def specs(way: Any, name: str, tensors: Any) -> Any:
     """Shapes without the batch and time axes, for which a loop is not traced again."""
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if way is loops else (0, 1)
-    if name == "d_sequence" and way is diagonal_loops:
+    if name == "d_sequence" and (way is diagonal_loops or isinstance(way, Recomputing)):
         free = (0, 1)
 
     def spec(tensor):
@@ -354,12 +364,13 @@ def specs(way: ModuleType, name: str, tensors: Any) -> Any:
     return tf.nest.map_structure(spec, tensors)
 
 
-def padded(sequences: Any, length: Any) -> Any:
-    """Pads (time, ...) with zeros to `length` steps."""
-    if isinstance(length, int) and length == sequences.shape[0]:
+def padded(sequences: Any, length: Any, axis: int = 0) -> Any:
+    """Pads the time axis with zeros to `length` steps."""
+    if isinstance(length, int) and length == sequences.shape[axis]:
         return sequences
-    missing = length - tf.shape(sequences)[0]
-    return tf.pad(sequences, [[0, missing]] + [[0, 0]] * (sequences.shape.rank - 1))
+    missing = [[0, 0] for _ in range(sequences.shape.rank)]
+    missing[axis][1] = length - tf.shape(sequences)[axis]
+    return tf.pad(sequences, missing)
 
 
 def round_length(steps: Any, octave: int = 4) -> Any:
@@ -372,8 +383,3 @@ def round_length(steps: Any, octave: int = 4) -> Any:
     exponent = tf.floor(tf.math.log(tf.cast(steps, tf.float64)) / math.log(2))
     unit = tf.cast(tf.maximum(2.0**exponent / octave, 4), tf.int32)
     return -(-steps // unit) * unit
-
-
-def time_major(sequences: Any) -> Any:
-    """Swaps the batch and time axes."""
-    return tf.transpose(sequences, [1, 0, *range(2, sequences.shape.rank)])

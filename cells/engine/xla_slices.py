@@ -1,4 +1,4 @@
-"""Reading and writing one time step of an array, and looping over steps, for programs of XLA."""
+"""Time axes: reading and writing a step, looping over steps, for programs of XLA."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +24,11 @@ def write_step(whole: Any, part: Any, t: Any) -> Any:
 def write_columns(whole: Any, part: Any, start: Any) -> Any:
     """`whole` with the matrix `part` as its columns from `start` on."""
     return dynamic_update_slice(whole, part, tf.stack([0, start]))
+
+
+def time_major(sequences: Any) -> Any:
+    """Swaps the batch and time axes."""
+    return tf.transpose(sequences, [1, 0, *range(2, sequences.shape.rank)])
 
 
 def while_steps(steps: Any, body: Callable, *variables: Any) -> list:

@@ -41,13 +41,18 @@ class Recurrent(keras.layers.RNN):
         zero_output_for_mask: return zeros for masked steps instead of repeating the last output.
         fast: whether compiled loops may be used; without, Keras' loop runs the cell, which alone
             has second-order gradients.
+        recompute: for sequences whose steps do not fit in memory: keep the states of every k-th
+            step for the gradient, and compute the steps between them once more in the backward
+            pass; None to keep what every step computes. Memory is least near the square root of
+            the number of steps.
         **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
             outputs.
 
     Raises:
         ValueError: `cell` is a class; a call lacks the elapsed time that the cell needs, or has one
-            that it does not take; inputs have too few or too many axes; or elapsed time is
-            negative or not a number, which is looked at in eager mode alone.
+            that it does not take; inputs have too few or too many axes; elapsed time is negative
+            or not a number, which is looked at in eager mode alone; or `recompute` is out of range
+            or has no use.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Recurrent(keras.layers.RNN):
         unroll: bool = False,
         zero_output_for_mask: bool = False,
         fast: bool = True,
+        recompute: int | None = None,
         **kwargs: Any,
     ):
         if isinstance(cell, type):
@@ -78,6 +84,9 @@ class Recurrent(keras.layers.RNN):
             **kwargs,
         )
         self.fast = fast
+        self.recompute = recompute
+        if recompute is not None:
+            self._check_recompute()
         if not self._takes_time:
             rank = getattr(cell, "input_rank", None)
             exact = {} if rank in (None, 2) else {"ndim": rank + 1}
@@ -156,6 +165,16 @@ class Recurrent(keras.layers.RNN):
             )
         if not self._takes_time and inputs != 1:
             raise ValueError(f"{own} takes one input, (batch, time, features), got {inputs}.")
+
+    def _check_recompute(self):
+        every = self.recompute
+        if not isinstance(every, int) or isinstance(every, bool) or every < 1:
+            raise ValueError(
+                f"`recompute` must be a whole number of steps, at least 1, or None, got {every!r}."
+            )
+        reason = paths.against_recomputation(self)
+        if reason:
+            raise ValueError(f"`recompute` has no use here: {reason}; leave it out, got {every}.")
 
     def execution_path(self) -> str:
         """Says which path the layer takes in this process, and what prevents a faster one."""
@@ -257,7 +276,7 @@ class Recurrent(keras.layers.RNN):
         if self._scan is None:
             from seqzoo.cells.engine.scan import scan_of
 
-            self._scan = scan_of(self.cell)
+            self._scan = scan_of(self.cell, self.recompute)
         outputs, states = self._scan(
             sequences, states, mask, recurrent_mask, self.return_sequences, bool(training)
         )
@@ -292,7 +311,7 @@ class Recurrent(keras.layers.RNN):
 
     def get_config(self) -> dict:
         """The configuration that the layer is rebuilt from."""
-        return {**super().get_config(), "fast": self.fast}
+        return {**super().get_config(), "fast": self.fast, "recompute": self.recompute}
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")

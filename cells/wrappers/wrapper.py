@@ -1,14 +1,13 @@
 """What cells around another cell share: how the inner cell is named, made and saved."""
 
 from collections.abc import Mapping
-from functools import cache
 from importlib import import_module
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqzoo.cells.base import RecurrentCell, as_list
+from seqzoo.cells.base import RecurrentCell, as_list, gates_named
 from seqzoo.cells.registry import REGISTRY
 
 
@@ -230,11 +229,3 @@ def build_inner(cell: RecurrentCell, input_shape: tuple) -> None:
     if not cell.built:
         cell.build(input_shape)
         cell.built = True
-
-
-@cache
-def gates_named(names: tuple[str, ...]) -> type:
-    """The named tuple of gates."""
-    from collections import namedtuple
-
-    return namedtuple("Gates", names)

@@ -107,6 +107,33 @@ class MaskedPooling(keras.layers.Layer):
         return {**super().get_config(), "mode": self.mode}
 
 
+@keras.saving.register_keras_serializable(package="seqzoo")
+class LastOutputs(keras.layers.Layer):
+    """The last output of each direction: (batch, time, units) -> (batch, units).
+
+    Args:
+        bidirectional: whether the second half of the units read from the last step to the first.
+    """
+
+    def __init__(self, bidirectional: bool, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.bidirectional = bidirectional
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: no steps are left."""
+
+    def call(self, sequence: Any) -> Any:
+        # Masked steps repeat the last output.
+        if not self.bidirectional:
+            return sequence[:, -1]
+        forward, backward = ops.split(sequence, 2, axis=-1)
+        return ops.concatenate([forward[:, -1], backward[:, 0]], axis=-1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "bidirectional": self.bidirectional}
+
+
 def loss_precision(policy: str) -> str:
     """The dtype of a model's outputs, given the dtype policy of its layers: float32 or float64."""
     return "float64" if policy == "float64" else "float32"
@@ -119,7 +146,7 @@ def at_least_float32(values: Any) -> Any:
 
 def cell_choices(template: Any) -> dict[str, Any]:
     """The options of a template's recurrent layers, as arguments of `recurrent_layers`."""
-    names = ("cell", "units", "layers", "dropout", "recurrent_dropout")
+    names = ("cell", "units", "layers", "dropout", "recurrent_dropout", "recompute")
     choices = {name: getattr(template, name) for name in names}
     return {**choices, "cell_options": dict(template.cell_options)}
 
@@ -133,8 +160,11 @@ def make_cell(template: Any) -> Any:
     """
     choices = cell_choices(template)
     del choices["layers"]
+    recompute = choices.pop("recompute")
     try:
         cell = _cell(**choices)
+        if cell.input_rank == 2 and not cell.takes_time:
+            seqzoo.cells.Recurrent(cell, recompute=recompute)
     except (TypeError, ValueError) as error:
         raise SeqzooError(str(error)) from error
     if cell.takes_time or cell.input_rank != 2:
@@ -156,6 +186,7 @@ def recurrent_layers(
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     cell_options: Mapping[str, Any] | None = None,
+    recompute: int | None = None,
     bidirectional: bool = False,
     last_only: bool = False,
     return_state: bool = False,
@@ -171,6 +202,7 @@ def recurrent_layers(
         dropout: dropout rate on each layer's inputs.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
+        recompute: see `seqzoo.cells.Recurrent`.
         bidirectional: whether each layer reads in both directions.
         last_only: whether the last layer returns only its last output.
         return_state: whether each layer also returns its last states.
@@ -184,6 +216,7 @@ def recurrent_layers(
             own,
             return_sequences=index + 1 < layers or not last_only,
             return_state=return_state,
+            recompute=recompute,
             dtype=dtype,
             name=f"layer_{index + 1}" if named else None,
         )
@@ -198,15 +231,17 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     """The output of a template's stacked recurrent layers.
 
     Args:
-        template: has `bidirectional` and what `cell_choices` reads.
+        template: has `bidirectional`, `all_layers` and what `cell_choices` reads.
         values: shape (batch, time, features).
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
         dtype: Keras' dtype policy.
 
     Returns:
-        Shape (batch, time, units) or (batch, units), twice the units where bidirectional.
+        Shape (batch, time, units) or (batch, units), twice the units where bidirectional, and times
+        the layers with `all_layers`.
     """
+    outputs = []
     for layer in recurrent_layers(
         **cell_choices(template),
         bidirectional=template.bidirectional,
@@ -215,7 +250,13 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         named=True,
     ):
         values = layer(values, mask=mask)
-    return values
+        outputs.append(values)
+    if not template.all_layers or len(outputs) == 1:
+        return values
+    if not sequence:
+        last = LastOutputs(template.bidirectional, dtype=dtype, name="last_outputs")
+        outputs[:-1] = [last(each) for each in outputs[:-1]]
+    return keras.layers.Concatenate(dtype=dtype, name="all_layers")(outputs)
 
 
 def _cell(

@@ -13,11 +13,13 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.sampling import random_numbers
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS, features_class, load
+from seqzoo.tasks.layers.readout import steps_of
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask
 from seqzoo.tasks.metrics.errors import errors
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
@@ -56,6 +58,7 @@ class ForecasterTask(StepRegressionTask):
         model = NextStep(
             self.targets.size,
             **cell_choices(template),
+            all_layers=template.all_layers,
             precision=precision,
             name="next_step",
         )
@@ -97,6 +100,14 @@ class ForecasterTask(StepRegressionTask):
         # All steps behind a sequence's end are behind those that count, and need no mask.
         outputs, _ = model(batch["values"][:, :-1], training=training)
         return self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1)
+
+    def output_layer(self, model: Any) -> Any:
+        return model.output_layer
+
+    def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
+        features, _ = model.features(batch["values"][:, :-1])
+        goals = self.targets.goals(batch["values"][:, 1:])
+        return steps_of(features, goals, batch["lengths"] - 1, washout)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"] - 1, tf.float32)

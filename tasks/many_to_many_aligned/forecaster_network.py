@@ -23,6 +23,8 @@ class NextStep(keras.Model):
         dropout: dropout rate on each layer's inputs and on the last features.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
+        recompute: see `Recurrent`.
+        all_layers: whether the output layer sees the outputs of all layers, not of the last alone.
         precision: Keras' dtype policy of the layers.
         **kwargs: of `keras.Model`.
     """
@@ -36,6 +38,8 @@ class NextStep(keras.Model):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         cell_options: Mapping[str, Any] | None = None,
+        recompute: int | None = None,
+        all_layers: bool = False,
         precision: str = "float32",
         **kwargs: Any,
     ):
@@ -48,6 +52,8 @@ class NextStep(keras.Model):
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,
             "cell_options": dict(cell_options or {}),
+            "recompute": recompute,
+            "all_layers": all_layers,
             "precision": precision,
         }
         self.recurrent = recurrent_layers(
@@ -57,6 +63,7 @@ class NextStep(keras.Model):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             cell_options=cell_options,
+            recompute=recompute,
             return_state=True,
             dtype=precision,
         )
@@ -81,19 +88,30 @@ class NextStep(keras.Model):
             Outputs, (batch, time, size), float32, and the states of each layer after the last step
             that counts.
         """
-        last = []
+        values, last = self.features(values, steps, training)
+        return self.output_layer(values), last
+
+    def features(self, values: Any, steps: Any = None, training: bool = False) -> tuple[Any, list]:
+        """What enters the output layer, (batch, time, units), and the last states; see `call`."""
+        last, outputs = [], []
         for layer in self.recurrent:
             values, *states = layer(values, mask=steps, training=training)
             last.append(states)
-        return self.output_layer(self.dropout(values, training=training)), last
+            outputs.append(values)
+        return self.dropout(self._seen(outputs), training=training), last
+
+    def _seen(self, outputs: list) -> Any:
+        """What the output layer sees of the outputs of all layers."""
+        return tf.concat(outputs, -1) if self.choices["all_layers"] else outputs[-1]
 
     def step(self, values: Any, states: Sequence) -> tuple[Any, list]:
         """One step: values (rows, size) and states -> outputs (rows, size) and new states."""
-        last = []
+        last, outputs = [], []
         for layer, own in zip(self.recurrent, states, strict=True):
             values, new = layer.cell(values, own)
             last.append(list(new))
-        return self.output_layer(values), last
+            outputs.append(values)
+        return self.output_layer(self._seen(outputs)), last
 
     def get_config(self) -> dict:
         return {"name": self.name, **self.choices}

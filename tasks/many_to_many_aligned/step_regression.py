@@ -12,8 +12,10 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
+from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
 from seqzoo.tasks.preprocessing.base import Features, finite, moments
+from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import required
 from seqzoo.tasks.targets.steps import StepValues
@@ -117,6 +119,18 @@ class StepRegressionTask(Task):
         """The outputs for encoded inputs, (batch, time, outputs), float32."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
         return tf.cast(outputs, tf.float32)
+
+    @property
+    def logits(self) -> bool:
+        return self.targets.logits
+
+    def output_layer(self, model: Any) -> Any:
+        return model.get_layer("outputs")
+
+    def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
+        features = inputs_of_layer(self.output_layer(model), model, batch)
+        goals = self.targets.goals(batch["targets"])
+        return steps_of(features, goals, batch["lengths"], washout)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)

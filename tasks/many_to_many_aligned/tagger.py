@@ -8,8 +8,10 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF
+from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
@@ -21,6 +23,7 @@ from seqzoo.tasks.preprocessing.tagged_words import (
     TokenFeatures,
 )
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.targets.tags import Tags
 
 
@@ -110,6 +113,19 @@ class TaggerTask(Task):
             return Outcome(losses, self.spans.count(said, targets, inside))
         right = (said == targets) & inside
         return Outcome(losses, tf.reduce_sum(tf.cast(right, tf.float32), 1)[:, None])
+
+    logits = True
+
+    def output_layer(self, model: Any) -> Any:
+        if self.template.crf:
+            raise SeqzooError(field="readout", expected="'gradient' with `crf`", got="ridge")
+        return model.get_layer("scores")
+
+    def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
+        features = inputs_of_layer(self.output_layer(model), model, batch)
+        count = len(self.tags.names)
+        goals = tf.one_hot(batch["targets"], count) - 1 / count
+        return steps_of(features, goals, batch["lengths"], washout)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)

@@ -48,6 +48,10 @@ class ManyToManyAligned(Template):
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
+            alone. Not for language models.
+        recompute: keep the states of every N-th step in training and compute those between them
+            again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
         vocabulary_size: maximum vocabulary size. Padding and unknown are included.
         minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
@@ -88,6 +92,8 @@ class ManyToManyAligned(Template):
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    all_layers: bool = False
+    recompute: Count | None = None
     embedding: Count = 64
     vocabulary_size: Annotated[int, Range(least=5)] = 20_000
     minimum_count: Count = 2
@@ -110,6 +116,7 @@ class ManyToManyAligned(Template):
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("whole", self.target == "next", "target 'next'"),
+            ("all_layers", not self.models_language, "tags, values, and what is next of numbers"),
             ("tied", self.models_language, "target 'next' of texts"),
             (
                 "nfc",

@@ -35,6 +35,8 @@ class ManyToManyEncoderDecoder(Template):
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
+        recompute: keep the states of every N-th step in training and compute those between them
+            again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size. On each side.
@@ -68,6 +70,7 @@ class ManyToManyEncoderDecoder(Template):
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    recompute: Count | None = None
     embedding: Count = 64
     tied: Annotated[bool, Named(off="untied")] = False
     vocabulary_size: Annotated[int, Range(least=5)] = 20_000

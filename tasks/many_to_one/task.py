@@ -4,11 +4,13 @@ from typing import Any, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.kinds import features_class, targets_class
+from seqzoo.tasks.layers.readout import inputs_of_layer
 from seqzoo.tasks.layers.recurrent import (
     LengthMask,
     MaskedPooling,
@@ -18,6 +20,7 @@ from seqzoo.tasks.layers.recurrent import (
     recurrent_stack,
 )
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.targets.base import Targets
 
 
@@ -109,6 +112,18 @@ class ManyToOneTask(Task):
         """The outputs for encoded inputs, (batch, outputs), float32."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
         return at_least_float32(outputs)
+
+    @property
+    def logits(self) -> bool:
+        return self.targets.logits
+
+    def output_layer(self, model: Any) -> Any:
+        return model.get_layer("outputs")
+
+    def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
+        features = inputs_of_layer(self.output_layer(model), model, batch)
+        inside = tf.ones_like(batch["lengths"], tf.bool)
+        return Readout(features, self.targets.goals(batch["targets"]), inside)
 
     def measure(self, sums: np.ndarray, count: float) -> float:
         return self.targets.measure(sums, count)

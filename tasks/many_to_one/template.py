@@ -34,6 +34,10 @@ class ManyToOne(Template):
         dropout: dropout rate on layer inputs. Also on the pooled features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
+            alone.
+        recompute: keep the states of every N-th step in training and compute those between them
+            again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
         ngrams: longest n-gram of tokens that is embedded; 1 for none. Its vector is added to the
             step that it ends in.
@@ -68,6 +72,8 @@ class ManyToOne(Template):
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    all_layers: bool = False
+    recompute: Count | None = None
     embedding: Count = 64
     ngrams: Count = 1
     ngram_buckets: Annotated[int, Range(least=1, most=200_000)] = 32_768

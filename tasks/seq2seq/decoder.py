@@ -34,6 +34,7 @@ class Decoder(keras.layers.Layer):
         dropout: dropout rate on each layer's inputs and on the last features.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
+        recompute: see `Recurrent`.
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
         **kwargs: of `keras.layers.Layer`.
     """
@@ -49,6 +50,7 @@ class Decoder(keras.layers.Layer):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         cell_options: Mapping[str, Any] | None = None,
+        recompute: int | None = None,
         tied: bool = False,
         **kwargs: Any,
     ):
@@ -63,6 +65,7 @@ class Decoder(keras.layers.Layer):
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,
             "cell_options": dict(cell_options or {}),
+            "recompute": recompute,
             "tied": tied,
         }
         policy = self.dtype_policy
@@ -74,6 +77,7 @@ class Decoder(keras.layers.Layer):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             cell_options=cell_options,
+            recompute=recompute,
             return_state=True,
             dtype=policy,
         )

@@ -93,6 +93,7 @@ class SequenceEncoder(keras.layers.Layer):
         dropout: dropout rate on each layer's inputs.
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
+        recompute: see `Recurrent`.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -108,6 +109,7 @@ class SequenceEncoder(keras.layers.Layer):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         cell_options: dict | None = None,
+        recompute: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -122,6 +124,7 @@ class SequenceEncoder(keras.layers.Layer):
             "dropout": dropout,
             "recurrent_dropout": recurrent_dropout,
             "cell_options": dict(cell_options or {}),
+            "recompute": recompute,
         }
         policy = self.dtype_policy
         self.embedding = None
@@ -135,6 +138,7 @@ class SequenceEncoder(keras.layers.Layer):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             cell_options=cell_options,
+            recompute=recompute,
             bidirectional=bidirectional,
             return_state=True,
             dtype=policy,

@@ -17,11 +17,13 @@ class Targets(ABC):
         metric: name of the metric that is reported beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
+        logits: whether outputs are log-odds, whose scale says how sure a model is.
     """
 
     metric = ""
     better = 1
     sums = 1
+    logits = True
 
     @classmethod
     @abstractmethod
@@ -49,6 +51,11 @@ class Targets(ABC):
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         """Loss of each example, shape (batch,), and the terms of the metric, summed over examples:
         shape (batch, `sums`)."""
+
+    @abstractmethod
+    def goals(self, targets: Any) -> Any:
+        """Numbers whose conditional means decide as the outputs do, (batch, `size`): what a readout
+        is fitted to by least squares. For log-odds, the decision lies at zero or at the largest."""
 
     @abstractmethod
     def measure(self, sums: np.ndarray, weight: float) -> float:

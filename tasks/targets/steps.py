@@ -19,11 +19,13 @@ class StepTargets(ABC):
         metric: name of the metric that is reported beside the loss; a mean over steps.
         methods: ways of generating the next steps, the default first; see `Decoding`.
         size: number of outputs of the model per step.
+        logits: see `Targets`.
     """
 
     metric: str
     methods: tuple[Method, ...] = ("greedy",)
     size: int
+    logits: bool = False
 
     @classmethod
     @abstractmethod
@@ -33,6 +35,10 @@ class StepTargets(ABC):
     @abstractmethod
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         """Loss and metric of each step, (batch, time)."""
+
+    def goals(self, targets: Any) -> Any:
+        """What a readout is fitted to; see `Targets.goals`."""
+        return targets
 
     @abstractmethod
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
@@ -117,6 +123,7 @@ class StepNotes(StepTargets):
 
     metric = "nll"
     methods = ("sample", "greedy")
+    logits = True
 
     def __init__(self, size: int):
         self.size = size
@@ -124,6 +131,9 @@ class StepNotes(StepTargets):
     @classmethod
     def of_features(cls, features: Any) -> "StepNotes":
         return cls(features.notes)
+
+    def goals(self, targets: Any) -> Any:
+        return targets - 0.5
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         each = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=outputs)

@@ -24,6 +24,7 @@ class ValueTargets(Targets):
 
     metric = "mae"
     better = -1
+    logits = False
 
     def __init__(self, mean: list[float], scale: list[float]):
         self.mean = mean
@@ -50,6 +51,9 @@ class ValueTargets(Targets):
         error = outputs - targets
         loss = tf.reduce_mean(tf.square(error), -1)
         return loss, tf.reduce_mean(tf.abs(error * tf.constant(self.scale)), -1)[:, None]
+
+    def goals(self, targets: Any) -> Any:
+        return targets
 
     def measure(self, sums: np.ndarray, weight: float) -> float:
         return float(sums[0] / weight)

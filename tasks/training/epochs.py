@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,7 @@ from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.history import Scalars
 from seqzoo.tasks.training.progress import TrainingProgress
+from seqzoo.tasks.training.ridge import RidgeLoop
 from seqzoo.tasks.training.step import ONGOING, Loop
 
 TELL_SECONDS = 0.2
@@ -70,13 +72,16 @@ class Epochs:
             )
         self.task = task
         self.examples = examples
+        if settings.readout == "ridge":
+            settings = replace(settings, epochs=1)
         self.settings = settings
         self.padding = padding
         self.replicas = strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
         self.callbacks = Callbacks(callbacks, task, settings)
-        self.loop = Loop(task, settings, len(self.plan(0)), strategy, self.callbacks)
+        kind = RidgeLoop if settings.readout == "ridge" else Loop
+        self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks)
         # The Python state of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
@@ -90,6 +95,8 @@ class Epochs:
 
     def plan(self, epoch: int) -> Plan:
         """The batches of an epoch, counted from 0."""
+        if self.settings.readout == "ridge":
+            return self._plan(self.training)  # whole sequences, once
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
@@ -189,6 +196,8 @@ class Epochs:
         began = time.monotonic()
         metric = self.task.metric
         row: dict[str, Any] = {"epoch": epoch + 1}
+        judge = None if self.validation is None else (self.validation, self._plan(self.validation))
+        self.loop.finish((self.training, self.plan(epoch)), judge)
         row["loss"], row[metric] = self.loop.means()
         if self.validation is not None:
             loss, value = self.loop.score(self.validation, self._plan(self.validation))

@@ -1,5 +1,6 @@
 """Progress of training, and its display on a terminal or in a pipe."""
 
+import math
 import threading
 import time
 from typing import Any, Protocol
@@ -104,6 +105,8 @@ class TerminalProgress:
 
     def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
         figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
+        if math.isnan(loss):  # nothing is fitted before all is seen
+            figures = "fitting"
         began, before, first = self._begun
         if first is None:
             # The first step of an epoch may include compilation, so the speed does not count it.

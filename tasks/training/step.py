@@ -11,6 +11,7 @@ from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training.callbacks import Callbacks
+from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
 
 ONGOING = -1
@@ -41,6 +42,9 @@ class Loop:
         callbacks: of Keras, which may set the learning rate.
     """
 
+    keeps_for_gradient = True
+    """Whether the programs of training keep what a gradient needs."""
+
     def __init__(
         self,
         task: Task,
@@ -57,6 +61,8 @@ class Loop:
         self.replicas = strategy.num_replicas_in_sync
         with strategy.scope():
             self.model = task.build(settings.precision)
+            if settings.initialization is not None:
+                initialize_layers(self.model, settings.initialization, settings.seed)
             self.optimizer = make_optimizer(
                 settings, steps * settings.epochs, settable=self.callbacks.sets_rate
             )
@@ -90,20 +96,28 @@ class Loop:
     def score(self, data: Data, plan: Plan) -> tuple[float, float]:
         """Loss and metric over a plan, without training."""
         dataset = batches(data, plan)
-        if self._score is None:
-            self._score = tf.function(
-                self._score_step, input_signature=[dataset.element_spec], autograph=False
-            )
+        score = self._scoring(dataset)
         totals = np.zeros(2 + self.task.sums)
         self.forget()
         self.callbacks.begin_validation()
         for index, batch in enumerate(dataset):
             self.callbacks.begin_validation_batch(index)
-            totals += self._score(batch).numpy()
+            totals += score(batch).numpy()
             self.callbacks.end_validation_batch(index, self, totals)
         loss, metric = self.means(totals)
         self.callbacks.end_validation(loss, metric)
         return loss, metric
+
+    def _scoring(self, dataset: Any) -> Any:
+        """The compiled step of a validation."""
+        if self._score is None:
+            self._score = tf.function(
+                self._score_step, input_signature=[dataset.element_spec], autograph=False
+            )
+        return self._score
+
+    def finish(self, training: tuple[Data, Plan], validation: tuple[Data, Plan] | None) -> None:
+        """What is left to do after the last step of an epoch; nothing here."""
 
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of the current epoch."""
@@ -200,7 +214,8 @@ class Loop:
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
         # Validation during training uses compiled programs; a separate evaluation, the fastest.
-        scope = contextlib.nullcontext if self._train is None else programs_of_training
+        shares = self._train is not None and self.keeps_for_gradient
+        scope = programs_of_training if shares else contextlib.nullcontext
 
         def forward(batch):
             with scope():

@@ -17,11 +17,13 @@ from cell_cases import (
     UNITS,
     Case,
     X,
+    assert_equal,
     core_cell,
     error,
     initial_states,
-    inputs,
+    loss_of,
     recurrent,
+    results_and_gradients,
     sequences,
     shared,
 )
@@ -63,34 +65,6 @@ every_gradient = pytest.mark.parametrize(
 DROPOUTS: dict[str, Any] = {"dropout": 0.3, "recurrent_dropout": 0.3}
 # Gaps, and a row that is all padding.
 MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
-
-
-def loss_of(results):
-    """A sum of all results in which no two entries weigh the same."""
-    rng = np.random.default_rng(4)
-    return tf.add_n([tf.reduce_sum(r * rng.normal(size=r.shape)) for r in results])
-
-
-def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
-    """What the layer returns, and the gradients of x, of the initial states and of all weights."""
-    layer.cell.seed_generator.state.assign([0, seed])
-    x, states = tf.nest.map_structure(tf.convert_to_tensor, (inputs(layer.cell, x), states))
-    with tf.GradientTape() as tape:
-        tape.watch([x, states])
-        results = layer(x, initial_state=states, mask=mask, training=training)
-        results = list(results) if isinstance(results, (list, tuple)) else [results]
-        loss = loss_of(results)
-    weights = [variable.value for variable in layer.trainable_variables]
-    return results, tape.gradient(loss, [*tf.nest.flatten(x), *states, *weights])
-
-
-def assert_equal(actual, expected):
-    """Results and gradients are the same; a gradient that one lacks the other lacks too."""
-    for ours, theirs in zip(actual, expected, strict=True):
-        for a, b in zip(ours, theirs, strict=True):
-            assert (a is None) == (b is None)
-            if b is not None:
-                assert error(a, b) < 1e-9
 
 
 def check(cell, mask=None, training=True, x=None, **options):

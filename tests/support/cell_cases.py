@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from oracles import ORACLES, VARIANTS
 
 import seqzoo.cells as cells
@@ -141,3 +142,31 @@ def error(actual: Any, expected: Any) -> float:
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"
     scale = np.linalg.norm(expected)
     return float(np.linalg.norm(actual - expected) / (scale if scale else 1))
+
+
+def loss_of(results):
+    """A sum of all results in which no two entries weigh the same."""
+    rng = np.random.default_rng(4)
+    return tf.add_n([tf.reduce_sum(r * rng.normal(size=r.shape)) for r in results])
+
+
+def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
+    """What the layer returns, and the gradients of x, of the initial states and of all weights."""
+    layer.cell.seed_generator.state.assign([0, seed])
+    x, states = tf.nest.map_structure(tf.convert_to_tensor, (inputs(layer.cell, x), states))
+    with tf.GradientTape() as tape:
+        tape.watch([x, states])
+        results = layer(x, initial_state=states, mask=mask, training=training)
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        loss = loss_of(results)
+    weights = [variable.value for variable in layer.trainable_variables]
+    return results, tape.gradient(loss, [*tf.nest.flatten(x), *states, *weights])
+
+
+def assert_equal(actual, expected):
+    """Results and gradients are the same; a gradient that one lacks the other lacks too."""
+    for ours, theirs in zip(actual, expected, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a is None) == (b is None)
+            if b is not None:
+                assert error(a, b) < 1e-9

@@ -47,3 +47,13 @@ def gated(
     m = dropped * h
     g = sigmoid(x @ Wg + m @ Ug + bg)
     return [(1 - g) * h + g * f(x @ W + m @ U + b)]
+
+
+@oracle({"window": 1}, {"window": 3, "activation": "relu"}, {"window": 2, "use_bias": False})
+def feed_forward(x, states, weights, dropped, window=5, activation="tanh", use_bias=True):
+    """h = f(W0 x + W1 x1 + ... + b), x1 the input before; the states hold the sums that wait."""
+    parts = [x @ W for W in np.split(weights["kernel"], window, axis=1)]
+    waiting = [*states[1:], 0]
+    b = weights["bias"] if use_bias else 0
+    h = ACTIVATIONS[activation](parts[0] + waiting[0] + b)
+    return [h, *(part + later for part, later in zip(parts[1:], waiting[1:], strict=True))]

@@ -1,0 +1,238 @@
+"""Recomputation: time loops in segments that keep the states before each and nothing within.
+
+The backward pass runs the segments from last to first: each one forward again from its first
+states, this time keeping what the gradient needs, and then backward. So memory holds the values of
+one segment instead of all steps, at the price of one more forward pass. Inputs are projected within
+the segments, too.
+
+Reference: Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
+1604.06174, 2016, section 4; for recurrent networks Gruslys, Munos, Danihelka, Lanctot and Graves,
+"Memory-Efficient Backpropagation Through Time", NIPS 2016.
+"""
+
+import functools
+from types import ModuleType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine import general_loops, product_loops
+from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
+from seqzoo.cells.engine.xla_slices import read_step, while_steps, write_step
+from seqzoo.cells.private_keras import backend
+
+SUMMED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias", "unit_weights", "weights")
+"""The arguments of the loops whose gradients are sums over the segments."""
+
+
+class Recomputing:
+    """Loops with the functions of `product_loops`, made of those of another module.
+
+    Args:
+        loops: `product_loops` or `general_loops`.
+        every: steps per segment, at least 1.
+    """
+
+    BACKWARD_NEEDS = ("steps", "x", *SUMMED, "mask", "recurrent_mask", "values")
+
+    def __init__(self, loops: ModuleType, every: int):
+        self.loops = loops
+        self.every = every
+
+    def tensors_of(self, cell: RecurrentCell, x: Any) -> dict:
+        """The inputs of the loops: the input as it is, (time, batch, features), and the weights."""
+        if self._loops_project(cell):
+            return self.loops.tensors_of(cell, x)
+        # The projection of all steps would be as large as what recomputation saves; only that of
+        # the first step is computed here, and not used.
+        tensors = self.loops.tensors_of(cell, x[:1])
+        weights = general_loops.weights_of(cell)
+        return tensors | {"x": tf.cast(x, cell.compute_dtype), "weights": weights}
+
+    def forward(self, cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> dict:
+        """Runs a cell forward through time; see `product_loops.forward`.
+
+        Returns:
+            "states": list of the last states; "trajectory": the first state after each step,
+            (batch, time, ...); "values": list of the states before each segment, (segments,
+            batch, ...).
+        """
+        whole, segments = self._segmented(tensors)
+
+        def body(k, states, written):
+            segment = self._segment(cell, whole, k) | {"states": states}
+            result = self.loops.forward(cell, segment, sequences, False)
+            if "values" in written:
+                pairs = zip(written["values"], states, strict=True)
+                written["values"] = [write_step(w, state, k) for w, state in pairs]
+            if "trajectory" in written:
+                rows = self.loops.sequence(result)
+                written["trajectory"] = _write_steps(
+                    written["trajectory"], rows, k, self.every, axis=1
+                )
+            return k + 1, result["states"], written
+
+        states = tensors["states"]
+        written: dict = {}
+        if sequences:
+            shape = [
+                tf.shape(states[0])[0],
+                segments * self.every,
+                *tf.unstack(tf.shape(states[0]))[1:],
+            ]
+            written["trajectory"] = tf.zeros(shape, states[0].dtype)
+        if keep:
+            written["values"] = [
+                tf.zeros(tf.concat([[segments], tf.shape(state)], 0), state.dtype)
+                for state in states
+            ]
+        states, written = while_steps(self._used(tensors), body, states, written)
+        if sequences:
+            written["trajectory"] = written["trajectory"][:, : tf.shape(tensors["x"])[0]]
+        return {"states": states, **written}
+
+    def backward(self, cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
+        """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
+        whole, _ = self._segmented(tensors)
+        used = self._used(tensors)
+        weights = {name: tensors[name] for name in SUMMED if name in tensors}
+
+        def body(count, d_states, d_x, sums):
+            k = used - 1 - count
+            segment = self._segment(cell, whole, k)
+            segment["states"] = [read_step(value, k) for value in tensors["values"]]
+            d_sequence = None
+            if sequences:
+                d_sequence = _read_steps(whole["d_sequence"], k, self.every, axis=1)
+            d = self._segment_gradients(cell, whole, segment, k, d_states, d_sequence)
+            sums = tf.nest.map_structure(
+                lambda total, part: total + tf.cast(part, total.dtype),
+                sums,
+                {name: d[name] for name in weights},
+            )
+            return count + 1, d["states"], _write_steps(d_x, d["x"], k, self.every), sums
+
+        # In half precision, each segment would round the sums once more.
+        zeros = tf.nest.map_structure(
+            lambda w: tf.zeros(w.shape, tf.float32 if w.dtype.size == 2 else w.dtype), weights
+        )
+        d_states, d_x, sums = while_steps(
+            used, body, tensors["d_states"], tf.zeros_like(whole["x"]), zeros
+        )
+        sums = tf.nest.map_structure(lambda total, w: tf.cast(total, w.dtype), sums, weights)
+        return {"states": d_states, "x": d_x[: tf.shape(tensors["x"])[0]], **sums}
+
+    def output_shape(self, cell: RecurrentCell) -> tuple:
+        """Shape of the state whose trajectory is returned, without the batch."""
+        return self.loops.output_shape(cell)
+
+    def upstream(self, d: Any) -> Any:
+        """Gradients of the trajectory as they come, (batch, time, ...)."""
+        return d
+
+    def sequence(self, result: dict) -> Any:
+        """The first state after each step, (batch, time, ...), from the results of `forward`."""
+        return result["trajectory"]
+
+    def gradients(self, tensors: dict, result: dict, d: dict) -> dict:
+        """The results of `backward` are already all gradients."""
+        return d
+
+    def _loops_project(self, cell: RecurrentCell) -> bool:
+        """Whether the loops take inputs that are not projected yet."""
+        return self.loops is product_loops and product_loops.projects(cell)
+
+    def _used(self, tensors: dict) -> Any:
+        """Number of segments in which a step is run."""
+        return -(-tensors["steps"] // self.every)
+
+    def _segmented(self, tensors: dict) -> tuple[dict, Any]:
+        """The tensors, of which sequences are padded to whole segments, and the segments."""
+        length = tf.shape(tensors["x"])[0]
+        segments = -(-length // self.every)
+        missing = segments * self.every - length
+        whole = dict(tensors)
+        for name, axis in (("x", 0), ("mask", 0), ("d_sequence", 1)):
+            if name in whole:
+                rank = whole[name].shape.rank
+                whole[name] = tf.pad(
+                    whole[name], [[0, missing if k == axis else 0] for k in range(rank)]
+                )
+        return whole, segments
+
+    def _segment(self, cell: RecurrentCell, whole: dict, k: Any) -> dict:
+        """The tensors of segment k, without states."""
+        segment = {
+            name: tensor
+            for name, tensor in whole.items()
+            if name not in ("values", "d_sequence", "d_states")
+        }
+        for name in ("x", "mask"):
+            if name in whole:
+                segment[name] = _read_steps(whole[name], k, self.every)
+        segment["steps"] = tf.minimum(self.every, whole["steps"] - k * self.every)
+        if not self._loops_project(cell):
+            segment["x"] = _projected(cell, segment["x"], whole["weights"])
+        return segment
+
+    def _segment_gradients(
+        self,
+        cell: RecurrentCell,
+        whole: dict,
+        segment: dict,
+        k: Any,
+        d_states: list,
+        d_sequence: Any,
+    ) -> dict:
+        """Gradients of the states before a segment, of its inputs, and of the weights."""
+        result = self.loops.forward(cell, segment, self.loops is product_loops, True)
+        known = segment | result
+        needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
+        needed["d_states"] = d_states
+        if d_sequence is not None:
+            needed["d_sequence"] = self.loops.upstream(d_sequence)
+        d = self.loops.backward(cell, needed, d_sequence is not None)
+        d = self.loops.gradients(segment, result, d)
+        if self._loops_project(cell):
+            return d
+        sources = [_read_steps(whole["x"], k, self.every), whole["weights"]]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            projected = _projected(cell, *sources)
+        d_x, d_weights = tape.gradient(projected, sources, d["x"], tf.UnconnectedGradients.ZERO)
+        if "weights" in d:
+            d_weights = [a + b for a, b in zip(d_weights, d["weights"], strict=True)]
+        return d | {"x": d_x, "weights": d_weights}
+
+
+@functools.cache
+def recomputing(loops: ModuleType, every: int) -> Recomputing:
+    """The one object for its arguments, by whose methods compiled programs are found."""
+    return Recomputing(loops, every)
+
+
+def _projected(cell: RecurrentCell, x: Any, weights: list) -> Any:
+    """`cell.project` with the cell's weights replaced by tensors."""
+    mapping = zip(general_loops.float_weights(cell), weights, strict=True)
+    scope = backend.AutocastScope(cell.compute_dtype)
+    with keras.StatelessScope(state_mapping=list(mapping)), scope:
+        return tf.cast(cell.project(x), cell.compute_dtype)
+
+
+def _read_steps(whole: Any, k: Any, every: int, axis: int = 0) -> Any:
+    """The steps of segment k."""
+    sizes = tf.unstack(tf.shape(whole))
+    sizes[axis] = every
+    start = [k * every if a == axis else 0 for a in range(whole.shape.rank)]
+    part = dynamic_slice(whole, tf.stack(start), tf.stack(sizes))
+    shape = whole.shape.as_list()
+    shape[axis] = every
+    return tf.ensure_shape(part, shape)
+
+
+def _write_steps(whole: Any, part: Any, k: Any, every: int, axis: int = 0) -> Any:
+    """`whole` with the steps of segment k replaced."""
+    start = [k * every if a == axis else 0 for a in range(whole.shape.rank)]
+    return dynamic_update_slice(whole, part, tf.stack(start))

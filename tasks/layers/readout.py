@@ -1,0 +1,28 @@
+"""What the output layer of a functional model sees."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from seqzoo.tasks.protocols import Readout
+
+
+def inputs_of_layer(layer: keras.layers.Layer, model: keras.Model, batch: dict[str, Any]) -> Any:
+    """The input of a layer of a functional model, for a batch.
+
+    Args:
+        layer: the layer.
+        model: the model that it belongs to.
+        batch: has the model's inputs by name.
+    """
+    inner = keras.Model(model.input, layer.input)
+    return inner({name: batch[name] for name in model.input})
+
+
+def steps_of(features: Any, goals: Any, lengths: Any, washout: int) -> Readout:
+    """The steps of (batch, time, ...) as predictions of their own."""
+    steps = tf.range(tf.shape(features)[1])
+    inside = (steps >= washout) & (steps < lengths[:, None])
+    flat = [tf.reshape(each, [-1, each.shape[-1]]) for each in (features, goals)]
+    return Readout(*flat, tf.reshape(inside, [-1]))

@@ -1,0 +1,32 @@
+"""Initial weights of a model's recurrent layers, by the names in the settings."""
+
+from typing import Any
+
+from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.initialization import initialize
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.inspection.layers import recurrent_layers
+
+
+def initialize_layers(model: Any, names: str, seed: int) -> None:
+    """Gives the recurrent layers of a model their initial weights.
+
+    Args:
+        model: a built model.
+        names: names of `seqzoo.cells.initialization.NAMES`, with numbers, as in
+            "orthogonal,chrono:100".
+        seed: of what is drawn; each layer draws other numbers.
+
+    Raises:
+        SeqzooError: a name or a number is wrong, or a cell lacks what is to be set.
+    """
+    for index, layer in enumerate(recurrent_layers(model).values()):
+        for each in names.split(","):
+            name, _, number = each.strip().partition(":")
+            try:
+                value = float(number) if number else None
+                if not isinstance(layer.cell, RecurrentCell):
+                    raise ValueError(f"{type(layer.cell).__name__} is not a cell of seqzoo.cells.")
+                initialize(layer.cell, name, value, seed=seed + index)
+            except ValueError as error:
+                raise SeqzooError(str(error), field="initialization") from error

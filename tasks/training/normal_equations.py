@@ -1,0 +1,100 @@
+"""Ridge regression from sums over the examples, which need not fit in memory."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
+"""The penalties to choose from, in units of the mean variance of the features."""
+
+
+class Moments(NamedTuple):
+    """Weighted sums over n examples of features x (d,) and goals y (k,), float64.
+
+    With z = [x, y, 1], all of them stand in one matrix: the sum of z z'.
+
+    Attributes:
+        matrix: (d + k + 1, d + k + 1).
+        features: d.
+    """
+
+    matrix: Any
+    features: int
+
+    @classmethod
+    def shape(cls, features: int, goals: int) -> tuple[int, int]:
+        """Shape of `matrix`."""
+        return (features + goals + 1,) * 2
+
+    @staticmethod
+    def of(x: Any, y: Any, weights: Any) -> Any:
+        """`matrix` of a batch, with TensorFlow operations: x (n, d), y (n, k), weights (n,)."""
+        weights = tf.cast(weights, tf.float64)[:, None]
+        parts = [tf.cast(x, tf.float64), tf.cast(y, tf.float64), tf.ones_like(weights)]
+        # Not a product: padding must not add 0 * NaN.
+        z = tf.where(weights > 0, tf.concat(parts, 1), 0.0)
+        return tf.matmul(z, z * weights, transpose_a=True)
+
+    @property
+    def count(self) -> float:
+        """The sum of the weights."""
+        return float(self.matrix[-1, -1])
+
+    @property
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means of the features, (d,), and of the goals, (k,)."""
+        both = self.matrix[:-1, -1] / self.count
+        return both[: self.features], both[self.features :]
+
+
+class Fit(NamedTuple):
+    """The weights of an output layer.
+
+    Attributes:
+        kernel: (features, goals).
+        bias: (goals,).
+        penalty: in units of the mean variance of the features.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    penalty: float
+
+
+def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
+    """Minimises the sum of (W x + b - y)^2 over training, plus n * penalty * v * (the sum of W^2).
+
+    v is the mean variance of the features; b has no penalty. Without a penalty given, that of
+    `PENALTIES` is taken which has the least squared error in validation (in training, where there
+    is none). All errors follow from the moments.
+
+    Args:
+        training: the moments to fit.
+        validation: those to choose the penalty by.
+        penalty: the penalty, or None to choose it.
+    """
+    d = training.features
+    mean_x, mean_y = training.means
+    both = np.concatenate([mean_x, mean_y])
+    covariance = training.matrix[:-1, :-1] / training.count - np.outer(both, both)
+    values, vectors = np.linalg.eigh(covariance[:d, :d])
+    values = np.maximum(values, 0.0)
+    scale = float(values.mean()) or 1.0
+    rotated = vectors.T @ covariance[:d, d:]
+
+    def fit(penalty: float) -> Fit:
+        kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
+        return Fit(kernel, mean_y - mean_x @ kernel, penalty)
+
+    if penalty is not None:
+        return fit(penalty)
+    judge = training if validation is None else validation
+    return min(map(fit, PENALTIES), key=lambda each: squared_error(each, judge))
+
+
+def squared_error(fit: Fit, moments: Moments) -> float:
+    """The mean over examples of the sum of (W x + b - y)^2 over goals."""
+    # W x + b - y = A z
+    a = np.concatenate([fit.kernel.T, -np.eye(len(fit.bias)), fit.bias[:, None]], 1)
+    return float(np.einsum("ki,ij,kj->", a, moments.matrix, a) / moments.count)

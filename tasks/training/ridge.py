@@ -1,0 +1,160 @@
+"""Training in closed form: an output layer that is fitted by ridge regression in one pass."""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Task
+from seqzoo.tasks.data.batches import Data, Plan, batches
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import make_cell
+from seqzoo.tasks.protocols import FitsReadout
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.callbacks import Callbacks
+from seqzoo.tasks.training.normal_equations import Moments, ridge
+from seqzoo.tasks.training.step import Loop
+
+LARGEST_SCALE = 1024.0
+"""The largest factor of log-odds; they separate the classes long before."""
+
+
+class RidgeLoop(Loop):
+    """A loop whose steps add up the normal equations of the output layer, and change no weight.
+
+    `finish` solves them. What lies before the output layer stays as it was drawn, so that the cell
+    must have no weights to train, as a reservoir.
+
+    Args:
+        task: the task, a `FitsReadout`.
+        settings: the training settings.
+        steps: number of steps of the one epoch.
+        strategy: of one replica.
+        callbacks: of Keras.
+
+    Raises:
+        SeqzooError: the task has no such layer, the cell has weights to train, or there are several
+            replicas.
+    """
+
+    keeps_for_gradient = False
+
+    def __init__(
+        self,
+        task: Task,
+        settings: TrainingSettings,
+        steps: int,
+        strategy: Any,
+        callbacks: Callbacks | None = None,
+    ):
+        super().__init__(task, settings, steps, strategy, callbacks)
+        if not isinstance(task, FitsReadout):
+            raise SeqzooError(
+                field="readout",
+                expected="'gradient' for generated texts and language models, whose outputs are "
+                "too many to solve for",
+                got="ridge",
+            )
+        if self.replicas > 1:
+            raise SeqzooError(
+                field="readout", expected="'gradient' on several replicas", got="ridge"
+            )
+        self.fitted = task
+        self.layer = task.output_layer(self.model)
+        cell = make_cell(task.template)
+        cell.build((None, 1))
+        if cell.trainable_variables:
+            raise SeqzooError(
+                field="readout",
+                expected=f"'gradient' for cell {task.template.cell!r}, whose own weights 'ridge' "
+                "leaves as they were drawn; it is for cells without such, 'echo-state'",
+                got="ridge",
+            )
+        kernel, bias = self.layer.kernel, self.layer.bias
+        kernel.assign(tf.zeros_like(kernel))
+        bias.assign(tf.zeros_like(bias))
+        self.shape = Moments.shape(*kernel.shape)
+        self.moments = tf.Variable(tf.zeros(self.shape, tf.float64), trainable=False)
+        self.solved = False
+        self._gather = None
+
+    def means(self, totals: Any = None) -> tuple[float, float]:
+        """Loss and metric; not a number before the layer is fitted."""
+        if totals is None and not self.solved:
+            return math.nan, math.nan
+        return super().means(totals)
+
+    def variables(self) -> dict[str, list]:
+        """All that training changes, for a checkpoint."""
+        whole = super().variables()
+        return whole | {"loop": [*whole["loop"], self.moments]}
+
+    def finish(self, training: tuple[Data, Plan], validation: tuple[Data, Plan] | None) -> None:
+        """Fits the output layer; sets the totals of the epoch to those of training.
+
+        Raises:
+            SeqzooError: the features are not finite.
+        """
+        features = self.shape[0] - 1 - self.layer.bias.shape[0]
+        judge = None if validation is None else Moments(self._sums(*validation), features)
+        moments = Moments(self.moments.numpy(), features)
+        if not np.isfinite(moments.matrix).all():
+            raise SeqzooError(
+                "The states of the recurrent layers are not finite; with 'echo-state' choose a "
+                "smaller `spectral_radius` or `input_scale`."
+            )
+        if judge is not None and not judge.count:
+            judge = None
+        fit = ridge(moments, judge, self.settings.ridge_penalty)
+        self._assign(fit.kernel, fit.bias)
+        self.solved = True
+        if self.fitted.logits:
+            self._scale(fit, validation or training)
+        self.totals.assign(self._totals(*training))
+
+    def _scale(self, fit: Any, examples: tuple[Data, Plan]) -> None:
+        """Doubles the log-odds as long as the loss falls, which is convex in their factor."""
+        scale, least = 1.0, math.inf
+        while scale <= LARGEST_SCALE:
+            self._assign(scale * fit.kernel, scale * fit.bias)
+            totals = self._totals(*examples)
+            loss = float(totals[0] / totals[1])
+            if loss >= least:
+                break
+            scale, least = 2 * scale, loss
+        self._assign(scale / 2 * fit.kernel, scale / 2 * fit.bias)
+
+    def _assign(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        self.layer.kernel.assign(kernel)
+        self.layer.bias.assign(bias)
+
+    def _totals(self, data: Data, plan: Plan) -> np.ndarray:
+        """Loss, count and the terms of the metric over a plan."""
+        dataset = batches(data, plan)
+        score = self._scoring(dataset)
+        return np.sum([score(batch).numpy() for batch in dataset], axis=0)
+
+    def _sums(self, data: Data, plan: Plan) -> np.ndarray:
+        """The moments over a plan."""
+        dataset = batches(data, plan)
+        if self._gather is None:
+            self._gather = tf.function(
+                self._of_batch, input_signature=[dataset.element_spec], autograph=False
+            )
+        total = np.zeros(self.shape)
+        for batch in dataset:
+            total += self._gather(batch).numpy()
+        return total
+
+    def _of_batch(self, batch: dict[str, Any]) -> Any:
+        seen = self.fitted.readout(self.model, batch, self.settings.washout)
+        weights = batch["weights"]
+        each = tf.shape(seen.inside)[0] // tf.shape(weights)[0]
+        weights = tf.repeat(tf.cast(weights, tf.float64), each)
+        weights = tf.where(seen.inside, weights, 0.0)
+        return Moments.of(seen.features, seen.goals, weights)
+
+    def _train_step(self, batch: dict[str, Any]) -> None:
+        self.moments.assign_add(self._of_batch(batch))
+        self.step.assign_add(1)

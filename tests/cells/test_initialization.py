@@ -1,0 +1,90 @@
+"""Initial weights by name, checked on what the cells then do."""
+
+import numpy as np
+import pytest
+
+from seqzoo.cells import create
+from seqzoo.cells.initialization import initialize, keeping_gates
+
+
+def built(name, units=6, **options):
+    cell = create(name, units, dtype="float64", **options)
+    cell.build((None, 3))
+    return cell
+
+
+def blocks(cell):
+    kernel = np.array(cell.recurrent_kernel)
+    return np.split(kernel, kernel.shape[1] // kernel.shape[0], axis=1)
+
+
+@pytest.mark.parametrize("name", ["vanilla", "gru", "lstm"])
+def test_the_matrix_of_each_gate(name):
+    cell = built(name)
+    initialize(cell, "identity", 0.5)
+    assert all(np.array_equal(block, 0.5 * np.eye(6)) for block in blocks(cell))
+    initialize(cell, "orthogonal")
+    assert all(np.allclose(block @ block.T, np.eye(6)) for block in blocks(cell))
+    assert len({block.tobytes() for block in blocks(cell)}) == len(blocks(cell))
+    initialize(cell, "spectral-radius", 0.9)
+    for block in blocks(cell):
+        assert np.isclose(np.abs(np.linalg.eigvals(block)).max(), 0.9)
+
+
+KEEPING = {
+    "lstm": {"forget": 1},
+    "gru": {"update": 1},
+    "gated": {"gate": -1},
+    "janet": {"forget": 1},
+    "vanilla": {},
+}
+
+
+@pytest.mark.parametrize("name", KEEPING)
+def test_gates_that_keep_a_state_are_found_with_their_sign(name):
+    found = keeping_gates(built(name))
+    assert list(found.values()) == list(KEEPING[name].values())
+    assert name == "gated" or found == KEEPING[name]
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "janet"])
+def test_chrono_spreads_what_a_step_keeps_over_the_range(name):
+    cell = built(name, 300)
+    initialize(cell, "chrono", 100)
+    (gate,) = keeping_gates(cell)
+    part = list(cell.gates).index(gate) * 300
+    bias = np.array(cell.bias).reshape(-1)[part : part + 300]
+    # 1 / (1 - keep) = 1 + exp(bias) is uniform from 2 to 100.
+    spans = 1 + np.exp(bias)
+    assert np.allclose(np.quantile(spans, [0, 0.5, 1]), [2, 51, 100], atol=8)
+    if name == "lstm":
+        assert np.array_equal(np.array(cell.bias)[:300], -bias)
+
+
+def test_a_forget_bias():
+    cell = built("gru")
+    initialize(cell, "forget-bias", 2.0)
+    part = cell.gates.index("update") * 6
+    expected = np.zeros((2, 18))
+    expected[0, part : part + 6] = 2
+    assert np.array_equal(np.array(cell.bias), expected)
+
+
+@pytest.mark.parametrize(
+    "make, arguments, message",
+    [
+        (lambda: built("vanilla"), ("chrono", 100), "keep or forget a state, which VanillaCell"),
+        (lambda: built("gru", use_bias=False), ("forget-bias",), "which GRUCell does not have"),
+        (
+            lambda: built("mingru"),
+            ("orthogonal",),
+            "recurrent matrix that is trained, which MinGRU",
+        ),
+        (lambda: built("echo-state"), ("identity",), "that is trained, which EchoStateCell"),
+        (lambda: built("lstm"), ("chrono",), "above 2, as in chrono:100, got None"),
+        (lambda: built("lstm"), ("glorot",), "must be one of orthogonal, identity"),
+    ],
+)
+def test_what_a_cell_lacks_is_refused(make, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        initialize(make(), *arguments)

@@ -1,0 +1,150 @@
+"""An output layer that is fitted in closed form, against slow computations in NumPy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from training_cases import Told
+
+from seqzoo.cells import Recurrent
+from seqzoo.tasks import Examples, ManyToManyAligned, ManyToOne, Splits, TrainingSettings, train
+from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.training.normal_equations import PENALTIES, Moments, ridge
+
+RIDGE = TrainingSettings(readout="ridge", batch_size=4)
+RESERVOIR = {"cell": "echo-state", "units": 6, "cell_options": {"seed": 1, "connectivity": 0.8}}
+rng = np.random.default_rng(0)
+
+
+def moments(x, y, weights, batch=7):
+    """Those of several batches."""
+    parts = [slice(k, k + batch) for k in range(0, len(x), batch)]
+    return Moments(
+        sum(Moments.of(x[part], y[part], weights[part]).numpy() for part in parts), x.shape[1]
+    )
+
+
+def slow_ridge(x, y, weights, penalty):
+    """Kernel and bias as a least squares problem with one more row per feature."""
+    root = np.sqrt(weights)[:, None]
+    mean = np.average(x, axis=0, weights=weights)
+    variance = np.average((x - mean) ** 2, axis=0, weights=weights).mean()
+    pull = np.sqrt(weights.sum() * penalty * variance) * np.eye(x.shape[1])
+    rows = np.concatenate([root * np.c_[x, np.ones(len(x))], np.c_[pull, np.zeros(len(pull))]])
+    goals = np.concatenate([root * y, np.zeros((len(pull), y.shape[1]))])
+    solution = np.linalg.lstsq(rows, goals, rcond=None)[0]
+    return solution[:-1], solution[-1]
+
+
+def test_solves_the_least_squares_problem_and_chooses_the_penalty_by_validation():
+    rng = np.random.default_rng(0)
+
+    def draw(count, least):
+        x, y = rng.normal(1, 2, (count, 9)), rng.normal(size=(count, 2))
+        y[:, 0] += x[:, 3]
+        return x, y, rng.integers(least, 3, count).astype(float)
+
+    padded, judge = draw(40, 0), draw(15, 1)
+    padded[0][padded[2] == 0] = np.nan
+    training = [each[padded[2] > 0] for each in padded]
+
+    def error(penalty):
+        kernel, bias = slow_ridge(*training, penalty)
+        off = judge[0] @ kernel + bias - judge[1]
+        return np.average((off**2).sum(1), weights=judge[2])
+
+    best = min(PENALTIES, key=error)
+    assert PENALTIES[0] < best < PENALTIES[-1]
+    fit = ridge(moments(*padded), moments(*judge))
+    assert fit.penalty == best
+    for ours, expected in zip(fit[:2], slow_ridge(*training, best), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-8)
+    given = ridge(moments(*padded), moments(*judge), 0.3)
+    np.testing.assert_allclose(given.kernel, slow_ridge(*training, 0.3)[0], rtol=1e-8)
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory):
+    """A run with numbers at each step, two layers, and what it was trained on."""
+    inputs = [rng.normal(size=(n, 2)) for n in (9, 14, 11, 6, 12, 10)]
+    targets = [np.cumsum(x, 0) @ [[1.0], [-0.5]] for x in inputs]
+    splits = Splits(Examples(inputs[:4], targets[:4]), Examples(inputs[4:], targets[4:]))
+    template = ManyToManyAligned(
+        "series", "values", bidirectional=False, layers=2, all_layers=True, **RESERVOIR
+    )
+    settings = replace(RIDGE, washout=3, ridge_penalty=0.01, batch_size=2)
+    folder = tmp_path_factory.mktemp("ridge") / "run"
+    return train(template, splits, settings, folder), splits, settings
+
+
+def test_steps_are_fitted_over_the_states_of_all_layers_after_the_washout(regression):
+    run, splits, _ = regression
+    layers = [layer for layer in run.model.layers if isinstance(layer, Recurrent)]
+    x, y = [], []
+    for sequence, target in zip(splits.train.inputs, splits.train.targets, strict=True):
+        values, states = run.task.features.encode(Examples([sequence])).flat[None], []
+        for layer in layers:
+            values = layer(values)
+            states.append(values[0])
+        x.append(np.concatenate(states, -1)[3:])
+        y.append(((target - run.task.targets.mean) / run.task.targets.scale)[3:])
+    x, y = np.concatenate(x).astype(float), np.concatenate(y)
+    kernel, bias = slow_ridge(x, y, np.ones(len(x)), 0.01)
+    found = run.model.get_layer("outputs")
+    np.testing.assert_allclose(found.kernel, kernel, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.bias, bias, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_is_resumed_in_the_middle_of_the_pass(regression, tmp_path):
+    run, splits, settings = regression
+    with pytest.raises(Interrupted):
+        train(run.template, splits, settings, tmp_path / "run", progress=Told(stop_at=1))
+    resumed = train(run.template, splits, settings, tmp_path / "run", resume=True)
+    assert resumed.predict(splits.train.inputs[:1]) == run.predict(splits.train.inputs[:1])
+    (row,), (expected,) = resumed.history, run.history
+    assert {**row, "seconds": 0} == {**expected, "seconds": 0}
+
+
+@pytest.mark.slow
+def test_classes_are_as_sure_as_they_are_right(tmp_path):
+    inputs = [rng.normal(size=(n, 1)) for n in rng.integers(4, 9, 200)]
+    labels = ["up" if x[-1, 0] + 0.3 * x[-2, 0] > 0 else "down" for x in inputs]
+    splits = Splits(
+        Examples(inputs[:150], labels[:150]), Examples(inputs[150:], labels[150:]), None
+    )
+    template = ManyToOne("series", layers=2, all_layers=True, **{**RESERVOIR, "units": 30})
+    run = train(template, splits, replace(RIDGE, batch_size=16), tmp_path / "run")
+    (row,) = run.history
+    assert row["validation_accuracy"] > 0.9
+    # As they are fitted, the outputs for two classes differ by about one: a loss of 0.31 at best.
+    assert row["validation_loss"] < 0.3
+
+
+@pytest.mark.slow
+def test_the_next_step_is_fitted(tmp_path):
+    waves = [np.sin(0.3 * np.arange(80) + k)[:, None] for k in range(4)]
+    template = ManyToManyAligned(
+        "series", "next", **{**RESERVOIR, "units": 30}, layers=2, all_layers=True, horizon=10
+    )
+    splits = Splits(Examples(waves[:3]), Examples(waves[3:]))
+    run = train(template, splits, replace(RIDGE, washout=20), tmp_path / "run")
+    (forecast,) = run.predict([waves[0][:60]])
+    expected = np.sin(0.3 * np.arange(60, 70))
+    np.testing.assert_allclose(np.ravel(forecast.value), expected, atol=0.05)
+    run.export(tmp_path / "exported", format="onnx")
+
+
+@pytest.mark.parametrize(
+    "template, message",
+    [
+        (ManyToOne("series", "value", cell="gru", units=3), "cells without such, 'echo-state'"),
+        (ManyToManyAligned("characters", "next", cell="echo-state", units=3), "language models"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(template, message, tmp_path):
+    texts = template.input == "characters"
+    inputs = ["abcab", "cabca"] if texts else [np.ones((3, 1)), np.zeros((3, 1))]
+    examples = Examples(inputs, None if texts else [1.0, 0.0])
+    with pytest.raises(SeqzooError, match=message):
+        train(template, Splits(examples, examples, None), RIDGE, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
