@@ -3,3 +3,7 @@
 import os
 
 __path__ = [os.path.dirname(os.path.abspath(__file__))]
+
+from seqzoo.saving import register  # noqa: E402
+
+register()

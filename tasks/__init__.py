@@ -20,11 +20,13 @@ TEMPLATES: dict[str, type[Template]] = {
 
 if TYPE_CHECKING:
     from seqzoo.tasks.runs.run import Run
+    from seqzoo.tasks.task_model import keras_model
     from seqzoo.tasks.training.trainer import train
 
 # These import TensorFlow, which takes seconds; the command line lists templates without it.
 _IMPORTED_ON_FIRST_USE = {
     "Run": "seqzoo.tasks.runs.run",
+    "keras_model": "seqzoo.tasks.task_model",
     "train": "seqzoo.tasks.training.trainer",
 }
 
@@ -55,5 +57,6 @@ __all__ = [
     "Task",
     "Template",
     "TrainingSettings",
+    "keras_model",
     "train",
 ]

@@ -293,6 +293,23 @@ def make_plan(
     )
 
 
+def join_plans(plans: Sequence[Plan]) -> Plan:
+    """The batches of several plans of the same data, one plan after the other."""
+    counts = [0, *np.cumsum([len(own.rows) for own in plans])]
+    bounds = [own.bounds[:-1] + start for own, start in zip(plans, counts, strict=False)]
+    sizes, lengths = {own.size for own in plans}, {own.length for own in plans}
+    return Plan(
+        rows=np.concatenate([own.rows for own in plans]),
+        weights=np.concatenate([own.weights for own in plans]),
+        bounds=np.concatenate([*bounds, counts[-1:]]),
+        lengths=np.concatenate([own.lengths for own in plans]),
+        target_lengths=np.concatenate([own.target_lengths for own in plans]),
+        size=sizes.pop() if len(sizes) == 1 else None,
+        length=lengths.pop() if len(lengths) == 1 else None,
+        views={name: np.concatenate([own.views[name] for own in plans]) for name in plans[0].views},
+    )
+
+
 def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], np.ndarray]:
     """The padded lengths, extended for longer sequences, and the index for each sequence."""
     padded = list(padded)

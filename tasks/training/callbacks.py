@@ -106,7 +106,7 @@ class Callbacks:
                 )
             own.set_params({"epochs": epochs, "steps": steps, "verbose": 0})
             own.set_model(model)
-            self._choose_mode(own)
+            choose_mode(own, self._task)
         self._call("on_train_begin")
         if state is not None:
             model.stop_training = state["stopped"]
@@ -207,13 +207,13 @@ class Callbacks:
             for hook in hooks
         )
 
-    def _choose_mode(self, own: Any) -> None:
-        """Says which way the metric improves, which Keras asks the metrics of a compiled model."""
-        monitored = getattr(own, "monitor", None)
-        if getattr(own, "mode", None) == "auto" and monitored is not None:
-            metric = self._task.metric
-            if monitored in (metric, f"val_{metric}"):
-                own.mode = "max" if self._task.better > 0 else "min"
+
+def choose_mode(callback: Any, task: Task) -> None:
+    """Tells a callback which way the metric that it monitors improves; Keras knows that of its own
+    metrics alone."""
+    names = (task.metric, f"val_{task.metric}")
+    if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in names:
+        callback.mode = "max" if task.better > 0 else "min"
 
 
 def settable_rate(settings: TrainingSettings) -> bool:

@@ -35,7 +35,7 @@ ELSEWHERE = {
 }
 """How commands begin that are not run here, and why; all others must be `seqzoo`."""
 
-NOTEBOOKS = ("gradients.md",)
+NOTEBOOKS = ("gradients.md", "keras.md")
 """Pages whose blocks of Python go on with what those before defined."""
 
 EQUATION = re.compile(r"\w = ")

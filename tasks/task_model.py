@@ -1,0 +1,399 @@
+"""A template as a `keras.Model` that is fitted, evaluated and asked with raw inputs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks import TEMPLATES
+from seqzoo.tasks.base import AnswerOptions, Task, Template
+from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.startup import start_devices
+from seqzoo.tasks.training.callbacks import choose_mode
+
+
+def keras_model(
+    template: Template, examples: Examples, settings: TrainingSettings | None = None
+) -> "TaskModel":
+    """A compiled Keras model of a template.
+
+    Args:
+        template: the template with its options.
+        examples: the training examples, of which it learns vocabularies, classes and scales; `fit`
+            takes these or others.
+        settings: for the batch size, the optimizer, the seed and the precision; by default the
+            template's. Schedules and checkpoints are those of Keras, by callbacks.
+
+    Raises:
+        SeqzooError: the template does not fit the examples.
+
+    Example:
+        model = keras_model(ManyToOne(cell="gru"), Examples(texts, labels))
+        model.fit(texts, labels, epochs=5, validation_split=0.1)
+        model.predict(["a text"])  # probabilities, in the order of `model.classes`
+    """
+    start_devices(quiet_loggers=False)
+    settings = settings or template.default_settings
+    keras.utils.set_random_seed(settings.seed)
+    task = template.adapt(examples)
+    model = TaskModel(task, settings)
+    model.compile(
+        keras.optimizers.Adam(
+            settings.learning_rate,
+            weight_decay=settings.weight_decay or None,
+            global_clipnorm=settings.clip_norm,
+        )
+    )
+    return model
+
+
+@keras.saving.register_keras_serializable("seqzoo")
+class TaskModel(keras.Model):
+    """The model of `keras_model`.
+
+    `fit` and `evaluate` take raw inputs `x` and targets `y`: lists, arrays, columns of pandas, or a
+    batched `tf.data.Dataset` of pairs. The loss and the metric are those of the template;
+    `compile` takes any optimizer. A `.keras` file has the vocabularies and classes too.
+
+    Attributes:
+        task: the template with what it learned from examples.
+        network: the model of encoded inputs.
+    """
+
+    def __init__(self, task: Task, settings: TrainingSettings, **options: Any):
+        super().__init__(**{"name": task.template.name.replace("-", "_"), **options})
+        self.task: Any = task
+        self.settings = settings
+        self.network = task.build(settings.precision)
+        self._loss = _Loss(task)
+        self._metric = _Metric(task, self._loss)
+        self._carried = tuple(
+            tf.Variable(tf.zeros([0, units]), shape=[None, units], trainable=False)
+            for units in task.carries
+        )
+        self._padding: Padding | None = None
+        self._inference: Inference | None = None
+        self.supports_jit = False  # the metric is computed outside of the graph
+        self.built = True
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The names of what `predict` gives the probabilities of; None for other predictions."""
+        return getattr(getattr(self.task, "targets", None), "names", None)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The loss, and the metric of the template."""
+        return [self._loss, self._metric]
+
+    def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
+        """Predictions for tensors of raw inputs, as an exported model gives them."""
+        raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
+        return self.task.respond(self.network, tuple(raw), AnswerOptions())
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+    ) -> Any:
+        """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of about
+        one length.
+
+        Raises:
+            SeqzooError: an example does not fit the template.
+        """
+        examples = _examples(x, y)
+        held_out = None if validation_data is None else _examples(*_pair(validation_data))
+        if held_out is None and validation_split:
+            first = len(examples) - int(len(examples) * validation_split)
+            held_out = examples.pick(range(first, len(examples)))
+            examples = examples.pick(range(first))
+        settings = self._settings(batch_size)
+        data = self.task.data(examples)
+        self._padding = Padding.choose(
+            data, settings.buckets, settings.batch_size, epochs=max(epochs - initial_epoch, 1)
+        )
+        plans = [
+            self._plan(data, settings, (settings.seed, epoch) if shuffle else None)
+            for epoch in range(initial_epoch, max(epochs, initial_epoch + 1))
+        ]
+        validation = None
+        if held_out is not None:
+            validation = self._dataset(
+                held_out, self._settings(validation_batch_size or batch_size)
+            )
+        callbacks = _listed(callbacks)
+        for own in callbacks:
+            choose_mode(own, self.task)
+        # As Keras continues one data set over the epochs, each has batches of its own.
+        return super().fit(
+            batches(data, join_plans(plans)),
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=[*callbacks, _Forgetting(self._forget)],
+            validation_data=validation,
+            initial_epoch=initial_epoch,
+            shuffle=False,  # done already
+            steps_per_epoch=len(plans[0]),
+            validation_freq=validation_freq,
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **options: Any,
+    ) -> Any:
+        """The loss and the metric of raw inputs and targets, as `keras.Model.evaluate` gives them.
+
+        Raises:
+            SeqzooError: an example does not fit the template.
+        """
+        if "_use_cached_eval_dataset" not in options:  # else it is called by `fit`
+            x, y = self._dataset(_examples(x, y), self._settings(batch_size)), None
+            callbacks = [*_listed(callbacks), _Forgetting(self._forget)]
+        return super().evaluate(
+            x, y, verbose=verbose, callbacks=callbacks, return_dict=return_dict, **options
+        )
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **options: Any
+    ) -> Any:
+        """Predictions for raw inputs.
+
+        Args:
+            x: the inputs; of a data set of pairs, its inputs.
+            batch_size: of the prediction.
+            verbose: is ignored, as there is no progress bar.
+            options: of `AnswerOptions`: `decoding` and `seed` for texts.
+
+        Returns:
+            For classes and labels their probabilities, (n, classes); for numbers these, (n,) or
+            (n, numbers); for generated texts an array of strings; else a list with the prediction
+            of each: its tags, or its numbers at each step.
+
+        Raises:
+            SeqzooError: an input does not fit the template.
+        """
+        examples = _examples(x, None)
+        asked = AnswerOptions(**options)
+        data = self.task.encode(examples, targets=False)
+        settings = self._settings(batch_size)
+        if self._inference is None or self._inference.settings != settings:
+            padding = self._padding or self._choose(data, settings)
+            self._inference = Inference(self.task, self.network, settings, padding)
+        found = self._inference.collect(self.task.infer, data, asked)
+        if self.classes is not None:
+            outputs = np.stack(found["outputs"])
+            exclusive = type(self.task.targets).__name__ == "ClassTargets"
+            return (tf.nn.softmax if exclusive else tf.nn.sigmoid)(outputs).numpy()
+        values = [own.value for own in self.task.answers(found, examples.inputs, asked)]
+        if isinstance(values[0], str):
+            return np.array(values, object)
+        if not isinstance(values[0], float) and isinstance(values[0][0], str):
+            return values  # tags
+        return np.array(values) if len({np.shape(own) for own in values}) == 1 else values
+
+    def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        with tf.GradientTape() as tape:
+            loss = self._forward(batch, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+        self.optimizer.apply([tf.convert_to_tensor(own) for own in gradients], variables)
+        return self.get_metrics_result()
+
+    def test_step(self, batch: dict[str, Any]) -> dict[str, Any]:
+        self._forward(batch, training=False)
+        return self.get_metrics_result()
+
+    def _forward(self, batch: dict[str, Any], training: bool) -> Any:
+        """The mean loss of a batch; adds it to the metrics and carries states on."""
+        weights = batch["weights"]
+        if self._carried:
+            rows = tf.shape(weights)[0]
+            carried = [
+                tf.cond(
+                    tf.shape(own)[0] == rows,
+                    own.value,
+                    lambda own=own: tf.zeros([rows, own.shape[1]]),
+                )
+                for own in self._carried
+            ]
+            batch = {**batch, "carried": tuple(carried)}
+        outcome = self.task.forward(self.network, batch, training)
+        for variable, state in zip(self._carried, outcome.carried, strict=True):
+            variable.assign(state)
+        real = weights > 0
+        losses = tf.where(real, outcome.losses, 0.0)
+        shown = losses if outcome.shown is None else tf.where(real, outcome.shown, 0.0)
+        count = tf.reduce_sum(tf.where(real, self.task.counts(batch), 0.0))
+        sums = tf.reduce_sum(tf.where(real[:, None], outcome.sums, 0.0), 0)
+        self._loss.add(tf.reduce_sum(shown), count, sums)
+        return tf.reduce_sum(losses) / count
+
+    def _forget(self) -> None:
+        for state in self._carried:
+            state.assign(tf.zeros_like(state))
+
+    def _settings(self, batch_size: int | None) -> TrainingSettings:
+        return replace(self.settings, batch_size=batch_size or self.settings.batch_size)
+
+    def _choose(self, data: Data, settings: TrainingSettings) -> Padding:
+        return Padding.choose(data, settings.buckets, settings.batch_size)
+
+    def _plan(
+        self, data: Data, settings: TrainingSettings, seed: tuple[int, ...] | None = None
+    ) -> Plan:
+        padding = self._padding or self._choose(data, settings)
+        return self.task.plan(data, padding, settings, seed=seed)
+
+    def _dataset(self, examples: Examples, settings: TrainingSettings) -> Any:
+        data = self.task.data(examples)
+        return batches(data, self._plan(data, settings))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "name": self.name,
+            "template": self.task.template.name,
+            "options": self.task.template.to_config(),
+            "learned": self.task.to_config(),
+            "vocabularies": {
+                name: {"tokens": own.tokens, "scores": own.scores}
+                for name, own in self.task.vocabularies.items()
+            },
+            "settings": asdict(self.settings),
+        }
+        # As it comes out of a file: Keras would write tuples in a form of its own.
+        return json.loads(json.dumps(config))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TaskModel":
+        template = TEMPLATES[config["template"]].from_config(config["options"])
+        vocabularies = {name: Vocabulary(**own) for name, own in config["vocabularies"].items()}
+        task = template.restore(config["learned"], vocabularies)
+        return cls(task, TrainingSettings(**config["settings"]), name=config["name"])
+
+
+class _Loss(keras.metrics.Metric):
+    """The mean loss of all predictions since the last reset, and the sums of the metric."""
+
+    def __init__(self, task: Any):
+        super().__init__(name="loss")
+        self._direction = "down"
+        self.totals = self.add_variable((2 + task.sums,), "zeros", "float32", name="totals")
+
+    def add(self, loss: Any, count: Any, sums: Any) -> None:
+        """Adds the sums over a batch."""
+        own = tf.concat([[tf.cast(loss, tf.float32), count], tf.cast(sums, tf.float32)], 0)
+        self.totals.assign(self.totals + own)
+
+    def update_state(self, *given: Any, **options: Any) -> None:
+        raise TypeError("The loss is updated by the model's steps.")
+
+    def result(self) -> Any:
+        return self.totals[0] / tf.maximum(self.totals[1], 1.0)
+
+
+class _Metric(keras.metrics.Metric):
+    """The metric of a task, from the sums of the loss."""
+
+    def __init__(self, task: Any, loss: _Loss):
+        super().__init__(name=task.metric)
+        self._direction = "up" if task.better > 0 else "down"
+        self._task, self._sums = task, loss
+
+    def update_state(self, *given: Any, **options: Any) -> None:
+        raise TypeError("The metric is updated by the model's steps.")
+
+    def reset_state(self) -> None:
+        pass  # the loss resets the sums
+
+    def result(self) -> Any:
+        def measure(totals: np.ndarray) -> np.ndarray:
+            _, count, *sums = totals.astype(np.float64)
+            return np.float32(self._task.measure(np.array(sums), count) if count else 0.0)
+
+        found = tf.numpy_function(measure, [self._sums.totals.value], tf.float32)
+        return tf.ensure_shape(found, ())
+
+
+class _Forgetting(keras.callbacks.Callback):
+    """Begins each pass over the data with states of zero."""
+
+    def __init__(self, forget: Any):
+        super().__init__()
+        self._forget = forget
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._forget()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._forget()
+
+
+def _examples(x: Any, y: Any) -> Examples:
+    """Raw inputs and targets as examples.
+
+    Raises:
+        SeqzooError: there are no inputs, or numbers of inputs and targets that differ.
+    """
+    if isinstance(x, Examples):
+        return x
+    if isinstance(x, tf.data.Dataset):
+        pairs = [_pair(own) for own in x.unbatch()]
+        x = [_raw(own) for own, _ in pairs]
+        y = None if not pairs or pairs[0][1] is None else [_raw(own) for _, own in pairs]
+    if x is None or isinstance(x, str | bytes) or not hasattr(x, "__len__"):
+        raise SeqzooError(
+            field="x", expected="a list, an array, a column or a tf.data.Dataset of inputs", got=x
+        )
+    examples = Examples(x, y)
+    if y is not None and len(examples.targets) != len(examples):
+        raise SeqzooError(
+            f"`x` and `y` must be equally long, got {len(examples)} and {len(examples.targets)}."
+        )
+    return examples
+
+
+def _pair(given: Any) -> tuple[Any, Any]:
+    return (given[0], given[1]) if isinstance(given, tuple | list) else (given, None)
+
+
+def _raw(tensor: Any) -> Any:
+    """A tensor of one example as Python takes it: strings as str."""
+    value = tensor.numpy()
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return [own.decode("utf-8") for own in value]
+    return value
+
+
+def _listed(callbacks: Any) -> Sequence[Any]:
+    if callbacks is None:
+        return ()
+    return callbacks if isinstance(callbacks, list | tuple) else (callbacks,)

@@ -1,0 +1,195 @@
+"""Templates as Keras models: raw inputs to `fit`, `evaluate` and `predict`, files, tuning."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from cli_cases import ROOT
+from task_data import names, series, settings, splits, template
+
+import seqzoo.cells
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    OneToMany,
+    SeqzooError,
+    keras_model,
+)
+from seqzoo.tasks.task_model import TaskModel
+
+pytestmark = pytest.mark.usefixtures("plain_loop")
+
+WORDS = ["ab cd", "cd ab ab", "ef", "ab"] * 8
+TAGS = [["N" if word == "ab" else "V" for word in text.split()] for text in WORDS]
+SMALL = {"units": 8, "embedding": 4, "minimum_count": 1}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[TaskModel, keras.callbacks.History]:
+    """A model of names, trained on lists."""
+    train, validation = splits().train, splits().validation
+    assert validation is not None
+    with seqzoo.cells.portable():
+        model = keras_model(template(), train, settings())
+        history = model.fit(
+            train.inputs,
+            train.targets,
+            epochs=4,
+            validation_data=(validation.inputs, validation.targets),
+            callbacks=[keras.callbacks.EarlyStopping("val_accuracy", patience=9)],
+            verbose=0,
+        )
+    return model, history
+
+
+def test_it_learns_from_lists(fitted) -> None:
+    model, history = fitted
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history.history["loss"][-1] < 0.7 * history.history["loss"][0]
+    assert history.history["val_accuracy"][-1] > 0.7
+    examples = names(40, 2)
+    found = model.predict(examples.inputs)
+    assert found.shape == (40, 3) and model.classes == ["A", "B", "C"]
+    right = np.array(model.classes)[found.argmax(1)] == examples.targets
+    loss, accuracy = model.evaluate(examples.inputs, examples.targets, verbose=0)
+    assert accuracy == pytest.approx(right.mean())
+    chosen = found[np.arange(40), [model.classes.index(own) for own in examples.targets]]
+    assert loss == pytest.approx(-np.log(chosen).mean(), rel=1e-5)
+    assert [loss, accuracy] == pytest.approx(
+        [history.history["val_loss"][-1], history.history["val_accuracy"][-1]], rel=1e-5
+    )
+
+
+def test_arrays_columns_and_data_sets_are_the_same(fitted) -> None:
+    pandas = pytest.importorskip("pandas")
+    model, _ = fitted
+    own = names(20, 3)
+    expected = model.evaluate(own.inputs, own.targets, verbose=0)
+    frame = pandas.DataFrame({"text": own.inputs, "label": own.targets}, index=range(9, 29))
+    pairs = tf.data.Dataset.from_tensor_slices((own.inputs, own.targets)).batch(8)
+    for given in (
+        (np.array(own.inputs), np.array(own.targets)),
+        (frame["text"], frame["label"]),
+        (pairs,),
+    ):
+        assert model.evaluate(*given, verbose=0) == pytest.approx(expected)
+    np.testing.assert_allclose(model.predict(pairs), model.predict(own.inputs), atol=1e-6)
+
+
+LOADING = """
+import sys
+{imports}
+model = keras.saving.load_model(sys.argv[1])
+print(*model.predict(["abcx", "ghéx"]).ravel(), model.optimizer.learning_rate.numpy())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("imports", ["import keras, seqzoo", "import seqzoo, keras"])
+def test_a_file_is_loaded_with_seqzoo_imported(fitted, tmp_path, imports: str) -> None:
+    model, _ = fitted
+    model.save(tmp_path / "model.keras")
+    found = subprocess.run(
+        [sys.executable, "-c", LOADING.format(imports=imports), str(tmp_path / "model.keras")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stderr
+    *probabilities, rate = map(float, found.stdout.split())
+    expected = model.predict(["abcx", "ghéx"]).ravel()
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+    assert rate == pytest.approx(0.02)
+
+
+def test_a_loaded_model_goes_on_with_its_optimizer(fitted, tmp_path) -> None:
+    model, _ = fitted
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded, TaskModel)
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) == 24
+    np.testing.assert_array_equal(model.predict(["abcx"]), loaded.predict(["abcx"]))
+
+
+def test_mistakes_are_told(fitted) -> None:
+    model, _ = fitted
+    with pytest.raises(SeqzooError, match="`x` and `y` must be equally long, got 2 and 1"):
+        model.fit(["a", "b"], ["A"])
+    with pytest.raises(SeqzooError, match="example 0 has the label 'D'"):
+        model.evaluate(["a"], ["D"])
+    with pytest.raises(SeqzooError, match="`x` must be a list, an array"):
+        model.predict("abc")
+
+
+def _cases() -> dict:
+    return {
+        "labels": (template(target="labels"), WORDS, [["x"], ["x", "y"], [], ["y"]] * 8),
+        "value": (
+            template(input="series", target="value"),
+            series(24, 1),
+            np.arange(24.0),
+        ),
+        "tags": (ManyToManyAligned("words", crf=True, **SMALL), WORDS, TAGS),
+        "language": (ManyToManyAligned("characters", "next", window=4, **SMALL), WORDS, None),
+        "forecast": (
+            ManyToManyAligned("series", "next", units=8, window=4, horizon=3),
+            series(24, 2),
+            None,
+        ),
+        "translation": (
+            ManyToManyEncoderDecoder(target="characters", **SMALL),
+            WORDS,
+            [text.upper() for text in WORDS],
+        ),
+        "caption": (OneToMany("class", "characters", **SMALL), WORDS, WORDS),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _cases())
+def test_every_template_is_fitted_saved_and_asked(name: str, tmp_path) -> None:
+    own, inputs, targets = _cases()[name]
+    model = keras_model(own, Examples(inputs, targets), settings(learning_rate=0.01))
+    history = model.fit(inputs, targets, epochs=2, validation_split=0.25, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+    assert np.isfinite(history["val_loss"]).all() and f"val_{model.task.metric}" in history
+    asked = list(inputs[:4])
+    options = {"seed": 1} if name == "language" else {}
+    found = model.predict(asked, **options)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    again = loaded.predict(asked, **options)
+    assert len(found) == len(again) == 4
+    if name in ("language", "translation", "caption"):
+        assert all(isinstance(text, str) for text in found) and list(found) == list(again)
+    elif name == "tags":
+        assert found == again and [len(own) for own in found] == [2, 3, 1, 1]
+    else:
+        np.testing.assert_allclose(found, again, rtol=1e-5)
+        shapes = {"labels": (4, 2), "value": (4,), "forecast": (4, 3, 2)}
+        assert np.shape(found) == shapes[name]
+
+
+@pytest.mark.slow
+def test_a_search_of_keras_tuner(tmp_path) -> None:
+    tuner = pytest.importorskip("keras_tuner")
+    train, validation = splits().train, splits().validation
+    assert validation is not None
+
+    def build(options):
+        units = options.Choice("units", [4, 8])
+        return keras_model(template(units=units), train, settings())
+
+    search = tuner.RandomSearch(
+        build, objective="val_accuracy", max_trials=2, directory=tmp_path, seed=0
+    )
+    pair = (validation.inputs, validation.targets)
+    search.search(train.inputs, train.targets, epochs=2, validation_data=pair, verbose=0)
+    (best,) = search.get_best_models(1)
+    assert search.get_best_hyperparameters(1)[0].get("units") in (4, 8)
+    assert best.predict(["abcx"]).shape == (1, 3)
