@@ -1,12 +1,17 @@
 """Where a model with attention looks in its input at each step of its answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+import seqzoo.cells
+from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.inspection.calls import changed_output
-from seqzoo.tasks.inspection.subject import Subject
+from seqzoo.tasks.inspection.subject import Subject, input_labels
 from seqzoo.tasks.inspection.trace import step_by_step
 
 
@@ -18,6 +23,7 @@ class AttentionMap:
         source: names of the input's steps, or of the places of an image's grid.
         tokens: of the answer.
         weights: (tokens, source); each row sums up to 1.
+        answer: the text that the model wrote.
         grid: rows and columns of the places of an image; None for sequences.
     """
 
@@ -25,6 +31,7 @@ class AttentionMap:
     tokens: tuple[str, ...]
     weights: np.ndarray
     grid: tuple[int, int] | None = None
+    answer: str = ""
 
 
 def has_attention(model: object) -> bool:
@@ -38,11 +45,7 @@ def attention_map(subject: Subject) -> AttentionMap:
     Raises:
         SeqzooError: the model has no attention.
     """
-    if not has_attention(subject.model):
-        raise SeqzooError(
-            f"{subject.run.folder} has no attention; models of many-to-many-encoder-decoder and "
-            "one-to-many have, unless `attention` is 'none'."
-        )
+    check_attention(subject.run)
     kept = []
 
     def keep(result: tuple) -> tuple:
@@ -52,9 +55,63 @@ def attention_map(subject: Subject) -> AttentionMap:
     with step_by_step(subject.model), changed_output(subject.model.decoder.attention, keep):
         subject.scores(subject.inputs)
     weights = np.asarray(kept[0], np.float32)[0]
-    places = tuple(getattr(subject.model.encoder, "places", ()))
-    grid = (int(places[0]), int(places[1])) if len(places) == 2 else None
-    source = subject.labels
-    if grid is not None:
-        source = tuple(f"{row},{column}" for row in range(grid[0]) for column in range(grid[1]))
-    return AttentionMap(source, subject.steps, weights, grid)
+    grid = _grid(subject.model)
+    source = subject.labels if grid is None else _places(grid)
+    return AttentionMap(source, subject.steps, weights, grid, subject.answer)
+
+
+def attention_of(
+    run: Any, inputs: Sequence[Any], options: AnswerOptions | None = None
+) -> list[AttentionMap]:
+    """Where a model looks as it writes its answers, as `Run.predict` with the same options does.
+
+    Args:
+        run: a `seqzoo.tasks.Run`.
+        inputs: raw inputs, as `Run.predict` takes them.
+        options: of the predictions; of several answers the first one is shown.
+
+    Raises:
+        SeqzooError: the model has no attention, or an input is wrong.
+    """
+    check_attention(run)
+    task, model = run.task, run.model
+    raw = task.features.raw(inputs, [f"example {index}" for index in range(len(inputs))])
+    values, lengths = task.features.transform(*raw)
+    with seqzoo.cells.portable():
+        batch = {"values": values, "lengths": lengths}
+        decoded = task.generate(model, batch, options or AnswerOptions())
+    texts = task.texts.join(decoded.tokens[:, 0], decoded.lengths[:, 0]).numpy()
+    grid, found = _grid(model), []
+    for index, steps in enumerate(lengths.numpy()):
+        written = int(decoded.lengths[index, 0])
+        ids = decoded.tokens[index, 0, :written, None]
+        tokens = task.texts.join(ids, tf.ones(written, tf.int32)).numpy()
+        own = tuple(array[index : index + 1] for array in raw)
+        source = input_labels(task.features, own, steps) if grid is None else _places(grid)
+        weights = decoded.attention[index, 0, :written, : len(source)].numpy()
+        names = tuple(token.decode("utf-8") for token in tokens)
+        found.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))
+    return found
+
+
+def check_attention(run: Any) -> None:
+    """Checks that the model of a run has attention.
+
+    Raises:
+        SeqzooError: it has none.
+    """
+    if not has_attention(run.model):
+        raise SeqzooError(
+            f"{run.folder} has no attention; models of many-to-many-encoder-decoder and "
+            "one-to-many have, unless `attention` is 'none'."
+        )
+
+
+def _grid(model: Any) -> tuple[int, int] | None:
+    """Rows and columns of the places of an image; None for sequences."""
+    places = tuple(getattr(model.encoder, "places", ()))
+    return (int(places[0]), int(places[1])) if len(places) == 2 else None
+
+
+def _places(grid: tuple[int, int]) -> tuple[str, ...]:
+    return tuple(f"{row},{column}" for row in range(grid[0]) for column in range(grid[1]))

@@ -114,10 +114,11 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not int(lengths[0]):
         raise SeqzooError("The input has no step; give one that is not empty.")
     inputs = {"values": values[:, : int(lengths[0])], "lengths": lengths}
-    return inputs, _labels(features, raw, int(lengths[0]))
+    return inputs, input_labels(features, raw, int(lengths[0]))
 
 
-def _labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
+def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:
+    """A name for each step of one raw input: characters, words, or numbers of frames."""
     if isinstance(features, TextFeatures):
         # The features of tagged words have another `split`.
         own = features.split(tf.constant(raw[0]) if steps else raw[0])

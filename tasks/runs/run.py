@@ -171,6 +171,26 @@ class Run:
         found = self._inference.collect(self.task.infer, data, options)
         return self.task.answers(found, examples.inputs, options)
 
+    def attention(self, inputs: Any, options: AnswerOptions | None = None) -> list[Any]:
+        """Where the model looks in its inputs as it writes its answers.
+
+        Args:
+            inputs: as `predict` takes them.
+            options: the options of the predictions.
+
+        Returns:
+            An `AttentionMap` for each input: its `source` steps, the `tokens` of the answer, and
+            the `weights` of the first at each of the second, (tokens, steps).
+
+        Raises:
+            SeqzooError: the model has no attention, or an input is wrong.
+        """
+        from seqzoo.tasks.inspection.attention import attention_of
+
+        _check_list(inputs)
+        examples = Examples(inputs)
+        return attention_of(self, examples.inputs, options) if len(examples) else []
+
     def evaluate(
         self,
         examples: Examples,

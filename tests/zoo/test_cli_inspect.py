@@ -76,6 +76,26 @@ def test_explanations_as_json(trained) -> None:
     assert first["values"][0] < second["values"][0]
 
 
+def test_predictions_with_their_attention(tmp_path, trained) -> None:
+    words = ["predict", "date-normaliser", "3 mars 2021", "--attention"]
+    file = tmp_path / "looks.html"
+    result = seqzoo(*words, "--json", "--attention-file", file)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    attention = found["attention"]
+    assert found["answer"] == "".join(attention["tokens"]) == "2021-03-03"
+    assert "".join(attention["source"]) == "3 mars 2021"
+    assert all(sum(row) == pytest.approx(1, abs=0.01) for row in attention["weights"])
+    assert len(attention["weights"]) == 10
+    page = file.read_text()
+    assert "2021-03-03" in page and page.count("data:image/png;base64,") == 1
+    first, source, *rows = seqzoo(*words).stdout.splitlines()
+    assert first.startswith("2021-03-03\t") and source == "   3␣mars␣2021" and len(rows) == 10
+    assert seqzoo(*words, "--attention-file", "looks.gif").exit_code == 2
+    result = seqzoo("predict", trained / "run", "axyz1", "--attention")
+    assert result.exit_code == 2 and "has no attention; models of many" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

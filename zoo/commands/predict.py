@@ -26,6 +26,15 @@ from seqzoo.zoo.commands import completers, options
     type=options.OneOf(["text", "jsonl", "csv"]),
     help="Output format: tab-separated text, JSON Lines or CSV. [default: text]",
 )
+@click.option(
+    "--attention",
+    is_flag=True,
+    help="Show where the model looks in the input as it writes each part of its answer.",
+)
+@click.option(
+    "--attention-file",
+    help="Draw it into this .png or .html file; numbered if there are several inputs and a .png.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
 @options.device
 @options.decoding
@@ -39,6 +48,8 @@ def command(
     resample: bool | None,
     top: int,
     form: Any,
+    attention: bool,
+    attention_file: str | None,
     as_json: bool,
     device: str | None,
     **choices: Any,
@@ -56,9 +67,11 @@ def command(
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav
+      seqzoo predict date-normaliser --attention "3 mars 2021"
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
     from seqzoo.zoo.data import prediction_inputs
+    from seqzoo.zoo.inference.attention_text import AttentionOutput
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
     if as_json and form not in (None, "jsonl"):
@@ -77,8 +90,20 @@ def command(
     elif sys.stdin.isatty():
         click.echo("One input per line; end with Ctrl-D.", err=True)
     form = "jsonl" if as_json else form or "text"
+    shows = bool(attention or attention_file)
+    if shows and form == "csv":
+        raise click.UsageError("--attention is printed as text or as JSON; leave --format csv out.")
     failed = False
-    for line in prediction_lines(run, inputs, top, form, decoding, device, resample=bool(resample)):
+    for line in prediction_lines(
+        run,
+        inputs,
+        top,
+        form,
+        decoding,
+        device,
+        resample=bool(resample),
+        attention=AttentionOutput(attention_file) if shows else None,
+    ):
         click.echo(line.text, err=line.bad)
         failed |= line.bad
     if failed:

@@ -14,6 +14,12 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
 from seqzoo.zoo.data.prediction_inputs import Asked, File
 from seqzoo.zoo.data.records import read_bytes
+from seqzoo.zoo.inference.attention_text import (
+    AttentionOutput,
+    as_json,
+    as_text,
+    check_attention,
+)
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.output import one_line
@@ -77,6 +83,7 @@ def prediction_lines(
     device: str | None = None,
     *,
     resample: bool = False,
+    attention: AttentionOutput | None = None,
 ) -> Iterator[Reply]:
     """The output for each input, in order; "csv" begins with a header.
 
@@ -88,6 +95,7 @@ def prediction_lines(
         decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
+        attention: shows where the model looks; None for answers alone.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -99,6 +107,8 @@ def prediction_lines(
     options = answer_options(run, top, decoding)
     asked = prediction_inputs.read(run, given, resample=resample)
     _ = run.model  # reports a missing model before the first line is read
+    if attention is not None:
+        check_attention(run)
     # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
@@ -110,10 +120,12 @@ def prediction_lines(
     def replies() -> Iterator[Reply]:
         nonlocal chunk
         while chunk:
-            yield from _replies(run, chunk, options, form)
+            yield from _replies(run, chunk, options, form, attention)
             chunk = list(itertools.islice(asked, size))
 
     yield from replies() if size == 1 else told_once(replies())
+    if attention is not None:
+        attention.write()
 
 
 def _replies(
@@ -121,7 +133,24 @@ def _replies(
     chunk: Sequence[Asked],
     options: AnswerOptions,
     form: Form,
+    attention: AttentionOutput | None,
 ) -> Iterator[Reply]:
+    def answered(numbers: Iterable[int], found: Sequence[Any]) -> dict[int, Reply]:
+        numbers = list(numbers)
+        maps: list[Any] = [None] * len(numbers)
+        if attention is not None:
+            maps = run.attention([inputs[number] for number in numbers], options)
+        return {
+            number: Reply(_answer(number, answer, options.top, form, own))
+            for number, answer, own in zip(numbers, found, map(shown, maps), strict=True)
+        }
+
+    def shown(own: Any) -> Any:
+        if attention is None:
+            return None
+        attention.keep(own)
+        return as_json(own) if form == "jsonl" else as_text(own)
+
     replies: dict[int, Reply] = {}
     inputs: dict[int, Any] = {}
     for asked in chunk:
@@ -131,10 +160,7 @@ def _replies(
             inputs[asked.number] = asked.field
     try:
         found = run.predict(list(inputs.values()), options)
-        replies |= {
-            number: Reply(_answer(number, answer, options.top, form))
-            for number, answer in zip(inputs, found, strict=True)
-        }
+        replies |= answered(inputs, found)
     except SeqzooError:
         # One of them is invalid; predicting them one at a time shows which.
         for asked in chunk:
@@ -143,8 +169,8 @@ def _replies(
                 continue
             try:
                 unit = asked.unit.lower()
-                (answer,) = run.predict([inputs[number]], options, lines=[number], unit=unit)
-                replies[number] = Reply(_answer(number, answer, options.top, form))
+                found = run.predict([inputs[number]], options, lines=[number], unit=unit)
+                replies |= answered([number], found)
             except SeqzooError as error:
                 place = f"{asked.unit} {number}"
                 told = str(error if error.location else error.at(place))
@@ -159,13 +185,15 @@ def _wrong(asked: Asked, error: str) -> Reply:
     return Reply(place + error, bad=True, error=error, place=place.lower())
 
 
-def _answer(number: int, answer: Any, top: int, form: Form) -> str:
+def _answer(number: int, answer: Any, top: int, form: Form, attention: Any = None) -> str:
     if form == "jsonl":
         reply = {"line": number, "answer": answer.value, "probability": answer.probability}
         if answer.token_probabilities:
             reply["token_probability"] = answer.token_probabilities[0]
         if top > 1:
             reply["alternatives"] = dict(answer.alternatives[:top])
+        if attention is not None:
+            reply["attention"] = attention
         return json.dumps(reply, ensure_ascii=False)
     pairs = [(answer.label, answer.probability), *answer.alternatives[1:top]]
     if form == "csv":
@@ -177,7 +205,8 @@ def _answer(number: int, answer: Any, top: int, form: Form) -> str:
     if answer.token_probabilities:  # the probability of a complete text is close to zero
         labels = [label for label, _ in pairs]
         pairs = list(zip(labels, answer.token_probabilities, strict=False))
-    return "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)
+    line = "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)
+    return line if attention is None else f"{line}\n{attention}"
 
 
 def _record(fields: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from task_data import names, series, template
 import seqzoo.cells
 from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.inspection.attention import attention_map
+from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
 from seqzoo.tasks.inspection.gradients import gradient_flow
 from seqzoo.tasks.inspection.subject import Subject, subject
@@ -172,6 +172,17 @@ def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
     assert grid.grid is not None and grid.weights.shape[1] == np.prod(grid.grid)
     with pytest.raises(SeqzooError, match="attention"):
         attention_map(subjects["class"])
+
+
+def test_attention_of_predictions_is_that_of_their_steps(subjects) -> None:
+    run = subjects["text"].run
+    first, second = attention_of(run, ["two one", "one"])
+    own = subject(run, "two one")
+    expected = attention_map(own)
+    assert first.answer == expected.answer == own.answer
+    assert first.source == ("two", "one") and (*first.tokens, "(end)") == expected.tokens
+    np.testing.assert_allclose(first.weights, expected.weights[:-1], atol=1e-5)
+    assert second.source == ("one",) and (second.weights == 1).all()
 
 
 def test_neighbours_are_the_nearest_by_angle(subjects) -> None:

@@ -1,0 +1,126 @@
+"""Attention for a terminal, as JSON, and as a picture or a page in a file."""
+
+import base64
+import html
+import pathlib
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.output import one_line
+
+SHADES = " ░▒▓█"
+
+WIDEST = 100
+"""Steps of an input that are drawn beside each other; of longer ones the strongest are named."""
+
+NAMED = 3
+"""Steps that are named where they cannot be drawn."""
+
+
+def check_attention(run: Any) -> None:
+    """Checks that the model of a run has attention.
+
+    Raises:
+        SeqzooError: it has none.
+    """
+    from seqzoo.tasks.inspection.attention import check_attention as check
+
+    check(run)
+
+
+def as_json(own: Any) -> dict[str, Any]:
+    """An `AttentionMap`, JSON-serialisable; weights have four decimals."""
+    found = {"source": list(own.source), "tokens": list(own.tokens)}
+    if own.grid is not None:
+        found["grid"] = list(own.grid)
+    return found | {"weights": own.weights.round(4).tolist()}
+
+
+def as_text(own: Any) -> str:
+    """An `AttentionMap` as lines, one per token of the answer: darker signs below the characters of
+    the input, or the names of the words, frames or places with the most weight."""
+    from seqzoo.tasks.inspection.subject import visible
+
+    source, tokens = visible(own.source), visible(own.tokens)
+    margin = max(map(len, tokens), default=0)
+    if own.grid is None and len(source) <= WIDEST and all(len(one) == 1 for one in source):
+        lines = [f"{'':{margin}}  {''.join(source)}"]
+        for token, weights in zip(tokens, own.weights, strict=True):
+            signs = "".join(SHADES[min(int(weight * len(SHADES)), 4)] for weight in weights)
+            lines.append(f"{token:{margin}}  {signs}".rstrip())
+        return "\n".join(lines)
+    lines = []
+    for token, weights in zip(tokens, own.weights, strict=True):
+        order = (-weights).argsort(kind="stable")[:NAMED]
+        named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
+        lines.append(f"{token:{margin}}  {named}")
+    return "\n".join(lines)
+
+
+class AttentionOutput:
+    """Keeps what was shown and draws it into a file at the end.
+
+    Args:
+        path: of a .png or .html file; None for no file.
+
+    Raises:
+        SeqzooError: the file is of another kind.
+    """
+
+    def __init__(self, path: str | None = None):
+        self.path = None if path is None else pathlib.Path(path).expanduser()
+        self._maps: list[Any] = []
+        if self.path is not None and self.path.suffix not in (".png", ".html"):
+            raise SeqzooError(f"--attention-file must end in .png or .html, got {path!r}.")
+
+    def keep(self, own: Any) -> None:
+        """Takes an `AttentionMap`."""
+        if self.path is not None:
+            self._maps.append(own)
+
+    def write(self) -> None:
+        """Draws all that was kept.
+
+        Raises:
+            SeqzooError: the file cannot be written.
+        """
+        if self.path is None or not self._maps:
+            return
+        from seqzoo.tasks.atomic_files import replacing, write_text
+        from seqzoo.tasks.inspection.figures import attention_figure, rendered
+
+        images = [rendered(attention_figure(own)) for own in self._maps]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.suffix == ".png":
+            for number, image in enumerate(images, 1):
+                name = f"{self.path.stem}-{number}.png" if len(images) > 1 else self.path.name
+                with replacing(self.path.with_name(name)) as temporary:
+                    temporary.write_bytes(image)
+            return
+        parts = [
+            f"<h2>{html.escape(own.answer)}</h2>"
+            f'<img alt="attention" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+            for own, image in zip(self._maps, images, strict=True)
+        ]
+        write_text(self.path, PAGE.replace("{parts}", "\n".join(parts)))
+
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Attention</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 24px auto; max-width: 860px;
+  padding: 0 16px; }
+h2 { font-size: 1.1rem; margin: 24px 0 4px; overflow-wrap: anywhere; }
+img { height: auto; max-width: 100%; }
+</style>
+</head>
+<body>
+<p>The input from left to right, the answer from top to bottom; darker is more weight.</p>
+{parts}
+</body>
+</html>
+"""
