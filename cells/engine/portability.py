@@ -37,6 +37,11 @@ def portable() -> Iterator[None]:
         _portable.reset(token)
 
 
+def within_portable() -> bool:
+    """Whether this is traced within `portable`."""
+    return _portable.get()
+
+
 def exporting() -> bool:
     """Whether the graph that is being traced is made to be saved."""
     import tensorflow as tf
@@ -64,12 +69,21 @@ def tie_to_process(cell: Any) -> None:
     take_unowned_input(REFUSAL, device or None)
 
 
-def unportable_operations(graph: Any) -> set[str]:
-    """What keeps a graph, a GraphDef, from running wherever TensorFlow does: names of operations of
-    cuDNN and XLA, and of functions that have to be compiled."""
+def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
+    """What keeps a graph from running wherever TensorFlow does.
+
+    Args:
+        graph: a GraphDef.
+        compiled: whether functions may be compiled where TensorFlow has XLA.
+
+    Returns:
+        Names of operations of cuDNN and XLA, and of functions that have to be compiled.
+    """
     functions = graph.library.function
     nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
     found = {node.op for node in nodes if node.op.startswith(("CudnnRNN", "Xla"))}
+    if compiled:
+        return found
     holders = [(node.op, node) for node in nodes]
     holders += [(function.signature.name, function) for function in functions]
     return found | {name for name, holder in holders if holder.attr["_XlaMustCompile"].b}

@@ -25,6 +25,7 @@ import tensorflow as tf
 from tensorflow.types.experimental import ConcreteFunction
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import outside_of_graphs
 
 MOST_PROGRAMS = 512
@@ -91,7 +92,7 @@ class CellPrograms:
         Returns:
             A function of the tensors.
         """
-        key = (loop, options, _flat(signature))
+        key = (loop, options, _flat(signature), within_portable())
         described = description(self.cell)
         if described is not None:
             shared = SHARED.get((key, described))
@@ -108,7 +109,7 @@ class CellPrograms:
         return self._own[own]
 
     def _traced(self, key: tuple, signature: dict) -> Callable:
-        loop, options, _ = key
+        loop, options, *_ = key
         cells = [self.cell]
 
         def trace(tensors):

@@ -18,6 +18,7 @@ from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import diagonal_loops, general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
+from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import extend_call, recording
 from seqzoo.cells.engine.programs import CellPrograms
 from seqzoo.cells.engine.recomputing import Recomputing, recomputing
@@ -72,10 +73,14 @@ class Scan:
         cell: the cell.
         recompute: the states of every k-th step alone are kept for the gradient, and the steps
             between them are computed once more; None to keep all.
+        pieces: number of pieces of a batch; None for one per core.
     """
 
-    def __init__(self, cell: RecurrentCell, recompute: int | None = None):
+    def __init__(
+        self, cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None
+    ):
         self.cell = cell
+        self.pieces = pieces
         self.loops: Any = loops_of(cell)
         if recompute is not None:
             self.loops = recomputing(self.loops, recompute)
@@ -124,14 +129,16 @@ class Scan:
         return self._scan(tensors, constants, Wish(sequences, keep, fixed))
 
     def _scan(self, tensors: dict, constants: dict, wish: Wish) -> tuple:
+        if within_portable():  # an exported graph has no gradient
+            pieces, results = self._run(tensors | constants, wish)
+            outputs = self._outputs(tensors, constants, results, wish)
+            return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
         flat = tf.nest.flatten(tensors)
 
         @tf.custom_gradient
         def scan(*flat):
             whole = tf.nest.pack_sequence_as(tensors, unwatched(flat)) | constants
-            pieces = cut(whole)
-            program = self._forward_program(pieces[0], wish)
-            results = [program(piece) for piece in pieces]
+            pieces, results = self._run(whole, wish)
 
             def gradient(*upstream):
                 @tf.custom_gradient
@@ -144,16 +151,26 @@ class Scan:
 
                 return once(*upstream, *flat)
 
-            outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
-            if wish.sequences:
-                rows = tf.concat([self.loops.sequence(result) for result in results], 0)
-                size = self.loops.output_shape(self.cell)
-                rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
-                outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
-            return outputs, gradient
+            return self._outputs(tensors, constants, results, wish), gradient
 
         outputs = list(scan(*flat))
         return (outputs[0], outputs[1:]) if wish.sequences else (None, outputs)
+
+    def _run(self, whole: dict, wish: Wish) -> tuple[list[dict], list]:
+        """The pieces of a batch, and the results of each."""
+        pieces = cut(whole, self.pieces)
+        program = self._forward_program(pieces[0], wish)
+        return pieces, [program(piece) for piece in pieces]
+
+    def _outputs(self, tensors: dict, constants: dict, results: list, wish: Wish) -> list:
+        """The outputs of each step where they are wished for, and the last states."""
+        outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
+        if wish.sequences:
+            rows = tf.concat([self.loops.sequence(result) for result in results], 0)
+            size = self.loops.output_shape(self.cell)
+            rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
+            outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
+        return outputs
 
     def _gradient(self, pieces: list, results: list, upstream: list, wish: Wish) -> dict:
         if not wish.keep:
@@ -235,9 +252,11 @@ class DiagonalScan(Scan):
 class OutputScan:
     """Runs a cell whose output is made of that of an inner cell and enters no later step."""
 
-    def __init__(self, cell: RecurrentCell, recompute: int | None = None):
+    def __init__(
+        self, cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None
+    ):
         self.cell = cell
-        self.scan = scan_of(cell.cell, recompute)
+        self.scan = scan_of(cell.cell, recompute, pieces)
 
     def __call__(
         self,
@@ -263,11 +282,13 @@ class OutputScan:
         return None, [tf.where(tf.reduce_any(mask, 1)[:, None], last, before), *inner]
 
 
-def scan_of(cell: RecurrentCell, recompute: int | None = None) -> Any:
+def scan_of(cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None) -> Any:
     """What runs a cell through time: a `Scan`, or what is called as one; see `Scan`."""
     if cell.combines_output:
-        return OutputScan(cell, recompute)
-    return DiagonalScan(cell) if cell.recurs_diagonally else Scan(cell, recompute)
+        return OutputScan(cell, recompute, pieces)
+    if cell.recurs_diagonally:
+        return DiagonalScan(cell, pieces=pieces)
+    return Scan(cell, recompute, pieces)
 
 
 def loops_of(cell: RecurrentCell) -> ModuleType:
@@ -307,10 +328,11 @@ def refuse(*_: Any) -> Any:
     )
 
 
-def cut(tensors: dict) -> list[dict]:
-    """Cuts tensors with a batch axis into one piece per core; each piece gets all weights."""
+def cut(tensors: dict, count: int | None = None) -> list[dict]:
+    """Cuts tensors with a batch axis into pieces, by default one per core; each piece gets all
+    weights."""
     static = tensors["x"].shape[1]
-    count = pieces_of(static)
+    count = count or pieces_of(static)
     if count == 1:
         return [tensors]
     batch = static or tf.shape(tensors["x"])[1]

@@ -1,10 +1,14 @@
-"""Time axes: reading and writing a step, looping over steps, for programs of XLA."""
+"""Time axes: reading and writing a step, looping over steps, for programs of XLA.
+
+Programs that are exported only hold operations that also run without XLA.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
 
 
@@ -12,12 +16,15 @@ def read_step(whole: Any, t: Any) -> Any:
     """whole[t]."""
     rest = tf.shape(whole)[1:]
     start = tf.stack([t] + [0] * (whole.shape.rank - 1))
-    part = dynamic_slice(whole, start, tf.concat([[1], rest], 0))
+    slice_at = tf.slice if within_portable() else dynamic_slice
+    part = slice_at(whole, start, tf.concat([[1], rest], 0))
     return tf.ensure_shape(tf.reshape(part, rest), whole.shape[1:])
 
 
 def write_step(whole: Any, part: Any, t: Any) -> Any:
     """`whole` with whole[t] = part."""
+    if within_portable():
+        return tf.tensor_scatter_nd_update(whole, [[t]], part[None])
     return dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
 
 

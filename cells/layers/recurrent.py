@@ -267,17 +267,17 @@ class Recurrent(keras.layers.RNN):
             return_all_outputs=self.return_sequences,
         )
 
-    def _fast(self, sequences, states, mask, recurrent_mask, training):
+    def _fast(self, sequences, states, mask, recurrent_mask, training, scan=None):
         sequences, mask = self._in_order_of_running(sequences, mask)
         if sequences.shape[1] == 1:
             x = self.cell.project(sequences[:, 0])
             last, states = self._one_step(x, states, mask, recurrent_mask)
             return last, last[:, None], states
-        if self._scan is None:
+        if scan is None and self._scan is None:
             from seqzoo.cells.engine.scan import scan_of
 
             self._scan = scan_of(self.cell, self.recompute)
-        outputs, states = self._scan(
+        outputs, states = (scan or self._scan)(
             sequences, states, mask, recurrent_mask, self.return_sequences, bool(training)
         )
         last = states[0]

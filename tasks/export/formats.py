@@ -59,6 +59,13 @@ FORMATS: dict[str, Format] = {
 }
 
 
+SIGNATURES: dict[str, str] = {
+    "explain": "attention of each generated token",
+    "serving_compiled": "loops that XLA compiles, for batches of 32 and more",
+}
+"""Signatures that a SavedModel gets on request, which make it slower to load."""
+
+
 @dataclass(frozen=True)
 class Export:
     """What is exported, and how.
@@ -72,6 +79,7 @@ class Export:
         precision: of the weights.
         steps: how many steps an input has, where a runtime wants them fixed; None for any number.
         check: whether the export is loaded and compared in a process of its own.
+        signatures: further ones of a SavedModel: "explain", "serving_compiled".
     """
 
     task: Any
@@ -82,6 +90,7 @@ class Export:
     precision: str = "float32"
     steps: int | None = None
     check: bool = True
+    signatures: tuple[str, ...] = ()
 
 
 def export(
@@ -139,6 +148,17 @@ def _checked(wanted: Export, format: str) -> Format:
             f"`steps` fixes the length of inputs for litert alone; {format} takes any.",
             field="steps",
         )
+    for name in wanted.signatures:
+        if format != "saved-model":
+            raise SeqzooError(
+                f"{name!r} is a signature of a saved-model; {format} has none.", field="signatures"
+            )
+        if name not in SIGNATURES:
+            raise SeqzooError(
+                f"`signatures` may hold {' and '.join(SIGNATURES)}, got {name!r}"
+                f"{nearest(name, SIGNATURES)}",
+                field="signatures",
+            )
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
     if missing:
         raise SeqzooError(

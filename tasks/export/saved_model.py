@@ -3,9 +3,11 @@
 import pathlib
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.cells.engine.exported_loops import FEWEST_ROWS
 from seqzoo.cells.engine.portability import unportable_operations
 from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.errors import SeqzooError
@@ -17,7 +19,7 @@ from seqzoo.tasks.export.checking import (
     raw_tensors,
 )
 from seqzoo.tasks.export.formats import Export
-from seqzoo.tasks.export.signatures import signatures_of
+from seqzoo.tasks.export.signatures import COMPILED, signatures_of
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:
@@ -29,7 +31,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
             before; or the SavedModel answers otherwise than the model.
     """
     task, model, options = wanted.task, wanted.model, wanted.options
-    ways = signatures_of(task, model, options)
+    ways = signatures_of(task, model, options, wanted.signatures)
     with seqzoo.cells.portable():
         module = tf.Module()
         # Only objects that a module tracks are saved with it.
@@ -48,8 +50,17 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     with seqzoo.cells.portable():
         ours = ways["serving_default"][0](**{name: tf.constant(own) for name, own in given.items()})
     expected = {f"serving_default/{name}": own.numpy() for name, own in ours.items()}
-    found, _ = answered_alone(folder, "saved-model", {"serving_default": given})
+    asked = {"serving_default": given}
+    if COMPILED in ways:  # enough rows that the compiled loops run
+        asked[COMPILED] = {name: _repeated(own) for name, own in given.items()}
+        expected |= {f"{COMPILED}/{name}": _repeated(own.numpy()) for name, own in ours.items()}
+    found, _ = answered_alone(folder, "saved-model", asked)
     return compare(expected if _repeatable(task, options) else {}, found, "saved-model")
+
+
+def _repeated(rows: np.ndarray) -> np.ndarray:
+    """As many rows as compiled loops want."""
+    return rows[np.arange(FEWEST_ROWS) % len(rows)]
 
 
 def _repeatable(task: Task, options: AnswerOptions) -> bool:
@@ -60,7 +71,7 @@ def _repeatable(task: Task, options: AnswerOptions) -> bool:
 
 def _check(name: str, function: Any) -> None:
     """Refuses a graph that would not load and run wherever TensorFlow runs."""
-    if found := unportable_operations(function.graph.as_graph_def()):
+    if found := unportable_operations(function.graph.as_graph_def(), name == COMPILED):
         raise SeqzooError(
             f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "
             "runs in this process alone; trace every `tf.function` that it calls within "

@@ -1,12 +1,15 @@
 """What an exported SavedModel can be asked beside "serving_default": steps, states, generation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import Any
 
 import tensorflow as tf
 
+from seqzoo.cells.engine.exported_loops import run_compiled
+from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.parts import (
     NEXT,
     answer_of,
@@ -20,13 +23,21 @@ from seqzoo.tasks.export.parts import (
 )
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
 from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+
+EXPLAIN = "explain"
+COMPILED = "serving_compiled"
+"""The only signature whose functions are marked to be compiled by XLA. TensorFlow without XLA runs
+them as they stand, but a server for GPUs that has parts of XLA alone may fail to run them."""
 
 Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
 """A function of tensors by name, and the `tf.TensorSpec`s of these."""
 
 
-def signatures_of(task: Any, model: Any, options: AnswerOptions) -> dict[str, Signature]:
+def signatures_of(
+    task: Any, model: Any, options: AnswerOptions, further: Collection[str] = ()
+) -> dict[str, Signature]:
     """All signatures of a model by name.
 
         serving_default   raw inputs -> answers
@@ -39,6 +50,15 @@ def signatures_of(task: Any, model: Any, options: AnswerOptions) -> dict[str, Si
 
     and those of the task, such as "score" and "bytes". A model that cannot be run step by step, as
     one that reads in both directions, has none of "step", "chunk" and "initial_state".
+
+    Args:
+        task: the task of the model.
+        model: the trained model.
+        options: the options of the predictions.
+        further: which of `ON_REQUEST` are wished for.
+
+    Raises:
+        SeqzooError: the model has none of these.
     """
     names = [spec.name for spec in task.signature]
 
@@ -52,7 +72,40 @@ def signatures_of(task: Any, model: Any, options: AnswerOptions) -> dict[str, Si
         found["ids"] = (lambda text: _ids(task, text), [tf.TensorSpec([None], tf.string, "text")])
     if hasattr(task, "texts"):
         found["generate"] = _generate(task, model, options)
-    return found | task.signatures(model, options)
+    found |= task.signatures(model, options)
+    return found | {name: ON_REQUEST[name](task, model, options) for name in further}
+
+
+def _compiled(task: Any, model: Any, options: AnswerOptions) -> Signature:
+    """ "serving_default" with loops that XLA compiles."""
+    if isinstance(task, Generates):
+        raise SeqzooError(
+            f"`{COMPILED}` is for models that read whole sequences, and this one generates: its "
+            "loop is no faster when it is compiled. Export it without."
+        )
+    names = [spec.name for spec in task.signature]
+
+    def answer(**raw: Any) -> dict[str, Any]:
+        with run_by(run_compiled):
+            return task.respond(model, tuple(raw[name] for name in names), options)
+
+    return answer, list(task.signature)
+
+
+def _explain(task: Any, model: Any, options: AnswerOptions) -> Signature:
+    """Raw inputs -> a text, and where the model looked as it wrote each token."""
+    if getattr(getattr(model, "decoder", None), "attention", None) is None:
+        raise SeqzooError(
+            f"`{EXPLAIN}` shows attention, which this model does not have; models of "
+            "many-to-many-encoder-decoder and one-to-many have, unless `attention` is 'none'. "
+            "Export it without, or explain predictions by `seqzoo inspect`."
+        )
+    names = [spec.name for spec in task.signature]
+
+    def explain(**raw: Any) -> dict[str, Any]:
+        return task.explain(model, tuple(raw[name] for name in names), options)
+
+    return explain, list(task.signature)
 
 
 def _ids(task: Any, text: Any) -> dict[str, Any]:
@@ -137,3 +190,7 @@ def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
         return {"text": text, "log_probability": log_probability}
 
     return generate, [*task.signature, *choices]
+
+
+ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}
+"""Further signatures, which cost time to load."""

@@ -186,7 +186,7 @@ class LanguageModelTask(Task):
             "log_probability", float32, and "tokens", int32, (batch,): of all tokens and of the end
             token, if there is one; what decoding reports of the same text without a prompt.
         """
-        tokens, lengths = self._ids(text)
+        tokens, lengths = self.texts.ids(text)
         states = model.decoder.zero_states(tf.shape(tokens)[0])
         found, _ = score(
             model.decoder.step,
@@ -200,7 +200,7 @@ class LanguageModelTask(Task):
         return {"log_probability": found, "tokens": lengths + (self.end is not None)}
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        tokens, lengths = self._ids(*raw)
+        tokens, lengths = self.texts.ids(*raw)
         values = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
         rows = tf.range(tf.shape(values)[0])
         batch = {"values": values, "lengths": lengths + 1, "rows": rows}
@@ -249,12 +249,6 @@ class LanguageModelTask(Task):
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return text_answers(found)
-
-    def _ids(self, text: Any) -> tuple[Any, Any]:
-        """Strings -> ids (batch, time) and lengths."""
-        tokens = self.texts.split(text)
-        ids = tf.ragged.map_flat_values(self.texts.vocabulary.ids, tokens)
-        return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     def to_config(self) -> dict[str, Any]:
         return {"texts": self.texts.to_config()}

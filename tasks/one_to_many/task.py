@@ -82,15 +82,15 @@ class OneToManyTask(GeneratorTask):
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
     def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
-        features = self.features
+        found, features = super().signatures(model, options), self.features
         if not isinstance(features, ImageFeatures) or features.channels not in DECODED:
-            return {}
+            return found
         (spec,) = features.encoded_signature
 
         def answer(**raw: Any) -> dict[str, Any]:
             return self.respond(model, (features.decode(raw[spec.name]),), options)
 
-        return {"bytes": (answer, [spec])}
+        return {**found, "bytes": (answer, [spec])}
 
     def illustrate(
         self,

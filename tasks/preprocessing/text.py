@@ -124,6 +124,10 @@ class TextFeatures(Features):
             tokens = (split_words if self.template.input == "words" else split_characters)(text)
         return tokens[:, : self.template.maximum_length]
 
+    def tokens(self, text: Any) -> Any:
+        """Strings (batch,) -> tokens (batch, time), "" behind the text."""
+        return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
+
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))
         ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)

@@ -257,6 +257,7 @@ class Run:
         steps: int | None = None,
         examples: Sequence[Any] = (),
         check: bool = True,
+        signatures: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Writes the model in a format that needs nothing of ours to load, and compares what was
         written with the model, in a process of its own.
@@ -269,6 +270,9 @@ class Run:
             steps: how many steps an input has, for LiteRT; None for any number.
             examples: raw inputs to compare answers on; by default some that are made up.
             check: whether to compare.
+            signatures: further ones of a SavedModel, which make it slower to load: "explain", the
+                attention of each generated token, and "serving_compiled", with loops that XLA
+                compiles, for batches of 32 and more; see docs/deployment.md.
 
         Returns:
             "files", the bytes of each by name, and "difference", the largest one from the model as
@@ -287,6 +291,7 @@ class Run:
             precision,
             steps,
             check,
+            tuple(signatures),
         )
         return export(wanted, folder, format)
 

@@ -13,9 +13,11 @@ from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
+from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.recurrent import at_least_float32
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
@@ -138,6 +140,69 @@ class GeneratorTask(Task):
             "texts": found["texts"],
             "log_probabilities": found["log_probabilities"],
         }
+
+    def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
+        names = [spec.name for spec in self.signature]
+
+        def rate(output: Any, **raw: Any) -> dict[str, Any]:
+            return self.rate_output(model, tuple(raw[name] for name in names), output)
+
+        return {"score": (rate, [*self.signature, tf.TensorSpec([None], tf.string, "output")])}
+
+    def rate_output(self, model: Any, raw: tuple, output: Any) -> dict[str, Any]:
+        """Log-probabilities of given texts as predictions, with TensorFlow operations only.
+
+        Args:
+            model: the model.
+            raw: raw inputs.
+            output: one text per input, strings, (batch,).
+
+        Returns:
+            "log_probability", float32, and "tokens", int32, (batch,): of all tokens of the text
+            and of its end; what decoding reports of a text that it writes.
+        """
+        memory, mask, states = model.encode(*self.features.transform(*raw))
+        tokens, lengths = self.texts.ids(output)
+        found, _ = score(
+            model.decoder.step,
+            states,
+            tokens=tokens,
+            lengths=lengths,
+            start=START,
+            end=END,
+            vocabulary_size=len(self.texts.vocabulary),
+            constants=model.decoder.look_at(memory, mask),
+        )
+        return {"log_probability": found, "tokens": lengths + 1}
+
+    def explain(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        """The best prediction with the attention of each of its tokens, with TensorFlow operations
+        only.
+
+        Returns:
+            "text"; "tokens", (batch, time), "" behind the text, and "lengths"; "attention",
+            (batch, time, source), or for an image (batch, time, rows, columns) of the encoder's
+            grid; and for text "source", the tokens of the input, (batch, source).
+        """
+        values, lengths = self.features.transform(*raw)
+        decoded = self.generate(model, {"values": values, "lengths": lengths}, options)
+        ids, lengths, attention = (
+            own[:, 0] for own in (decoded.tokens, decoded.lengths, decoded.attention)
+        )
+        rows, time = tf.unstack(tf.shape(ids))
+        places = tuple(getattr(model.encoder, "places", ()))
+        if len(places) == 2:
+            attention = tf.reshape(attention, [rows, time, *places])
+        inside = tf.cast(tf.range(time) < lengths[:, None], tf.int32)
+        found = {
+            "text": self.texts.join(ids, lengths),
+            "tokens": self.texts.join(ids[..., None], inside, goes_on=True),
+            "lengths": lengths,
+            "attention": attention,
+        }
+        if isinstance(self.features, TextFeatures):
+            found["source"] = self.features.tokens(*raw)
+        return found
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         decoded = self.generate(model, batch, options, report_attention=False)

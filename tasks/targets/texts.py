@@ -13,7 +13,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.subwords import join_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
-from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
 
 START_TOKEN, END_TOKEN = "\x02", "\x03"
@@ -134,6 +134,12 @@ class Texts:
     def split(self, texts: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time)."""
         return self._split(self._clean(texts))
+
+    def ids(self, texts: Any) -> tuple[Any, Any]:
+        """Strings (batch,) -> ids of their tokens without the end, (batch, time), and lengths."""
+        tokens = self.split(texts)
+        ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
+        return ids.to_tensor(PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     def _split(self, texts: Any) -> Any:
         return split_joined_words(texts) if self.joined else self.features.split(texts)

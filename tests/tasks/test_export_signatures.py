@@ -5,12 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from export_cases import cases, make_run
 
+import seqzoo.cells
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.export.checking import raw_tensors
 from seqzoo.tasks.export.parts import step_of
+from seqzoo.tasks.export.signatures import signatures_of
+from seqzoo.tasks.inspection.attention import attention_map
+from seqzoo.tasks.inspection.subject import subject
 
 CASES = cases()
 
@@ -25,7 +31,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory, clean_tensorflow: Any) -> An
             folder = tmp_path_factory.mktemp(name)
             chosen, examples, _ = CASES[name]
             run = make_run(folder / "run", chosen, examples)
-            run.export(folder / "saved", check=False)
+            explained = ("explain",) if name == "images" else ()
+            run.export(folder / "saved", check=False, signatures=explained)
 
             def ask(signature: str, **given: Any) -> dict[str, np.ndarray]:
                 return clean_tensorflow.answers(folder / "saved", given, signature)
@@ -34,6 +41,90 @@ def asked(tmp_path_factory: pytest.TempPathFactory, clean_tensorflow: Any) -> An
         return made[name]
 
     return one
+
+
+def _run_and_ways(name: str, folder: pathlib.Path, further: tuple[str, ...] = ()) -> tuple:
+    """A run, and what asks a signature of it in this process."""
+    chosen, examples, _ = CASES[name]
+    run = make_run(folder / "run", chosen, examples)
+    with seqzoo.cells.portable():
+        ways = signatures_of(run.task, run.model, AnswerOptions(), further)
+
+    def ask(signature: str, **given: Any) -> dict[str, np.ndarray]:
+        with seqzoo.cells.portable():
+            found = ways[signature][0](**{key: tf.constant(own) for key, own in given.items()})
+        return {key: own.numpy() for key, own in found.items()}
+
+    return run, ask
+
+
+@pytest.mark.parametrize("name", ["names", pytest.param("images", marks=pytest.mark.slow)])
+def test_a_text_scores_what_decoding_says_of_it(name: str, tmp_path: pathlib.Path) -> None:
+    run, ask = _run_and_ways(name, tmp_path)
+    inputs = CASES[name][2]
+    raw = raw_tensors(run.task, inputs)
+    short = AnswerOptions(1, Decoding(maximum_length=5))
+    answers = run.predict(inputs, short)
+    found = ask("score", **raw, output=np.array([own.label for own in answers], object))
+    probabilities = [own.probability for own in answers]
+    np.testing.assert_allclose(np.exp(found["log_probability"]), probabilities, rtol=1e-4)
+    # Words, and the end.
+    assert found["tokens"].tolist() == [len(own.label.split()) + 1 for own in answers]
+    other = ask("score", **raw, output=np.array(["one"] * len(inputs), object))
+    assert (other["log_probability"] < 0).all() and (other["tokens"] == 2).all()
+
+
+def test_an_explanation_is_the_attention_of_each_token(tmp_path: pathlib.Path) -> None:
+    run, ask = _run_and_ways("translation", tmp_path, ("explain",))
+    text = CASES["translation"][2][1]
+    found = ask("explain", text=np.array([text, "a"], object))
+    expected = attention_map(subject(run, text))
+    (length, _), source = found["lengths"], len(expected.source)
+    tokens = [own.decode().strip() for own in found["tokens"][0][:length]]
+    assert tokens == list(expected.tokens[:length])
+    assert [own.decode() for own in found["source"][0]] == list(expected.source)
+    np.testing.assert_allclose(
+        found["attention"][0, :length, :source], expected.weights[:length], atol=1e-5
+    )
+    assert not found["attention"][0, length:].any()
+    (answer,) = run.predict([text])
+    assert found["text"][0].decode() == answer.label
+
+
+@pytest.mark.slow
+def test_an_explanation_of_an_image_is_a_grid(asked: Any) -> None:
+    run, ask = asked("images")
+    images = CASES["images"][2]
+    found = ask("explain", **raw_tensors(run.task, images))
+    index = int(found["lengths"].argmax())
+    length = found["lengths"][index]
+    assert length
+    expected = attention_map(subject(run, images[index]))
+    assert found["attention"].shape[2:] == expected.grid
+    weights = found["attention"][index, :length].reshape(length, -1)
+    np.testing.assert_allclose(weights, expected.weights[:length], atol=1e-5)
+
+
+def test_signatures_that_a_model_cannot_have_are_refused(tmp_path: pathlib.Path) -> None:
+    run, _ = _run_and_ways("spelling", tmp_path)
+
+    def refused(message: str, **choices: Any) -> None:
+        with pytest.raises(SeqzooError, match=message):
+            run.export(tmp_path / "out", **choices)
+
+    refused("`explain` shows attention, which this model does not have", signatures=["explain"])
+    refused("is for models that read whole sequences", signatures=["serving_compiled"])
+    refused("got 'explian'; did you mean 'explain'", signatures=["explian"])
+    refused("signature of a saved-model; onnx has none", signatures=["explain"], format="onnx")
+    assert sorted(own.name for own in tmp_path.iterdir()) == ["run"]
+
+
+@pytest.mark.slow
+def test_a_compiled_signature_is_compared_with_the_model(tmp_path: pathlib.Path) -> None:
+    chosen, examples, inputs = CASES["rows"]
+    run = make_run(tmp_path / "run", chosen, examples)
+    report = run.export(tmp_path / "out", examples=inputs, signatures=["serving_compiled"])
+    assert report["difference"] < 1e-5
 
 
 def _next(found: dict[str, Any]) -> dict[str, Any]:

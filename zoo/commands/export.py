@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from seqzoo.tasks.export.formats import FORMATS
+from seqzoo.tasks.export.formats import FORMATS, SIGNATURES
 from seqzoo.zoo.commands import completers, options
 
 
@@ -31,6 +31,14 @@ from seqzoo.zoo.commands import completers, options
     help="Fixed number of time steps, for litert. [default: any]",
 )
 @click.option(
+    "--signature",
+    "signatures",
+    type=click.Choice(list(SIGNATURES)),
+    multiple=True,
+    help="Further signature of a SavedModel, which makes it slower to load: "
+    f"{'; '.join(f'{name}, {summary}' for name, summary in SIGNATURES.items())}.",
+)
+@click.option(
     "--top",
     type=click.IntRange(1),
     help="Predictions per input. [default: 5; 1 for generated text]",
@@ -43,6 +51,7 @@ def command(
     format_: str,
     precision: str,
     steps: int | None,
+    signatures: tuple[str, ...],
     top: int | None,
     device: str | None,
     **choices: Any,
@@ -61,5 +70,5 @@ def command(
     from seqzoo.zoo.inference.export import export
 
     decoding, _ = options.parted(choices)
-    written = {"format": format_, "precision": precision, "steps": steps}
+    written = {"format": format_, "precision": precision, "steps": steps, "signatures": signatures}
     click.echo(export(run, folder, top, decoding, device, **written))

@@ -1,5 +1,6 @@
 """Exports a run's model, and explains how to load and call it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
@@ -19,6 +20,7 @@ def export(
     format: str = "saved-model",
     precision: str = "float32",
     steps: int | None = None,
+    signatures: Sequence[str] = (),
 ) -> str:
     """Exports a run's model.
 
@@ -31,6 +33,7 @@ def export(
         format: key of `seqzoo.tasks.export.formats.FORMATS`.
         precision: of the weights.
         steps: fixed number of time steps; None for any.
+        signatures: further ones of a SavedModel.
 
     Returns: how to load it, for a person.
 
@@ -45,6 +48,7 @@ def export(
         precision=precision,
         steps=steps,
         examples=_held_out(run),
+        signatures=signatures,
     )
     if format == "keras":
         return (
