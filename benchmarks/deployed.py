@@ -1,7 +1,7 @@
-"""Times one exported model in a process that has its runtime alone; `benchmarks.deployment` starts
-it and reads the JSON line that it prints.
+"""Times and scores one exported model in a process that has its runtime alone;
+`benchmarks.deployment` starts it and reads the JSON line that it prints.
 
-    python -I deployed.py FORMAT FOLDER ASKED.json
+    python -I deployed.py times|quality FORMAT FOLDER ASKED.json
 """
 
 import importlib.util
@@ -105,8 +105,11 @@ def standalone(folder, asked):
     return start, imported, request, one_step
 
 
-def main(format, folder, asked):
+def main(what, format, folder, asked):
     asked = json.loads(pathlib.Path(asked).read_text(encoding="utf-8"))
+    if what == "quality":
+        print(json.dumps({"right": quality(format, folder, asked) if asked["held_out"] else ""}))
+        return
     opened = saved_model if format == "saved-model" else standalone
     start, imported, request, one_step = opened(folder, asked)
     figures: dict = {"load_ms": 1000 * (time.perf_counter() - start)}
@@ -116,37 +119,90 @@ def main(format, folder, asked):
         figures[f"request_{rows}"] = percentiles(request(rows))
     figures["memory_mb"] = memory()
     figures["runtime_mb"] = imported
-    if asked["held_out"]:
-        figures["right"] = quality(format, folder, asked)
     print(json.dumps(figures))
 
 
 def quality(format, folder, asked):
-    """The share of held-out texts and recordings that get the right label."""
-    inputs, targets = zip(*asked["held_out"], strict=True)
-    texts = isinstance(inputs[0], str)
-    if not texts:
-        inputs = [np.array(own, np.float32) for own in inputs]
-    if format == "saved-model":
-        import tensorflow as tf
+    """The share of held-out labels and texts that are predicted right; of tags and of texts that
+    are to be continued, the share of tokens."""
+    targets = asked["held_out"]
+    ask = saved_answers if format == "saved-model" else standalone_answers
+    right = [
+        [a == b for a, b in zip(said, true, strict=True)]
+        if isinstance(true, list)
+        else said == true
+        for said, true in zip(ask(folder, asked, targets), targets, strict=True)
+    ]
+    return float(np.mean(np.concatenate([np.atleast_1d(own) for own in right])))
 
-        serve = tf.saved_model.load(folder).signatures["serving_default"]
-        if texts:
-            found = serve(tf.constant(list(inputs)))
-        else:
-            lengths = np.array([len(own) for own in inputs], np.int32)
-            padded = np.zeros((len(inputs), lengths.max()), np.float32)
-            for row, own in zip(padded, inputs, strict=True):
-                row[: len(own)] = own
-            found = serve(waveforms=tf.constant(padded), lengths=tf.constant(lengths))
-        labels = [own.decode() for own in found.get("label", found.get("text")).numpy()]
-    else:
-        spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
-        assert spec is not None and spec.loader is not None
-        predict = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(predict)
-        labels = [own["label"] for own in predict.Model(folder).predict(inputs)]
-    return float(np.mean([said == true for said, true in zip(labels, targets, strict=True)]))
+
+def saved_answers(folder, asked, targets):
+    """What a SavedModel answers: labels, texts, or lists of tags or of next tokens."""
+    import tensorflow as tf
+
+    signatures = tf.saved_model.load(folder).signatures
+    if "start" in asked:
+        lengths = [len(own) for own in targets]
+        tokens = np.zeros((len(targets), max(lengths)), np.int32)
+        for row, own in zip(tokens, targets, strict=True):
+            row[: len(own)] = [asked["start"], *own[:-1]]
+        states = signatures["initial_state"](batch=tf.constant(len(targets)))
+        logits = signatures["chunk"](tokens=tf.constant(tokens), **states)["logits"].numpy()
+        ids = logits.argmax(-1)
+        return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
+    with np.load(asked["arrays"]) as file:
+        raw = {name[4:]: file[name] for name in file.files if name.startswith("raw/")}
+    given = {name: tf.constant(own) for name, own in raw.items()}
+    found = signatures["serving_default"](**given)
+    if "tags" in found:
+        rows = zip(found["tags"].numpy(), found["lengths"].numpy(), strict=True)
+        return [[own.decode() for own in row[:length]] for row, length in rows]
+    return [own.decode() for own in found.get("label", found.get("text")).numpy()]
+
+
+def heard(model, samples):
+    """The class of a recording that is fed a window every 10 ms."""
+    hop, states = model.input["sample_rate"] // 100, model.initial_states()
+    (window,) = [
+        own["shape"][1]
+        for own in model.about["parts"]["step"]["inputs"]
+        if own["name"] == "samples"
+    ]
+    whole = np.pad(samples, (0, window)).astype(np.float32)
+    for start in range(0, len(samples), hop):
+        found, states = model.step(states, samples=whole[None, start : start + window])
+    return model.answer["names"][int(found["probabilities"].argmax())]
+
+
+def standalone_answers(folder, asked, targets):
+    """What predict.py answers; see `saved_answers`."""
+    spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
+    assert spec is not None and spec.loader is not None
+    predict = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(predict)
+    model = predict.Model(folder)
+    if "start" not in asked:
+        inputs = asked["held_out_inputs"]
+        if not inputs:
+            with np.load(asked["arrays"]) as file:
+                inputs = [file[f"input/{n}"] for n in range(len(targets))]
+        streamed = model.about["precision"] == "full-int8" and "sample_rate" in model.input
+        if streamed:  # the step alone computes with integers
+            return [heard(model, own) for own in inputs]
+        return [own["value"] for own in model.predict(inputs)]
+    found = []
+    for ids in targets:
+        tokens = np.array([[asked["start"], *ids[:-1]]], np.int32)
+        if model.about["precision"] == "full-int8":
+            states, said = model.initial_states(), []
+            for token in tokens[0]:
+                answer, states = model.step(states, tokens=np.array([token]))
+                said.append(int(answer["logits"].argmax()))
+            found.append(said)
+            continue
+        given = {"values": tokens, "lengths": np.array([len(ids)], np.int32)}
+        found.append(model.run("serving", **given)["logits"][0].argmax(-1).tolist())
+    return found
 
 
 if __name__ == "__main__":

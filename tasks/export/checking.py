@@ -20,7 +20,7 @@ from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
-TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3}
+TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
 """The largest difference by the precision of the weights, as a share of the largest result. Bytes
 change answers; a test score says how much, and this bound catches what is wrong."""
 
@@ -273,7 +273,12 @@ def _flat(value: Any) -> list[float]:
 
 
 def check_parts(
-    wanted: Any, folder: pathlib.Path, format: str, task: Any, parts: dict[str, Part], rows: int = 0
+    wanted: Any,
+    folder: pathlib.Path,
+    format: str,
+    task: Any,
+    parts: dict[str, Part],
+    steps: Sequence[dict[str, np.ndarray]] = (),
 ) -> float:
     """Compares an export of parts, and predict.py beside it, with the model.
 
@@ -283,13 +288,16 @@ def check_parts(
         format: of it.
         task: the task of the model.
         parts: of the model.
-        rows: examples that are compared at most; 0 for `EXAMPLES`.
+        steps: arguments of the step; by default some at random.
 
     Raises:
         SeqzooError: it answers otherwise.
     """
-    examples = list(wanted.examples[: rows or EXAMPLES]) or made_up(task)
+    examples = list(wanted.examples[:EXAMPLES]) or made_up(task)
     given = part_inputs(task, parts, examples)
+    if steps:  # of one example: those of several may differ in length
+        first = [own for own in steps if _sizes(own) == _sizes(steps[0])][:EXAMPLES]
+        given["step"] = {name: np.concatenate([own[name] for own in first]) for name in steps[0]}
     expected = {
         f"{name}/{key}": own
         for name, part in parts.items()
@@ -303,6 +311,10 @@ def check_parts(
     if asks:
         compare_answers(wanted.predict(examples, options), answers, format, wanted.precision)
     return worst
+
+
+def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:
+    return [own.shape for own in tensors.values()]
 
 
 def _answers_alike(task: Any) -> bool:

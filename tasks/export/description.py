@@ -13,6 +13,7 @@ from seqzoo.tasks.export import standalone
 from seqzoo.tasks.export.parts import Part, takes_ids
 from seqzoo.tasks.layers.crf import FORBIDDEN
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
+from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
@@ -88,7 +89,10 @@ def _input(task: Any) -> dict[str, Any]:
         specs = task.signature
         if len(specs) == 1:
             return {"kind": "arrays", "name": specs[0].name, "dtype": specs[0].dtype.name}
-        return {"kind": "sequences", "name": specs[0].name, "axes": specs[0].shape.rank - 1}
+        about = {"kind": "sequences", "name": specs[0].name, "axes": specs[0].shape.rank - 1}
+        if isinstance(features, AudioFeatures):
+            about["sample_rate"] = features.template.sample_rate
+        return about
     choices = features.template
     about = {
         "kind": "text",

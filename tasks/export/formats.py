@@ -48,7 +48,7 @@ FORMATS: dict[str, Format] = {
     "litert": Format(
         "seqzoo.tasks.export.litert_model:write",
         "LiteRT files of built-in operations, with a plain Python file for text and decoding",
-        ("float32", "float16", "int8"),
+        ("float32", "float16", "int8", "full-int8"),
         "litert",
         ("ai_edge_litert",),
     ),

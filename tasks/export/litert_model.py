@@ -7,23 +7,38 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export.checking import check_parts
+from seqzoo.tasks.export.checking import check_parts, made_up
 from seqzoo.tasks.export.description import write_description
 from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.litert_loop import run_loop
-from seqzoo.tasks.export.parts import Part, in_float32, parts_of
+from seqzoo.tasks.export.parts import Part, in_float32, no_step, parts_of
+from seqzoo.tasks.export.reading import read_by_steps
+
+FULL = "full-int8"
+"""Precision whose step computes with integers alone; parts with a loop are as in "int8"."""
+
+CALIBRATED = 400
+"""Steps at most that ranges of activations are measured on."""
 
 
-def litert_model(part: Part, precision: str = "float32", steps: int | None = None) -> bytes:
+def litert_model(
+    part: Part,
+    precision: str = "float32",
+    steps: int | None = None,
+    calibration: Sequence[dict[str, np.ndarray]] = (),
+) -> bytes:
     """A part as the bytes of a LiteRT file, for one row at a time.
 
     Args:
@@ -31,6 +46,9 @@ def litert_model(part: Part, precision: str = "float32", steps: int | None = Non
         precision: of the weights: "float32", "float16", or "int8", where products are of bytes as
             far as the runtime has such.
         steps: time steps of inputs; None for any number.
+        calibration: arguments of a part without a loop, which tell the range of each activation:
+            with "int8" these are bytes, too, as far as the runtime has such; arguments and results
+            stay as they are.
 
     Raises:
         SeqzooError: LiteRT has no built-in operation for one of the part.
@@ -47,6 +65,12 @@ def litert_model(part: Part, precision: str = "float32", steps: int | None = Non
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    if calibration:
+        converter.representative_dataset = lambda: iter(calibration)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
     try:
         with _quiet():
             return converter.convert()
@@ -74,7 +98,11 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     # It is written in C++, past Python's streams.
     kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(io.StringIO()):
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(action="ignore"),
+    ):
         os.dup2(nowhere.fileno(), 2)
         try:
             yield
@@ -95,8 +123,13 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     parts = parts_of(task, model)
     files = {name: f"{name}.tflite" for name in parts}
     outputs = {}
+    full = wanted.precision == FULL
+    precision = "int8" if full else wanted.precision
+    calibration = _calibration(wanted, parts, no_step(model)) if full else []
     for name, part in parts.items():
-        (folder / files[name]).write_bytes(litert_model(part, wanted.precision, wanted.steps))
+        ranges = calibration if name == "step" else []
+        written = litert_model(part, precision, wanted.steps, ranges)
+        (folder / files[name]).write_bytes(written)
         outputs[name] = []
     write_description(
         folder,
@@ -112,7 +145,23 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     )
     if not wanted.check:
         return None
-    return check_parts(_shortened(wanted), folder, "litert", task, parts)
+    return check_parts(_shortened(wanted), folder, "litert", task, parts, steps=calibration)
+
+
+def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) -> list[dict]:
+    """Arguments of the step as it reads examples.
+
+    Raises:
+        SeqzooError: the model has no step.
+    """
+    if "step" not in parts:
+        raise SeqzooError(
+            f"{FULL} is for a `step`, and this model has none because {why_not}; the runtime has "
+            "no loop of integers, so export it in int8.",
+            field="precision",
+        )
+    examples = list(wanted.examples) or made_up(wanted.task)
+    return list(islice(read_by_steps(wanted.task, parts, examples), CALIBRATED))
 
 
 def _shortened(wanted: Export) -> Export:

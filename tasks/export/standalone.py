@@ -2,6 +2,7 @@
 runtime (onnxruntime or ai-edge-litert), nothing else.
 
     python predict.py "a text" "another one"
+    python predict.py sound.wav numbers.npy
 
     from predict import Model
     model = Model("folder of the export")
@@ -16,6 +17,7 @@ import pathlib
 import re
 import sys
 import unicodedata
+import wave
 
 import numpy as np
 
@@ -96,15 +98,15 @@ class Model:
             return self._generated(inputs, {**self.answer["decoding"], **(decoding or {})})
         if kind == "following":
             return [self._followed(own) for own in inputs]
-        tensors = self.tensors(inputs)
+        answers = {"class": _class, "labels": _labels, "value": _value}
+        answers |= {"steps": _steps, "tags": _tags}
+        if kind not in answers:
+            raise ValueError(
+                f"predict.py has no answers of the kind {kind!r}; the numbers are in "
+                'model.run("serving", **model.tensors(inputs))'
+            )
+        answer, tensors = answers[kind], self.tensors(inputs)
         found = self.run("serving", **tensors)
-        answer = {
-            "class": _class,
-            "labels": _labels,
-            "value": _value,
-            "steps": _steps,
-            "tags": _tags,
-        }[kind]
         lengths = tensors.get("lengths")
         return [
             answer(
@@ -125,6 +127,9 @@ class Model:
             rows = [row[:, None] if row.ndim < about["axes"] else row for row in rows]
             return {about["name"]: _padded(rows, np.float32), "lengths": _lengths(rows)}
         if about["kind"] == "classes":
+            unknown = [own for own in inputs if own not in self._ids]
+            if unknown:
+                raise ValueError(f"this model knows {', '.join(self._ids)}, got {unknown[0]!r}")
             return {"classes": np.array([self._ids[own] for own in inputs], np.int32)}
         rows = [np.array(self.ids(own), np.int32) for own in inputs]
         if about["kind"] == "words and characters":
@@ -605,9 +610,36 @@ def _guessed_spaces(text):
     return re.sub(r"([(\[{]) ", r"\1", text)
 
 
+def _opened(about, argument):
+    """An input from the command line: a text or a class, or a file of numbers (.npy) or sound
+    (.wav)."""
+    if about["kind"] not in ("arrays", "sequences"):
+        return argument
+    path = pathlib.Path(argument)
+    if path.suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    if path.suffix != ".wav" or "sample_rate" not in about:
+        files = ".npy or .wav" if "sample_rate" in about else ".npy"
+        raise ValueError(f"this model reads {files} files, got {argument!r}")
+    with wave.open(str(path)) as file:
+        rate, width, channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
+        samples = file.readframes(file.getnframes())
+    if (rate, width) != (about["sample_rate"], 2):
+        raise ValueError(
+            f"this model reads sound with {about['sample_rate']} samples of 16 bits per second, "
+            f"but {argument} has {rate} of {8 * width}"
+        )
+    return np.frombuffer(samples, "<i2").reshape(-1, channels).mean(1, dtype=np.float32) / 32768
+
+
 def main(arguments):
-    """Answers the texts of a command line, a line each."""
-    for answer in Model().predict(arguments):
+    """Answers the inputs of a command line, a line each."""
+    model = Model()
+    try:
+        answers = model.predict([_opened(model.input, argument) for argument in arguments])
+    except (OSError, ValueError, EOFError, wave.Error) as error:
+        sys.exit(f"predict.py: {error}")
+    for answer in answers:
         probability = answer["probability"]
         known = "" if probability is None else f"\t{probability:.4f}"
         print(f"{answer['label']}{known}")

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_names import FRAMES, each_cell
+from cell_names import BEFORE_RELEASES, FRAMES, each_cell
 from export_stacks import FEATURES, stack
 
 import seqzoo.cells
 from seqzoo.cells import Recurrent, create
+from seqzoo.cells.registry import REGISTRY
 from seqzoo.tasks.export.litert_model import litert_model
 from seqzoo.tasks.export.parts import Part
 
@@ -59,6 +60,40 @@ def test_a_step_computes_the_same_without_a_loop(name: str) -> None:
         for spec in part.inputs
     }
     assert not _compared(part, given) & {"WHILE", "IF"}
+
+
+def _of_integers() -> list[Any]:
+    return [
+        pytest.param(name, marks=pytest.mark.slow if name in ("gru", "lstm") else BEFORE_RELEASES)
+        for name in REGISTRY
+        if name not in FRAMES
+    ]
+
+
+@pytest.mark.parametrize("name", _of_integers())
+def test_a_step_of_integers_follows_the_step_of_floats(name: str) -> None:
+    random, part = np.random.default_rng(0), _step(name)
+    states = {own.name: np.zeros([1, own.shape[1]], np.float32) for own in part.inputs[1:]}
+    first, calibration, outputs = states, [], []
+    for _ in range(60):
+        values = random.uniform(0, 1, [1, part.inputs[0].shape[1]]).astype(np.float32)
+        given = {"values": values, **states}
+        with seqzoo.cells.portable():
+            found = part.run(**{key: tf.constant(own) for key, own in given.items()})
+        calibration.append(given)
+        outputs.append(found["output"].numpy())
+        states = {key: found[f"next_{key}"].numpy() for key in states}
+    interpreter = interpreters.Interpreter(
+        model_content=litert_model(part, "int8", calibration=calibration)
+    )
+    runner, states, gaps = interpreter.get_signature_runner(), first, []
+    for given, expected in zip(calibration, outputs, strict=True):
+        found = runner(values=given["values"], **states)
+        gaps.append(np.abs(found["output"] - expected).max())
+        states = {key: found[f"next_{key}"] for key in states}
+    assert np.mean(gaps) < 0.1 * max(np.abs(outputs).max(), 0.1)
+    names = [own["op_name"] for own in interpreter._get_ops_details()]
+    assert {"QUANTIZE", "DEQUANTIZE"} <= set(names)
 
 
 @pytest.mark.parametrize("name", each_cell(QUICK, FRAMES))

@@ -20,10 +20,10 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "float16", "int8"]),
+    type=click.Choice(["float32", "float16", "int8", "full-int8"]),
     default="float32",
-    help="Precision of the weights: float16 for litert, int8 for onnx and litert. "
-    "[default: float32]",
+    help="Precision of the weights: float16 for litert, int8 for onnx and litert; full-int8 for "
+    "litert makes integers of activations, too. [default: float32]",
 )
 @click.option(
     "--steps",

@@ -56,7 +56,7 @@ def export(
             f"  model = keras.saving.load_model({f'{target}/model.keras'!r})"
         )
     if format != "saved-model":
-        return _without_tensorflow(target, report)
+        return _without_tensorflow(target, report, run.template.input)
     note = ""
     if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
@@ -71,7 +71,9 @@ def export(
     )
 
 
-def _without_tensorflow(target: str, report: dict[str, Any]) -> str:
+def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
+    files = {"audio": "FILE.wav ...", "class": "CLASS ..."}
+    given = files.get(kind, "TEXT ..." if kind in TEXTS else "FILE.npy ...")
     sizes = [
         f"  {name}  {size / 1e6:.2f} MB"
         for name, size in report["files"].items()
@@ -82,7 +84,7 @@ def _without_tensorflow(target: str, report: dict[str, Any]) -> str:
             f"{target} runs without TensorFlow; its results differ from the model's by at most "
             f"{report['difference']:.0e} of the largest:",
             *sizes,
-            f"  python {target}/predict.py INPUT ...",
+            f"  python {target}/predict.py {given}",
         ]
     )
 
