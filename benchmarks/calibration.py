@@ -11,23 +11,10 @@ import argparse
 
 import numpy as np
 
+from seqzoo.tasks.metrics.calibration import calibration
 from seqzoo.tasks.runs.run import Run
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
-
-PARTS = 15
-
-
-def calibration_error(probabilities: np.ndarray, right: np.ndarray) -> float:
-    """The expected calibration error.
-
-    Args:
-        probabilities: those of the predictions, (n,).
-        right: whether each is right, (n,).
-    """
-    parts = np.minimum((probabilities * PARTS).astype(int), PARTS - 1)
-    differences = [abs((probabilities - right)[parts == part].sum()) for part in range(PARTS)]
-    return float(sum(differences) / len(right))
 
 
 def main() -> None:
@@ -40,7 +27,7 @@ def main() -> None:
         probabilities = np.array([answer.probability for answer in answers])
         pairs = zip(answers, examples.targets, strict=True)
         right = np.array([answer.label == target for answer, target in pairs], float)
-        error = calibration_error(probabilities, right)
+        error = calibration(probabilities, right)["error"]
         print(
             f"{folder}: accuracy {right.mean():.4f}, mean probability {probabilities.mean():.4f}, "
             f"calibration error {error:.4f}"

@@ -213,6 +213,21 @@ class Task(ABC):
             SeqzooError: an example is empty, not finite or of the wrong shape.
         """
 
+    def weigh(self, settings: TrainingSettings, data: Data) -> None:
+        """Prepares `forward` for the weights of losses that a training asks for.
+
+        Args:
+            settings: the training settings.
+            data: the training examples.
+
+        Raises:
+            SeqzooError: the settings do not fit the task.
+        """
+        from seqzoo.tasks.targets.weighting import refuse
+
+        refuse(settings, "the targets 'class' and 'tags'", ["class_weight"])
+        refuse(settings, "the targets 'class', 'labels' and 'tags'", ["focal"])
+
     def plan(
         self,
         data: Data,

@@ -86,6 +86,39 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
     _save(figure, path)
 
 
+def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
+    """Draws accuracy against mean probability; calibrated predictions are on the diagonal.
+
+    Args:
+        path: of the PNG file.
+        calibration: "error" and "reliability", and of a calibrated model the same "before".
+    """
+    figure = Figure(figsize=(4.8, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":")
+    for label, found, colour in (
+        ("before temperature scaling", calibration.get("before"), VALIDATION),
+        ("predictions", calibration, TRAINING),
+    ):
+        if found is None:
+            continue
+        rows = found["reliability"]
+        points = [[row[key] for row in rows] for key in ("probability", "accuracy")]
+        shares = np.array([row["predictions"] for row in rows], float)
+        axes.plot(*points, color=colour, linewidth=1)
+        axes.scatter(*points, s=8 + 120 * np.sqrt(shares / shares.sum()), color=colour)
+        text = f"{label}, calibration error {found['error']:.3f}"
+        axes.plot([], color=colour, marker="o", label=text)
+    axes.set_xlabel("mean probability of the prediction")
+    axes.set_ylabel("accuracy")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    _save(figure, path)
+
+
 def plot_captions(
     path: pathlib.Path, images: np.ndarray, captions: Sequence[str], truths: Sequence[str]
 ) -> None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.data.batches import Data
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.base import Features
 
@@ -81,4 +87,50 @@ class FitsReadout(Protocol):
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
         """What the layer sees of a batch, without the first `washout` steps of a sequence, where
         each step has a prediction."""
+        ...
+
+
+@runtime_checkable
+class Calibrates(Protocol):
+    """Its probabilities are those of classes, and come from the logits of one layer."""
+
+    @property
+    def calibrated_layer(self) -> str | None:
+        """The name of the dense layer whose outputs are the logits; None if they are not."""
+        ...
+
+    def class_logits(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        """The "logits" of a batch, (batch, ...), with TensorFlow operations only."""
+        ...
+
+    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+        """What `class_logits` found, as (n, classes), and the indices of the true classes, (n,)."""
+        ...
+
+
+@runtime_checkable
+class Cuts(Protocol):
+    """There is a loss at each step, so that a batch can be cut in time."""
+
+    def steps(self, batch: dict[str, Any]) -> Any:
+        """The number of steps of a batch, padding included."""
+        ...
+
+    def first_states(
+        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
+    ) -> Sequence[Any]:
+        """The states of the recurrent layers of a model before the first step of a batch."""
+        ...
+
+    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
+        """A part of a batch.
+
+        Args:
+            batch: with targets.
+            start: its first step.
+            stop: the step behind its last one; sequences end there.
+            size: steps of its tensors, at least those between.
+        """
         ...

@@ -1,14 +1,18 @@
 """How a template is trained: the choices that do not belong to the model."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Range, check
 from seqzoo.tasks.kinds import TEXTS as TEXTS
 
 Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+Average = Literal["ema", "best"]
+Reduction = Literal["mean", "sum"]
 BestBy = Literal["loss", "metric", "bleu", "chrf"]
 ReadoutFit = Literal["gradient", "ridge"]
 
@@ -20,6 +24,21 @@ WARMUP_SHARE = 10
 
 LARGEST_SEED = 2**32 - 1
 """Largest seed that NumPy accepts."""
+
+
+BALANCED = "balanced"
+"""Class weights that make all classes count equally in a training."""
+
+
+GRADIENT_ONLY = (
+    "accumulate",
+    "bptt_every",
+    "loss_reduction",
+    "average",
+    "class_weight",
+    "focal",
+)
+"""Settings that a readout in closed form does not have."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,36 @@ class TrainingSettings:
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
         clip_norm: maximum global norm of gradients. None for no clipping.
+        clip_layer: maximum norm of the gradient of each variable, a kernel, a recurrent kernel or a
+            bias of a layer. Before `clip_norm`. None for no clipping.
+        clip_value: maximum absolute value of each element of gradients. Before `clip_layer` and
+            `clip_norm`. None for no clipping.
+        accumulate: batches whose gradients are summed before each update of the weights, which is
+            then that of one batch of all their examples. An epoch's last update may have fewer.
+        bptt_every: steps after which their loss is differentiated by truncated back-propagation
+            through time; see `bptt_back`. Gradients of a batch are summed over these windows. For
+            templates with a prediction at each step and layers of one direction. None for full
+            back-propagation through each sequence.
+        bptt_back: steps that gradients flow back, at least `bptt_every`; states before are
+            constants (Williams and Peng 1990). None for `bptt_every`.
+        loss_reduction: what an update minimises. "mean" is the mean loss of all predictions of its
+            batches; "sum" is the loss summed over the steps of a sequence, as in the definition of
+            back-propagation through time, and is the mean over sequences. What is reported is the
+            mean in both cases.
+        average: average of weights that is evaluated and kept as the model. "ema" is an exponential
+            moving average over updates (Polyak and Juditsky 1992); "best" is the mean of the best
+            epochs, which are told from one another by their own weights. None for the weights of
+            the best epoch.
+        decay: decay of the exponential moving average. It is lower in the first updates.
+        average_best: number of best epochs that "best" averages.
+        class_weight: weights of classes in the training loss, "balanced" or by name as in
+            spam=3,ham=1. With "balanced" all classes count equally, however rare; a class without
+            a weight has 1, and only the ratios matter. For the targets "class" and "tags".
+        focal: exponent of the focal loss, which takes weight from predictions that are right and
+            sure. For the targets "class", "labels" and "tags". None for cross entropy.
+        calibrate: calibrate probabilities when training ends, by the temperature with the lowest
+            loss on the validation examples. Predictions, scores and exports of the model
+            have it. For the targets "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stop.
         best_by: what selects the best epoch in validation. "loss" (of texts, per token), "metric"
             (what is shown beside it), or of generated texts, which are written anew after each
@@ -71,6 +120,18 @@ class TrainingSettings:
     warmup_steps: Annotated[int, Range(least=0)] | None = None
     weight_decay: Annotated[float, Range(least=0, below=math.inf)] = 0.0
     clip_norm: Annotated[float, Range(above=0, below=math.inf)] | None = 1.0
+    clip_layer: Annotated[float, Range(above=0, below=math.inf)] | None = None
+    clip_value: Annotated[float, Range(above=0, below=math.inf)] | None = None
+    accumulate: Count = 1
+    bptt_every: Count | None = None
+    bptt_back: Count | None = None
+    loss_reduction: Reduction = "mean"
+    average: Average | None = None
+    decay: Annotated[float, Range(above=0, below=1)] = 0.999
+    average_best: Annotated[int, Range(least=2)] = 3
+    class_weight: Mapping[str, float] | str | None = None
+    focal: Annotated[float, Range(above=0, below=math.inf)] | None = None
+    calibrate: bool = False
     patience: Count | None = None
     best_by: BestBy | None = None
     initialization: str | None = None
@@ -84,6 +145,41 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        self._check_class_weight()
+        self._check_readout()
+        if self.bptt_back is not None and self.bptt_back < (self.bptt_every or math.inf):
+            expected = f"at least `bptt_every`, {self.bptt_every}"
+            if self.bptt_every is None:
+                expected = "set with `bptt_every`"
+            raise SeqzooError(field="bptt_back", expected=expected, got=self.bptt_back)
+
+    def _check_readout(self) -> None:
+        """A readout in closed form has one loss, and no gradients."""
+        if self.readout == "gradient":
+            return
+        plain = TrainingSettings()
+        for name in GRADIENT_ONLY:
+            value = getattr(self, name)
+            if value != getattr(plain, name):
+                raise SeqzooError(
+                    f"`{name}` is for readout 'gradient', got {value!r} with {self.readout!r}.",
+                    field=name,
+                )
+
+    def _check_class_weight(self) -> None:
+        weights = self.class_weight
+        if weights is None or weights == BALANCED:
+            return
+        expected = f"{BALANCED!r} or weights above 0 by name"
+        if not isinstance(weights, Mapping) or not weights:
+            raise SeqzooError(field="class_weight", expected=expected, got=weights)
+        for name, weight in weights.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float):
+                weight = math.nan
+            if not 0 < weight < math.inf:
+                raise SeqzooError(
+                    field="class_weight", expected=expected, got={name: weights[name]}
+                )
 
     def warmup_of(self, steps: int) -> int:
         """Warm-up steps of a training with the given number of steps."""

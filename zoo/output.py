@@ -40,6 +40,13 @@ def metrics_line(figures: dict[str, Any]) -> str:
     """The metrics that are single numbers: "accuracy 0.8132, loss 0.7011"."""
     if "entities" in figures:
         figures = figures | {"entity F1": float(figures["entities"]["f1"])}
+    calibration = figures.get("calibration", {})
+    if "temperature" in calibration:
+        figures = figures | {
+            "temperature": calibration["temperature"],
+            "calibration error": calibration["error"],
+            "before calibration": calibration["before"]["error"],
+        }
     if same_number(figures.get("nll"), figures.get("loss")):
         figures = {name: value for name, value in figures.items() if name != "loss"}
     return ", ".join(

@@ -55,11 +55,14 @@ class Data:
         targets: array of shape (n, ...), or sequences with separate lengths, or None.
         window: steps that a sequence is cut to, the state being carried from one window to the
             next; None where each is run in one piece.
+        importance: shape (n,), float32: the weight of each example in the loss of training; None
+            if all are equal. It is not the weight of rows, which tells examples from filler.
     """
 
     inputs: Sequences
     targets: np.ndarray | Sequences | None = None
     window: int | None = None
+    importance: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -72,6 +75,8 @@ class Data:
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
         elif self.targets is not None:
             arrays["targets"] = self.targets
+        if self.importance is not None:
+            arrays["importance"] = self.importance
         return arrays
 
     @cached_property
@@ -323,8 +328,9 @@ def batches(data: Data, plan: Plan) -> Any:
 
     Each is a dictionary: "values" (batch, time, ...), zero behind a sequence's end; "lengths"
     (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
-    with "target_lengths" (batch,) where these are sequences; "rows" (batch,), int32, which examples
-    they are; and all that the plan says of parts of examples, see `Plan.views`.
+    with "target_lengths" (batch,) where these are sequences, and "importance" (batch,); "rows"
+    (batch,), int32, which examples they are; and all that the plan says of parts of examples, see
+    `Plan.views`.
     """
     tensors = data.tensors
     with tf.device("CPU:0"):
@@ -355,6 +361,8 @@ def batches(data: Data, plan: Plan) -> Any:
                 tf.gather(tensors["target_lengths"], own) if lengths is None else lengths,
                 longest_target,
             )
+        if "importance" in tensors:
+            batch["importance"] = tf.gather(tensors["importance"], own)
         return batch
 
     steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
@@ -372,6 +380,29 @@ def _padded(flat: Any, starts: Any, lengths: Any, longest: Any) -> tuple[Any, An
     mask = steps[None, :] < lengths[:, None]
     mask = tf.reshape(mask, tf.concat([tf.shape(mask), [1] * (values.shape.rank - 2)], 0))
     return tf.where(mask, values, tf.zeros((), values.dtype)), lengths
+
+
+def cut_steps(
+    batch: dict[str, Any], start: Any, stop: Any, size: int, names: Sequence[str]
+) -> dict[str, Any]:
+    """A part of a batch in time.
+
+    Args:
+        batch: of `batches`.
+        start: its first step.
+        stop: the step behind its last one; sequences end there.
+        size: steps of its tensors, zeros behind the batch's own steps.
+        names: tensors with a time axis, (batch, time, ...).
+    """
+    part = dict(batch)
+    for name in names:
+        values = batch[name]
+        values = tf.pad(values, [[0, 0], [0, size]] + [[0, 0]] * (values.shape.rank - 2))
+        begin = tf.minimum(start, tf.shape(batch[name])[1])
+        cut = values[:, begin : begin + size]
+        part[name] = tf.ensure_shape(cut, [None, size, *values.shape[2:]])
+    part["lengths"] = tf.clip_by_value(tf.minimum(batch["lengths"], stop) - start, 0, size)
+    return part
 
 
 def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, np.ndarray]]:

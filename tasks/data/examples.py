@@ -22,6 +22,8 @@ class Examples:
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
         lines: the line of each example in its file, in units of `unit`, for messages; or None.
+        weights: the weight of each example in the loss of training, at least 0; None if all are
+            equal. Scores count each example once.
         unit: "line" or "row", counted from 1, or "example", counted from 0.
     """
 
@@ -29,35 +31,41 @@ class Examples:
     targets: Any = None
     lines: Sequence[int] | None = None
     unit: str = "line"
+    weights: Any = None
 
     def __post_init__(self) -> None:
         # A column of pandas is indexed by labels that need not be positions.
-        for name in ("inputs", "targets"):
+        for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
 
     @classmethod
-    def from_columns(cls, columns: Any, *, input: str, target: str | None = None) -> "Examples":
-        """Makes examples from two columns, with one example per row.
+    def from_columns(
+        cls, columns: Any, *, input: str, target: str | None = None, weight: str | None = None
+    ) -> "Examples":
+        """Makes examples from columns, with one example per row.
 
         Args:
             columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
             input: the name of the column of inputs.
             target: the name of the column of targets; None if there are none.
+            weight: the name of the column of weights; None if all are equal.
 
         Raises:
             SeqzooError: a column does not exist or has no rows, a value is missing, or the columns
                 have different lengths.
         """
         inputs = take_column(columns, input, "input")
-        if target is None:
-            return cls(inputs)
-        targets = take_column(columns, target, "target")
-        if len(inputs) != len(targets):
-            raise SeqzooError(
-                f"Columns must be equally long, but {input!r} has {len(inputs):,} rows and "
-                f"{target!r} {len(targets):,}."
-            )
-        return cls(inputs, targets)
+        others = {}
+        for field, name in (("target", target), ("weight", weight)):
+            if name is None:
+                continue
+            values = others[f"{field}s"] = take_column(columns, name, field)
+            if len(inputs) != len(values):
+                raise SeqzooError(
+                    f"Columns must be equally long, but {input!r} has {len(inputs):,} rows and "
+                    f"{name!r} {len(values):,}."
+                )
+        return cls(inputs, **others)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -70,7 +78,8 @@ class Examples:
                 return values[list(chosen)]
             return None if values is None else [values[index] for index in chosen]
 
-        return replace(self, inputs=of(self.inputs), targets=of(self.targets), lines=of(self.lines))
+        names = ("inputs", "targets", "lines", "weights")
+        return replace(self, **{name: of(getattr(self, name)) for name in names})
 
     def spread(self, count: int) -> list[int]:
         """Indices of at most `count` evenly spaced examples, since neighbours are often similar."""

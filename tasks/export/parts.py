@@ -224,7 +224,7 @@ def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
             {"scores": outputs} if task.template.crf else {"probabilities": tf.nn.softmax(outputs)}
         )
     if isinstance(targets, StepValues):
-        return {"predictions": targets.decode(outputs)}
+        return {"predictions": targets.decode(targets.predicted(outputs))}
     return {"probabilities": tf.sigmoid(outputs)}  # of notes
 
 

@@ -189,7 +189,7 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
     with seqzoo.cells.portable():
         said = task.outputs(model, inputs["values"], inputs["lengths"])
-    text, _ = task.targets.answer(task.targets.decode(said)[0].numpy())
+    text, _ = task.targets.answer(task.targets.decode(task.targets.predicted(said))[0].numpy())
     together = tuple(range(len(labels)))
     return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
 

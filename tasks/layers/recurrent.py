@@ -1,6 +1,6 @@
 """Layers and stacks of layers that several templates use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -257,6 +257,15 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         last = LastOutputs(template.bidirectional, dtype=dtype, name="last_outputs")
         outputs[:-1] = [last(each) for each in outputs[:-1]]
     return keras.layers.Concatenate(dtype=dtype, name="all_layers")(outputs)
+
+
+def zero_states(layers: Sequence[Any], rows: Any) -> list[Any]:
+    """The states of layers before the first step."""
+    return [
+        tf.cast(own, tf.float32) if own.dtype in (tf.float16, tf.bfloat16) else own
+        for layer in layers
+        for own in keras.tree.flatten(layer.get_initial_state(rows))
+    ]
 
 
 def _cell(

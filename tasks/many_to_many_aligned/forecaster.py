@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
-from seqzoo.tasks.data.batches import Data, Padding, Plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import crop_plan
 from seqzoo.tasks.decoding import Decoding
@@ -21,6 +21,7 @@ from seqzoo.tasks.metrics.errors import errors
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
 
@@ -41,7 +42,8 @@ class ForecasterTask(StepRegressionTask):
     def __init__(self, template: Any, features: Features):
         self.template = template
         self.features = features
-        self.targets = load(INPUTS[template.input].following).of_features(features)
+        kind = load(INPUTS[template.input].following)
+        self.targets = kind.of_features(features, ElementLoss.of(template))
         self.metric = self.targets.metric
 
     @classmethod
@@ -97,9 +99,19 @@ class ForecasterTask(StepRegressionTask):
         )
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        # All steps behind a sequence's end are behind those that count, and need no mask.
-        outputs, _ = model(batch["values"][:, :-1], training=training)
-        return self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1)
+        counted, inside = batch.get("counted"), None
+        if counted is not None:
+            inside = tf.range(tf.shape(counted)[1]) < batch["lengths"][:, None] - 1
+        # All steps behind a sequence's end are behind those that count, and need no mask, except
+        # where states are passed on.
+        outputs, _ = model(batch["values"][:, :-1], steps=inside, training=training)
+        return self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1, counted)
+
+    def steps(self, batch: dict[str, Any]) -> Any:
+        return tf.shape(batch["values"])[1] - 1
+
+    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
+        return cut_steps(batch, start, stop + 1, size + 1, ("values",))
 
     def output_layer(self, model: Any) -> Any:
         return model.output_layer

@@ -1,13 +1,14 @@
 """`ManyToManyAligned` as a language model, with what it learned from training examples."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps, make_plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import window_plan
 from seqzoo.tasks.decoding import Decoding
@@ -113,9 +114,13 @@ class LanguageModelTask(Task):
         targets, lengths = batch["values"], batch["lengths"]
         tokens = tf.concat([batch["before"][:, None], targets[:, :-1]], 1)
         states = [tf.where(batch["resets"][:, None], 0.0, own) for own in batch["carried"]]
-        logits, last = model(tokens, states, training=training)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
+        counted = batch.get("counted")
+        steps = None if counted is None else inside
+        logits, last = model(tokens, states, steps, training=training)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        if counted is not None:
+            inside &= counted
         losses = tf.reduce_sum(tf.where(inside, losses, 0.0), 1)
         aside = batch["aside"][:, None]
         carried = tuple(
@@ -123,6 +128,20 @@ class LanguageModelTask(Task):
             for old, new in zip(batch["carried"], last, strict=True)
         )
         return Outcome(losses, losses[:, None], carried)
+
+    def steps(self, batch: dict[str, Any]) -> Any:
+        return tf.shape(batch["values"])[1]
+
+    def first_states(
+        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
+    ) -> Sequence[Any]:
+        return [tf.where(batch["resets"][:, None], 0.0, own) for own in batch["carried"]]
+
+    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
+        part = cut_steps(batch, start, stop, size, ("values",))
+        before = tf.gather(batch["values"], tf.maximum(start - 1, 0), axis=1)
+        part["before"] = tf.where(start > 0, before, batch["before"])
+        return part
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"], tf.float32)

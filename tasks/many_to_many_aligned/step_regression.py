@@ -1,5 +1,6 @@
 """`ManyToManyAligned` with numbers as targets, with what it learned from training examples."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -8,16 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
-from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
-from seqzoo.tasks.preprocessing.base import Features, finite, moments
+from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack, zero_states
+from seqzoo.tasks.preprocessing.base import Features, finite
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import required
+from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.steps import StepValues
 
 
@@ -41,14 +43,17 @@ class StepRegressionTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        targets = StepValues(*moments(np.concatenate(_numbers(examples))))
+        loss, numbers = ElementLoss.of(template), _numbers(examples)
+        loss.check(numbers, examples.places)
+        targets = StepValues(*loss.scales(np.concatenate(numbers)), loss)
         return cls(template, features_class(template.input).learn(template, examples), targets)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
         features = features_class(template.input)
         features = features.from_config(template, config["features"], vocabularies)
-        return cls(template, features, StepValues(**config["targets"]))
+        targets = StepValues(**config["targets"], loss=ElementLoss.of(template))
+        return cls(template, features, targets)
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
@@ -77,6 +82,7 @@ class StepRegressionTask(Task):
         if not targets:
             return Data(inputs)
         numbers = _numbers(examples)
+        self.targets.loss.check(numbers, examples.places)
         for index, (own, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
             place = f"the target of {examples.place(index)}"
             if own.shape != (steps, self.targets.size):
@@ -104,11 +110,25 @@ class StepRegressionTask(Task):
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs = self.outputs(model, batch["values"], batch["lengths"], training)
-        return self.outcome(outputs, batch["targets"], batch["lengths"])
+        return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
 
-    def outcome(self, outputs: Any, targets: Any, lengths: Any) -> Outcome:
-        """Losses and metrics over the first `lengths` steps of sequences."""
+    def steps(self, batch: dict[str, Any]) -> Any:
+        return tf.shape(batch["values"])[1]
+
+    def first_states(
+        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
+    ) -> Sequence[Any]:
+        return zero_states(layers, tf.shape(batch["lengths"])[0])
+
+    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
+        return cut_steps(batch, start, stop, size, ("values", "targets"))
+
+    def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
+        """Losses and metrics over the first `lengths` steps of sequences, or over those of them
+        that are `counted`, (batch, time)."""
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
+        if counted is not None:
+            inside &= counted
         losses, metrics = (
             tf.reduce_sum(tf.where(inside, each, 0.0), 1)
             for each in self.targets.objective(outputs, targets)
@@ -140,7 +160,8 @@ class StepRegressionTask(Task):
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
-        answers = self.targets.decode(self.outputs(model, values, lengths))
+        predicted = self.targets.predicted(self.outputs(model, values, lengths))
+        answers = self.targets.decode(predicted)
         inside = tf.range(tf.shape(answers)[1]) < lengths[:, None]
         return {"values": tf.where(inside[:, :, None], answers, 0.0), "lengths": lengths}
 
@@ -153,7 +174,8 @@ class StepRegressionTask(Task):
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         answers = []
         for outputs, steps in zip(found["outputs"], found["steps"], strict=True):
-            values = self.targets.decode(tf.constant(outputs[:steps])).numpy()
+            predicted = self.targets.predicted(tf.constant(outputs[:steps]))
+            values = self.targets.decode(predicted).numpy()
             answers.append(Answer(*self.targets.answer(values)))
         return answers
 

@@ -1,17 +1,19 @@
 """`ManyToManyAligned` for tags, with what it learned from training examples."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Sequences
+from seqzoo.tasks.data.batches import Data, Sequences, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
+from seqzoo.tasks.layers.recurrent import zero_states
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
@@ -24,7 +26,9 @@ from seqzoo.tasks.preprocessing.tagged_words import (
 )
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.protocols import Readout
+from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.tags import Tags
+from seqzoo.tasks.targets.weighting import Weighting, refuse
 
 
 class TaggerTask(Task):
@@ -47,6 +51,7 @@ class TaggerTask(Task):
         self.template = template
         self.features = features
         self.tags = tags
+        self.weighting = Weighting()
         self.spans = Spans(tags.names) if tags.entities else None
         self.metric, self.sums = ("entity_f1", 3) if self.spans else ("accuracy", 1)
 
@@ -85,7 +90,39 @@ class TaggerTask(Task):
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         scores = self.scores(model, batch, training)
-        return self._outcome(model, scores, batch, self._best(model, scores, batch["lengths"]))
+        best = self._best(model, scores, batch["lengths"])
+        outcome = self._outcome(model, scores, batch, best)
+        counted = batch.get("counted")
+        if not training or (self.weighting == Weighting() and counted is None):
+            return outcome
+        targets = batch["targets"]
+        exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, scores)
+        weighted = self.weighting(exact, exact, targets)
+        inside = _inside(scores, batch["lengths"])
+        if counted is not None:
+            inside &= counted
+        losses = tf.reduce_sum(tf.where(inside, weighted, 0.0), 1)
+        return outcome._replace(losses=losses, shown=outcome.losses)
+
+    def steps(self, batch: dict[str, Any]) -> Any:
+        return tf.shape(batch["values"])[1]
+
+    def first_states(
+        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
+    ) -> Sequence[Any]:
+        return zero_states(layers, tf.shape(batch["lengths"])[0])
+
+    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
+        return cut_steps(batch, start, stop, size, ("values", "targets"))
+
+    def weigh(self, settings: TrainingSettings, data: Data) -> None:
+        if self.template.crf:
+            expected = "tags without `crf`, whose loss is that of a whole sequence"
+            refuse(settings, expected, ["class_weight", "focal"])
+            return
+        targets: Any = data.targets
+        counts = np.bincount(targets.flat, minlength=len(self.tags.names))
+        self.weighting = Weighting.of(settings, self.tags.names, counts)
 
     def scores(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
         """The scores of each tag at each step, (batch, time, tags), float32."""
@@ -154,6 +191,20 @@ class TaggerTask(Task):
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         return self._found(model, self.scores(model, batch), batch["lengths"])
 
+    @property
+    def calibrated_layer(self) -> str | None:
+        return None if self.template.crf else "scores"
+
+    def class_logits(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        return {"logits": self.scores(model, batch), "lengths": batch["lengths"]}
+
+    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+        pairs = zip(found["logits"], found["lengths"], strict=True)
+        targets: Any = data.targets
+        return np.concatenate([own[:length] for own, length in pairs]), targets.flat
+
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         scores = self.scores(model, batch)
         found = self._found(model, scores, batch["lengths"])
@@ -194,7 +245,9 @@ class TaggerTask(Task):
             self.tokens(examples.inputs[index]) for index in range(min(SAMPLES, len(examples)))
         ]
         assert isinstance(data.targets, Sequences)
-        return figures_of(self.tags, said, data.targets, tokens, unknown)
+        pairs = zip(found["probabilities"], found["lengths"], strict=True)
+        probabilities = np.concatenate([own[:length] for own, length in pairs])
+        return figures_of(self.tags, said, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:
         """The tokens of an input, or None if it consists of numbers."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.batches import Sequences
+from seqzoo.tasks.metrics.calibration import calibration
 from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
 from seqzoo.tasks.metrics.sequences import span_scores
 from seqzoo.tasks.targets.tags import Tags
@@ -20,6 +21,7 @@ def figures_of(
     truth: Sequences,
     tokens: Sequence[list[str] | None],
     unknown: np.ndarray | None,
+    probabilities: np.ndarray,
 ) -> dict[str, Any]:
     """Metrics of predictions, with one sequence of ids per example.
 
@@ -30,12 +32,13 @@ def figures_of(
         tokens: of the first sequences, which are shown; None for one of numbers.
         unknown: which of all steps, one sequence after the other, has a word that training did
             not keep; None where there are no words.
+        probabilities: of the predicted tags, one sequence after the other.
 
     Returns:
         "accuracy" and "errors" of steps, "sequence_accuracy" (all of whose steps are right),
         "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
         classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities",
-        the span scores; "samples", tokens with their tags.
+        the span scores; "calibration" of steps; "samples", tokens with their tags.
     """
     flat, names = np.concatenate(list(said)), tags.names
     right = flat == truth.flat
@@ -61,6 +64,7 @@ def figures_of(
     figures["classes"] = table
     figures["confusions"] = top_confusions(matrix, names)
     figures["confusion"] = matrix.tolist()
+    figures["calibration"] = calibration(probabilities, right)
     figures["samples"] = [
         {"tokens": own, "answer": named(said[index]), "truth": named(truth[index])}
         for index, own in enumerate(tokens)

@@ -10,6 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class ManyToManyAligned(Template):
         horizon: default number of steps to forecast.
         whole: treat the file as one long sequence, or each line as one. No start or end token
             stands between the windows of one text. For "next".
+        loss: loss function of numbers; classes, tags, texts and notes have the one that they have.
+            None for squared with "values" and series.
+        output_activation: activation of the outputs that are numbers, any of Keras. Targets are
+            standardised only for the losses squared, absolute and huber without one. None for none,
+            or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
         tied: tie input and output embeddings.
 
     Raises:
@@ -107,10 +113,13 @@ class ManyToManyAligned(Template):
     window: Count = 100
     horizon: Count = 24
     whole: Annotated[bool, Named(off="lines")] = False
+    loss: Loss | None = None
+    output_activation: str | None = None
     tied: Annotated[bool, Named(off="untied")] = False
 
     def __post_init__(self) -> None:
         check(self)
+        check_loss(self)
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),

@@ -21,7 +21,9 @@ from seqzoo.tasks.layers.recurrent import (
 )
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.protocols import Readout
+from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import Targets
+from seqzoo.tasks.targets.weighting import Weighting
 
 
 class ManyToOneTask(Task):
@@ -40,6 +42,7 @@ class ManyToOneTask(Task):
         self.metric = targets.metric
         self.better = targets.better
         self.sums = targets.sums
+        self.weighting = Weighting()
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
@@ -106,7 +109,17 @@ class ManyToOneTask(Task):
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs = self.outputs(model, batch["values"], batch["lengths"], training)
-        return Outcome(*self.targets.objective(outputs, batch["targets"]))
+        losses, sums = self.targets.objective(outputs, batch["targets"])
+        if not training or self.weighting == Weighting():
+            return Outcome(losses, sums)
+        weighted = self.targets.weighted(losses, outputs, batch["targets"], self.weighting)
+        return Outcome(weighted, sums, shown=losses)
+
+    def weigh(self, settings: TrainingSettings, data: Data) -> None:
+        if self.targets.weighs:
+            self.weighting = self.targets.weighting(settings, np.asarray(data.targets))
+        else:
+            super().weigh(settings, data)
 
     def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
         """The outputs for encoded inputs, (batch, outputs), float32."""
@@ -134,6 +147,18 @@ class ManyToOneTask(Task):
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         return {"outputs": self.outputs(model, batch["values"], batch["lengths"])}
+
+    @property
+    def calibrated_layer(self) -> str | None:
+        return "outputs" if self.targets.logits else None
+
+    def class_logits(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        return {"logits": self.outputs(model, batch["values"], batch["lengths"])}
+
+    def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
+        return self.targets.decisions(np.stack(found["logits"]), np.asarray(data.targets))
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         found = self.infer(model, batch, options)

@@ -10,6 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.losses import Loss, check_loss
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -51,6 +52,11 @@ class ManyToOne(Template):
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
+        loss: loss function of numbers; classes, tags, texts and notes have the one that they have.
+            None for squared with "value".
+        output_activation: activation of the outputs that are numbers, any of Keras. Targets are
+            standardised only for the losses squared, absolute and huber without one. None for none,
+            or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
         label_smoothing: label smoothing. Of "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
@@ -83,12 +89,15 @@ class ManyToOne(Template):
     lowercase: Annotated[bool, Named(off="keep-case")] = False
     nfc: bool = False
     maximum_length: Count | None = None
+    loss: Loss | None = None
+    output_activation: str | None = None
     label_smoothing: Share = 0.0
     sample_rate: Annotated[int, Range(least=100)] = 16_000
     mel_bins: Count = 40
 
     def __post_init__(self) -> None:
         check(self)
+        check_loss(self)
         if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
             raise SeqzooError(

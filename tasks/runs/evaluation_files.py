@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqzoo.tasks.atomic_files import naming_full_disk, write_json, write_table, write_text
-from seqzoo.tasks.plots import plot_confusion
+from seqzoo.tasks.plots import plot_confusion, plot_reliability
 from seqzoo.tasks.runs.interlinear import interlinear
 
 
@@ -19,6 +19,8 @@ def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
         write_table(folder / "per_class.csv", table)
     if "confusion" in figures:
         plot_confusion(folder / "confusion.png", figures)
+    if "calibration" in figures:
+        plot_reliability(folder / "reliability.png", figures["calibration"])
     tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
     if tagged:
         texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]

@@ -4,7 +4,8 @@ import os
 import pathlib
 
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
-CHECKPOINTS, LOGS = "checkpoints", "logs"
+CALIBRATION = "calibration.json"
+CHECKPOINTS, LOGS, AVERAGED = "checkpoints", "logs", "averaged"
 
 
 def is_run(folder: str | os.PathLike) -> bool:

@@ -19,12 +19,14 @@ from seqzoo.tasks.data.columns import listed
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.formats import Export, export
+from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.protocols import ScoresTexts
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
 from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.runs.temperature import collect_logits, stored_temperature
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.history import read_history
@@ -221,6 +223,10 @@ class Run:
             "loss": float(losses.sum() / counts.sum()),
             **self.task.figures(found, data, examples, options),
         }
+        if (temperature := stored_temperature(self.folder)) is not None:
+            logits, targets = collect_logits(self._inference, data)
+            before = calibration_of(logits * temperature, targets)
+            figures["calibration"] |= {"temperature": temperature, "before": before}
         if folder is not None:
             write_evaluation(pathlib.Path(folder), figures)
             self.task.illustrate(self.model, examples, found, pathlib.Path(folder), options)

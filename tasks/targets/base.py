@@ -8,6 +8,8 @@ import numpy as np
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.targets.weighting import Weighting
 
 
 class Targets(ABC):
@@ -18,12 +20,14 @@ class Targets(ABC):
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
         logits: whether outputs are log-odds, whose scale says how sure a model is.
+        weighs: whether losses can be weighted by class or by how sure the model is.
     """
 
     metric = ""
     better = 1
     sums = 1
     logits = True
+    weighs = False
 
     @classmethod
     @abstractmethod
@@ -51,6 +55,27 @@ class Targets(ABC):
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
         """Loss of each example, shape (batch,), and the terms of the metric, summed over examples:
         shape (batch, `sums`)."""
+
+    def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
+        """The weights of losses that a training asks for; where `weighs`.
+
+        Args:
+            settings: the training settings.
+            targets: those of the training examples, encoded.
+
+        Raises:
+            SeqzooError: the settings do not fit the targets.
+        """
+        raise NotImplementedError
+
+    def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
+        """The losses of `objective`, weighted, (batch,); where `weighs`."""
+        raise NotImplementedError
+
+    def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Encoded targets as choices of one class each: logits (n, classes), and the indices of the
+        true classes, (n,); where `logits`."""
+        raise NotImplementedError
 
     @abstractmethod
     def goals(self, targets: Any) -> Any:

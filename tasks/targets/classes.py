@@ -8,8 +8,11 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
+from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import Targets, class_name, required, sort_labels, unseen
+from seqzoo.tasks.targets.weighting import Weighting
 
 
 class ClassTargets(Targets):
@@ -21,6 +24,7 @@ class ClassTargets(Targets):
     """
 
     metric = "accuracy"
+    weighs = True
 
     def __init__(self, names: list[str], smoothing: float):
         self.names = names
@@ -64,6 +68,22 @@ class ClassTargets(Targets):
     def goals(self, targets: Any) -> Any:
         return tf.one_hot(targets, self.size) - 1 / self.size
 
+    def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
+        if self.smoothing and settings.focal is not None:
+            raise SeqzooError(
+                f"`focal` must be none with label smoothing, got {settings.focal} and "
+                f"{self.smoothing}.",
+                field="focal",
+            )
+        return Weighting.of(settings, self.names, np.bincount(targets, minlength=self.size))
+
+    def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
+        exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
+        return weighting(losses, exact, targets)
+
+    def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return outputs, targets
+
     def measure(self, sums: np.ndarray, weight: float) -> float:
         return float(sums[0] / weight)
 
@@ -98,6 +118,7 @@ class ClassTargets(Targets):
             "classes": table,
             "confusions": top_confusions(matrix, self.names),
             "confusion": matrix.tolist(),
+            "calibration": calibration_of(outputs, targets),
         }
 
     def to_config(self) -> dict[str, Any]:

@@ -8,8 +8,11 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.metrics.classification import f1, label_table
+from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import Targets, required, sort_labels, unseen
+from seqzoo.tasks.targets.weighting import Weighting, focal_weight, refuse
 
 THRESHOLD = 0.5
 """Minimum probability of a predicted label."""
@@ -25,6 +28,7 @@ class LabelTargets(Targets):
 
     metric = "micro_f1"
     sums = 3
+    weighs = True
 
     def __init__(self, names: list[str]):
         self.names = names
@@ -68,6 +72,20 @@ class LabelTargets(Targets):
     def goals(self, targets: Any) -> Any:
         return targets - 0.5
 
+    def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
+        refuse(settings, "the targets 'class' and 'tags'", ["class_weight"])
+        return Weighting(None, settings.focal)
+
+    def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
+        each = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
+        assert weighting.focal is not None
+        return tf.reduce_mean(each * focal_weight(each, weighting.focal), -1)
+
+    def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Of no and yes for each label; the softmax of 0 and a logit is its sigmoid.
+        logits = outputs.reshape(-1)
+        return np.stack([np.zeros_like(logits), logits], -1), targets.reshape(-1).astype(int)
+
     def measure(self, sums: np.ndarray, weight: float) -> float:
         return f1(*sums)
 
@@ -101,6 +119,7 @@ class LabelTargets(Targets):
             "exact": float((said == there).all(-1).mean()),
             "errors": int((said != there).any(-1).sum()),
             "classes": table,
+            "calibration": calibration_of(*self.decisions(outputs, targets)),
         }
 
     def to_config(self) -> dict[str, Any]:

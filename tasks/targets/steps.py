@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks.decoding.settings import Method
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.errors import errors, errors_of_mean
+from seqzoo.tasks.targets.elements import ElementLoss
 
 
 class StepTargets(ABC):
@@ -29,8 +30,13 @@ class StepTargets(ABC):
 
     @classmethod
     @abstractmethod
-    def of_features(cls, features: Any) -> "StepTargets":
-        """Those that are the steps of inputs, which some `Features` make."""
+    def of_features(cls, features: Any, loss: ElementLoss) -> "StepTargets":
+        """Those that are the steps of inputs, which some `Features` make.
+
+        Args:
+            features: the features.
+            loss: of numbers.
+        """
 
     @abstractmethod
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -49,6 +55,10 @@ class StepTargets(ABC):
             numbers: random ones in [0, 1), (rows, size), or None for the most probable step.
             temperature: what log-odds are divided by where numbers are random.
         """
+
+    def predicted(self, outputs: Any) -> Any:
+        """Steps as a model takes them, from its outputs."""
+        return outputs
 
     @abstractmethod
     def decode(self, values: Any) -> Any:
@@ -69,39 +79,45 @@ class StepTargets(ABC):
 
 
 class StepValues(StepTargets):
-    """Numbers, standardised for the model; loss is their mean squared error, the metric the mean
-    absolute error in the units of the data.
+    """Numbers; the loss is that of the template, by default their mean squared error, standardised,
+    and the metric the mean absolute error in the units of the data.
 
     Args:
         mean: of each number, in training.
         scale: standard deviation of each number, in training.
+        loss: between outputs and targets.
     """
 
     metric = "mae"
 
-    def __init__(self, mean: list[float], scale: list[float]):
+    def __init__(self, mean: list[float], scale: list[float], loss: ElementLoss | None = None):
         self.mean = mean
         self.scale = scale
+        self.loss = loss or ElementLoss()
         self.size = len(mean)
 
     @classmethod
-    def of_features(cls, features: Any) -> "StepValues":
-        return cls(features.mean, features.scale)
+    def of_features(cls, features: Any, loss: ElementLoss) -> "StepValues":
+        return cls(features.mean, features.scale, loss)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        error = outputs - targets
+        error = self.loss.predict(outputs) - targets
         absolute = tf.abs(error * tf.constant(self.scale, tf.float32))
-        return tf.reduce_mean(tf.square(error), -1), tf.reduce_mean(absolute, -1)
+        return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)
 
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
         del numbers, temperature  # the mean is all that the model knows
         return outputs
 
+    def predicted(self, outputs: Any) -> Any:
+        return self.loss.predict(outputs)
+
     def decode(self, values: Any) -> Any:
         return values * tf.constant(self.scale, tf.float32) + tf.constant(self.mean, tf.float32)
 
     def figures(self, outputs: Sequence[Any], targets: Sequence[Any]) -> dict[str, Any]:
-        said, truth = (np.concatenate(own).astype(np.float64) for own in (outputs, targets))
+        said = self.loss.predict(tf.constant(np.concatenate(outputs))).numpy().astype(np.float64)
+        truth = np.concatenate(targets).astype(np.float64)
         return {
             **errors((said - truth) * self.scale),
             **errors_of_mean(truth, self.scale),
@@ -129,7 +145,8 @@ class StepNotes(StepTargets):
         self.size = size
 
     @classmethod
-    def of_features(cls, features: Any) -> "StepNotes":
+    def of_features(cls, features: Any, loss: ElementLoss) -> "StepNotes":
+        del loss  # notes have their own
         return cls(features.notes)
 
     def goals(self, targets: Any) -> Any:

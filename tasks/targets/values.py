@@ -9,30 +9,35 @@ from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.metrics.errors import errors, errors_of_mean
-from seqzoo.tasks.preprocessing.base import finite, moments
+from seqzoo.tasks.preprocessing.base import finite
 from seqzoo.tasks.targets.base import Targets, required
+from seqzoo.tasks.targets.elements import ElementLoss
 
 
 class ValueTargets(Targets):
-    """Numbers, standardised for the model; loss is their mean squared error, the metric the mean
-    absolute error in the units of the data.
+    """Numbers; the loss is that of the template, by default their mean squared error, standardised,
+    and the metric the mean absolute error in the units of the data.
 
     Args:
         mean: of each number, in training.
         scale: standard deviation of each number, in training.
+        loss: between outputs and targets.
     """
 
     metric = "mae"
     better = -1
     logits = False
 
-    def __init__(self, mean: list[float], scale: list[float]):
+    def __init__(self, mean: list[float], scale: list[float], loss: ElementLoss | None = None):
         self.mean = mean
         self.scale = scale
+        self.loss = loss or ElementLoss()
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ValueTargets":
-        return cls(*moments(_numbers(examples)))
+        loss, values = ElementLoss.of(template), _numbers(examples)
+        loss.check(values, examples.places)
+        return cls(*loss.scales(values), loss)
 
     @property
     def size(self) -> int:
@@ -45,12 +50,13 @@ class ValueTargets(Targets):
                 f"There must be {self.size} values per example, as in training, got "
                 f"{values.shape[1]}."
             )
+        self.loss.check(values, examples.places)
         return ((values - self.mean) / self.scale).astype(np.float32)
 
     def objective(self, outputs: Any, targets: Any) -> tuple[Any, Any]:
-        error = outputs - targets
-        loss = tf.reduce_mean(tf.square(error), -1)
-        return loss, tf.reduce_mean(tf.abs(error * tf.constant(self.scale)), -1)[:, None]
+        error = self.loss.predict(outputs) - targets
+        absolute = tf.abs(error * tf.constant(self.scale, outputs.dtype))
+        return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)[:, None]
 
     def goals(self, targets: Any) -> Any:
         return targets
@@ -60,6 +66,7 @@ class ValueTargets(Targets):
 
     def decode(self, outputs: Any, top: int) -> dict[str, Any]:
         del top  # a value has no alternatives
+        outputs = self.loss.predict(outputs)
         return {"value": outputs * tf.constant(self.scale) + tf.constant(self.mean)}
 
     def answers(self, outputs: np.ndarray, top: int) -> list[Answer]:
@@ -70,7 +77,8 @@ class ValueTargets(Targets):
         return answers
 
     def figures(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        outputs, targets = outputs.astype(np.float64), targets.astype(np.float64)
+        outputs = self.loss.predict(tf.constant(outputs)).numpy().astype(np.float64)
+        targets = targets.astype(np.float64)
         return {
             **errors((outputs - targets) * self.scale),
             **errors_of_mean(targets, self.scale),
@@ -81,7 +89,7 @@ class ValueTargets(Targets):
 
     @classmethod
     def from_config(cls, template: Any, config: dict[str, Any]) -> "ValueTargets":
-        return cls(**config)
+        return cls(**config, loss=ElementLoss.of(template))
 
 
 def _numbers(examples: Examples) -> np.ndarray:

@@ -24,8 +24,8 @@ REFUSED: dict[type, str] = {
         "training exactly, with resume=True"
     ),
     keras.callbacks.SwapEMAWeights: (
-        "swaps the weights of an optimizer with `use_ema`, which this training does not have; "
-        "leave it out"
+        "swaps the weights of an optimizer with `use_ema`, which this training does not have; set "
+        "average='ema' instead"
     ),
 }
 """Callbacks that cannot work here, and why."""

@@ -14,6 +14,9 @@ from seqzoo.tasks.training.step import Loop
 NAME = "step"
 """How the names of checkpoints begin; their step follows."""
 
+LATER = ("updates",)
+"""Parts of `Loop.variables` that checkpoints of earlier versions lack."""
+
 
 class Checkpoints:
     """The last two states of a training, on disk.
@@ -84,6 +87,16 @@ class Checkpoints:
         for leftover in self.folder.glob(f"{name}.*") if name else ():
             leftover.unlink(missing_ok=True)
 
+    def _without_later(self, path: str) -> Any:
+        """What a checkpoint restores; one of an earlier version lacks some of it."""
+        stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
+        parts = {
+            name: own
+            for name, own in self.loop.variables().items()
+            if name in stored or name not in LATER
+        }
+        return tf.train.Checkpoint(state=self._state, **parts)
+
     def restore(self) -> dict[str, Any] | None:
         """Sets the variables to the last checkpoint and gives its state; None without one.
 
@@ -95,7 +108,7 @@ class Checkpoints:
         if path is None:
             return None
         try:
-            self._manager.checkpoint.restore(path).assert_consumed()
+            self._without_later(path).restore(path).assert_consumed()
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"The checkpoint {path} cannot be read: {reason}") from error

@@ -20,11 +20,13 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
 from seqzoo.tasks.plots import plot_history
-from seqzoo.tasks.runs.layout import CHECKPOINTS, HISTORY, LOGS, MODEL
+from seqzoo.tasks.runs.layout import AVERAGED, CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TEXTS, TrainingSettings
+from seqzoo.tasks.training.averaging import BestEpochs, averaged_variables, with_values
 from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.checkpoints import Checkpoints
+from seqzoo.tasks.training.clipping import clips
 from seqzoo.tasks.training.history import Scalars
 from seqzoo.tasks.training.progress import TrainingProgress
 from seqzoo.tasks.training.ridge import RidgeLoop
@@ -194,26 +196,18 @@ class Epochs:
     def end_epoch(self, epoch: int) -> dict[str, Any]:
         """Evaluates an epoch, and writes its row, its model if it is the best, and a checkpoint."""
         began = time.monotonic()
-        metric = self.task.metric
         row: dict[str, Any] = {"epoch": epoch + 1}
         judge = None if self.validation is None else (self.validation, self._plan(self.validation))
         self.loop.finish((self.training, self.plan(epoch)), judge)
-        row["loss"], row[metric] = self.loop.means()
-        if self.validation is not None:
-            loss, value = self.loop.score(self.validation, self._plan(self.validation))
-            if not math.isfinite(loss):
-                raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
-            row["validation_loss"], row[f"validation_{metric}"] = loss, value
-            if self.best_by not in ("loss", "metric"):
-                row[f"validation_{self.best_by}"] = self.judge()
-        rank = self.rank(row)
+        row["loss"], row[self.task.metric] = self.loop.means()
+        with self.loop.averaged():
+            self.evaluate_epoch(epoch, row)
+        if self.settings.average == "best":
+            self.average_best(row)
+        if clips(self.settings) and self.settings.readout == "gradient":
+            row["clipped"] = self.loop.clipped()
         row["learning_rate"] = self.loop.learning_rate()
         row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
-        self.waited += 1
-        if self.best is None or rank > self.best or self.validation is None:
-            self.best, self.waited = rank, 0
-            with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
-                self.loop.model.save(temporary)
         self.rows.append(row)
         self.seconds = 0.0
         self.callbacks.end_epoch(epoch, row)
@@ -223,6 +217,50 @@ class Epochs:
         self.save()
         self.progress.row(row)
         return row
+
+    def evaluate_epoch(self, epoch: int, row: dict[str, Any]) -> None:
+        """Adds the scores of validation to the row of an epoch, and writes its model if it is the
+        best."""
+        metric = self.task.metric
+        if self.validation is not None:
+            loss, value = self.loop.score(self.validation, self._plan(self.validation))
+            if not math.isfinite(loss):
+                raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
+            row["validation_loss"], row[f"validation_{metric}"] = loss, value
+            if self.best_by not in ("loss", "metric"):
+                row[f"validation_{self.best_by}"] = self.judge()
+        rank = self.rank(row)
+        self.waited += 1
+        if self.best is None or rank > self.best or self.validation is None:
+            self.best, self.waited = rank, 0
+            if self.settings.average != "best":
+                self.write_model()
+
+    def average_best(self, row: dict[str, Any]) -> None:
+        """Adds the scores of the mean of the best epochs to the row of an epoch, and writes its
+        model if the epoch is one of them."""
+        chosen = self.best_epochs([*self.rows, row])
+        names = ["averaged_loss", f"averaged_{self.task.metric}"]
+        if row["epoch"] not in chosen:
+            row |= {name: self.rows[-1][name] for name in names if name in self.rows[-1]}
+            return
+        variables = averaged_variables(self.loop.model)
+        means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
+        with with_values(variables, means):
+            if self.validation is not None:
+                scores = self.loop.score(self.validation, self._plan(self.validation))
+                row |= dict(zip(names, scores, strict=True))
+            self.write_model()
+
+    def best_epochs(self, rows: list[dict[str, Any]]) -> list[int]:
+        """The numbers of the best epochs, the latest of equal ones, in order."""
+        ranked = sorted(rows, key=lambda row: (self.rank(row), row["epoch"]))
+        return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
+
+    def write_model(self) -> None:
+        """Writes the model to the run folder."""
+        with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
+            self.loop.model.save(temporary)
 
     def save(self) -> None:
         """Writes a checkpoint."""
@@ -292,6 +330,13 @@ class Epochs:
 
     def summary(self) -> str:
         """A sentence on what training reached."""
+        if self.rows and self.settings.average == "best":
+            chosen = ", ".join(map(str, self.best_epochs(self.rows)))
+            text = f"The mean of epochs {chosen} of {len(self.rows)} is kept"
+            key = f"averaged_{self.task.metric}"
+            if key not in self.rows[-1]:
+                return f"{text}."
+            return f"{text}, validation {key[9:].replace('_', ' ')} {self.rows[-1][key]:.4f}."
         if self.validation is None or not self.rows:
             return f"{len(self.rows)} epochs; the last one is kept."
         metric = self.task.metric if self.best_by == "metric" else self.best_by

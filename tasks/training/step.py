@@ -10,9 +10,12 @@ from seqzoo.cells.engine.scan import programs_of_training
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.averaging import averaged_variables, decay_at, with_values
 from seqzoo.tasks.training.callbacks import Callbacks
+from seqzoo.tasks.training.clipping import clip
 from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
+from seqzoo.tasks.training.truncation import truncated_gradients
 
 ONGOING = -1
 """Value of `bad` while all is well."""
@@ -31,6 +34,11 @@ class Loop:
         step: variable, steps done in this epoch.
         totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
         carried: variables, states that are passed from one batch to the next.
+        updates: variable, float64: updates of the weights in this epoch, and how many of them were
+            clipped.
+        average: variables, the exponential moving averages of weights; empty without.
+        held: variables, gradients that wait for an update, and their weight; empty where each step
+            is one.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             no number; else `ONGOING`.
 
@@ -63,9 +71,9 @@ class Loop:
             self.model = task.build(settings.precision)
             if settings.initialization is not None:
                 initialize_layers(self.model, settings.initialization, settings.seed)
-            self.optimizer = make_optimizer(
-                settings, steps * settings.epochs, settable=self.callbacks.sets_rate
-            )
+            updates = -(-steps // settings.accumulate) * settings.epochs
+            settable = self.callbacks.sets_rate
+            self.optimizer = make_optimizer(settings, updates, settable=settable)
             self.optimizer.build(self.model.trainable_variables)
         # Outside of the scope: one copy, changed by the one step that spans all replicas.
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -76,20 +84,32 @@ class Loop:
             tf.Variable(tf.zeros([settings.batch_size, units]), trainable=False)
             for units in task.carries
         )
+        self.updates = tf.Variable(tf.zeros(2, tf.float64), trainable=False)
+        self.held = held_gradients(self.model) if settings.accumulate > 1 else ()
+        self.average = ()
+        if settings.average == "ema":
+            self.average = tuple(
+                tf.Variable(own.numpy(), trainable=False) for own in averaged_variables(self.model)
+            )
         self._train = None
+        self._hold = None
         self._score = None
 
     def train(self, data: Data, plan: Plan) -> Any:
         """Takes the steps of a plan; yields after each."""
         dataset = batches(data, plan)
         if self._train is None:
-            self._train = tf.function(
-                self._train_step, input_signature=[dataset.element_spec], autograph=False
+            # Two functions, because an optimizer cannot update replicas in a branch of one.
+            self._train, self._hold = (
+                tf.function(step, input_signature=[dataset.element_spec], autograph=False)
+                for step in (self._train_step, self._hold_step)
             )
         first = int(self.step.numpy())
         for index, batch in enumerate(dataset, first):
+            done = index + 1
+            held = done % self.settings.accumulate and done < self.steps
             self.callbacks.begin_batch(index)
-            self._train(batch)
+            (self._hold if held else self._train)(batch)
             self.callbacks.end_batch(index, self)
             yield
 
@@ -132,8 +152,21 @@ class Loop:
         last = max(int(inner.iterations.numpy()) - 1, 0)
         return float(inner._learning_rate(last))
 
+    def clipped(self) -> float:
+        """Share of the epoch's updates so far whose gradients were clipped."""
+        updates, clipped = self.updates.numpy()
+        return float(clipped / max(updates, 1))
+
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, the model has the moving averages of its weights, if there are any."""
+        if not self.average:
+            return contextlib.nullcontext()
+        values = [own.numpy() for own in self.average]
+        return with_values(averaged_variables(self.model), values)
+
     def next_epoch(self) -> None:
         """Sets the counters to the beginning of the next epoch."""
+        self.updates.assign(tf.zeros_like(self.updates))
         self.epoch.assign_add(1)
         self.step.assign(0)
         self.totals.assign(tf.zeros_like(self.totals))
@@ -146,10 +179,12 @@ class Loop:
 
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""
-        return {
+        average = {"average": list(self.average)} if self.average else {}
+        return average | {
             "model": [variable.value for variable in self.model.variables],
             "optimizer": [variable.value for variable in self.optimizer.variables],
             "loop": [self.epoch, self.step, self.totals, *self.carried],
+            "updates": [self.updates, *self.held],
         }
 
     def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +199,10 @@ class Loop:
         """The summed loss, the totals of the batch, float64, and the states to carry on."""
         outcome = self.task.forward(self.model, batch, training)
         weights = batch["weights"]
+        if training and "importance" in batch:
+            shown = outcome.losses if outcome.shown is None else outcome.shown
+            weighted = outcome.losses * tf.cast(batch["importance"], outcome.losses.dtype)
+            outcome = outcome._replace(losses=weighted, shown=shown)
         # Not a product: a filler row must not add 0 * NaN to the sum.
         losses = outcome.losses * tf.cast(weights, outcome.losses.dtype)
         loss = tf.reduce_sum(tf.where(weights > 0, losses, 0.0))
@@ -176,36 +215,98 @@ class Loop:
         totals = tf.concat([first, tf.cast(tf.reduce_sum(sums, 0), tf.float64)], 0)
         return loss, totals, outcome.carried
 
-    def _train_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple]:
-        whole = tf.reduce_sum(self.task.counts(batch) * batch["weights"])
-        with tf.GradientTape() as tape:
-            loss, totals, carried = self._forward(self._share(batch), training=True)
-            scaled = self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))
-        variables = self.model.trainable_variables
-        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+    def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
+        """The gradients of the loss of a batch, over all replicas; what the loss was divided by;
+        the totals, whether the loss is finite, and the states to carry on."""
+        whole = batch["weights"]
+        if self.settings.loss_reduction == "mean":
+            whole = whole * self.task.counts(batch)
+        whole = tf.reduce_sum(whole)
+        own = self._share(batch)
+
+        def scaled(loss: Any) -> Any:
+            return self.optimizer.scale_loss(loss / tf.cast(whole, loss.dtype))
+
+        if self.settings.bptt_every is None:
+            with tf.GradientTape() as tape:
+                loss, totals, carried = self._forward(own, training=True)
+                value = scaled(loss)
+            variables = self.model.trainable_variables
+            gradients = tape.gradient(value, [variable.value for variable in variables])
+        else:
+            # What is reported is of whole sequences, as entities may lie across windows.
+            loss, totals, carried = self._forward(own, training=True)
+            gradients = truncated_gradients(
+                self.task,
+                self.model,
+                own,
+                self.settings,
+                lambda part: scaled(self._forward(part, training=True)[0]),
+            )
         # Dense, because sums over the rows of a sparse gradient come in no fixed order.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if self.replicas > 1:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        finite = tf.math.is_finite(loss)
+        return gradients, whole, totals, tf.math.is_finite(loss), carried
+
+    def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple, list]:
+        gradients, whole, totals, finite, carried = self._gradients(batch)
+        sums = [gradient * tf.cast(whole, gradient.dtype) for gradient in gradients]
+        return totals, tf.cast(finite, tf.int32), carried, [*sums, whole]
+
+    def _train_replica(
+        self, batch: dict[str, Any], held: tuple = ()
+    ) -> tuple[Any, Any, tuple, Any]:
+        gradients, whole, totals, finite, carried = self._gradients(batch)
+        if held:
+            *sums, before = held
+            share, whole = whole / (before + whole), before + whole
+            gradients = [
+                own / tf.cast(whole, own.dtype) + gradient * tf.cast(share, own.dtype)
+                for own, gradient in zip(sums, gradients, strict=True)
+            ]
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)
         if scaling is None:
             # With a scaled loss, gradients that overflow are part of the game.
             finite = tf.logical_and(finite, tf.math.is_finite(norm))
-        if self.settings.clip_norm is not None:
-            limit = self.settings.clip_norm
-            limit = limit if scaling is None else limit * tf.cast(scaling, norm.dtype)
-            gradients, _ = tf.clip_by_global_norm(gradients, limit, norm)
+        gradients, clipped = clip(gradients, norm, self.settings, scaling)
         # Keras' optimizers sum over the replicas once more.
         gradients = [gradient / self.replicas for gradient in gradients]
-        self.optimizer.apply(gradients, variables)
-        return totals, tf.cast(finite, tf.int32), carried
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return totals, tf.cast(finite, tf.int32), carried, tf.cast(clipped, tf.float64)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
-        batch = self._with_carried(batch)
-        totals, finite, carried = self.strategy.run(self._train_replica, (batch,))
+        held = tuple(own.value() for own in self.held)
+        arguments = (self._with_carried(batch), *([held] if held else []))
+        totals, finite, carried, clipped = self.strategy.run(self._train_replica, arguments)
+        # Every replica clips the same gradients.
+        clipped = self._sum(clipped) / self.replicas
+        self.updates.assign_add(tf.stack([tf.ones((), tf.float64), clipped]))
+        for own in self.held:
+            own.assign(tf.zeros_like(own))
+        if self.average:
+            self._follow()
+        self._end_step(totals, finite, carried)
+
+    def _follow(self) -> None:
+        """Moves the averages towards the weights."""
+        before = -(-self.steps // self.settings.accumulate) * self.epoch
+        update = tf.cast(before, tf.float64) + self.updates[0]
+        share = 1 - decay_at(update, self.settings.decay)
+        for own, variable in zip(self.average, averaged_variables(self.model), strict=True):
+            weight = tf.convert_to_tensor(variable.value)
+            own.assign_add(tf.cast(share, own.dtype) * (weight - own))
+
+    def _hold_step(self, batch: dict[str, Any]) -> None:
+        arguments = (self._with_carried(batch),)
+        totals, finite, carried, sums = self.strategy.run(self._hold_replica, arguments)
+        for own, new in zip(self.held, sums, strict=True):
+            own.assign_add(self.strategy.experimental_local_results(new)[0])
+        self._end_step(totals, finite, carried)
+
+    def _end_step(self, totals: Any, finite: Any, carried: tuple) -> None:
         self._carry(carried)
         self.totals.assign_add(self._sum(totals))
         self.step.assign_add(1)
@@ -236,3 +337,10 @@ class Loop:
 
     def _sum(self, value: Any) -> Any:
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+
+
+def held_gradients(model: Any) -> tuple[Any, ...]:
+    """Variables for sums of gradients, one per trainable variable of a model, and for the sum of
+    their weights."""
+    sums = [tf.zeros(own.shape, own.dtype) for own in model.trainable_variables]
+    return tuple(tf.Variable(zeros, trainable=False) for zeros in (*sums, tf.zeros(())))

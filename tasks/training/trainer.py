@@ -17,11 +17,15 @@ from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_same
+from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
+from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
+from seqzoo.tasks.targets.weighting import weigh_examples
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
+from seqzoo.tasks.training.truncation import check_truncation
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
 """Settings that do not affect the results of a training."""
@@ -76,8 +80,14 @@ def train(
         )
     run = Run.open(folder) if resume else None
     task = template.adapt(splits.train) if run is None else run.task
-    training = _data(task, splits.train, "training")
+    training = weigh_examples(_data(task, splits.train, "training"), splits.train)
+    task.weigh(settings, training)
+    if settings.readout != "gradient":
+        _check_closed_form(task, training)
+    check_truncation(task, settings)
     validation = None if not splits.validation else _data(task, splits.validation, "validation")
+    if settings.calibrate:
+        check_calibrates(task, validation)
     fingerprint = _fingerprint([training] if validation is None else [training, validation])
     if run is None:
         padding = Padding.choose(
@@ -112,7 +122,10 @@ def train(
     if run is None:
         run = Run.create(folder, config, task)
     epochs.run(folder, progress or Silent(), resume=resume)
-    return Run.open(folder)
+    run = Run.open(folder)
+    if settings.calibrate and validation is not None:
+        calibrate(folder, Inference(task, run.model, settings, padding), validation)
+    return run
 
 
 def describe(
@@ -138,6 +151,22 @@ def describe(
             **{name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
         },
     }
+
+
+def _check_closed_form(task: Any, training: Data) -> None:
+    """Checks that an output layer can be fitted by least squares.
+
+    Raises:
+        SeqzooError: examples have weights, or outputs an activation or another loss.
+    """
+    if training.importance is not None:
+        raise SeqzooError("Weights of examples are for readout 'gradient', got 'ridge'.")
+    for name in ("output_activation", "loss"):
+        value = getattr(task.template, name, None)
+        if value not in (None, "squared", "linear"):
+            raise SeqzooError(
+                f"`{name}` is for readout 'gradient', got {value!r} with 'ridge'.", field=name
+            )
 
 
 def _data(task: Task, examples: Any, split: str) -> Data:

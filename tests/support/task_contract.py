@@ -220,7 +220,7 @@ def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) ->
 
 def _step(loop: Loop, batch: dict[str, Any]) -> float:
     """One step of training, in eager mode; the loss before it."""
-    totals, finite, _ = loop._train_replica(batch)
+    totals, finite, *_ = loop._train_replica(batch)
     assert int(finite)
     return float(totals[0])
 

@@ -20,7 +20,7 @@ import seqzoo.cells
 from dataclasses import replace
 from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
-from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.step import Loop, held_gradients
 
 random = np.random.default_rng(0)
 words = ["abc", "b", "cab", "aaaa", "bca", "ca", "acb"]
@@ -28,6 +28,7 @@ images = random.integers(0, 256, (7, 6, 6, 1)).astype(np.uint8)
 small = {"units": 4, "embedding": 3, "cell": "gru"}
 cases = {
     "class": (ManyToOne("characters", minimum_count=1, **small), Examples(words, [*"xyxyxyy"])),
+    "accumulated": (ManyToOne("characters", **small), Examples(words, [*"xyxyxyy"])),
     "text": (ManyToManyEncoderDecoder(minimum_count=1, **small), Examples(words, words[::-1])),
     # The last batch has one image, and so one replica none.
     "image": (OneToMany(filters=(4, 3), **small), Examples(images, words)),
@@ -37,7 +38,8 @@ padding = Padding([4], [5])
 both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 strategies = {1: tf.distribute.get_strategy(), 2: both}
 for name, (template, examples) in cases.items():
-    settings = TrainingSettings(batch_size=6, clip_norm=0.1 if name == "text" else None)
+    choices = {"text": {"clip_norm": 0.1}, "accumulated": {"accumulate": 2, "clip_layer": 0.05}}
+    settings = TrainingSettings(**{"batch_size": 6, "clip_norm": None, **choices.get(name, {})})
     for replicas, strategy in strategies.items():
         task = template.adapt(examples)
         data = task.data(examples)
@@ -49,6 +51,7 @@ for name, (template, examples) in cases.items():
                 loop.model = task.build("float64")
                 loop.optimizer = keras.optimizers.SGD(0.5)
                 loop.optimizer.build(loop.model.trainable_variables)
+            loop.held = held_gradients(loop.model) if settings.accumulate > 1 else ()
             plan = task.plan(data, padding, settings, multiple=replicas)
             found = {}
             for step, _ in enumerate(loop.train(data, plan)):
@@ -73,7 +76,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["class", "text", "image"])
+@pytest.mark.parametrize("name", ["class", "accumulated", "text", "image"])
 def test_two_replicas_take_the_step_that_one_takes(steps: pathlib.Path, name: str) -> None:
     with np.load(steps / f"{name}-1.npz") as one, np.load(steps / f"{name}-2.npz") as two:
         assert one.files == two.files and len(one.files) > 10

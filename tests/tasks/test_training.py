@@ -70,7 +70,7 @@ def test_events_for_tensorboard(unbroken) -> None:
             assert value.metadata.plugin_data.plugin_name == "scalars"
             found[event.step, value.tag] = tf.make_ndarray(value.tensor).item()
     rows = Run.open(unbroken[0]).history
-    assert len(found) == 6 * len(rows)
+    assert len(found) == 7 * len(rows)
     assert found[2, "validation_loss"] == pytest.approx(rows[1]["validation_loss"])
 
 

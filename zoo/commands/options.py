@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from seqzoo.tasks.errors import nearest
+from seqzoo.tasks.settings import BALANCED
 from seqzoo.zoo.commands import completers
 from seqzoo.zoo.config.field_types import NONE
 from seqzoo.zoo.config.options import (
@@ -121,6 +122,27 @@ def _named_values(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
     return values or None
 
 
+def _class_weight(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    if text is None or text == BALANCED:
+        return text
+    if text.startswith("{"):
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise click.BadParameter(f"is not valid JSON: {error}.") from None
+    weights = {}
+    for part in text.split(","):
+        name, equals, weight = part.rpartition("=")
+        try:
+            weights[name.strip()] = float(weight)
+        except ValueError:
+            equals = ""
+        if not (equals and name.strip()):
+            message = f"must be {BALANCED} or NAME=WEIGHT,NAME=WEIGHT, got {text!r}."
+            raise click.BadParameter(message)
+    return weights
+
+
 def _tab(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
     return {"tab": "\t", "\\t": "\t"}.get(text, text) if text else text
 
@@ -133,6 +155,7 @@ PARSERS: dict[Any, dict[str, Any]] = {
     float | str: {"callback": _number_or_text},
     Sequence[int]: {"callback": _whole_numbers},
     Sequence[str]: {"callback": names},
+    Mapping[str, float] | str | None: {"callback": _class_weight},
     Mapping[str, Any]: {"multiple": True, "callback": _named_values},
 }
 """How click reads a value, by the type of its field."""

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.formats import FORMATS, suffix_of
 from seqzoo.zoo.data.lines import split_lines
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Record, Records, Request, read_text
+from seqzoo.zoo.data.records import (
+    INPUT,
+    TARGET,
+    Record,
+    Records,
+    Request,
+    read_text,
+    refuse_columns,
+)
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
@@ -53,8 +61,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     Raises:
         SeqzooError: as `read_conll`; or a column of splits is needed.
     """
-    if SPLIT in request.roles:
-        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
+    refuse_columns(path, request)
     word = request.name(INPUT)
     # The column of words also serves as that of tags, which need not exist.
     tag = request.name(TARGET) if TARGET in request.roles else word

@@ -14,7 +14,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import fields
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Records
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Records
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
@@ -28,6 +28,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
     roles = [INPUT]
     roles += [] if source.target_kind == "next" else [TARGET]
     roles += [] if source.split_column is None else [SPLIT]
+    roles += [] if source.weight_column is None else [WEIGHT]
     return tuple(roles)
 
 
@@ -56,6 +57,8 @@ def readers_of(source: Source, folder: pathlib.Path) -> dict[str, Callable[[Any]
         readers[TARGET] = fields.target_reader(source.target_kind, source.separator)
     if SPLIT in roles:
         readers[SPLIT] = fields.label
+    if WEIGHT in roles:
+        readers[WEIGHT] = fields.weight
     return readers
 
 
@@ -96,7 +99,13 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
         labels = [(own,) if isinstance(own, str) else own for own in targets]
     # For a single series of all rows, the first row.
     lines = numbers[: len(inputs)] if records.unit else None
-    examples = Examples(inputs, targets, lines, records.unit or "example")
+    weights = values.get(WEIGHT)
+    if weights is not None and len(weights) != len(inputs):
+        raise SeqzooError(
+            f"`weight_column` is for examples, and {records.name} is one series of all its rows.",
+            field=WEIGHT,
+        )
+    examples = Examples(inputs, targets, lines, records.unit or "example", weights)
     keys = [input_key(value) for value in inputs]
     splits = values.get(SPLIT)
     return Part(records.name, examples, keys, labels, splits, records.notes), rate

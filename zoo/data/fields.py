@@ -134,6 +134,14 @@ def value(field: Any) -> float | tuple[float, ...]:
     return float(numbers[0]) if numbers.size == 1 else tuple(map(float, numbers))
 
 
+def weight(field: Any) -> float:
+    """The weight of an example, at least 0."""
+    numbers = _numbers(field)
+    if numbers.shape != (1,) or numbers[0] < 0:
+        raise SeqzooError(f"must be a number of at least 0, got {_shown(field)}")
+    return float(numbers[0])
+
+
 def series(field: Any) -> np.ndarray:
     """Numbers in time, float32: (time,) or, from a list of lists, (time, features)."""
     numbers = _numbers(field)

@@ -10,7 +10,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import suspicions
 from seqzoo.zoo.data.npz_arrays import Array, Arrays
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, Record, Records, Request
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Record, Records, Request
 from seqzoo.zoo.data.source import Source
 
 IN_TIME = ("series", "frames", "sound")
@@ -19,7 +19,7 @@ IN_TIME = ("series", "frames", "sound")
 STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
 
-USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: ()}
+USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: ()}
 """Names of arrays that are taken for a role where none is named."""
 
 SAMPLE_RATE = "sample_rate"
@@ -85,6 +85,10 @@ class _Reader:
             columns[SPLIT] = _names(self.found[SPLIT])
             if len(columns[SPLIT]) != len(inputs):
                 raise self.found[SPLIT].unfit(f"name a split for each of {_count(inputs)}")
+        if WEIGHT in self.found:
+            columns[WEIGHT] = self.found[WEIGHT].values
+            if columns[WEIGHT].shape != (len(inputs),):
+                raise self.found[WEIGHT].unfit(f"hold a weight for each of {_count(inputs)}")
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),

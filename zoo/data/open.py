@@ -133,7 +133,8 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
         if isinstance(path, str):
             if parts[name] is not None:
                 raise SeqzooError(f"`{name}` must be left out with `split_column`, got {path!r}.")
-            parts[name], _ = read_file(path, replace(source, split_column=None))
+            plain = replace(source, split_column=None, weight_column=None)
+            parts[name], _ = read_file(path, plain)
     return parts
 
 

@@ -19,7 +19,7 @@ from seqzoo.zoo.data.source import Source
 _HALF = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8, where it is told to go on."""
 
-INPUT, TARGET, SPLIT = "input", "target", "split_column"
+INPUT, TARGET, SPLIT, WEIGHT = "input", "target", "split_column", "weight_column"
 """Roles of columns, by the fields of a source that name them."""
 
 
@@ -29,7 +29,7 @@ class Request:
 
     Attributes:
         source: kinds, names of columns, delimiter.
-        roles: the columns that are needed: `INPUT`, and in training `TARGET` and `SPLIT`.
+        roles: the columns that are needed: `INPUT`, and in training `TARGET`, `SPLIT` and `WEIGHT`.
         strict: whether a malformed record ends the reading, as in training, instead of being
             yielded with its error, as in predictions.
         width: numbers per step of a series that a model was trained with; None in training.
@@ -108,6 +108,17 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
             )
         chosen[role] = name
     return chosen
+
+
+def refuse_columns(path: object, request: Request) -> None:
+    """Checks that a format without columns is asked for none beside inputs and targets.
+
+    Raises:
+        SeqzooError: the request names one.
+    """
+    for role in (SPLIT, WEIGHT):
+        if role in request.roles:
+            raise SeqzooError(f"`{role}` is for tables and arrays, got {path}.")
 
 
 def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:

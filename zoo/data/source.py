@@ -42,6 +42,9 @@ class Source:
         resample: resample audio of other sample rates to one.
         split_column: column or array with the split of each example. It is "train", "val", "test",
             or another one, to be scored by its name; what it lacks is held out by its share.
+        weight_column: column or array with the weight of each example in the loss of training. It
+            is a number of at least 0, and only the ratios of weights matter. Scores count each
+            example once.
         duplicates: what to do with inputs that are in several splits. Where each split is a file or
             named by `split_column`, "drop" takes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
@@ -70,6 +73,7 @@ class Source:
     data_dir: str | None = None
     resample: bool = False
     split_column: str | None = None
+    weight_column: str | None = None
     duplicates: Duplicates = "drop"
     limit: Count | None = None
     validation: float | str = 0.1

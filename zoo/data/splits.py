@@ -47,14 +47,10 @@ class Part:
             return None if values is None else [values[index] for index in indices]
 
         examples = self.examples
+        names = ("inputs", "targets", "lines", "weights")
         return replace(
             self,
-            examples=replace(
-                examples,
-                inputs=of(examples.inputs),
-                targets=of(examples.targets),
-                lines=of(examples.lines),
-            ),
+            examples=replace(examples, **{name: of(getattr(examples, name)) for name in names}),
             keys=of(self.keys),
             labels=of(self.labels),
             splits=of(self.splits),

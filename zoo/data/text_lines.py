@@ -8,13 +8,13 @@ from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.records import (
     INPUT,
-    SPLIT,
     TARGET,
     Record,
     Records,
     Request,
     decoded,
     read_text,
+    refuse_columns,
 )
 
 
@@ -24,8 +24,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     Raises:
         SeqzooError: it cannot be read, is empty, or targets or a column of splits are needed.
     """
-    if SPLIT in request.roles:
-        raise SeqzooError(f"`split_column` is for tables and arrays, got {path}.")
+    refuse_columns(path, request)
     if TARGET in request.roles:
         raise _without_targets(path, request.source.target_kind)
     text = read_text(path, strict=request.strict)

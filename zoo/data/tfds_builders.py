@@ -46,6 +46,10 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
             )
     if source.split_column is not None:
         raise SeqzooError(f"`split_column` is for files; {source.data} has splits of its own.")
+    if source.weight_column is not None:
+        raise SeqzooError(
+            f"`weight_column` is for files; {source.data} has features for inputs and targets."
+        )
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)

@@ -37,7 +37,7 @@ def evaluate(
     given = dict(given)
     limit = given.pop("limit", None)
     stored = Source.of_run(run, given.get("data"))
-    source = replace(stored, **given)
+    source = replace(stored, weight_column=None, **given)  # scores do not weight examples
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"
     if split == "all" and not source.is_file():

@@ -1,0 +1,40 @@
+"""Losses of predictions by name, and the targets that each is for; read without TensorFlow."""
+
+from typing import Any, Literal, get_args
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import TEXTS
+
+Loss = Literal["cross-entropy", "squared", "absolute", "huber", "poisson", "bernoulli"]
+
+NUMBERS = ("value", "values")
+"""Targets that are numbers, with any loss and any activation of the outputs."""
+
+
+def losses_of(input: str, target: str) -> tuple[str, ...]:
+    """The losses that a template with an input and a target can have, its own first."""
+    if target in NUMBERS:
+        return ("squared", *(name for name in get_args(Loss) if name != "squared"))
+    if target == "labels" or (input, target) == ("notes", "next"):
+        return ("bernoulli",)
+    if target == "next" and input not in TEXTS:
+        return ("squared", "absolute", "huber")
+    return ("cross-entropy",)
+
+
+def check_loss(template: Any) -> None:
+    """Checks the `loss` and the `output_activation` of a template.
+
+    Raises:
+        SeqzooError: they are not for its target.
+    """
+    own = losses_of(template.input, template.target)
+    kind = f"target {template.target!r} of input {template.input!r}"
+    if template.loss is not None and template.loss not in own:
+        expected = f"{' or '.join(map(repr, own))} for {kind}"
+        raise SeqzooError(field="loss", expected=expected, got=template.loss)
+    if template.output_activation is not None and template.target not in NUMBERS:
+        raise SeqzooError(
+            f"`output_activation` is for the targets 'value' and 'values', got {kind}.",
+            field="output_activation",
+        )

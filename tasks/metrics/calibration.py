@@ -1,0 +1,95 @@
+"""Calibration of probabilities: how far they are from the shares of right predictions."""
+
+from typing import Any
+
+import numpy as np
+
+PARTS = 15
+"""Parts of equal width that probabilities are sorted into."""
+
+
+def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """The expected calibration error and the table of a reliability diagram.
+
+    The error is the mean distance of accuracy and mean probability over 15 parts of equal width,
+    weighted by their predictions (Guo et al. 2017, section 2).
+
+    Args:
+        probabilities: those of the predictions, (n,).
+        right: whether each is right, (n,).
+
+    Returns:
+        "error" and "reliability": for each part that has predictions "from", "to",
+        "predictions", their mean "probability" and their "accuracy".
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    right = np.asarray(right, np.float64)
+    parts = np.minimum((probabilities * PARTS).astype(int), PARTS - 1)
+    error, rows = 0.0, []
+    for part in np.unique(parts):
+        own = parts == part
+        probability, accuracy = probabilities[own].mean(), right[own].mean()
+        error += own.mean() * abs(probability - accuracy)
+        rows.append(
+            {
+                "from": float(part / PARTS),
+                "to": float((part + 1) / PARTS),
+                "predictions": int(own.sum()),
+                "probability": float(probability),
+                "accuracy": float(accuracy),
+            }
+        )
+    return {"error": float(error), "reliability": rows}
+
+
+def calibration_of(logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """`calibration` of the most probable classes.
+
+    Args:
+        logits: (n, classes).
+        targets: indices of the true classes, (n,).
+    """
+    best = logits.argmax(-1)
+    probabilities = np.exp(_log_softmax(logits))[np.arange(len(best)), best]
+    return calibration(probabilities, best == targets)
+
+
+def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """The mean negative log-probability of the true classes, in nats."""
+    return float(-_log_softmax(logits)[np.arange(len(targets)), targets].mean())
+
+
+def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+    """The temperature that logits are divided by for the lowest cross entropy (Guo et al. 2017,
+    section 4.2).
+
+    The cross entropy is convex in the inverse of the temperature, so the zero of its derivative is
+    found by bisection. The temperature is at least 0.05 and at most 20: where all predictions are
+    right, the lower the better.
+
+    Args:
+        logits: (n, classes).
+        targets: indices of the true classes, (n,).
+    """
+    logits = np.asarray(logits, np.float64)
+    true = logits[np.arange(len(targets)), targets].mean()
+
+    def slope(inverse: float) -> float:
+        probabilities = np.exp(_log_softmax(logits * inverse))
+        return float((probabilities * logits).sum(-1).mean() - true)
+
+    low, high = 1 / 20, 20.0
+    if slope(high) <= 0:
+        return 1 / high
+    if slope(low) >= 0:
+        return 1 / low
+    for _ in range(50):
+        middle = float(np.sqrt(low * high))
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return float(1 / np.sqrt(low * high))
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))

@@ -1,0 +1,92 @@
+"""Temperature scaling: calibrates the probabilities of a trained model on validation examples."""
+
+import hashlib
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import read_json, replacing, write_json
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.metrics.calibration import calibration_of, cross_entropy, fit_temperature
+from seqzoo.tasks.protocols import Calibrates
+from seqzoo.tasks.runs.layout import CALIBRATION, MODEL
+from seqzoo.tasks.runs.predictor import Inference
+
+
+def check_calibrates(task: Any, validation: Data | None) -> None:
+    """Checks that a task can be calibrated.
+
+    Raises:
+        SeqzooError: it has no probabilities that a temperature scales, or no validation examples.
+    """
+    if not isinstance(task, Calibrates) or task.calibrated_layer is None:
+        crf = " without `crf`" if getattr(task.template, "crf", False) else ""
+        raise SeqzooError(
+            f"`calibrate` is for the targets 'class', 'labels' and 'tags'{crf}, got target "
+            f"{task.template.target!r}.",
+            field="calibrate",
+        )
+    if validation is None:
+        raise SeqzooError(
+            "`calibrate` needs validation examples to choose the temperature by, but there are "
+            "none; set --validation.",
+            field="calibrate",
+        )
+
+
+def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """The logits of all predictions, (n, classes), and the indices of the true classes, (n,)."""
+    task = inference.task
+    found = inference.collect(task.class_logits, data, AnswerOptions())
+    return task.decisions(found, data)
+
+
+def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
+    """Divides the weights of a run's last layer by the temperature that suits validation examples
+    best, so that the model and all that is exported of it have calibrated probabilities; writes
+    the temperature with the figures before and after to calibration.json.
+
+    A model that is calibrated already stays as it is, also if the process was killed in between.
+
+    Args:
+        folder: the run folder.
+        inference: of the run's model.
+        validation: the examples.
+    """
+    path = folder / MODEL
+    if (folder / CALIBRATION).exists():
+        if read_json(folder / CALIBRATION)["model"] == _digest(path):
+            return
+    logits, targets = collect_logits(inference, validation)
+    temperature = fit_temperature(logits, targets)
+    layer = inference.model.get_layer(inference.task.calibrated_layer)
+    for weight in layer.weights:
+        weight.assign(weight / temperature)
+    with replacing(path) as temporary:
+        inference.model.save(temporary)
+        figures = {
+            "temperature": temperature,
+            "model": _digest(pathlib.Path(temporary)),
+            "before": _figures(logits, targets),
+            "after": _figures(logits / temperature, targets),
+        }
+        # First, so that the model of this digest is never calibrated twice.
+        write_json(folder / CALIBRATION, figures)
+
+
+def stored_temperature(folder: pathlib.Path) -> float | None:
+    """The temperature of a run; None if it was not calibrated."""
+    path = folder / CALIBRATION
+    return read_json(path)["temperature"] if path.exists() else None
+
+
+def _figures(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    error = calibration_of(logits, targets)["error"]
+    return {"loss": cross_entropy(logits, targets), "calibration_error": error}
+
+
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()

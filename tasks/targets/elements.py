@@ -1,0 +1,135 @@
+"""Losses of numbers, element by element, and the activation of the outputs that predict them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.preprocessing.base import moments
+
+ACTIVATIONS = {"poisson": "exponential", "bernoulli": "sigmoid", "cross-entropy": "softmax"}
+"""Activations of the outputs by default, by the loss; others have none."""
+
+SMALLEST = 1e-7
+"""Smallest number whose logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class ElementLoss:
+    """A loss between outputs o and targets t; predictions are y = f(o), where f is the activation.
+
+        squared         (y - t)^2
+        absolute        |y - t|
+        huber           (y - t)^2 / 2 up to a distance of 1, then |y - t| - 1/2 (Huber 1964)
+        poisson         y - t log y
+        bernoulli       -t log y - (1 - t) log(1 - y)
+        cross-entropy   -t log y, summed over elements, where t and y sum to 1
+
+    The loss of several elements is their mean, except for the cross entropy.
+
+    Attributes:
+        name: of the loss.
+        activation: a name of `keras.activations`; None for the loss' own.
+    """
+
+    name: str = "squared"
+    activation: str | None = None
+
+    @classmethod
+    def of(cls, template: Any) -> "ElementLoss":
+        """The loss that a template's `loss` and `output_activation` ask for.
+
+        Raises:
+            SeqzooError: there is no such activation.
+        """
+        self = cls(template.loss or "squared", template.output_activation)
+        try:
+            keras.activations.get(self.activation)
+        except (ValueError, TypeError) as error:
+            names = [name for name in dir(keras.activations) if name[0].islower()]
+            raise SeqzooError(
+                "`output_activation` must be a name of keras.activations, got "
+                f"{self.activation!r}{nearest(str(self.activation), names)}",
+                field="output_activation",
+            ) from error
+        return self
+
+    @property
+    def function(self) -> str:
+        """Name of the activation."""
+        return self.activation or ACTIVATIONS.get(self.name, "linear")
+
+    @property
+    def standardises(self) -> bool:
+        """Whether targets are standardised: where predictions may be any numbers."""
+        return self.function == "linear" and self.name in ("squared", "absolute", "huber")
+
+    def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
+        """The mean and the deviation that targets, (n, elements), are standardised with; 0 and 1
+        where they are not."""
+        if self.standardises:
+            return moments(values)
+        return [0.0] * values.shape[1], [1.0] * values.shape[1]
+
+    def check(self, values: Sequence[np.ndarray], places: Sequence[str]) -> None:
+        """Checks that targets are in the range of the loss.
+
+        Raises:
+            SeqzooError: one is not; the message has its place.
+        """
+        for own, place in zip(values, places, strict=True):
+            if self.name == "poisson" and (own < 0).any():
+                expected = "at least 0 for the loss 'poisson'"
+            elif self.name == "bernoulli" and ((own < 0) | (own > 1)).any():
+                expected = "at least 0 and at most 1 for the loss 'bernoulli'"
+            elif self.name == "cross-entropy" and (
+                (own < 0).any() or not np.allclose(np.sum(own, -1), 1, atol=1e-3)
+            ):
+                expected = "shares that sum to 1 for the loss 'cross-entropy'"
+            else:
+                continue
+            shown = np.ravel(own)[:4].tolist()
+            raise SeqzooError(
+                f"The target of {place} must be {expected}, got {shown}.", location=place
+            )
+
+    def predict(self, outputs: Any) -> Any:
+        """Predictions, from outputs of the same shape."""
+        if self.function == "linear":
+            return outputs
+        return keras.activations.get(self.function)(outputs)
+
+    def __call__(self, outputs: Any, targets: Any) -> Any:
+        """The loss of each prediction, (..., elements) -> (...)."""
+        own = self.activation in (None, ACTIVATIONS.get(self.name))
+        if own and self.name == "cross-entropy":
+            return tf.nn.softmax_cross_entropy_with_logits(targets, outputs)
+        if own and self.name == "bernoulli":
+            each = tf.nn.sigmoid_cross_entropy_with_logits(targets, outputs)
+        elif own and self.name == "poisson":
+            each = tf.exp(outputs) - targets * outputs
+        else:
+            each = self._elements(self.predict(outputs), targets)
+        if self.name == "cross-entropy":
+            return tf.reduce_sum(each, -1)
+        return tf.reduce_mean(each, -1)
+
+    def _elements(self, predicted: Any, targets: Any) -> Any:
+        if self.name == "squared":
+            return tf.square(predicted - targets)
+        distance = tf.abs(predicted - targets)
+        if self.name == "absolute":
+            return distance
+        if self.name == "huber":
+            return tf.where(distance <= 1, 0.5 * tf.square(distance), distance - 0.5)
+        logarithm = tf.math.log(tf.maximum(predicted, SMALLEST))
+        if self.name == "poisson":
+            return predicted - targets * logarithm
+        if self.name == "cross-entropy":
+            return -targets * logarithm
+        opposite = tf.math.log(tf.maximum(1 - predicted, SMALLEST))
+        return -targets * logarithm - (1 - targets) * opposite

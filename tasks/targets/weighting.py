@@ -1,0 +1,128 @@
+"""Weights of losses in training: by class, by how sure the model is, and by example."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What the loss of each prediction is multiplied by in training.
+
+    Attributes:
+        classes: weight of each class, in the order of the outputs; their mean over the training
+            predictions is 1. None for equal weights.
+        focal: the exponent of 1 - p in the focal loss, where p is the probability of the true class
+            (Lin et al. 2017, section 3). None for cross entropy.
+    """
+
+    classes: tuple[float, ...] | None = None
+    focal: float | None = None
+
+    @classmethod
+    def of(
+        cls, settings: TrainingSettings, names: Sequence[str], counts: np.ndarray
+    ) -> "Weighting":
+        """The weighting that training settings ask for.
+
+        Args:
+            settings: the training settings.
+            names: of the classes, in the order of the outputs.
+            counts: how often each class is a target in training.
+
+        Raises:
+            SeqzooError: a weight is of a class that does not exist.
+        """
+        chosen = settings.class_weight
+        if chosen is None:
+            return cls(None, settings.focal)
+        if isinstance(chosen, Mapping):
+            for name in chosen:
+                if name not in names:
+                    raise SeqzooError(
+                        f"`class_weight` must name classes ({', '.join(names)}), got {name!r}"
+                        f"{nearest(name, names)}",
+                        field="class_weight",
+                        got=name,
+                    )
+            weights = np.array([chosen.get(name, 1.0) for name in names])
+        else:
+            weights = counts.sum() / (len(names) * counts)
+        weights = weights * counts.sum() / (weights * counts).sum()
+        return cls(tuple(weights.tolist()), settings.focal)
+
+    def __call__(self, losses: Any, exact: Any, targets: Any) -> Any:
+        """The weighted losses of predictions of one class each.
+
+        Args:
+            losses: (...).
+            exact: the negative log-probability of the true class, (...).
+            targets: indices of the true classes, (...).
+        """
+        if self.focal is not None:
+            losses = losses * focal_weight(exact, self.focal)
+        if self.classes is not None:
+            losses = losses * tf.gather(tf.constant(self.classes, losses.dtype), targets)
+        return losses
+
+
+def focal_weight(exact: Any, focal: float) -> Any:
+    """(1 - p) ** focal, from -log p."""
+    # A power below 1 has no gradient at 0.
+    return tf.maximum(-tf.math.expm1(-exact), 1e-7) ** focal
+
+
+def refuse(settings: TrainingSettings, expected: str, names: Sequence[str]) -> None:
+    """Raises a SeqzooError if one of some settings is set.
+
+    Args:
+        settings: the training settings.
+        expected: what they are for.
+        names: the fields that do not fit.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and value is not False:
+            raise SeqzooError(f"`{name}` is for {expected}, got {value!r}.", field=name)
+
+
+def weigh_examples(data: Data, examples: Examples) -> Data:
+    """Data with the weights of its examples, scaled so that their mean is 1.
+
+    Raises:
+        SeqzooError: a weight is negative or not finite, all are zero, or there is not one per
+            example.
+    """
+    if examples.weights is None:
+        return data
+    if len(examples.weights) != len(data):
+        raise SeqzooError(
+            f"There must be one weight per example, got {len(examples.weights)} weights of "
+            f"{len(data)} examples."
+        )
+    weights = []
+    for index, weight in enumerate(examples.weights):
+        try:
+            number = float(weight)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 <= number < math.inf:
+            place = examples.place(index)
+            raise SeqzooError(
+                f"The weight of {place} must be at least 0 and finite, got {weight!r}.",
+                location=place,
+            )
+        weights.append(number)
+    if not any(weights):
+        raise SeqzooError("The weights of all training examples are 0; nothing would be learned.")
+    importance = np.array(weights) / np.mean(weights)
+    return replace(data, importance=importance.astype(np.float32))

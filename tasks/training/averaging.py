@@ -1,0 +1,79 @@
+"""Averages of weights: exponential over updates, or the mean of the best epochs."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.atomic_files import naming_full_disk, replacing
+
+EPOCH = "epoch-"
+"""How the names of files with the weights of an epoch begin; its number follows."""
+
+
+def averaged_variables(model: Any) -> list[Any]:
+    """The variables of a model that are averaged: all numbers, and not the states of seeds."""
+    return [own for own in model.variables if tf.as_dtype(own.dtype).is_floating]
+
+
+def decay_at(update: Any, decay: float) -> Any:
+    """The decay at an update, counted from 1: smaller at first, so that the initial weights are
+    soon forgotten: min(decay, (1 + n) / (10 + n))."""
+    return tf.minimum(tf.cast(decay, tf.float64), (1 + update) / (10 + update))
+
+
+@contextlib.contextmanager
+def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
+    """Within it, variables have other values."""
+    own = [variable.numpy() for variable in variables]
+    try:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
+
+class BestEpochs:
+    """The weights of some epochs, in files.
+
+    Args:
+        folder: where they lie.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+
+    def keep(self, epoch: int, variables: Sequence[Any], epochs: Sequence[int]) -> list[np.ndarray]:
+        """Stores the weights of an epoch, and removes those of all epochs but some.
+
+        Args:
+            epoch: the epoch.
+            variables: have its weights.
+            epochs: to be kept, with this one.
+
+        Returns:
+            The means over the kept epochs, one per variable.
+        """
+        path = self._path(epoch)
+        with naming_full_disk(path):
+            self.folder.mkdir(exist_ok=True)
+            with replacing(path) as temporary, open(temporary, "wb") as file:
+                arrays = {str(at): own.numpy() for at, own in enumerate(variables)}
+                np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        for other in self.folder.glob(f"{EPOCH}*.npz"):
+            if other not in map(self._path, epochs):
+                other.unlink()
+        sums = [np.zeros(own.shape) for own in variables]
+        for one in epochs:
+            with np.load(self._path(one)) as stored:
+                for at, total in enumerate(sums):
+                    total += stored[str(at)]
+        return [total / len(epochs) for total in sums]
+
+    def _path(self, epoch: int) -> pathlib.Path:
+        return self.folder / f"{EPOCH}{epoch}.npz"

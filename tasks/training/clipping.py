@@ -1,0 +1,56 @@
+"""Clipping of gradients: by value, by the norm of each variable, by the global norm."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.settings import TrainingSettings
+
+
+def clip(
+    gradients: Sequence[Any], norm: Any, settings: TrainingSettings, scale: Any = None
+) -> tuple[list[Any], Any]:
+    """Clips gradients by each limit that is set, in turn: elements to `clip_value`, then
+    the norm of each variable to `clip_layer`, then the global norm to `clip_norm` (Pascanu, Mikolov
+    and Bengio 2013, section 3.2).
+
+    Args:
+        gradients: dense, one per variable.
+        norm: their global norm.
+        settings: has the limits.
+        scale: the loss was multiplied by this; None for a loss that was not scaled.
+
+    Returns:
+        The clipped gradients, and whether a limit was exceeded, a bool. Gradients that are not
+        finite do not count as clipped.
+    """
+    gradients, exceeded = list(gradients), tf.constant(False)
+
+    def scaled(limit: float) -> Any:
+        return limit if scale is None else limit * tf.cast(scale, norm.dtype)
+
+    if settings.clip_value is not None:
+        limit = scaled(settings.clip_value)
+        largest = [tf.reduce_max(tf.abs(own)) for own in gradients]
+        exceeded |= tf.reduce_max(tf.stack(largest)) > limit
+        gradients = [tf.clip_by_value(own, -limit, limit) for own in gradients]
+    if settings.clip_layer is not None:
+        limit = scaled(settings.clip_layer)
+        exceeded |= tf.reduce_max(tf.stack([tf.norm(own) for own in gradients])) > limit
+        gradients = [tf.clip_by_norm(own, limit) for own in gradients]
+    if settings.clip_norm is not None:
+        limit = scaled(settings.clip_norm)
+        if settings.clip_value is not None or settings.clip_layer is not None:
+            left = tf.linalg.global_norm(gradients)
+        else:
+            left = norm
+        exceeded |= left > limit
+        gradients, _ = tf.clip_by_global_norm(gradients, limit, left)
+    return gradients, exceeded & tf.math.is_finite(norm)
+
+
+def clips(settings: TrainingSettings) -> bool:
+    """Whether a limit is set."""
+    limits = (settings.clip_norm, settings.clip_layer, settings.clip_value)
+    return any(limit is not None for limit in limits)

@@ -1,0 +1,144 @@
+"""Truncated back-propagation through time, with the interval and the reach apart."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.cells.engine.runners import run_by
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.protocols import Cuts
+from seqzoo.tasks.settings import TrainingSettings
+
+
+def check_truncation(task: Any, settings: TrainingSettings) -> None:
+    """Checks that a task can be trained with the truncation of some settings.
+
+    Raises:
+        SeqzooError: it has no prediction at each step, or its layers or losses look at steps in
+            both directions.
+    """
+    if settings.bptt_every is None:
+        return
+    if not isinstance(task, Cuts):
+        raise SeqzooError(
+            f"`bptt_every` is for templates with a prediction at each step, got "
+            f"{task.template.name}.",
+            field="bptt_every",
+        )
+    if getattr(task.template, "crf", False):
+        raise SeqzooError(
+            "`bptt_every` is for tags without `crf`, whose loss is that of a whole sequence.",
+            field="bptt_every",
+        )
+    if task.template.both_ways:
+        raise SeqzooError(
+            "`bptt_every` is for layers of one direction, got bidirectional ones; add "
+            "--one-direction.",
+            field="bptt_every",
+        )
+
+
+def truncated_gradients(
+    task: Any,
+    model: Any,
+    batch: dict[str, Any],
+    settings: TrainingSettings,
+    loss: Callable[[dict[str, Any]], Any],
+) -> list[Any]:
+    """Gradients of a batch by truncated back-propagation through time, BPTT(h; h') of Williams and
+    Peng (1990).
+
+    After every h' = `bptt_every` steps, the loss of these steps is differentiated through the last
+    h = `bptt_back` steps; the states before are constants. The gradients are the sum over all such
+    windows, with the weights at the beginning of the batch. Memory for the backward pass is that of
+    one window.
+
+    Args:
+        task: has `cut`.
+        model: its model.
+        batch: with targets.
+        settings: the training settings.
+        loss: the loss of a part of the batch, a scalar.
+
+    Returns:
+        One dense gradient per trainable variable.
+    """
+    every: Any = settings.bptt_every
+    back = settings.bptt_back or every
+    layers = recurrent_layers(model)
+    weights = [variable.value for variable in model.trainable_variables]
+
+    def body(index: Any, states: list, sums: list) -> tuple[Any, list, list]:
+        end = (index + 1) * every
+        start = tf.maximum(end - back, 0)
+        part = task.cut(batch, start, end, back)
+        counted = tf.range(back) >= index * every - start
+        part["counted"] = tf.broadcast_to(counted, [tf.shape(batch["lengths"])[0], back])
+        with tf.GradientTape() as tape:
+            passing = Passing(layers, states)
+            with run_by(passing):
+                value = loss(part)
+        gradients = tape.gradient(value, weights)
+        sums = [
+            own if gradient is None else own + tf.convert_to_tensor(gradient)
+            for own, gradient in zip(sums, gradients, strict=True)
+        ]
+        if back > every:
+            # On to the beginning of the next window.
+            after = tf.maximum(end + every - back, 0)
+            part = task.cut(batch, start, after, every)
+            part["counted"] = tf.fill([tf.shape(batch["lengths"])[0], every], True)
+            passing = Passing(layers, states)
+            with run_by(passing):
+                loss(part)
+        last = [
+            tf.ensure_shape(tf.stop_gradient(tf.cast(new, own.dtype)), own.shape)
+            for own, new in zip(states, passing.last, strict=True)
+        ]
+        return index + 1, last, sums
+
+    count = -(-task.steps(batch) // every)
+    zeros = [tf.zeros(own.shape, own.dtype) for own in weights]
+    states = list(task.first_states(model, batch, layers))
+    _, _, sums = tf.while_loop(
+        lambda index, *_: index < count, body, (tf.constant(0), states, zeros)
+    )
+    return sums
+
+
+def recurrent_layers(model: Any) -> list[Any]:
+    """The layers that run over the steps of sequences, in the order in which they are run."""
+    own = getattr(getattr(model, "decoder", model), "recurrent", None)
+    if own is not None:
+        return list(own)
+    return [layer for layer in model.layers if isinstance(layer, seqzoo.cells.Recurrent)]
+
+
+class Passing:
+    """A runner, see `seqzoo.cells.engine.runners`, that hands states to some layers and keeps those
+    that they end with; other layers, such as those of the characters of words, run as ever.
+
+    Args:
+        layers: in the order in which they are run.
+        states: of all of them, in order.
+    """
+
+    def __init__(self, layers: Sequence[Any], states: Sequence[Any]):
+        self._layers = layers
+        self._given = list(states)
+        self.last: list[Any] = []
+
+    def __call__(
+        self, layer: Any, sequences: Any, states: list, mask: Any
+    ) -> tuple[Any, Any, list]:
+        named = any(layer is own for own in self._layers)
+        if named:
+            own, self._given = self._given[: len(states)], self._given[len(states) :]
+            states = [tf.cast(new, old.dtype) for new, old in zip(own, states, strict=True)]
+        with run_by(None):
+            last, outputs, new = layer.inner_loop(sequences, states, mask, training=True)
+        if named:
+            self.last += list(new)
+        return last, outputs, list(new)

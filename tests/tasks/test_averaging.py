@@ -1,0 +1,79 @@
+"""Averages of weights, against averages of weights that are written down after each update."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import names, settings, splits, template
+from training_cases import CHOICES, Told, assert_same
+
+from seqzoo.tasks import Interrupted
+from seqzoo.tasks.data.batches import Padding, make_plan
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
+
+
+def test_the_moving_average_is_its_recursion() -> None:
+    examples = names(40, 1)
+    task = template().adapt(examples)
+    data = task.data(examples)
+    plan = make_plan(data, Padding([9], []), 8)
+    keras.utils.set_random_seed(0)
+    chosen = settings(batch_size=8, average="ema", decay=0.4, accumulate=2)
+    loop = Loop(task, chosen, len(plan), tf.distribute.get_strategy())
+    average = [own.numpy() for own in loop.model.weights]
+    updates = 0
+    for _ in range(2):
+        for step, _ in enumerate(loop.train(data, plan), 1):
+            if step % 2 and step < len(plan):
+                continue  # gradients are held, and nothing moves
+            updates += 1
+            decay = min(0.4, (1 + updates) / (10 + updates))
+            average = [
+                decay * own + (1 - decay) * weight.numpy()
+                for own, weight in zip(average, loop.model.weights, strict=True)
+            ]
+        loop.next_epoch()
+    assert updates == 6 and (1 + updates) / (10 + updates) > 0.4
+    raw = [own.numpy() for own in loop.model.weights]
+    with loop.averaged():
+        for weight, own in zip(loop.model.weights, average, strict=True):
+            np.testing.assert_allclose(weight.numpy(), own, atol=1e-6)
+    for weight, own, other in zip(loop.model.weights, raw, average, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), own)
+        assert np.abs(own - other).max() > 1e-4
+
+
+def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
+    chosen = settings(epochs=4, average="best", average_best=2)
+    told = Told()
+    run = train(template(**CHOICES), splits(), chosen, tmp_path / "run", progress=told)
+    rows = run.history
+    ranked = sorted(
+        rows, key=lambda row: (row["validation_accuracy"], -row["validation_loss"], row["epoch"])
+    )
+    best = sorted(row["epoch"] for row in ranked[-2:])
+    files = sorted((tmp_path / "run" / "averaged").iterdir())
+    assert [path.name for path in files] == [f"epoch-{epoch}.npz" for epoch in best]
+    stored = [np.load(path) for path in files]
+    for at, weight in enumerate(run.model.weights):
+        expected = np.mean([own[str(at)] for own in stored], 0)
+        np.testing.assert_allclose(weight.numpy(), expected, atol=1e-6)
+    figures = run.evaluate(names(40, 2))
+    assert figures["loss"] == pytest.approx(rows[-1]["averaged_loss"], rel=1e-4)
+    assert figures["accuracy"] == pytest.approx(rows[-1]["averaged_accuracy"])
+    # The weights of an epoch are its own: those of the last, here, as of a training without.
+    plain = train(template(**CHOICES), splits(), settings(epochs=4), tmp_path / "plain")
+    for mine, other in zip(rows, plain.history, strict=True):
+        assert mine["validation_loss"] == other["validation_loss"]
+
+    with pytest.raises(Interrupted):
+        train(template(**CHOICES), splits(), chosen, tmp_path / "broken", progress=Told(20))
+    train(template(**CHOICES), splits(), chosen, tmp_path / "broken", resume=True)
+    assert_same(tmp_path / "run", tmp_path / "broken")
+    resumed = Run.open(tmp_path / "broken").model.weights
+    for mine, other in zip(run.model.weights, resumed, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), other.numpy())
