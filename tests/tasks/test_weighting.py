@@ -19,6 +19,10 @@ from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.targets.weighting import weigh_examples
 from seqzoo.tasks.training.step import Loop
 from seqzoo.tasks.training.trainer import train
+from seqzoo.zoo.config.resolve import Choices
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.config.toml_writer import config
+from seqzoo.zoo.data.source import Source
 
 pytestmark = pytest.mark.usefixtures("plain_loop")
 
@@ -157,6 +161,14 @@ def test_wrong_weights_are_told(weights: list, message: str) -> None:
 def test_class_weights_are_checked(weights: Any) -> None:
     with pytest.raises(SeqzooError, match="`class_weight` must be 'balanced' or weights above 0"):
         settings(class_weight=weights)
+
+
+@pytest.mark.parametrize("weights", [{"spam, eggs": 2.0, "ham": 1.0}, "balanced", None])
+def test_a_configuration_file_holds_weights_of_classes(weights: Any, tmp_path) -> None:
+    chosen = Choices(template(), settings(class_weight=weights), Source("a.csv", "characters"))
+    path = tmp_path / "a.toml"
+    path.write_text(config(chosen, "By hand.", str(path), ""))
+    assert read_config(str(path)).settings == chosen.settings
 
 
 def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tmp_path) -> None:
