@@ -246,7 +246,13 @@ class Epochs:
             return
         variables = averaged_variables(self.loop.model)
         means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
-        with with_values(variables, means):
+        # Seeds move while the mean is scored; they are set back too, so that an epoch's weights do
+        # not depend on the average.
+        seeds = [
+            own for own in self.loop.model.variables if all(own is not other for other in variables)
+        ]
+        values = [*means, *(own.numpy() for own in seeds)]
+        with with_values([*variables, *seeds], values):
             if self.validation is not None:
                 scores = self.loop.score(self.validation, self._plan(self.validation))
                 row |= dict(zip(names, scores, strict=True))

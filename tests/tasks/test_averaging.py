@@ -42,9 +42,10 @@ def test_the_moving_average_is_its_recursion() -> None:
     with loop.averaged():
         for weight, own in zip(loop.model.weights, average, strict=True):
             np.testing.assert_allclose(weight.numpy(), own, atol=1e-6)
-    for weight, own, other in zip(loop.model.weights, raw, average, strict=True):
+    for weight, own in zip(loop.model.weights, raw, strict=True):
         np.testing.assert_array_equal(weight.numpy(), own)
-        assert np.abs(own - other).max() > 1e-4
+    gaps = [np.abs(own - other).max() for own, other in zip(raw, average, strict=True)]
+    assert max(gaps) > 1e-3
 
 
 def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
