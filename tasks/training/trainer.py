@@ -17,6 +17,7 @@ from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_same
+from seqzoo.tasks.losses import NUMBERS
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
@@ -163,7 +164,7 @@ def _check_closed_form(task: Any, training: Data) -> None:
         raise SeqzooError("Weights of examples are for readout 'gradient', got 'ridge'.")
     for name in ("output_activation", "loss"):
         value = getattr(task.template, name, None)
-        if value not in (None, "squared", "linear"):
+        if value not in (None, "squared", "linear") and task.template.target in (*NUMBERS, "next"):
             raise SeqzooError(
                 f"`{name}` is for readout 'gradient', got {value!r} with 'ridge'.", field=name
             )
