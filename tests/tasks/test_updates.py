@@ -11,7 +11,7 @@ import tensorflow as tf
 from task_data import names, settings, splits, template
 from training_cases import Told, assert_same
 
-from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned
+from seqzoo.tasks import Examples, Interrupted, ManyToManyAligned, SeqzooError
 from seqzoo.tasks.data.batches import Padding, make_plan
 from seqzoo.tasks.training.step import Loop
 from seqzoo.tasks.training.trainer import train
@@ -134,3 +134,12 @@ def test_losses_are_summed_over_steps() -> None:
     for one, other in zip(mean, summed, strict=True):
         # 17 steps in 4 sequences.
         np.testing.assert_allclose(other, one * 17 / 4, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "choices", [{"accumulate": 2}, {"average": "ema"}, {"focal": 1.0}, {"bptt_every": 3}]
+)
+def test_a_readout_in_closed_form_has_no_gradients(choices: dict) -> None:
+    (name,) = choices
+    with pytest.raises(SeqzooError, match=f"`{name}` is for readout 'gradient', got .* 'ridge'"):
+        settings(readout="ridge", **choices)
