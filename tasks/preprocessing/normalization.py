@@ -105,6 +105,11 @@ def composed(texts: Any) -> Any:
     return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))
 
 
+# Traced once, for all graphs that compose texts: it is larger than the rest of most of them.
+@tf.function(
+    input_signature=[tf.TensorSpec((None,), tf.string), tf.TensorSpec((None,), tf.bool)],
+    autograph=False,
+)
 def _some_composed(texts: Any, plain: Any) -> Any:
     """Strings (batch,) of which those that are not plain are composed."""
     done = _all_composed(tf.boolean_mask(texts, ~plain))
