@@ -25,7 +25,7 @@ from cell_cases import (
     shared,
     step_shape,
 )
-from cell_names import BEFORE_RELEASES
+from cell_names import BEFORE_RELEASES, FIRST, by_hand, one_of_each_form
 from oracles import ORACLES
 
 import seqzoo.cells as cells
@@ -95,9 +95,16 @@ def settings_of(case, way):
     return SETTINGS if case in full else FEW
 
 
+ELSEWHERE = {*FIRST.values(), *(name for name in cells.CELLS if by_hand(name))}
+"""Cells whose compiled loops run in test_gradients.py, with this mask, and equal the plain one."""
+
+COMPILED = one_of_each_form([*CORE, *ELSEWHERE])
+
+
 def _speed(case, way):
-    """Left to releases where a loop is compiled for what the plain loop shows of an option, too."""
-    return BEFORE_RELEASES if way is fast and case.name not in CORE and case.options else []
+    """Left to releases where a loop is compiled for what the plain loop shows of a cell, too."""
+    quick = case.name in CORE or (case.name in COMPILED and not case.options)
+    return BEFORE_RELEASES if way is fast and not quick else []
 
 
 RUNS = [

@@ -27,35 +27,29 @@ from cell_cases import (
     sequences,
     shared,
 )
+from cell_names import FIRST, by_hand
 from custom_cells import CUSTOM, Multiplicative, StepOnly, make
 
 from seqzoo.cells import Recurrent, create
 from seqzoo.cells.engine import scan
-from seqzoo.cells.registry import REGISTRY
 
 LSTM = Case("lstm", {})
 
 
 # A gradient written by hand may be wrong for one option alone; the automatic one is right for all.
-def by_hand(case: Case) -> bool:
-    cell = create(case.name, UNITS, **case.options)
-    return cell.has_step_gradient or cell.recurs_diagonally
-
-
-FIRST = {REGISTRY[name].family: name for name in reversed(REGISTRY)}
-"""The first cell of each family."""
-
-# Of the others `run_cell_test` holds the gradient that TensorFlow derives.
+# Of the other cells `run_cell_test` holds the gradient that TensorFlow derives.
 GRADIENTS = [
     case
     for case in CASES
-    if case.name in CORE or by_hand(case) or (not case.options and case.name in FIRST.values())
+    if case.name in CORE
+    or by_hand(case.name, **case.options)
+    or (not case.options and case.name in FIRST.values())
 ]
 
 
 def _speed(case):
     """Slow where the loop differentiates the step, which one cell of each family shows quickly."""
-    quick = case.name in {*CORE, *FIRST.values()} or by_hand(case)
+    quick = case.name in {*CORE, *FIRST.values()} or by_hand(case.name, **case.options)
     return [] if quick and (not case.options or case == GRU_BEFORE) else [pytest.mark.slow]
 
 
@@ -95,7 +89,7 @@ def test_without_training(case):
 
 
 @core_cell
-@pytest.mark.parametrize("mask", ["none", "right", pytest.param("left", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("mask", ["none", "right"])
 @pytest.mark.parametrize("zero_output", [False, True])
 def test_of_all_outputs_and_states(case, mask, zero_output):
     options: dict[str, Any] = {"return_sequences": True, "return_state": True}

@@ -147,7 +147,7 @@ def test_cell_and_layer_of_different_precision(of_cell, of_layer, steps, fast):
     "use_bias, mask",
     [
         (True, "gaps"),
-        *(slow(*case) for case in [(True, "none"), (False, "none"), (False, "gaps")]),
+        slow(False, "none"),
     ],
 )
 def test_weights_go_to_and_from_the_layers_of_keras(name, use_bias, mask):

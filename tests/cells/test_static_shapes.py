@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_cases import FEATURES, UNITS
+from cell_names import BEFORE_RELEASES
 from custom_cells import Multiplicative, StepOnly
 
 from seqzoo.cells import (
@@ -48,7 +49,7 @@ def shapes_in_a_graph(layer, sizes, masked):
     "path",
     [p if p in ("scan", "loop") else pytest.param(p, marks=pytest.mark.slow) for p in PATHS],
 )
-@pytest.mark.parametrize("masked", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("masked", [pytest.param(False, marks=BEFORE_RELEASES), True])
 def test_shapes_are_those_of_keras(path, sequences, masked):
     options = {"return_sequences": sequences, "return_state": True, **PATHS[path]}
     theirs = {name: value for name, value in options.items() if name != "fast"}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from seqzoo.cells import CELLS, RecurrentCell, create
+from seqzoo.cells.base import as_list
 from seqzoo.cells.registry import REGISTRY
 
 FIRST = {REGISTRY[name].family: name for name in reversed(REGISTRY)}
@@ -32,3 +34,38 @@ def each_cell(quick: Iterable[str], leave_out: Iterable[str] = ()) -> list[Any]:
         return [pytest.mark.slow] if name in FIRST.values() else BEFORE_RELEASES
 
     return [pytest.param(name, marks=marks(name)) for name in REGISTRY if name not in leave_out]
+
+
+def by_hand(name: str, **options: Any) -> bool:
+    """Whether a cell's gradient is written down, not derived by TensorFlow."""
+    cell = create(name, 2, **options)
+    return cell.has_step_gradient or cell.recurs_diagonally
+
+
+METHODS = ("advance", "prepare", "project", "recur", "recurrent_mask", "step_weights")
+"""What a cell may replace beside its step."""
+
+
+def form(name: str) -> tuple:
+    """All that the compiled loops distinguish in a cell: the step is another one in each, but what
+    is around it is the same code for all cells of a form."""
+    cell = create(name, 2)
+    return (
+        cell.recurs_by_product,
+        cell.recurs_diagonally,
+        cell.has_step_gradient,
+        cell.combines_output,
+        cell.takes_time,
+        cell.input_rank,
+        len(as_list(cell.state_size)),
+        bool(cell.unit_weights),
+        bool(cell.separate),
+        *(getattr(CELLS[name], own) is not getattr(RecurrentCell, own) for own in METHODS),
+    )
+
+
+def one_of_each_form(known: Iterable[str]) -> set[str]:
+    """The first cell of each form that none of the known cells has."""
+    known = {form(name) for name in known}
+    firsts = {form(name): name for name in reversed(REGISTRY)}
+    return {name for own, name in firsts.items() if own not in known}

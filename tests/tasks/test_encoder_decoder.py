@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import CORE
 from task_data import repeat, settings
 
 import seqzoo.cells
@@ -54,11 +53,7 @@ def batch_of(task, examples: Examples, padding: Padding) -> dict:
 
 @pytest.mark.parametrize(
     "cell, attention",
-    [
-        ("gru", "additive"),
-        *(pytest.param(cell, "additive", marks=pytest.mark.slow) for cell in CORE if cell != "gru"),
-        *(pytest.param(cell, "none", marks=pytest.mark.slow) for cell in CORE),
-    ],
+    [("gru", "additive"), pytest.param("lstm", "none", marks=pytest.mark.slow)],
 )
 def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:
     choices = template(cell=cell, attention=attention, layers=2, tied=attention == "none")
@@ -221,14 +216,14 @@ def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib
     assert [text.decode() for text in found] == [*written.values()]
 
 
-@pytest.mark.parametrize(
-    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
-)
-def test_precision(precision: str) -> None:
+@pytest.mark.slow
+def test_half_precision_learns() -> None:
     examples = reversals(8, 1)
     task = template(layers=2).adapt(examples)
     keras.utils.set_random_seed(0)
-    loop = Loop(task, settings(batch_size=8, precision=precision), 12, tf.distribute.get_strategy())
+    loop = Loop(
+        task, settings(batch_size=8, precision="mixed_float16"), 12, tf.distribute.get_strategy()
+    )
     data = task.data(examples)
     plan = repeat(make_plan(data, Padding([6], [7]), 8), 12)
     losses = [loop.means()[0] * step for step, _ in enumerate(loop.train(data, plan), 1)]

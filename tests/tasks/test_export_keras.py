@@ -21,7 +21,7 @@ def _run(name: str, folder: pathlib.Path, **choices: Any) -> Any:
     ("name", "choices"),
     [
         ("characters", {}),
-        ("rows", {}),
+        pytest.param("rows", {}, marks=pytest.mark.exhaustive),
         ("steps", {"cell": "lstm", "bidirectional": True}),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cell_names import BEFORE_RELEASES
 from one_to_many_data import captioned, template
 from tagging_data import sentences, tagger
 from task_data import series, settings
@@ -63,11 +64,16 @@ class Copying(Silent):
             shutil.copytree(self.folder, self.folder.with_name("killed"))
 
 
-FIRST, *OTHERS = CASES
+# test_resuming.py and test_language_model.py do this with classes and texts in each run.
+SLOW = ("tags", "translations")
 
 
 @pytest.mark.parametrize(
-    "case", [FIRST, *(pytest.param(case, marks=pytest.mark.slow) for case in OTHERS)]
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow if case in SLOW else BEFORE_RELEASES)
+        for case in CASES
+    ],
 )
 def test_resumed_in_mid_epoch_with_the_same_numbers(case: str, tmp_path) -> None:
     template, examples = CASES[case]()

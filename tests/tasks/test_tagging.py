@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cell_cases import CORE
 from tagging_data import MAKERS, sentences, tagger
 from task_data import repeat, settings
 
@@ -73,9 +72,7 @@ def _learn(choices: Any, examples: Examples, steps: int) -> tuple[Any, list[floa
     return loop, np.diff([0.0, *totals]).tolist()
 
 
-@pytest.mark.parametrize(
-    "cell", [cell if cell == "gru" else pytest.param(cell, marks=pytest.mark.slow) for cell in CORE]
-)
+@pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp_path) -> None:
     """Saved without custom objects."""
     examples = sentences(24, 1)
@@ -191,12 +188,7 @@ def test_words_become_unknown_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "precision",
-    [
-        pytest.param("float32", marks=pytest.mark.slow),
-        "mixed_bfloat16",
-        pytest.param("mixed_float16", marks=pytest.mark.slow),
-    ],
+    "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )
 def test_precision(precision: str, tmp_path) -> None:
     task: Any = tagger(characters=3, crf=True, dropout=0.2, word_dropout=0.2).adapt(sentences(9, 1))

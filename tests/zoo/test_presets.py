@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import wave
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_names import BEFORE_RELEASES
+from cli_cases import ROOT
 from click.testing import CliRunner
 
 from seqzoo.cli import main
@@ -153,16 +156,28 @@ COMPILED = {
 QUICK = COMPILED["many-to-one"]
 """The only preset that is not left to the slow tests."""
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ON_PAGES = {
+    name
+    for page in PAGES
+    for name in re.findall(r"seqzoo train ([\w-]+)", page.read_text(encoding="utf-8"))
+}
+"""What test_docs_blocks.py trains, as shrunk as here, and asks."""
+
+
+def _marks(name: str) -> list:
+    if name == QUICK:
+        return []
+    on_page = name in ON_PAGES and name not in COMPILED.values()
+    return BEFORE_RELEASES if on_page else [pytest.mark.slow]
+
 
 def test_each_template_has_a_preset_whose_loops_are_compiled() -> None:
     assert {PRESETS[name].task.name: name for name in COMPILED.values()} == COMPILED
     assert set(COMPILED) == set(TEMPLATES)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow]) for name in PRESETS],
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in PRESETS])
 def test_preset_trains_shrunk(name, request, tmp_path: pathlib.Path) -> None:
     if name not in COMPILED.values():
         request.getfixturevalue("plain_loop")
