@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from seqzoo.tasks.data.batches import Data
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.base import Features
+    from seqzoo.tasks.targets.texts import Texts
 
 
 @runtime_checkable
@@ -22,6 +23,21 @@ class Generates(Protocol):
     @property
     def decoding(self) -> Decoding:
         """The default options."""
+        ...
+
+
+@runtime_checkable
+class StreamsText(Protocol):
+    """Predictions are texts, whose tokens can be had one after another."""
+
+    texts: Texts
+
+    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """The arguments of `seqzoo.tasks.decoding.decoder.decode` for the texts of a batch."""
+        ...
+
+    def written(self, tokens: Any, lengths: Any) -> Any:
+        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
         ...
 
 

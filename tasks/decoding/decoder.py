@@ -13,7 +13,7 @@ from seqzoo.tasks.decoding.arrays import largest, repeat
 from seqzoo.tasks.decoding.beam import BeamSearch
 from seqzoo.tasks.decoding.guided import GuidedModel, Model
 from seqzoo.tasks.decoding.rows import generate_rows
-from seqzoo.tasks.decoding.sampling import draw, random_numbers
+from seqzoo.tasks.decoding.sampling import chooser, numbers_for
 from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
@@ -145,7 +145,7 @@ def decode(
         search = BeamSearch(guided, batch, limits, source, source_lengths, attends)
         found = search.run(states, start)
     else:
-        choose = _chooser(choices, batch, seed, prefix)
+        choose = chooser(choices, numbers_for(choices, batch, seed), prefix)
         found = generate_rows(guided, states, start, choose, attends)
         found = {
             name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
@@ -159,24 +159,6 @@ def _batch_size(*values: Any) -> Any:
         if value is not None:
             return tf.shape(value)[0]
     raise SeqzooError("`maximum_lengths` must give the number of rows if there are no states.")
-
-
-def _chooser(choices: Decoding, batch: Any, seed: Any, prefix: Any) -> Callable:
-    """(t, scores (rows, ids)) -> tokens (rows,), greedy or at random."""
-    if choices.method == "greedy":
-        return lambda t, scores: tf.argmax(scores, axis=1, output_type=tf.int32)
-    # Not as many as the batch needs, on which the numbers of a row could depend.
-    steps = choices.maximum_length
-    numbers = random_numbers(seed, batch, choices.answers, steps)
-    # By steps, (steps + 1, rows, 1); at the maximum length all is forced.
-    numbers = tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
-
-    def choose(t, scores):
-        # A prefix may be longer than the maximum length.
-        number = tf.gather(numbers, t if prefix is None else tf.minimum(t, steps))
-        return draw(scores, number, choices.temperature, choices.top_k, choices.top_p)
-
-    return choose
 
 
 def _trim(found: dict) -> Decoded:

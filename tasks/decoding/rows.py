@@ -30,36 +30,17 @@ def generate_rows(
         "log_probabilities" (rows, steps + 1) with that of the end at the row's length, and, if
         asked for, "attention" (rows, steps, source), of all steps that were run.
     """
-    rows, end, last = tf.shape(start)[0], guided.model.end, guided.last
-    place = tf.range(rows)
-    variables = {"previous": start, "states": states, "finished": tf.zeros([rows], tf.bool)}
-    if guided.remembers:
-        variables["history"] = tf.fill([rows, guided.longest], PADDING)
+    end = guided.model.end
     kept = {"tokens": (tf.int32, 1), "log_probabilities": (tf.float32, 1)}
     if attends:
         kept["attention"] = (tf.float32, 2)
 
     def step(t, variables):
-        proposal = guided(t, variables["previous"], variables["states"], variables.get("history"))
-        forced, token = guided.forced(t, proposal.scores)
-        chosen = tf.where(forced, token, choose(t, proposal.scores))
-        at = tf.stack([place, chosen], 1)
-        found = {
-            "tokens": chosen,
-            "log_probabilities": tf.gather_nd(proposal.log_probabilities, at),
-            "attention": proposal.attention,
-        }
-        ends = chosen == end
-        finished = variables["finished"] | ends
-        # Without an end token, its id is none of the model's.
-        fed = chosen if guided.model.has_end else tf.where(ends, PADDING, chosen)
-        new = {"previous": fed, "states": proposal.states, "finished": finished}
-        if guided.remembers:
-            before = tf.where(finished, PADDING, chosen)
-            new["history"] = write(variables["history"], before, t)
+        new, found = next_tokens(guided, t, variables, choose)
         # The last step ends all rows, even those whose scores are NaN.
-        return (t < last) & ~tf.reduce_all(finished), new, found
+        return (t < guided.last) & ~tf.reduce_all(new["finished"]), new, found
 
+    variables = first_variables(guided, states, start)
     steps, _, written = generate(step, variables, kept, guided.longest + 1)
     positions = tf.range(steps)
     tokens = tf.transpose(written["tokens"])
@@ -74,3 +55,54 @@ def generate_rows(
     if attends:
         found["attention"] = tf.transpose(written["attention"], [1, 0, 2])
     return found
+
+
+def first_variables(guided: GuidedModel, states: Any, start: Any) -> dict[str, Any]:
+    """What `next_tokens` is given for the first tokens.
+
+    Args:
+        guided: the model, with constraints for each row.
+        states: nest of tensors with the leading axis rows.
+        start: shape (rows,): the tokens before the first ones.
+    """
+    rows = tf.shape(start)[0]
+    variables = {"previous": start, "states": states, "finished": tf.zeros([rows], tf.bool)}
+    if guided.remembers:
+        variables["history"] = tf.fill([rows, guided.longest], PADDING)
+    return variables
+
+
+def next_tokens(
+    guided: GuidedModel, t: Any, variables: dict[str, Any], choose: Callable
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Token t of each row.
+
+    Args:
+        guided: the model, with constraints for each row.
+        t: number of the step.
+        variables: those of the step before.
+        choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
+
+    Returns:
+        The variables of the next step, and what was found: "tokens" (rows,), their
+        "log_probabilities" (rows,) and "attention" (rows, source) or None.
+    """
+    end, place = guided.model.end, tf.range(tf.shape(variables["previous"])[0])
+    proposal = guided(t, variables["previous"], variables["states"], variables.get("history"))
+    forced, token = guided.forced(t, proposal.scores)
+    chosen = tf.where(forced, token, choose(t, proposal.scores))
+    at = tf.stack([place, chosen], 1)
+    found = {
+        "tokens": chosen,
+        "log_probabilities": tf.gather_nd(proposal.log_probabilities, at),
+        "attention": proposal.attention,
+    }
+    ends = chosen == end
+    finished = variables["finished"] | ends
+    # Without an end token, its id is none of the model's.
+    fed = chosen if guided.model.has_end else tf.where(ends, PADDING, chosen)
+    new = {"previous": fed, "states": proposal.states, "finished": finished}
+    if guided.remembers:
+        before = tf.where(finished, PADDING, chosen)
+        new["history"] = write(variables["history"], before, t)
+    return new, found

@@ -1,8 +1,52 @@
 """Sampling of tokens: temperature, top-k, top-p, and random numbers per row."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+from seqzoo.tasks.decoding.settings import Decoding
+
+
+def numbers_for(choices: Decoding, batch: Any, seed: Any) -> Any:
+    """The random numbers that texts are drawn by, (steps + 1, rows, 1); None where none is drawn.
+
+    Args:
+        choices: the options of generation.
+        batch: number of inputs.
+        seed: see `random_numbers`.
+    """
+    if choices.method != "sample":
+        return None
+    # Not as many as the batch needs, on which the numbers of a row could depend.
+    numbers = random_numbers(seed, batch, choices.answers, choices.maximum_length)
+    return tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
+
+
+def chooser(choices: Decoding, numbers: Any, prefix: Any = None) -> Callable:
+    """(t, scores (rows, ids)) -> tokens (rows,), greedy or at random.
+
+    Args:
+        choices: the options of generation.
+        numbers: those of `numbers_for`.
+        prefix: tokens that texts begin with, or None.
+    """
+    if numbers is None:
+        return lambda t, scores: tf.argmax(scores, axis=1, output_type=tf.int32)
+
+    def choose(t, scores):
+        # A prefix may be longer than the maximum length.
+        last = choices.maximum_length
+        number = tf.gather(numbers, t if prefix is None else tf.minimum(t, last))
+        return draw(scores, number, choices.temperature, choices.top_k, choices.top_p)
+
+    return choose
+
+
+def row_seeds(seed: Any, rows: Any) -> Any:
+    """A seed of each row, (batch, 2), int64: a common one and the row's position, (batch,)."""
+    rows = tf.cast(rows, tf.int64)
+    return tf.stack([tf.fill(tf.shape(rows), tf.cast(seed, tf.int64)), rows], 1)
 
 
 def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:

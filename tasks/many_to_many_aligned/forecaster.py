@@ -10,7 +10,7 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, cut_steps
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import crop_plan
 from seqzoo.tasks.decoding import Decoding
-from seqzoo.tasks.decoding.sampling import random_numbers
+from seqzoo.tasks.decoding.sampling import random_numbers, row_seeds
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS, features_class, load
 from seqzoo.tasks.layers.readout import steps_of
@@ -168,7 +168,7 @@ class ForecasterTask(StepRegressionTask):
         if choices.method == "sample":
             seed = options.seed
             if seed is not None:
-                seed = tf.stack([tf.fill(tf.shape(lengths), seed), batch["rows"]], 1)
+                seed = row_seeds(seed, batch["rows"])
             numbers = random_numbers(seed, tf.shape(lengths)[0], 1, steps * size)
             numbers = tf.reshape(numbers, [-1, steps, size])
 

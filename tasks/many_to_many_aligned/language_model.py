@@ -13,6 +13,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.windows import window_plan
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import Decoded, decode
+from seqzoo.tasks.decoding.sampling import row_seeds
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.recurrent import cell_choices, make_cell
@@ -234,30 +235,38 @@ class LanguageModelTask(Task):
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         decoded = self.generate(model, batch, options)
         return {
-            "texts": self.texts.join(decoded.tokens, decoded.lengths, goes_on=True),
+            "texts": self.written(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
 
     def generate(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> Decoded:
         """The `Decoded` continuations of the prompts of a batch."""
+        return decode(**self.opening(model, batch, options))
+
+    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """The arguments of `decode` for the continuations of the prompts of a batch."""
         values, last = batch["values"], batch["lengths"] - 1
         # All tokens but the last are read at once; decoding starts from the last one.
         _, states = model(values, steps=tf.range(tf.shape(values)[1]) < last[:, None])
         seed = options.seed
         if seed is not None:
             # A text depends on its position among the prompts, and not on the batches.
-            seed = tf.stack([tf.fill(tf.shape(last), seed), batch["rows"]], 1)
-        return decode(
-            model.decoder.step,
-            tf.nest.pack_sequence_as(model.decoder.zero_states(1), states),
-            choices=options.decoding or self.decoding,
-            start=tf.gather(values, last, batch_dims=1),
-            end=self.end,
-            vocabulary_size=len(self.texts.vocabulary),
-            seed=seed,
-            banned=(PADDING, UNKNOWN, START, *(() if self.end else (END,))),
-        )
+            seed = row_seeds(seed, batch["rows"])
+        return {
+            "step": model.decoder.step,
+            "states": tf.nest.pack_sequence_as(model.decoder.zero_states(1), states),
+            "choices": options.decoding or self.decoding,
+            "start": tf.gather(values, last, batch_dims=1),
+            "end": self.end,
+            "vocabulary_size": len(self.texts.vocabulary),
+            "seed": seed,
+            "banned": (PADDING, UNKNOWN, START, *(() if self.end else (END,))),
+        }
+
+    def written(self, tokens: Any, lengths: Any) -> Any:
+        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
+        return self.texts.join(tokens, lengths, goes_on=True)
 
     def continued(self, text: str, answer: str) -> str:
         """A prompt and its continuation as one text, with the white space between them."""

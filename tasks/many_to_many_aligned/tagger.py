@@ -189,7 +189,7 @@ class TaggerTask(Task):
         return answer
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        return self._found(model, self.scores(model, batch), batch["lengths"])
+        return self.tagged(model, self.scores(model, batch), batch["lengths"])
 
     @property
     def calibrated_layer(self) -> str | None:
@@ -207,11 +207,12 @@ class TaggerTask(Task):
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         scores = self.scores(model, batch)
-        found = self._found(model, scores, batch["lengths"])
+        found = self.tagged(model, scores, batch["lengths"])
         losses = self._outcome(model, scores, batch, found["tags"]).losses
         return {**found, "loss": losses, "count": self.counts(batch)}
 
-    def _found(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
+    def tagged(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
+        """What `answers` needs, from the scores of each tag at each step, (batch, time, tags)."""
         tags = self._best(model, scores, lengths)
         if self.template.crf:
             each = model.get_layer("crf").marginals(scores, lengths)

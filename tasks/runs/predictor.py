@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,8 @@ import seqzoo.cells
 from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, array_batches
 from seqzoo.tasks.decoding.arrays import compiled_loops
-from seqzoo.tasks.protocols import Generates
+from seqzoo.tasks.decoding.token_stream import TokenStream
+from seqzoo.tasks.protocols import Generates, StreamsText
 from seqzoo.tasks.settings import TrainingSettings
 
 FEW = 256
@@ -28,9 +30,12 @@ PATIENCE = 1.0
 second to two. So a first prediction does not wait for the compiler, and hardly any workload takes
 more than twice the time that it would take if its size were known in advance."""
 
+GRAPHS = 64
+"""Maximum number of graphs that are kept; each set of decoding options has its own."""
+
 
 class Inference:
-    """A model and its inference graphs, each traced once and kept.
+    """A model and its inference graphs, each traced once; those used last are kept.
 
     Args:
         task: the task.
@@ -45,7 +50,7 @@ class Inference:
         self.model = model
         self.settings = settings
         self.padding = padding
-        self._graphs: dict[Any, Callable] = {}
+        self._graphs: OrderedDict[Any, Any] = OrderedDict()
         self._seconds: dict[Any, float] = {}  # of generating, by shapes
         self._lock = threading.Lock()  # several threads may ask one run
 
@@ -67,7 +72,9 @@ class Inference:
         # states from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
-            key = (ask.__name__, options, few)
+            # A number for the graph, not a part of it: another seed traces nothing.
+            seed = None if options.seed is None else seed_tensor(options.seed)
+            key = (ask.__name__, replace(options, seed=None), few)
             compiled = False
             if generates:
                 full = _filled(batch, longest) if few else batch
@@ -77,6 +84,8 @@ class Inference:
             tensors: dict[str, Any] = {name: tf.constant(own) for name, own in batch.items()}
             if carried:
                 tensors["carried"] = carried
+            if seed is not None:
+                tensors["seed"] = seed
             run = self._graph(ask, tensors, options, few=few, compiled=compiled)
             traced = run.experimental_get_tracing_count() > 0
             start = time.perf_counter()
@@ -95,21 +104,47 @@ class Inference:
 
     def rate(self, texts: np.ndarray) -> list[float]:
         """The log-probability of each text, in nats, by a language model's `rate`."""
-        with self._lock:
-            if "rate" not in self._graphs:
 
-                def run(text: Any) -> Any:
-                    return self.task.rate(self.model, text)["log_probability"]
+        def make() -> Any:
+            def run(text: Any) -> Any:
+                return self.task.rate(self.model, text)["log_probability"]
 
-                spec = tf.TensorSpec([None], tf.string)
-                self._graphs["rate"] = tf.function(run, input_signature=[spec], autograph=False)
+            spec = tf.TensorSpec([None], tf.string)
+            return tf.function(run, input_signature=[spec], autograph=False)
+
+        rate = self._kept("rate", make)
         size = self.settings.batch_size
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
-        return [
-            float(own)
-            for part in parts
-            for own in self._graphs["rate"](tf.constant(part, tf.string))
-        ]
+        return [float(own) for part in parts for own in rate(tf.constant(part, tf.string))]
+
+    def stream(self, data: Data, options: AnswerOptions) -> Iterator[str]:
+        """The text that a task generates for the only example of `data`, after each token.
+
+        Args:
+            data: an encoded example.
+            options: "greedy" or "sample", with one answer.
+        """
+        task: StreamsText = self.task
+        settings = replace(self.settings, batch_size=1)
+        plan = self.task.plan(data, self.padding, settings)
+        (batch,) = array_batches(data, plan, trim=True)
+        tensors = {name: tf.constant(own) for name, own in batch.items()}
+        if options.seed is not None:
+            tensors["seed"] = seed_tensor(options.seed)
+        choices = options.decoding or self.task.decoding
+        key = ("stream", tuple(tensors), choices)
+        stream = self._kept(key, lambda: TokenStream(task, self.model, choices, _specs(tensors)))
+        return stream.run(tensors)
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What was made for a key, kept until `GRAPHS` others have been used since."""
+        with self._lock:
+            if key not in self._graphs:
+                self._graphs[key] = make()
+            self._graphs.move_to_end(key)
+            while len(self._graphs) > GRAPHS:
+                self._graphs.popitem(last=False)
+            return self._graphs[key]
 
     def _graph(
         self,
@@ -121,21 +156,30 @@ class Inference:
         compiled: bool,
     ) -> Any:
         """The graph of `ask` for batches like this one, kept for the next call."""
-        key = (ask.__name__, tuple(batch), options, few, compiled)
-        with self._lock:
-            if key not in self._graphs:
+        if isinstance(self.task, Generates):
+            asked = replace(options, seed=None)
+        else:  # of all others the number of answers is chosen after the graph
+            asked = None
 
-                def run(batch: dict[str, Any]) -> dict[str, Any]:
-                    with contextlib.ExitStack() as stack:
-                        if few:
-                            stack.enter_context(seqzoo.cells.portable())
-                        if compiled:
-                            stack.enter_context(compiled_loops())
-                        return ask(self.model, batch, options)
+        def make() -> Any:
+            def run(batch: dict[str, Any]) -> dict[str, Any]:
+                inputs = dict(batch)
+                own = replace(options, seed=inputs.pop("seed", None))
+                with contextlib.ExitStack() as stack:
+                    if few:
+                        stack.enter_context(seqzoo.cells.portable())
+                    if compiled:
+                        stack.enter_context(compiled_loops())
+                    return ask(self.model, inputs, own)
 
-                free = {name: _free(own) for name, own in batch.items()}
-                self._graphs[key] = tf.function(run, input_signature=[free], autograph=False)
-            return self._graphs[key]
+            return tf.function(run, input_signature=[_specs(batch)], autograph=False)
+
+        return self._kept((ask.__name__, tuple(batch), asked, few, compiled), make)
+
+
+def seed_tensor(seed: int) -> Any:
+    """A random seed as a number of a graph."""
+    return tf.constant(seed, tf.int64)
 
 
 def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]:
@@ -151,6 +195,11 @@ def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]
     padding = [(0, 0), (0, longest - values.shape[1])] + [(0, 0)] * (values.ndim - 2)
     full["values"] = np.pad(values, padding)
     return full
+
+
+def _specs(batch: dict[str, Any]) -> dict[str, Any]:
+    """Specs of batches like this one."""
+    return {name: _free(own) for name, own in batch.items()}
 
 
 def _free(tensors: Any) -> Any:

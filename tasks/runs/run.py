@@ -4,7 +4,7 @@ import os
 import pathlib
 import shlex
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,11 +21,12 @@ from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
-from seqzoo.tasks.protocols import ScoresTexts
+from seqzoo.tasks.protocols import ScoresTexts, StreamsText
 from seqzoo.tasks.runs.compact_weights import WEIGHTS, unpack
 from seqzoo.tasks.runs.evaluation_files import write_evaluation
 from seqzoo.tasks.runs.layout import CONFIG, HISTORY, MODEL, is_run
 from seqzoo.tasks.runs.predictor import Inference
+from seqzoo.tasks.runs.session import Session, Stepper
 from seqzoo.tasks.runs.temperature import collect_logits, stored_temperature
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
@@ -81,6 +82,12 @@ class Run:
             if config["format"] > FORMAT:
                 raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
             sizes = config.get("vocabulary_sizes", {})
+            for name in config["vocabularies"].values():
+                # A run from elsewhere is read, and packed again, in its own folder alone.
+                if pathlib.Path(name).name != name or name in ("", ".."):
+                    raise SeqzooError(
+                        f"{folder / CONFIG} must name vocabularies in its own folder, got {name!r}."
+                    )
             vocabularies = {
                 name: Vocabulary.load(folder / file, sizes.get(name))
                 for name, file in config["vocabularies"].items()
@@ -123,7 +130,11 @@ class Run:
         start_devices(quiet_loggers=False)
         path, packed = self.folder / MODEL, self.folder / WEIGHTS
         if packed.exists():
-            model = self.task.build("float32")
+            try:
+                model = self.task.build("float32")
+            except (TypeError, ValueError) as error:
+                reason = str(error).partition("\n")[0]
+                raise SeqzooError(f"{self.folder / CONFIG} is damaged: {reason}") from error
             unpack(model, packed)
             return model
         if not path.exists():
@@ -192,6 +203,40 @@ class Run:
         _check_list(inputs)
         examples = Examples(inputs)
         return attention_of(self, examples.inputs, options) if len(examples) else []
+
+    def stream(self, value: Any, options: AnswerOptions | None = None) -> Iterator[str]:
+        """Generates a text for one raw input, and yields what there is of it after each token.
+
+        The last one is the text that `predict` gives. One may differ from the next in more than
+        what comes behind it, where words decide on the spaces before them.
+
+        Args:
+            value: the input.
+            options: the options of the prediction: greedy search or sampling, with one answer.
+
+        Raises:
+            SeqzooError: the run generates no text, beam search was chosen, or the input is empty
+                or of the wrong shape.
+        """
+        if not isinstance(self.task, StreamsText):
+            raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
+        data = self.task.encode(Examples([value]), targets=False)
+        return self._inference.stream(data, options or AnswerOptions(1))
+
+    def session(self, options: AnswerOptions | None = None) -> Session:
+        """A new session, which reads one input part by part.
+
+        Args:
+            options: the options of its predictions.
+
+        Raises:
+            SeqzooError: the model has to see its input as a whole.
+        """
+        return Session(self._stepper, options or AnswerOptions())
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        return Stepper(self.task, self.model)
 
     def evaluate(
         self,

@@ -207,7 +207,7 @@ class GeneratorTask(Task):
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         decoded = self.generate(model, batch, options, report_attention=False)
         return {
-            "texts": self.texts.join(decoded.tokens, decoded.lengths),
+            "texts": self.written(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
@@ -221,20 +221,28 @@ class GeneratorTask(Task):
         report_attention: bool = True,
     ) -> Any:
         """The `Decoded` texts of a batch."""
+        opening = self.opening(model, batch, options)
+        return decode(**opening, report_attention=report_attention)
+
+    def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        """The arguments of `decode` for the texts of a batch."""
         memory, mask, states = model.encode(batch["values"], batch["lengths"])
-        return decode(
-            model.decoder.step,
-            states,
-            choices=options.decoding or self.decoding,
-            start=START,
-            end=END,
-            vocabulary_size=len(self.texts.vocabulary),
-            constants=model.decoder.look_at(memory, mask),
-            source_lengths=tf.reduce_sum(tf.cast(mask, tf.int32), 1),
-            seed=options.seed,
-            banned=(0, 1, START),
-            report_attention=report_attention,
-        )
+        return {
+            "step": model.decoder.step,
+            "states": states,
+            "choices": options.decoding or self.decoding,
+            "start": START,
+            "end": END,
+            "vocabulary_size": len(self.texts.vocabulary),
+            "constants": model.decoder.look_at(memory, mask),
+            "source_lengths": tf.reduce_sum(tf.cast(mask, tf.int32), 1),
+            "seed": options.seed,
+            "banned": (0, 1, START),
+        }
+
+    def written(self, tokens: Any, lengths: Any) -> Any:
+        """Tokens (..., time) and lengths (...) -> the texts of answers, strings (...)."""
+        return self.texts.join(tokens, lengths)
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return text_answers(found)

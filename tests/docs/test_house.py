@@ -30,8 +30,8 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
     def missing(paths, requirements: list[str]) -> set[str]:
         declared = {re.split(r"[\[<>=]", one)[0] for one in requirements}
-        # What TensorFlow cannot be without.
-        known = {*declared, *own, *sys.stdlib_module_names, "absl"}
+        # What TensorFlow and Keras cannot be without.
+        known = {*declared, *own, *sys.stdlib_module_names, "absl", "h5py"}
         found = set()
         for path in paths:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -42,8 +42,10 @@ def test_every_package_that_is_imported_is_declared() -> None:
         return {name for name in found if names.get(name, name) not in known}
 
     extras = project["optional-dependencies"]
-    # Formats of exports are extras.
-    dependencies = [*project["dependencies"], *extras["onnx"], *extras["litert"]]
+    # Formats of exports and the server are extras.
+    dependencies = [*project["dependencies"]]
+    for name in ("onnx", "litert", "serve"):
+        dependencies += extras[name]
     assert missing([*PACKAGE, ROOT / "cli.py"], dependencies) == set()
     others = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]
     # PyTorch and reservoirpy are compared with only where they are there.

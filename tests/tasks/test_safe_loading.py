@@ -6,6 +6,7 @@ import pathlib
 import zipfile
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -38,6 +39,11 @@ class Payload:
         return os.mkdir, (str(self.trace),)
 
 
+def _dumped(trace: pathlib.Path) -> Any:
+    """A function that leaves a trace; of a lambda, Keras writes the code itself."""
+    return lambda x, folder=str(trace): __import__("os").mkdir(folder) or x
+
+
 def test_pickled_weights_are_refused_unread(run: Run, tmp_path: pathlib.Path) -> None:
     trace = tmp_path / "trace"
     array = np.array([Payload(trace)], object)
@@ -54,14 +60,7 @@ def test_code_in_a_model_is_refused_unrun(kind: str, run: Run, tmp_path: pathlib
     path = run.folder / "model.keras"
     if kind == "Lambda":
         inputs = keras.Input((2,))
-
-        def leave_trace(x: Any, folder: str = str(trace)) -> Any:
-            import os
-
-            os.mkdir(folder)
-            return x
-
-        layer = keras.layers.Lambda(leave_trace, output_shape=(2,))
+        layer = keras.layers.Lambda(_dumped(trace), output_shape=(2,))
         with zipfile.ZipFile(path) as file:
             parts = {name: file.read(name) for name in file.namelist()}
         layer_config = keras.saving.serialize_keras_object(layer)
@@ -84,6 +83,90 @@ def test_code_in_a_model_is_refused_unrun(kind: str, run: Run, tmp_path: pathlib
     with pytest.raises(SeqzooError, match="model.keras cannot be read"):
         _ = Run.open(run.folder).model
     assert not trace.exists()
+
+
+CALL = {
+    "module": "os",
+    "class_name": "function",
+    "config": "mkdir",
+    "registered_name": "mkdir",
+}
+
+
+def _code(trace: pathlib.Path) -> dict[str, Any]:
+    """Python code in a layer's configuration, as Keras writes it."""
+    layer = keras.layers.Lambda(_dumped(trace), output_shape=(2,))
+    return keras.saving.serialize_keras_object(layer)["config"]["function"]
+
+
+def _altered(path: pathlib.Path, alter: Any) -> None:
+    """Rewrites config.json of a .keras file."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    config = json.loads(parts["config.json"])
+    alter(config)
+    parts["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+
+
+@pytest.mark.parametrize("kind", ["code", "function"])
+def test_functions_in_the_options_of_a_layer_are_refused_unrun(
+    kind: str, run: Run, tmp_path: pathlib.Path
+) -> None:
+    trace = tmp_path / "trace"
+    function = _code(trace) if kind == "code" else {**CALL, "config": "system"}
+
+    def alter(config: dict[str, Any]) -> None:
+        for layer in config["config"]["layers"]:
+            if layer["class_name"] == "Dense":
+                layer["config"]["activation"] = function
+
+    _altered(run.folder / "model.keras", alter)
+    with pytest.raises(SeqzooError, match="model.keras cannot be read"):
+        _ = Run.open(run.folder).model
+    # The same in the options of a run, which the cell is made from.
+    written = json.loads((run.folder / "config.json").read_text())
+    written["task"]["cell_options"] = {"activation": function}
+    (run.folder / "config.json").write_text(json.dumps(written))
+    np.savez(run.folder / "weights.npz")
+    with pytest.raises(SeqzooError, match="config.json is damaged: "):
+        _ = Run.open(run.folder).model
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", ["../outside.jsonl", "{absolute}", "..", ""])
+def test_vocabularies_are_those_in_the_folder(name: str, run: Run, tmp_path: pathlib.Path) -> None:
+    outside = tmp_path / "runs" / "outside.jsonl"
+    outside.write_bytes((run.folder / "vocabulary.jsonl").read_bytes())
+    written = json.loads((run.folder / "config.json").read_text())
+    written["vocabularies"] = {"vocabulary": name.format(absolute=outside)}
+    (run.folder / "config.json").write_text(json.dumps(written))
+    with pytest.raises(SeqzooError, match="must name vocabularies in its own folder"):
+        Run.open(run.folder)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
+def test_weights_of_another_file_are_not_read(run: Run, tmp_path: pathlib.Path) -> None:
+    path, elsewhere = run.folder / "model.keras", tmp_path / "elsewhere.h5"
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    elsewhere.write_bytes(parts["model.weights.h5"])
+    found = []
+    with h5py.File(tmp_path / "linked.h5", "w") as linked, h5py.File(elsewhere) as own:
+        own.visititems(lambda name, node: found.append((name, isinstance(node, h5py.Dataset))))
+        for name, data in found:
+            if data:
+                linked[name] = h5py.ExternalLink(str(elsewhere), f"/{name}")
+            else:
+                linked.require_group(name)
+    parts["model.weights.h5"] = (tmp_path / "linked.h5").read_bytes()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(SeqzooError, match="model.keras cannot be read"):
+        _ = Run.open(run.folder).model
 
 
 @pytest.mark.filterwarnings("ignore:Skipping invalid path:UserWarning")

@@ -19,6 +19,7 @@ from seqzoo.zoo.config.field_types import NONE
 from seqzoo.zoo.config.options import (
     Option,
     decoding_options,
+    serving_options,
     source_options,
     task_options,
     training_options,
@@ -206,6 +207,7 @@ def source_beside(*others: str) -> Callable:
 
 
 DATA, MODEL, TRAINING, DECODING = "Data", "Model", "Training", "Decoding"
+SERVING = "Serving"
 """Subjects of options."""
 
 READING = (
@@ -235,6 +237,7 @@ task = stack(
     _of(MODEL, task_options()),
 )
 training = _of(TRAINING, training_options())
+serving = _of(SERVING, serving_options())
 decoding = stack(
     _of(DECODING, decoding_options()),
     click.option(

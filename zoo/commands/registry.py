@@ -51,6 +51,10 @@ COMMANDS = {
         "seqzoo.zoo.commands.export:command",
         "Export a run as SavedModel, ONNX, LiteRT or Keras file.",
     ),
+    "serve": Command(
+        "seqzoo.zoo.commands.serve:command",
+        "Serve models over HTTP, with a page to try them on.",
+    ),
     "compare": Command(
         "seqzoo.zoo.commands.compare:command",
         "Compare cells at equal parameter count.",

@@ -18,6 +18,7 @@ from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.data.formats import SUFFIXES
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.datasets import DATASETS
+from seqzoo.zoo.serving.settings import ServingSettings
 
 TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates with other options, since --input and --target name columns."""
@@ -83,6 +84,12 @@ def training_options() -> dict[str, Option]:
 def decoding_options() -> dict[str, Option]:
     """The options of `Decoding`."""
     return _options([Decoding], defaults=True)
+
+
+@cache
+def serving_options() -> dict[str, Option]:
+    """The options of `ServingSettings`."""
+    return _options([ServingSettings], defaults=True)
 
 
 def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Option]:

@@ -1,5 +1,6 @@
 """From the options that were given to how a run predicts: method, number of predictions, seed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,20 +17,27 @@ SAMPLE = {"temperature", "top_k", "top_p"}
 """Settings that only sampling has."""
 
 
-def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOptions:
+def _option(name: str) -> str:
+    return "--seed" if name == "seed" else option_of(Decoding, name)
+
+
+def answer_options(
+    run: Any, top: int | None, given: dict[str, Any], named: Callable[[str], str] = _option
+) -> AnswerOptions:
     """The options of predictions.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         top: predictions per input; None for 1 text, or 5 labels.
         given: settings of `Decoding` that were given, and "seed".
+        named: the name of a setting in messages.
 
     Raises:
         SeqzooError: the model generates no text, or the settings contradict each other.
     """
     if not isinstance(run.task, Generates):
         if given:
-            option = _option(next(iter(given)))
+            option = named(next(iter(given)))
             raise SeqzooError(f"{option} is for models that generate text; {run.folder} does not.")
         return AnswerOptions(top or 5)
     stored, top, given = run.task.decoding, top or 1, dict(given)
@@ -44,12 +52,8 @@ def answer_options(run: Any, top: int | None, given: dict[str, Any]) -> AnswerOp
         for name in sorted(names & given.keys()):
             if method != needed:
                 raise SeqzooError(
-                    f"{_option(name)} is for --method {needed}, which is {method} here."
+                    f"{named(name)} is for {named('method')} {needed}, which is {method} here."
                 )
     if method == "beam":
         given.setdefault("beam_width", max(top, stored.beam_width))
     return AnswerOptions(top, replace(stored, answers=top, **given), seed)
-
-
-def _option(name: str) -> str:
-    return "--seed" if name == "seed" else option_of(Decoding, name)

@@ -185,13 +185,20 @@ def _wrong(asked: Asked, error: str) -> Reply:
     return Reply(place + error, bad=True, error=error, place=place.lower())
 
 
+def answer_fields(answer: Any, top: int) -> dict[str, Any]:
+    """A prediction in JSON: "answer", "probability", and where they exist "token_probability" and,
+    for a `top` above 1, "alternatives"."""
+    fields = {"answer": answer.value, "probability": answer.probability}
+    if answer.token_probabilities:
+        fields["token_probability"] = answer.token_probabilities[0]
+    if top > 1:
+        fields["alternatives"] = dict(answer.alternatives[:top])
+    return fields
+
+
 def _answer(number: int, answer: Any, top: int, form: Form, attention: Any = None) -> str:
     if form == "jsonl":
-        reply = {"line": number, "answer": answer.value, "probability": answer.probability}
-        if answer.token_probabilities:
-            reply["token_probability"] = answer.token_probabilities[0]
-        if top > 1:
-            reply["alternatives"] = dict(answer.alternatives[:top])
+        reply = {"line": number, **answer_fields(answer, top)}
         if attention is not None:
             reply["attention"] = attention
         return json.dumps(reply, ensure_ascii=False)

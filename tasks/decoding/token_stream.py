@@ -1,0 +1,94 @@
+"""A text that is generated token by token, for a reader who sees it grow."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.decoding.guided import GuidedModel, Model
+from seqzoo.tasks.decoding.rows import first_variables, next_tokens
+from seqzoo.tasks.decoding.sampling import chooser, numbers_for
+from seqzoo.tasks.decoding.settings import Decoding
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.protocols import StreamsText
+
+
+class TokenStream:
+    """Generates one text as `decode` does, but hands it out after each token.
+
+    Args:
+        task: the task.
+        model: its model.
+        choices: "greedy" or "sample", with one answer.
+        specs: the `tf.TensorSpec`s of a batch of one example, with a "seed" or without.
+
+    Raises:
+        SeqzooError: `choices` asks for beam search, whose best text is only known at its end, or
+            for several answers.
+    """
+
+    def __init__(self, task: StreamsText, model: Any, choices: Decoding, specs: dict[str, Any]):
+        if choices.method == "beam" or choices.answers > 1:
+            raise SeqzooError(
+                "A text is streamed by 'greedy' or 'sample' with one answer, got "
+                f"{choices.method!r} with {choices.answers}."
+            )
+        self.longest = choices.maximum_length
+
+        # What of the opening is no tensor; known once `begin` is traced.
+        fixed: dict[str, Any] = {}
+
+        def guided(constants: Any) -> GuidedModel:
+            network = Model(fixed["step"], constants, fixed["vocabulary_size"], fixed["end"])
+            return GuidedModel(network, choices, fixed["banned"], self.longest)
+
+        def begin(batch: dict[str, Any]) -> tuple[Any, Any, Any]:
+            inputs = dict(batch)
+            seed = inputs.pop("seed", None)
+            with seqzoo.cells.portable():
+                opening = task.opening(model, inputs, AnswerOptions(1, choices, seed))
+            fixed.update(opening)
+            constants = opening.get("constants")
+            start = tf.broadcast_to(tf.cast(opening["start"], tf.int32), [1])
+            variables = first_variables(guided(constants), opening["states"], start)
+            numbers = numbers_for(choices, tf.constant(1), opening["seed"])
+            # A graph returns no None.
+            return variables, [constants or ()], [() if numbers is None else numbers]
+
+        def step(t: Any, variables: Any, constants: Any, numbers: Any) -> tuple[Any, Any]:
+            own, drawn = constants[0], numbers[0]
+            choose = chooser(choices, drawn if tf.is_tensor(drawn) else None)
+            new, found = next_tokens(guided(own or None), t, variables, choose)
+            return found["tokens"], new
+
+        self._begin = tf.function(begin, input_signature=[specs], autograph=False)
+        made = self._begin.get_concrete_function().structured_outputs
+        given = tf.nest.map_structure(lambda own: tf.TensorSpec(own.shape, own.dtype), made)
+        counter = tf.TensorSpec([], tf.int32)
+        self._step = tf.function(step, input_signature=[counter, *given], autograph=False)
+        self._step.get_concrete_function()
+        self.end = guided(None).model.end
+        fixed.clear()  # of tensors of a finished graph
+        self._written = tf.function(
+            lambda tokens: task.written(tokens, tf.shape(tokens)[-1:])[0],
+            input_signature=[tf.TensorSpec([1, None], tf.int32)],
+            autograph=False,
+        )
+
+    def run(self, batch: dict[str, Any]) -> Iterator[str]:
+        """The text after each token, the end token not counted; a text without any yields nothing.
+
+        Args:
+            batch: tensors of one example.
+        """
+        variables, constants, numbers = self._begin(batch)
+        tokens: list[int] = []
+        for t in range(self.longest):
+            chosen, variables = self._step(tf.constant(t), variables, constants, numbers)
+            token = int(chosen[0])
+            if token == self.end:
+                return
+            tokens.append(token)
+            yield self._written(tf.constant([tokens])).numpy().decode("utf-8")

@@ -1,0 +1,198 @@
+"""An input that is read part by part: a session keeps the states between the parts."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.parts import (
+    initial_states,
+    no_step,
+    recurrent_layers,
+    run_steps,
+    state_specs,
+    step_spec,
+)
+from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
+from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.preprocessing.audio import AudioFeatures
+from seqzoo.tasks.preprocessing.image_rows import RowFeatures
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
+from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.targets.texts import END_TOKEN, START
+
+
+class Stepper:
+    """Runs a model over parts of inputs; shared by all sessions of a run.
+
+    Args:
+        task: the task.
+        model: its model.
+
+    Raises:
+        SeqzooError: the model has to see its input as a whole.
+    """
+
+    def __init__(self, task: Any, model: Any):
+        reason = no_step(model)
+        if isinstance(model, Generator):
+            reason = "it reads its whole input before it writes"
+        if reason is not None:
+            raise SeqzooError(f"This model cannot read an input part by part, because {reason}.")
+        self.task = task
+        self.model = model
+        self.layers = recurrent_layers(model)
+        specs = state_specs(self.layers)
+        if isinstance(model, LanguageModel):
+            steps = tf.TensorSpec([1, None], tf.int32)
+        else:
+            one = step_spec(task)
+            steps = tf.TensorSpec([1, None, *one.shape[1:]], one.dtype)
+
+        def run(steps: Any, states: list) -> tuple[Any, list]:
+            with seqzoo.cells.portable():
+                if isinstance(model, LanguageModel):
+                    outputs, last = model(steps, states)
+                    return outputs[:, -1], last
+                return run_steps(task, model, steps, states)
+
+        unnamed = [tf.TensorSpec([1, *spec.shape[1:]], tf.float32) for spec in specs]
+        self._run = tf.function(run, input_signature=[steps, unnamed], autograph=False)
+
+    def first(self) -> list[Any]:
+        """The states before the first step, each (1, units)."""
+        return [tf.cast(own, tf.float32) for own in initial_states(self.layers, 1)]
+
+    def run(self, steps: np.ndarray, states: list[Any]) -> tuple[np.ndarray, list[Any]]:
+        """Steps (time, ...) and the states before them -> outputs of the last or of all, and the
+        states behind them."""
+        outputs, last = self._run(tf.constant(steps[None]), states)
+        return outputs.numpy(), [tf.cast(own, tf.float32) for own in last]
+
+
+class Session:
+    """One input that comes in parts: what is fed is read at once and not kept.
+
+    After any parts the answer is the one that `Run.predict` gives for all of them as one input, but
+    for tags and numbers of each step, of which it has those of the last part; for the next step of
+    a series, of which it has one; and for language models, whose answer is the next token.
+
+    Args:
+        stepper: of the run.
+        options: the options of the predictions.
+    """
+
+    def __init__(self, stepper: Stepper, options: AnswerOptions):
+        self.stepper = stepper
+        self.options = options
+        self.steps = 0
+        self._states = stepper.first()
+        self._samples = np.zeros(0, np.float32)
+        if isinstance(stepper.model, LanguageModel):
+            _, self._states = stepper.run(np.array([START], np.int32), self._states)
+
+    def feed(self, part: Any) -> Answer:
+        """Reads a part of the input.
+
+        Args:
+            part: like an input of `Run.predict`: text, steps of a series, rows of an image (or
+                pixels), samples of sound of any number.
+
+        Raises:
+            SeqzooError: the part is empty or of another shape, or the input is longer than what
+                the model reads of any.
+        """
+        task = self.stepper.task
+        if isinstance(task.features, AudioFeatures):
+            return self._feed_sound(part)
+        steps = self._encoded(part)
+        limit = getattr(task.template, "maximum_length", None)
+        if limit is not None and self.steps + len(steps) > limit:
+            raise SeqzooError(
+                f"The model reads {limit:,} steps of an input, got {self.steps + len(steps):,} in "
+                "this session; begin another one."
+            )
+        outputs, self._states = self.stepper.run(steps, self._states)
+        self.steps += len(steps)
+        return self._answer(outputs)
+
+    def _feed_sound(self, samples: Any) -> Answer:
+        features: AudioFeatures = self.stepper.task.features
+        _, _ = features.raw([samples], ["the part"])  # checks it
+        self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
+        complete = max((len(self._samples) - features.window) // features.hop + 1, 0)
+        if complete:
+            _, self._states = self.stepper.run(self._windows(complete), self._states)
+            self._samples = self._samples[complete * features.hop :]
+            self.steps += complete
+        # The rest, filled with silence as at the end of a sound, counts for this answer alone.
+        rest = -(-len(self._samples) // features.hop)
+        silence = np.zeros(features.window, np.float32)
+        held = self._samples
+        self._samples = np.concatenate([held, silence])
+        outputs, _ = self.stepper.run(self._windows(rest), self._states)
+        self._samples = held
+        return self._answer(outputs)
+
+    def _windows(self, count: int) -> np.ndarray:
+        features: AudioFeatures = self.stepper.task.features
+        starts = np.arange(count)[:, None] * features.hop
+        return self._samples[starts + np.arange(features.window)]
+
+    def _encoded(self, part: Any) -> np.ndarray:
+        """A part as steps (time, ...) of `step_spec`."""
+        task, place = self.stepper.task, "the part"
+        features = task.features
+        if isinstance(features, TextFeatures):
+            return features.encode(Examples([part], lines=[1], unit="part")).flat
+        if isinstance(features, RowFeatures):
+            return _rows(part, features)
+        values, _ = features.raw([part], [place])
+        return values[0]
+
+    def _answer(self, outputs: np.ndarray) -> Answer:
+        task, model = self.stepper.task, self.stepper.model
+        if isinstance(model, LanguageModel):
+            return _next_token(task, outputs[0], self.options.top)
+        if isinstance(model, NextStep):
+            following = task.targets.following(tf.constant(outputs[:, -1:]), None, 1.0)
+            return Answer(*task.targets.answer(task.targets.decode(following)[0].numpy()))
+        if outputs.ndim == 2:
+            found = {"outputs": [outputs[0]]}
+        elif hasattr(task, "targets"):
+            found = {"outputs": [outputs[0]], "steps": [outputs.shape[1]]}
+        else:
+            count = tf.constant([outputs.shape[1]])
+            tagged = task.tagged(model, tf.constant(outputs), count)
+            found = {name: list(own.numpy()) for name, own in tagged.items()}
+        return task.answers(found, None, self.options)[0]
+
+
+def _rows(part: Any, features: RowFeatures) -> np.ndarray:
+    (size,), dtype = features.step
+    try:
+        rows = np.asarray(part, np.float64).reshape(-1, size)
+    except (TypeError, ValueError) as error:
+        raise SeqzooError(f"A part must be rows of {size} numbers each.") from error
+    if not rows.size or not np.isfinite(rows).all():
+        raise SeqzooError(f"A part must be rows of {size} finite numbers, at least one.")
+    if dtype == "uint8" and (rows.min() < 0 or rows.max() > 255 or (rows % 1).any()):
+        raise SeqzooError("A part must consist of whole numbers from 0 to 255, as in training.")
+    return rows.astype(dtype)
+
+
+def _next_token(task: Any, logits: np.ndarray, top: int) -> Answer:
+    """The most probable tokens that may come next."""
+    scores = logits.astype(np.float64)
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    names = [*[""] * SPECIAL, *task.texts.vocabulary.tokens]
+    shares[[*range(SPECIAL), START]] = 0.0  # which are never generated
+    best = np.argsort(-shares, kind="stable")[:top]
+    ranked = tuple(("" if names[n] == END_TOKEN else names[n], float(shares[n])) for n in best)
+    return Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked)

@@ -1,0 +1,366 @@
+"""The server: what it answers is what `Run.predict` gives, and every mistake gets its status."""
+
+import base64
+import concurrent.futures
+import io
+import json
+import struct
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("starlette", reason="the extra `serve` is not installed")
+from serving_cases import cases, events, joined, runs_of, serving  # noqa: E402
+
+from seqzoo.tasks.base import AnswerOptions  # noqa: E402
+from seqzoo.tasks.decoding import Decoding  # noqa: E402
+from seqzoo.tasks.errors import SeqzooError  # noqa: E402
+from seqzoo.zoo.serving.answers import prediction  # noqa: E402
+from seqzoo.zoo.serving.image_size import HUGE, pixel_count  # noqa: E402
+from seqzoo.zoo.serving.metrics import Counter, Histogram, exposition  # noqa: E402
+from seqzoo.zoo.serving.sessions import Sessions  # noqa: E402
+from seqzoo.zoo.serving.worker import Full, Job, Worker  # noqa: E402
+
+CASES = cases()
+NAMES = ["characters", "audio", "language", "images"]
+PREDICT = "/v1/models/characters:predict"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return runs_of(tmp_path_factory.mktemp("served"), NAMES)
+
+
+@pytest.fixture(scope="module")
+def client(runs: dict[str, Any]) -> Any:
+    with serving(runs, body_size=0.2, length=100, sessions=2, instances=8) as client:
+        yield client
+
+
+def _expected(run: Any, values: list, top: int = 1, **choices: Any) -> list[dict[str, Any]]:
+    decoding = Decoding(**choices) if choices else None
+    options = AnswerOptions(top, decoding, 7 if choices else None)
+    if not hasattr(run.task, "texts"):
+        options = AnswerOptions(top)
+    answers = run.predict(values, options)
+    found = [prediction(run, *pair, top) for pair in zip(values, answers, strict=True)]
+    return json.loads(json.dumps(found))
+
+
+def _png(height: int, width: int) -> str:
+    import tensorflow as tf
+
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 1)).astype(np.uint8)
+    return base64.b64encode(tf.io.encode_png(pixels).numpy()).decode()
+
+
+def test_predictions_are_those_of_the_run_to_the_letter(client: Any, runs: dict[str, Any]) -> None:
+    for top in (1, 3):
+        body = {"instances": CASES["characters"][2], "parameters": {"top": top}}
+        found = client.post(PREDICT, json=body)
+        assert found.status_code == 200, found.text
+        expected = _expected(runs["characters"], CASES["characters"][2], top)
+        assert found.json() == {"predictions": expected}
+    waves = CASES["audio"][2]
+    file = io.BytesIO()
+    soundfile.write(file, waves[0], 8000, "FLOAT", format="WAV")
+    instances = [{"b64": base64.b64encode(file.getvalue()).decode()}, waves[1].tolist()]
+    found = client.post("/v1/models/audio:predict", json={"instances": instances})
+    assert found.json() == {"predictions": _expected(runs["audio"], waves[:2])}
+
+
+def test_images_come_as_files_and_as_rows(client: Any, runs: dict[str, Any]) -> None:
+    features = runs["images"].task.features
+    height, width = features.shape[:2]
+    body: dict[str, Any] = {"instances": [np.zeros(features.shape, int).tolist()]}
+    found = client.post("/v1/models/images:predict", json=body)
+    zeros = np.zeros(features.shape, np.uint8)
+    assert found.json() == {"predictions": _expected(runs["images"], [zeros])}
+    if features.channels == 1:
+        encoded = _png(height, width)
+        found = client.post("/v1/models/images:predict", json={"instances": [{"b64": encoded}]})
+        expected = _expected(runs["images"], [base64.b64decode(encoded)])
+        assert found.json() == {"predictions": expected}
+    body["instances"][0] = [[256] * width] * height
+    assert "from 0 to 255" in client.post("/v1/models/images:predict", json=body).json()["error"]
+
+
+def test_a_text_streams_in_and_ends_as_it_is_predicted(client: Any, runs: dict[str, Any]) -> None:
+    choices = {"method": "sample", "temperature": 0.8, "maximum_length": 12}
+    body = {"instance": "the ", "parameters": {**choices, "seed": 7}}
+    found = events(client, "/v1/models/language:stream", body)
+    assert [event.get("done", False) for event in found] == [False] * (len(found) - 1) + [True]
+    (expected,) = _expected(runs["language"], ["the "], **choices)
+    assert joined(found) == found[-1]["text"] == expected["answer"] != ""
+    one = client.post(
+        "/v1/models/language:predict",
+        json={"instances": ["the "], "parameters": body["parameters"]},
+    )
+    assert one.json() == {"predictions": [expected]}
+    beam = {"instance": "the ", "parameters": {"method": "beam"}}
+    assert client.post("/v1/models/language:stream", json=beam).status_code == 400
+
+
+def test_another_seed_or_number_of_labels_traces_no_graph(runs: dict[str, Any]) -> None:
+    run = runs["language"]
+    decoding = Decoding("sample", maximum_length=6)
+    texts = {run.predict(["a"], AnswerOptions(1, decoding, 1))[0].label}
+    graphs = len(run._inference._graphs)
+    for seed in (2, 3, 4, 2**40):
+        texts.add(run.predict(["a"], AnswerOptions(1, decoding, seed))[0].label)
+    assert len(texts) > 1
+    assert len(run._inference._graphs) == graphs
+    runs["characters"].predict(["a"], AnswerOptions(1))
+    before = len(runs["characters"]._inference._graphs)
+    runs["characters"].predict(["a"], AnswerOptions(2))
+    assert len(runs["characters"]._inference._graphs) == before
+
+
+def test_a_session_ends_with_the_answer_of_the_whole(client: Any, runs: dict[str, Any]) -> None:
+    (wave,) = CASES["audio"][2][2:3]
+    opened = client.post("/v1/models/audio/sessions", json={"parameters": {"top": 3}})
+    assert opened.status_code == 201
+    place = opened.headers["location"]
+    assert place.endswith(opened.json()["session"])
+    for start, stop in ((0, 90), (90, 91), (91, 640), (640, len(wave))):
+        found = client.post(f"{place}:step", json={"part": wave[start:stop].tolist()}).json()
+        (whole,) = runs["audio"].predict([wave[:stop]], AnswerOptions(3))
+        assert found["prediction"]["answer"] == whole.label
+        assert found["prediction"]["probability"] == pytest.approx(whole.probability, rel=1e-4)
+    assert client.get(place).json() == {"steps": found["steps"]}
+    assert client.delete(place).status_code == 204
+    assert client.get(place).status_code == client.delete(place).status_code == 404
+
+
+def test_a_session_of_a_language_model_tells_what_comes_next(client: Any, runs: dict) -> None:
+    place = client.post("/v1/models/language/sessions", json={}).headers["location"]
+    found = client.post(f"{place}:step", json={"part": "the d"}).json()
+    found = client.post(f"{place}:step", json={"part": "ogs"}).json()
+    greedy = Decoding("greedy", maximum_length=1, minimum_length=1)
+    (expected,) = runs["language"].predict(["the dogs"], AnswerOptions(1, greedy))
+    if found["prediction"]["answer"]:  # and not the end
+        assert found["prediction"]["answer"] == expected.label
+    other = client.post("/v1/models/language/sessions").headers["location"]
+    full = client.post("/v1/models/language/sessions")
+    assert full.status_code == 503 and int(full.headers["retry-after"]) > 0
+    for own in (place, other):
+        client.delete(own)
+
+
+ERRORS: dict[str, tuple[int, Any, str]] = {
+    "no JSON": (400, b"{", "The body is not JSON: "),
+    "no UTF-8": (400, b"\xff{}", "The body is not UTF-8: byte 1"),
+    "NaN": (400, b'{"instances": [NaN]}', "NaN is not JSON"),
+    "depth": (400, b"[" * 100_000, "The body cannot be read"),
+    "digits": (400, b'{"instances": [%s]}' % (b"1" * 5000), "The body cannot be read"),
+    "list": (400, [], "The body must be a JSON object, got a list."),
+    "nothing": (400, {}, "`instances` must hold at least one input."),
+    "field": (400, {"instance": ["a"]}, "There is no field 'instance'"),
+    "text": (400, {"instances": "a"}, "`instances` must be a list, got text."),
+    "columns": (400, {"inputs": ["a"]}, "`inputs` is not taken"),
+    "signature": (400, {"instances": ["a"], "signature_name": "x"}, "must be 'serving_default'"),
+    "number": (400, {"instances": ["a", 7]}, "Instance 1 must be text, got 7."),
+    "empty": (400, {"instances": ["a", "a", " "]}, "Instance 2 is empty."),
+    "half": (400, b'{"instances": ["\\ud800"]}', "Instance 0 is not Unicode text"),
+    "long": (400, {"instances": ["a" * 101]}, "Instance 0 has 101 characters, of which 100 are"),
+    "many": (413, {"instances": ["a"] * 9}, "`instances` has 9 inputs, at most 8 may be."),
+    "large": (413, {"instances": ["a" * 300_000]}, "A request has at most 200,000 bytes."),
+    "unknown": (400, {"instances": ["a"], "parameters": {"tpo": 1}}, "did you mean 'top'?"),
+    "range": (400, {"instances": ["a"], "parameters": {"top": 0}}, "`top` must be from 1 to 20"),
+    "type": (400, {"instances": ["a"], "parameters": {"top": "1"}}, "must be a whole number"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_mistake_gets_one_line_and_its_status(name: str, client: Any) -> None:
+    status, body, message = ERRORS[name]
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    found = client.post(PREDICT, content=content)
+    assert found.status_code == status, found.text
+    assert message in found.json()["error"] and "\n" not in found.json()["error"]
+
+
+def test_other_mistakes_get_theirs(client: Any) -> None:
+    def error(status: int, method: str, path: str, **given: Any) -> str:
+        found = client.request(method, path, **given)
+        assert found.status_code == status, found.text
+        return found.json()["error"]
+
+    assert "did you mean 'audio'" in error(404, "GET", "/v1/models/adio")
+    assert "There is nothing at /v2" in error(404, "GET", "/v2")
+    assert "does not take GET" in error(405, "GET", PREDICT)
+    error(405, "DELETE", "/v1/models/audio")
+    assert "both directions" in error(400, "POST", "/v1/models/characters/sessions", json={})
+    assert "generates no text" in error(
+        400, "POST", "/v1/models/audio:stream", json={"instance": "a"}
+    )
+    body: dict[str, Any] = {"instances": ["../../etc/passwd"]}
+    for name in ("audio", "images"):
+        assert "b64" in error(400, "POST", f"/v1/models/{name}:predict", json=body)
+    body = {"instances": [{"b64": "?"}]}
+    assert "is not base64" in error(400, "POST", "/v1/models/images:predict", json=body)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 60_000, 60_000) + b"\x08\0\0\0\0"
+    )
+    body = {"instances": [{"b64": base64.b64encode(bomb).decode()}]}
+    assert "3,600,000,000 pixels" in error(400, "POST", "/v1/models/images:predict", json=body)
+    body = {"instances": [{"b64": base64.b64encode(b"RIFF").decode()}]}
+    assert "not a WAV" in error(400, "POST", "/v1/models/audio:predict", json=body)
+    silence = io.BytesIO()
+    soundfile.write(silence, np.zeros(8000 * 70, np.int16), 8000, format="FLAC")
+    body = {"instances": [{"b64": base64.b64encode(silence.getvalue()).decode()}]}
+    assert "lasts 70.0 s" in error(400, "POST", "/v1/models/audio:predict", json=body)
+
+
+def test_pages_of_other_origins_and_other_names_are_refused(client: Any) -> None:
+    body = {"instances": ["a"]}
+    ours = {"Origin": "http://localhost:8501"}
+    found = client.post(PREDICT, json=body, headers=ours)
+    assert found.status_code == 200
+    assert not [name for name in found.headers if name.startswith("access-control")]
+    for headers in ({"Origin": "https://elsewhere.example"}, {"Origin": "null"}):
+        assert client.post(PREDICT, json=body, headers=headers).status_code == 403
+    assert client.get("/", headers={"Host": "rebound.example:8501"}).status_code == 403
+    assert client.get("/", headers={"Host": "[::1]:8501"}).status_code == 200
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:
+    page = client.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and policy.count("'sha256-") == 2
+    assert "http" not in page.text.replace("http://www.w3.org/2000/svg", "")
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_state_metadata_and_counts(client: Any, runs: dict[str, Any]) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    state = client.get("/v1/models/audio").json()["model_version_status"][0]
+    assert (state["version"], state["state"]) == ("1", "AVAILABLE")
+    found = client.get("/v1/models/audio/metadata").json()
+    assert found["model_spec"]["name"] == "audio"
+    assert found["metadata"]["sample_rate"] == 8000 and found["metadata"]["sessions"]
+    assert found["metadata"]["labels"] == runs["audio"].task.targets.names
+    assert {own["name"] for own in client.get("/v1/models").json()["models"]} == set(NAMES)
+    client.post(PREDICT, json={"instances": ["a", "b"]})
+    text = client.get("/metrics").text
+    labels = 'route="predict",model="characters",method="POST",status="200"'
+    assert f"seqzoo_requests_total{{{labels}}} " in text
+    assert 'seqzoo_batch_instances_bucket{model="characters",le="2"} ' in text
+    assert 'seqzoo_ready{model="audio"} 1' in text
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/models/language:stream", "/v1/models/audio/sessions"} <= set(paths)
+    assert "/v1/models/characters/sessions" not in paths
+
+
+def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]) -> None:
+    texts = [f"the {n} dogs" for n in range(60)]
+    expected = _expected(runs["characters"], texts)
+    with serving({"characters": runs["characters"]}, batch_wait=5.0) as client:
+
+        def one(number: int) -> Any:
+            body = {"instances": [texts[number]]}
+            return client.post(PREDICT, json=body).json()["predictions"][0]
+
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            found = list(pool.map(one, range(60)))
+        service = client.app.state.service
+    assert [own["answer"] for own in found] == [own["answer"] for own in expected]
+    probabilities = [own["probability"] for own in expected]
+    np.testing.assert_allclose([own["probability"] for own in found], probabilities, rtol=1e-4)
+    (counts,) = service.batches._values.values()
+    assert counts[-1] == 60 and counts[-2] < 60
+
+
+def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> None:
+    with serving({"characters": runs["characters"]}, queue_size=1, timeout=0.3) as client:
+        worker = client.app.state.service.models["characters"].worker
+        held, begun = threading.Event(), threading.Event()
+        worker.call(lambda: (begun.set(), held.wait(20)))
+        assert begun.wait(5)
+        slow = client.post(PREDICT, json={"instances": ["a"]})
+        assert (slow.status_code, slow.json()["error"]) == (
+            504,
+            "There was no answer within 0.3 s.",
+        )
+        # The request that got no answer waits still.
+        full = client.post(PREDICT, json={"instances": ["a"]})
+        assert full.status_code == 503 and full.headers["retry-after"] == "1"
+        held.set()
+
+
+def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:
+    held, batches = threading.Event(), []
+
+    def compute(inputs: Any, key: Any) -> list[int]:
+        batches.append((key, list(inputs)))
+        if 13 in inputs:
+            raise SeqzooError("13 is invalid.")
+        return [own * 2 for own in inputs]
+
+    worker = Worker("test", compute, queue_size=9, batch_size=4, wait=0)
+    worker.start()
+    worker.call(held.wait)
+    jobs = [
+        Job([1, 2], "a"),
+        Job([3], "b"),
+        Job([4, 5, 6], "a"),
+        Job([13], "a"),
+        Job([7], "a", True),
+    ]
+    futures = [worker.submit(job) for job in jobs]
+    cancelled = worker.submit(Job([8], "c"))
+    cancelled.cancel()
+    held.set()
+    worker.stop()
+    assert [future.result() for future in futures[:3]] == [[2, 4], [6], [8, 10, 12]]
+    with pytest.raises(SeqzooError, match="13 is invalid"):
+        futures[3].result()
+    assert futures[4].result() == [14]
+    assert batches == [
+        ("a", [1, 2, 13]), ("a", [1, 2]), ("a", [13]), ("b", [3]), ("a", [4, 5, 6]), ("a", [7])
+    ]  # fmt: skip
+    with pytest.raises(Full):
+        worker.submit(Job([1], "a"))
+
+
+def test_sessions_end_when_nobody_asks_them() -> None:
+    now = [0.0]
+    sessions = Sessions(2, 10.0, lambda: now[0])
+    first, second = sessions.add("first"), sessions.add("second")
+    assert sessions.add("third") is None
+    now[0] = 9.0
+    assert sessions.get(first or "") == "first"
+    now[0] = 15.0
+    assert len(sessions) == 1 and sessions.get(second or "") is None
+    assert sessions.remove(first or "") and not sessions.remove(first or "")
+
+
+def test_metrics_are_those_of_prometheus() -> None:
+    counter, histogram = Counter("a_total", "A."), Histogram("b", "B.", (1, 5))
+    counter.add(path='x"\n')
+    counter.add(2, path='x"\n')
+    for value in (0.5, 3, 7):
+        histogram.observe(value)
+    assert exposition([counter, histogram]) == (
+        '# HELP a_total A.\n# TYPE a_total counter\na_total{path="x\\"\\n"} 3\n'
+        '# HELP b B.\n# TYPE b histogram\nb_bucket{le="1"} 1\nb_bucket{le="5"} 2\n'
+        'b_bucket{le="+Inf"} 3\nb_sum 10.5\nb_count 3\n'
+    )
+
+
+def test_sizes_of_images_are_read_from_their_heads() -> None:
+    import tensorflow as tf
+
+    pixels = np.zeros((7, 9, 3), np.uint8)
+    assert pixel_count(tf.io.encode_png(pixels).numpy()) == 63
+    jpeg = tf.io.encode_jpeg(pixels).numpy()
+    assert pixel_count(jpeg) == 63 and pixel_count(jpeg[:30]) == HUGE
+    assert pixel_count(b"BM" + bytes(16) + struct.pack("<ii", 9, -7)) == 63
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 9, 7, 0) + b"\x02\x01\x00\x00"
+    head = b"GIF89a" + struct.pack("<HHBBB", 9, 7, 0x80, 0, 0) + bytes(6)
+    extension = b"\x21\xf9\x02\x00\x00\x00"
+    assert pixel_count(head + extension + frame + frame + b"\x3b") == 3 * 63
+    assert pixel_count(b"text") == 0

@@ -1,0 +1,148 @@
+"""The page of the server in a real browser, for each kind of model, wide and narrow."""
+
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+from serving_cases import cases, listening, runs_of  # noqa: E402
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+NAMES = ["characters", "tags", "forecast", "language", "images", "audio"]
+WIDTHS = (1200, 400)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return runs_of(tmp_path_factory.mktemp("page"), NAMES)
+
+
+@pytest.fixture(scope="module")
+def page(runs: dict[str, Any]) -> Iterator[Any]:
+    with listening(runs) as address, playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("console", lambda line: line.type == "error" and page.problems.append(line.text))
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def _choose(page: Any, name: str) -> None:
+    page.select_option("#model", name)
+    page.wait_for_selector(f"body[data-ready={name}]")
+
+
+def _fits(page: Any) -> None:
+    """Nothing is cut off at the side, at any width."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.problems == []
+
+
+def test_texts_are_classified_as_they_are_typed(page: Any, runs: dict[str, Any]) -> None:
+    _choose(page, "characters")
+    page.fill("textarea", "the dogs")
+    (expected,) = runs["characters"].predict(["the dogs"])
+    playwright.expect(page.locator("#output .answer")).to_have_text(expected.label)
+    assert page.locator("#output .bar").count() == len(expected.alternatives)
+    assert ":predict" in page.locator("#curl").text_content()
+    _fits(page)
+
+
+def test_tags_are_in_colour(page: Any, runs: dict[str, Any]) -> None:
+    _choose(page, "tags")
+    page.fill("textarea", "the dogs' 'quoted' words")
+    (expected,) = runs["tags"].predict(["the dogs' 'quoted' words"])
+    playwright.expect(page.locator(".tags .tag")).to_have_text(
+        ["the", "dogs'", "'quoted'", "words"]
+    )
+    shown = page.eval_on_selector_all(".tags .tag", "all => all.map(own => own.title)")
+    assert tuple(shown) == expected.value
+    colours = page.eval_on_selector_all(
+        ".tags .tag", "all => all.map(own => getComputedStyle(own).backgroundColor)"
+    )
+    outside = [colour == "rgba(0, 0, 0, 0)" for colour in colours]
+    assert outside == [tag == "O" for tag in expected.value]
+    _fits(page)
+
+
+def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
+    _choose(page, "forecast")
+    page.click("text=Example")
+    page.click("#go")
+    page.wait_for_selector("#output svg")
+    assert page.locator("#output polyline.next").count() == 2
+    assert page.locator("#output pre").first.text_content().count("\n") == 4
+    page.fill("textarea", "1 2\n3")
+    page.click("#go")
+    playwright.expect(page.locator("#output .error")).to_be_visible()
+    page.fill("textarea", "1 2")
+    _fits_after_errors(page)
+
+
+def _fits_after_errors(page: Any) -> None:
+    # The browser tells of the status 400, too.
+    page.problems[:] = [own for own in page.problems if "400" not in own]
+    _fits(page)
+
+
+def test_generated_text_streams_in(page: Any, runs: dict[str, Any]) -> None:
+    _choose(page, "language")
+    page.fill("textarea", "the ")
+    page.evaluate("document.getElementById('options').open = true")
+    page.select_option("select[name=method]", "greedy")
+    page.fill("input[name=maximum_length]", "9")
+    page.click("#go")
+    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.decoding import Decoding
+
+    options = AnswerOptions(1, Decoding("greedy", maximum_length=9))
+    (expected,) = runs["language"].predict(["the "], options)
+    text = page.locator("#output pre.text")
+    page.wait_for_function("document.getElementById('stop').hidden && time.textContent")
+    assert text.text_content() == "the " + expected.value
+    _fits(page)
+
+
+def test_images_are_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    import tensorflow as tf
+
+    features = runs["images"].task.features
+    shape = (*features.shape[:2], features.channels)
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    file = tmp_path / "image.png"
+    file.write_bytes(tf.io.encode_png(pixels).numpy())
+    _choose(page, "images")
+    page.set_input_files("input[type=file]", str(file))
+    (expected,) = runs["images"].predict([file.read_bytes()])
+    playwright.expect(page.locator("#output pre.text")).to_have_text(expected.label)
+    assert page.eval_on_selector("#input img", "own => own.naturalWidth") == shape[1]
+    _fits(page)
+
+
+def test_sounds_are_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.Path) -> None:
+    wave = cases()["audio"][2][1]
+    soundfile.write(tmp_path / "sound.wav", wave, 8000, "FLOAT")
+    _choose(page, "audio")
+    page.set_input_files("input[type=file]", str(tmp_path / "sound.wav"))
+    (expected,) = runs["audio"].predict([wave])
+    playwright.expect(page.locator("#output .answer")).to_have_text(expected.label)
+    assert page.locator("audio").is_visible() and page.locator("canvas.wave").is_visible()
+    _fits(page)

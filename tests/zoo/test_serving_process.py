@@ -1,0 +1,94 @@
+"""`seqzoo serve` as a process: it starts, answers, and ends when it is told to."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+from cli_cases import ROOT, seqzoo  # noqa: E402
+
+from seqzoo.tasks.errors import SeqzooError  # noqa: E402
+from seqzoo.zoo.serving import start  # noqa: E402
+from seqzoo.zoo.serving.server import names_of  # noqa: E402
+
+
+def _ask(address: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(address, data, timeout=30) as response:
+        return json.load(response)
+
+
+def test_it_starts_answers_and_stops_gracefully(trained: pathlib.Path) -> None:
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", f"letters={trained / 'run'}"]
+    command += ["--port", "0", "--log-format", "json"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        first = process.stdout.readline()
+        assert first.startswith("Serving letters at http://127.0.0.1:"), first
+        address = first.split(" at ")[1].split()[0]
+        assert process.stdout.readline() == "Ready\n"
+        assert _ask(f"{address}/readyz") == {"status": "ready"}
+        body = {"instances": ["axyzx0", "bxyzx1"]}
+        answers: list[Any] = []
+
+        def ask() -> None:
+            found = _ask(f"{address}/v1/models/letters:predict", body)
+            answers.append([own["answer"] for own in found["predictions"]])
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while not answers:  # the others are under way
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert process.wait(20) == 0
+        log = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert len({tuple(answer) for answer in answers}) == 1
+    predicted = [line for line in log if line.get("path", "").endswith(":predict")]
+    assert len(predicted) == len(answers)
+    assert all(line["status"] == 200 and line["milliseconds"] > 0 for line in predicted)
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(trained: pathlib.Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = seqzoo("serve", trained / "run", "--port", port)
+    assert result.exit_code == 2
+    message = f"Error: Port {port} is in use; choose another one with --port, or 0 for any.\n"
+    assert result.stderr == message
+    result = seqzoo("serve", "no-such-run", "--port", 0)
+    assert result.exit_code == 2 and "is not a run folder" in result.stderr
+    assert "at least 1" in seqzoo("serve", trained / "run", "--batch-size", 0).stderr
+
+
+def test_models_have_names_of_their_own() -> None:
+    assert names_of(["runs/dates", "other=runs/dates"]) == {
+        "dates": "runs/dates",
+        "other": "runs/dates",
+    }
+    for given in (["runs/dates", "old/dates"], ["a b=runs/dates"], ["=runs/dates"]):
+        with pytest.raises(SeqzooError, match="name"):
+            names_of(given)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "MODULES", ("starlette", "no_such_module"))
+    with pytest.raises(SeqzooError, match=r"needs no_such_module.*seqzoo\[serve\]"):
+        start.start(["language-id"], {}, None, print)

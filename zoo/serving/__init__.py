@@ -1,0 +1,1 @@
+"""A server of trained models: predictions, generated text, and sessions over HTTP."""

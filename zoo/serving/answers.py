@@ -1,0 +1,34 @@
+"""Predictions as responses have them, in JSON."""
+
+import math
+from typing import Any
+
+from seqzoo.tasks.protocols import ShowsTokens
+from seqzoo.zoo.inference.prediction_lines import answer_fields
+
+
+def prediction(run: Any, value: Any, answer: Any, top: int) -> dict[str, Any]:
+    """A prediction: the fields that `seqzoo predict --json` prints, and "tokens" where there is a
+    tag for each.
+
+    Args:
+        run: the `seqzoo.tasks.runs.run.Run`.
+        value: the raw input.
+        answer: its prediction.
+        top: maximum number of alternatives.
+    """
+    found = answer_fields(answer, top)
+    if isinstance(run.task, ShowsTokens) and (tokens := run.task.tokens(value)) is not None:
+        found["tokens"] = tokens
+    return finite(found)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for numbers that are NaN or infinite, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(own) for name, own in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(own) for own in value]
+    return value

@@ -1,0 +1,451 @@
+"""The addresses of the server, as an ASGI application."""
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import importlib.resources
+import json
+import re
+import time
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.serving.answers import prediction
+from seqzoo.zoo.serving.guard import Guard
+from seqzoo.zoo.serving.metrics import (
+    SECONDS,
+    SIZES,
+    Counter,
+    Gauge,
+    Histogram,
+    exposition,
+    resident_memory,
+)
+from seqzoo.zoo.serving.model import ServedModel
+from seqzoo.zoo.serving.openapi import description
+from seqzoo.zoo.serving.requests import Refusal, busy, error_response, read_json
+from seqzoo.zoo.serving.sessions import Sessions
+from seqzoo.zoo.serving.settings import ServingSettings
+from seqzoo.zoo.serving.worker import Full, Job
+
+VERSION = "1"
+"""The version of each model in TensorFlow Serving's responses."""
+
+PIECE_SECONDS = 0.02
+"""Seconds for which a text is generated before it is sent on, and others have their turn."""
+
+ANY = (dict, list, str, int, float, type(None))
+
+
+class Service:
+    """Answers the requests for some models.
+
+    Args:
+        runs: opened runs by name.
+        settings: the settings.
+        failed: is told the error if a model cannot be read.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, Any],
+        settings: ServingSettings,
+        failed: Callable[[Exception], None] = lambda _: None,
+    ):
+        self.settings = settings
+        self.failed = failed
+        self.requests = Counter("seqzoo_requests_total", "Requests by route, model and status.")
+        self.seconds = Histogram("seqzoo_request_seconds", "Durations of requests.", SECONDS)
+        self.batches = Histogram(
+            "seqzoo_batch_instances", "Inputs that were predicted together.", SIZES
+        )
+        self.models = {
+            name: ServedModel(
+                name, run, settings, functools.partial(self.batches.observe, model=name)
+            )
+            for name, run in runs.items()
+        }
+        self.sessions = {
+            name: Sessions(settings.sessions, settings.session_seconds) for name in runs
+        }
+        self.metrics = [
+            self.requests,
+            self.seconds,
+            self.batches,
+            Gauge("seqzoo_queue_requests", "Requests that wait for a model.", self._queues),
+            Gauge("seqzoo_sessions", "Open sessions.", self._open_sessions),
+            Gauge("seqzoo_ready", "Whether a model is ready.", self._ready),
+            Gauge("process_resident_memory_bytes", "Resident memory.", resident_memory),
+        ]
+
+    def _queues(self) -> dict:
+        return {(("model", name),): len(own.worker) for name, own in self.models.items()}
+
+    def _open_sessions(self) -> dict:
+        return {(("model", name),): len(own) for name, own in self.sessions.items()}
+
+    def _ready(self) -> dict:
+        return {(("model", name),): own.state == "AVAILABLE" for name, own in self.models.items()}
+
+    @contextlib.asynccontextmanager
+    async def running(self, _: Any) -> AsyncIterator[None]:
+        """Within it, the threads of all models run."""
+        for model in self.models.values():
+            model.start(self.failed)
+        try:
+            yield
+        finally:
+            for model in self.models.values():
+                await asyncio.to_thread(model.worker.stop)
+
+    def model(self, request: Request, *, ready: bool = True) -> ServedModel:
+        """The model that a request names.
+
+        Raises:
+            Refusal: there is none, or it is not ready.
+        """
+        name = request.path_params["name"]
+        if name not in self.models:
+            known = ", ".join(self.models)
+            raise Refusal(404, f"There is no model {name!r}, but {known}{nearest(name, known)}")
+        model = self.models[name]
+        if ready and model.state != "AVAILABLE":
+            raise busy(f"The model {name!r} is not ready.", 2)
+        return model
+
+    async def body(self, request: Request, **allowed: Any) -> dict[str, Any]:
+        """The JSON object of a request; see `read_json`."""
+        most = int(self.settings.body_size * 1_000_000)
+        return await read_json(request, allowed, most, self.settings.timeout)
+
+    async def done(self, submit: Callable[[], Future]) -> Any:
+        """The result of what a model's thread is asked.
+
+        Raises:
+            Refusal: too many wait, the input is invalid, or it took too long.
+        """
+        seconds = self.settings.timeout
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(submit()), seconds)
+        except Full as error:
+            raise busy("Too many requests wait already; ask again later.") from error
+        except TimeoutError as error:
+            raise Refusal(504, f"There was no answer within {seconds:g} s.") from error
+        except SeqzooError as error:
+            raise Refusal(400, str(error)) from error
+        except Exception as error:
+            if not isinstance(error, MemoryError) and "ResourceExhausted" not in repr(type(error)):
+                raise
+            raise busy("There is not enough memory for this request.") from error
+
+    async def predict(self, request: Request) -> Response:
+        """Predictions for "instances"."""
+        model = self.model(request)
+        body = await self.body(
+            request, instances=list, parameters=dict, signature_name=str, inputs=ANY
+        )
+        if "inputs" in body:
+            raise Refusal(400, "`inputs` is not taken; give a list of `instances`.")
+        if body.get("signature_name", "serving_default") != "serving_default":
+            raise Refusal(400, "`signature_name` must be 'serving_default'.")
+        instances, most = body.get("instances"), self.settings.instances
+        if not instances:
+            raise Refusal(400, "`instances` must hold at least one input.")
+        if len(instances) > most:
+            raise Refusal(413, f"`instances` has {len(instances):,} inputs, at most {most} may be.")
+        options = self.options(model, body)
+        # What is drawn for a seed depends on an input's place among those of its request.
+        job = Job(instances, options, alone=options.seed is not None)
+        found = await self.done(lambda: model.worker.submit(job))
+        return JSONResponse({"predictions": found})
+
+    def options(self, model: ServedModel, body: Mapping[str, Any]) -> Any:
+        """The options that the "parameters" of a request choose."""
+        try:
+            return model.options(body.get("parameters", {}))
+        except SeqzooError as error:
+            raise Refusal(400, str(error)) from error
+
+    async def stream(self, request: Request) -> Response:
+        """The text that is generated for an "instance", as server-sent events."""
+        model = self.model(request)
+        body = await self.body(request, instance=ANY, parameters=dict)
+        if not model.streams:
+            raise Refusal(400, f"{model.name} generates no text; use {model.name}:predict.")
+        if "instance" not in body:
+            raise Refusal(400, "`instance` is missing: the input that the text is generated for.")
+        options = self.options(model, body)
+
+        def begin() -> tuple[Any, Iterator[str]]:
+            (value,) = model.read([body["instance"]])
+            return value, model.run.stream(value, options)
+
+        _, texts = await self.done(lambda: model.worker.call(begin))
+        first = await self.done(lambda: model.worker.call(lambda: _piece(texts), queued=True))
+        events = self._events(model, texts, first)
+        headers = {"Cache-Control": "no-store"}
+        return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+
+    async def _events(
+        self, model: ServedModel, texts: Iterator[str], piece: tuple[str | None, bool]
+    ) -> AsyncIterator[bytes]:
+        """Events with "delta", what comes behind the text so far, or else "text", all of it; the
+        last event has "done", too."""
+        said, until = "", time.monotonic() + self.settings.timeout
+        while True:
+            text, ended = piece
+            text = said if text is None else text
+            event: dict[str, Any] = {}
+            if ended:
+                event = {"text": text, "done": True}
+            elif text.startswith(said):
+                event = {"delta": text[len(said) :]}
+            else:
+                event = {"text": text}
+            said = text
+            yield _event(event)
+            if ended:
+                return
+            if time.monotonic() > until:
+                yield _event(
+                    {
+                        "error": f"The text was not complete within the time limit of "
+                        f"{self.settings.timeout:g} s."
+                    }
+                )
+                return
+            try:
+                piece = await self.done(
+                    lambda: model.worker.call(lambda: _piece(texts), queued=True)
+                )
+            except Refusal as refusal:
+                yield _event({"error": refusal.message})
+                return
+
+    async def open_session(self, request: Request) -> Response:
+        """A new session."""
+        model = self.model(request)
+        body = await self.body(request, parameters=dict)
+        if model.no_session is not None:
+            raise Refusal(400, model.no_session)
+        options = self.options(model, body)
+        session = await self.done(lambda: model.worker.call(lambda: model.run.session(options)))
+        name = self.sessions[model.name].add(session)
+        if name is None:
+            raise busy(f"{self.settings.sessions} sessions are open already; end one.", 10)
+        path = f"/v1/models/{model.name}/sessions/{name}"
+        found = {"session": name, "expires_after": self.settings.session_seconds}
+        return JSONResponse(found, 201, {"Location": path})
+
+    def session(self, request: Request) -> Any:
+        """The session that a request names."""
+        model = self.model(request)
+        session = self.sessions[model.name].get(request.path_params["session"])
+        if session is None:
+            raise Refusal(404, "There is no such session; it may have expired.")
+        return model, session
+
+    async def step(self, request: Request) -> Response:
+        """Feeds a "part" to a session."""
+        model, session = self.session(request)
+        body = await self.body(request, part=ANY)
+        if "part" not in body:
+            raise Refusal(400, "`part` is missing: what the session is fed.")
+
+        def feed() -> dict[str, Any]:
+            (part,) = model.read([body["part"]], part=True)
+            answer = session.feed(part)
+            found = prediction(model.run, part, answer, session.options.top)
+            return {"prediction": found, "steps": session.steps}
+
+        return JSONResponse(await self.done(lambda: model.worker.call(feed)))
+
+    async def show_or_end_session(self, request: Request) -> Response:
+        """How far a session is; DELETE ends it."""
+        model, session = self.session(request)
+        if request.method != "DELETE":
+            return JSONResponse({"steps": session.steps})
+        if not self.sessions[model.name].remove(request.path_params["session"]):
+            raise Refusal(404, "There is no such session; it may have expired.")
+        return Response(status_code=204)
+
+    async def list_models(self, _: Request) -> Response:
+        """All models."""
+        models = [{"name": name, "state": own.state} for name, own in self.models.items()]
+        return JSONResponse({"models": models})
+
+    async def status(self, request: Request) -> Response:
+        """The state of a model, as TensorFlow Serving tells it."""
+        model = self.model(request, ready=False)
+        failed = model.state == "FAILED"
+        version = {
+            "version": VERSION,
+            "state": "END" if failed else model.state,
+            "status": {
+                "error_code": "UNKNOWN" if failed else "OK",
+                "error_message": str(model.error) if failed else "",
+            },
+        }
+        return JSONResponse({"model_version_status": [version]})
+
+    async def metadata(self, request: Request) -> Response:
+        """What a model is and takes."""
+        model = self.model(request)
+        spec = {"name": model.name, "signature_name": "serving_default", "version": VERSION}
+        return JSONResponse({"model_spec": spec, "metadata": model.metadata()})
+
+    async def health(self, _: Request) -> Response:
+        """The process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def readiness(self, _: Request) -> Response:
+        """All models are loaded and warm."""
+        loading = [name for name, own in self.models.items() if own.state != "AVAILABLE"]
+        if loading:
+            raise busy(f"Not ready: {', '.join(loading)}.", 2)
+        return JSONResponse({"status": "ready"})
+
+    async def show_metrics(self, _: Request) -> Response:
+        """Counts for Prometheus."""
+        return Response(exposition(self.metrics), media_type="text/plain; version=0.0.4")
+
+    async def openapi(self, _: Request) -> Response:
+        """The description of all addresses."""
+        return JSONResponse(description(self.models, self.settings))
+
+    async def page(self, _: Request) -> Response:
+        """The page to try the models on."""
+        body, policy = _page()
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+        return Response(body, headers=headers, media_type="text/html; charset=utf-8")
+
+
+def create_app(
+    runs: Mapping[str, Any],
+    settings: ServingSettings | None = None,
+    failed: Callable[[Exception], None] = lambda _: None,
+) -> Starlette:
+    """An ASGI application that serves runs; its `state.service` is the `Service`.
+
+    Args:
+        runs: opened runs by the names in addresses.
+        settings: the settings; None for the defaults.
+        failed: is told the error if a model cannot be read.
+    """
+    settings = settings or ServingSettings()
+    service = Service(runs, settings, failed)
+    register_url_convertor("name", _Name())
+    one = "/v1/models/{name:name}"
+    session = f"{one}/sessions/{{session:name}}"
+    routes = [
+        Route("/", service.page),
+        Route("/healthz", service.health),
+        Route("/readyz", service.readiness),
+        Route("/metrics", service.show_metrics),
+        Route("/openapi.json", service.openapi),
+        Route("/v1/models", service.list_models),
+        Route(f"{one}:predict", service.predict, methods=["POST"]),
+        Route(f"{one}:stream", service.stream, methods=["POST"]),
+        Route(one, service.status),
+        Route(f"{one}/metadata", service.metadata),
+        Route(f"{one}/sessions", service.open_session, methods=["POST"]),
+        Route(f"{session}:step", service.step, methods=["POST"]),
+        Route(session, service.show_or_end_session, methods=["GET", "DELETE"]),
+    ]
+    middleware = [Middleware(Guard, settings, service.requests, service.seconds)]
+    if settings.origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.origins),
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Content-Type"],
+            )
+        )
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _http_error,
+            Exception: _unexpected,
+        },
+        lifespan=service.running,
+    )
+    app.router.redirect_slashes = False
+    app.state.service = service
+    return app
+
+
+class _Name(Convertor[str]):
+    """A part of an address that ends before a colon, behind which a verb stands."""
+
+    regex = "[^/:]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+async def _refused(_: Request, error: Any) -> Response:
+    return error_response(error.status, error.message, error.headers)
+
+
+async def _http_error(request: Request, error: Any) -> Response:
+    message = {
+        404: f"There is nothing at {request.url.path}; /openapi.json lists all addresses.",
+        405: f"{request.url.path} does not take {request.method}.",
+    }.get(error.status_code, error.detail)
+    return error_response(error.status_code, message, error.headers)
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    return error_response(500, f"The server failed ({type(error).__name__}); its log says more.")
+
+
+def _piece(texts: Iterator[str]) -> tuple[str | None, bool]:
+    """What there is of a text after some more tokens, None if there is no more; whether it is
+    complete."""
+    text, until = None, time.monotonic() + PIECE_SECONDS
+    for text in texts:
+        if time.monotonic() >= until:
+            return text, False
+    return text, True
+
+
+def _event(fields: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n".encode()
+
+
+@functools.cache
+def _page() -> tuple[bytes, str]:
+    """The page, and what a browser may load for it: its own scripts and styles, and nothing else
+    from anywhere."""
+    body = importlib.resources.files("seqzoo.zoo.serving").joinpath("page.html").read_bytes()
+
+    def hashes(tag: bytes) -> str:
+        parts = re.findall(rb"<%s>(.*?)</%s>" % (tag, tag), body, re.DOTALL)
+        digests = (b64encode(hashlib.sha256(part).digest()).decode() for part in parts)
+        return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+    policy = (
+        f"default-src 'none'; script-src {hashes(b'script')}; style-src {hashes(b'style')}; "
+        "img-src data: blob:; media-src blob:; connect-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+    return body, policy

@@ -1,0 +1,155 @@
+"""What every request passes: no pages of other origins, no other hosts, a log and counts."""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from seqzoo.zoo.serving.metrics import Counter, Histogram
+from seqzoo.zoo.serving.requests import error_response
+from seqzoo.zoo.serving.settings import ServingSettings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+"""What every response has."""
+
+log = logging.getLogger("seqzoo.serving")
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Guard:
+    """An ASGI middleware.
+
+    A browser tells where a page comes from that sends a request, and which name it believes to
+    ask. So a page from elsewhere cannot use a server on its reader's machine, neither by a form nor
+    through a name that points there.
+
+    Args:
+        app: what answers.
+        settings: the settings.
+        requests: counts requests by route, model, method and status.
+        seconds: their durations.
+    """
+
+    def __init__(
+        self, app: App, settings: ServingSettings, requests: Counter, seconds: Histogram
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.requests = requests
+        self.seconds = seconds
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status, size = time.perf_counter(), 500, 0
+
+        async def watched(message: Any) -> None:
+            nonlocal status, size
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
+            else:
+                size += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            refused = self._refused(scope)
+            if refused:
+                await error_response(403, refused)(scope, receive, watched)
+            else:
+                await self.app(scope, receive, watched)
+        finally:
+            self._tell(scope, status, size, time.perf_counter() - start)
+
+    def _refused(self, scope: Any) -> str:
+        """Why a request is refused; empty if it is not."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = _name(headers.get(b"host", ""))
+        if self.settings.host in LOOPBACK and host not in LOOPBACK:
+            return f"This server answers for {', '.join(LOOPBACK)} alone, not for {host!r}."
+        origin = headers.get(b"origin")
+        if origin is None or origin in self.settings.origins:
+            return ""
+        if urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower():
+            return ""
+        return f"Pages of {origin} may not call this server; --allow-origins lets them."
+
+    def _tell(self, scope: Any, status: int, size: int, seconds: float) -> None:
+        route = getattr(scope.get("endpoint"), "__name__", "other")
+        model = scope.get("path_params", {}).get("name", "")
+        model = model if status != 404 else ""
+        self.requests.add(route=route, model=model, method=_method(scope), status=str(status))
+        self.seconds.observe(seconds, route=route)
+        log.info(
+            "request",
+            extra={
+                "request": {
+                    "method": _method(scope),
+                    "path": scope["path"],
+                    "status": status,
+                    "bytes": size,
+                    "milliseconds": round(seconds * 1000, 3),
+                    "client": (scope.get("client") or ("",))[0],
+                }
+            },
+        )
+
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+
+
+def _method(scope: Any) -> str:
+    """The method, if it is one that there is: counts have no names that clients make up."""
+    return scope["method"] if scope["method"] in METHODS else "other"
+
+
+def _name(host: str) -> str:
+    """A host without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return host
+
+
+class Formatter(logging.Formatter):
+    """Lines of a log, as text or as one JSON object each."""
+
+    def __init__(self, form: str):
+        super().__init__()
+        self.form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = getattr(record, "request", None)
+        if self.form == "json":
+            line = {"time": moment, "level": record.levelname.lower()}
+            line |= fields or {"message": record.getMessage()}
+            if record.exc_info:
+                line["exception"] = self.formatException(record.exc_info)
+            return json.dumps(line, ensure_ascii=False)
+        if fields:
+            # As JSON has it: a path must not be able to begin a new line.
+            path = json.dumps(fields["path"], ensure_ascii=False)[1:-1]
+            text = "{method} {path} {status} {milliseconds} ms".format(**{**fields, "path": path})
+        else:
+            text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return f"{moment} {text}"
+
+
+def start_log(form: str) -> None:
+    """Sends the log of the server to standard error, as "text" or "json"."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter(form))
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO)

@@ -1,0 +1,74 @@
+"""The size of an image from the head of its file: a small file may decode to gigabytes."""
+
+HUGE = 1 << 62
+"""What a damaged file counts as."""
+
+
+def pixel_count(data: bytes) -> int:
+    """Pixels of a PNG, JPEG, BMP or GIF file, of a GIF those of all frames; 0 for other files,
+    which no decoder takes."""
+    try:
+        if data.startswith(b"\x89PNG"):
+            return _big(data, 16, 4) * _big(data, 20, 4)
+        if data.startswith(b"BM"):
+            width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in BMP)
+            return abs(width * height)
+        if data.startswith(b"GIF8"):
+            return _gif(data)
+        if data.startswith(b"\xff\xd8"):
+            return _jpeg(data)
+    except IndexError:
+        return HUGE
+    return 0
+
+
+BMP = (18, 22)
+"""Where width and height stand."""
+
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""Markers of JPEG that a size follows."""
+
+
+def _big(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "big")
+
+
+def _little(data: bytes, at: int) -> int:
+    return data[at] | data[at + 1] << 8
+
+
+def _jpeg(data: bytes) -> int:
+    at = 2
+    while True:
+        while data[at] != 0xFF:
+            at += 1
+        while data[at] == 0xFF:
+            at += 1
+        marker = data[at]
+        if marker in FRAMES:
+            return _big(data, at + 4, 2) * _big(data, at + 6, 2)
+        if marker in (0xD9, 0xDA):  # the end, or the pixels
+            return HUGE
+        # Markers without a length stand alone.
+        alone = marker in (0x01, 0xD8) or 0xD0 <= marker <= 0xD7
+        at += 1 if alone else 1 + _big(data, at + 1, 2)
+
+
+def _gif(data: bytes) -> int:
+    pixels = _little(data, 6) * _little(data, 8)
+    at = 13 + _table(data[10])
+    while data[at] != 0x3B:
+        if data[at] == 0x2C:
+            pixels += _little(data, at + 5) * _little(data, at + 7)
+            at += 11 + _table(data[at + 9])
+        else:
+            at += 2
+        while data[at]:  # blocks, each behind its length
+            at += 1 + data[at]
+        at += 1
+    return pixels
+
+
+def _table(flags: int) -> int:
+    """Bytes of a table of colours."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,0 +1,200 @@
+"""Inputs as requests have them, in JSON, to raw inputs of a model; what is too large is refused
+before it is decoded."""
+
+import base64
+import binascii
+import io
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import INPUTS
+from seqzoo.tasks.protocols import ContinuesText
+from seqzoo.zoo.data import prediction_inputs
+from seqzoo.zoo.serving.image_size import pixel_count
+from seqzoo.zoo.serving.settings import ServingSettings
+
+SAMPLES_PER_SECOND = 192_000
+"""Samples per second of sound, of all its channels, up to which it is decoded."""
+
+RATES = range(1_000, 768_001)
+"""Sample rates that are resampled."""
+
+NOWHERE = pathlib.Path("/nonexistent")
+"""Folder of paths in requests, which name none: inputs come with the request."""
+
+
+class Inputs:
+    """Reads the inputs of requests for one model.
+
+    Args:
+        run: the opened run.
+        settings: whose limits hold.
+    """
+
+    def __init__(self, run: Any, settings: ServingSettings):
+        self.run = run
+        self.settings = settings
+        self.form = INPUTS[run.template.input].form
+        self.tagged_words = run.template.input == "words" and run.template.target == "tags"
+        self._read = prediction_inputs.reader(run, NOWHERE, resample=True)
+
+    def read(self, instance: Any, *, part: bool = False) -> Any:
+        """The raw input, as `Run.predict` takes it.
+
+        Args:
+            instance: a text, a list of numbers or of lists, or {"b64": the bytes of a file}.
+            part: whether it is a part of an input, as sessions take it.
+
+        Raises:
+            SeqzooError: it is of another kind, empty or too large; the caller adds the location.
+        """
+        if self.form in ("text", "name"):
+            return self._text(instance)
+        if isinstance(instance, dict):
+            return self._file(instance)
+        if not isinstance(instance, list):
+            raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
+        if self.form == "sound":
+            return self._samples(instance)
+        if self.form == "image" and not part:
+            return self._pixels(instance)
+        if len(instance) > self.settings.length:
+            raise SeqzooError(f"has {len(instance):,} entries, of which {self._most} are allowed")
+        if part and self.form == "image":
+            return instance
+        return self._read(instance)
+
+    @property
+    def expected(self) -> str:
+        """What an input is, in words."""
+        return {
+            "text": "text, or a list of words" if self.tagged_words else "text",
+            "name": "a name",
+            "numbers": "a list of numbers",
+            "series": "a list of numbers, or of a list of numbers per step",
+            "frames": "a list of frames, each a list of zeros and ones",
+            "image": 'rows of numbers, or {"b64": an image file in base64}',
+            "sound": 'samples as numbers, or {"b64": a sound file in base64}',
+        }[self.form]
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of an input."""
+        task = self.run.task
+        number = {"type": "number"}
+        file = {
+            "type": "object",
+            "required": ["b64"],
+            "properties": {"b64": {"type": "string", "contentEncoding": "base64"}},
+            "additionalProperties": False,
+        }
+        if self.form == "name":
+            return {"type": "string", "enum": list(task.features.vocabulary.tokens)}
+        if self.form == "text":
+            least = 0 if isinstance(task, ContinuesText) else 1
+            text = {"type": "string", "minLength": least, "maxLength": self.settings.length}
+            words = {"type": "array", "items": text | {"minLength": 1}, "minItems": 1}
+            return {"anyOf": [text, words]} if self.tagged_words else text
+        if self.form == "sound":
+            return {"anyOf": [file, {"type": "array", "items": number, "minItems": 1}]}
+        if self.form == "image":
+            rows: dict[str, Any] = number
+            for size in reversed(task.features.shape):
+                rows = {"type": "array", "items": rows, "minItems": size, "maxItems": size}
+            return {"anyOf": [file, rows]}
+        if self.form == "numbers":
+            size = len(task.features.mean)
+            return {"type": "array", "items": number, "minItems": size, "maxItems": size}
+        if self.form == "frames":
+            size, number = task.features.notes, {"type": "integer", "enum": [0, 1]}
+        else:
+            size = len(task.features.mean)
+        step = {"type": "array", "items": number, "minItems": size, "maxItems": size}
+        steps = step if size > 1 else {"anyOf": [step, number]}
+        most = self.settings.length
+        return {"type": "array", "items": steps, "minItems": 1, "maxItems": most}
+
+    @property
+    def _most(self) -> str:
+        return f"{self.settings.length:,}"
+
+    def _text(self, instance: Any) -> Any:
+        words = isinstance(instance, list) and self.tagged_words
+        if not isinstance(instance, str) and not words:
+            raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
+        if words:
+            length = len(instance) + sum(len(own) for own in instance if isinstance(own, str))
+        else:
+            length = len(instance)
+        if length > self.settings.length:
+            raise SeqzooError(f"has {length:,} characters, of which {self._most} are allowed")
+        if instance == "" and isinstance(self.run.task, ContinuesText):
+            return instance
+        return self._read(instance)
+
+    def _file(self, instance: dict[str, Any]) -> Any:
+        if self.form not in ("image", "sound") or set(instance) != {"b64"}:
+            raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
+        try:
+            data = base64.b64decode(instance["b64"], validate=True)
+        except (binascii.Error, TypeError, ValueError) as error:
+            raise SeqzooError(f"is not base64: {error}") from error
+        if not data:
+            raise SeqzooError("is an empty file")
+        if self.form == "sound":
+            _check_sound(data, self.settings.seconds)
+            return self._read(data)
+        pixels, most = pixel_count(data), self.settings.pixels
+        if pixels > most:
+            raise SeqzooError(f"has {pixels:,} pixels, of which {most:,} are allowed")
+        return self._fitting(self._read(data))
+
+    def _samples(self, instance: list) -> np.ndarray:
+        from seqzoo.zoo.data import fields
+
+        most = int(self.settings.seconds * self.run.template.sample_rate)
+        if len(instance) > most:
+            raise SeqzooError(f"has {len(instance):,} samples, of which {most:,} are allowed")
+        return fields.vector(instance)
+
+    def _pixels(self, instance: list) -> np.ndarray:
+        from seqzoo.zoo.data import fields
+
+        numbers = fields.rows(instance, NOWHERE)
+        if getattr(self.run.task.features, "dtype", "uint8") == "uint8":
+            if numbers.min() < 0 or numbers.max() > 255 or (numbers % 1).any():
+                raise SeqzooError("must consist of whole numbers from 0 to 255, as in training")
+            numbers = numbers.astype(np.uint8)
+        return self._fitting(numbers)
+
+    def _fitting(self, image: Any) -> Any:
+        """An image, if it can be batched with others: of the shape of training, or bytes."""
+        shape = tuple(self.run.task.features.shape)
+        if isinstance(image, np.ndarray) and image.shape != shape:
+            raise SeqzooError(f"must have the shape {shape} of training, got {image.shape}")
+        return image
+
+
+def _check_sound(data: bytes, seconds: float) -> None:
+    """Refuses what would be decoded to too many samples; unreadable files are refused later."""
+    import soundfile
+
+    try:
+        info = soundfile.info(io.BytesIO(data))
+    except (soundfile.SoundFileError, OSError):
+        return
+    if info.samplerate not in RATES:
+        raise SeqzooError(f"has a sample rate of {info.samplerate:,}")
+    samples, most = info.frames * info.channels, seconds * SAMPLES_PER_SECOND
+    if info.frames > seconds * info.samplerate or samples > most:
+        took = info.frames / info.samplerate
+        raise SeqzooError(
+            f"lasts {took:,.1f} s on {info.channels} channels, of which {seconds:g} s are allowed"
+        )
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."

@@ -1,0 +1,196 @@
+"""A model that is served: loaded and warm, with its thread, its inputs and its sessions."""
+
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.export.checking import made_up
+from seqzoo.tasks.fields import NotTyped, hints_of, note
+from seqzoo.tasks.kinds import INPUTS
+from seqzoo.tasks.protocols import ContinuesText, Generates, StreamsText
+from seqzoo.zoo.config import field_types
+from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.serving.answers import prediction
+from seqzoo.zoo.serving.inputs import Inputs
+from seqzoo.zoo.serving.settings import ServingSettings
+from seqzoo.zoo.serving.worker import Worker
+
+TOP = 20
+"""Maximum number of predictions per input."""
+
+BEAMS = 32
+"""Maximum beam size of a request."""
+
+SHOWN_LABELS = 1000
+"""Maximum number of labels that the metadata list."""
+
+
+class ServedModel:
+    """A run as a server asks it.
+
+    Attributes:
+        name: in addresses.
+        run: the `seqzoo.tasks.runs.run.Run`.
+        worker: the thread that computes.
+        state: "LOADING", "AVAILABLE" or "FAILED".
+        error: why it failed, or None.
+
+    Args:
+        name: the name.
+        run: an opened run; its model is read by `start`.
+        settings: whose limits hold.
+        observe: is told how many inputs were predicted together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Any,
+        settings: ServingSettings,
+        observe: Callable[[int], None] = lambda _: None,
+    ):
+        self.name = name
+        self.run = run
+        self.settings = settings
+        self.inputs = Inputs(run, settings)
+        self.generates = isinstance(run.task, Generates)
+        self.streams = isinstance(run.task, StreamsText)
+        self.no_session: str | None = None
+        self.state = "LOADING"
+        self.error: Exception | None = None
+        self.worker = Worker(
+            name,
+            self.predict,
+            queue_size=settings.queue_size,
+            batch_size=settings.batch_size,
+            wait=settings.batch_wait / 1000,
+            observe=observe,
+        )
+
+    def start(self, failed: Callable[[Exception], None] = lambda _: None) -> None:
+        """Starts the thread, which reads the model and predicts once, so that the first request
+        need not wait.
+
+        Args:
+            failed: is told the error if the model cannot be read.
+        """
+
+        def load() -> None:
+            try:
+                self._warm_up()
+                self.state = "AVAILABLE"
+            except Exception as error:
+                self.state, self.error = "FAILED", error
+                failed(error)
+
+        self.worker.start()
+        self.worker.call(load)
+
+    def _warm_up(self) -> None:
+        options = self.options({})
+        value = made_up(self.run.task)[0]
+        self.run.predict([value], options)
+        try:
+            session = self.run.session()
+            session.feed(value)
+        except SeqzooError as error:
+            self.no_session = str(error)
+        if self.streams:
+            for _ in self.run.stream(value, options):
+                break
+
+    def predict(self, instances: Sequence[Any], options: AnswerOptions) -> list[dict[str, Any]]:
+        """Predictions for the inputs of a request.
+
+        Raises:
+            SeqzooError: one of them is invalid; the message has its number.
+        """
+        values = self.read(instances)
+        places = list(range(len(values)))
+        answers = self.run.predict(values, options, lines=places, unit="instance")
+        return [
+            prediction(self.run, value, answer, options.top)
+            for value, answer in zip(values, answers, strict=True)
+        ]
+
+    def read(self, instances: Sequence[Any], *, part: bool = False) -> list[Any]:
+        """The raw inputs of a request."""
+        values = []
+        for number, instance in enumerate(instances):
+            try:
+                values.append(self.inputs.read(instance, part=part))
+            except SeqzooError as error:
+                place = "The part" if part else f"Instance {number}"
+                raise SeqzooError(f"{place} {error}.") from error
+        return values
+
+    def options(self, given: Mapping[str, Any]) -> AnswerOptions:
+        """The options of predictions.
+
+        Args:
+            given: "top", "seed" and the fields of `Decoding` by name.
+
+        Raises:
+            SeqzooError: one is unknown, out of range, or not for this model.
+        """
+        types = self.parameters
+        typed = {}
+        for name, value in given.items():
+            if name not in types:
+                raise SeqzooError(
+                    f"There is no parameter {name!r} of {self.name}; it has {', '.join(types)}"
+                    f"{nearest(name, types)}"
+                )
+            try:
+                typed[name] = field_types.fitted(value, types[name])
+            except field_types.Unfit as error:
+                raise SeqzooError(f"`{name}` {str(error).rstrip('.')}.", field=name) from error
+        typed = {name: value for name, value in typed.items() if value is not None}
+        top = typed.pop("top", None)
+        for name, value, most in (
+            ("top", top, TOP),
+            ("beam_width", typed.get("beam_width"), BEAMS),
+            ("maximum_length", typed.get("maximum_length"), self.settings.tokens),
+            ("seed", typed.get("seed"), 2**31 - 1),
+        ):
+            if value is not None and not (name != "seed") <= value <= most:
+                least = int(name != "seed")
+                raise SeqzooError(field=name, expected=f"from {least} to {most}", got=value)
+        return answer_options(self.run, top or 1, typed, named=lambda name: f"`{name}`")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The types of the parameters of a request, by name."""
+        if not self.generates:
+            return {"top": int}
+        plain = typing.get_type_hints(Decoding)
+        typed = [name for name, hint in hints_of(Decoding).items() if note(hint, NotTyped) is None]
+        return {"top": int, "seed": int, **{name: plain[name] for name in typed}}
+
+    def metadata(self) -> dict[str, Any]:
+        """What the model is, and what it takes."""
+        run, task = self.run, self.run.task
+        found: dict[str, Any] = {
+            "template": run.template.name,
+            "input": run.template.input,
+            "form": INPUTS[run.template.input].form,
+            "target": run.template.target,
+            "cell": getattr(run.template, "cell", None),
+            "streams": self.streams,
+            "sessions": self.no_session is None,
+            "continues": isinstance(task, ContinuesText),
+            "instance": self.inputs.schema(),
+            "parameters": list(self.parameters),
+        }
+        if self.generates:
+            found["decoding"] = dict(vars(task.decoding))
+        labels = getattr(getattr(task, "targets", None), "names", None)
+        labels = getattr(getattr(task, "tags", None), "names", labels)
+        if labels is not None:
+            found["labels"] = list(labels[:SHOWN_LABELS])
+        if found["form"] == "sound":
+            found["sample_rate"] = run.template.sample_rate
+        return found

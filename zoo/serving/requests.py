@@ -1,0 +1,119 @@
+"""Bodies of requests, read within limits of size and time, and the errors that clients get."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+
+from seqzoo.tasks.errors import nearest
+
+
+class Refusal(Exception):
+    """A request that is not answered as asked.
+
+    Attributes:
+        status: the HTTP status.
+        message: why, in one line.
+        headers: further headers of the response.
+    """
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
+        super().__init__(message)
+        self.status = status
+        self.message = " ".join(message.split())
+        self.headers = dict(headers or {})
+
+
+def busy(message: str, seconds: int = 1) -> Refusal:
+    """The refusal of a request that may be repeated after some seconds."""
+    return Refusal(503, message, {"Retry-After": str(seconds)})
+
+
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Any:
+    """{"error": message} as a response."""
+    return JSONResponse({"error": message}, status, dict(headers or {}))
+
+
+async def read_json(
+    request: Request, allowed: Mapping[str, type | tuple[type, ...]], most: int, seconds: float
+) -> dict[str, Any]:
+    """The JSON object of a request.
+
+    Args:
+        request: the request.
+        allowed: the types of what it may hold, by name.
+        most: maximum number of bytes.
+        seconds: until it must have arrived.
+
+    Raises:
+        Refusal: it is too large, too slow, no JSON, or of another kind.
+    """
+    try:
+        body = await asyncio.wait_for(_read(request, most), seconds)
+    except TimeoutError as error:
+        raise Refusal(408, f"The request did not arrive within {seconds:g} s.") from error
+    except ClientDisconnect as error:
+        raise Refusal(400, "The request ended before its body did.") from error
+    try:
+        found = json.loads(body or b"{}", parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Refusal(400, f"The body is not UTF-8: byte {error.start + 1}.") from error
+    except json.JSONDecodeError as error:
+        raise Refusal(
+            400, f"The body is not JSON: {error.msg}, character {error.pos + 1}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"The body cannot be read: {error}.") from error
+    if not isinstance(found, dict):
+        raise Refusal(400, f"The body must be a JSON object, got {_kind(found)}.")
+    for name, value in found.items():
+        if name not in allowed:
+            known = ", ".join(allowed) or "nothing"
+            raise Refusal(400, f"There is no field {name!r}, but {known}{nearest(name, allowed)}")
+        if not isinstance(value, allowed[name]) or isinstance(value, bool):
+            raise Refusal(400, f"`{name}` must be {_expected(allowed[name])}, got {_kind(value)}.")
+    return found
+
+
+async def _read(request: Request, most: int) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise _too_large(most)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"A request has at most {most:,} bytes.", {"Connection": "close"})
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def _kind(value: Any) -> str:
+    return KINDS[type(value)]
+
+
+def _expected(kinds: type | tuple[type, ...]) -> str:
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    return " or ".join(dict.fromkeys(KINDS[kind] for kind in kinds))

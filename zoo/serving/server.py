@@ -1,0 +1,173 @@
+"""Runs the server: a socket, models, and a stop that answers what has come."""
+
+import asyncio
+import contextlib
+import copy
+import errno
+import logging
+import pathlib
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import uvicorn
+from uvicorn.config import LOGGING_CONFIG
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.serving.app import create_app
+from seqzoo.zoo.serving.guard import Formatter, start_log
+from seqzoo.zoo.serving.settings import ServingSettings
+
+CONNECTIONS = 1024
+"""Connections up to which requests are answered."""
+
+IDLE_SECONDS = 30
+"""Seconds after which a connection without requests is closed."""
+
+
+def serve(
+    runs: Sequence[str],
+    settings: ServingSettings,
+    device: str | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serves models until a signal stops it; requests that have come are answered then.
+
+    Args:
+        runs: folders of runs or names of presets with a pretrained model, as NAME=RUN where the
+            name in addresses is not that of the folder.
+        settings: the settings.
+        device: see `seqzoo.zoo.devices.choose`.
+        say: is told where the server listens, and when it is ready.
+
+    Raises:
+        SeqzooError: a run does not exist or cannot be read, two have one name, or the port cannot
+            be used.
+    """
+    named = names_of(runs)
+    with _socket(settings) as listening:
+        opened = {name: open_run(folder, device) for name, folder in named.items()}
+        asyncio.run(_serve(opened, settings, listening, say))
+
+
+def names_of(runs: Sequence[str]) -> dict[str, str]:
+    """Runs by the names in their addresses.
+
+    Raises:
+        SeqzooError: two have one name, or it cannot be a part of an address.
+    """
+    found: dict[str, str] = {}
+    for given in runs:
+        name, equals, folder = given.partition("=")
+        if not equals or "/" in name:
+            name, folder = pathlib.Path(given).expanduser().resolve().name, given
+        if not name or not all(own.isalnum() or own in "-_." for own in name):
+            raise SeqzooError(
+                f"{name!r} cannot be a part of an address; name the model, as in name={folder}"
+            )
+        if name in found:
+            raise SeqzooError(
+                f"Two models are called {name}; name one, as in other={folder}", field="runs"
+            )
+        found[name] = folder
+    return found
+
+
+def _socket(settings: ServingSettings) -> socket.socket:
+    """A socket that listens once the server has started.
+
+    Raises:
+        SeqzooError: the address is not of this machine, or the port is in use.
+    """
+    host, port = settings.host, settings.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise SeqzooError(f"--host {host} is no address of this machine.", field="host") from error
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        # Now, so that of two servers that start at once one fails.
+        listening.listen(socket.SOMAXCONN)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SeqzooError(
+                f"Port {port} is in use; choose another one with --port, or 0 for any.",
+                field="port",
+            ) from error
+        raise SeqzooError(f"{host}:{port} cannot be listened to: {error.strerror}.") from error
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, whose signals are handled here."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(
+    runs: dict[str, Any],
+    settings: ServingSettings,
+    listening: socket.socket,
+    say: Callable[[str], None],
+) -> None:
+    loop, failures = asyncio.get_running_loop(), []
+
+    def stop() -> None:
+        # A second signal does not wait for answers.
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    def failed(error: Exception) -> None:
+        failures.append(error)
+        loop.call_soon_threadsafe(stop)
+
+    app = create_app(runs, settings, failed)
+    start_log(settings.log_format)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=_log_config(settings.log_format),
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=int(settings.timeout) + 1,
+        )
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    say(f"Serving {', '.join(runs)} at http://{shown}:{port} (Ctrl-C stops)")
+    announcing = asyncio.create_task(_announce(app.state.service, say))
+    await server.serve(sockets=[listening])
+    announcing.cancel()
+    if failures:
+        raise failures[0]
+
+
+async def _announce(service: Any, say: Callable[[str], None]) -> None:
+    """Says once that all models are ready."""
+    while any(model.state != "AVAILABLE" for model in service.models.values()):
+        await asyncio.sleep(0.05)
+    say("Ready")
+
+
+def _log_config(form: str) -> dict[str, Any]:
+    """uvicorn's log of errors, in the form of ours."""
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["formatters"]["default"] = {"()": Formatter, "form": form}
+    config["loggers"] = {
+        "uvicorn": {"handlers": ["default"], "level": "WARNING", "propagate": False}
+    }
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return config

@@ -1,0 +1,61 @@
+"""Open sessions of a model: a bounded number, each ended when nobody has asked it for a while."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+
+class Sessions:
+    """Sessions by their ids, which cannot be guessed.
+
+    Args:
+        most: maximum number of open ones.
+        seconds: seconds without a request after which one ends.
+        clock: the time in seconds.
+    """
+
+    def __init__(self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic):
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._open: OrderedDict[str, tuple[float, Any]] = OrderedDict()  # the oldest use first
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        with self._lock:
+            self._expire()
+            return len(self._open)
+
+    def add(self, session: Any) -> str | None:
+        """The id of a new session; None if there are too many."""
+        with self._lock:
+            self._expire()
+            if len(self._open) >= self._most:
+                return None
+            name = secrets.token_urlsafe(16)
+            self._open[name] = self._clock(), session
+            return name
+
+    def get(self, name: str) -> Any:
+        """A session, which is then in use again; None if there is none of this id."""
+        with self._lock:
+            self._expire()
+            if name not in self._open:
+                return None
+            _, session = self._open.pop(name)
+            self._open[name] = self._clock(), session
+            return session
+
+    def remove(self, name: str) -> bool:
+        """Ends a session; whether there was one."""
+        with self._lock:
+            self._expire()
+            return self._open.pop(name, None) is not None
+
+    def _expire(self) -> None:
+        oldest = self._clock() - self._seconds
+        while self._open and next(iter(self._open.values()))[0] < oldest:
+            self._open.popitem(last=False)

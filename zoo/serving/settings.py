@@ -1,0 +1,59 @@
+"""Settings of `seqzoo serve`: where it listens, how requests share batches, and what is refused."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from seqzoo.tasks.fields import Count, Named, Range, check
+
+LogFormat = Literal["text", "json"]
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """How models are served.
+
+    Attributes:
+        host: address to listen on. Others than this machine reach it only if it is not a loopback
+            address.
+        port: port to listen on, 0 for a free one.
+        batch_size: maximum number of inputs of several requests that are predicted together.
+        batch_wait: milliseconds that a request waits for others to be predicted with. Requests that
+            come while a batch is computed share the next one in any case.
+        queue_size: maximum number of waiting requests per model, beyond which the answer is 503.
+        timeout: seconds after which a request is answered with 504.
+        body_size: maximum size of a request, in megabytes.
+        instances: maximum number of inputs in a request.
+        length: maximum length of an input, in characters of text, steps of a series or numbers.
+        pixels: maximum number of pixels of an image.
+        seconds: maximum duration of a sound, in seconds.
+        tokens: maximum number of tokens of a generated text, and of steps of a forecast.
+        sessions: maximum number of open sessions per model.
+        session_seconds: seconds without a request after which a session ends.
+        origins: web pages of other origins that may call the server, such as https://example.org.
+        log_format: format of the log of requests on standard error.
+
+    Raises:
+        SeqzooError: a value is out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Range(least=0, most=65535)] = 8501
+    batch_size: Annotated[int, Range(least=1, most=256)] = 64
+    batch_wait: Annotated[float, Range(least=0, most=1000)] = 0.0
+    queue_size: Count = 256
+    timeout: Annotated[float, Range(above=0, below=math.inf)] = 30.0
+    body_size: Annotated[float, Range(above=0, below=math.inf)] = 8.0
+    instances: Annotated[int, Range(least=1, most=256), Named("max-instances")] = 128
+    length: Annotated[Count, Named("max-length")] = 10_000
+    pixels: Annotated[Count, Named("max-pixels")] = 25_000_000
+    seconds: Annotated[float, Range(above=0, below=math.inf), Named("max-seconds")] = 60.0
+    tokens: Annotated[Count, Named("max-tokens")] = 1_000
+    sessions: Annotated[Count, Named("max-sessions")] = 256
+    session_seconds: Annotated[float, Range(above=0, below=math.inf)] = 300.0
+    origins: Annotated[Sequence[str], Named("allow-origins")] = ()
+    log_format: LogFormat = "text"
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,37 @@
+"""Starts the server, if the packages that it needs are installed."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.serving.settings import ServingSettings
+
+MODULES = ("starlette", "uvicorn")
+"""What is imported of the extra."""
+
+
+def start(
+    runs: Sequence[str], choices: dict[str, Any], device: str | None, say: Callable[[str], None]
+) -> None:
+    """Serves runs; see `seqzoo.zoo.serving.server.serve`.
+
+    Args:
+        runs: folders of runs, names of presets, or NAME=RUN.
+        choices: fields of `ServingSettings` that were given.
+        device: see `seqzoo.zoo.devices.choose`.
+        say: prints a line.
+
+    Raises:
+        SeqzooError: the extra is not installed, a setting is out of range, or see `serve`.
+    """
+    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SeqzooError(
+            f"The server needs {' and '.join(missing)}, which cannot be imported; install the "
+            "extra: python -m pip install 'seqzoo[serve]'."
+        )
+    settings = ServingSettings(**choices)
+    from seqzoo.zoo.serving.server import serve
+
+    serve(runs, settings, device, say)
