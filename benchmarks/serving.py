@@ -87,7 +87,7 @@ def main() -> None:
             address = server.stdout.readline().split(" at ")[1].split()[0]
             assert server.stdout.readline() == "Ready\n"
             path, port = f"/v1/models/{chosen.model}:predict", int(address.rpartition(":")[2])
-            asyncio.run(load(port, path, 8, 200))  # traces and caches
+            asyncio.run(load(port, path, 64, 1000))  # fills caches
             for own in chosen.load or LOADS:
                 clients, requests = map(int, own.split(":"))
                 before = resident(address)

@@ -120,7 +120,9 @@ class Service:
         name = request.path_params["name"]
         if name not in self.models:
             known = ", ".join(self.models)
-            raise Refusal(404, f"There is no model {name!r}, but {known}{nearest(name, known)}")
+            raise Refusal(
+                404, f"There is no model {name!r}, but {known}{nearest(name, self.models)}"
+            )
         model = self.models[name]
         if ready and model.state != "AVAILABLE":
             raise busy(f"The model {name!r} is not ready.", 2)

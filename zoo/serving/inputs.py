@@ -187,12 +187,12 @@ def _check_sound(data: bytes, seconds: float) -> None:
         return
     if info.samplerate not in RATES:
         raise SeqzooError(f"has a sample rate of {info.samplerate:,}")
-    samples, most = info.frames * info.channels, seconds * SAMPLES_PER_SECOND
-    if info.frames > seconds * info.samplerate or samples > most:
-        took = info.frames / info.samplerate
-        raise SeqzooError(
-            f"lasts {took:,.1f} s on {info.channels} channels, of which {seconds:g} s are allowed"
-        )
+    duration = info.frames / info.samplerate
+    if duration > seconds:
+        raise SeqzooError(f"lasts {duration:,.1f} s, of which {seconds:g} s are allowed")
+    samples, most = info.frames * info.channels, round(seconds * SAMPLES_PER_SECOND)
+    if samples > most:
+        raise SeqzooError(f"has {samples:,} samples, of which {most:,} are allowed")
 
 
 def _shown(value: Any) -> str:

@@ -92,7 +92,9 @@ class ServedModel:
     def _warm_up(self) -> None:
         options = self.options({})
         value = made_up(self.run.task)[0]
-        self.run.predict([value], options)
+        # As many as ever come together, too: shapes that TensorFlow has not seen take it longer.
+        for count in (1, self.settings.batch_size):
+            self.run.predict([value] * count, options)
         try:
             session = self.run.session()
             session.feed(value)

@@ -1,0 +1,59 @@
+"""Each kind of model behind the server: predictions, and sessions that end as the whole does."""
+
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette", reason="the extra `serve` is not installed")
+from cell_names import BEFORE_RELEASES  # noqa: E402
+from serving_cases import cases, runs_of, serving  # noqa: E402
+
+from seqzoo.tasks.errors import SeqzooError  # noqa: E402
+from seqzoo.zoo.serving.answers import prediction  # noqa: E402
+
+CASES = cases()
+DIFFERENT = ("rows", "series", "tags", "names")
+"""Kinds whose inputs or predictions have a form of their own."""
+
+QUICK = ("characters", "audio", "language", "images")
+"""Those of test_serving.py."""
+
+
+def _marked(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.slow if name in DIFFERENT else BEFORE_RELEASES)
+
+
+@pytest.mark.parametrize("name", [_marked(name) for name in CASES if name not in QUICK])
+def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
+    run = runs_of(tmp_path, [name])[name]
+    values = [own for own in CASES[name][2] if len(own)]
+    instances = [own.tolist() if isinstance(own, np.ndarray) else own for own in values]
+    with serving({name: run}) as client:
+        model = client.app.state.service.models[name]
+        body = {"instances": instances, "parameters": {}}
+        random = model.generates and run.task.decoding.method == "sample"
+        if random:
+            body["parameters"] = {"seed": 5}
+        found = client.post(f"/v1/models/{name}:predict", json=body)
+        assert found.status_code == 200, found.text
+        options = model.options(body["parameters"])
+        answers = run.predict(values, options)
+        expected = [prediction(run, *own, 1) for own in zip(values, answers, strict=True)]
+        assert found.json()["predictions"] == json.loads(json.dumps(expected))
+        opened = client.post(f"/v1/models/{name}/sessions")
+        try:
+            run.session()
+        except SeqzooError as error:
+            assert (opened.status_code, opened.json()["error"]) == (400, str(error))
+            return
+        (whole,) = run.predict([values[0]], options)
+        place, cut = f"{opened.headers['location']}:step", len(instances[0]) // 2
+        for part in (instances[0][:cut], instances[0][cut:]):
+            answer = client.post(place, json={"part": part}).json()["prediction"]["answer"]
+        if name in ("steps", "convolved", "forecast", "words-language"):  # see `Session`
+            assert answer
+        else:
+            assert answer == pytest.approx(whole.value, rel=1e-5)
