@@ -27,7 +27,7 @@ from cell_cases import (
     sequences,
     shared,
 )
-from cell_names import FIRST, by_hand
+from cell_names import BEFORE_RELEASES, FIRST, by_hand
 from custom_cells import CUSTOM, Multiplicative, StepOnly, make
 
 from seqzoo.cells import Recurrent, create
@@ -136,8 +136,8 @@ def test_is_the_slope_of_the_loss(case):
     "kind, free",
     [
         pytest.param("lstm", True, marks=pytest.mark.slow),
-        pytest.param("lstm", False, marks=pytest.mark.slow),
-        pytest.param(StepOnly, True, marks=pytest.mark.slow),
+        pytest.param("lstm", False, marks=BEFORE_RELEASES),
+        pytest.param(StepOnly, True, marks=BEFORE_RELEASES),
         (Multiplicative, True),
     ],
 )

@@ -66,6 +66,7 @@ def test_smaller_errors_are_better() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # test_training.py ends a training by its patience each time
 def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> None:
     long = Examples(TEXTS.inputs, [f"{text} {text} {text}" for text in TEXTS.targets])
     chosen = settings(epochs=4, patience=1, batch_size=6, learning_rate=0.002, schedule="constant")
@@ -78,7 +79,10 @@ def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by, figure", [("bleu", "bleu_4"), ("chrf", "chrf")])
+@pytest.mark.parametrize(
+    "by, figure",
+    [("bleu", "bleu_4"), pytest.param("chrf", "chrf", marks=pytest.mark.exhaustive)],
+)
 def test_the_kept_model_has_the_best_score(tmp_path: pathlib.Path, by: Any, figure: str) -> None:
     writes = ManyToManyEncoderDecoder(target="words", **SMALL)
     chosen = settings(epochs=6, best_by=by, batch_size=3, learning_rate=0.05)

@@ -121,6 +121,7 @@ def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # docs/one-to-many.md trains this, too
 def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path) -> None:
     bright = np.random.default_rng(0).integers(0, 2, 48)
     images = [np.full((12, 12, 1), 40 + 180 * own, np.uint8) for own in bright]

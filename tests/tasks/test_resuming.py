@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from cell_names import BEFORE_RELEASES
 from task_data import settings, splits, template
 from training_cases import CHOICES, Told, assert_same, history, weights
 
@@ -18,7 +19,7 @@ from seqzoo.tasks.training.trainer import train
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
 
-@pytest.mark.parametrize("stops", [pytest.param((6,), marks=pytest.mark.slow), (2, 5)])
+@pytest.mark.parametrize("stops", [pytest.param((6,), marks=BEFORE_RELEASES), (2, 5)])
 def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: tuple) -> None:
     folder = tmp_path / "run"
     for index, stop in enumerate(stops):

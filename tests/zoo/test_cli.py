@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from cell_names import BEFORE_RELEASES
 from cli_cases import MANY_TO_ONE, SMALL, files, process, seqzoo, table
 
 from seqzoo.tasks.training import progress
@@ -50,7 +51,7 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=BEFORE_RELEASES)]
 )
 def test_stopped_training_goes_on_to_the_same_numbers(
     number, trained, tmp_path, monkeypatch
