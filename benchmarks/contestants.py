@@ -31,6 +31,17 @@ class Shape(NamedTuple):
     units: int
 
 
+class Frames(NamedTuple):
+    """Sizes of a problem of frames."""
+
+    batch: int
+    time: int
+    height: int
+    width: int
+    channels: int
+    units: int
+
+
 def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Callable]:
     """Functions of no arguments, each of which runs one step and waits for it."""
     inputs, upstream, mask = data(shape, mode)
@@ -49,8 +60,8 @@ def all_of(cell: str, shape: Shape, mode: str, training: bool) -> dict[str, Call
     return runs
 
 
-def pair_of(cell: str, shape: Shape, training: bool) -> dict[str, Callable]:
-    """Our layer and Keras' loop around the same cell, as `all_of`; cells in continuous time too."""
+def pair_of(cell: str, shape: Shape | Frames, training: bool) -> dict[str, Callable]:
+    """Our layer and Keras' loop around the same cell, as `all_of`; any cell, of frames too."""
     inputs, upstream, _ = data(shape, "plain")
     given, merged = inputs, inputs
     if CELLS[cell].takes_time:
@@ -64,24 +75,24 @@ def pair_of(cell: str, shape: Shape, training: bool) -> dict[str, Callable]:
     }
 
 
-def data(shape: Shape, mode: str) -> tuple[Any, Any, Any]:
+def data(shape: Shape | Frames, mode: str) -> tuple[Any, Any, Any]:
     """Inputs, gradients of the outputs, and the mask of right padding or None."""
     random = np.random.default_rng(0)
-    inputs = random.normal(size=(shape.batch, shape.time, shape.features)).astype("float32")
+    inputs = random.normal(size=shape[:-1]).astype("float32")
     width = shape.units * (2 if mode == "bidirectional" else 1)
-    upstream = random.normal(size=(shape.batch, shape.time, width)).astype("float32")
+    upstream = random.normal(size=(*shape[:-2], width)).astype("float32")
     lengths = random.integers(shape.time // 2, shape.time, size=shape.batch, endpoint=True)
     mask = np.arange(shape.time) < np.maximum(lengths, 1)[:, None]
     return inputs, upstream, mask if mode == "masked" else None
 
 
-def ours(cell: str, shape: Shape, mode: str) -> keras.layers.Layer:
+def ours(cell: str, shape: Shape | Frames, mode: str) -> keras.layers.Layer:
     """Our layer."""
     kind = Bidirectional if mode == "bidirectional" else Recurrent
     return kind(create(cell, shape.units), return_sequences=True)
 
 
-def keras_layer(cell: str, shape: Shape, mode: str, own: bool) -> keras.layers.Layer:
+def keras_layer(cell: str, shape: Shape | Frames, mode: str, own: bool) -> keras.layers.Layer:
     """Keras' layer of that name, or Keras' loop around our cell."""
     if own:
         layer = keras.layers.RNN(create(cell, shape.units), return_sequences=True)

@@ -57,6 +57,7 @@ RUNS = {
     "spoken-digits": Quality(("digits.tsv",), "accuracy", options=("--split-column", "split")),
     "mnist-rows": Quality((), "accuracy", 0.988),
     "mnist-pixels": Quality((), "accuracy"),
+    "mnist-permuted": Quality((), "accuracy", 0.96),
     "imdb-sentiment": Quality((), "accuracy", 0.87),
     "glyph-captioner": Quality((), "exact_match", 0.90),
     "emoji-captioner": Quality(

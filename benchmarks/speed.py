@@ -28,7 +28,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks import contestants, measurements
-from benchmarks.contestants import Shape
+from benchmarks.contestants import Frames, Shape
 from benchmarks.measurements import Measurements
 from seqzoo.cells import CELLS
 from seqzoo.cells.engine.dispatch import cores
@@ -59,40 +59,51 @@ Masked rows have padding on the right, with lengths from half to all of the step
 """
 MODES = ("plain", "masked", "bidirectional")
 EVERY_CELL_SHAPES = (SHAPES[0], SHAPES[2])
+TOO_LARGE = {("mass-conserving-lstm", SHAPES[2])}
+"""Not measured: with a matrix for each example and step, the projected input fills 1.6 GB."""
+
+FRAMES = Frames(8, 20, 16, 16, 8, 16)
 EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
 PASSES = {False: "forward", True: "forward and backward"}
 
 
-def interleaved(runs: dict[str, Callable], seconds: float) -> tuple[dict, dict]:
-    """Median seconds of each, and seconds of its first call."""
+def interleaved(
+    runs: dict[str, Callable], seconds: float, least: int = 5
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Median seconds of each of at least `least` calls, and seconds of its first call."""
     first = {}
     for name, run in runs.items():
         start = time.perf_counter()
         run()
         first[name] = time.perf_counter() - start
         run()
+    return medians(runs, seconds, least), first
+
+
+def medians(runs: dict[str, Callable], seconds: float, least: int) -> dict[str, float]:
+    """Median seconds of each, which take turns and have run before."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[next(iter(times))]) < 5:
+    while time.perf_counter() < end or len(times[next(iter(times))]) < least:
         # In both orders: who comes after a large product finds cold caches.
         for order in (list(runs), list(reversed(runs))):
             for name in order:
                 start = time.perf_counter()
                 runs[name]()
                 times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(t) for name, t in times.items()}, first
+    return {name: statistics.median(t) for name, t in times.items()}
 
 
 def measure(cell: str, shape: Shape, mode: str, training: bool, seconds: float) -> dict:
     """One row of the table."""
     runs = contestants.all_of(cell, shape, mode, training)
-    medians, first = interleaved(runs, seconds)
+    found, first = interleaved(runs, seconds)
     return {
         "cell": cell,
         "shape": shape,
         "mode": mode,
         "training": training,
-        "medians": medians,
+        "medians": found,
         "first": first["seqzoo"],
     }
 
@@ -149,37 +160,34 @@ def summary(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def shapes_of(cell: str) -> list[Shape | Frames]:
+    """The shapes at which a cell is measured with --every-cell."""
+    if CELLS[cell].input_rank == 4:
+        return [FRAMES]
+    return [shape for shape in EVERY_CELL_SHAPES if (cell, shape) not in TOO_LARGE]
+
+
 def measure_every_cell(cells: list[str], measured: Measurements, seconds: float) -> None:
     """Adds what is not yet measured of each cell."""
     for cell in cells:
-        for shape in EVERY_CELL_SHAPES:
+        for shape in shapes_of(cell):
             for training, name in PASSES.items():
                 sizes = " ".join(map(str, shape))
                 if measured.find(cell, sizes, name) is not None:
                     continue
-                medians, _ = interleaved(contestants.pair_of(cell, shape, training), seconds)
-                times = {f"{own}, ms": f"{value * 1e3:.2f}" for own, value in medians.items()}
+                pair = contestants.pair_of(cell, shape, training)
+                found, _ = interleaved(pair, seconds, least=3)
+                times = {f"{own}, ms": f"{value * 1e3:.2f}" for own, value in found.items()}
                 measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
                 print(*measured.rows[-1].values(), sep="\t", flush=True)
 
 
 def section_of_every_cell(measured: Measurements) -> str:
-    """The table of all cells that were measured, each in one row."""
-    shapes = [" ".join(map(str, shape)) for shape in EVERY_CELL_SHAPES]
-    columns = [(shape, name) for shape in shapes for name in PASSES.values()]
-    rows, ratios = [], []
-    for cell in dict.fromkeys(row["cell"] for row in measured.rows):
-        fields = [f"`{cell}`"]
-        for column in columns:
-            row = measured.find(cell, *column)
-            if row is None:
-                fields.append("")
-                continue
-            ours, theirs = float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"])
-            ratios.append(theirs / ours)
-            fields.append(f"{ours:.2f} ({theirs / ours:.2f})")
-        rows.append(f"| {' | '.join(fields)} |")
-    named = [f"{shape.replace(' ', ', ')}: {name}" for shape, name in columns]
+    """The tables of all cells that were measured, each in one row: those of vectors, of frames."""
+    ratios = [float(r["Keras RNN(cell), ms"]) / float(r["seqzoo, ms"]) for r in measured.rows]
+    missing = [f"`{cell}`" for cell in CELLS if cell not in {row["cell"] for row in measured.rows}]
+    vectors = _table_of_every_cell(measured, EVERY_CELL_SHAPES)
+    frames = _table_of_every_cell(measured, (FRAMES,))
     return "\n".join(
         [
             "## Every cell",
@@ -187,15 +195,39 @@ def section_of_every_cell(measured: Measurements) -> str:
             "`keras.layers.RNN` around the same cell takes, in turn in one process; medians. "
             f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
             f"median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
-            f"{measurements.machine()}. Columns: batch, time, features, units. Made by",
+            f"{measurements.machine()}, shared with other work, most of it paused meanwhile. "
+            "Columns: batch, time, features (of frames: height, width, channels), units. Made by",
             "",
             f"    {EVERY_CELL}",
-            "",
-            f"| cell | {' | '.join(named)} |",
-            "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
-            *rows,
+            *(["", f"Not measured yet: {', '.join(missing)}."] if missing else []),
+            *vectors,
+            *frames,
         ]
     )
+
+
+def _table_of_every_cell(measured: Measurements, shapes: tuple[Shape | Frames, ...]) -> list[str]:
+    columns = [(" ".join(map(str, shape)), name) for shape in shapes for name in PASSES.values()]
+    rows = []
+    for cell in dict.fromkeys(row["cell"] for row in measured.rows):
+        found = [measured.find(cell, *column) for column in columns]
+        fields = [f"`{cell}`"]
+        for row in found:
+            if row is None:
+                fields.append("")
+                continue
+            ours, theirs = float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"])
+            fields.append(f"{ours:.2f} ({theirs / ours:.2f})")
+        if any(found):
+            rows.append(f"| {' | '.join(fields)} |")
+    if not rows:
+        return []
+    named = [f"{shape.replace(' ', ', ')}: {name}" for shape, name in columns]
+    head = [
+        f"| cell | {' | '.join(named)} |",
+        "| " + " | ".join(["---"] * (1 + len(columns))) + " |",
+    ]
+    return ["", *head, *rows]
 
 
 def main() -> None:
@@ -203,7 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of recurrent layers, side by side.")
     # Frames and elapsed time have no counterpart in the layers that are compared.
     vectors = [n for n, kind in CELLS.items() if kind.input_rank == 2 and not kind.takes_time]
-    parser.add_argument("--cells", default=",".join(vectors))
+    parser.add_argument("--cells", type=lambda text: text.split(","))
     parser.add_argument("--shapes", default=",".join(map(str, range(len(SHAPES)))))
     parser.add_argument("--modes", default=",".join(MODES))
     parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, a row")
@@ -215,14 +247,13 @@ def main() -> None:
     if arguments.every_cell:
         path = arguments.results or measurements.path_of("speed")
         measured = Measurements(path, ("cell", "shape", "pass"))
-        cells = [cell for cell in arguments.cells.split(",") if CELLS[cell].input_rank == 2]
-        measure_every_cell(cells, measured, arguments.seconds)
+        measure_every_cell(arguments.cells or list(CELLS), measured, arguments.seconds)
         if arguments.write:
             section = section_of_every_cell(measured)
             measurements.write_section(arguments.write, EVERY_CELL, section)
         return
     rows = []
-    for cell in arguments.cells.split(","):
+    for cell in arguments.cells or vectors:
         for index in arguments.shapes.split(","):
             for mode in arguments.modes.split(","):
                 for training in (True, False):

@@ -33,7 +33,48 @@ def page(family: str) -> str:
     title = family.upper() if family in ("lstm", "gru") else family.replace("-", " ").capitalize()
     head = f"# {title} cells"
     parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
+    measured = source_docs.measured()
+    if any(name in measured.SPEED for name in names):
+        parts.append(_measured(names))
     return "\n\n".join(parts) + "\n"
+
+
+def _measured(names: list[str]) -> str:
+    """The measured speed of cells and their results on the adding problem."""
+    measured = source_docs.measured()
+    shapes = list(dict.fromkeys(shape for name in names for shape in measured.SPEED.get(name, {})))
+    heads = [f"{', '.join(map(str, shape))}: {way}" for shape in shapes for way in ("f", "f + b")]
+    rows = []
+    for name in names:
+        cells = [f"[`{name}`](#{name})"]
+        for shape in shapes:
+            times = measured.SPEED.get(name, {}).get(shape)
+            if times is None:
+                cells += ["", ""]
+                continue
+            forward, both, keras_forward, keras_both = times
+            cells.append(f"{forward:.1f} ({keras_forward / forward:.1f})")
+            cells.append(f"{both:.1f} ({keras_both / both:.1f})")
+        steps, error = measured.ADDING.get(name, ("", None))
+        cells.append("not learnt" if steps is None else f"{steps:,}" if steps else "")
+        cells.append("" if error is None else f"{error:.4f}")
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            "## Measured",
+            "",
+            "Milliseconds of one step of a layer, forward (f) and forward and backward (f + b), by "
+            f"batch, time, {'features' if len(shapes[0]) == 4 else 'frame'} and units; in brackets "
+            "how many times as long `keras.layers.RNN` around the same cell takes "
+            "([speed](../speed.md#every-cell)). Training steps until the [adding "
+            "problem](../cells.md#cells-on-the-adding-problem) of 50 steps is learnt, and the "
+            f"squared error at the end. {measured.MACHINE}.",
+            "",
+            f"| cell | {' | '.join(heads)} | adding, steps | error |",
+            "| " + " | ".join(["---"] * (3 + len(heads))) + " |",
+            *rows,
+        ]
+    )
 
 
 def readme(text: str) -> str:

@@ -119,6 +119,7 @@ LICENCES = {
     "spoken-digits": "CC BY-SA 4.0 (Free Spoken Digit Dataset)",
     "mnist-rows": "not stated at the source (MNIST)",
     "mnist-pixels": "not stated at the source (MNIST)",
+    "mnist-permuted": "not stated at the source (MNIST)",
     "imdb-sentiment": "not stated; the authors ask for a citation (Large Movie Review Dataset)",
     "emoji-captioner": "SIL OFL 1.1 (Noto Emoji), New BSD (the captions)",
     "upos-tagger": "CC BY-SA 4.0 (the annotations of UD English EWT)",

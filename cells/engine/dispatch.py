@@ -109,6 +109,9 @@ def _against_any_scan(layer: Any) -> tuple[str, ...]:
         return ("`unroll=True`",)
     if portability.exporting():
         return ("the graph is being exported",)
+    if cell.input_rank == 4 and not has_gpu():
+        # On two cores the gradient of a compiled convolution took seven times as long.
+        return ("XLA's convolutions are slow on a CPU",)
     return ()
 
 

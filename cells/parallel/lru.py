@@ -34,6 +34,7 @@ class LRUCell(DiagonalCell):
     """
 
     gates = ("real", "imaginary", "skip")
+    recurrent_gates = ()
 
     def __init__(
         self,

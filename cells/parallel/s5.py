@@ -44,6 +44,7 @@ class S5Cell(DiagonalCell):
     """
 
     gates = ("real", "imaginary", "skip")
+    recurrent_gates = ()
 
     def __init__(
         self,

@@ -231,7 +231,8 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     """The output of a template's stacked recurrent layers.
 
     Args:
-        template: has `bidirectional`, `all_layers` and what `cell_choices` reads.
+        template: has `bidirectional`, `all_layers` and what `cell_choices` reads; where it also has
+            `residual`, `layer_norm` and `layer_activation`, they say what stands between layers.
         values: shape (batch, time, features).
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
@@ -241,20 +242,33 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         Shape (batch, time, units) or (batch, units), twice the units where bidirectional, and times
         the layers with `all_layers`.
     """
-    outputs = []
-    for layer in recurrent_layers(
+    stack = recurrent_layers(
         **cell_choices(template),
         bidirectional=template.bidirectional,
         last_only=not sequence,
         dtype=dtype,
         named=True,
-    ):
+    )
+    activation = getattr(template, "layer_activation", "linear")
+    last = LastOutputs(template.bidirectional, dtype=dtype, name="last_outputs")
+    outputs = []
+    for number, layer in enumerate(stack, 1):
+        before = values
+        if number > 1 and getattr(template, "layer_norm", False):
+            norm = keras.layers.LayerNormalization(dtype=dtype, name=f"norm_{number}")
+            values = norm(values)
         values = layer(values, mask=mask)
+        if activation != "linear":
+            name = f"activation_{number}"
+            values = keras.layers.Activation(activation, dtype=dtype, name=name)(values)
+        if number > 1 and getattr(template, "residual", False):
+            if len(values.shape) == 2:
+                before = last(before)
+            values = keras.layers.Add(dtype=dtype, name=f"residual_{number}")([before, values])
         outputs.append(values)
     if not template.all_layers or len(outputs) == 1:
         return values
     if not sequence:
-        last = LastOutputs(template.bidirectional, dtype=dtype, name="last_outputs")
         outputs[:-1] = [last(each) for each in outputs[:-1]]
     return keras.layers.Concatenate(dtype=dtype, name="all_layers")(outputs)
 

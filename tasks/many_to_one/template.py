@@ -11,6 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
+from seqzoo.tasks.settings import LARGEST_SEED
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -18,6 +19,7 @@ else:
     Input, Target = inputs_of(MANY_TO_ONE), targets_of(MANY_TO_ONE)
 
 Pooling = Literal["last", "mean", "max"]
+LayerActivation = Literal["linear", "relu", "gelu", "tanh"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class ManyToOne(Template):
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: units per layer and direction.
         layers: number of recurrent layers.
+        residual: add the input of each recurrent layer but the first to its output.
+        layer_norm: layer normalisation of the input of each recurrent layer but the first.
+        layer_activation: activation after each recurrent layer. For linear cells such as "s5" and
+            "lru".
         bidirectional: bidirectional layers, or forward-only ones.
         pooling: pooling over time: the last output, or the mean or maximum of all.
         dropout: dropout rate on layer inputs. Also on the pooled features.
@@ -60,6 +66,8 @@ class ManyToOne(Template):
         label_smoothing: label smoothing. Of "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
+        permutation_seed: random seed of a fixed order in which pixels are read. None for from left
+            to right and from top to bottom.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -73,6 +81,9 @@ class ManyToOne(Template):
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
+    residual: bool = False
+    layer_norm: bool = False
+    layer_activation: LayerActivation = "linear"
     bidirectional: Annotated[bool, Named(off="one-direction")] = False
     pooling: Pooling = "last"
     dropout: Share = 0.0
@@ -94,6 +105,7 @@ class ManyToOne(Template):
     label_smoothing: Share = 0.0
     sample_rate: Annotated[int, Range(least=100)] = 16_000
     mel_bins: Count = 40
+    permutation_seed: Annotated[int, Range(least=0, most=LARGEST_SEED)] | None = None
 
     def __post_init__(self) -> None:
         check(self)
@@ -103,4 +115,9 @@ class ManyToOne(Template):
             raise SeqzooError(
                 f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
                 field=name,
+            )
+        if self.permutation_seed is not None and self.input != "pixels":
+            raise SeqzooError(
+                f"`permutation_seed` is for pixels, got input {self.input!r}.",
+                field="permutation_seed",
             )

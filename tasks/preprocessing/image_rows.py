@@ -16,6 +16,7 @@ class RowFeatures(Features):
     channels, or a pixel with its own.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
+    Pixels may be read in another order, the same for all images.
 
     Args:
         template: a template with `input`, "rows" or "pixels", and `maximum_length`.
@@ -23,14 +24,24 @@ class RowFeatures(Features):
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
         scale: their standard deviation.
+        order: the place of the pixel that each step reads; None for the order of the image.
     """
 
-    def __init__(self, template: Any, shape: tuple, dtype: str, mean: list, scale: list):
+    def __init__(
+        self,
+        template: Any,
+        shape: tuple,
+        dtype: str,
+        mean: list,
+        scale: list,
+        order: list[int] | None = None,
+    ):
         self.template = template
         self.shape = shape
         self.dtype = dtype
         self.mean = mean
         self.scale = scale
+        self.order = order
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "RowFeatures":
@@ -42,7 +53,13 @@ class RowFeatures(Features):
             )
         dtype = "uint8" if images.dtype == np.uint8 else "float32"
         mean, scale = ([0.0], [1.0]) if dtype == "uint8" else moments(images.reshape(-1, 1))
-        return cls(template, images.shape[1:], dtype, mean, scale)
+        seed = getattr(template, "permutation_seed", None)
+        order = None
+        if seed is not None:
+            # Stored with the task: NumPy may draw otherwise in later versions.
+            order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
+            order = order.tolist()
+        return cls(template, images.shape[1:], dtype, mean, scale, order)
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         images = np.asarray(inputs)
@@ -70,7 +87,10 @@ class RowFeatures(Features):
         if self.dtype != "uint8":
             images = (images - self.mean[0]) / self.scale[0]
         steps = int(np.prod(self.shape)) // self.step[0][0]
-        values = tf.reshape(images, (-1, steps, *self.step[0]))[:, : self.template.maximum_length]
+        values = tf.reshape(images, (-1, steps, *self.step[0]))
+        if self.order is not None:
+            values = tf.gather(values, self.order, axis=1)
+        values = values[:, : self.template.maximum_length]
         return values, tf.fill(tf.shape(values)[:1], values.shape[1])
 
     @property
@@ -88,6 +108,7 @@ class RowFeatures(Features):
             "dtype": self.dtype,
             "mean": self.mean,
             "scale": self.scale,
+            "order": self.order,
         }
 
     @classmethod

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from cell_cases import BATCH, MASKS, UNITS, Case, X, error, initial_states, recurrent
 
-from seqzoo.cells import create
+from seqzoo.cells import Recurrent, create
 from seqzoo.cells.engine import scan
 from seqzoo.cells.parallel.s5 import hippo
 
@@ -83,3 +83,14 @@ def test_s5_starts_at_hippo_and_is_stable():
     for options, name in (({"state_pairs": 0}, "state_pairs"), ({"minimum_step": 0}, "minimum")):
         with pytest.raises(ValueError, match=f"`{name}"):
             create("s5", 16, **options)
+
+
+@pytest.mark.parametrize("name", ["lru", "s5"])
+def test_all_weights_are_read(name: str) -> None:
+    cell = create(name, 4)
+    x = tf.random.stateless_normal((2, 3, 5), (0, 1))
+    layer = Recurrent(cell)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(x))
+    gradients = tape.gradient(total, [weight.value for weight in cell.trainable_variables])
+    assert all(gradient is not None for gradient in gradients)

@@ -1,7 +1,17 @@
 """Benchmarks of all cells go on where they were stopped, and tables hold what was measured."""
 
-from benchmarks import adding, speed
+import pathlib
+import runpy
+
+import numpy as np
+import pytest
+
+from benchmarks import adding, speed, which_cell
 from benchmarks.measurements import END, Measurements, machine, path_of, write_section
+from seqzoo.cells import CELLS
+from seqzoo.zoo.catalogue import describe, source_docs
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_measurements_are_on_disk_at_once_and_found_again(tmp_path) -> None:
@@ -43,9 +53,9 @@ def test_the_table_of_the_adding_problem_begins_with_the_fastest(tmp_path) -> No
         row = {"cell": cell, "parameters": 1234, "steps": steps, "seconds": "7.5", "error": error}
         measured.add(row)
     assert adding.section(measured).split("\n")[-3:] == [
-        "| `qrnn` | 1,234 | 50 | 7.5 | 0.0010 |",
-        "| `gru` | 1,234 | 950 | 7.5 | 0.0090 |",
-        "| `lstm` | 1,234 | not learnt | 7.5 | 0.1667 |",
+        "| `qrnn` | 1,234 | 50 | 0.0010 | |",
+        "| `gru` | 1,234 | 950 | 0.0090 | |",
+        "| `lstm` | 1,234 | not learnt | 0.1667 | |",
     ]
 
 
@@ -69,3 +79,77 @@ def test_the_table_of_every_cell_holds_ratios(tmp_path) -> None:
     lines = speed.section_of_every_cell(measured).split("\n")
     assert lines[-1] == "| `gru` | 2.00 (2.50) |  |  | 4.00 (1.00) |"
     assert "1.00 to 2.50 times as long as ours, median 1.75, over 2 measurements" in lines[1]
+
+
+NOT_TIMED = set(
+    """
+    feed-forward t-rnn t-gru t-lstm intersection-rnn irnn indrnn antisymmetric gated-antisymmetric
+    cornn unicornn lem lipschitz fastrnn fastgrnn star highway scrn orthogonal lmu plrnn mingru
+    minlstm qrnn sru rg-lru s5 slstm cfc ltc gru-d conv-lstm conv-gru echo-state layer-norm zoneout
+    weight-drop residual highway-connection stacked fast-slow attention
+    """.split()
+)
+NOT_TRIED = set(
+    """
+    feed-forward nas working-memory-lstm mass-conserving-lstm e-lstm gru mgu mgu1 mgu2 mgu3
+    light-gru ugrnn light-ru mut1 mut2 mut3 minimal-rnn simple-gated-rnn sgu dsgu atr ran cfn miru1
+    miru2 tau-gru brc nbrc t-rnn t-gru t-lstm intersection-rnn irnn indrnn antisymmetric
+    gated-antisymmetric cornn unicornn lem lipschitz fastrnn fastgrnn star highway scrn orthogonal
+    lmu plrnn mingru minlstm qrnn sru rg-lru lru s5 slstm cfc ltc gru-d echo-state layer-norm
+    zoneout weight-drop residual highway-connection stacked fast-slow attention
+    """.split()
+)
+"""Cells that the benchmarks of speed and of the adding problem have not yet measured."""
+
+
+def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None:
+    written = runpy.run_path(str(ROOT / "docs" / "write_cell_measurements.py"))
+    # If this fails, run: python -m docs.write_cell_measurements
+    assert (ROOT / "cells" / "measured.py").read_text(encoding="utf-8") == written["text"]()
+    measured = source_docs.measured()
+    assert CELLS.keys() - measured.SPEED.keys() == NOT_TIMED
+    page = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
+    for name, times in measured.SPEED.items():
+        assert list(times) == [tuple(shape) for shape in speed.shapes_of(name)], name
+        assert f"| `{name}` |" in page, name
+    vectors = {name for name, kind in CELLS.items() if kind.input_rank == 2}
+    assert vectors - measured.ADDING.keys() == NOT_TRIED
+    page = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+    for name, (steps, error) in measured.ADDING.items():
+        # A cell that does not learn it has its reason in the table.
+        assert (error < adding.LEARNT) if steps else name in adding.REASONS, name
+        assert f"| `{name}` |" in page, name
+
+
+def test_what_was_measured_of_a_cell() -> None:
+    measured = source_docs.measured()
+    forward, both, keras_forward, keras_both = measured.SPEED["gru"][32, 100, 64, 128]
+    shown = describe.measurements("gru")
+    assert shown["machine"] == measured.MACHINE
+    assert shown["speed"][0] == {
+        "shape": [32, 100, 64, 128],
+        "milliseconds": [forward, both],
+        "times_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
+    }
+    steps, error = measured.ADDING["lstm"]
+    assert describe.measurements("lstm")["adding"] == {"steps": steps, "error": error}
+    assert describe.measurements("conv-gru")["adding"] is None
+
+
+@pytest.mark.parametrize("name", ["adding", "copy"])
+def test_cells_that_are_compared_have_equally_many_parameters(name: str) -> None:
+    problem = which_cell.PROBLEMS[name]
+    for cell in ("lstm", "mingru"):
+        units = which_cell.units_of(cell, problem)
+        model = which_cell.model_of(cell, units, problem)
+        assert abs(model.count_params() / which_cell.PARAMETERS - 1) < 0.02
+
+
+def test_symbols_are_copied_after_a_blank() -> None:
+    x, symbols = (part.numpy() for part in which_cell.copies(3))
+    ids = x.argmax(-1)
+    assert ids.shape == (which_cell.BATCH, 120) and symbols.max() < which_cell.SYMBOLS
+    np.testing.assert_array_equal(ids[:, :10], symbols)
+    assert (ids[:, 10:109] == 8).all() and (ids[:, 109] == 9).all() and (ids[:, 110:] == 8).all()
+    right = which_cell.PROBLEMS["copy"].loss(symbols, 50 * x[:, np.r_[:110, :10], :8])
+    assert float(right) < 1e-3

@@ -85,6 +85,22 @@ def test_pixels_are_read_from_left_to_right_and_from_the_top() -> None:
     assert grey.transform(tf.constant(images[..., 0]))[0].shape == (2, 20, 1)
 
 
+def test_permuted_pixels_are_read_in_one_order_that_is_stored() -> None:
+    images = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+    permuted = template(input="pixels", permutation_seed=3)
+    features = _learn(permuted, Examples(images))
+    values = features.transform(tf.constant(images))[0].numpy()[..., 0]
+    order = np.random.default_rng(3).permutation(20)
+    np.testing.assert_array_equal(values, images.reshape(2, 20)[:, order])
+    config = features.to_config()
+    stored = {**config, "order": config["order"][::-1]}  # drawn otherwise by another NumPy
+    again = type(features).from_config(permuted, stored, {})
+    found = again.transform(tf.constant(images))[0].numpy()[..., 0]
+    np.testing.assert_array_equal(found, values[:, ::-1])
+    with pytest.raises(SeqzooError, match="`permutation_seed` is for pixels, got input 'rows'."):
+        template(input="rows", permutation_seed=0)
+
+
 def test_rows_are_read_from_the_top() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 2)).astype(np.uint8)
     rows = _learn(template(input="rows"), Examples(images))

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from task_data import names, template
 
-from seqzoo.tasks import SeqzooError
+from seqzoo.cells import Recurrent
+from seqzoo.tasks import Examples, SeqzooError
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.layers.recurrent import HASH, MaskedPooling, NGramEmbedding, make_cell
 
@@ -46,6 +47,40 @@ def test_pooling_leaves_masked_steps_out(mode: str) -> None:
         wanted = {"mean": own.mean(0), "max": own.max(0), "sum": own.sum(0) / np.sqrt(length)}
         np.testing.assert_allclose(pooled[row], wanted[mode], atol=1e-5)
     assert not pooled[2].any()
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_a_stack_of_residual_blocks(pooling: str) -> None:
+    blocks = {"residual": True, "layer_norm": True, "layer_activation": "gelu"}
+    choices = {"input": "series", "layers": 3, "pooling": pooling, **blocks}
+    random = np.random.default_rng(0)
+    series = [random.normal(size=(length, 2)).astype(np.float32) for length in (6, 2, 4)]
+    examples = Examples(series, list("aba"))
+    model = template(**choices).adapt(examples).build("float32")
+    for weight in model.trainable_variables:
+        weight.assign(random.normal(0, 0.5, weight.shape))
+    values = np.zeros((3, 6, 2), np.float32)
+    for row, own in enumerate(series):
+        values[row, : len(own)] = own
+    lengths = np.array([6, 2, 4], np.int32)
+    found = model({"values": values, "lengths": lengths}).numpy()
+
+    def gelu(x):
+        return keras.activations.gelu(x).numpy()
+
+    def run(number, x):
+        layer = model.get_layer(f"layer_{number}")
+        return gelu(Recurrent(layer.cell, return_sequences=True, fast=False)(x))
+
+    for row, own in enumerate(series):
+        x = run(1, own[None])  # to which its inputs are not added
+        for number in (2, 3):
+            scale, bias = (w.numpy() for w in model.get_layer(f"norm_{number}").weights)
+            centred = x - x.mean(-1, keepdims=True)
+            normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
+            x = x + run(number, normed * scale + bias)
+        pooled = x[:, -1] if pooling == "last" else x.mean(1)
+        np.testing.assert_allclose(model.get_layer("outputs")(pooled)[0], found[row], atol=1e-4)
 
 
 def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:

@@ -88,6 +88,32 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def measurements(name: str) -> dict[str, Any]:
+    """What was measured of a cell.
+
+    Returns:
+        "machine"; "speed", by "shape" the "milliseconds" and "times_keras", which is how many times
+        as long `keras.layers.RNN` around the same cell takes, each a pair of forward, and forward
+        and backward; and "adding", the "steps" in which the adding problem was learnt (None if not)
+        and the "error" at the end. What has not been measured is empty or None.
+    """
+    measured = source_docs.measured()
+    times = measured.SPEED.get(name, {})
+    speed = [
+        {
+            "shape": list(shape),
+            "milliseconds": [forward, both],
+            "times_keras": [round(keras_forward / forward, 2), round(keras_both / both, 2)],
+        }
+        for shape, (forward, both, keras_forward, keras_both) in times.items()
+    ]
+    adding = None
+    if name in measured.ADDING:
+        steps, error = measured.ADDING[name]
+        adding = {"steps": steps, "error": error}
+    return {"machine": measured.MACHINE, "speed": speed, "adding": adding}
+
+
 def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     start_tensorflow()
     import seqzoo.cells
@@ -109,6 +135,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
         "units": units,
         "states": None,
         "parameters": None,
+        "measured": measurements(name),
     }
     if not any(option["required"] for option in settings):
         cell = seqzoo.cells.create(name, units)

@@ -29,6 +29,12 @@ def sizes() -> dict[str, tuple[int, int]]:
 
 
 @cache
+def measured() -> Any:
+    """The module `seqzoo.cells.measured`: speed, and results on the adding problem."""
+    return _alone("measured")
+
+
+@cache
 def cells() -> dict[str, str]:
     """Each name of `seqzoo.cells.CELLS`, with the docstring of its class."""
     return {name: _docstring(*entry.location.split(":")) for name, entry in registry().items()}

@@ -40,11 +40,40 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
     return [
         *lines,
         "",
+        *_measured(own["measured"]),
         "Options, in training --cell-option NAME=VALUE:",
         table(["option", "default", "what it is"], rows),
         "",
         f"To train with it: {program} train NAME --cell {own['name']}",
     ]
+
+
+def _measured(measured: dict[str, Any]) -> list[str]:
+    """The measured speed of a cell, and its result on the adding problem."""
+    rows = [
+        [
+            " x ".join(map(str, own["shape"])),
+            *(
+                f"{time:.1f} ({times:.1f})"
+                for time, times in zip(own["milliseconds"], own["times_keras"], strict=True)
+            ),
+        ]
+        for own in measured["speed"]
+    ]
+    lines = []
+    if rows:
+        kind = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
+        lines += [
+            f"Milliseconds a layer on {measured['machine']}",
+            "(in brackets: how many times as long keras.layers.RNN around it takes):",
+            table([f"batch, {kind}, units", "forward", "forward and backward"], rows),
+        ]
+    adding = measured["adding"]
+    if adding is not None:
+        steps = adding["steps"]
+        learnt = "not learnt" if steps is None else f"learnt in {steps:,} steps"
+        lines.append(f"Adding problem of 50 steps: {learnt}, squared error {adding['error']:.4f}.")
+    return [*lines, ""] if lines else []
 
 
 def _size(size: int | tuple) -> str:

@@ -89,6 +89,20 @@ PRESETS = {
         TrainingSettings(epochs=10, batch_size=128, learning_rate=2e-3, warmup_steps=0),
         "83.4% of 10,000 test digits after 4 of the 10 epochs, seed 0",
     ),
+    "mnist-permuted": Preset(
+        "Recognises handwritten digits, reading their pixels in a fixed random order",
+        Source(data="tfds:mnist", kind="pixels"),
+        ManyToOne(
+            input="pixels",
+            cell="s5",
+            units=128,
+            layers=2,
+            layer_norm=True,
+            layer_activation="gelu",
+            permutation_seed=0,
+        ),
+        TrainingSettings(epochs=5, batch_size=64, learning_rate=3e-3, weight_decay=0.01),
+    ),
     "imdb-sentiment": Preset(
         "Classifies film reviews as positive or negative",
         Source(data="tfds:imdb_reviews", kind="words"),

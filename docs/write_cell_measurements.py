@@ -1,0 +1,108 @@
+"""Writes what `seqzoo show` says of a cell's speed: `python -m docs.write_cell_measurements`.
+
+From the newest files of `python -m benchmarks.speed --every-cell` and of `benchmarks.adding`.
+"""
+
+import csv
+import pathlib
+import re
+
+from seqzoo.zoo.catalogue import source_docs
+
+ROOT = pathlib.Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+FILE = ROOT / "cells" / "measured.py"
+NAME = re.compile(r"[a-z]+-(.+)-(\d+)-cores-tensorflow-([\d.]+)-keras-([\d.]+)")
+PASSES = ("forward", "forward and backward")
+HEAD = '''"""Measured speed of each cell, and its result on the adding problem.
+
+Written by `python -m docs.write_cell_measurements`, so that showing them needs no TensorFlow.
+"""
+
+'''
+
+
+def newest(benchmark: str) -> pathlib.Path:
+    """The measurements of a benchmark, with the newest TensorFlow where there are several.
+
+    Raises:
+        FileNotFoundError: the benchmark has not been run.
+    """
+
+    def version(path: pathlib.Path) -> tuple[int, ...]:
+        found = NAME.fullmatch(path.stem)
+        return tuple(map(int, found[3].split("."))) if found else ()
+
+    paths = sorted(RESULTS.glob(f"{benchmark}-*.csv"), key=version)
+    if not paths:
+        raise FileNotFoundError(
+            f"{RESULTS} must hold {benchmark}-*.csv, which that benchmark makes"
+        )
+    return paths[-1]
+
+
+def rows(benchmark: str) -> list[dict[str, str]]:
+    """The rows of its newest measurements."""
+    with newest(benchmark).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def machine(path: pathlib.Path) -> str:
+    """What a file of measurements is named after, as a text."""
+    found = NAME.fullmatch(path.stem)
+    if found is None:
+        raise ValueError(f"{path.name} must be named after a processor and versions")
+    processor = found[1].replace("-", " ").upper()
+    return f"{processor}, {found[2]} cores, TensorFlow {found[3]}, Keras {found[4]}"
+
+
+def speed() -> dict[str, dict[tuple[int, ...], tuple[float, ...]]]:
+    """Milliseconds of each cell, by shape, as `seqzoo.cells.measured.SPEED`."""
+    found: dict[str, dict[tuple[int, ...], dict[str, tuple[float, float]]]] = {}
+    for row in rows("speed"):
+        shape = tuple(map(int, row["shape"].split()))
+        times = (float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"]))
+        found.setdefault(row["cell"], {}).setdefault(shape, {})[row["pass"]] = times
+    return {
+        cell: {
+            shape: tuple(passes[name][side] for side in (0, 1) for name in PASSES)
+            for shape, passes in shapes.items()
+            if passes.keys() == set(PASSES)
+        }
+        for cell, shapes in found.items()
+    }
+
+
+def adding() -> dict[str, tuple[int | None, float]]:
+    """Steps and error of each cell, as `seqzoo.cells.measured.ADDING`."""
+    return {
+        row["cell"]: (int(row["steps"]) if row["steps"] else None, float(row["error"]))
+        for row in rows("adding")
+    }
+
+
+def text() -> str:
+    """The file, of all cells that have been measured."""
+    fast, learnt, names = speed(), adding(), list(source_docs.registry())
+    parts = [HEAD + f'MACHINE = "{machine(newest("speed"))}"\n']
+    parts.append("SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {")
+    for name in names:
+        if name in fast:
+            parts.append(f'    "{name}": {{')
+            parts += [f"        {shape}: {times}," for shape, times in fast[name].items()]
+            parts.append("    },")
+    parts += [
+        "}",
+        '"""Milliseconds of one step of a layer, by batch, time, features and units (of frames: by',
+        "batch, time, height, width, channels and units): seqzoo's forward, forward and backward;",
+        'then those of `keras.layers.RNN` around the same cell."""\n',
+        "ADDING: dict[str, tuple[int | None, float]] = {",
+        *(f'    "{name}": {learnt[name]},' for name in names if name in learnt),
+        "}",
+        '"""Training steps until the adding problem is learnt, or None, and the squared error."""',
+    ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
