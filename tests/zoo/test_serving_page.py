@@ -116,7 +116,7 @@ def test_generated_text_streams_in(page: Any, runs: dict[str, Any]) -> None:
     options = AnswerOptions(1, Decoding("greedy", maximum_length=9))
     (expected,) = runs["language"].predict(["the "], options)
     text = page.locator("#output pre.text")
-    page.wait_for_function("document.getElementById('stop').hidden && time.textContent")
+    playwright.expect(page.locator("#time")).to_contain_text("ms")
     assert text.text_content() == "the " + expected.value
     _fits(page)
 
