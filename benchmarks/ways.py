@@ -23,8 +23,8 @@ from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.data.source import Source
 
-NAMES: dict[str, Any] = {"epochs": 6}
-SERIES: dict[str, Any] = {"epochs": 40, "batch_size": 16, "learning_rate": 3e-3}
+NAMES: dict[str, Any] = {"epochs": 4, "batch_size": 64, "learning_rate": 4e-3}
+SERIES: dict[str, Any] = {"epochs": 30, "batch_size": 16, "learning_rate": 3e-3}
 
 WAYS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "names": ("names", {}, NAMES),
@@ -38,12 +38,16 @@ WAYS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {},
         NAMES | {"schedule": "constant", "average": "ema", "decay": 0.99},
     ),
-    "names, batches of 8": ("names", {}, NAMES | {"batch_size": 8}),
-    "names, batches of 8, accumulate 4": ("names", {}, NAMES | {"batch_size": 8, "accumulate": 4}),
+    "names, batches of 16": ("names", {}, NAMES | {"batch_size": 16}),
+    "names, batches of 16, accumulate 4": (
+        "names",
+        {},
+        NAMES | {"batch_size": 16, "accumulate": 4},
+    ),
     "names, clip_norm none": ("names", {}, NAMES | {"clip_norm": None}),
     "names, clip_layer 0.3": ("names", {}, NAMES | {"clip_norm": None, "clip_layer": 0.3}),
     "names, clip_value 0.01": ("names", {}, NAMES | {"clip_norm": None, "clip_value": 0.01}),
-    "names, calibrate": ("names", {}, NAMES | {"epochs": 20, "calibrate": True}),
+    "names, calibrate": ("names", {}, NAMES | {"calibrate": True}),
     "names, two labels in five wrong": ("names", {"wrong": 0.4}, NAMES),
     "names, two labels in five wrong, of weight 0.1": (
         "names",
