@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqzoo.tasks.inspection.attention import AttentionMap
+from seqzoo.tasks.inspection.cell_flow import CellFlow
 from seqzoo.tasks.inspection.fixed_points import Point, principal_components
 from seqzoo.tasks.inspection.gates import CLOSED, OPEN, GateTrace
 from seqzoo.tasks.inspection.gradients import GradientFlow
@@ -70,6 +71,24 @@ def gradient_figure(
         below.set_ylabel("|product of Jacobians|")
         below.set_xlabel("steps back from the chosen step")
         below.grid(alpha=0.25)
+    return figure
+
+
+def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
+    """What share of a gradient is left at which step back, a line per cell; both axes are
+    logarithmic."""
+    figure, grid = _panel(3.6)
+    axes = grid[0, 0]
+    for flow, colour in zip(flows, _colours(), strict=False):
+        shares = flow.norms / flow.norms[0]
+        shown = np.where(shares > 0, shares, np.nan)[1:]
+        axes.loglog(range(1, len(shown) + 1), shown, color=colour, lw=1.4, label=flow.cell)
+    axes.set_ylim(1e-12, max(1e3, axes.get_ylim()[1]) if axes.get_ylim()[1] > 10 else 10)
+    axes.set_xlabel("steps back")
+    axes.set_ylabel("share of the gradient that is left")
+    axes.axhline(1, color=INK, lw=0.6, ls=":")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left")
+    axes.grid(alpha=0.25)
     return figure
 
 

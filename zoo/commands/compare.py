@@ -18,6 +18,11 @@ from seqzoo.zoo.commands import completers, options
     default=3,
     help="Trainings per cell, each with its own seed. [default: 3]",
 )
+@click.option(
+    "--gradient-flow",
+    is_flag=True,
+    help="Add how much of a gradient each cell passes back over 10, 100 and 1,000 steps.",
+)
 @options.source
 @options.task
 @options.training
@@ -28,6 +33,7 @@ def command(
     name: str,
     cells: list[str],
     seeds: int,
+    gradient_flow: bool,
     run: str | None,
     device: str | None,
     as_json: bool,
@@ -43,16 +49,19 @@ def command(
     \b
     Examples:
       seqzoo compare language-id --cells vanilla,gated,lstm,gru --epochs 1
+      seqzoo compare language-id --cells vanilla,lstm --gradient-flow --epochs 1
       seqzoo compare many-to-one --cells lstm,gru --data prices.tsv --kind series
       seqzoo compare reviews.toml --cells lstm,gru --seeds 5 --run comparisons/five
     """
     from seqzoo.zoo.comparison.compare import compare
+    from seqzoo.zoo.comparison.gradient_flow import flow_table
     from seqzoo.zoo.output import table
 
     comparison = compare(
         name,
         cells,
         seeds=seeds,
+        gradient_flow=gradient_flow,
         folder=run,
         device=device,
         say=functools.partial(click.echo, err=True),
@@ -62,4 +71,7 @@ def command(
         click.echo(json.dumps(comparison.to_json(), ensure_ascii=False))
     else:
         click.echo(f"{table(*comparison.table())}\n\n{comparison.verdict()}")
+        if comparison.flow:
+            click.echo("\nThe share of a gradient that is left, without any training:")
+            click.echo(table(*flow_table(comparison.flow)))
         click.echo(f"It is in {comparison.folder}: comparison.md, .csv, .json and .png.")

@@ -34,6 +34,7 @@ def compare(
     cells: Sequence[str],
     *,
     seeds: int = 3,
+    gradient_flow: bool = False,
     folder: str | os.PathLike[str] | None = None,
     device: str | None = None,
     say: Callable[[str], Any] = print,
@@ -48,6 +49,8 @@ def compare(
         name: of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
         seeds: trainings per cell, with the seed of the settings and those after it.
+        gradient_flow: whether to add how much of a gradient each cell passes back over 10, 100 and
+            1,000 steps before any training.
         folder: to write to; None for comparisons/NAME.
         device: of the trainings: "cpu", "gpu" or None for a GPU if there is one.
         say: receives a line on each training.
@@ -76,13 +79,14 @@ def compare(
     path = pathlib.Path(folder).expanduser() if folder else COMPARISONS / stem
     base = _begun(path, choices)
     sizes = _sizes(path, base, cells)
+    flow = _flow(path, sizes, cells) if gradient_flow else []
     first = choices.settings.seed
     numbers = list(range(first, first + seeds))
     pairs = [(cell, seed) for seed in numbers for cell in cells]
     for count, (cell, seed) in enumerate(pairs, 1):
         about = f"{count}/{len(pairs)}  {cell} of {sizes[cell]['units']} units, seed {seed}"
         say(f"{about}: {_train(path, cell, seed, device)}")
-    comparison = _gathered(path, stem, base, cells, numbers, sizes)
+    comparison = replace(_gathered(path, stem, base, cells, numbers, sizes), flow=flow)
     comparison.write()
     return comparison
 
@@ -139,6 +143,31 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
     if ended.code:
         raise SeqzooError(ended.reason)
     return json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
+
+
+def _flow(path: pathlib.Path, sizes: dict[str, Any], cells: Sequence[str]) -> list[dict[str, Any]]:
+    """The gradient flow of cells at their sizes, with its plot; computed once, in a separate
+    process."""
+    file = path / "gradient-flow.json"
+    known = read_json(file) if file.exists() else []
+    if [row["cell"] for row in known] == list(cells):
+        return known
+    own = {name: {"units": sizes[name]["units"], **sizes[name]["options"]} for name in cells}
+    words = [
+        sys.executable,
+        "-m",
+        "seqzoo.zoo.comparison.gradient_flow",
+        json.dumps(own),
+        str(path),
+    ]
+    ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
+    if ended.code == STOPPED:
+        raise KeyboardInterrupt
+    if ended.code:
+        raise SeqzooError(ended.reason)
+    rows = json.loads(ended.output.rstrip("\n").rpartition("\n")[2])
+    write_json(file, rows)
+    return rows
 
 
 def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqzoo.tasks.atomic_files import replacing, write_json, write_table, write_text
+from seqzoo.zoo.comparison.gradient_flow import PLOT, flow_table
 
 HEADS = (
     "cell",
@@ -68,6 +69,7 @@ class Comparison:
         seeds: of each cell.
         results: the best cell first; those without a score last.
         folder: that it is written to.
+        flow: rows of the cells' gradient flow, if it was asked for.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Comparison:
     seeds: Sequence[int]
     results: Sequence[Result]
     folder: pathlib.Path = pathlib.Path()
+    flow: Sequence[dict[str, Any]] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """The table: one row a cell, of plain numbers; None for what there is not."""
@@ -174,6 +177,20 @@ class Comparison:
             for own in self.results
             for seed, said in own.failed.items()
         ]
+        if self.flow:
+            heads, rows = flow_table(self.flow)
+            lines += [
+                "",
+                "## Gradient flow",
+                "",
+                "The share of a gradient that is left at steps before, without any training.",
+                "",
+                _row(heads),
+                _row(["---"] * len(heads)),
+                *map(_row, rows),
+                "",
+                f"![gradient flow]({PLOT})",
+            ]
         return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
 
     def to_json(self) -> dict[str, Any]:
@@ -195,6 +212,7 @@ class Comparison:
             "reference_parameters": self.wanted,
             "cells": rows,
             "verdict": self.verdict(),
+            **({"gradient_flow": list(self.flow)} if self.flow else {}),
         }
 
     def write(self) -> None:

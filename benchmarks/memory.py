@@ -1,0 +1,272 @@
+"""How far back cells remember: the longest sequences of three problems that they learn in a budget.
+
+    python -m benchmarks.memory [--cells lstm,gru] [--write docs/gradients.md]
+    python -m benchmarks.memory --curves
+
+Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until a length is
+not learnt within the budget. All cells have the same units, optimizer and sequences. --curves
+measures the error on the adding problem of 200 steps while a GRU and a vanilla cell are trained.
+What was measured is skipped, so that a run that was stopped goes on; --write makes the table of
+what there is.
+
+    adding          the sum of two marked numbers, one in each half; learnt below an error of 0.02
+    copy            two symbols of four at the beginning, to be repeated at the end; 95% of them
+    temporal order  two symbols among six others, in the first tenth and the middle; which of the
+                    four orders it was, in 95%
+
+Sources: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, sections 5.4 and 5.6; Arjovsky,
+Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016, sections 5.1 and 5.2.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import argparse
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from benchmarks.measurements import Measurements, machine, path_of, write_section
+from seqzoo.cells import Recurrent, create
+
+CELLS = (
+    "vanilla",
+    "gated",
+    "irnn",
+    "lstm",
+    "janet",
+    "gru",
+    "mgu",
+    "indrnn",
+    "lem",
+    "cornn",
+    "lru",
+    "mingru",
+)
+LENGTHS = (10, 20, 40, 80, 160)
+UNITS, BATCH, STEPS, EACH, TEST = 32, 32, 600, 50, 512
+LEARNING_RATE, CLIP = 5e-3, 1.0
+
+SYMBOLS, COPIED = 4, 2
+"""Symbols of the copy problem, and how many are copied."""
+
+DISTRACTORS = 6
+"""Symbols of the temporal order problem that do not matter."""
+
+CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH, CURVE_STEPS, CURVE_ERROR = 200, 64, 64, 4000, 1e-3
+"""Of the measured curves; they end below the error."""
+
+COMMAND = "python -m benchmarks.memory --write docs/gradients.md"
+
+
+class Problem(NamedTuple):
+    """A problem of memory.
+
+    Attributes:
+        sequences: (count, length, seed) -> inputs (count, steps, features), targets.
+        features: numbers per step.
+        outputs: numbers that are predicted per step.
+        answers: steps at the end that have a target.
+        metric: (outputs, targets) -> what says whether it is learnt.
+        learnt: whether a value of the metric is good enough.
+    """
+
+    sequences: Callable[[int, int, Any], tuple[Any, Any]]
+    features: int
+    outputs: int
+    answers: int
+    metric: Callable[[Any, Any], Any]
+    learnt: Callable[[float], bool]
+
+
+def adding(count: int, length: int, seed: Any) -> tuple[Any, Any]:
+    """Inputs (count, length, 2), numbers and marks, and sums (count, 1, 1)."""
+    half = length // 2
+    numbers = tf.random.stateless_uniform([count, length], tf.stack([seed, 0]))
+    places = tf.random.stateless_uniform([count, 2], tf.stack([seed, 1]), 0, half, tf.int32)
+    rest = length - half
+    marks = tf.concat([tf.one_hot(places[:, 0], half), tf.one_hot(places[:, 1], rest)], 1)
+    sums = tf.reduce_sum(numbers * marks, 1)
+    return tf.stack([numbers, marks], 2), sums[:, None, None]
+
+
+def copying(count: int, length: int, seed: Any) -> tuple[Any, Any]:
+    """Inputs (count, length + 2 COPIED, SYMBOLS + 2): symbols, `length` blanks of which the last is
+    the sign to begin, and blanks; the symbols (count, COPIED)."""
+    shape = [count, COPIED]
+    symbols = tf.random.stateless_uniform(shape, tf.stack([seed, 2]), 0, SYMBOLS, tf.int32)
+    blank = tf.fill([count, length - 1], SYMBOLS)
+    sign, end = tf.fill([count, 1], SYMBOLS + 1), tf.fill(shape, SYMBOLS)
+    return tf.one_hot(tf.concat([symbols, blank, sign, end], 1), SYMBOLS + 2), symbols
+
+
+def ordering(count: int, length: int, seed: Any) -> tuple[Any, Any]:
+    """Inputs (count, length, DISTRACTORS + 2) and which of four orders it is, (count, 1)."""
+    shape = [count, length]
+    own = tf.random.stateless_uniform(shape, tf.stack([seed, 3]), 0, DISTRACTORS, tf.int32)
+    which = tf.random.stateless_uniform([count, 2], tf.stack([seed, 4]), 0, 2, tf.int32)
+    tenth = max(length // 10, 1)
+    offsets = tf.random.stateless_uniform([count, 2], tf.stack([seed, 5]), 0, tenth, tf.int32)
+    for place, start in enumerate((0, length // 2)):
+        here = tf.range(length) == start + offsets[:, place : place + 1]
+        own = tf.where(here, DISTRACTORS + which[:, place : place + 1], own)
+    return tf.one_hot(own, DISTRACTORS + 2), 2 * which[:, :1] + which[:, 1:]
+
+
+def _error(outputs: Any, targets: Any) -> Any:
+    return tf.reduce_mean((outputs - targets) ** 2)
+
+
+def _accuracy(outputs: Any, targets: Any) -> Any:
+    return tf.reduce_mean(tf.cast(tf.argmax(outputs, -1, tf.int32) == targets, tf.float32))
+
+
+PROBLEMS = {
+    "adding": Problem(adding, 2, 1, 1, _error, lambda error: error < 0.02),
+    "copy": Problem(copying, SYMBOLS + 2, SYMBOLS, COPIED, _accuracy, lambda own: own > 0.95),
+    "temporal order": Problem(ordering, DISTRACTORS + 2, 4, 1, _accuracy, lambda own: own > 0.95),
+}
+
+
+class Training:
+    """A cell trained on a problem.
+
+    Args:
+        cell: its name.
+        problem: a name in `PROBLEMS`.
+        length: of the sequences.
+        units: of the cell.
+        batch: sequences per step.
+    """
+
+    def __init__(
+        self, cell: str, problem: str, length: int, units: int = UNITS, batch: int = BATCH
+    ):
+        keras.utils.set_random_seed(0)
+        own = self.problem = PROBLEMS[problem]
+        self.layer = Recurrent(create(cell, units), return_sequences=True)
+        inputs = keras.Input((own.sequences(1, length, 0)[0].shape[1], own.features))
+        outputs = keras.layers.Dense(own.outputs)(self.layer(inputs)[:, -own.answers :])
+        self.model = keras.Model(inputs, outputs)
+        optimizer = keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=CLIP)
+        optimizer.build(self.model.trainable_variables)
+        variables = [variable.value for variable in self.model.trainable_variables]
+
+        @tf.function(autograph=False)
+        def train(step: Any) -> None:
+            x, y = own.sequences(batch, length, step)
+            with tf.GradientTape() as tape:
+                loss = self.loss(self.model(x, training=True), y)
+            optimizer.apply(tape.gradient(loss, variables), self.model.trainable_variables)
+
+        @tf.function(autograph=False)
+        def score() -> Any:
+            x, y = own.sequences(TEST, length, -1)
+            return own.metric(self.model(x, training=True), y)
+
+        self._train, self._score = train, score
+
+    def loss(self, outputs: Any, targets: Any) -> Any:
+        """The loss of outputs (batch, answers, outputs)."""
+        if self.problem.metric is _error:
+            return _error(outputs, targets)
+        own = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs)
+        return tf.reduce_mean(own)
+
+    def run(self, steps: int) -> float:
+        """Takes `EACH` steps from number `steps` on, and gives the metric after them."""
+        for step in range(steps, steps + EACH):
+            self._train(tf.constant(step))
+        return float(self._score())
+
+
+def reach(cell: str, problem: str) -> dict[str, Any]:
+    """The longest of `LENGTHS` that a cell learns in the budget, with all shorter ones."""
+    began, found, taken = time.process_time(), 0, 0
+    for length in LENGTHS:
+        training, learnt = Training(cell, problem, length), False
+        for steps in range(0, STEPS, EACH):
+            if learnt := training.problem.learnt(training.run(steps)):
+                taken = steps + EACH
+                break
+        keras.backend.clear_session()
+        if not learnt:
+            break
+        found = length
+    seconds = f"{time.process_time() - began:.0f}"
+    return {"cell": cell, "problem": problem, "reach": found, "steps": taken, "seconds": seconds}
+
+
+def curve(cell: str, file: Measurements, most: int = CURVE_STEPS) -> None:
+    """Measures the error on the adding problem of `CURVE_LENGTH` steps as a cell is trained, for
+    `most` steps or until it is small."""
+    training = Training(cell, "adding", CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH)
+    for steps in range(0, most, EACH):
+        error = training.run(steps)
+        file.add({"cell": cell, "steps": steps + EACH, "error": f"{error:.6f}"})
+        if error < CURVE_ERROR:
+            return
+
+
+def section(measured: Measurements) -> str:
+    """The table of what was measured, a row a cell, those that reach furthest first."""
+    found = {(row["cell"], row["problem"]): row for row in measured.rows}
+    cells = list(dict.fromkeys(row["cell"] for row in measured.rows))
+
+    def told(cell: str, problem: str) -> str:
+        row = found.get((cell, problem))
+        if row is None:
+            return ""
+        return f"{row['reach']} ({row['steps']} steps)" if int(row["reach"]) else "none"
+
+    def total(cell: str) -> int:
+        return sum(int(found[cell, own]["reach"]) for own in PROBLEMS if (cell, own) in found)
+
+    lines = [
+        "### How far cells reach",
+        f"The longest sequences, of {', '.join(map(str, LENGTHS))} steps, on which each cell "
+        f"learns a problem within {STEPS} training steps, and how many it took: {UNITS} units, "
+        f"batches of {BATCH}, Adam at {LEARNING_RATE:g}, one seed. A cell that needs more steps to "
+        f"begin with is not shown to reach less far with a larger budget. {machine()}.",
+        "",
+        f"| cell | {' | '.join(PROBLEMS)} |",
+        f"| --- |{' --- |' * len(PROBLEMS)}",
+    ]
+    for cell in sorted(cells, key=lambda own: -total(own)):
+        lines.append(f"| `{cell}` | {' | '.join(told(cell, own) for own in PROBLEMS)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description="How far back cells remember.")
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--results", type=pathlib.Path, default=path_of("memory"))
+    parser.add_argument("--curves", action="store_true", help="the adding problem of 200 steps")
+    parser.add_argument("--write", type=pathlib.Path, help="page that gets the table")
+    arguments = parser.parse_args()
+    if arguments.curves:
+        file = Measurements(path_of("adding-curves"), ("cell", "steps"))
+        for cell in ("gru", "vanilla"):
+            if file.find(cell, EACH) is None:
+                # The vanilla cell gets as many steps as the GRU took.
+                curve(cell, file, int(file.rows[-1]["steps"]) if file.rows else CURVE_STEPS)
+                print(*file.rows[-1].values(), sep="\t", flush=True)
+        return
+    measured = Measurements(arguments.results, ("cell", "problem"))
+    for cell in arguments.cells.split(","):
+        for problem in PROBLEMS:
+            if measured.find(cell, problem) is None:
+                measured.add(reach(cell, problem))
+                print(*measured.rows[-1].values(), sep="\t", flush=True)
+    if arguments.write:
+        write_section(arguments.write, COMMAND, section(measured))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The gradient flow of cells side by side, before any training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.cells import Recurrent, create
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.inspection.gradients import Decay, decay, gradient_flow
+from seqzoo.tasks.inspection.trace import trace
+
+DISTANCES = (10, 100, 1000)
+"""Steps back at which cells are compared."""
+
+FEATURES = 8
+
+
+@dataclass(frozen=True)
+class CellFlow:
+    """The gradient flow of one cell.
+
+    Attributes:
+        cell: its name.
+        units: of it.
+        norms: of d loss / d state from 0 steps back on, (distance + 1,).
+        shares: by steps back: how much of the gradient is left there.
+        decay: of the norms.
+    """
+
+    cell: str
+    units: int
+    norms: np.ndarray
+    shares: dict[int, float]
+    decay: Decay = field(repr=False)
+
+
+def cell_flows(
+    cells: Mapping[str, Mapping[str, Any]] | Sequence[str],
+    distances: Sequence[int] = DISTANCES,
+    seed: int = 0,
+) -> list[CellFlow]:
+    """How much of the gradient of a last step reaches states before it, for freshly made cells.
+
+    The inputs are standard normal; the loss is the product of the last output with a random
+    direction.
+
+    Args:
+        cells: names of cells, which get 32 units, or options of `seqzoo.cells.create` by name.
+        distances: steps back to report; the longest one is the length of the sequence.
+        seed: of the weights and the inputs.
+
+    Raises:
+        SeqzooError: a cell reads frames, which have no vector of inputs.
+    """
+    named = cells if isinstance(cells, Mapping) else {name: {"units": 32} for name in cells}
+    random = np.random.default_rng(seed)
+    steps = max(distances)
+    inputs = tf.constant(random.normal(size=(1, steps, FEATURES)), tf.float32)
+    found = []
+    for name, options in named.items():
+        keras.utils.set_random_seed(seed)
+        cell = create(name, **options)
+        if cell.input_rank != 2:
+            raise SeqzooError(f"The gradient flow of {name!r} is not compared: it reads frames.")
+        layer = Recurrent(cell, return_sequences=True)
+        given: Any = inputs
+        if cell.takes_time:  # a unit of time between all steps
+            given = (inputs, tf.ones_like(inputs[:, :, 0]))
+        width = layer(given).shape[-1]
+        direction = tf.constant(random.normal(size=width) / np.sqrt(width), tf.float32)
+
+        def loss(outputs: Any, direction: Any = direction) -> Any:
+            return tf.reduce_sum(outputs[:, -1] * direction)
+
+        traced = trace(layer, lambda layer=layer, given=given: layer(given), loss)
+        (flow,) = gradient_flow(traced)
+        shares = {own: float(flow.norms[own] / flow.norms[0]) for own in distances}
+        found.append(CellFlow(name, cell.units, flow.norms, shares, decay(flow.norms)))
+    return found
