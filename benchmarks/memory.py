@@ -33,6 +33,8 @@ import tensorflow as tf
 
 from benchmarks.measurements import Measurements, machine, path_of, write_section
 from seqzoo.cells import Recurrent, create
+from seqzoo.tasks.inspection.gradients import gradient_flow
+from seqzoo.tasks.inspection.trace import trace
 
 CELLS = (
     "vanilla",
@@ -202,15 +204,27 @@ def reach(cell: str, problem: str) -> dict[str, Any]:
     return {"cell": cell, "problem": problem, "reach": found, "steps": taken, "seconds": seconds}
 
 
-def curve(cell: str, file: Measurements, most: int = CURVE_STEPS) -> None:
+def curve(cell: str, file: Measurements, flows: Measurements, most: int = CURVE_STEPS) -> None:
     """Measures the error on the adding problem of `CURVE_LENGTH` steps as a cell is trained, for
-    `most` steps or until it is small."""
+    `most` steps or until it is small, and the flow of gradients before and after."""
     training = Training(cell, "adding", CURVE_LENGTH, CURVE_UNITS, CURVE_BATCH)
+    flow(cell, training, flows, "before")
     for steps in range(0, most, EACH):
         error = training.run(steps)
         file.add({"cell": cell, "steps": steps + EACH, "error": f"{error:.6f}"})
         if error < CURVE_ERROR:
-            return
+            break
+    flow(cell, training, flows, "after")
+
+
+def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
+    """Writes how much of the gradient of a sequence's loss is left at each fifth step back."""
+    x, y = adding(1, CURVE_LENGTH, -1)
+    own = trace(training.model, lambda: training.model(x), lambda out: training.loss(out, y))
+    norms = gradient_flow(own)[0].norms
+    for back in range(0, CURVE_LENGTH + 1, 5):
+        share = f"{norms[back] / norms[0]:.3g}"
+        file.add({"cell": cell, "when": when, "back": back, "share": share})
 
 
 def section(measured: Measurements) -> str:
@@ -252,10 +266,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.curves:
         file = Measurements(path_of("adding-curves"), ("cell", "steps"))
+        flows = Measurements(path_of("adding-gradients"), ("cell", "when", "back"))
         for cell in ("gru", "vanilla"):
             if file.find(cell, EACH) is None:
                 # The vanilla cell gets as many steps as the GRU took.
-                curve(cell, file, int(file.rows[-1]["steps"]) if file.rows else CURVE_STEPS)
+                curve(cell, file, flows, int(file.rows[-1]["steps"]) if file.rows else CURVE_STEPS)
                 print(*file.rows[-1].values(), sep="\t", flush=True)
         return
     measured = Measurements(arguments.results, ("cell", "problem"))

@@ -15,7 +15,9 @@ import sys
 import tempfile
 import textwrap
 import unicodedata
+from typing import Any
 
+import keras
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,6 +52,9 @@ TAG_COLOURS = {
 DATE = "Dienstag, 4. Mai 1999"
 
 LANGUAGES = ("pt", "es", "ca", "it", "fr", "ro", "nl", "de", "da", "no", "sv", "fi", "et")
+
+SHOWN_CELLS = ("vanilla", "gated", "irnn", "lstm", "janet", "gru", "lem", "lru")
+"""Cells whose gradients are drawn."""
 
 HISTORY, AHEAD = 150, 30
 """Months that a forecast is drawn with."""
@@ -192,7 +197,111 @@ def forecast(table: pathlib.Path) -> Figure:
     return figure
 
 
+def linear_gradients() -> Figure:
+    """Gradients of linear cells whose recurrent weights are rotations times 0.9, 1 and 1.1."""
+    from seqzoo.cells import Recurrent, VanillaCell
+    from seqzoo.tasks.inspection.gradients import gradient_flow
+    from seqzoo.tasks.inspection.trace import trace
+
+    random = np.random.default_rng(0)
+    rotation = np.linalg.qr(random.normal(size=(4, 4)))[0]
+    inputs = random.normal(size=(1, 60, 4))
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for scale, colour in ((1.1, RED), (1.0, GREY), (0.9, BLUE)):
+        cell = VanillaCell(4, activation="linear", use_bias=False, dtype="float64")
+        layer = Recurrent(cell, return_sequences=True, dtype="float64")
+        layer.build((None, None, 4))
+        layer.set_weights([np.eye(4), scale * rotation])
+        traced = trace(layer, lambda own=layer: own(inputs), _last_square)
+        norms = gradient_flow(traced)[0].norms
+        axes.semilogy(norms / norms[0], color=colour, label=f"singular values {scale}")
+    axes.set_xlabel("steps back")
+    axes.set_ylabel("share of the gradient")
+    return _finished(axes)
+
+
+def _last_square(outputs: Any) -> Any:
+    return keras.ops.sum(outputs[:, -1] ** 2) / 2
+
+
+def spectra() -> Figure:
+    """Eigenvalues of recurrent weights by Glorot's and by orthogonal initialisation."""
+    from seqzoo.cells import VanillaCell
+    from seqzoo.tasks.inspection.recurrent_weights import recurrent_spectra
+
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    angle = np.linspace(0, 2 * np.pi, 200)
+    initializers = ("glorot_uniform", "orthogonal")
+    for axes, name in zip(figure.subplots(1, 2), initializers, strict=True):
+        keras.utils.set_random_seed(0)
+        cell = VanillaCell(64, recurrent_initializer=name)
+        cell.build((None, 3))
+        values = np.asarray(recurrent_spectra(cell)[0].eigenvalues)
+        axes.plot(np.cos(angle), np.sin(angle), color=GREY, lw=0.8)
+        axes.scatter(values.real, values.imag, s=9, color=BLUE)
+        axes.set_aspect("equal")
+        axes.set_title(name.replace("_", " "), fontsize=10, color=INK)
+        axes.set_xlabel("real part")
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def cell_gradients() -> Figure:
+    """The gradient flow of cells before any training, over 1,000 steps."""
+    from seqzoo.tasks.inspection.cell_flow import cell_flows
+    from seqzoo.tasks.inspection.figures import cell_flow_figure
+
+    return cell_flow_figure(cell_flows(SHOWN_CELLS))
+
+
+def adding() -> Figure:
+    """Why a vanilla cell fails on the adding problem of 200 steps: its gradients and a GRU's,
+    before and after training, and the errors of both as they are trained."""
+    from benchmarks import memory
+    from benchmarks.measurements import FOLDER as RESULTS
+
+    figure = Figure(figsize=(8.4, 3.3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    colours = {"vanilla": RED, "gru": BLUE}
+    flows, rows = (
+        list(csv.DictReader(next(RESULTS.glob(name)).open()))
+        for name in ("adding-gradients-*.csv", "adding-curves-*.csv")
+    )
+    for cell, colour in colours.items():
+        for when, style in (("before", ":"), ("after", "-")):
+            own = [r for r in flows if (r["cell"], r["when"]) == (cell, when)]
+            points = [(int(r["back"]), float(r["share"]) or np.nan) for r in own]
+            left.semilogy(
+                *zip(*points, strict=True), style, color=colour, label=f"{cell}, {when} training"
+            )
+    left.set_ylim(1e-12, 1e3)
+    left.set_xlabel("steps back")
+    left.set_ylabel("share of the gradient")
+    _finished(left)
+    for cell, colour in colours.items():
+        points = [(int(r["steps"]), float(r["error"])) for r in rows if r["cell"] == cell]
+        right.semilogy(*zip(*points, strict=True), color=colour, label=cell)
+    right.axhline(1 / 6, color=GREY, lw=0.8, ls=":")
+    right.axhline(memory.CURVE_ERROR, color=GREY, lw=0.8, ls=":")
+    right.set_xlabel("training steps")
+    right.set_ylabel("mean squared error")
+    _finished(right)
+    return figure
+
+
+def _finished(axes: Axes) -> Figure:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
+    return axes.figure  # pyright: ignore[reportReturnType]
+
+
 PICTURES = {
+    "linear-gradients": linear_gradients,
+    "spectra": spectra,
+    "cell-gradients": cell_gradients,
+    "adding": adding,
     "captions": captions,
     "tags": tags,
     "attention": attention,

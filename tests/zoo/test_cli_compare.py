@@ -19,7 +19,7 @@ import pytest
 from cli_cases import COLUMNS, ROOT, SMALL, files, seqzoo, table
 
 from seqzoo.zoo.comparison import compare as comparing
-from seqzoo.zoo.comparison import processes, sizing
+from seqzoo.zoo.comparison import gradient_flow, processes, sizing
 from seqzoo.zoo.comparison.processes import Ended
 from seqzoo.zoo.comparison.report import Comparison, Result, ordered
 
@@ -124,16 +124,20 @@ class Inside:
     def __init__(self):
         self.trained: list[str] = []
         self.sized: list[str] = []
+        self.flows = 0
         self.stop_at: int | None = None
         self.failing = ""
 
     def __call__(self, words, variables) -> Ended:
         if "seqzoo.cli" not in words:
             assert variables == {"CUDA_VISIBLE_DEVICES": "-1"}
-            self.sized += words[4:]
+            flows = words[2] == gradient_flow.__name__
+            self.flows += flows
+            self.sized += [] if flows else words[4:]
+            main = gradient_flow.main if flows else sizing.main
             output, errors = io.StringIO(), io.StringIO()
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-                code = sizing.main(words[3:])
+                code = main(words[3:])
             return Ended(code, output.getvalue(), errors.getvalue(), 1)
         run = pathlib.Path(words[words.index("--run") + 1])
         if self.stop_at == len(self.trained):
@@ -165,6 +169,26 @@ def command(tmp_path, monkeypatch) -> list:
     data = table(tmp_path / "data.csv", 24)
     options = [*SMALL, "--units", 9, "--epochs", 1, "--seed", 5]
     return ["compare", "many-to-one", *COLUMNS, *options, "--data", data.name]
+
+
+@pytest.mark.slow
+def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
+    command[command.index("--seed") + 1] = 7  # not trained
+    asked = [*command, "--cells", "gru,vanilla", "--seeds", 1, "--gradient-flow"]
+    told = json.loads(seqzoo(*asked, "--json").stdout)
+    units = {row["cell"]: row["units"] for row in told["cells"]}
+    gru, vanilla = told["gradient_flow"]
+    assert (gru["cell"], gru["units"]) == ("gru", 9) and vanilla["units"] == units["vanilla"]
+    assert list(gru["shares"]) == ["10", "100", "1000"]
+    assert vanilla["shares"]["100"] < 1e-3 * vanilla["shares"]["10"]
+    assert vanilla["verdict"].startswith("vanishing: it halves every")
+    # It is computed once, and stands in all that is written.
+    result = seqzoo(*asked)
+    assert inside.flows == 1 and "100 steps back" in result.stdout
+    folder = tmp_path / "comparisons/many-to-one"
+    page = (folder / "comparison.md").read_text()
+    assert "## Gradient flow" in page and "![gradient flow](gradient-flow.png)" in page
+    assert (folder / "gradient-flow.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow
