@@ -107,6 +107,8 @@ class TrainingSettings:
             float32.
         buckets: maximum number of padded lengths.
         checkpoint_seconds: seconds between checkpoints within an epoch.
+        log_health: whether to log the norms of gradients by layer and the share of dead units, in
+            history.csv and for TensorBoard.
 
     Raises:
         SeqzooError: a value is out of range.
@@ -142,6 +144,7 @@ class TrainingSettings:
     precision: Precision = "float32"
     buckets: Count = 6
     checkpoint_seconds: Annotated[float, Range(least=0, below=math.inf)] = 60.0
+    log_health: bool = False
 
     def __post_init__(self) -> None:
         check(self)

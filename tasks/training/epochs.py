@@ -1,6 +1,7 @@
 """Epoch after epoch: validation, history, the best model, checkpoints, and when to stop."""
 
 import contextlib
+import itertools
 import math
 import pathlib
 import shlex
@@ -12,13 +13,16 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing, write_table
 from seqzoo.tasks.base import AnswerOptions, Task
-from seqzoo.tasks.data.batches import Data, Padding, Plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, batches
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
+from seqzoo.tasks.inspection.origin import find_origin
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import AVERAGED, CHECKPOINTS, HISTORY, LOGS, MODEL
 from seqzoo.tasks.runs.predictor import Inference
@@ -27,6 +31,7 @@ from seqzoo.tasks.training.averaging import BestEpochs, averaged_variables, with
 from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.clipping import clips
+from seqzoo.tasks.training.health import dead_units
 from seqzoo.tasks.training.history import Scalars
 from seqzoo.tasks.training.progress import TrainingProgress
 from seqzoo.tasks.training.ridge import RidgeLoop
@@ -206,6 +211,10 @@ class Epochs:
             self.average_best(row)
         if clips(self.settings) and self.settings.readout == "gradient":
             row["clipped"] = self.loop.clipped()
+        if self.loop.norms is not None:
+            row |= self.loop.norms.row()
+            data = self.validation or self.training
+            row |= dead_units(self.task, self.loop.model, data, self._plan(data))
         row["learning_rate"] = self.loop.learning_rate()
         row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
         self.rows.append(row)
@@ -295,11 +304,47 @@ class Epochs:
         last = self.checkpoints.last
         kept = f"the checkpoint of step {last} is kept" if last else "there is no checkpoint yet"
         epoch = (step - 1) // self.loop.steps + 1
+        origin = self.origin(step) if what == "loss" else ""
         return SeqzooError(
-            f"The {what} is no longer a finite number at step {step} (epoch {epoch}); {kept}. "
-            f"Start a new run with a learning rate below {self.settings.learning_rate:g}, or with "
-            "a smaller `clip_norm`."
+            f"The {what} is no longer a finite number at step {step} (epoch {epoch}); {origin}"
+            f"{kept}. Start a new run with a learning rate below "
+            f"{self.settings.learning_rate:g}, or with a smaller `clip_norm`."
         )
+
+    def origin(self, step: int) -> str:
+        """Where the first number that is not finite came up, "it began in ...; ", or nothing.
+
+        The steps from the last checkpoint to the one before are taken again, and the batch of that
+        step then runs step by step.
+
+        Args:
+            step: counted from 1 over all epochs.
+        """
+        epoch, index = divmod(step - 1, self.loop.steps)
+        plan, loop = self.plan(epoch), self.loop
+        try:
+            if self.checkpoints.restore() is None:
+                keras.utils.set_random_seed(self.settings.seed)
+                fresh = type(loop)(
+                    self.task, self.settings, loop.steps, loop.strategy, self.callbacks
+                )
+                own, other = (tf.nest.flatten(one.variables()) for one in (loop, fresh))
+                for variable, first in zip(own, other, strict=True):
+                    variable.assign(first)
+            loop.callbacks = Callbacks((), self.task, self.settings)
+            done = int(loop.step.numpy())
+            steps = loop.train(self.training, plan.since(done))
+            for _ in itertools.islice(steps, index - done):
+                pass
+            batch = loop.with_carried(next(iter(batches(self.training, plan.since(index)))))
+            found = find_origin(
+                loop.model,
+                lambda: self.task.forward(loop.model, batch, training=True).losses,
+                tf.reduce_sum,
+            )
+        except (SeqzooError, tf.errors.OpError, ValueError, TypeError):
+            return ""  # what is reported must not be hidden by what was only to explain it
+        return "" if found is None else f"{found.sentence()}; "
 
     def interrupt(self, done: int, epoch: int) -> None:
         """Saves and stops.

@@ -13,6 +13,7 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training.averaging import averaged_variables, decay_at, with_values
 from seqzoo.tasks.training.callbacks import Callbacks
 from seqzoo.tasks.training.clipping import clip
+from seqzoo.tasks.training.health import GradientNorms
 from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
 from seqzoo.tasks.training.truncation import truncated_gradients
@@ -91,6 +92,7 @@ class Loop:
             self.average = tuple(
                 tf.Variable(own.numpy(), trainable=False) for own in averaged_variables(self.model)
             )
+        self.norms = GradientNorms(self.model) if settings.log_health else None
         self._train = None
         self._hold = None
         self._score = None
@@ -170,6 +172,8 @@ class Loop:
         self.epoch.assign_add(1)
         self.step.assign(0)
         self.totals.assign(tf.zeros_like(self.totals))
+        if self.norms is not None:
+            self.norms.reset()
         self.forget()
 
     def forget(self) -> None:
@@ -180,12 +184,17 @@ class Loop:
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""
         average = {"average": list(self.average)} if self.average else {}
-        return average | {
-            "model": [variable.value for variable in self.model.variables],
-            "optimizer": [variable.value for variable in self.optimizer.variables],
-            "loop": [self.epoch, self.step, self.totals, *self.carried],
-            "updates": [self.updates, *self.held],
-        }
+        health = {} if self.norms is None else {"health": [self.norms.sums]}
+        return (
+            average
+            | health
+            | {
+                "model": [variable.value for variable in self.model.variables],
+                "optimizer": [variable.value for variable in self.optimizer.variables],
+                "loop": [self.epoch, self.step, self.totals, *self.carried],
+                "updates": [self.updates, *self.held],
+            }
+        )
 
     def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
         """This replica's rows of a batch."""
@@ -271,6 +280,8 @@ class Loop:
         if scaling is None:
             # With a scaled loss, gradients that overflow are part of the game.
             finite = tf.logical_and(finite, tf.math.is_finite(norm))
+        if self.norms is not None:
+            self.norms.add(gradients, norm, scaling)
         gradients, clipped = clip(gradients, norm, self.settings, scaling)
         # Keras' optimizers sum over the replicas once more.
         gradients = [gradient / self.replicas for gradient in gradients]
@@ -279,7 +290,7 @@ class Loop:
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         held = tuple(own.value() for own in self.held)
-        arguments = (self._with_carried(batch), *([held] if held else []))
+        arguments = (self.with_carried(batch), *([held] if held else []))
         totals, finite, carried, clipped = self.strategy.run(self._train_replica, arguments)
         # Every replica clips the same gradients.
         clipped = self._sum(clipped) / self.replicas
@@ -300,7 +311,7 @@ class Loop:
             own.assign_add(tf.cast(share, own.dtype) * (weight - own))
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
-        arguments = (self._with_carried(batch),)
+        arguments = (self.with_carried(batch),)
         totals, finite, carried, sums = self.strategy.run(self._hold_replica, arguments)
         for own, new in zip(self.held, sums, strict=True):
             own.assign_add(self.strategy.experimental_local_results(new)[0])
@@ -322,11 +333,12 @@ class Loop:
             with scope():
                 return self._forward(self._share(batch), training=False)[1:]
 
-        totals, carried = self.strategy.run(forward, (self._with_carried(batch),))
+        totals, carried = self.strategy.run(forward, (self.with_carried(batch),))
         self._carry(carried)
         return self._sum(totals)
 
-    def _with_carried(self, batch: dict[str, Any]) -> dict[str, Any]:
+    def with_carried(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch with the states that are carried on, if there are any."""
         if not self.carried:
             return batch
         return {**batch, "carried": tuple(state.value() for state in self.carried)}

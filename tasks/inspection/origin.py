@@ -1,0 +1,98 @@
+"""Where in a model the first number that is NaN or infinite comes up: layer, part and time step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.inspection.gates import gate_values
+from seqzoo.tasks.inspection.trace import LayerTrace, trace
+from seqzoo.tasks.runs.weight_paths import weights_by_path
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The place of the first number that is not finite.
+
+    Attributes:
+        part: what it is a part of: "weights", "input", the name of a gate, "state", "gradient" or
+            "loss".
+        layer: name of the recurrent layer, or path of the weights; empty for the loss.
+        step: time step of the input, from 0; None for weights and the loss.
+        row: row of the batch; None for weights and the loss.
+    """
+
+    part: str
+    layer: str = ""
+    step: int | None = None
+    row: int | None = None
+
+    def sentence(self) -> str:
+        """The place in words: "it began in the gate update of layer 1, at time step 7 of row 3"."""
+        if self.part == "loss":
+            return "it began in the loss itself: all recurrent states and gradients are finite"
+        if self.part == "weights":
+            return f"the weights {self.layer} are not finite to begin with"
+        known = ("input", "state", "gradient")
+        part = f"the {self.part}" if self.part in known else f"the gate {self.part}"
+        return f"it began in {part} of {self.layer}, at time step {self.step} of row {self.row}"
+
+
+def find_origin(
+    model: Any, forward: Callable[[], Any], loss: Callable[[Any], Any] | None = None
+) -> Origin | None:
+    """Runs a batch step by step and looks for the first number that is NaN or infinite: in the
+    weights, then forwards through the recurrent layers in the order in which they run, then
+    backwards.
+
+    Args:
+        model: a Keras model with `Recurrent` layers.
+        forward: calls it on a batch.
+        loss: a scalar from its result; None for the forward pass alone.
+
+    Returns:
+        The place, or None where all numbers are finite.
+    """
+    for path, weight in weights_by_path(model).items():
+        if not np.isfinite(np.asarray(weight.value, np.float64)).all():
+            return Origin("weights", path)
+    traced = trace(model, forward, loss)
+    for own in traced.layers:
+        if found := _forwards(own):
+            return found
+    for own in reversed(traced.layers):
+        if found := _backwards(own):
+            return found
+    if traced.loss is not None and not np.isfinite(traced.loss):
+        return Origin("loss")
+    return None
+
+
+def _forwards(own: LayerTrace) -> Origin | None:
+    inputs = ~np.isfinite(own.inputs).all(-1)
+    states = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.states]).all(0)
+    bad = inputs | states
+    if not bad.any():
+        return None
+    step = int(np.flatnonzero(bad.any(0))[0])
+    row = int(np.flatnonzero(bad[:, step])[0])
+    place = int(own.positions[step])
+    if inputs[row, step]:
+        return Origin("input", own.name, place, row)
+    for gate in gate_values(own, row):
+        if not np.isfinite(gate.values[place]).all():
+            return Origin(gate.name, own.name, place, row)
+    return Origin("state", own.name, place, row)
+
+
+def _backwards(own: LayerTrace) -> Origin | None:
+    if own.gradients is None:
+        return None
+    bad = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.gradients]).all(0)
+    if not bad.any():
+        return None
+    # Going back in time, the last step is the first one.
+    step = int(np.flatnonzero(bad.any(0))[-1])
+    row = int(np.flatnonzero(bad[:, step])[0])
+    return Origin("gradient", own.name, int(own.positions[step]), row)

@@ -1,0 +1,89 @@
+"""The health of a training, for the history: norms of gradients by layer, and dead units."""
+
+import re
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Task
+from seqzoo.tasks.data.batches import Data, Plan, array_batches
+from seqzoo.tasks.inspection.trace import trace
+from seqzoo.tasks.runs.weight_paths import weights_by_path
+
+NORM, DEAD = "gradient_norm", "dead_units"
+"""How the names of columns begin."""
+
+STILL = 1e-3
+"""A unit is dead if all of its states lie within this distance of each other."""
+
+ROWS = 16
+"""Examples whose states are looked at."""
+
+
+class GradientNorms:
+    """The mean norms of an epoch's gradients before clipping: of all, and of each layer.
+
+    Args:
+        model: whose trainable variables have the gradients.
+
+    Attributes:
+        names: of the columns.
+        sums: variable, float64: a sum of norms per column, and the number of updates.
+    """
+
+    def __init__(self, model: Any):
+        layers = layers_of(model)
+        known = list(dict.fromkeys(layers))
+        self._members = [[k for k, own in enumerate(layers) if own == name] for name in known]
+        self.names = [NORM, *(f"{NORM}_{name}" for name in known)]
+        self.sums = tf.Variable(tf.zeros(len(self.names) + 1, tf.float64), trainable=False)
+
+    def add(self, gradients: list[Any], norm: Any, scaling: Any = None) -> None:
+        """Adds the gradients of an update; `scaling` is the factor of a scaled loss."""
+        layers = [tf.linalg.global_norm([gradients[k] for k in own]) for own in self._members]
+        norms = tf.cast(tf.stack([norm, *layers]), tf.float64)
+        if scaling is not None:
+            norms /= tf.cast(scaling, tf.float64)
+        self.sums.assign_add(tf.concat([norms, tf.ones(1, tf.float64)], 0))
+
+    def row(self) -> dict[str, float]:
+        """The columns of the epoch so far."""
+        *sums, count = self.sums.numpy()
+        pairs = zip(self.names, sums, strict=True)
+        return {name: float(own / max(count, 1)) for name, own in pairs}
+
+    def reset(self) -> None:
+        """Begins an epoch."""
+        self.sums.assign(tf.zeros_like(self.sums))
+
+
+def layers_of(model: Any) -> list[str]:
+    """The layer of each trainable variable of a model, the same in each process:
+    "decoder_recurrent_0"."""
+    paths = {id(own): path for path, own in weights_by_path(model).items()}
+    layers = [paths[id(own)].rpartition("/")[0] for own in model.trainable_variables]
+    return [re.sub(r"\W+", "_", own.removesuffix("/cell")).strip("_") for own in layers]
+
+
+def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, float]:
+    """The share of each recurrent layer's units that hardly change over the steps of some examples.
+
+    Args:
+        task: the task of the model.
+        model: a `keras.Model`.
+        data: the examples; some of the first batch are run.
+        plan: their batches.
+    """
+    batch = next(array_batches(data, plan, trim=data.window is None))
+    tensors: dict[str, Any] = {name: tf.constant(own[:ROWS]) for name, own in batch.items()}
+    if task.carries:
+        rows = len(tensors["weights"])
+        tensors["carried"] = tuple(tf.zeros([rows, units]) for units in task.carries)
+    traced = trace(model, lambda: task.forward(model, tensors, training=False))
+    found = {}
+    for own in traced.layers:
+        states = own.states[0][:, 1:].reshape(-1, own.states[0].shape[-1])
+        dead = np.ptp(states, axis=0) < STILL
+        found[f"{DEAD}_{own.name.replace(' ', '_')}"] = float(dead.mean())
+    return found
