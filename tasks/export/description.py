@@ -103,6 +103,7 @@ def _input(task: Any) -> dict[str, Any]:
         "maximum_length": choices.maximum_length,
         "vocabulary": features.vocabulary.tokens,
         "scores": features.vocabulary.scores,
+        "folded": features.vectors is not None,
     }
     if isinstance(features, TokenFeatures):
         about["kind"] = "tokens"

@@ -162,10 +162,10 @@ class Model:
         """The ids of a text's tokens; with the characters of words, a row of ids a word."""
         about, tokens = self.input, self.tokens(text)
         if about["kind"] == "text":
-            return [self._ids.get(token, UNKNOWN) for token in tokens]
+            return [self._id(token) for token in tokens]
         rows = []
         for token in map(self._formed, tokens):
-            word = self._ids.get(token.lower() if about["lowercase"] else token, UNKNOWN)
+            word = self._id(token.lower() if about["lowercase"] else token)
             if about["kind"] == "tokens":
                 rows.append(word)
                 continue
@@ -175,6 +175,12 @@ class Model:
             ids = [self._character_ids.get(own, UNKNOWN) for own in within]
             rows.append([word, *ids, *[PADDING] * (count - len(ids))])
         return rows
+
+    def _id(self, token):
+        """The id of a token; with word vectors, that of its lowercase form if it has none."""
+        if token in self._ids or not self.input.get("folded"):
+            return self._ids.get(token, UNKNOWN)
+        return self._ids.get(token.lower(), UNKNOWN)
 
     def _formed(self, text):
         return unicodedata.normalize("NFC", text) if self.input["nfc"] else text

@@ -15,6 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack, zero_states
+from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features, finite
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
@@ -65,11 +66,7 @@ class StepRegressionTask(Task):
         values = inputs["values"]
         mask = LengthMask(name="mask")(values, inputs["lengths"])
         if self.features.vocabulary is not None:
-            size = len(self.features.vocabulary)
-            embed = keras.layers.Embedding(
-                size, template.embedding, dtype=precision, name="embedding"
-            )
-            values = embed(values)
+            values = embed_tokens(self.features, template, values, precision)
         stack = replace(template, bidirectional=template.both_ways)
         values = recurrent_stack(stack, values, mask, sequence=True, dtype=precision)
         if template.dropout:

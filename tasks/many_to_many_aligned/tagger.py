@@ -71,8 +71,7 @@ class TaggerTask(Task):
         count = len(self.tags.names)
         return tagger_network(
             self.template,
-            self.features.step,
-            known.get(WORD),
+            self.features,
             known.get(CHARACTERS),
             CRF(count, self.tags.constraints, name="crf") if self.template.crf else None,
             count,

@@ -8,6 +8,7 @@ from keras import ops
 
 from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
+from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 
 
@@ -44,8 +45,7 @@ class WordIds(keras.layers.Layer):
 
 def tagger_network(
     template: Any,
-    step: tuple[tuple[int, ...], str],
-    vocabulary_size: int | None,
+    features: Any,
     characters_size: int | None,
     outputs: keras.layers.Layer | None,
     tags: int,
@@ -55,14 +55,13 @@ def tagger_network(
 
     Args:
         template: a `ManyToManyAligned`.
-        step: shape and type of one step of the inputs.
-        vocabulary_size: number of ids of tokens, or None for inputs that are numbers.
+        features: of the inputs.
         characters_size: number of ids of the characters of words, or None where they are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.
         precision: Keras' dtype policy.
     """
-    shape, dtype = step
+    shape, dtype = features.step
     inputs = {
         "values": keras.Input((None, *shape), dtype=dtype, name="values"),
         "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -70,12 +69,11 @@ def tagger_network(
     values = inputs["values"]
     mask = LengthMask(name="mask")(values, inputs["lengths"])
     vectors = values
-    if vocabulary_size is not None:
+    if features.vocabulary is not None:
         ids = WordIds(template.word_dropout, name="word_ids")(values)
-        embed = keras.layers.Embedding(
-            vocabulary_size, template.embedding, dtype=precision, name="embedding"
-        )
-        vectors = embed(ids)
+        # A word's vector stays where its own embedding is replaced by the unknown's.
+        words = WordIds(name="words")(values) if features.vectors is not None else None
+        vectors = embed_tokens(features, template, ids, precision, words=words)
     if characters_size is not None:
         sizes = (characters_size, template.character_embedding)
         named = {"dtype": precision, "name": "characters"}

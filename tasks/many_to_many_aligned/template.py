@@ -12,6 +12,7 @@ from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
 if TYPE_CHECKING:
     AlignedInput = AlignedTarget = str
@@ -54,6 +55,14 @@ class ManyToManyAligned(Template):
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
+        vectors: word vectors from elsewhere: GloVe or word2vec text (.txt, .vec), word2vec binary
+            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
+            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
+            and are kept in the run. For words that are read; None for no vectors.
+        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
+        vectors_vocabulary: words that training lacks and predictions know: the first
+            `vectors_keep` of the file of vectors, or all.
+        vectors_keep: words at the beginning of the file of vectors that are kept.
         vocabulary_size: maximum vocabulary size. Padding and unknown are included.
         minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
         lowercase: lowercase text. The characters of words keep their case.
@@ -101,6 +110,10 @@ class ManyToManyAligned(Template):
     all_layers: bool = False
     recompute: Count | None = None
     embedding: Count = 64
+    vectors: str | None = None
+    vectors_mode: VectorsMode = "frozen"
+    vectors_vocabulary: VectorsVocabulary = "frequent"
+    vectors_keep: Annotated[int, Range(least=0)] = 100_000
     vocabulary_size: Annotated[int, Range(least=5)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
@@ -120,6 +133,7 @@ class ManyToManyAligned(Template):
     def __post_init__(self) -> None:
         check(self)
         check_loss(self)
+        check_vectors(self)
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),

@@ -30,10 +30,17 @@ class EncoderDecoderTask(GeneratorTask):
             "dtype": precision,
         }
         vocabulary, step = self.features.vocabulary, self.features.step
+        vectors = self.features.vectors
         encoder = SequenceEncoder(
             None if vocabulary is None else len(vocabulary),
             bidirectional=template.bidirectional,
             scale=1 / 255 if step[1] == "uint8" else 1.0,
+            vectors=vectors
+            and {
+                "own": vectors.own,
+                "dimension": vectors.dimension,
+                "mode": template.vectors_mode,
+            },
             name="encoder",
             **shared,
         )
@@ -45,6 +52,13 @@ class EncoderDecoderTask(GeneratorTask):
             **shared,
         )
         return Generator(encoder, decoder, step, name="encoder_decoder")
+
+    def build(self, precision: str = "float32") -> Generator:
+        model = super().build(precision)
+        vectors = self.features.vectors
+        if vectors is not None and vectors.table is not None:
+            model.encoder.vectors.vectors.assign(vectors.table)
+        return model
 
     def illustrate(
         self,

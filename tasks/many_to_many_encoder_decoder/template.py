@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ENCODER_DECODER, inputs_of, targets_of
+from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -38,6 +39,14 @@ class ManyToManyEncoderDecoder(Template):
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
+        vectors: word vectors from elsewhere: GloVe or word2vec text (.txt, .vec), word2vec binary
+            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
+            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
+            and are kept in the run. For words that are read; None for no vectors.
+        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
+        vectors_vocabulary: words that training lacks and predictions know: the first
+            `vectors_keep` of the file of vectors, or all.
+        vectors_keep: words at the beginning of the file of vectors that are kept.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size. On each side.
         minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
@@ -72,6 +81,10 @@ class ManyToManyEncoderDecoder(Template):
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
     recompute: Count | None = None
     embedding: Count = 64
+    vectors: str | None = None
+    vectors_mode: VectorsMode = "frozen"
+    vectors_vocabulary: VectorsVocabulary = "frequent"
+    vectors_keep: Annotated[int, Range(least=0)] = 100_000
     tied: Annotated[bool, Named(off="untied")] = False
     vocabulary_size: Annotated[int, Range(least=5)] = 20_000
     minimum_count: Count = 2
@@ -86,3 +99,4 @@ class ManyToManyEncoderDecoder(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_vectors(self)

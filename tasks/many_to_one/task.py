@@ -19,6 +19,7 @@ from seqzoo.tasks.layers.recurrent import (
     loss_precision,
     recurrent_stack,
 )
+from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
@@ -68,15 +69,12 @@ class ManyToOneTask(Task):
         }
         mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
         if self.features.vocabulary is not None:
-            embed = keras.layers.Embedding(
-                len(self.features.vocabulary), template.embedding, dtype=precision, name="embedding"
-            )
-            values = embed(inputs["values"])
+            values = embed_tokens(self.features, template, inputs["values"], precision)
             if template.ngrams > 1:
                 layer = NGramEmbedding(
                     template.ngrams,
                     template.ngram_buckets,
-                    template.embedding,
+                    values.shape[-1],
                     dtype=precision,
                     name="ngrams",
                 )

@@ -12,6 +12,7 @@ from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import LARGEST_SEED
+from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -46,6 +47,14 @@ class ManyToOne(Template):
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
+        vectors: word vectors from elsewhere: GloVe or word2vec text (.txt, .vec), word2vec binary
+            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
+            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
+            and are kept in the run. For words that are read; None for no vectors.
+        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
+        vectors_vocabulary: words that training lacks and predictions know: the first
+            `vectors_keep` of the file of vectors, or all.
+        vectors_keep: words at the beginning of the file of vectors that are kept.
         ngrams: longest n-gram of tokens that is embedded; 1 for none. Its vector is added to the
             step that it ends in.
         ngram_buckets: hash buckets per n-gram length.
@@ -92,6 +101,10 @@ class ManyToOne(Template):
     all_layers: bool = False
     recompute: Count | None = None
     embedding: Count = 64
+    vectors: str | None = None
+    vectors_mode: VectorsMode = "frozen"
+    vectors_vocabulary: VectorsVocabulary = "frequent"
+    vectors_keep: Annotated[int, Range(least=0)] = 100_000
     ngrams: Count = 1
     ngram_buckets: Annotated[int, Range(least=1, most=200_000)] = 32_768
     bag: bool = False
@@ -110,6 +123,7 @@ class ManyToOne(Template):
     def __post_init__(self) -> None:
         check(self)
         check_loss(self)
+        check_vectors(self)
         if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
             raise SeqzooError(

@@ -21,10 +21,12 @@ class Features(ABC):
     Attributes:
         chunk: number of examples that are transformed together.
         vocabulary: for text, otherwise None.
+        vectors: of words, from elsewhere; otherwise None.
     """
 
     chunk = 1024
     vocabulary: Any = None
+    vectors: Any = None
 
     @classmethod
     @abstractmethod
@@ -53,6 +55,11 @@ class Features(ABC):
         """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
         (batch,), int32; with TensorFlow operations only. There is at least one step, of padding if
         all sequences are empty."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences on what was learned, for people."""
+        return ()
 
     @property
     @abstractmethod

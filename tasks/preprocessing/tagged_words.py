@@ -10,8 +10,14 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import with_a_step
-from seqzoo.tasks.preprocessing.text import TextFeatures, split_characters
+from seqzoo.tasks.preprocessing.text import (
+    TextFeatures,
+    find_vectors,
+    split_characters,
+    stored_vectors,
+)
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
+from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 WORD_CHARACTERS = 20
 """Maximum characters of a word; of a longer one the first and the last ten are read."""
@@ -37,10 +43,17 @@ class TokenFeatures(TextFeatures):
         template: has `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: of tokens.
         characters: vocabulary of the characters of words, if these are read.
+        vectors: word vectors from elsewhere, or None.
     """
 
-    def __init__(self, template: Any, vocabulary: Vocabulary, characters: Vocabulary | None = None):
-        super().__init__(template, vocabulary)
+    def __init__(
+        self,
+        template: Any,
+        vocabulary: Vocabulary,
+        characters: Vocabulary | None = None,
+        vectors: WordVectors | None = None,
+    ):
+        super().__init__(template, vocabulary, vectors)
         self.characters = characters
 
     @classmethod
@@ -59,7 +72,8 @@ class TokenFeatures(TextFeatures):
             tokens = Counter()
             for token, count in zip(lowered, counts.values(), strict=True):
                 tokens[token] += count
-        features.vocabulary = Vocabulary.learn(tokens, size, template.minimum_count)
+        own = Vocabulary.learn(tokens, size, template.minimum_count)
+        features.vocabulary, features.vectors = find_vectors(template, own, tokens)
         if template.characters:
             within = Counter()
             for token, count in counts.items():
@@ -91,7 +105,7 @@ class TokenFeatures(TextFeatures):
         tokens = self.split(*raw)
         flat = self.formed(tokens.flat_values)
         lowered = tf.strings.lower(flat, encoding="utf-8") if self.template.lowercase else flat
-        values = self.vocabulary.ids(lowered)
+        values = self.ids(lowered)
         if self.characters is not None:
             within = tf.strings.unicode_split(flat, "UTF-8")
             half = WORD_CHARACTERS // 2
@@ -113,7 +127,8 @@ class TokenFeatures(TextFeatures):
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
-        return cls(template, vocabularies[WORD], vocabularies.get(CHARACTERS))
+        characters = vocabularies.get(CHARACTERS)
+        return cls(template, vocabularies[WORD], characters, stored_vectors(config))
 
 
 def _joined(words: Any, place: str) -> str:

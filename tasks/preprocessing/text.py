@@ -12,7 +12,8 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.normalization import composed
 from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
-from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.word_vectors import WordVectors, add_vectors
 
 
 def split_characters(text: Any) -> Any:
@@ -71,12 +72,28 @@ def learn_vocabulary(
     if choices.input == "subwords":
         spaced = (spaces_made_one(texts).numpy() for texts in chunks)
         return learn_subwords(spaced, choices.vocabulary_size, choices.minimum_count, reserved)
-    counts = Counter()
-    for texts in chunks:
-        counts.update(split(texts).flat_values.numpy().tolist())
+    counts = count_tokens(chunks, split)
     size = choices.vocabulary_size - len(reserved)
     learnt = Vocabulary.learn(counts, size, choices.minimum_count)
     return Vocabulary([*reserved, *learnt.tokens])
+
+
+def count_tokens(chunks: Iterable[Any], split: Callable) -> Counter[bytes]:
+    """How often each token occurs; see `learn_vocabulary`."""
+    counts = Counter()
+    for texts in chunks:
+        counts.update(split(texts).flat_values.numpy().tolist())
+    return counts
+
+
+def find_vectors(
+    template: Any, vocabulary: Vocabulary, counts: Counter[bytes]
+) -> tuple[Vocabulary, WordVectors | None]:
+    """The vocabulary with the words of the template's vectors, and these; unchanged without any."""
+    if not getattr(template, "vectors", None):
+        return vocabulary, None
+    keep = None if template.vectors_vocabulary == "all" else template.vectors_keep
+    return add_vectors(vocabulary, counts, template.vectors, keep)
 
 
 class TextFeatures(Features):
@@ -84,12 +101,14 @@ class TextFeatures(Features):
 
     Args:
         template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
-        vocabulary: the vocabulary of the training examples.
+        vocabulary: the vocabulary of the training examples, and the words of `vectors`.
+        vectors: word vectors from elsewhere, or None.
     """
 
-    def __init__(self, template: Any, vocabulary: Vocabulary):
+    def __init__(self, template: Any, vocabulary: Vocabulary, vectors: WordVectors | None = None):
         self.template = template
         self.vocabulary = vocabulary
+        self.vectors = vectors
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "TextFeatures":
@@ -101,7 +120,12 @@ class TextFeatures(Features):
                 places = [examples.place(index) for index in part]
                 yield features.cased(*features.raw(examples.inputs[start : part.stop], places))
 
-        features.vocabulary = learn_vocabulary(template, chunks(), features.split)
+        if getattr(template, "vectors", None):
+            counts = count_tokens(chunks(), features.split)
+            own = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
+            features.vocabulary, features.vectors = find_vectors(template, own, counts)
+        else:
+            features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
@@ -128,9 +152,27 @@ class TextFeatures(Features):
         """Strings (batch,) -> tokens (batch, time), "" behind the text."""
         return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
 
+    def ids(self, tokens: Any) -> Any:
+        """Tokens, a string tensor, -> ids; with word vectors an unknown one has the id of its
+        lowercase form."""
+        ids = self.vocabulary.ids(tokens)
+        if self.vectors is None:
+            return ids
+        lowered = self.vocabulary.ids(tf.strings.lower(tokens, encoding="utf-8"))
+        return tf.where(ids == UNKNOWN, lowered, ids)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences on what was learned, for people."""
+        if self.vectors is None:
+            return []
+        covered = f"{self.vectors.coverage:.1%} of the words of the training examples have a vector"
+        further = len(self.vocabulary) - self.vectors.own
+        return [f"{covered}; {further:,} further words are known by theirs.", *self.vectors.notes]
+
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))
-        ids = tf.ragged.map_flat_values(self.vocabulary.ids, tokens)
+        ids = tf.ragged.map_flat_values(self.ids, tokens)
         return with_a_step(ids.to_tensor(PADDING), PADDING), tf.cast(tokens.row_lengths(), tf.int32)
 
     @property
@@ -142,8 +184,13 @@ class TextFeatures(Features):
         return (), "int32"
 
     def to_config(self) -> dict[str, Any]:
-        return {}
+        return {} if self.vectors is None else {"vectors": self.vectors.to_config()}
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TextFeatures":
-        return cls(template, vocabularies["vocabulary"])
+        return cls(template, vocabularies["vocabulary"], stored_vectors(config))
+
+
+def stored_vectors(config: dict) -> WordVectors | None:
+    """The vectors of features that were opened again, without their table; or None."""
+    return WordVectors(**config["vectors"]) if "vectors" in config else None

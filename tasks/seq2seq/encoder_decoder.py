@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
 
@@ -94,6 +95,8 @@ class SequenceEncoder(keras.layers.Layer):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
+        vectors: of words, from elsewhere: how many of the ids are the vocabulary's "own", the
+            "dimension" and the "mode" of `VectorTable`; None for none.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -110,6 +113,7 @@ class SequenceEncoder(keras.layers.Layer):
         recurrent_dropout: float = 0.0,
         cell_options: dict | None = None,
         recompute: int | None = None,
+        vectors: dict | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -125,10 +129,15 @@ class SequenceEncoder(keras.layers.Layer):
             "recurrent_dropout": recurrent_dropout,
             "cell_options": dict(cell_options or {}),
             "recompute": recompute,
+            "vectors": vectors,
         }
         policy = self.dtype_policy
-        self.embedding = None
-        if vocabulary_size is not None:
+        self.embedding = self.vectors = None
+        if vectors is not None:
+            own, dimension, mode = (vectors[name] for name in ("own", "dimension", "mode"))
+            self.embedding = KnownWords(own, embedding, dtype=policy)
+            self.vectors = VectorTable(vocabulary_size, dimension, mode, dtype=policy)
+        elif vocabulary_size is not None:
             self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
         self.scale = scale
         self.recurrent = recurrent_layers(
@@ -147,7 +156,9 @@ class SequenceEncoder(keras.layers.Layer):
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
         """(batch, time, ...) and (batch,) -> memory, mask, and a summary per layer."""
         mask = tf.range(tf.shape(values)[1])[None, :] < lengths[:, None]
-        if self.embedding is not None:
+        if self.vectors is not None and self.embedding is not None:
+            values = tf.concat([self.embedding(values), self.vectors(values)], -1)
+        elif self.embedding is not None:
             values = self.embedding(values)
         elif self.scale != 1.0:
             values = tf.cast(values, self.compute_dtype) * self.scale

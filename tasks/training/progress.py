@@ -20,6 +20,9 @@ class TrainingProgress(Protocol):
         """Training begins or resumes: number of epochs, steps per epoch, name of the metric, and
         the name of time steps, such as "tokens"."""
 
+    def note(self, text: str) -> None:
+        """A sentence on what was learned from the data, before training begins."""
+
     def epoch(self, epoch: int, done: int) -> None:
         """An epoch begins, counted from 1; `done` of its steps were run before a resume."""
 
@@ -38,6 +41,9 @@ class Silent:
     """Shows nothing."""
 
     def start(self, *, epochs: int, steps: int, metric: str, unit: str) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def epoch(self, epoch: int, done: int) -> None:
@@ -94,6 +100,9 @@ class TerminalProgress:
             figures="compiling",
         )
         self._bar.start()
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False)
 
     def epoch(self, epoch: int, done: int) -> None:
         self._epoch, self._done = epoch, done

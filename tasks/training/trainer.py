@@ -81,6 +81,9 @@ def train(
         )
     run = Run.open(folder) if resume else None
     task = template.adapt(splits.train) if run is None else run.task
+    progress = progress or Silent()
+    for note in task.features.remarks if run is None else ():
+        progress.note(note)
     training = weigh_examples(_data(task, splits.train, "training"), splits.train)
     task.weigh(settings, training)
     if settings.readout != "gradient":
@@ -122,7 +125,7 @@ def train(
         )
     if run is None:
         run = Run.create(folder, config, task)
-    epochs.run(folder, progress or Silent(), resume=resume)
+    epochs.run(folder, progress, resume=resume)
     run = Run.open(folder)
     if settings.calibrate and validation is not None:
         calibrate(folder, Inference(task, run.model, settings, padding), validation)

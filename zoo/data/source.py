@@ -1,5 +1,6 @@
 """Where examples come from: an embedded or a tfds data set, or a file; plain data."""
 
+import os
 import pathlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -173,7 +174,8 @@ class Source:
         """The same source with absolute paths."""
 
         def resolved(path: Any) -> Any:
-            return str(pathlib.Path(path).expanduser().resolve()) if isinstance(path, str) else path
+            # Not resolved: a link may have the extension that says the format.
+            return os.path.abspath(os.path.expanduser(path)) if isinstance(path, str) else path
 
         return replace(
             self,

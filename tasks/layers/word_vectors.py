@@ -1,0 +1,89 @@
+"""Embeddings of words, some of whose vectors were trained elsewhere."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.vectors_options import VectorsMode
+
+
+@keras.saving.register_keras_serializable("seqzoo")
+class KnownWords(keras.layers.Embedding):
+    """An embedding of the first ids; all others have that of the unknown token."""
+
+    def call(self, inputs: Any) -> Any:
+        """Ids (batch, time) -> (batch, time, output_dim)."""
+        return super().call(ops.where(inputs < self.input_dim, inputs, UNKNOWN))
+
+
+@keras.saving.register_keras_serializable("seqzoo")
+class VectorTable(keras.layers.Layer):
+    """Vectors of words that were trained elsewhere.
+
+    Args:
+        size: number of ids.
+        dimension: of the vectors.
+        mode: "frozen" keeps them, "tuned" trains them, "mapped" trains a linear map of them that
+            begins as the identity.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, size: int, dimension: int, mode: VectorsMode = "frozen", **kwargs: Any):
+        super().__init__(**kwargs)
+        self.size, self.dimension, self.mode = size, dimension, mode
+
+    def build(self, input_shape: Any) -> None:
+        self.vectors = self.add_weight(
+            name="vectors",
+            shape=(self.size, self.dimension),
+            initializer="zeros",
+            trainable=self.mode == "tuned",
+        )
+        if self.mode == "mapped":
+            self.map = self.add_weight(
+                name="map", shape=(self.dimension, self.dimension), initializer="identity"
+            )
+
+    def call(self, inputs: Any) -> Any:
+        """Ids (batch, time) -> vectors (batch, time, dimension)."""
+        vectors = ops.cast(ops.take(self.vectors, inputs, axis=0), self.compute_dtype)
+        return ops.matmul(vectors, self.map) if self.mode == "mapped" else vectors
+
+    def get_config(self) -> dict:
+        own = {"size": self.size, "dimension": self.dimension, "mode": self.mode}
+        return {**super().get_config(), **own}
+
+
+def embed_tokens(
+    features: Any, template: Any, ids: Any, precision: str, *, words: Any = None
+) -> Any:
+    """The embedding of tokens, with the vectors of words beside it where a template has some.
+
+    Args:
+        features: a `TextFeatures`.
+        template: has `embedding`, and `vectors_mode` where there are vectors.
+        ids: Keras tensor (batch, time).
+        precision: Keras' dtype policy.
+        words: the same before any were replaced by the unknown token, for their vectors; `ids` by
+            default.
+
+    Returns: Keras tensor (batch, time, embedding [+ dimension]).
+    """
+    settings = {"dtype": precision, "name": "embedding"}
+    vectors = features.vectors
+    if vectors is None:
+        return keras.layers.Embedding(len(features.vocabulary), template.embedding, **settings)(ids)
+    known = KnownWords(vectors.own, template.embedding, **settings)(ids)
+    table = VectorTable(
+        len(features.vocabulary),
+        vectors.dimension,
+        template.vectors_mode,
+        dtype=precision,
+        name="vectors",
+    )
+    found = table(ids if words is None else words)
+    if vectors.table is not None:
+        table.vectors.assign(vectors.table)
+    return keras.layers.concatenate([known, found])

@@ -1,0 +1,334 @@
+"""Word vectors trained elsewhere: GloVe, word2vec, fastText, arrays with a list of words."""
+
+import contextlib
+import gzip
+import importlib.util
+import io
+import json
+import pathlib
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+
+ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
+"""Files of a folder: the array of vectors, and the list of its words."""
+
+FASTTEXT = (793_712_314).to_bytes(4, "little")
+"""Begins fastText's own binary models, which have n-grams instead of a table."""
+
+LONGEST_WORD = 10_000
+"""Bytes of a word in a binary file, more of which mean that it is none."""
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """Vectors for the ids of a vocabulary.
+
+    Attributes:
+        own: number of ids, padding and unknown included, that have a trained embedding, too; the
+            tokens behind them were only found in the file of vectors.
+        dimension: of the vectors.
+        coverage: share of the training examples' tokens that have a vector.
+        table: shape (ids, dimension), float32, zeros for tokens without one; None in a run that
+            was opened again, whose model holds them.
+        notes: sentences on how the file was read.
+    """
+
+    own: int
+    dimension: int
+    coverage: float
+    table: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_config(self) -> dict[str, Any]:
+        """All but the table, JSON-serialisable."""
+        return {"own": self.own, "dimension": self.dimension, "coverage": self.coverage}
+
+
+class Table(NamedTuple):
+    """The rows of a file that were kept."""
+
+    words: list[str]
+    vectors: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def add_vectors(
+    vocabulary: Vocabulary, counts: Counter[bytes], path: str, keep: int | None
+) -> tuple[Vocabulary, WordVectors]:
+    """A vocabulary with the words of a file of vectors, and their vectors.
+
+    A token has the vector of its own spelling, or else that of its lowercase form.
+
+    Args:
+        vocabulary: learned from the training examples.
+        counts: how often each token, UTF-8, occurs in them.
+        path: of the vectors, see `read_vectors`.
+        keep: number of words at the beginning of the file to keep although the examples lack them,
+            for predictions; None for all.
+
+    Raises:
+        SeqzooError: the vectors cannot be read, or none of them is of a token.
+    """
+    tokens = {token.decode("utf-8"): count for token, count in counts.items()}
+    wanted = {*tokens, *(token.lower() for token in tokens)}
+    found = read_vectors(path, wanted, keep)
+    places = {word: place for place, word in enumerate(found.words)}
+    covered = sum(
+        count for token, count in tokens.items() if token in places or token.lower() in places
+    )
+    if not covered:
+        raise SeqzooError(
+            f"`vectors`: none of the {len(tokens):,} different words of the training examples is "
+            f"in {path}; is it of another language?",
+            field="vectors",
+        )
+    own = set(vocabulary.tokens)
+    joined = Vocabulary([*vocabulary.tokens, *(word for word in found.words if word not in own)])
+    table = np.zeros((len(joined), found.vectors.shape[1]), np.float32)
+    for place, token in enumerate(joined.tokens, SPECIAL):
+        row = places.get(token, places.get(token.lower()))
+        if row is not None:
+            table[place] = found.vectors[row]
+    share = covered / sum(tokens.values())
+    return joined, WordVectors(len(vocabulary), table.shape[1], share, table, found.notes)
+
+
+def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
+    """Reads vectors in one pass; what is not kept is not parsed.
+
+    Args:
+        path: GloVe or word2vec text (.txt, .vec), word2vec binary (.bin), each also as .gz or .zip
+            (FILE.zip/MEMBER names one of several members); .npz with the arrays `words` and
+            `vectors`; a folder or an installed package with one .npy array and a list of words.
+        wanted: words to keep.
+        keep: number of words at the beginning to keep as well; None for all.
+
+    Raises:
+        SeqzooError: there is no such file, or it is truncated or malformed; the message says where.
+    """
+    rows = _rows(path)
+    words: dict[str, int] = {}
+    kept: list[np.ndarray] = []
+    notes = []
+    width = None
+    for place, (word, vector) in enumerate(rows, 1):
+        if (keep is None or place <= keep or word in wanted) and word:
+            if word in words:
+                notes.append(f"{path} has two vectors of {word!r}; the first one is used.")
+                continue
+            numbers = vector()
+            if width is None:
+                width = len(numbers)
+            if len(numbers) != width or not np.isfinite(numbers).all():
+                raise _error(
+                    path,
+                    f"has no {width} finite numbers for word {place:,}, {word!r}",
+                )
+            words[word] = len(kept)
+            kept.append(numbers)
+    if not kept:
+        raise _error(path, "holds no vector of a word of the training examples")
+    return Table(list(words), np.stack(kept), tuple(notes[:3]))
+
+
+Rows = Iterator[tuple[str, Any]]
+"""Words in the order of a file, each with a function that gives its vector, (dimension,)."""
+
+
+def _rows(path: str) -> Rows:
+    file = pathlib.Path(path).expanduser()
+    if file.is_dir():
+        return _of_folder(path, file)
+    package = None if file.exists() or "/" in path else _package(path)
+    if package is not None:
+        return _of_folder(path, package)
+    name = file.name.lower()
+    if name.endswith(".npz"):
+        return _of_npz(path, file)
+    return _of_stream(path, file)
+
+
+def _package(name: str) -> pathlib.Path | None:
+    """The folder of an installed package."""
+    try:
+        spec = importlib.util.find_spec(name.replace("-", "_"))
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return pathlib.Path(next(iter(spec.submodule_search_locations)))
+
+
+def _of_folder(path: str, folder: pathlib.Path) -> Rows:
+    arrays = sorted(folder.rglob(f"*{ARRAY}"))
+    lists = sorted(own for own in folder.rglob("*") if own.suffix.lower() in WORDS)
+    if len(arrays) != 1:
+        raise _error(path, f"must hold one {ARRAY} array, has {len(arrays)}")
+    table = _array(path, np.load(arrays[0], mmap_mode="r", allow_pickle=False))
+    for file in lists:
+        words = _words(file)
+        if len(words) == len(table):
+            return _of_array(words, table)
+    listed = ", ".join(own.name for own in lists) or "none"
+    raise _error(
+        path,
+        f"must hold a list of {len(table):,} words ({', '.join(WORDS)}) beside "
+        f"{arrays[0].name}, has {listed}",
+    )
+
+
+def _words(file: pathlib.Path) -> Sequence[str]:
+    """The words of a list: a line each, a JSON list, or the first column of a Parquet file."""
+    if file.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
+        return [str(own) for own in pq.read_table(file).column(0).to_pylist()]
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if file.suffix.lower() == ".json":
+        found = json.loads(text)
+        return [str(own) for own in found] if isinstance(found, list) else []
+    return text.splitlines()
+
+
+def _of_npz(path: str, file: pathlib.Path) -> Rows:
+    try:
+        arrays = np.load(file, allow_pickle=False)
+        words, table = arrays["words"], _array(path, arrays["vectors"])
+    except FileNotFoundError as error:
+        raise _error(path, "does not exist") from error
+    except KeyError as error:
+        raise _error(path, f"must hold the arrays `words` and `vectors`, has {error}") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _error(path, f"cannot be read: {error}") from error
+    if len(words) != len(table):
+        raise _error(path, f"has {len(words):,} words and {len(table):,} vectors")
+    return _of_array([str(own) for own in words], table)
+
+
+def _array(path: str, table: np.ndarray) -> np.ndarray:
+    if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
+        shape = " x ".join(map(str, table.shape))
+        raise _error(path, f"must hold an array of numbers (words, dimension), got {shape}")
+    return table
+
+
+def _of_array(words: Sequence[str], table: np.ndarray) -> Rows:
+    for place, word in enumerate(words):
+        yield word, lambda place=place: np.asarray(table[place], np.float32)
+
+
+def _of_stream(path: str, file: pathlib.Path) -> Rows:
+    """The rows of a text or binary file."""
+    with _opened(path, file) as stream:
+        try:
+            yield from _parsed(path, stream)
+        except (EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
+            raise _error(path, f"is truncated or damaged ({error})") from error
+
+
+def _parsed(path: str, stream: Any) -> Rows:
+    first = stream.peek(LONGEST_WORD)
+    if first.startswith(FASTTEXT):
+        raise _error(path, "is a model of fastText; give its .vec file")
+    head = first.partition(b"\n")[0].split()
+    counted = len(head) == 2 and all(own.isdigit() for own in head)
+    if counted:
+        stream.readline()
+    if counted and _is_binary(first):
+        return _binary(path, stream, int(head[0]), int(head[1]))
+    return _text(path, stream, int(head[1]) if counted else len(head) - 1)
+
+
+@contextlib.contextmanager
+def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
+    """A file, unpacked, with a buffer."""
+    archives = [
+        own for own in (file, *file.parents) if own.suffix.lower() == ".zip" and own.is_file()
+    ]
+    with contextlib.ExitStack() as stack:
+        try:
+            if archives:
+                zipped = stack.enter_context(zipfile.ZipFile(archives[0]))
+                opened: Any = zipped.open(_member(path, archives[0], file, zipped))
+            elif file.name.lower().endswith(".gz"):
+                opened = gzip.open(file, "rb")
+            else:
+                opened = file.open("rb", buffering=0)
+        except zipfile.BadZipFile as error:
+            raise _error(path, f"is damaged ({error})") from error
+        except OSError as error:
+            raise _error(path, f"cannot be read: {error.strerror or error}") from error
+        yield stack.enter_context(io.BufferedReader(opened, 1 << 20))
+
+
+def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfile.ZipFile) -> str:
+    """The name of the member of an archive that a path names."""
+    names = [own.filename for own in zipped.infolist() if not own.is_dir()]
+    wanted = file.relative_to(archive).as_posix()
+    chosen = names if wanted == "." else [wanted]
+    if len(chosen) != 1 or chosen[0] not in names:
+        raise _error(path, f"must name one of {archive}/{{{', '.join(names)}}}")
+    return chosen[0]
+
+
+def _is_binary(first: bytes) -> bool:
+    """Whether the line behind the header holds no numbers as text."""
+    fields = first.partition(b"\n")[2].partition(b"\n")[0].split()
+    try:
+        [float(own) for own in fields[1:4]]
+    except ValueError:
+        return True
+    return len(fields) < 2
+
+
+def _text(path: str, stream: BinaryIO, width: int) -> Rows:
+    if width < 1:
+        raise _error(path, "must begin with a word and its numbers, or with two numbers")
+    for number, line in enumerate(stream, 1):
+        line = line.rstrip()
+        if line.count(b" ") < width and line.count(b"\t") < width:
+            got = max(len(line.split()) - 1, 0)
+            raise _error(path, f"has {got} numbers for word {number:,} where {width} should be")
+        # A word may hold spaces; its numbers are the last ones.
+        word, *numbers = line.rsplit(None, width)
+
+        def vector(numbers: list[bytes] = numbers, number: int = number) -> np.ndarray:
+            try:
+                return np.array(numbers, np.float32)
+            except ValueError as error:
+                raise _error(
+                    path, f"has no {width} numbers for word {number:,} ({error})"
+                ) from error
+
+        yield word.decode("utf-8", "replace"), vector
+
+
+def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:
+    size = 4 * width
+    for number in range(1, count + 1):
+        word = bytearray()
+        while (byte := stream.read(1)) not in (b" ", b""):
+            if byte != b"\n":  # some writers end each vector with one
+                word += byte
+            if len(word) > LONGEST_WORD:
+                raise _error(path, f"is damaged at word {number:,}")
+        numbers = stream.read(size)
+        if len(numbers) < size:
+            raise _error(path, f"is truncated: it has {number - 1:,} of {count:,} vectors")
+        yield (
+            word.decode("utf-8", "replace"),
+            lambda numbers=numbers: np.frombuffer(numbers, "<f4").astype(np.float32),
+        )
+
+
+def _error(path: str, message: str) -> SeqzooError:
+    return SeqzooError(f"`vectors`: {path} {message}.", field="vectors", location=path)

@@ -1,0 +1,24 @@
+"""The options of word vectors, which several templates have."""
+
+from typing import Any, Literal
+
+from seqzoo.tasks.errors import SeqzooError
+
+VectorsMode = Literal["frozen", "tuned", "mapped"]
+VectorsVocabulary = Literal["frequent", "all"]
+
+
+def check_vectors(template: Any) -> None:
+    """Checks that vectors are those of words that are read.
+
+    Raises:
+        SeqzooError: the input is not words, or the words are also what is predicted.
+    """
+    if template.vectors is None:
+        return
+    if template.input != "words" or template.target == "next":
+        raise SeqzooError(
+            f"`vectors` is for the input 'words' and other targets than 'next', got input "
+            f"{template.input!r} and target {template.target!r}.",
+            field="vectors",
+        )
