@@ -57,7 +57,7 @@ class Features(ABC):
         all sequences are empty."""
 
     @property
-    def notes(self) -> Sequence[str]:
+    def remarks(self) -> Sequence[str]:
         """Sentences on what was learned, for people."""
         return ()
 

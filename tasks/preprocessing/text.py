@@ -162,7 +162,7 @@ class TextFeatures(Features):
         return tf.where(ids == UNKNOWN, lowered, ids)
 
     @property
-    def notes(self) -> Sequence[str]:
+    def remarks(self) -> Sequence[str]:
         """Sentences on what was learned, for people."""
         if self.vectors is None:
             return []

@@ -133,7 +133,7 @@ class SequenceEncoder(keras.layers.Layer):
         }
         policy = self.dtype_policy
         self.embedding = self.vectors = None
-        if vectors is not None:
+        if vectors is not None and vocabulary_size is not None:
             own, dimension, mode = (vectors[name] for name in ("own", "dimension", "mode"))
             self.embedding = KnownWords(own, embedding, dtype=policy)
             self.vectors = VectorTable(vocabulary_size, dimension, mode, dtype=policy)

@@ -64,6 +64,8 @@ def write_files(folder: pathlib.Path) -> None:
     _table(folder / "pairs.csv", "source,translation", lambda n: (_sentence(), _sentence()))
     _table(folder / "tatoeba.tsv", "english,french", lambda n: (_sentence(), _sentence()))
     _table(folder / "cmudict.tsv", "word,phonemes", lambda n: (f"a{n}bc", "AH0 B S"))
+    vectors = (f"{word} 0.{place} 0.5 -1\n" for place, word in enumerate(WORDS))
+    (folder / "glove.txt").write_text("".join(vectors), encoding="utf-8")
     (folder / "names.txt").write_text("Zuid-Korea\nbuenos días\n", encoding="utf-8")
     (folder / "input.txt").write_text("ROMEO:\nIs the day so young?\n" * 200, encoding="utf-8")
     rows = b"".join(b"%02d,good\n" % n for n in range(20))
