@@ -13,7 +13,7 @@ SHADES = " ░▒▓█"
 WIDEST = 100
 """Steps of an input that are drawn beside each other; of longer ones the strongest are named."""
 
-NAMED = 3
+LOOKED_AT_MOST = 3
 """Steps that are named where they cannot be drawn."""
 
 
@@ -51,7 +51,7 @@ def as_text(own: Any) -> str:
         return "\n".join(lines)
     lines = []
     for token, weights in zip(tokens, own.weights, strict=True):
-        order = (-weights).argsort(kind="stable")[:NAMED]
+        order = (-weights).argsort(kind="stable")[:LOOKED_AT_MOST]
         named = ", ".join(f"{one_line(source[k])} {weights[k]:.2f}" for k in order)
         lines.append(f"{token:{margin}}  {named}")
     return "\n".join(lines)
