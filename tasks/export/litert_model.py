@@ -25,6 +25,7 @@ from seqzoo.tasks.export.formats import Export
 from seqzoo.tasks.export.litert_loop import run_loop
 from seqzoo.tasks.export.parts import Part, in_float32, no_step, parts_of
 from seqzoo.tasks.export.reading import read_by_steps
+from seqzoo.tasks.preprocessing.audio import AudioFeatures
 
 FULL = "full-int8"
 """Precision whose step computes with integers alone; parts with a loop are as in "int8"."""
@@ -152,12 +153,18 @@ def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) ->
     """Arguments of the step as it reads examples.
 
     Raises:
-        SeqzooError: the model has no step.
+        SeqzooError: the model has no step, or reads sound.
     """
     if "step" not in parts:
         raise SeqzooError(
             f"{FULL} is for a `step`, and this model has none because {why_not}; the runtime has "
             "no loop of integers, so export it in int8.",
+            field="precision",
+        )
+    if isinstance(wanted.task.features, AudioFeatures):
+        raise SeqzooError(
+            f"{FULL} is not for sound, whose spectra have more orders of magnitude than a byte "
+            "holds; export it in int8.",
             field="precision",
         )
     examples = list(wanted.examples) or made_up(wanted.task)

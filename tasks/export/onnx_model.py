@@ -107,7 +107,11 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _quantise(path: pathlib.Path) -> None:
-    """Makes bytes of weights; activations stay floats, and are rounded as they come."""
+    """Makes bytes of weights; activations stay floats, and are rounded as they come.
+
+    Products whose logarithm is taken, the spectra of sound, stay as they are: a byte has not enough
+    orders of magnitude.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -115,6 +119,24 @@ def _quantise(path: pathlib.Path) -> None:
     level = logger.level
     logger.setLevel(logging.ERROR)  # it warns of what it leaves as it is
     try:
-        quantize_dynamic(onnx.load(str(path)), str(path), weight_type=QuantType.QInt8)
+        model = onnx.load(str(path))
+        kept = _before_logarithms(model.graph)
+        quantize_dynamic(model, str(path), weight_type=QuantType.QInt8, nodes_to_exclude=kept)
     finally:
         logger.setLevel(level)
+
+
+def _before_logarithms(graph: Any) -> list[str]:
+    """Names of the nodes that a logarithm depends on; all nodes get a name."""
+    producers, found = {}, set()
+    for number, node in enumerate(graph.node):
+        node.name = node.name or f"node_{number}"
+        producers |= dict.fromkeys(node.output, node)
+    waiting = [node for node in graph.node if node.op_type == "Log"]
+    while waiting:
+        for name in waiting.pop().input:
+            node = producers.get(name)
+            if node is not None and node.name not in found:
+                found.add(node.name)
+                waiting.append(node)
+    return sorted(found)

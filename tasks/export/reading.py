@@ -9,7 +9,6 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.tasks.export.checking import GENERATED, encoded_inputs, raw_tensors
 from seqzoo.tasks.export.parts import NEXT, Part, input_specs, takes_ids
-from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.targets.texts import START
 
@@ -17,8 +16,8 @@ from seqzoo.tasks.targets.texts import START
 def read_by_steps(
     task: Any, parts: dict[str, Part], examples: Sequence[Any]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The arguments of the part "step" by name, each of one row, as a model reads examples one
-    after the other, or as it writes the text that is most probable in each step."""
+    """The arguments of the part "step" by name, each of one row, as a model, not one of sound,
+    reads examples one after the other, or writes the text that is most probable in each step."""
     part = parts["step"]
     step = tf.function(lambda given: part.run(**given), autograph=False, reduce_retracing=True)
     with seqzoo.cells.portable():
@@ -37,27 +36,22 @@ def read_by_steps(
                 found = parts["encode"].run(**{k: tf.constant(own) for k, own in tensors.items()})
                 yield from _written(step, found)
             else:
-                yield from _read(task, step, part, tensors)
+                yield from _read(step, part, tensors)
 
 
-def _read(task: Any, step: Any, part: Part, tensors: dict[str, Any]) -> Iterator[dict]:
+def _read(step: Any, part: Part, tensors: dict[str, Any]) -> Iterator[dict]:
     """The steps of one input."""
     name = part.inputs[0].name
     states = {spec.name: _zeros(spec) for spec in part.inputs if spec.name in part.states}
-    for one in _steps(task, part, tensors):
+    for one in _steps(part, tensors):
         given = {name: one[None], **states}
         yield given
         states = _next(step(given), states)
 
 
-def _steps(task: Any, part: Part, tensors: dict[str, Any]) -> np.ndarray:
+def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
     """(time, ...): what the step reads, one after the other."""
     spec, whole = part.inputs[0], next(iter(tensors.values()))[0]
-    features = task.features
-    if isinstance(features, AudioFeatures):
-        count = -(-len(whole) // features.hop)
-        padded = np.pad(whole, (0, features.window))
-        return np.stack([padded[n * features.hop :][: features.window] for n in range(count)])
     if spec.name == "tokens":  # a language model begins with the start token
         whole = np.concatenate([[START], whole])
     return np.asarray(whole, spec.dtype.as_numpy_dtype)

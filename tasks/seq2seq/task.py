@@ -189,10 +189,10 @@ class GeneratorTask(Task):
         ids, lengths, attention = (
             own[:, 0] for own in (decoded.tokens, decoded.lengths, decoded.attention)
         )
-        rows, time = tf.unstack(tf.shape(ids))
-        places = tuple(getattr(model.encoder, "places", ()))
+        rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
+        places: Any = getattr(model.encoder, "places", ())
         if len(places) == 2:
-            attention = tf.reshape(attention, [rows, time, *places])
+            attention = tf.reshape(attention, [rows, time, places[0], places[1]])
         inside = tf.cast(tf.range(time) < lengths[:, None], tf.int32)
         found = {
             "text": self.texts.join(ids, lengths),

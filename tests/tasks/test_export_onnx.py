@@ -56,6 +56,28 @@ def test_an_export_that_answers_otherwise_is_refused_and_leaves_nothing(
     assert sorted(own.name for own in tmp_path.iterdir()) == ["right", "run"]
 
 
+def test_products_before_a_logarithm_are_not_made_bytes(tmp_path: pathlib.Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    from seqzoo.tasks.export.onnx_model import _quantise
+
+    weights = np.random.default_rng(0).uniform(0, 1, (4, 4)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["spectrum"]),
+        helper.make_node("Log", ["spectrum"], ["energies"]),
+        helper.make_node("MatMul", ["energies", "w"], ["y"]),
+    ]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [None, 4]) for n in "xy")
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(weights, "w")])
+    opsets = [helper.make_opsetid("", 17)]
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
+    _quantise(path)
+    kinds = [node.op_type for node in onnx.load(str(path)).graph.node]
+    assert kinds.index("MatMul") < kinds.index("Log") < kinds.index("MatMulInteger")
+    assert kinds.count("MatMul") == kinds.count("MatMulInteger") == 1
+
+
 def test_what_cannot_be_exported_is_refused_in_one_line(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
