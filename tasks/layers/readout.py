@@ -24,5 +24,8 @@ def steps_of(features: Any, goals: Any, lengths: Any, washout: int) -> Readout:
     """The steps of (batch, time, ...) as predictions of their own."""
     steps = tf.range(tf.shape(features)[1])
     inside = (steps >= washout) & (steps < lengths[:, None])
-    flat = [tf.reshape(each, [-1, each.shape[-1]]) for each in (features, goals)]
-    return Readout(*flat, tf.reshape(inside, [-1]))
+
+    def flat(each: Any) -> Any:
+        return tf.reshape(each, [-1, each.shape[-1]])
+
+    return Readout(flat(features), flat(goals), tf.reshape(inside, [-1]))

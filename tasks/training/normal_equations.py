@@ -25,7 +25,8 @@ class Moments(NamedTuple):
     @classmethod
     def shape(cls, features: int, goals: int) -> tuple[int, int]:
         """Shape of `matrix`."""
-        return (features + goals + 1,) * 2
+        size = features + goals + 1
+        return size, size
 
     @staticmethod
     def of(x: Any, y: Any, weights: Any) -> Any:

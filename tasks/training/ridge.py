@@ -158,3 +158,7 @@ class RidgeLoop(Loop):
     def _train_step(self, batch: dict[str, Any]) -> None:
         self.moments.assign_add(self._of_batch(batch))
         self.step.assign_add(1)
+
+    def _hold_step(self, batch: dict[str, Any]) -> None:
+        # There are no gradients to accumulate over batches.
+        self._train_step(batch)

@@ -1,5 +1,7 @@
 """Recomputation: the gradients of a layer that keeps every step, from the states of a few."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -60,7 +62,8 @@ def check(cell, every, mask=MASK, x=None, **options):
 def test_has_the_gradients_of_a_loop_that_keeps_all(name):
     case = Case(name, {})
     options = {"return_sequences": True, "return_state": True}
-    check(shared(case, **case.dropouts(0.3, 0.3)), 3, go_backwards=True, **options)
+    rates: Any = case.dropouts(0.3, 0.3)
+    check(shared(case, **rates), 3, go_backwards=True, **options)
 
 
 @pytest.mark.parametrize("every", [slow(1), released(TIME), released(100)])

@@ -39,14 +39,15 @@ def slow_ridge(x, y, weights, penalty):
 def test_solves_the_least_squares_problem_and_chooses_the_penalty_by_validation():
     rng = np.random.default_rng(0)
 
-    def draw(count, least):
+    def draw(count, least) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x, y = rng.normal(1, 2, (count, 9)), rng.normal(size=(count, 2))
         y[:, 0] += x[:, 3]
         return x, y, rng.integers(least, 3, count).astype(float)
 
     padded, judge = draw(40, 0), draw(15, 1)
     padded[0][padded[2] == 0] = np.nan
-    training = [each[padded[2] > 0] for each in padded]
+    live = padded[2] > 0
+    training = padded[0][live], padded[1][live], padded[2][live]
 
     def error(penalty):
         kernel, bias = slow_ridge(*training, penalty)
