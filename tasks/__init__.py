@@ -19,12 +19,14 @@ TEMPLATES: dict[str, type[Template]] = {
 }
 
 if TYPE_CHECKING:
+    from seqzoo.tasks.data.timed_series import TimedSeries
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.task_model import keras_model
     from seqzoo.tasks.training.trainer import train
 
-# These import TensorFlow, which takes seconds; the command line lists templates without it.
+# These import NumPy, or TensorFlow, which takes seconds; the command line lists templates without.
 _IMPORTED_ON_FIRST_USE = {
+    "TimedSeries": "seqzoo.tasks.data.timed_series",
     "Run": "seqzoo.tasks.runs.run",
     "keras_model": "seqzoo.tasks.task_model",
     "train": "seqzoo.tasks.training.trainer",
@@ -34,9 +36,10 @@ _IMPORTED_ON_FIRST_USE = {
 def __getattr__(name: str) -> Any:
     if name not in _IMPORTED_ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from seqzoo.tasks.startup import start_tensorflow
+    if name != "TimedSeries":
+        from seqzoo.tasks.startup import start_tensorflow
 
-    start_tensorflow(quiet_loggers=False)
+        start_tensorflow(quiet_loggers=False)
     return getattr(import_module(_IMPORTED_ON_FIRST_USE[name]), name)
 
 
@@ -56,6 +59,7 @@ __all__ = [
     "Splits",
     "Task",
     "Template",
+    "TimedSeries",
     "TrainingSettings",
     "keras_model",
     "train",

@@ -13,6 +13,9 @@ Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound"]
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
 channels]) or the bytes of an image file; samples, float (time,)."""
 
+TimeValues = Literal["timestamps", "elapsed"]
+"""What the times of a series are: the time of each step, or the time since the step before."""
+
 MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
 ALIGNED, ENCODER_DECODER = "many-to-many-aligned", "many-to-many-encoder-decoder"
 """Names of the templates."""

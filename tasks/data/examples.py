@@ -6,6 +6,7 @@ from typing import Any
 
 from seqzoo.tasks.data.columns import listed, take_column
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import TimeValues
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,10 @@ class Examples:
     Attributes:
         inputs: for text ("characters", "words", "subwords") strings; for "rows" an array of shape
             (n, height, width) or (n, height, width, channels); for "series" arrays of shape
-            (time, features) or (time,); for "audio" float arrays of shape (samples,); for "image"
-            arrays of uint8, (height, width) or (height, width, channels), or the bytes of image
-            files; for "vector" arrays of shape (features,); for "class" strings. A column of
-            pandas, Polars or pyarrow becomes a list.
+            (time, features) or (time,), or `TimedSeries` for cells that take time; for "audio"
+            float arrays of shape (samples,); for "image" arrays of uint8, (height, width) or
+            (height, width, channels), or the bytes of image files; for "vector" arrays of shape
+            (features,); for "class" strings. A column of pandas, Polars or pyarrow becomes a list.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
         lines: the line of each example in its file, in units of `unit`, for messages; or None.
@@ -40,7 +41,14 @@ class Examples:
 
     @classmethod
     def from_columns(
-        cls, columns: Any, *, input: str, target: str | None = None, weight: str | None = None
+        cls,
+        columns: Any,
+        *,
+        input: str,
+        target: str | None = None,
+        weight: str | None = None,
+        time: str | None = None,
+        time_values: TimeValues = "timestamps",
     ) -> "Examples":
         """Makes examples from columns, with one example per row.
 
@@ -49,14 +57,18 @@ class Examples:
             input: the name of the column of inputs.
             target: the name of the column of targets; None if there are none.
             weight: the name of the column of weights; None if all are equal.
+            time: the name of the column with the times of a series' steps, for cells that take
+                time; None if there is none.
+            time_values: what this column has: the time of each step ("timestamps"), or the time
+                since the step before ("elapsed").
 
         Raises:
-            SeqzooError: a column does not exist or has no rows, a value is missing, or the columns
-                have different lengths.
+            SeqzooError: a column does not exist or has no rows, a value is missing, the columns
+                have different lengths, or times do not fit their series.
         """
         inputs = take_column(columns, input, "input")
         others = {}
-        for field, name in (("target", target), ("weight", weight)):
+        for field, name in (("target", target), ("weight", weight), ("time", time)):
             if name is None:
                 continue
             values = others[f"{field}s"] = take_column(columns, name, field)
@@ -65,6 +77,10 @@ class Examples:
                     f"Columns must be equally long, but {input!r} has {len(inputs):,} rows and "
                     f"{name!r} {len(values):,}."
                 )
+        if time is not None:
+            from seqzoo.tasks.data.timed_series import timed_column  # imports NumPy
+
+            inputs = timed_column(inputs, others.pop("times"), time_values)
         return cls(inputs, **others)
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
 from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
@@ -53,6 +54,9 @@ def made_up(task: Any) -> list[Any]:
         series = [own > 0 for own in series]
     if hasattr(features, "mean") and spec.name == "values":
         series = [own * features.scale + features.mean for own in series]
+    if features.takes_time:
+        unit = features.time_unit
+        return [TimedSeries(own, random.exponential(unit, len(own))) for own in series]
     return [own.astype(np.float32) for own in series]
 
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding
+from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding, takes_time
 from seqzoo.tasks.layers.word_characters import WordCharacters
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
@@ -83,6 +83,8 @@ def in_float32(task: Any, model: Any) -> Any:
 
 def no_step(model: Any) -> str | None:
     """Why a model cannot be run step by step; None where it can."""
+    if isinstance(model, NextStep) and takes_time(model.choices["cell"]):
+        return "its answer depends on when the next step comes"
     if isinstance(model, Generator | LanguageModel | NextStep):
         return None
     for layer in model.layers:
@@ -246,40 +248,48 @@ def _serving(task: Any, model: Any) -> Part:
     return Part(run, specs)
 
 
-def step_spec(task: Any) -> Any:
-    """One step as an argument: an id, numbers as data have them, or the samples of a window."""
+def step_specs(task: Any) -> tuple[Any, ...]:
+    """One step as arguments: an id, numbers as data have them, or the samples of a window; for a
+    cell that takes time, also the time since the step before."""
     features = task.features
     if isinstance(features, AudioFeatures):
-        return tf.TensorSpec([None, features.window], tf.float32, "samples")
+        return (tf.TensorSpec([None, features.window], tf.float32, "samples"),)
     shape, dtype = features.step
-    return tf.TensorSpec([None, *shape], dtype, "values")
+    if not features.takes_time:
+        return (tf.TensorSpec([None, *shape], dtype, "values"),)
+    return (
+        tf.TensorSpec([None, shape[0] - 1], dtype, "values"),
+        tf.TensorSpec([None], tf.float32, "elapsed"),
+    )
 
 
-def encoded_steps(task: Any, steps: Any) -> Any:
-    """Steps (batch, ...) or (batch, time, ...) of `step_spec` -> steps as the model takes them."""
+def encoded_steps(task: Any, steps: Any, *elapsed: Any) -> Any:
+    """Steps (batch, ...) or (batch, time, ...) of `step_specs` -> steps as the model takes them."""
     features = task.features
     if isinstance(features, AudioFeatures):
         return features.energies(steps)
     if isinstance(features, SeriesFeatures):
-        return (steps - tf.constant(features.mean)) / tf.constant(features.scale)
+        return features.scaled(steps, *elapsed)
     if isinstance(features, RowFeatures) and features.dtype != "uint8":
         return (steps - features.mean[0]) / features.scale[0]
     return steps
 
 
-def run_steps(task: Any, model: Any, steps: Any, states: Sequence[Any]) -> tuple[Any, list]:
+def run_steps(
+    task: Any, model: Any, steps: Sequence[Any], states: Sequence[Any]
+) -> tuple[Any, list]:
     """Runs a model over some steps from given states.
 
     Args:
         task: what it was built by.
         model: neither a language model nor one that encodes.
-        steps: (batch, time, ...), see `step_spec`.
+        steps: each (batch, time, ...), see `step_specs`.
         states: in the order of `state_specs`.
 
     Returns:
         Its outputs, of each step or of the last, and the states behind.
     """
-    values, carried = encoded_steps(task, steps), Carried(states)
+    values, carried = encoded_steps(task, *steps), Carried(states)
     with run_by(carried):
         if isinstance(model, NextStep):
             outputs, _ = model(values)
@@ -291,16 +301,17 @@ def run_steps(task: Any, model: Any, steps: Any, states: Sequence[Any]) -> tuple
 
 def _step(task: Any, model: Any) -> Part:
     specs = state_specs(recurrent_layers(model))
-    values = step_spec(task)
+    step = step_specs(task)
 
     def run(**given: Any) -> dict[str, Any]:
         states = [given[spec.name] for spec in specs]
-        outputs, last = run_steps(task, model, given[values.name][:, None], states)
+        steps = [given[spec.name][:, None] for spec in step]
+        outputs, last = run_steps(task, model, steps, states)
         if outputs.shape.rank == 3:
             outputs = outputs[:, 0]
         return {**answer_of(task, outputs), **named_states(specs, last, NEXT)}
 
-    return Part(run, (values, *specs), tuple(spec.name for spec in specs))
+    return Part(run, (*step, *specs), tuple(spec.name for spec in specs))
 
 
 def _language_model(model: Any) -> dict[str, Part]:

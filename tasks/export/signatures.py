@@ -13,6 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.parts import (
     NEXT,
     answer_of,
+    initial_states,
     named_states,
     no_step,
     parts_of,
@@ -126,7 +127,7 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
         return found
 
     def begin(batch: Any) -> dict[str, Any]:
-        return {spec.name: tf.zeros([batch, spec.shape[1]]) for spec in specs}
+        return named_states(specs, initial_states(layers, batch))
 
     found["initial_state"] = (begin, [tf.TensorSpec([], tf.int32, "batch")])
 
@@ -136,13 +137,15 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
             logits, last = model(given["tokens"], states)
             answer = {"logits": tf.cast(logits, tf.float32)}
         else:
-            outputs, last = run_steps(task, model, given[one.name], states)
+            steps = [given[spec.name] for spec in one]
+            outputs, last = run_steps(task, model, steps, states)
             answer = answer_of(task, outputs)
         return {**answer, **named_states(specs, last, NEXT)}
 
-    one = parts["step"].inputs[0]
-    some = tf.TensorSpec([None, None, *one.shape[1:]], one.dtype, one.name)
-    found["chunk"] = (chunk, [some, *specs])
+    step = parts["step"]
+    one = [spec for spec in step.inputs if spec.name not in step.states]
+    some = [tf.TensorSpec([None, None, *own.shape[1:]], own.dtype, own.name) for own in one]
+    found["chunk"] = (chunk, [*some, *specs])
     return found
 
 

@@ -167,15 +167,49 @@ def make_cell(template: Any) -> Any:
             seqzoo.cells.Recurrent(cell, recompute=recompute)
     except (TypeError, ValueError) as error:
         raise SeqzooError(str(error)) from error
-    if cell.takes_time or cell.input_rank != 2:
-        own = "the time between steps" if cell.takes_time else "frames"
+    if cell.input_rank != 2:
         raise SeqzooError(
             field="cell",
-            expected=f"a cell of vectors: {template.cell!r} takes {own}, which templates do not "
+            expected=f"a cell of vectors: {template.cell!r} takes frames, which templates do not "
             "have; use it with `Recurrent` in a Keras model",
             got=template.cell,
         )
+    if cell.takes_time and template.input != "series":
+        raise SeqzooError(
+            field="cell",
+            expected=f"a cell without time for input {template.input!r}: {template.cell!r} takes "
+            "the time between the steps of series",
+            got=template.cell,
+        )
     return cell
+
+
+def takes_time(cell: str) -> bool:
+    """Whether the cell of this name takes the time since the step before."""
+    return cell in seqzoo.cells.CELLS and seqzoo.cells.CELLS[cell].takes_time
+
+
+def without_time(cell: str, values: Any) -> tuple[Any, Any]:
+    """The features and the elapsed time of steps (batch, time, features).
+
+    Returns:
+        (batch, time, features - 1) and (batch, time), or `values` and None for a cell that takes
+        no time.
+    """
+    return (values[..., :-1], values[..., -1]) if takes_time(cell) else (values, None)
+
+
+def after_one(cell: Any, values: Any) -> Any:
+    """What a cell takes in a step after one unit of time: values (..., features), with a one as
+    the last feature for a cell that takes time."""
+    if not cell.takes_time:
+        return values
+    return ops.concatenate([values, ops.ones_like(values[..., :1])], axis=-1)
+
+
+def with_time(values: Any, elapsed: Any) -> Any:
+    """What a layer is called with: the pair if there is an elapsed time."""
+    return values if elapsed is None else (values, elapsed)
 
 
 def recurrent_layers(
@@ -233,7 +267,8 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     Args:
         template: has `bidirectional`, `all_layers` and what `cell_choices` reads; where it also has
             `residual`, `layer_norm` and `layer_activation`, they say what stands between layers.
-        values: shape (batch, time, features).
+        values: shape (batch, time, features); for a cell that takes time, the last feature is the
+            time since the step before.
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
         dtype: Keras' dtype policy.
@@ -242,6 +277,7 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         Shape (batch, time, units) or (batch, units), twice the units where bidirectional, and times
         the layers with `all_layers`.
     """
+    values, elapsed = without_time(template.cell, values)
     stack = recurrent_layers(
         **cell_choices(template),
         bidirectional=template.bidirectional,
@@ -257,7 +293,7 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
         if number > 1 and getattr(template, "layer_norm", False):
             norm = keras.layers.LayerNormalization(dtype=dtype, name=f"norm_{number}")
             values = norm(values)
-        values = layer(values, mask=mask)
+        values = layer(with_time(values, elapsed), mask=mask)
         if activation != "linear":
             name = f"activation_{number}"
             values = keras.layers.Activation(activation, dtype=dtype, name=name)(values)

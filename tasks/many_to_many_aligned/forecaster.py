@@ -104,8 +104,9 @@ class ForecasterTask(StepRegressionTask):
             inside = tf.range(tf.shape(counted)[1]) < batch["lengths"][:, None] - 1
         # All steps behind a sequence's end are behind those that count, and need no mask, except
         # where states are passed on.
-        outputs, _ = model(batch["values"][:, :-1], steps=inside, training=training)
-        return self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1, counted)
+        given, following = self._pairs(batch["values"])
+        outputs, _ = model(given, steps=inside, training=training)
+        return self.outcome(outputs, following, batch["lengths"] - 1, counted)
 
     def steps(self, batch: dict[str, Any]) -> Any:
         return tf.shape(batch["values"])[1] - 1
@@ -117,16 +118,26 @@ class ForecasterTask(StepRegressionTask):
         return model.output_layer
 
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
-        features, _ = model.features(batch["values"][:, :-1])
-        goals = self.targets.goals(batch["values"][:, 1:])
+        given, following = self._pairs(batch["values"])
+        features, _ = model.features(given)
+        goals = self.targets.goals(following)
         return steps_of(features, goals, batch["lengths"] - 1, washout)
+
+    def _pairs(self, values: Any) -> tuple[Any, Any]:
+        """Steps as the model takes them, and the steps that follow, (batch, time - 1, ...). Times
+        move by one step: a step has the time until the next one, which is then predicted."""
+        if not self.features.takes_time:
+            return values[:, :-1], values[:, 1:]
+        given = tf.concat([values[:, :-1, :-1], values[:, 1:, -1:]], -1)
+        return given, values[:, 1:, :-1]
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["lengths"] - 1, tf.float32)
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        outputs, _ = model(batch["values"][:, :-1])
-        outcome = self.outcome(outputs, batch["values"][:, 1:], batch["lengths"] - 1)
+        given, following = self._pairs(batch["values"])
+        outputs, _ = model(given)
+        outcome = self.outcome(outputs, following, batch["lengths"] - 1)
         return {
             "loss": outcome.losses,
             "count": self.counts(batch),
@@ -138,7 +149,8 @@ class ForecasterTask(StepRegressionTask):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
-        truth = [data.inputs[index] for index in range(len(data))]
+        size = self.targets.size
+        truth = [data.inputs[index][:, :size] for index in range(len(data))]
         figures = self.targets.figures(said, [own[1:] for own in truth])
         if isinstance(self.targets, StepValues):
             # What a model would reach that always answers with the step before.
@@ -161,6 +173,11 @@ class ForecasterTask(StepRegressionTask):
         choices = self._checked(options.decoding or self.decoding)
         values, lengths = batch["values"], batch["lengths"]
         steps, size = choices.maximum_length, self.targets.size
+        if self.features.takes_time:  # forecasts follow at the mean time between steps
+            until = tf.pad(values[:, 1:, -1], [[0, 0], [0, 1]])
+            is_last = tf.range(tf.shape(values)[1]) >= lengths[:, None] - 1
+            until = tf.where(is_last, tf.ones_like(until), until)
+            values = tf.concat([values[..., :-1], until[..., None]], -1)
         outputs, states = model(values, steps=tf.range(tf.shape(values)[1]) < lengths[:, None])
         # Of a sequence without a step, what the model says before any.
         output = tf.gather(outputs, tf.maximum(lengths - 1, 0), batch_dims=1)

@@ -7,13 +7,22 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.recurrent import (
+    after_one,
+    recurrent_layers,
+    takes_time,
+    with_time,
+    without_time,
+)
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class NextStep(keras.Model):
     """Steps of numbers to outputs of the same size for the steps that follow them:
     recurrent layers -> dropout -> dense.
+
+    For a cell that takes time, the last feature of a step is the time until the next one, which
+    the model predicts; so it knows when that step is.
 
     Args:
         size: numbers per step.
@@ -72,15 +81,16 @@ class NextStep(keras.Model):
 
     def build(self, *_: Any) -> None:
         """Creates all weights by running one step."""
+        width = self.choices["size"] + takes_time(self.choices["cell"])
         with seqzoo.cells.portable():
-            self.call(tf.zeros([1, 2, self.choices["size"]]))
+            self.call(tf.zeros([1, 2, width]))
         self.built = True
 
     def call(self, values: Any, steps: Any = None, training: bool = False) -> tuple[Any, list]:
         """Runs over sequences from zero states.
 
         Args:
-            values: (batch, time, size).
+            values: (batch, time, size), or size + 1 with the time until the next step.
             steps: (batch, time): whether each step counts; None for all.
             training: whether dropout is on.
 
@@ -94,8 +104,9 @@ class NextStep(keras.Model):
     def features(self, values: Any, steps: Any = None, training: bool = False) -> tuple[Any, list]:
         """What enters the output layer, (batch, time, units), and the last states; see `call`."""
         last, outputs = [], []
+        values, elapsed = without_time(self.choices["cell"], values)
         for layer in self.recurrent:
-            values, *states = layer(values, mask=steps, training=training)
+            values, *states = layer(with_time(values, elapsed), mask=steps, training=training)
             last.append(states)
             outputs.append(values)
         return self.dropout(self._seen(outputs), training=training), last
@@ -105,10 +116,11 @@ class NextStep(keras.Model):
         return tf.concat(outputs, -1) if self.choices["all_layers"] else outputs[-1]
 
     def step(self, values: Any, states: Sequence) -> tuple[Any, list]:
-        """One step: values (rows, size) and states -> outputs (rows, size) and new states."""
+        """One step: values (rows, size) and states -> outputs (rows, size) and new states. Time
+        goes on by one, the mean time between steps in training."""
         last, outputs = [], []
         for layer, own in zip(self.recurrent, states, strict=True):
-            values, new = layer.cell(values, own)
+            values, new = layer.cell(after_one(layer.cell, values), own)
             last.append(list(new))
             outputs.append(values)
         return self.output_layer(self._seen(outputs)), last

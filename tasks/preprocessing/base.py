@@ -22,11 +22,13 @@ class Features(ABC):
         chunk: number of examples that are transformed together.
         vocabulary: for text, otherwise None.
         vectors: of words, from elsewhere; otherwise None.
+        takes_time: whether the last feature of `values` is the time since the step before.
     """
 
     chunk = 1024
     vocabulary: Any = None
     vectors: Any = None
+    takes_time: bool = False
 
     @classmethod
     @abstractmethod

@@ -7,34 +7,49 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, with_a_step
 
 
 class SeriesFeatures(Features):
-    """One or several numbers per step.
+    """One or several numbers per step; for cells that take time, with the time between steps.
+
+    Times are in units of their mean in training, so that a model does not depend on whether data
+    have seconds or days. Beside times, features of zeros and ones alone are not standardised:
+    gru-d takes such marks of what was observed.
 
     Args:
-        template: a template with `maximum_length`.
+        template: a template with `cell` and `maximum_length`.
         mean: of each feature, in training.
         scale: standard deviation of each feature, in training.
+        time_unit: mean time between steps in training; None if the cell takes no time.
     """
 
     chunk = 256
 
-    def __init__(self, template: Any, mean: list, scale: list):
+    def __init__(self, template: Any, mean: list, scale: list, time_unit: float | None = None):
         self.template = template
         self.mean = mean
         self.scale = scale
+        self.time_unit = time_unit
+        self.takes_time = time_unit is not None
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "SeriesFeatures":
-        width = _two_axes(examples.inputs[0], examples.place(0)).shape[1]
-        features = cls(template, [0.0] * width, [1.0] * width)
-        places = examples.places
-        features.mean, features.scale = moments(
-            np.concatenate(features.check(examples.inputs, places))
-        )
+        timed, places = takes_time(template.cell), examples.places
+        series, elapsed = _parted(examples.inputs, places, template.cell if timed else None)
+        width = _two_axes(series[0], places[0]).shape[1]
+        features = cls(template, [0.0] * width, [1.0] * width, 1.0 if timed else None)
+        values = np.concatenate(features.check(series, places))
+        features.mean, features.scale = moments(values)
+        if timed:
+            marks = np.isin(values, (0, 1)).all(0)
+            features.mean = np.where(marks, 0.0, features.mean).tolist()
+            features.scale = np.where(marks, 1.0, features.scale).tolist()
+            between = np.concatenate([own[1:] for own in elapsed])
+            features.time_unit = (float(between.mean()) if between.size else 0.0) or 1.0
         return features
 
     def check(self, inputs: Any, places: Sequence[str]) -> list[np.ndarray]:
@@ -52,29 +67,43 @@ class SeriesFeatures(Features):
         return series
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        return pad(self.check(inputs, places))
+        series, elapsed = _parted(inputs, places, self.template.cell if self.takes_time else None)
+        values, lengths = pad(self.check(series, places))
+        if not self.takes_time:
+            return values, lengths
+        return values, pad(elapsed)[0], lengths
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
-        values, lengths = raw
+        values, *elapsed, lengths = raw
+        values = self.scaled(values, *elapsed)
         limit = self.template.maximum_length
         if limit is not None:
             values, lengths = values[:, :limit], tf.minimum(lengths, limit)
-        values = (values - tf.constant(self.mean)) / tf.constant(self.scale)
         return with_a_step(values, 0.0), lengths
+
+    def scaled(self, values: Any, elapsed: Any = None) -> Any:
+        """Steps as the model takes them, the elapsed time as the last feature, if there is one."""
+        values = (values - tf.constant(self.mean)) / tf.constant(self.scale)
+        if elapsed is None:
+            return values
+        return tf.concat([values, (elapsed / tf.constant(self.time_unit))[..., None]], -1)
 
     @property
     def signature(self) -> list:
+        elapsed = tf.TensorSpec((None, None), tf.float32, "elapsed")
         return [
             tf.TensorSpec((None, None, len(self.mean)), tf.float32, "values"),
+            *([elapsed] if self.takes_time else []),
             tf.TensorSpec((None,), tf.int32, "lengths"),
         ]
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (len(self.mean),), "float32"
+        return (len(self.mean) + self.takes_time,), "float32"
 
     def to_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "scale": self.scale}
+        config = {"mean": self.mean, "scale": self.scale}
+        return {**config, "time_unit": self.time_unit} if self.takes_time else config
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "SeriesFeatures":
@@ -88,6 +117,39 @@ def pad(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
     return padded, lengths
+
+
+def _parted(
+    inputs: Any, places: Sequence[str], cell: str | None
+) -> tuple[list[Any], list[np.ndarray]]:
+    """The values of inputs, and the elapsed time of each.
+
+    Args:
+        inputs: raw ones.
+        places: the location of each for messages.
+        cell: the cell that takes time; None where it takes none.
+
+    Raises:
+        SeqzooError: an input has times that the cell does not take, or lacks those that it needs.
+    """
+    if cell is None:
+        # An array of all series has no times, and is not looked through.
+        for one, place in zip(inputs, places, strict=True) if isinstance(inputs, list) else ():
+            if isinstance(one, TimedSeries):
+                raise SeqzooError(
+                    f"A series without times was expected, since the cell takes none, but {place} "
+                    "has times; choose a cell that takes time, or leave them out.",
+                    location=place,
+                )
+        return inputs, []
+    for one, place in zip(inputs, places, strict=True):
+        if not isinstance(one, TimedSeries):
+            raise SeqzooError(
+                f"The cell {cell!r} needs the time of each step, but {place} has none; give a "
+                "`TimedSeries`, or name the column of times with --time-column.",
+                location=place,
+            )
+    return [one.values for one in inputs], [one.elapsed for one in inputs]
 
 
 def _two_axes(one: Any, place: str) -> np.ndarray:

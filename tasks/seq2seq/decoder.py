@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from seqzoo.tasks.layers.attention import Attention
-from seqzoo.tasks.layers.recurrent import loss_precision, recurrent_layers
+from seqzoo.tasks.layers.recurrent import after_one, loss_precision, recurrent_layers
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -23,6 +23,8 @@ class Decoder(keras.layers.Layer):
     The query is the first layer's state *after* the token (Luong, Pham and Manning 2015, section
     3; the other layers see its context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
     need the previous step's context, so that all steps of a known target are run at once.
+
+    For a cell that takes time, one unit of it passes from token to token.
 
     Args:
         vocabulary_size: number of token ids.
@@ -136,6 +138,8 @@ class Decoder(keras.layers.Layer):
         values, context, last = self.embedding(tokens), None, []
         for index, layer in enumerate(self.recurrent):
             inputs = values if context is None else ops.concatenate([values, context], axis=-1)
+            if layer.cell.takes_time:
+                inputs = (inputs, ops.ones_like(inputs[..., 0]))
             values, *new = layer(inputs, mask=steps, initial_state=states[index], training=training)
             last.append(new)
             if index == 0 and self.attention is not None:
@@ -158,7 +162,7 @@ class Decoder(keras.layers.Layer):
         values, context, weights, last = self.embedding(tokens), None, None, []
         for index, layer in enumerate(self.recurrent):
             inputs = values if context is None else ops.concatenate([values, context], axis=-1)
-            values, new = layer.cell(inputs, states[index])
+            values, new = layer.cell(after_one(layer.cell, inputs), states[index])
             last.append(list(new))
             if index == 0 and self.attention is not None:
                 memory, keys, mask = constants

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
-from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.layers.recurrent import recurrent_layers, with_time, without_time
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
 
@@ -163,8 +163,9 @@ class SequenceEncoder(keras.layers.Layer):
         elif self.scale != 1.0:
             values = tf.cast(values, self.compute_dtype) * self.scale
         summaries = []
+        values, elapsed = without_time(self.choices["cell"], values)
         for layer in self.recurrent:
-            values, *states = layer(values, mask=mask, training=training)
+            values, *states = layer(with_time(values, elapsed), mask=mask, training=training)
             summaries.append(tf.concat(states, -1))
         return values, mask, summaries
 

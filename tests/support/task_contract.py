@@ -3,7 +3,7 @@
 import json
 import pathlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import keras
@@ -12,10 +12,18 @@ import tensorflow as tf
 from graphs import nodes
 from tensorflow.core.protobuf import saved_model_pb2
 
-from seqzoo.tasks import TEMPLATES, Decoding, Examples, SeqzooError, TrainingSettings
+from seqzoo.tasks import (
+    TEMPLATES,
+    Decoding,
+    Examples,
+    SeqzooError,
+    TimedSeries,
+    TrainingSettings,
+)
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.batches import Padding, batches
 from seqzoo.tasks.kinds import INPUTS, inputs_of, targets_of
+from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.step import Loop
@@ -25,7 +33,6 @@ COUNT = 6
 """Examples of a case, of different lengths."""
 
 SMALL = {
-    "cell": "gru",
     "units": 5,
     "embedding": 4,
     "minimum_count": 1,
@@ -47,22 +54,25 @@ class Case:
         input: kind of input.
         target: kind of target.
         first: whether no earlier case of the template has an input of this form with this target.
+        cell: name of the cell.
     """
 
     template: str
     input: str
     target: str
     first: bool
+    cell: str = "gru"
 
     def __str__(self) -> str:
-        return f"{self.template}-{self.input}-{self.target}"
+        cell = "" if self.cell == "gru" else f"-{self.cell}"
+        return f"{self.template}-{self.input}-{self.target}{cell}"
 
     def choices(self) -> Any:
         """The template with small choices."""
         kind: Any = TEMPLATES[self.template]
         fields = kind.__dataclass_fields__
         own = {name: value for name, value in SMALL.items() if name in fields}
-        return kind(**own, input=self.input, target=self.target)
+        return kind(**{**own, "cell": self.cell}, input=self.input, target=self.target)
 
 
 def cases() -> Iterator[Case]:
@@ -83,6 +93,8 @@ def cases() -> Iterator[Case]:
                     continue
                 seen |= {(INPUTS[kind].form, target), (INPUTS[kind].form,)}
                 yield case
+                if kind == "series":
+                    yield replace(case, first=False, cell="cfc" if target == "next" else "gru-d")
 
 
 def examples(case: Case) -> Examples:
@@ -90,6 +102,9 @@ def examples(case: Case) -> Examples:
     inputs = [_input(INPUTS[case.input].form, index) for index in range(COUNT)]
     if case.input in ("rows", "pixels"):  # all of one size
         inputs = np.stack(inputs)
+    if takes_time(case.cell):
+        random = np.random.default_rng(0)
+        inputs = [TimedSeries(own, 9 * random.exponential(size=len(own))) for own in inputs]
     template = case.choices()
     steps = [1] * COUNT
     if case.target in ("tags", "values"):

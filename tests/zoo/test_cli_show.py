@@ -191,6 +191,16 @@ def test_a_name_of_several_kinds_is_shown_as_all_of_them(monkeypatch) -> None:
     assert "gru, a cell: " in text and "gru, a preset: " in text
 
 
+def test_how_to_train_with_a_cell() -> None:
+    lines = {
+        "lem": "To train with it: seqzoo train NAME --cell lem",
+        "cfc": "To train with it: seqzoo train NAME --cell cfc --time-column COLUMN",
+        "conv-gru": "use Recurrent(ConvGRUCell(...)) in a Keras model.",
+    }
+    for name, line in lines.items():
+        assert seqzoo("show", name).stdout.rstrip().endswith(line)
+
+
 def test_unknown_names_get_the_nearest() -> None:
     for typed, near in (("langage-id", "language-id"), ("lstn", "lstm"), ("python_sorce", "")):
         result = seqzoo("show", typed)

@@ -130,6 +130,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
         "reference": reference,
         "citation": bibtex(name, reference),
         "gates": [] if isinstance(kind.gates, property) else list(kind.gates),
+        "takes": "frames" if kind.input_rank == 4 else "times" if kind.takes_time else "vectors",
         "options": settings,
         "features": features,
         "units": units,

@@ -44,7 +44,7 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
         "Options, in training --cell-option NAME=VALUE:",
         table(["option", "default", "what it is"], rows),
         "",
-        f"To train with it: {program} train NAME --cell {own['name']}",
+        _training(own, program),
     ]
 
 
@@ -74,6 +74,17 @@ def _measured(measured: dict[str, Any]) -> list[str]:
         learnt = "not learnt" if steps is None else f"learnt in {steps:,} steps"
         lines.append(f"Adding problem of 50 steps: {learnt}, squared error {adding['error']:.4f}.")
     return [*lines, ""] if lines else []
+
+
+def _training(own: dict[str, Any], program: str) -> str:
+    """How a model with a cell is trained."""
+    if own["takes"] == "frames":
+        kind = own["class"].rpartition(".")[2]
+        return (
+            f"It takes frames, which templates do not: use Recurrent({kind}(...)) in a Keras model."
+        )
+    times = " --time-column COLUMN" if own["takes"] == "times" else ""
+    return f"To train with it: {program} train NAME --cell {own['name']}{times}"
 
 
 def _size(size: int | tuple) -> str:

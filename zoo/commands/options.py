@@ -213,6 +213,8 @@ SERVING = "Serving"
 READING = (
     "input",
     "target",
+    "time_column",
+    "time_values",
     "columns",
     "delimiter",
     "separator",

@@ -14,6 +14,7 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("text", nargs=-1)
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
 @options.source_option("input", default="that of the training")
+@options.source_option("time_column", default="that of the training")
 @options.source_option("columns", default="those of the training")
 @options.source_option("delimiter")
 @options.source_option("resample")
@@ -43,6 +44,7 @@ def command(
     text: tuple[str, ...],
     input_file: str | None,
     input: str | None,
+    time_column: str | None,
     columns: list[str] | None,
     delimiter: str | None,
     resample: bool | None,
@@ -78,13 +80,17 @@ def command(
         raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
     if input_file and text:
         raise click.UsageError("Name texts or --input-file, not both.")
-    if not input_file and (input or columns or delimiter):
-        raise click.UsageError("--input, --columns and --delimiter are for --input-file.")
+    if not input_file and (input or time_column or columns or delimiter):
+        raise click.UsageError(
+            "--input, --time-column, --columns and --delimiter are for --input-file."
+        )
     decoding, _ = options.parted(choices)
     inputs: Any = sys.stdin.buffer
     if input_file:
         path = pathlib.Path(input_file).expanduser()
-        inputs = prediction_inputs.File(path, input, columns, delimiter, bool(resample))
+        inputs = prediction_inputs.File(
+            path, input, time_column, columns, delimiter, bool(resample)
+        )
     elif text:
         inputs = text
     elif sys.stdin.isatty():

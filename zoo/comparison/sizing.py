@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.config.resolve import Choices
+from seqzoo.zoo.config.resolve import Choices, check_times
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
             options = {own: value for own, value in options.items() if own in taken}
         tasks[name] = replace(choices.task, cell=name, cell_options=options)
         make_cell(tasks[name])  # a mistake should not wait for the data
+        check_times(tasks[name], choices.source)
     splits, _ = open_source(choices.source)
 
     def counter(name: str) -> Callable[[int], int]:

@@ -101,6 +101,30 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     )
 
 
+def check_times(task: Any, source: Source) -> None:
+    """Checks that the times of steps are named if and only if the cell takes them.
+
+    Raises:
+        SeqzooError: the cell lacks them, or takes none.
+    """
+    from seqzoo.tasks.layers.recurrent import takes_time
+
+    if takes_time(task.cell) and source.time_column is None:
+        raise SeqzooError(
+            f"The cell {task.cell!r} needs the time of each step, got none; name the column of "
+            "times with --time-column.",
+            field="time_column",
+        )
+    if source.time_column is not None and not takes_time(task.cell):
+        from seqzoo.cells import CELLS
+
+        known = ", ".join(name for name in CELLS if takes_time(name))
+        raise SeqzooError(
+            f"`time_column` is for cells that take time ({known}), got cell {task.cell!r}.",
+            field="time_column",
+        )
+
+
 def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
     template: Any = TEMPLATES[name]
     if complete:

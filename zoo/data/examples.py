@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.timed_series import TimedSeries, fault, since_before
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import fields
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Records
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, TIME, WEIGHT, Records
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
@@ -29,6 +30,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
     roles += [] if source.target_kind == "next" else [TARGET]
     roles += [] if source.split_column is None else [SPLIT]
     roles += [] if source.weight_column is None else [WEIGHT]
+    roles += [] if source.time_column is None else [TIME]
     return tuple(roles)
 
 
@@ -59,6 +61,8 @@ def readers_of(source: Source, folder: pathlib.Path) -> dict[str, Callable[[Any]
         readers[SPLIT] = fields.label
     if WEIGHT in roles:
         readers[WEIGHT] = fields.weight
+    if TIME in roles:
+        readers[TIME] = fields.times
     return readers
 
 
@@ -93,6 +97,8 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     if not numbers:
         raise SeqzooError(f"{records.name} is empty.")
     inputs, rate = _inputs(records, numbers, source, values[INPUT])
+    if TIME in roles:
+        inputs = _timed(records, numbers, source, inputs, values[TIME])
     targets = _targets(records, numbers, source, values.get(TARGET))
     labels = None
     if targets is not None and source.target_kind in NAMES:
@@ -156,6 +162,33 @@ def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> l
         f"{records.name}: {records.columns[INPUT]!r} has one number per row, not a series; --whole "
         "reads the column as one series, from top to bottom."
     )
+
+
+def _timed(
+    records: Records,
+    numbers: Sequence[int],
+    source: Source,
+    inputs: Sequence[np.ndarray],
+    times: list[np.ndarray],
+) -> list[TimedSeries]:
+    """The series with the times of their steps.
+
+    Raises:
+        SeqzooError: a series has not as many times as steps, or they are negative or decrease.
+    """
+    if len(inputs) < len(times):  # the rows of a table are one series
+        times = [np.concatenate(times)]
+    joined = []
+    for values, own, number in zip(inputs, times, numbers, strict=False):
+        if problem := fault(own, len(values), source.time_values):
+            raise _error(records, number, TIME, problem)
+        joined.append(timed(values, own, source))
+    return joined
+
+
+def timed(values: np.ndarray, times: np.ndarray, source: Source) -> TimedSeries:
+    """A series with the times of its steps, of which `fault` finds nothing wrong."""
+    return TimedSeries(values, times if source.time_values == "elapsed" else since_before(times))
 
 
 def _targets(

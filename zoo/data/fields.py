@@ -9,6 +9,7 @@ import json
 import math
 import pathlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,58 @@ def series(field: Any) -> np.ndarray:
     if numbers.ndim > 2:
         raise SeqzooError(f"must be a list of numbers or of lists of numbers, got {_shown(field)}")
     return numbers.astype(np.float32)
+
+
+def times(field: Any) -> np.ndarray:
+    """The times of a series' steps, float64, (time,): numbers, or dates and times of ISO 8601.
+
+    Dates become seconds since 1970, in UTC where they name no time zone.
+    """
+    found = _dates(field)
+    numbers = _numbers(field) if found is None else np.array(found)
+    if numbers.ndim > 1:
+        raise SeqzooError(f"must be a time or a list of times, got {_shown(field)}")
+    return numbers
+
+
+def _dates(field: Any) -> list[float] | None:
+    """Dates and times as seconds; None if the first is a number."""
+    field = _decoded(field)
+    if isinstance(field, str):
+        stripped = field.strip()
+        field = _json(stripped) if stripped.startswith("[") else [stripped]
+        if len(field) == 1 and isinstance(field[0], str) and _seconds(field[0]) is None:
+            field = field[0].split()
+    field = [field] if isinstance(field, datetime) else field
+    if not isinstance(field, list | tuple) or not field or _is_number(field[0]):
+        return None
+    found = [_seconds(own) for own in field]
+    if None in found:
+        wrong = _shown(field[found.index(None)])
+        raise SeqzooError(f"must be times: numbers, or dates such as 2020-01-31T12:00, got {wrong}")
+    return [own for own in found if own is not None]
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _seconds(value: Any) -> float | None:
+    """A date and time as seconds since 1970; None if it is none."""
+    if isinstance(value, str):
+        if _is_number(value):  # "20200131" would be a date
+            return None
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
 def rows(field: Any, folder: pathlib.Path) -> np.ndarray:

@@ -10,7 +10,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import suspicions
 from seqzoo.zoo.data.npz_arrays import Array, Arrays
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Record, Records, Request
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, TIME, WEIGHT, Record, Records, Request
 from seqzoo.zoo.data.source import Source
 
 IN_TIME = ("series", "frames", "sound")
@@ -19,7 +19,7 @@ IN_TIME = ("series", "frames", "sound")
 STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
 
-USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: ()}
+USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: (), TIME: ()}
 """Names of arrays that are taken for a role where none is named."""
 
 SAMPLE_RATE = "sample_rate"
@@ -89,6 +89,8 @@ class _Reader:
             columns[WEIGHT] = self.found[WEIGHT].values
             if columns[WEIGHT].shape != (len(inputs),):
                 raise self.found[WEIGHT].unfit(f"hold a weight for each of {_count(inputs)}")
+        if TIME in self.found:
+            columns[TIME] = _times(self.found[TIME], inputs)
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),
@@ -207,6 +209,20 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
     if any(part.ndim > 1 for part in parts):
         raise array.unfit("have one tag a step")
     return parts
+
+
+def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
+    """A time at each step of each input, float64, so that seconds since 1970 keep their digits."""
+    if array.is_text:
+        raise array.unfit("hold numbers")
+    lengths = np.array([len(own) for own in inputs], np.int64)
+    values = array.values.astype(np.float64)
+    if len(lengths) == 1 and values.shape == (lengths[0],):
+        return array.finite([values])
+    parts = array.cut(lengths, values, "the lengths of the inputs")
+    if any(part.ndim > 1 for part in parts):
+        raise array.unfit("have one time a step")
+    return array.finite(parts)
 
 
 def _texts(array: Array) -> Sequence[str]:

@@ -4,17 +4,23 @@ Unlike in training, an invalid line does not stop the command: it is reported, a
 predicted.
 """
 
+import json
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from seqzoo.tasks.data.timed_series import fault
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import fields, formats
+from seqzoo.zoo.data.examples import timed
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
-from seqzoo.zoo.data.records import INPUT, Request, undecoded
+from seqzoo.zoo.data.records import INPUT, TIME, Record, Request, undecoded
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
+
+VALUES, TIMES = "values", "times"
+"""The parts of a series with times, as keys of a JSON object."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class File:
     Attributes:
         path: the path of the file.
         column: the column of inputs; None for the one used in training.
+        time_column: that of the times of steps; None for the one used in training.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
         delimiter: what separates its fields, where its name does not say it.
@@ -49,6 +56,7 @@ class File:
 
     path: pathlib.Path
     column: str | None = None
+    time_column: str | None = None
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     resample: bool = False
@@ -138,35 +146,47 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         source,
         data=str(file.path),
         input=file.column or source.input,
+        time_column=file.time_column or source.time_column,
         columns=file.columns or source.columns,
         delimiter=file.delimiter,
         resample=source.resample or file.resample,
         whole=False,
     )
-    records = formats.read(file.path, Request(asked, strict=False, width=width))
+    roles = (INPUT,) if asked.time_column is None else (INPUT, TIME)
+    records = formats.read(file.path, Request(asked, roles, strict=False, width=width))
     # Examples are counted from 0 in messages of training, and from 1 in predictions.
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"
     found = (
-        Asked(record.number + first, record.fields.get(INPUT), record.error or None, unit)
+        Asked(record.number + first, _field(record), record.error or None, unit)
         for record in records.records
     )
     in_time = source.kind == "series" and source.target_kind == "next"
     return _one_series(found) if in_time and source.whole else found
 
 
+def _field(record: Record) -> Any:
+    """The input of a record, with the times of its steps if it has some."""
+    value = record.fields.get(INPUT)
+    return {VALUES: value, TIMES: record.fields[TIME]} if TIME in record.fields else value
+
+
 def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
     """The rows of a table as one series where each holds one step, as training reads them."""
-    rows, steps = list(asked), []
+    rows, steps, times = list(asked), [], []
     for row in rows:
+        is_timed = isinstance(row.field, dict)
         try:
-            series = None if row.wrong else fields.series(row.field)
+            field = row.field[VALUES] if is_timed else row.field
+            series = None if row.wrong else fields.series(field)
+            times += fields.times(row.field[TIMES]).tolist() if is_timed else []
         except SeqzooError:  # which is reported when the row is predicted
             series = None
         if series is None or len(series) > 1 or len(rows) == 1:
             return iter(rows)
         steps += series.tolist()
-    return iter([replace(rows[0], field=steps)])
+    field = {VALUES: steps, TIMES: times} if times else steps
+    return iter([replace(rows[0], field=field)])
 
 
 def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callable[[Any], Any]:
@@ -180,11 +200,14 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
     """
     resample = resample or (run.source or {}).get("resample", False)
     own = fields.reader(run.template.input, folder)
+    source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
 
     def read(field: Any) -> Any:
         if isinstance(field, list | tuple) and tagged:
             return fields.words(field)
+        if run.task.features.takes_time:
+            return _timed_series(field, source)
         value = own(field)
         if run.template.input != "audio":
             return value
@@ -197,3 +220,25 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
         return resampled(samples, rate, run.template.sample_rate)
 
     return read
+
+
+def _timed_series(field: Any, source: Source) -> Any:
+    """A series with the times of its steps: two columns of a file, or a JSON object as text.
+
+    Raises:
+        SeqzooError: it has no times, or not one per step.
+    """
+    if isinstance(field, str) and field.lstrip().startswith("{"):
+        try:
+            field = json.loads(field)
+        except ValueError as error:
+            raise SeqzooError(f"is not a JSON object ({error})") from error
+    if not isinstance(field, dict) or not {VALUES, TIMES} <= field.keys():
+        raise SeqzooError(
+            "lacks the times of its steps; predict from a file with --time-column, or write "
+            '{"values": [1.5, 2], "times": [0, 0.5]}'
+        )
+    values, times = fields.series(field[VALUES]), fields.times(field[TIMES])
+    if problem := fault(times, len(values), source.time_values):
+        raise SeqzooError(f"has times that are not right: `times` {problem}")
+    return timed(values, times, source)

@@ -19,7 +19,8 @@ from seqzoo.zoo.data.source import Source
 _HALF = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8, where it is told to go on."""
 
-INPUT, TARGET, SPLIT, WEIGHT = "input", "target", "split_column", "weight_column"
+INPUT, TARGET, SPLIT = "input", "target", "split_column"
+WEIGHT, TIME = "weight_column", "time_column"
 """Roles of columns, by the fields of a source that name them."""
 
 
@@ -116,7 +117,7 @@ def refuse_columns(path: object, request: Request) -> None:
     Raises:
         SeqzooError: the request names one.
     """
-    for role in (SPLIT, WEIGHT):
+    for role in (SPLIT, WEIGHT, TIME):
         if role in request.roles:
             raise SeqzooError(f"`{role}` is for tables and arrays, got {path}.")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
-from seqzoo.tasks.kinds import inputs_of, targets_of
+from seqzoo.tasks.kinds import TimeValues, inputs_of, targets_of
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.datasets import DATASETS
 
@@ -36,6 +36,10 @@ class Source:
         target_kind: target type. It is the template's `target`.
         input: column, array or feature of the inputs. None for a guess (not in tables).
         target: column, array or feature of the targets. None for a guess (not in tables).
+        time_column: column or array with the times of a series' steps, for cells that take time. It
+            has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
+        time_values: what the time column has: the time of each step ("timestamps"), or the time
+            since the step before ("elapsed").
         columns: column names of a file that has no header line.
         delimiter: field delimiter, such as ; or tab. None for what the file's name says.
         separator: separator of labels within one field.
@@ -68,6 +72,8 @@ class Source:
     target_kind: TargetKind = "class"
     input: str | None = None
     target: str | None = None
+    time_column: str | None = None
+    time_values: TimeValues = "timestamps"
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     separator: str = ","
@@ -88,6 +94,11 @@ class Source:
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
+            )
+        if self.time_column is not None and self.kind != "series":
+            raise SeqzooError(
+                f"`time_column` is for input 'series', got input {self.kind!r}.",
+                field="time_column",
             )
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(field="delimiter", expected="one character", got=self.delimiter)

@@ -50,6 +50,8 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
         raise SeqzooError(
             f"`weight_column` is for files; {source.data} has features for inputs and targets."
         )
+    if source.time_column is not None:
+        raise SeqzooError(f"`time_column` is for tables and arrays, got {source.data}.")
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)

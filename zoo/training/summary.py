@@ -1,5 +1,6 @@
 """The summary of a training: score, some predictions, the run folder, and next commands."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.zoo.output import metrics_line, shortened, shown_target, table
 from seqzoo.zoo.training.train import Trained
 
@@ -70,7 +72,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is not truncated.
     if shown[0] == examples.place(chosen[0]):
-        asked = typed(inputs[0], run.template.input)
+        asked = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
     else:
         asked = shlex.quote(min(shown, key=len))
     if run.template.target == "tags" and targets is not None:
@@ -115,10 +117,21 @@ def _shown(value: Any, place: str) -> str:
     return place
 
 
-def typed(value: Any, kind: str) -> str:
-    """An input that is not text, on the command line: its file, or its first numbers."""
+def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
+    """An input that is not text, on the command line: its file, or its first numbers.
+
+    Args:
+        value: the input.
+        kind: of the input.
+        time_values: what the times of a series are; see `Source`.
+    """
     if kind in FILES:
         return FILES[kind]
+    if isinstance(value, TimedSeries):
+        times = value.elapsed if time_values == "elapsed" else np.cumsum(value.elapsed)
+        parts = {"values": value.values, "times": times}
+        texts = {name: [_rounded(own) for own in part[:TYPED]] for name, part in parts.items()}
+        return shlex.quote(json.dumps(texts))
     array = np.asarray(value)
     most = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
     if kind == "vector" and len(array) > VECTOR:
@@ -128,6 +141,12 @@ def typed(value: Any, kind: str) -> str:
     if all(len(row) == 1 for row in texts):
         return shlex.quote(" ".join(row[0] for row in texts))
     return shlex.quote("[" + ", ".join(f"[{', '.join(row)}]" for row in texts) + "]")
+
+
+def _rounded(value: Any) -> Any:
+    """A number, or the numbers of a step, with four digits."""
+    value = np.asarray(value)
+    return [_rounded(own) for own in value] if value.ndim else float(f"{value:.4g}")
 
 
 def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:

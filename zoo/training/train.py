@@ -12,7 +12,7 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo import devices
-from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, overridden
+from seqzoo.zoo.config.resolve import CONFIG, Choices, check_times, chosen, overridden
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.output import without_samples
 from seqzoo.zoo.stopping import set_last_words
@@ -165,6 +165,7 @@ def run_plan(
 
     task, settings, source = plan.choices.parts()
     make_cell(task)  # a mistake in its choices should not wait for the data
+    check_times(task, source)
     splits, source = open_source(source)
     if not quiet:
         say(splits.description)

@@ -1,0 +1,192 @@
+"""Series with the time between their steps, for cells that take time."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks import (
+    AnswerOptions,
+    Examples,
+    ManyToManyAligned,
+    ManyToOne,
+    SeqzooError,
+    Splits,
+    TimedSeries,
+    TrainingSettings,
+)
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("plain_loop")
+
+
+def spaced(count: int, seed: int) -> Examples:
+    """Noise, whose label is whether its steps are further apart than others; in seconds."""
+    random = np.random.default_rng(seed)
+    inputs, targets = [], []
+    for index in range(count):
+        steps = random.integers(6, 10)
+        elapsed = random.uniform(50, 150, steps) * (1 + 2 * (index % 2))
+        inputs.append(TimedSeries(random.normal(size=steps), elapsed))
+        targets.append(["near", "far"][index % 2])
+    return Examples(inputs, targets)
+
+
+def without(examples: Examples) -> Examples:
+    return Examples([own.values for own in examples.inputs], examples.targets)
+
+
+SETTINGS = TrainingSettings(epochs=8, batch_size=16, learning_rate=0.02, warmup_steps=0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Reads in both directions."""
+    template = ManyToOne(input="series", cell="cfc", units=6, bidirectional=True)
+    folder = tmp_path_factory.mktemp("runs") / "spaced"
+    with seqzoo.cells.portable():
+        return train(template, Splits(spaced(96, 0)), SETTINGS, folder)
+
+
+def test_a_label_in_the_times_is_learnt_from_them_alone(run: Run) -> None:
+    test = spaced(80, 1)
+    assert run.evaluate(test)["accuracy"] > 0.95
+    even = [TimedSeries(own.values, np.full(len(own), 200.0)) for own in test.inputs]
+    assert run.evaluate(Examples(even, test.targets))["accuracy"] < 0.7
+
+
+@pytest.mark.slow
+def test_without_times_it_is_not_learnt(tmp_path) -> None:
+    test = spaced(80, 1)
+    blind = ManyToOne(input="series", cell="gru", units=6)
+    other = train(blind, Splits(without(spaced(96, 0))), SETTINGS, tmp_path / "blind")
+    assert other.evaluate(without(test))["accuracy"] < 0.7
+
+
+def test_times_are_in_units_of_their_mean_in_training(run: Run) -> None:
+    features = run.task.features
+    elapsed = np.concatenate([own.elapsed[1:] for own in spaced(96, 0).inputs])
+    np.testing.assert_allclose(features.time_unit, elapsed.mean())
+    one = TimedSeries([3.0, 5.0], [0.0, features.time_unit])
+    values, lengths = features.transform(*features.raw([one], ["one"]))
+    np.testing.assert_allclose(values[0, :, 1], [0, 1], rtol=1e-6)
+    np.testing.assert_allclose(values[0, :, 0] * features.scale[0] + features.mean[0], [3, 5])
+    assert list(lengths) == [2]
+
+
+@pytest.mark.slow
+def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
+    inputs = spaced(8, 2).inputs
+    answers = run.predict(inputs)
+    again = Run.open(run.folder)
+    assert [own.label for own in again.predict(inputs)] == [own.label for own in answers]
+    alone = [again.predict([own])[0].probability for own in inputs]
+    np.testing.assert_allclose(alone, [own.probability for own in answers], rtol=1e-4)
+    run.export(tmp_path / "saved", check=False)
+    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    values, elapsed, lengths = run.task.features.raw(inputs, [""] * 8)
+    named = served(
+        values=tf.constant(values), elapsed=tf.constant(elapsed), lengths=tf.constant(lengths)
+    )
+    assert [own.decode() for own in named["label"].numpy()] == [own.label for own in answers]
+
+
+def test_marks_of_what_was_observed_stay_as_they_are() -> None:
+    values = np.array([[5.0, 1], [0, 0], [9, 1]])
+    examples = Examples([TimedSeries(values, [0, 1, 2])] * 2, ["a", "b"])
+    features = ManyToOne(input="series", cell="gru-d").adapt(examples).features
+    assert features.mean[1] == 0 and features.scale[1] == 1 and features.mean[0] > 4
+
+
+def test_a_forecaster_knows_when_the_step_is_that_it_predicts() -> None:
+    series = [TimedSeries([1.0, 2, 4], [7, 1, 3]), TimedSeries([3.0, 5], [0, 2])]
+    template = ManyToManyAligned(input="series", target="next", cell="cfc", units=3, horizon=2)
+    task: Any = template.adapt(Examples(series))
+    assert task.features.time_unit == 2  # the time before a series does not count
+    values, lengths = task.features.transform(*task.features.raw(series, ["", ""]))
+    given, following = task._pairs(values)
+    np.testing.assert_allclose(given[0, :, 1], [0.5, 1.5])  # until the next step
+    np.testing.assert_allclose(given[..., 0], values[:, :-1, 0])
+    np.testing.assert_allclose(following, values[:, 1:, :1])
+
+    model = task.build()
+    batch = {"values": values, "lengths": lengths, "rows": tf.range(2)}
+    found = task.infer(model, batch, AnswerOptions())["values"]
+    assert found.shape == (2, 2, 1)
+    # The first forecast follows the last step of each series after one unit of time.
+    until = np.array([[0.5, 1.5, 1.0]], np.float32)
+    whole = np.concatenate([values[:1, :, :1], until[..., None]], -1)
+    outputs, _ = model(whole)
+    np.testing.assert_allclose(found[0, :1], task.targets.decode(outputs[0, -1:]), rtol=1e-5)
+    alone = {name: own[1:] for name, own in batch.items()} | {"values": values[1:, :2]}
+    np.testing.assert_allclose(
+        task.infer(model, alone, AnswerOptions())["values"][0], found[1], rtol=1e-5
+    )
+
+
+def test_columns_become_series_with_times() -> None:
+    columns = {"x": [[1.0, 2.0], [3.0, 4.0, 5.0]], "t": [[10, 12], [3, 3, 9]]}
+    found = Examples.from_columns(columns, input="x", time="t").inputs
+    np.testing.assert_array_equal(found[0].elapsed, [0, 2])
+    np.testing.assert_array_equal(found[1].elapsed, [0, 0, 6])
+    columns["t"] = [[10, 12], [3, 3, 9]]
+    same = Examples.from_columns(columns, input="x", time="t", time_values="elapsed").inputs
+    np.testing.assert_array_equal(same[1].elapsed, [3, 3, 9])
+    np.testing.assert_array_equal(same[1][1:].values, [4, 5])
+
+
+TIMED = Examples([TimedSeries([1.0, 2], [0, 1])] * 2, ["a", "b"])
+PLAIN = Examples([[1.0, 2]] * 2, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (
+            lambda: ManyToOne(input="series", cell="ltc").adapt(PLAIN),
+            "cell 'ltc' needs the time of each step, but example 0 has none",
+        ),
+        (
+            lambda: ManyToOne(input="series", cell="lstm").adapt(TIMED),
+            "without times was expected, since the cell takes none, but example 0 has times",
+        ),
+        (
+            lambda: ManyToOne(input="words", cell="cfc").adapt(Examples(["a"], ["b"])),
+            "`cell` must be a cell without time for input 'words'",
+        ),
+        (
+            lambda: TimedSeries([1.0, 2], [0, -1.5]),
+            "`elapsed` must be at least 0, got -1.5 at step 1",
+        ),
+        (lambda: TimedSeries([1.0, 2], [0, np.nan]), "`elapsed` must be finite, got nan at step 1"),
+        (
+            lambda: TimedSeries([1.0, 2], [0]),
+            "`elapsed` must have one time per step, got 1 for 2 steps",
+        ),
+        (
+            lambda: TimedSeries([1.0, 2], [[0], [1]]),
+            r"`elapsed` must have shape \(time,\), got \(2, 1\)",
+        ),
+        (lambda: TimedSeries(["a"], [0]), "`values` must be numbers"),
+        (
+            lambda: TimedSeries.at([1.0, 2], [5, 3]),
+            "`timestamps` must not decrease, got 3 after 5 at step 1",
+        ),
+        (
+            lambda: Examples.from_columns({"x": [[1.0, 2]], "t": [[5, 3]]}, input="x", time="t"),
+            "example 0: `timestamps` must not decrease",
+        ),
+    ],
+)
+def test_bad_times_are_told_in_one_line(make, message: str) -> None:
+    with pytest.raises(SeqzooError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_other_formats_of_export_are_refused(run: Run, tmp_path) -> None:
+    with pytest.raises(SeqzooError, match="`format` must be saved-model for 'cfc'.*got 'keras'"):
+        run.export(tmp_path / "onnx", format="keras")
