@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqzoo.cells.options import check_types, from_keras
 from seqzoo.cells.private_keras import DropoutRNNCell
 
 
@@ -52,8 +53,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         seed: of the dropout masks.
 
     Raises:
-        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, or
-            `activity_regularizer` is given, which the layer takes.
+        ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option is not
+            of its type, or `activity_regularizer` is given, which the layer takes.
     """
 
     gates: tuple[str, ...] = ()
@@ -80,6 +81,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     cudnn: str | None = None
     """Name of cuDNN's kernel that computes the same with the default options: "lstm" or "gru"."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        """Checks the types of the options, before any of them is used."""
+        check_types(cls, options)
+        return super().__new__(cls, *args, **options)
 
     def __init__(
         self,
@@ -118,17 +124,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             )
         super().__init__(**kwargs)
         self.units = units
-        self.activation = keras.activations.get(activation)
+        self.activation = from_keras("activation", activation)
         self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.kernel_initializer = from_keras("kernel_initializer", kernel_initializer)
+        self.recurrent_initializer = from_keras("recurrent_initializer", recurrent_initializer)
+        self.bias_initializer = from_keras("bias_initializer", bias_initializer)
+        self.kernel_regularizer = from_keras("kernel_regularizer", kernel_regularizer)
+        self.recurrent_regularizer = from_keras("recurrent_regularizer", recurrent_regularizer)
+        self.bias_regularizer = from_keras("bias_regularizer", bias_regularizer)
+        self.kernel_constraint = from_keras("kernel_constraint", kernel_constraint)
+        self.recurrent_constraint = from_keras("recurrent_constraint", recurrent_constraint)
+        self.bias_constraint = from_keras("bias_constraint", bias_constraint)
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed

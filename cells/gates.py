@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.options import from_keras
 
 
 class CellWithGates(RecurrentCell):
@@ -22,7 +23,7 @@ class CellWithGates(RecurrentCell):
 
     def __init__(self, units: int, *, recurrent_activation: Any = "sigmoid", **kwargs: Any):
         super().__init__(units, **kwargs)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
 
     def bias_shape(self) -> tuple[int, ...]:
         """Shape of the bias: one entry for each unit of each gate that has one."""

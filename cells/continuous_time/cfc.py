@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.gates import fresh, masked
+from seqzoo.cells.options import from_keras
 
 VARIANTS = {"default": 4, "no-gate": 4, "pure": 1}
 """How many heads each variant has."""
@@ -77,7 +78,7 @@ class CfCCell(RecurrentCell):
         self.backbone_activation: Any = (
             backbone_activation
             if backbone_activation == "lecun_tanh"
-            else keras.activations.get(backbone_activation)
+            else from_keras("backbone_activation", backbone_activation)
         )
 
     @property

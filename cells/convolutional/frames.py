@@ -27,8 +27,10 @@ class FrameCell(CellWithGates):
 
     def __init__(self, units: int, *, kernel_size: int | tuple[int, int] = 3, **kwargs: Any):
         super().__init__(units, **kwargs)
-        sides = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
-        if len(sides) != 2 or any(side < 1 or side % 2 == 0 for side in sides):
+        is_pair = isinstance(kernel_size, list | tuple)
+        sides = list(kernel_size) if is_pair else [kernel_size] * 2
+        odd = [type(side) is int and side > 0 and side % 2 == 1 for side in sides]
+        if odd != [True, True]:
             raise ValueError(
                 f"`kernel_size` must be one or two odd numbers of at least 1, got {kernel_size!r}."
             )

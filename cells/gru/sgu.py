@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from seqzoo.cells.gates import CellWithGates, masked
+from seqzoo.cells.options import from_keras
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,7 +47,7 @@ class SGUCell(CellWithGates):
         **kwargs: Any,
     ):
         super().__init__(units, recurrent_activation=recurrent_activation, **kwargs)
-        self.output_activation = keras.activations.get(output_activation)
+        self.output_activation = from_keras("output_activation", output_activation)
 
     def advance(self, x, states, recurrent_mask=None):
         (h,) = states
@@ -101,7 +102,7 @@ class DSGUCell(CellWithGates):
         **kwargs: Any,
     ):
         super().__init__(units, recurrent_activation=recurrent_activation, **kwargs)
-        self.output_activation = keras.activations.get(output_activation)
+        self.output_activation = from_keras("output_activation", output_activation)
 
     def advance(self, x, states, recurrent_mask=None):
         (h,) = states

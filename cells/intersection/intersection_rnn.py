@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from seqzoo.cells.gates import CellWithShortcut, masked
+from seqzoo.cells.options import from_keras
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -37,7 +38,7 @@ class IntersectionRNNCell(CellWithShortcut):
 
     def __init__(self, units: int, *, output_activation: Any = "relu", **kwargs: Any):
         super().__init__(units, **kwargs)
-        self.output_activation = keras.activations.get(output_activation)
+        self.output_activation = from_keras("output_activation", output_activation)
 
     @property
     def state_size(self):

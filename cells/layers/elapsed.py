@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -40,14 +41,22 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
     return ops.take_along_axis(passed, rank, axis=1)
 
 
-def check_elapsed(elapsed: Any) -> None:
-    """Raises ValueError if a time is negative or NaN, in TensorFlow's eager mode."""
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
+def check_elapsed(elapsed: Any, sequences: Any) -> None:
+    """Raises ValueError if there is not one time per step, or if a time is negative or NaN.
 
-    if not tf.executing_eagerly() or isinstance(elapsed, keras.KerasTensor):
-        return
+    Values are looked at in TensorFlow's eager mode; with another backend, if they are NumPy's.
+    """
+    steps, times = _time(sequences), _time(elapsed)
+    if None not in (steps, times) and steps != times:
+        raise ValueError(f"`elapsed` must have one time per step, got {times} for {steps} steps.")
+    if keras.backend.backend() != "tensorflow":
+        if not isinstance(elapsed, np.ndarray):
+            return
+    else:
+        import tensorflow as tf
+
+        if not tf.executing_eagerly() or isinstance(elapsed, keras.KerasTensor):
+            return
     values = ops.convert_to_numpy(elapsed)
     wrong = ~(values >= 0)
     if wrong.any():
@@ -56,3 +65,9 @@ def check_elapsed(elapsed: Any) -> None:
             f"`elapsed` must be the time since the step before, at least 0, got "
             f"{float(values[position])} in row {row}, step {step}."
         )
+
+
+def _time(tensor: Any) -> int | None:
+    """The steps of (batch, time, ...); None if they are not known."""
+    shape = getattr(tensor, "shape", ())
+    return shape[1] if len(shape) > 1 else None

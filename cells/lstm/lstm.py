@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.activation_gradients import derivative, known
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.options import from_keras
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -46,7 +47,7 @@ class LSTMCell(RecurrentCell):
         **kwargs: Any,
     ):
         super().__init__(units, **kwargs)
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
 
     @property

@@ -7,6 +7,7 @@ from keras import ops
 
 from seqzoo.cells.activation_gradients import derivative, known
 from seqzoo.cells.base import RecurrentCell
+from seqzoo.cells.options import from_keras
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -41,7 +42,7 @@ class GatedCell(RecurrentCell):
         super().__init__(units, **kwargs)
         if gate_bias and not self.use_bias:
             raise ValueError("`gate_bias=True` needs `use_bias=True`, got `use_bias=False`.")
-        self.recurrent_activation = keras.activations.get(recurrent_activation)
+        self.recurrent_activation = from_keras("recurrent_activation", recurrent_activation)
         self.gate_bias = gate_bias
 
     def bias_shape(self):

@@ -205,6 +205,8 @@ def make(
         options: of the cell's class.
         given: the wrapper's own options.
     """
+    if options is not None and not isinstance(options, Mapping):
+        raise ValueError(f"`cell_options` must be options by name or None, got {options!r}.")
     if isinstance(cell, str):
         if cell not in REGISTRY:
             raise ValueError(f"`cell` must be the name of a cell, such as 'lstm', got {cell!r}.")

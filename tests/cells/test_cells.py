@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 from cell_cases import FEATURES, UNITS, X, core_cell, error, every_case, recurrent, shared
 
 import seqzoo.cells as cells
-from seqzoo.cells import CELLS, GatedCell, VanillaCell, create
+from seqzoo.cells import CELLS, GatedCell, RecurrentCell, VanillaCell, create
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -22,7 +23,7 @@ def test_units_must_be_a_whole_number(name, units):
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
-@pytest.mark.parametrize("rate", [1, 1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("rate", [1, 1.0, -0.1])
 def test_dropout_must_be_a_share(name, option, rate):
     with pytest.raises(ValueError, match=rf"`{option}` must be at least 0 and below 1, got {rate}"):
         create(name, UNITS, **{option: rate})
@@ -34,6 +35,40 @@ def test_unknown_options_and_activations_are_refused(name):
         create(name, UNITS, activation="tahn")
     with pytest.raises((TypeError, ValueError), match="dropuot"):
         create(name, UNITS, dropuot=0.1)
+
+
+WRONG = {
+    bool: ["yes", 1, None],
+    int: [1.5, True, "3"],
+    float: ["x", float("nan"), float("inf"), True],
+}
+"""Values that are not of the type of an option's default."""
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_options_of_a_wrong_type_are_refused_in_one_line(name):
+    options = {
+        option: parameter.default
+        for kind in reversed(CELLS[name].__mro__)
+        for option, parameter in inspect.signature(kind.__init__).parameters.items()
+        if type(parameter.default) in WRONG and issubclass(kind, RecurrentCell)
+    }
+    assert {"dropout", "use_bias"} <= options.keys()
+    for option, default in options.items():
+        for value in [*WRONG[type(default)], [default]]:
+            if option == "mean" and value == [default]:  # gru-d takes a list of means
+                continue
+            with pytest.raises(ValueError, match=rf"^`{option}` must [^\n]*, got [^\n]*\.$"):
+                create(name, UNITS, **{option: value})
+
+
+def test_what_keras_does_not_have_is_refused_in_one_line():
+    with pytest.raises(
+        ValueError, match="^`activation` must be one of Keras' activations, .*'tahn'"
+    ):
+        create("lstm", UNITS, activation="tahn")
+    with pytest.raises(ValueError, match="^`bias_initializer` must be one of Keras' initializers"):
+        create("lstm", UNITS, bias_initializer="zero_ones")
 
 
 def test_offset_of_the_gate_needs_offsets():

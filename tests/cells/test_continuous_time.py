@@ -97,6 +97,11 @@ def test_missing_values_do_not_matter_and_decay_to_the_mean():
         ("lstm", (X32, ELAPSED32), "LSTMCell takes one input, .* got 2"),
         ("cfc", (X32, ELAPSED32 - 1), "`elapsed` must be .* at least 0, got -.* in row 0, step"),
         ("cfc", (X32, np.where(ELAPSED32 == ELAPSED32[1, 2], np.nan, ELAPSED32)), "row 1, step 2"),
+        (
+            "cfc",
+            (X32, ELAPSED32[:, 1:]),
+            "`elapsed` must have one time per step, got 6 for 7 steps",
+        ),
         ("gru-d", (X32[..., :3], ELAPSED32), "n values and then n marks .* got 3 features"),
     ],
 )
