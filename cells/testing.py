@@ -7,6 +7,13 @@ from typing import Any
 
 import keras
 import numpy as np
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "seqzoo.cells.testing compares TensorFlow's loops and gradients, but Keras' backend is "
+        f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow."
+    )
+
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell, as_list, shape_of

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from seqzoo.tasks.errors import SeqzooError
+
 # What TensorFlow says on every machine without an NVIDIA driver, or with oneDNN. The 303 of cuInit
 # is "there is no driver"; with a driver that does not work it says something else, and that is
 # shown.
@@ -28,7 +30,17 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     Args:
         quiet_loggers: whether warnings of its Python code are turned off, too, as for a command
             line; a program that imports seqzoo decides that for itself.
+
+    Raises:
+        SeqzooError: Keras was imported with another backend.
     """
+    keras = sys.modules.get("keras")
+    backend = keras.backend.backend() if hasattr(keras, "backend") else "tensorflow"
+    if backend != "tensorflow":
+        raise SeqzooError(
+            f"Templates need Keras' backend 'tensorflow', but Keras was imported with {backend!r}; "
+            "set KERAS_BACKEND=tensorflow before. Cells and layers run on any backend."
+        )
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

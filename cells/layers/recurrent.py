@@ -50,9 +50,9 @@ class Recurrent(keras.layers.RNN):
 
     Raises:
         ValueError: `cell` is a class; a call lacks the elapsed time that the cell needs, or has one
-            that it does not take; inputs have too few or too many axes; elapsed time is negative
-            or not a number, which is looked at in eager mode alone; or `recompute` is out of range
-            or has no use.
+            that it does not take; inputs have too few or too many axes; elapsed time is not one per
+            step, or negative or not a number, which is looked at in eager mode alone; or
+            `recompute` is out of range or has no use.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Recurrent(keras.layers.RNN):
         pair = isinstance(sequences, (list, tuple))
         self._check_pair(len(sequences) if pair else 1)
         if pair:
-            check_elapsed(sequences[1])
+            check_elapsed(sequences[1], sequences[0])
         return super().__call__(sequences, *args, **kwargs)
 
     @property
@@ -252,6 +252,8 @@ class Recurrent(keras.layers.RNN):
     def _loop(self, sequences, states, mask, recurrent_mask):
         # Keras' own `go_backwards` zeroes the wrong outputs of an unrolled loop with a mask.
         sequences, mask = self._in_order_of_running(sequences, mask)
+        if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
+            mask = _spread(mask, sequences)  # its loop broadcasts masks with vectors alone
 
         def step(x, states):
             return self.cell.advance(x, list(states), recurrent_mask)

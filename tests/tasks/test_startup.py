@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 
+import keras
 import pytest
 from cli_cases import ROOT
+
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.startup import start_tensorflow
 
 PROGRAM = """
 import logging, sys
@@ -23,6 +27,13 @@ Run.open(sys.argv[1])
 import tensorflow as tf
 print(tf.get_logger().level <= logging.WARNING)
 """
+
+
+def test_another_backend_is_refused_in_one_line(monkeypatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    message = "^Templates need Keras' backend 'tensorflow', but Keras was imported with 'jax'; set "
+    with pytest.raises(SeqzooError, match=message):
+        start_tensorflow()
 
 
 @pytest.mark.slow

@@ -1,0 +1,67 @@
+"""Cells give the numbers that they gave when they were added, in each backend of Keras."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import stored_cells
+
+from seqzoo.cells import CELLS
+
+TOLERANCE = 1e-5
+STORED = stored_cells.stored()
+
+
+def test_every_cell_is_stored():
+    assert list(STORED) == list(CELLS), "run `python -m stored_cells`, see its docstring"
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_gives_the_numbers_that_are_stored(name):
+    found = stored_cells.differences(name, STORED[name], stock=False)
+    assert {key: own for key, own in found.items() if not own <= TOLERANCE} == {}
+
+
+def test_a_stored_cell_is_not_overwritten_unasked(monkeypatch, tmp_path):
+    other = {"lstm": STORED["lstm"] | {"inputs/x": STORED["lstm"]["inputs/x"] + 1}}
+    monkeypatch.setattr(stored_cells.cells, "CELLS", {"lstm": CELLS["lstm"], "gru": CELLS["gru"]})
+    monkeypatch.setattr(stored_cells, "FILE", tmp_path / "cells.npz")
+    monkeypatch.setattr(stored_cells, "stored", lambda: dict(other))
+    assert stored_cells.write([]) == ["gru"]
+    monkeypatch.undo()
+    monkeypatch.setattr(stored_cells, "FILE", tmp_path / "cells.npz")
+    written = stored_cells.stored()
+    assert (written["lstm"]["inputs/x"] == other["lstm"]["inputs/x"]).all()
+    assert stored_cells.differences("gru", written["gru"])["Recurrent: forward/outputs"] == 0
+
+
+def test_a_changed_number_or_weight_is_told():
+    own = dict(STORED["gru"])
+    own["forward/outputs"] = own["forward/outputs"] + 1e-3
+    assert stored_cells.differences("gru", own)["Recurrent: forward/outputs"] > TOLERANCE
+    del own[next(key for key in own if key.startswith("weights"))]
+    assert list(stored_cells.differences("gru", own).values()) == [float("inf")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_give_the_same_numbers(backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script = pathlib.Path(stored_cells.__file__)
+    path = os.pathsep.join([str(script.parents[2]), str(script.parent)])
+    # Compiled quickly: each program runs once.
+    quickly = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
+    environment = {**os.environ, **quickly, "KERAS_BACKEND": backend, "PYTHONPATH": path}
+    command = [sys.executable, str(script), "--differences"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert (found["backend"], found["tensorflow"]) == (backend, False)
+    assert list(found["differences"]) == list(CELLS)
+    wrong = {name: own for name, own in found["differences"].items() if not own[1] <= TOLERANCE}
+    assert wrong == {}
