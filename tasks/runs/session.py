@@ -15,7 +15,7 @@ from seqzoo.tasks.export.parts import (
     recurrent_layers,
     run_steps,
     state_specs,
-    step_spec,
+    step_specs,
 )
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
@@ -42,6 +42,8 @@ class Stepper:
         reason = no_step(model)
         if isinstance(model, Generator):
             reason = "it reads its whole input before it writes"
+        elif task.features.takes_time:
+            reason = "its cell takes the time between steps, which parts do not have"
         if reason is not None:
             raise SeqzooError(f"This model cannot read an input part by part, because {reason}.")
         self.task = task
@@ -51,7 +53,7 @@ class Stepper:
         if isinstance(model, LanguageModel):
             steps = tf.TensorSpec([1, None], tf.int32)
         else:
-            one = step_spec(task)
+            (one,) = step_specs(task)
             steps = tf.TensorSpec([1, None, *one.shape[1:]], one.dtype)
 
         def run(steps: Any, states: list) -> tuple[Any, list]:
@@ -59,7 +61,7 @@ class Stepper:
                 if isinstance(model, LanguageModel):
                     outputs, last = model(steps, states)
                     return outputs[:, -1], last
-                return run_steps(task, model, steps, states)
+                return run_steps(task, model, [steps], states)
 
         unnamed = [tf.TensorSpec([1, *spec.shape[1:]], tf.float32) for spec in specs]
         self._run = tf.function(run, input_signature=[steps, unnamed], autograph=False)
@@ -145,7 +147,7 @@ class Session:
         return self._samples[starts + np.arange(features.window)]
 
     def _encoded(self, part: Any) -> np.ndarray:
-        """A part as steps (time, ...) of `step_spec`."""
+        """A part as steps (time, ...) of `step_specs`."""
         task, place = self.stepper.task, "the part"
         features = task.features
         if isinstance(features, TextFeatures):
