@@ -335,7 +335,8 @@ class _Metric(keras.metrics.Metric):
     def result(self) -> Any:
         def measure(totals: np.ndarray) -> np.ndarray:
             _, count, *sums = totals.astype(np.float64)
-            return np.float32(self._task.measure(np.array(sums), count) if count else 0.0)
+            value = self._task.measure(np.array(sums), count) if count else 0.0
+            return np.asarray(value, np.float32)
 
         found = tf.numpy_function(measure, [self._sums.totals.value], tf.float32)
         return tf.ensure_shape(found, ())

@@ -70,9 +70,9 @@ def find_origin(
 
 
 def _forwards(own: LayerTrace) -> Origin | None:
-    inputs = ~np.isfinite(own.inputs).all(-1)
-    states = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.states]).all(0)
-    bad = inputs | states
+    inputs: Any = ~np.isfinite(own.inputs).all(-1)
+    states: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.states]).all(0)
+    bad: Any = inputs | states
     if not bad.any():
         return None
     step = int(np.flatnonzero(bad.any(0))[0])
@@ -89,7 +89,7 @@ def _forwards(own: LayerTrace) -> Origin | None:
 def _backwards(own: LayerTrace) -> Origin | None:
     if own.gradients is None:
         return None
-    bad = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.gradients]).all(0)
+    bad: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.gradients]).all(0)
     if not bad.any():
         return None
     # Going back in time, the last step is the first one.

@@ -6,7 +6,7 @@ import runpy
 import numpy as np
 import pytest
 
-from benchmarks import adding, speed, which_cell
+from benchmarks import adding, memory, speed, which_cell
 from benchmarks.measurements import END, Measurements, machine, path_of, write_section
 from seqzoo.cells import CELLS
 from seqzoo.zoo.catalogue import describe, source_docs
@@ -153,3 +153,30 @@ def test_symbols_are_copied_after_a_blank() -> None:
     assert (ids[:, 10:109] == 8).all() and (ids[:, 109] == 9).all() and (ids[:, 110:] == 8).all()
     right = which_cell.PROBLEMS["copy"].loss(symbols, 50 * x[:, np.r_[:110, :10], :8])
     assert float(right) < 1e-3
+
+
+def test_problems_of_memory_have_their_answers_in_their_inputs() -> None:
+    x, y = (part.numpy() for part in memory.adding(50, 12, 3))
+    assert abs((x[..., 0] * x[..., 1]).sum(1) - y[:, 0, 0]).max() < 1e-6
+    x, y = (part.numpy() for part in memory.copying(50, 12, 3))
+    symbols, copied = x.argmax(-1), memory.COPIED
+    assert x.shape == (50, 12 + 2 * copied, memory.SYMBOLS + 2)
+    assert (symbols[:, :copied] == y).all() and len(set(y.ravel())) == memory.SYMBOLS
+    # What comes between and behind is blank, but for the sign to begin.
+    assert (symbols[:, -copied - 1] == memory.SYMBOLS + 1).all()
+    assert (symbols[:, copied : -copied - 1] == memory.SYMBOLS).all()
+    x, y = (part.numpy() for part in memory.ordering(50, 20, 3))
+    for row, order in zip(x.argmax(-1), y[:, 0], strict=True):
+        (first, second) = [own for own in row if own >= memory.DISTRACTORS]
+        assert 2 * (first - memory.DISTRACTORS) + second - memory.DISTRACTORS == order
+
+
+def test_the_table_of_memory_begins_with_those_that_reach_furthest(tmp_path) -> None:
+    measured = Measurements(tmp_path / "x.csv", ("cell", "problem"))
+    for cell, reach in (("vanilla", 0), ("gru", 80)):
+        row = {"cell": cell, "problem": "adding", "reach": reach, "steps": 150, "seconds": 9}
+        measured.add(row)
+    assert memory.section(measured).split("\n")[-2:] == [
+        "| `gru` | 80 (150 steps) |  |  |",
+        "| `vanilla` | none |  |  |",
+    ]

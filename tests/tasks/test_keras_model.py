@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("plain_loop")
 
 WORDS = ["ab cd", "cd ab ab", "ef", "ab"] * 8
 TAGS = [["N" if word == "ab" else "V" for word in text.split()] for text in WORDS]
-SMALL = {"units": 8, "embedding": 4, "minimum_count": 1}
+SMALL: Any = {"units": 8, "embedding": 4, "minimum_count": 1}
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,6 @@ def test_known_cells() -> None:
     assert flows[1].decay.verdict == "vanishing" and flows[0].shares[40] > flows[1].shares[40]
     figure = cell_flow_figure(flows)
     first, second, _ = figure.axes[0].lines
-    assert list(second.get_ydata()) == list(flows[1].norms[1:] / flows[1].norms[0])
+    assert list(np.asarray(second.get_ydata())) == list(flows[1].norms[1:] / flows[1].norms[0])
     with pytest.raises(SeqzooError, match="conv-lstm"):
         cell_flows({"conv-lstm": {"units": 2}})

@@ -37,7 +37,8 @@ def test_inputs_weights_gradients_and_the_loss() -> None:
     assert run(x, tf.reduce_sum) is None
     bad = x.copy()
     bad[0, 3, 1] = np.nan
-    assert run(bad) == Origin("input", run(bad).layer, 3, 0)
+    found = run(bad)
+    assert found is not None and found == Origin("input", found.layer, 3, 0)
     assert run(x, lambda own: tf.reduce_sum(own) + np.inf) == Origin("loss")
     # d sqrt(u) / du is infinite at u = 0.
     found = run(x, lambda own: tf.reduce_sum(tf.sqrt(own[:, 2] - own[:, 2])))
