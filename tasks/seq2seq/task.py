@@ -14,6 +14,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.decoding.scoring import score
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.recurrent import at_least_float32
 from seqzoo.tasks.preprocessing.base import Features
@@ -269,12 +270,21 @@ class GeneratorTask(Task):
 
 def text_answers(found: dict[str, list]) -> list[Answer]:
     """Predictions that are texts, from the "texts", "log_probabilities" and "token_probabilities"
-    of each example, without those that a beam search did not find."""
+    of each example, without those that a beam search did not find.
+
+    Raises:
+        SeqzooError: an example has none at all, as with a penalty or temperature beyond float32.
+    """
     answers = []
     for texts, own, tokens in zip(
         found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
     ):
         there = np.flatnonzero(np.isfinite(own))
+        if not len(there):
+            raise SeqzooError(
+                "No text has a finite probability with these decoding options; choose penalties "
+                "and a temperature closer to 1."
+            )
         ranked = tuple((texts[n].decode("utf-8"), float(np.exp(own[n]))) for n in there)
         each = tuple(float(tokens[n]) for n in there)
         answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))

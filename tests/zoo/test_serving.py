@@ -18,6 +18,7 @@ from serving_cases import cases, events, joined, runs_of, serving  # noqa: E402
 from seqzoo.tasks.base import AnswerOptions  # noqa: E402
 from seqzoo.tasks.decoding import Decoding  # noqa: E402
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
+from seqzoo.tasks.seq2seq.task import text_answers  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
 from seqzoo.zoo.serving.image_size import HUGE, pixel_count  # noqa: E402
 from seqzoo.zoo.serving.metrics import Counter, Histogram, exposition  # noqa: E402
@@ -289,6 +290,12 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
         full = client.post(PREDICT, json={"instances": ["a"]})
         assert full.status_code == 503 and full.headers["retry-after"] == "1"
         held.set()
+
+
+def test_options_that_leave_no_text_are_a_mistake_of_the_request() -> None:
+    found = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
+    with pytest.raises(SeqzooError, match="No text has a finite probability"):
+        text_answers(found)
 
 
 def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:
