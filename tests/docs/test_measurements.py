@@ -6,8 +6,15 @@ import runpy
 import numpy as np
 import pytest
 
-from benchmarks import adding, memory, speed, which_cell
-from benchmarks.measurements import END, Measurements, machine, path_of, write_section
+from benchmarks import adding, deployment, memory, speed, which_cell
+from benchmarks.measurements import (
+    END,
+    FOLDER,
+    Measurements,
+    machine,
+    path_of,
+    write_section,
+)
 from seqzoo.cells import CELLS
 from seqzoo.zoo.catalogue import describe, source_docs
 
@@ -180,3 +187,14 @@ def test_the_table_of_memory_begins_with_those_that_reach_furthest(tmp_path) -> 
         "| `gru` | 80 (150 steps) |  |  |",
         "| `vanilla` | none |  |  |",
     ]
+
+
+def test_the_tables_of_exports_are_made_of_the_results() -> None:
+    paths = {}
+    for what in deployment.KEYS:
+        (paths[what],) = FOLDER.glob(f"deployment-{what}-*.csv")
+    assert deployment.section(paths) in deployment.PAGE.read_text(encoding="utf-8")
+    times = Measurements(paths["times"], deployment.KEYS["times"])
+    for model in (*deployment.SHIPPED, deployment.UNTRAINED, "spoken-digits"):
+        found = {row["format"] for row in times.rows if row["model"] == model}
+        assert found >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}
