@@ -136,11 +136,8 @@ class TaskModel(keras.Model):
             self._plan(data, settings, (settings.seed, epoch) if shuffle else None)
             for epoch in range(initial_epoch, max(epochs, initial_epoch + 1))
         ]
-        validation = None
-        if held_out is not None:
-            validation = self._dataset(
-                held_out, self._settings(validation_batch_size or batch_size)
-            )
+        judging = self._settings(validation_batch_size or batch_size)
+        validation = None if held_out is None else self._dataset(held_out, judging)
         callbacks = _listed(callbacks)
         for own in callbacks:
             choose_mode(own, self.task)
@@ -149,7 +146,10 @@ class TaskModel(keras.Model):
             batches(data, join_plans(plans)),
             epochs=epochs,
             verbose=verbose,
-            callbacks=[*callbacks, _Forgetting(self._forget)],
+            callbacks=[
+                *callbacks,
+                _Forgetting(self._forget, settings.batch_size, judging.batch_size),
+            ],
             validation_data=validation,
             initial_epoch=initial_epoch,
             shuffle=False,  # done already
@@ -173,8 +173,10 @@ class TaskModel(keras.Model):
             SeqzooError: an example does not fit the template.
         """
         if "_use_cached_eval_dataset" not in options:  # else it is called by `fit`
-            x, y = self._dataset(_examples(x, y), self._settings(batch_size)), None
-            callbacks = [*_listed(callbacks), _Forgetting(self._forget)]
+            settings = self._settings(batch_size)
+            x, y = self._dataset(_examples(x, y), settings), None
+            rows = settings.batch_size
+            callbacks = [*_listed(callbacks), _Forgetting(self._forget, rows, rows)]
         return super().evaluate(
             x, y, verbose=verbose, callbacks=callbacks, return_dict=return_dict, **options
         )
@@ -234,16 +236,8 @@ class TaskModel(keras.Model):
         """The mean loss of a batch; adds it to the metrics and carries states on."""
         weights = batch["weights"]
         if self._carried:
-            rows = tf.shape(weights)[0]
-            carried = [
-                tf.cond(
-                    tf.shape(own)[0] == rows,
-                    own.value,
-                    lambda own=own: tf.zeros([rows, own.shape[1]]),
-                )
-                for own in self._carried
-            ]
-            batch = {**batch, "carried": tuple(carried)}
+            # `_Forgetting` has given them as many rows as the batches have.
+            batch = {**batch, "carried": tuple(own.read_value() for own in self._carried)}
         outcome = self.task.forward(self.network, batch, training)
         for variable, state in zip(self._carried, outcome.carried, strict=True):
             variable.assign(state)
@@ -255,9 +249,10 @@ class TaskModel(keras.Model):
         self._loss.add(tf.reduce_sum(shown), count, sums)
         return tf.reduce_sum(losses) / count
 
-    def _forget(self) -> None:
+    def _forget(self, rows: int) -> None:
+        """Sets the carried states to zero, for batches of so many rows."""
         for state in self._carried:
-            state.assign(tf.zeros_like(state))
+            state.assign(tf.zeros([rows, state.shape[1]]))
 
     def _settings(self, batch_size: int | None) -> TrainingSettings:
         return replace(self.settings, batch_size=batch_size or self.settings.batch_size)
@@ -345,15 +340,15 @@ class _Metric(keras.metrics.Metric):
 class _Forgetting(keras.callbacks.Callback):
     """Begins each pass over the data with states of zero."""
 
-    def __init__(self, forget: Any):
+    def __init__(self, forget: Any, rows: int, scored: int):
         super().__init__()
-        self._forget = forget
+        self._forget, self._rows, self._scored = forget, rows, scored
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._forget()
+        self._forget(self._rows)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        self._forget()
+        self._forget(self._scored)
 
 
 def _examples(x: Any, y: Any) -> Examples:
