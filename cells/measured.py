@@ -185,16 +185,22 @@ SPEED: dict[str, dict[tuple[int, ...], tuple[float, ...]]] = {
         (32, 100, 64, 128): (7.87, 10.87, 10.65, 30.41),
         (32, 784, 1, 128): (31.8, 71.91, 45.13, 153.94),
     },
-    "s5": {
-        (32, 100, 64, 128): (6.14, 7.47, 15.31, 32.23),
-    },
 }
 """Milliseconds of one step of a layer, by batch, time, features and units (of frames: by
 batch, time, height, width, channels and units): seqzoo's forward, forward and backward;
 then those of `keras.layers.RNN` around the same cell."""
 
 ADDING: dict[str, tuple[int | None, float]] = {
-    "vanilla": (750, 0.176729),
-    "gru": (750, 0.000988),
+    "vanilla": (None, 0.17784),
+    "gated": (350, 0.00527),
+    "lstm": (1050, 0.00596),
+    "lstm-1997": (750, 0.00972),
+    "peephole-lstm": (950, 0.00861),
+    "lstm-variant": (1000, 0.00916),
+    "coupled-lstm": (500, 0.00596),
+    "janet": (550, 0.00993),
+    "projection-lstm": (850, 0.00606),
+    "multiplicative-lstm": (800, 0.00943),
+    "residual-lstm": (650, 0.00471),
 }
 """Training steps until the adding problem is learnt, or None, and the squared error."""

@@ -30,10 +30,14 @@ def newest(benchmark: str) -> pathlib.Path:
     """
 
     def version(path: pathlib.Path) -> tuple[int, ...]:
-        found = NAME.fullmatch(path.stem)
-        return tuple(map(int, found[3].split("."))) if found else ()
+        parts = NAME.fullmatch(path.stem)
+        return tuple(map(int, parts[3].split("."))) if parts else ()
 
-    paths = sorted(RESULTS.glob(f"{benchmark}-*.csv"), key=version)
+    found = list(RESULTS.glob(f"{benchmark}-*.csv"))
+    machines = [path.stem.removeprefix(benchmark) for path in found]
+    # "adding-curves-..." is the file of another benchmark than "adding-...".
+    paths = [path for path in found if sum(path.stem.endswith(own) for own in machines) == 1]
+    paths.sort(key=version)
     if not paths:
         raise FileNotFoundError(
             f"{RESULTS} must hold {benchmark}-*.csv, which that benchmark makes"
