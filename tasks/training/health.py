@@ -14,10 +14,10 @@ from seqzoo.tasks.runs.weight_paths import weights_by_path
 NORM, DEAD = "gradient_norm", "dead_units"
 """How the names of columns begin."""
 
-STILL = 1e-3
+UNMOVED = 1e-3
 """A unit is dead if all of its states lie within this distance of each other."""
 
-ROWS = 16
+EXAMINED = 16
 """Examples whose states are looked at."""
 
 
@@ -76,7 +76,7 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
         plan: their batches.
     """
     batch = next(array_batches(data, plan, trim=data.window is None))
-    tensors: dict[str, Any] = {name: tf.constant(own[:ROWS]) for name, own in batch.items()}
+    tensors: dict[str, Any] = {name: tf.constant(own[:EXAMINED]) for name, own in batch.items()}
     if task.carries:
         rows = len(tensors["weights"])
         tensors["carried"] = tuple(tf.zeros([rows, units]) for units in task.carries)
@@ -84,6 +84,6 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
     found = {}
     for own in traced.layers:
         states = own.states[0][:, 1:].reshape(-1, own.states[0].shape[-1])
-        dead = np.ptp(states, axis=0) < STILL
+        dead = np.ptp(states, axis=0) < UNMOVED
         found[f"{DEAD}_{own.name.replace(' ', '_')}"] = float(dead.mean())
     return found
