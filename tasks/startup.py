@@ -8,6 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 
@@ -34,7 +35,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     Raises:
         SeqzooError: Keras was imported with another backend.
     """
-    keras = sys.modules.get("keras")
+    keras: Any = sys.modules.get("keras")
     backend = keras.backend.backend() if hasattr(keras, "backend") else "tensorflow"
     if backend != "tensorflow":
         raise SeqzooError(

@@ -49,13 +49,14 @@ class GRUDCell(CellWithGates):
     takes_time = True
 
     def __init__(self, units: int, *, mean: float | Sequence[float] = 0.0, **kwargs: Any):
-        numbers = mean if isinstance(mean, list | tuple) else [mean]
+        numbers: Sequence[Any] = mean if isinstance(mean, list | tuple) else [mean]
         if not numbers or not all(
             type(own) in (int, float) and math.isfinite(own) for own in numbers
         ):
             raise ValueError(f"`mean` must be a finite number or a list of such, got {mean!r}.")
         super().__init__(units, **kwargs)
-        self.mean = float(mean) if mean is numbers[0] else [float(own) for own in numbers]
+        found = [float(own) for own in numbers]
+        self.mean = found if isinstance(mean, list | tuple) else found[0]
         self.values: Any = None
 
     @property

@@ -23,8 +23,8 @@ class TimedSeries:
         SeqzooError: there is not one time per step, or a time is negative or not finite.
     """
 
-    values: np.ndarray
-    elapsed: np.ndarray
+    values: Any
+    elapsed: Any
 
     def __post_init__(self) -> None:
         for name, dtype in (("values", np.float32), ("elapsed", np.float64)):

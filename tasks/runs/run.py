@@ -220,7 +220,8 @@ class Run:
         """
         if not isinstance(self.task, StreamsText):
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
-        data = self.task.encode(Examples([value]), targets=False)
+        task: Any = self.task
+        data = task.encode(Examples([value]), targets=False)
         return self._inference.stream(data, options or AnswerOptions(1))
 
     def session(self, options: AnswerOptions | None = None) -> Session:

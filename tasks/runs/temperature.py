@@ -22,11 +22,12 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
     Raises:
         SeqzooError: it has no probabilities that a temperature scales, or no validation examples.
     """
+    template = task.template
     if not isinstance(task, Calibrates) or task.calibrated_layer is None:
-        crf = " without `crf`" if getattr(task.template, "crf", False) else ""
+        crf = " without `crf`" if getattr(template, "crf", False) else ""
         raise SeqzooError(
             f"`calibrate` is for the targets 'class', 'labels' and 'tags'{crf}, got target "
-            f"{task.template.target!r}.",
+            f"{template.target!r}.",
             field="calibrate",
         )
     if validation is None:

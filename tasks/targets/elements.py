@@ -75,7 +75,7 @@ class ElementLoss:
             return moments(values)
         return [0.0] * values.shape[1], [1.0] * values.shape[1]
 
-    def check(self, values: Sequence[np.ndarray], places: Sequence[str]) -> None:
+    def check(self, values: Sequence[np.ndarray] | np.ndarray, places: Sequence[str]) -> None:
         """Checks that targets are in the range of the loss.
 
         Raises:

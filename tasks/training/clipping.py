@@ -47,7 +47,7 @@ def clip(
             left = norm
         exceeded |= left > limit
         gradients, _ = tf.clip_by_global_norm(gradients, limit, left)
-    return gradients, exceeded & tf.math.is_finite(norm)
+    return list(gradients), exceeded & tf.math.is_finite(norm)
 
 
 def clips(settings: TrainingSettings) -> bool:

@@ -93,9 +93,9 @@ class Loop:
                 tf.Variable(own.numpy(), trainable=False) for own in averaged_variables(self.model)
             )
         self.norms = GradientNorms(self.model) if settings.log_health else None
-        self._train = None
-        self._hold = None
-        self._score = None
+        self._train: Any = None
+        self._hold: Any = None
+        self._score: Any = None
 
     def train(self, data: Data, plan: Plan) -> Any:
         """Takes the steps of a plan; yields after each."""

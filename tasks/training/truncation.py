@@ -21,18 +21,18 @@ def check_truncation(task: Any, settings: TrainingSettings) -> None:
     """
     if settings.bptt_every is None:
         return
+    template = task.template
     if not isinstance(task, Cuts):
         raise SeqzooError(
-            f"`bptt_every` is for templates with a prediction at each step, got "
-            f"{task.template.name}.",
+            f"`bptt_every` is for templates with a prediction at each step, got {template.name}.",
             field="bptt_every",
         )
-    if getattr(task.template, "crf", False):
+    if getattr(template, "crf", False):
         raise SeqzooError(
             "`bptt_every` is for tags without `crf`, whose loss is that of a whole sequence.",
             field="bptt_every",
         )
-    if task.template.both_ways:
+    if template.both_ways:
         raise SeqzooError(
             "`bptt_every` is for layers of one direction, got bidirectional ones; add "
             "--one-direction.",

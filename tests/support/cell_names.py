@@ -66,6 +66,6 @@ def form(name: str) -> tuple:
 
 def one_of_each_form(known: Iterable[str]) -> set[str]:
     """The first cell of each form that none of the known cells has."""
-    known = {form(name) for name in known}
+    forms = {form(name) for name in known}
     firsts = {form(name): name for name in reversed(REGISTRY)}
-    return {name for own, name in firsts.items() if own not in known}
+    return {name for own, name in firsts.items() if own not in forms}

@@ -34,6 +34,12 @@ def serving(runs: dict[str, Any], **choices: Any) -> Iterator[TestClient]:
         yield client
 
 
+def service_of(client: TestClient) -> Any:
+    """The service behind a client."""
+    app: Any = client.app
+    return app.state.service
+
+
 def events(client: TestClient, path: str, body: Any) -> list[dict[str, Any]]:
     """The server-sent events of a response."""
     import json

@@ -157,7 +157,7 @@ def write(overwrite: list[str]) -> list[str]:
     new = [name for name in cells.CELLS if name not in found or name in overwrite]
     found |= {name: entry(name) for name in new}
     arrays = {f"{name}/{key}": value for name in cells.CELLS for key, value in found[name].items()}
-    np.savez_compressed(FILE, **arrays)
+    np.savez_compressed(FILE, **arrays)  # pyright: ignore[reportArgumentType]
     return new
 
 

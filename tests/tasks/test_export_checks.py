@@ -52,12 +52,12 @@ def test_predict_reads_files_of_numbers_and_sound(tmp_path: pathlib.Path) -> Non
         file.writeframes(samples.tobytes())
     np.save(tmp_path / "own.npy", samples)
     sound = {"kind": "sequences", "sample_rate": 8000}
-    found = standalone._opened(sound, str(tmp_path / "own.wav"))
+    found: Any = standalone._opened(sound, str(tmp_path / "own.wav"))
     np.testing.assert_allclose(found, np.array([200, -100]) / 32768)
-    numbers = {"kind": "arrays"}
-    assert standalone._opened(numbers, str(tmp_path / "own.npy")).tolist() == samples.tolist()
+    found = standalone._opened({"kind": "arrays"}, str(tmp_path / "own.npy"))
+    assert found.tolist() == samples.tolist()
     assert standalone._opened({"kind": "text"}, "own.wav") == "own.wav"
     with pytest.raises(ValueError, match=r"reads .npy files, got 'own.wav'"):
-        standalone._opened(numbers, "own.wav")
+        standalone._opened({"kind": "arrays"}, "own.wav")
     with pytest.raises(ValueError, match="with 16000 samples of 16 bits .* has 8000 of 16"):
         standalone._opened({**sound, "sample_rate": 16000}, str(tmp_path / "own.wav"))

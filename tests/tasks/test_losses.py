@@ -76,7 +76,7 @@ def test_each_step_has_the_loss_of_the_template() -> None:
     inputs = series(4, 0)
     rates = [np.exp(own[:, 1:]) for own in inputs]
     chosen = ManyToManyAligned("series", "values", units=3, loss="poisson")
-    task = chosen.adapt(Examples(inputs, rates))
+    task: Any = chosen.adapt(Examples(inputs, rates))
     outputs = RANDOM.normal(size=(1, 5, 1)).astype(np.float32)
     truth = RANDOM.poisson(1.0, (1, 5, 1)).astype(np.float32)
     outcome = task.outcome(tf.constant(outputs), tf.constant(truth), tf.constant([3]))

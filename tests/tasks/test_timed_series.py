@@ -83,8 +83,9 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     answers = run.predict(inputs)
     again = Run.open(run.folder)
     assert [own.label for own in again.predict(inputs)] == [own.label for own in answers]
-    alone = [again.predict([own])[0].probability for own in inputs]
-    np.testing.assert_allclose(alone, [own.probability for own in answers], rtol=1e-4)
+    alone: Any = [again.predict([own])[0].probability for own in inputs]
+    together: Any = [own.probability for own in answers]
+    np.testing.assert_allclose(alone, together, rtol=1e-4)
     run.export(tmp_path / "saved", check=False)
     served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
     values, elapsed, lengths = run.task.features.raw(inputs, [""] * 8)

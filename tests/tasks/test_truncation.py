@@ -72,7 +72,8 @@ class _Slow:
         self.task, self.model, self.batch = task, model, batch
         self.layers = recurrent_layers(model)
         values = batch["values"]
-        self.lengths, self.targets = batch["lengths"], batch.get("targets")
+        self.lengths = batch["lengths"]
+        self.targets: Any = batch.get("targets")
         if task.template.target == "next":
             self.targets = values if task.carries else values[:, 1:]
             before = batch["before"][:, None] if task.carries else values[:, :0]

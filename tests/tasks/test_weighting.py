@@ -254,9 +254,8 @@ def test_a_calibrated_model_has_its_temperature_everywhere(tmp_path, clean_tenso
             assert probability == pytest.approx(np.exp(logs[name]) / total, rel=1e-4)
     run.export(tmp_path / "saved")
     served = clean_tensorflow.answers(tmp_path / "saved", {"text": np.array(words)})
-    np.testing.assert_allclose(
-        served["probability"], [answer.probability for answer in after], rtol=1e-4
-    )
+    probabilities: Any = [answer.probability for answer in after]
+    np.testing.assert_allclose(served["probability"], probabilities, rtol=1e-4)
     figures = run.evaluate(names(40, 2))["calibration"]
     expected = plain.evaluate(names(40, 2))["calibration"]
     assert figures["before"]["error"] == pytest.approx(expected["error"], abs=1e-4)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_cases import seqzoo
 
-from seqzoo import zoo
+import seqzoo.zoo as zoo
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data_check.check import DataReport
 from seqzoo.zoo.finding import Finding

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
-from serving_cases import cases, events, joined, runs_of, serving  # noqa: E402
+from serving_cases import cases, events, joined, runs_of, service_of, serving  # noqa: E402
 
 from seqzoo.tasks.base import AnswerOptions  # noqa: E402
 from seqzoo.tasks.decoding import Decoding  # noqa: E402
@@ -267,7 +267,7 @@ def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]
 
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             found = list(pool.map(one, range(60)))
-        service = client.app.state.service
+        service = service_of(client)
     assert [own["answer"] for own in found] == [own["answer"] for own in expected]
     probabilities = [own["probability"] for own in expected]
     np.testing.assert_allclose([own["probability"] for own in found], probabilities, rtol=1e-4)
@@ -277,7 +277,7 @@ def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]
 
 def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> None:
     with serving({"characters": runs["characters"]}, queue_size=1, timeout=0.3) as client:
-        worker = client.app.state.service.models["characters"].worker
+        worker = service_of(client).models["characters"].worker
         held, begun = threading.Event(), threading.Event()
         worker.call(lambda: (begun.set(), held.wait(20)))
         assert begun.wait(5)

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 from cell_names import BEFORE_RELEASES  # noqa: E402
-from serving_cases import cases, runs_of, serving  # noqa: E402
+from serving_cases import cases, runs_of, service_of, serving  # noqa: E402
 
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
@@ -32,7 +32,7 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
     values = [own for own in CASES[name][2] if len(own)]
     instances = [own.tolist() if isinstance(own, np.ndarray) else own for own in values]
     with serving({name: run}) as client:
-        model = client.app.state.service.models[name]
+        model = service_of(client).models[name]
         body = {"instances": instances, "parameters": {}}
         random = model.generates and run.task.decoding.method == "sample"
         if random:

@@ -72,7 +72,7 @@ class _Reader:
     def records(self) -> Records:
         array = self.found[INPUT]
         inputs = self._inputs(array)
-        columns: dict[str, Sequence[Any]] = {INPUT: inputs}
+        columns: dict[str, Any] = {INPUT: inputs}
         if TARGET in self.found:
             target = self.found[TARGET]
             columns[TARGET] = self._targets(target, inputs)

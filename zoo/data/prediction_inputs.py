@@ -80,7 +80,8 @@ def read(
         folder = given.path.parent
         found = of_file(given, _source_of(run, given), width=_width_of(run))
     else:
-        found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
+        texts: Any = given
+        found = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
     own = reader(run, folder, resample=resample)
     for asked in found:
         if asked.wrong:

@@ -413,7 +413,7 @@ async def _http_error(request: Request, error: Any) -> Response:
         404: f"There is nothing at {request.url.path}; /openapi.json lists all addresses.",
         405: f"{request.url.path} does not take {request.method}.",
     }.get(error.status_code, error.detail)
-    return error_response(error.status_code, message, error.headers)
+    return error_response(error.status_code, str(message), error.headers)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
