@@ -20,6 +20,22 @@ from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.callbacks import choose_mode
 
+OF_TRAIN = (
+    "clip_layer",
+    "clip_value",
+    "accumulate",
+    "bptt_every",
+    "loss_reduction",
+    "average",
+    "class_weight",
+    "focal",
+    "calibrate",
+    "initialization",
+    "readout",
+    "log_health",
+)
+"""Settings of `train` that `Model.fit` does not have."""
+
 
 def keras_model(
     template: Template, examples: Examples, settings: TrainingSettings | None = None
@@ -34,7 +50,8 @@ def keras_model(
             template's. Schedules and checkpoints are those of Keras, by callbacks.
 
     Raises:
-        SeqzooError: the template does not fit the examples.
+        SeqzooError: the template does not fit the examples, or a setting is one that only `train`
+            has.
 
     Example:
         model = keras_model(ManyToOne(cell="gru"), Examples(texts, labels))
@@ -43,6 +60,14 @@ def keras_model(
     """
     start_devices(quiet_loggers=False)
     settings = settings or template.default_settings
+    usual = TrainingSettings()
+    for name in OF_TRAIN:
+        if getattr(settings, name) != getattr(usual, name):
+            raise SeqzooError(
+                f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave "
+                "it out, or train with `train`.",
+                field=name,
+            )
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
     model = TaskModel(task, settings)

@@ -151,13 +151,23 @@ def _cases() -> dict:
     }
 
 
+def test_settings_that_fit_does_not_have_are_refused() -> None:
+    own, inputs, targets = _cases()["labels"]
+    for choice in ({"accumulate": 2}, {"class_weight": "balanced"}, {"calibrate": True}):
+        with pytest.raises(SeqzooError, match="is for `seqzoo.tasks.train`") as caught:
+            keras_model(own, Examples(inputs, targets), settings(**choice))
+        assert caught.value.field == next(iter(choice))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", _cases())
 def test_every_template_is_fitted_saved_and_asked(name: str, tmp_path) -> None:
     own, inputs, targets = _cases()[name]
     model = keras_model(own, Examples(inputs, targets), settings(learning_rate=0.01))
-    history = model.fit(inputs, targets, epochs=2, validation_split=0.25, verbose=0).history
-    assert history["loss"][1] < history["loss"][0]
+    # Windows of series are drawn anew in each epoch, so the loss falls unevenly.
+    epochs = 12 if name == "forecast" else 2
+    history = model.fit(inputs, targets, epochs=epochs, validation_split=0.25, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
     assert np.isfinite(history["val_loss"]).all() and f"val_{model.task.metric}" in history
     asked = list(inputs[:4])
     options = {"seed": 1} if name == "language" else {}
