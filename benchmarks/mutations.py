@@ -557,7 +557,9 @@ GROUPS = [
         "ctrl_c",
         {
             'self.rows = state["rows"]': "self.rows = []",
-            "plan.since(done)": "plan",
+            "for _ in self.loop.train(self.training, plan.since(done))": (
+                "for _ in self.loop.train(self.training, plan)"
+            ),
         },
     ),
     Group(

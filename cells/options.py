@@ -2,8 +2,8 @@
 
 import inspect
 import math
-from functools import cache
 from typing import Any, get_args, get_type_hints
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -44,10 +44,19 @@ def _fits(value: Any, wanted: type) -> bool:
     return isinstance(value, wanted) and (wanted is not int or not isinstance(value, bool))
 
 
-@cache
+_HINTS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
+"""What `_hints` found; it keeps no class alive."""
+
+
 def _hints(kind: type) -> dict[str, Any]:
     """The annotations of the options of a class, those of the class itself first; `units` and what
     cannot be resolved are left out."""
+    if kind not in _HINTS:
+        _HINTS[kind] = _read_hints(kind)
+    return _HINTS[kind]
+
+
+def _read_hints(kind: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for own in kind.__mro__:
         initializer = vars(own).get("__init__")

@@ -84,6 +84,9 @@ class Scan:
         self.loops: Any = loops_of(cell)
         if recompute is not None:
             self.loops = recomputing(self.loops, recompute)
+            # Run side by side in one graph, segmented loops have corrupted memory (XLA of
+            # TensorFlow 2.21): one piece has all rows.
+            self.pieces = 1
         self.programs = CellPrograms(cell)
 
     def __call__(

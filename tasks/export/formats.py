@@ -143,12 +143,6 @@ def _checked(wanted: Export, format: str) -> Format:
             f"{wanted.precision!r}.",
             field="precision",
         )
-    if format != "saved-model" and wanted.task.features.takes_time:
-        raise SeqzooError(
-            f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "
-            f"between steps, got {format!r}.",
-            field="format",
-        )
     if wanted.steps is not None and format != "litert":
         raise SeqzooError(
             f"`steps` fixes the length of inputs for litert alone; {format} takes any.",
@@ -165,6 +159,12 @@ def _checked(wanted: Export, format: str) -> Format:
                 f"{nearest(name, SIGNATURES)}",
                 field="signatures",
             )
+    if format != "saved-model" and wanted.task.features.takes_time:
+        raise SeqzooError(
+            f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "
+            f"between steps, got {format!r}.",
+            field="format",
+        )
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
     if missing:
         raise SeqzooError(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqzoo.cells.engine.exported_loops import run_compiled
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.parts import (
     NEXT,
     answer_of,
@@ -99,7 +99,7 @@ def _explain(task: Any, model: Any, options: AnswerOptions) -> Signature:
         raise SeqzooError(
             f"`{EXPLAIN}` shows attention, which this model does not have; models of "
             "many-to-many-encoder-decoder and one-to-many have, unless `attention` is 'none'. "
-            "Export it without, or explain predictions by `seqzoo inspect`."
+            f"Export it without, or explain predictions by `{command('inspect')}`."
         )
     names = [spec.name for spec in task.signature]
 

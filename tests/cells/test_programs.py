@@ -334,7 +334,7 @@ MAKERS += [float64(cells.GRUCell, reset_after=False)]
 def loops(shared) -> list:
     """Of each program kept: the loop's name, and whether it keeps what a gradient needs."""
     keys = {id(program): key[0] for key, program in shared._programs.items()}
-    return sorted((loop.__name__, *options[1:]) for loop, options, _ in keys.values())
+    return sorted((loop.__name__, *options[1:]) for loop, options, *_ in keys.values())
 
 
 @pytest.mark.parametrize(

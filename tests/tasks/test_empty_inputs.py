@@ -80,6 +80,8 @@ def _ways(name: str) -> list:
 
         ways = [tf.function(answer, input_signature=task.signature, autograph=False)]
         for way, specs in task.signatures(model, options).values():
+            if len(specs) > len(task.signature):  # it takes an output, too
+                continue
             ways.append(tf.function(way, input_signature=specs, autograph=False))
         for way in ways:
             way.get_concrete_function()

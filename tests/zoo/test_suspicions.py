@@ -180,7 +180,7 @@ def test_a_plain_text_has_no_targets(tmp_path) -> None:
     table = delimited(tmp_path / "t.txt", ";")
     splits, _ = open_source(csv_source(table, delimiter=";"))
     assert len(inputs_of(splits)[0]) > 10
-    asked = of_file(File(tmp_path / "t.txt", "text", None, ";"), {})
+    asked = of_file(File(tmp_path / "t.txt", "text", delimiter=";"), {})
     assert [own.field for own in asked] == [text for text, _ in ROWS]
 
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 import seqzoo.cells
 
 ROWS, STEPS, FEATURES, UNITS = 3, 6, 5, 4
+EDGE = 3
+"""Height and width of the frames that convolutional cells read."""
 
 
 def path_of(name: str) -> str:
@@ -39,10 +41,11 @@ def _results(name: str, *, fast: bool) -> list[np.ndarray]:
     layer: Any = seqzoo.cells.Recurrent(
         seqzoo.cells.create(name, UNITS), return_sequences=True, fast=fast
     )
-    inputs = tf.constant(draw.normal(size=(ROWS, STEPS, FEATURES)).astype(np.float32))
+    frame = (EDGE, EDGE) if layer.cell.input_rank == 4 else ()
+    inputs = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, FEATURES)).astype(np.float32))
     layer.build(inputs.shape)
     layer.set_weights([draw.normal(size=own.shape) * 0.5 for own in layer.get_weights()])
-    wanted = tf.constant(draw.normal(size=(ROWS, STEPS, UNITS)).astype(np.float32))
+    wanted = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, UNITS)).astype(np.float32))
     mask = tf.sequence_mask([STEPS, 2, 4], STEPS)
     with tf.GradientTape() as tape:
         outputs = layer(inputs, mask=mask)
