@@ -94,7 +94,7 @@ class RidgeLoop(Loop):
         """Fits the output layer; sets the totals of the epoch to those of training.
 
         Raises:
-            SeqzooError: the features are not finite.
+            SeqzooError: the features are not finite, or the washout leaves none.
         """
         features = self.shape[0] - 1 - self.layer.bias.shape[0]
         judge = None if validation is None else Moments(self._sums(*validation), features)
@@ -103,6 +103,12 @@ class RidgeLoop(Loop):
             raise SeqzooError(
                 "The states of the recurrent layers are not finite; with 'echo-state' choose a "
                 "smaller `spectral_radius` or `input_scale`."
+            )
+        if not moments.count:
+            raise SeqzooError(
+                f"`washout` must leave steps of the training sequences (or windows) to fit, "
+                f"got {self.settings.washout}, which leaves none.",
+                field="washout",
             )
         if judge is not None and not judge.count:
             judge = None

@@ -15,13 +15,17 @@ def plain_loop():
 
 
 FIRST = {own.template: str(own) for own in reversed([*cases()])}
-"""The first case of each template: one is quick, the others slow; the rest is left to releases."""
+"""The first case of each template: one is quick, and all but the longest are slow; the rest is left
+to releases."""
+
+LONGEST = FIRST["many-to-many-encoder-decoder"]
 
 
 def _marks(case: Case) -> list:
     if str(case) == FIRST["many-to-one"]:
         return []
-    return [pytest.mark.slow] if str(case) in FIRST.values() else BEFORE_RELEASES
+    slow = str(case) in FIRST.values() and str(case) != LONGEST
+    return [pytest.mark.slow] if slow else BEFORE_RELEASES
 
 
 CASES = [pytest.param(own, id=str(own), marks=_marks(own)) for own in cases()]

@@ -62,7 +62,8 @@ def test_smaller_weights_make_smaller_files_and_nearly_the_same_answers(
             ours, theirs = dict(answer.alternatives), dict(own["alternatives"])
             gaps = [abs(ours[name] - theirs[name]) for name in ours]
             assert max(gaps) < {"float32": 1e-5, "float16": 5e-3}.get(precision, 0.1)
-    assert sizes["int8"] < 0.45 * sizes["float32"]
+    # ONNX files keep the spectrum's matrices as floats.
+    assert sizes["int8"] < {"litert": 0.45, "onnx": 0.75}[format] * sizes["float32"]
     assert sizes.get("float16", 0) < 0.65 * sizes["float32"]
     assert np.isfinite(list(sizes.values())).all()
     with pytest.raises(SeqzooError, match="full-int8 is not for sound.*; export it in int8"):

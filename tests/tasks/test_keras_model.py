@@ -91,7 +91,13 @@ print(*model.predict(["abcx", "ghéx"]).ravel(), model.optimizer.learning_rate.n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("imports", ["import keras, seqzoo", "import seqzoo, keras"])
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import keras, seqzoo",
+        pytest.param("import seqzoo, keras", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_file_is_loaded_with_seqzoo_imported(fitted, tmp_path, imports: str) -> None:
     model, _ = fitted
     model.save(tmp_path / "model.keras")

@@ -105,6 +105,7 @@ for folder, precision in zip(sys.argv[1::2], sys.argv[2::2]):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # test_replicas.py compares a step of every kind
 def test_two_replicas_train_like_one(tmp_path) -> None:
     folders = [tmp_path / name for name in ("one", "two", "two-half")]
     precisions = ["float32", "float32", "mixed_float16"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from cell_names import BEFORE_RELEASES
 
 import seqzoo.cells
 from seqzoo.tasks import (
@@ -248,7 +249,7 @@ def _weights(run: Run) -> dict[str, np.ndarray]:
         ("tags", "mapped"),
         ("encoder-decoder", "tuned"),
         *(
-            pytest.param(name, mode, marks=pytest.mark.slow)
+            pytest.param(name, mode, marks=BEFORE_RELEASES)
             for name, mode in [("values", "frozen"), ("many-to-one", "tuned"), ("tags", "frozen")]
         ),
     ],
