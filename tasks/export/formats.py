@@ -159,16 +159,16 @@ def _checked(wanted: Export, format: str) -> Format:
                 f"{nearest(name, SIGNATURES)}",
                 field="signatures",
             )
-    if format != "saved-model" and wanted.task.features.takes_time:
-        raise SeqzooError(
-            f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "
-            f"between steps, got {format!r}.",
-            field="format",
-        )
     missing = [name for name in chosen.modules if importlib.util.find_spec(name) is None]
     if missing:
         raise SeqzooError(
             f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
             f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
+        )
+    if format != "saved-model" and wanted.task.features.takes_time:
+        raise SeqzooError(
+            f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "
+            f"between steps, got {format!r}.",
+            field="format",
         )
     return chosen

@@ -59,8 +59,9 @@ def test_json(complete) -> None:
     assert sorted(cell for own in layers for cell in own["cells"]) == sorted(CELLS)
     # A cell of each path is run, not each cell.
     assert len(layers) == len({own["path"] for own in layers}) < 8
-    # Two orders of summing are never quite equal: the paths were two.
-    assert all(own["difference"] > 0 for own in layers)
+    # Two orders of summing are never quite equal: the paths were two. Frames take the plain one.
+    compiled = [own for own in layers if "conv-lstm" not in own["cells"]]
+    assert all(own["difference"] > 0 for own in compiled) and len(compiled) == len(layers) - 1
 
 
 @pytest.mark.parametrize(
