@@ -7,6 +7,7 @@ configuration file; the docstring's entry of the field is the option's help.
 
 import functools
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -31,7 +32,7 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         # Written so that a NaN is outside, too.
-        return (
+        return isinstance(value, numbers.Real) and (
             (self.least is None or value >= self.least)
             and (self.above is None or value > self.above)
             and (self.most is None or value <= self.most)

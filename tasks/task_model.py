@@ -58,6 +58,11 @@ def keras_model(
         model.fit(texts, labels, epochs=5, validation_split=0.1)
         model.predict(["a text"])  # probabilities, in the order of `model.classes`
     """
+    if not isinstance(template, Template):
+        expected = "a template such as ManyToOne('characters')"
+        raise SeqzooError(field="template", expected=expected, got=template)
+    if not isinstance(examples, Examples):
+        raise SeqzooError(field="examples", expected="`Examples(inputs, targets)`", got=examples)
     start_devices(quiet_loggers=False)
     settings = settings or template.default_settings
     usual = TrainingSettings()

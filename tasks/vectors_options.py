@@ -15,6 +15,12 @@ def check_vectors(template: Any) -> None:
         SeqzooError: the input is not words, or the words are also what is predicted.
     """
     if template.vectors is None:
+        if template.vectors_mode != "frozen":
+            raise SeqzooError(
+                f"`vectors_mode` is for word vectors, got {template.vectors_mode!r} without "
+                "`vectors`.",
+                field="vectors_mode",
+            )
         return
     if template.input != "words" or template.target == "next":
         raise SeqzooError(

@@ -231,3 +231,20 @@ def test_command(tmp_path) -> None:
     result = seqzoo("check", tmp_path)
     assert result.exit_code == 2 and "name its input type with --kind" in result.stderr
     assert seqzoo("check", tmp_path / "none.csv").exit_code == 2
+
+
+def test_options_are_those_of_training(tmp_path) -> None:
+    rows = [{"at": f"2020-01-{day:02}", "value": day, "MULL": day % 3} for day in range(1, 29)]
+    path = _table(tmp_path / "data.csv", rows)
+    chosen = {"kind": "series", "input": "value", "whole": True}
+    report = _check(path, **chosen, target_kind="next", time_column="at")
+    assert "target" not in report.guessed and report.source.time_column == "at"
+    texts = _table(tmp_path / "texts.csv", _rows())
+    assert _found(_check(texts, limit=10), "rows", "10 for train")
+    with pytest.raises(SeqzooError, match=r"`input` must name a column \(text, label\), got 'txt'"):
+        _check(texts, input="txt")
+    (tmp_path / "head.csv").write_text("text,label\n")
+    with pytest.raises(SeqzooError, match="has no rows that can be read"):
+        _check(str(tmp_path / "head.csv"))
+    result = seqzoo("check", texts, "--html", tmp_path / "none" / "page.html")
+    assert result.exit_code == 2 and not result.stdout

@@ -34,6 +34,8 @@ def command(data: str, timing: bool, html: str | None, as_json: bool, **choices:
 
     if html and pathlib.Path(html).is_dir():
         raise click.UsageError(f"--html must name a file, got the folder {html}.")
+    if html and not pathlib.Path(html).absolute().parent.is_dir():
+        raise click.UsageError(f"--html must name a file in a folder that exists, got {html}.")
 
     def say(finding: Any) -> None:
         if not as_json:

@@ -76,6 +76,8 @@ def command(
         inputs = held_out_inputs(opened, examples)
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
     inspection, sections = inspect(opened, inputs, only or (), step)
+    if not sections:
+        raise click.UsageError(f"{run} has nothing to show of {', '.join(only or ())}.")
     page = write_report(folder, inspection, sections, figures)
     if as_json:
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """Resolves a name and options to a template, training settings and a source."""
 
+import pathlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, get_args, get_type_hints
@@ -63,6 +65,11 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         choices = Choices(preset.sized(size or "base"), preset.training, preset.source)
     elif name in TEMPLATES:
         choices = _of_template(name, given, complete)
+    elif pathlib.Path(name).exists():
+        raise SeqzooError(
+            f"{name} is data; look at it with `{command(f'check {shlex.quote(name)}')}`, or name a "
+            f"template ({', '.join(TEMPLATES)}) and the data with --data."
+        )
     else:
         raise SeqzooError(
             f"There is no preset or template {name!r} (there are {', '.join(known)})"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
@@ -24,6 +24,9 @@ OF_A_KIND = 0.95
 """Share of a column's values that must look alike."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
+
+READING = ("columns", "delimiter", "separator", "data_dir")
+"""Fields of a source that say how a file is read, whatever is in it."""
 
 INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
 TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
@@ -109,6 +112,8 @@ def read_columns(source: Source) -> dict[str, Column]:
     records = formats.read(path, _AllColumns(source, names, strict=False)).records
     rows = itertools.islice((own.fields for own in records if not own.error), LOOKED_AT)
     fields = list(rows)
+    if not fields:
+        raise SeqzooError(f"{path} has no rows that can be read ({', '.join(names)}).")
     return {name: Column(name, [row[name] for row in fields]) for name in names}
 
 
@@ -136,7 +141,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
         SeqzooError: the data do not exist, or do not say what they are; the message says what to
             give.
     """
-    probe = Source(data, "characters", **_without_kinds(given))
+    reading = {name: given[name] for name in READING if name in given}
+    probe = Source(data, "characters", **reading)
     found: dict[str, Any] = {}
     if probe.is_file():
         found = _of_format(probe) or _of_columns(read_columns(probe), given)
@@ -148,11 +154,6 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
             field="kind",
         )
     return Guess(Source(data, **{**found, **given}), found)
-
-
-def _without_kinds(given: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = ("kind", "target_kind", "whole")
-    return {name: value for name, value in given.items() if name not in kinds}
 
 
 def _format(source: Source) -> str:
@@ -169,7 +170,15 @@ def _of_format(source: Source) -> dict[str, str]:
 
 def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
     """Kinds and columns of a table, as far as its values say them."""
-    left = [column for name, column in columns.items() if name != given.get("split_column")]
+    for role in ("input", "target"):
+        if given.get(role) is not None and given[role] not in columns:
+            raise SeqzooError(
+                f"`{role}` must name a column ({', '.join(columns)}), got {given[role]!r}"
+                f"{nearest(given[role], columns)}",
+                field=role,
+            )
+    taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
+    left = [column for name, column in columns.items() if name not in taken]
     source = _chosen(left, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series"))
     if source is None:
         return _of_numbers(left)
@@ -177,7 +186,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
     kind = given.get("kind") or _input_kind(source)
     found = {"input": source.name, "kind": kind}
-    if target is None:
+    if target is None or given.get("target_kind") == "next":
         return found | {"target_kind": "next"}
     return found | {"target": target.name, "target_kind": _target_kind(source, target)}
 

@@ -108,7 +108,8 @@ def _script(character: str) -> str:
 
 def _series(part: Part) -> Iterator[Finding]:
     series: Sequence[Any] = [
-        np.asarray(own, np.float64).reshape(len(own), -1) for own in part.examples.inputs
+        np.asarray(getattr(own, "values", own), np.float64).reshape(len(own), -1)
+        for own in part.examples.inputs
     ]
     yield from _features(np.concatenate(series), part)
     flat = [index for index, own in enumerate(series) if len(own) > 1 and (own == own[0]).all()]

@@ -35,6 +35,8 @@ def template_of(source: Source) -> Any:
             options: dict[str, Any] = {"input": source.kind, "target": source.target_kind}
             if source.kind == "audio" and source.sample_rate is not None:
                 options["sample_rate"] = source.sample_rate
+            if source.time_column is not None:
+                options["cell"] = "cfc"  # which takes the time between steps
             return TEMPLATES[name](**options)
     raise SeqzooError(
         f"No template predicts {source.target_kind!r} from {source.kind!r}.", field="target_kind"

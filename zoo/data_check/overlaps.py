@@ -67,7 +67,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         return
     first = wrong[0]
     examples = sum(len(where[key]) for key in wrong)
-    labels = " and ".join(sorted(", ".join(own) for own in targets[first])[:3])
+    labels = " or ".join(sorted(", ".join(own) for own in targets[first])[:3])
     yield Finding(
         "labels",
         f"{len(wrong):,} input{'s have' if len(wrong) > 1 else ' has'} different targets, in "

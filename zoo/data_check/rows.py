@@ -57,6 +57,8 @@ def read(source: Source) -> Rows:
     source = replace(source, sample_rate=rate)
     try:
         found = split_file(whole, source)
+        if source.limit is not None:
+            splits.limit(found, source.limit, source.seed)
         parts = {name: part for name in SPLITS if (part := found.get(name)) is not None}
     except SeqzooError as error:
         findings.append(Finding("splits", _sentence(error), "broken"))

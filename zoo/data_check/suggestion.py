@@ -78,6 +78,8 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
     }
     if source.target_kind == "next":  # few long examples, whose windows are the batches
         options = {"units": options["units"] if count > UNITS[0][0] else UNITS[1][1]}
+    if source.time_column is not None:
+        options = {"cell": template.cell, **options}
     words = ["train", template.name, "--data", shlex.quote(source.data)]
     named = {name: own for name, own in typed.items() if (name, own) != ("target_kind", "class")}
     return Suggestion(
@@ -106,8 +108,8 @@ def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
     from seqzoo.tasks.training.step import Loop
 
     options = dict(found.options)
-    if "units" in options:
-        template = replace(template, units=options.pop("units"))
+    own = {name: options.pop(name) for name in ("cell", "units") if name in options}
+    template = replace(template, **own)
     settings: TrainingSettings = replace(template.default_settings, **options)
     task = template.adapt(examples)
     few = examples.pick(examples.spread(TIMED)) if len(examples) > TIMED else examples

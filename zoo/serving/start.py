@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.serving.settings import ServingSettings
 
 MODULES = ("starlette", "uvicorn")
@@ -32,6 +33,7 @@ def start(
             "extra: python -m pip install 'seqzoo[serve]'."
         )
     settings = ServingSettings(**choices)
+    start_tensorflow()  # whose messages are not those of the server
     from seqzoo.zoo.serving.server import serve
 
     serve(runs, settings, device, say)
