@@ -202,6 +202,7 @@ def test_an_export_answers_alike_without_our_code(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # one of the longest
 def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib.Path) -> None:
     written = {"a": "3.5 km", "b": "it's 10:30", "c": "me@home.ch wrote", "d": 'the "big" one'}
     examples = Examples([*written] * 4, [*written.values()] * 4)

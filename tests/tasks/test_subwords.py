@@ -159,6 +159,7 @@ def trained(template: Any, inputs: list[str], targets: list[str] | None, folder:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # one of the longest
 def test_translation_is_trained_asked_and_exported(
     tmp_path: pathlib.Path, clean_tensorflow
 ) -> None:

@@ -165,6 +165,7 @@ def test_gradients_are_those_of_the_definition(case: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # one of the longest
 def test_truncated_training_learns_and_resumes(tmp_path) -> None:
     template = tagger(bidirectional=False, dropout=0.1, characters=3)
     given = Splits(sentences(48, 0), sentences(16, 1))

@@ -140,6 +140,7 @@ def test_the_exported_model(run, expected, tmp_path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # one of the longest
 def test_words_with_tags_in_every_form(tmp_path) -> None:
     sentence = "Ann\u0303a lives in Zu\u0308rich 🙂"
     words = sentence.split()
