@@ -8,7 +8,7 @@ alike; each figure is the median over the rounds. `limit` is three times the mat
 the forward pass (one of the input, one of the states, each over all steps at once), which no way
 of training can beat; for the forward pass alone it is one time.
 
-With --every-cell all cells are held against `keras.layers.RNN` around the same cell, at two shapes.
+With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
 Each row goes to a CSV file as soon as it is measured, and what is there is not measured again;
 --write makes the table of it.
 """

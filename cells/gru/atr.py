@@ -15,7 +15,7 @@ class ATRCell(CellWithGates):
         f = sigmoid(p - q)
         h = i * p + f * h
 
-    The paper has no bias (`use_bias=False`). What is in the state is a weighted sum of projected
+    The paper has no bias (`use_bias=False`). The state is a weighted sum of projected
     inputs, whose weights can be read off the gates.
 
     For translation: two matrices where a GRU has six, and competitive in the paper.

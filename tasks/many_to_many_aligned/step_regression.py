@@ -1,6 +1,5 @@
 """`ManyToManyAligned` with numbers as targets, with what it learned from training examples."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -9,13 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
-from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack, zero_states
+from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
 from seqzoo.tasks.layers.word_vectors import embed_tokens
+from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
 from seqzoo.tasks.preprocessing.base import Features, finite
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
@@ -24,7 +24,7 @@ from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.steps import StepValues
 
 
-class StepRegressionTask(Task):
+class StepRegressionTask(CutsAtSteps, Task):
     """A model that predicts numbers at each step of a sequence.
 
     Args:
@@ -108,17 +108,6 @@ class StepRegressionTask(Task):
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs = self.outputs(model, batch["values"], batch["lengths"], training)
         return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
-
-    def steps(self, batch: dict[str, Any]) -> Any:
-        return tf.shape(batch["values"])[1]
-
-    def first_states(
-        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
-    ) -> Sequence[Any]:
-        return zero_states(layers, tf.shape(batch["lengths"])[0])
-
-    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
-        return cut_steps(batch, start, stop, size, ("values", "targets"))
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
         """Losses and metrics over the first `lengths` steps of sequences, or over those of them

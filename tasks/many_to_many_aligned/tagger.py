@@ -1,19 +1,18 @@
 """`ManyToManyAligned` for tags, with what it learned from training examples."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Sequences, cut_steps
+from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
-from seqzoo.tasks.layers.recurrent import zero_states
+from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
 from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
@@ -31,7 +30,7 @@ from seqzoo.tasks.targets.tags import Tags
 from seqzoo.tasks.targets.weighting import Weighting, refuse
 
 
-class TaggerTask(Task):
+class TaggerTask(CutsAtSteps, Task):
     """A model that predicts a tag for each step.
 
     The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
@@ -102,17 +101,6 @@ class TaggerTask(Task):
             inside &= counted
         losses = tf.reduce_sum(tf.where(inside, weighted, 0.0), 1)
         return outcome._replace(losses=losses, shown=outcome.losses)
-
-    def steps(self, batch: dict[str, Any]) -> Any:
-        return tf.shape(batch["values"])[1]
-
-    def first_states(
-        self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
-    ) -> Sequence[Any]:
-        return zero_states(layers, tf.shape(batch["lengths"])[0])
-
-    def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
-        return cut_steps(batch, start, stop, size, ("values", "targets"))
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
         if self.template.crf:

@@ -116,8 +116,8 @@ class Session:
         limit = getattr(task.template, "maximum_length", None)
         if limit is not None and self.steps + len(steps) > limit:
             raise SeqzooError(
-                f"The model reads {limit:,} steps of an input, got {self.steps + len(steps):,} in "
-                "this session; begin another one."
+                f"The model reads at most {limit:,} steps of an input, got "
+                f"{self.steps + len(steps):,} in all its parts; start a new input."
             )
         outputs, self._states = self.stepper.run(steps, self._states)
         self.steps += len(steps)

@@ -213,7 +213,7 @@ def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
     assert (plan.choices.task.units, plan.choices.settings.epochs) == (9, 4)
     assert str(plan.folder) == "runs/all-2"
 
-    # A run is written as a file, too, and goes on with that file or none that differs.
+    # A run can be written as a file, too, and is resumed with that file, not with one that differs.
     assert seqzoo("init", "runs/all", "--output", "run.toml").exit_code == 0
     resumed = plan_resumed(None, "runs/all", {}).choices
     assert read_config("run.toml") == resumed

@@ -278,9 +278,9 @@ def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]
 def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> None:
     with serving({"characters": runs["characters"]}, queue_size=1, timeout=0.3) as client:
         worker = service_of(client).models["characters"].worker
-        held, begun = threading.Event(), threading.Event()
-        worker.call(lambda: (begun.set(), held.wait(20)))
-        assert begun.wait(5)
+        held, started = threading.Event(), threading.Event()
+        worker.call(lambda: (started.set(), held.wait(20)))
+        assert started.wait(5)
         slow = client.post(PREDICT, json={"instances": ["a"]})
         assert (slow.status_code, slow.json()["error"]) == (
             504,

@@ -91,7 +91,7 @@ class Worker:
 
         Args:
             job: the job. If its future is cancelled before its turn, it is not computed.
-            queued: whether it goes on with a job that was accepted before, and is never refused.
+            queued: whether it continues a job that was accepted before; it is then never refused.
 
         Raises:
             Full: there are too many, or the thread is about to end.
