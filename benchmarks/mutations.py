@@ -3,9 +3,9 @@
     python -m benchmarks.mutations [--only PATTERN] [--jobs N]
 
 Each group in `mutation_groups` names a file, the tests that must notice, and mutations: text that
-stands in the file once, and what replaces it. No mutation leaves the meaning of the code as it is. The
-tests of a group must first pass on the code as it stands. A mutation is killed where one of them then
-fails, and has survived where all pass; the exit code is 1 unless all are killed.
+stands in the file once, and what replaces it. No mutation leaves the meaning of the code as it is.
+The tests of a group must first pass on the code as it stands. A mutation is killed where one of
+them then fails, and has survived where all pass; the exit code is 1 unless all are killed.
 
 TensorFlow is imported once. Each run of tests is a fork of that process, made before any operation
 has run, which imports the rest from the copy.
