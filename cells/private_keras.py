@@ -1,8 +1,11 @@
 """The names that Keras does not publish and seqzoo rests on, in one place; tried with 3.15."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras.src.backend
+import keras.src.backend.common.global_state
 import keras.src.layers.rnn.dropout_rnn_cell
 import keras.src.models.functional
 
@@ -15,3 +18,24 @@ DropoutRNNCell: Any = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell
 
 # What `keras.Model(inputs, outputs)` gives.
 Functional: Any = keras.src.models.functional.Functional
+
+_state: Any = keras.src.backend.common.global_state
+_SHARED = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
+
+
+@contextmanager
+def nothing_shared() -> Iterator[None]:
+    """Objects that are serialized here are not taken for others of the file that is being read.
+
+    While a model is loaded, Keras knows objects by their address. A layer that is copied through
+    its configuration meanwhile, as `keras.layers.Bidirectional` does with the one that it is given,
+    may lie where one lay before that is gone, and be taken for its copy.
+    """
+    before = {name: _state.get_global_attribute(name) for name in _SHARED}
+    for name in _SHARED:
+        _state.set_global_attribute(name, None)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            _state.set_global_attribute(name, value)

@@ -12,7 +12,7 @@ from seqzoo.cells.engine.dispatch import Path
 from seqzoo.cells.engine.portability import tie_to_process
 from seqzoo.cells.engine.runners import chosen_runner
 from seqzoo.cells.layers.elapsed import check_elapsed, elapsed_in_order
-from seqzoo.cells.private_keras import backend
+from seqzoo.cells.private_keras import backend, nothing_shared
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -340,7 +340,8 @@ class Bidirectional(keras.layers.Bidirectional):
         if isinstance(layer, RecurrentCell):
             own = {name: kwargs.pop(name) for name in ("name", "dtype") if name in kwargs}
             layer, kwargs = Recurrent(layer, **kwargs), own
-        super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
+        with nothing_shared():  # Keras copies the layer through its configuration
+            super().__init__(layer, merge_mode, None, backward_layer, **kwargs)
         # Keras also takes `weights`, but ignores them.
         self._weights_to_begin_with = weights
 

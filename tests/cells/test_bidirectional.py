@@ -182,3 +182,40 @@ def test_each_direction_says_which_path_it_takes():
     layer = Bidirectional(LSTMCell(UNITS), backward_layer=theirs)
     assert layer.execution_path() == f"Forward: {fast} Backward: Runs Keras' GRU."
     assert Bidirectional(keras.layers.LSTM(UNITS)).execution_path() == "Runs Keras' LSTM."
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Inside(keras.layers.Layer):
+    """A layer that makes its own `Bidirectional`, as a reader of words' characters does."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = Bidirectional(GRUCell(UNITS), return_sequences=True)
+
+    def build(self, shape):
+        self.inner.build(shape)
+        self.built = True
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+def test_layers_of_a_file_are_not_taken_for_one_another(tmp_path, monkeypatch):
+    """Keras knows objects by their address while it loads, also those that are gone since."""
+    inputs = outputs = keras.Input((None, FEATURES))
+    for _ in range(3):
+        outputs = Inside()(outputs)
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+
+    def address(value):
+        """As if every layer that is copied lay where the one before it had lain."""
+        return 1 if isinstance(value, Recurrent) else id(value)
+
+    monkeypatch.setattr("keras.src.saving.serialization_lib.id", address, raising=False)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    layers = [
+        layer
+        for own in loaded.layers[1:]
+        for layer in (own.inner.forward_layer, own.inner.backward_layer)
+    ]
+    assert len({id(layer) for layer in layers}) == 6
