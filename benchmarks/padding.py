@@ -108,7 +108,7 @@ def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
     longest = [int(own.lengths.max()) for own in _sequences(data)]
     whole = Padding(longest[:1], longest[1:])
     return {
-        "ours": task.plan(data, padding, settings, seed=(0, 0)),
+        "ours": data.plan(padding, settings, seed=(0, 0)),
         "batch": by_batch(data, settings.batch_size),
         "data": make_plan(data, whole, settings.batch_size, seed=(0, 0)),
     }

@@ -402,6 +402,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """
         return inputs
 
+    def projected(self, inputs: Any, training: bool = False) -> Any:
+        """(..., features) -> what steps take of them, by `prepare` and `project`."""
+        return self.project(self.prepare(inputs, training))
+
     def input_mask(self, inputs: Any, training: bool) -> Any:
         """The dropout mask of one step's inputs, the same for a sequence, or None."""
         if not (training and self.dropout):
@@ -419,8 +423,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         """One step: (batch, features) and the states -> the output and the new states."""
         mask = self.input_mask(inputs, training)
         recurrent_mask = self.recurrent_mask(states[0], training)
-        inputs = self.prepare(inputs if mask is None else inputs * mask, training)
-        return self.advance(self.project(inputs), list(states), recurrent_mask)
+        x = self.projected(inputs if mask is None else inputs * mask, training)
+        return self.advance(x, list(states), recurrent_mask)
 
     def get_config(self) -> dict:
         """The configuration that the cell is rebuilt from."""

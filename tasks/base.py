@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from seqzoo.tasks.data.batches import Data, Padding, Plan
+    from seqzoo.tasks.data.batches import Data
     from seqzoo.tasks.data.examples import Examples
     from seqzoo.tasks.decoding import Decoding
     from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -227,27 +227,6 @@ class Task(ABC):
 
         refuse(settings, "the targets 'class' and 'tags'", ["class_weight"])
         refuse(settings, "the targets 'class', 'labels' and 'tags'", ["focal"])
-
-    def plan(
-        self,
-        data: Data,
-        padding: Padding,
-        settings: TrainingSettings,
-        *,
-        multiple: int = 1,
-        seed: tuple[int, ...] | None = None,
-    ) -> Plan:
-        """The batches of an epoch; see `seqzoo.tasks.data.batches.make_plan`."""
-        from seqzoo.tasks.data.batches import make_plan
-
-        return make_plan(
-            data,
-            padding,
-            settings.batch_size,
-            steps_a_batch=settings.batch_steps,
-            multiple=multiple,
-            seed=seed,
-        )
 
     @abstractmethod
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:

@@ -294,7 +294,7 @@ class TaskModel(keras.Model):
         self, data: Data, settings: TrainingSettings, seed: tuple[int, ...] | None = None
     ) -> Plan:
         padding = self._padding or self._choose(data, settings)
-        return self.task.plan(data, padding, settings, seed=seed)
+        return data.plan(padding, settings, seed=seed)
 
     def _dataset(self, examples: Examples, settings: TrainingSettings) -> Any:
         data = self.task.data(examples)

@@ -234,11 +234,11 @@ class Recurrent(keras.layers.RNN):
         if input_mask is not None:
             sequences = sequences * input_mask[:, None]
         recurrent_mask = self.cell.recurrent_mask(initial_state[0], training)
-        sequences = self.cell.prepare(sequences, training)
         if mask is not None:
             mask = ops.reshape(ops.cast(mask, "bool"), ops.shape(sequences)[:2])
         if path is Path.LOOP:
-            return self._loop(sequences, initial_state, mask, recurrent_mask)
+            return self._loop(sequences, initial_state, mask, recurrent_mask, training)
+        sequences = self.cell.prepare(sequences, training)
 
         def fast():
             return self._fast(sequences, initial_state, mask, recurrent_mask, training)
@@ -249,9 +249,10 @@ class Recurrent(keras.layers.RNN):
             return cudnn.run(self, sequences, initial_state, mask, otherwise=fast)
         return fast()
 
-    def _loop(self, sequences, states, mask, recurrent_mask):
+    def _loop(self, sequences, states, mask, recurrent_mask, training):
         # Keras' own `go_backwards` zeroes the wrong outputs of an unrolled loop with a mask.
-        sequences, mask = self._in_order_of_running(sequences, mask)
+        projected = self.cell.projected(sequences, training)
+        projected, mask = self._in_order_of_running(projected, mask)
         if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
             mask = _spread(mask, sequences)  # its loop broadcasts masks with vectors alone
 
@@ -260,7 +261,7 @@ class Recurrent(keras.layers.RNN):
 
         return backend.rnn(
             step,
-            self.cell.project(sequences),
+            projected,
             states,
             mask=mask,
             unroll=self.unroll,

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.settings import TrainingSettings
 
 CANDIDATES = 200
 """Number of lengths that are considered as padded lengths."""
@@ -50,6 +51,8 @@ class Sequences:
 class Data:
     """Examples as a model takes them.
 
+    Subclasses are data that are cut into batches in another way.
+
     Attributes:
         inputs: the sequences that batches are sorted by.
         targets: array of shape (n, ...), or sequences with separate lengths, or None.
@@ -66,6 +69,24 @@ class Data:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def plan(
+        self,
+        padding: "Padding",
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> "Plan":
+        """The batches of an epoch; see `make_plan`."""
+        return make_plan(
+            self,
+            padding,
+            settings.batch_size,
+            steps_a_batch=settings.batch_steps,
+            multiple=multiple,
+            seed=seed,
+        )
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

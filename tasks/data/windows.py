@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
+from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
 """Steps that a lane which begins inside of a sequence runs beforehand, when models are scored."""
@@ -53,6 +54,54 @@ class Windows:
         places = np.arange(count)
         rows, lengths = np.zeros_like(places), np.full_like(places, window)
         return cls(rows, begin + window * places, lengths, places == 0)
+
+
+@dataclass(frozen=True)
+class LaneData(Data):
+    """Texts that are run in windows, the state being carried from each to the next.
+
+    Attributes:
+        whole: whether there is but one sequence, a part of an endless one.
+        start: id of the token that begins a sequence.
+    """
+
+    whole: bool = False
+    start: int = 0
+
+    def plan(
+        self,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        size = settings.batch_size
+        return window_plan(self, padding, size, whole=self.whole, start=self.start, seed=seed)
+
+
+@dataclass(frozen=True)
+class CropData(Data):
+    """Sequences of which training takes parts at random places, and all else takes the whole.
+
+    Attributes:
+        steps: of a part.
+    """
+
+    steps: int = 1
+
+    def plan(
+        self,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        if seed is None:
+            return super().plan(padding, settings, multiple=multiple)
+        size = settings.batch_size
+        return crop_plan(self, padding, size, steps=self.steps, multiple=multiple, seed=seed)
 
 
 def window_plan(

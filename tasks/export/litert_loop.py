@@ -14,7 +14,7 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
     step. Where a mask leaves a step out, the states stay as they are and its output is zero.
     """
     cell = layer.cell
-    x = cell.project(cell.prepare(sequences, False))
+    x = cell.projected(sequences)
     batch, time = x.shape[0], x.shape[1]
     count = tf.shape(x)[1] if time is None else time
     if mask is not None:

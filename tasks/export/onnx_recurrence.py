@@ -87,7 +87,7 @@ class _Recurrence:
         # The cell's own part of the graph that reads the input alone.
         self.projected: Any = None
         if not self.kind:
-            self.projected = self.cell.project(self.cell.prepare(sequences, False))
+            self.projected = self.cell.projected(sequences)
 
     @property
     def inputs(self) -> list[Any]:

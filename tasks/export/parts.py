@@ -134,7 +134,7 @@ class Carried:
         own, self._given = self._given[: len(states)], self._given[len(states) :]
         own = [tf.cast(state, layer.cell.compute_dtype) for state in own]
         if sequences.shape[1] == 1:  # no loop
-            x = layer.cell.project(layer.cell.prepare(sequences[:, 0], False))
+            x = layer.cell.projected(sequences[:, 0])
             output, new = layer.cell.advance(x, own)
             last, outputs = output, output[:, None]
         else:

@@ -230,7 +230,7 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
 def projected(cell: Any, inputs: Any) -> Any:
     """(..., features) -> the input of `cell_step`: `project` for cells of `seqzoo.cells`, the
     inputs themselves for others."""
-    return cell.project(cell.prepare(inputs, False)) if keeps_contract(cell) else inputs
+    return cell.projected(inputs) if keeps_contract(cell) else inputs
 
 
 def cell_step(cell: Any) -> Callable[[Any, list[Any]], tuple[Any, list]]:

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome
-from seqzoo.tasks.data.batches import Data, Padding, Plan, cut_steps
+from seqzoo.tasks.data.batches import Data, cut_steps
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.windows import crop_plan
+from seqzoo.tasks.data.windows import CropData
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.sampling import random_numbers, row_seeds
 from seqzoo.tasks.errors import SeqzooError
@@ -20,7 +20,6 @@ from seqzoo.tasks.many_to_many_aligned.step_regression import StepRegressionTask
 from seqzoo.tasks.metrics.errors import errors
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.protocols import Readout
-from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
@@ -76,27 +75,7 @@ class ForecasterTask(StepRegressionTask):
                 "that there is no next step; leave it out.",
                 location=place,
             )
-        return Data(inputs)
-
-    def plan(
-        self,
-        data: Data,
-        padding: Padding,
-        settings: TrainingSettings,
-        *,
-        multiple: int = 1,
-        seed: tuple[int, ...] | None = None,
-    ) -> Plan:
-        if seed is None:
-            return super().plan(data, padding, settings, multiple=multiple)
-        return crop_plan(
-            data,
-            padding,
-            settings.batch_size,
-            steps=self.template.window + 1,
-            multiple=multiple,
-            seed=seed,
-        )
+        return CropData(inputs, steps=self.template.window + 1)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         counted, inside = batch.get("counted"), None

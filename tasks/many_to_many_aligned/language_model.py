@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps, make_plan
+from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, cut_steps
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.data.windows import window_plan
+from seqzoo.tasks.data.windows import LaneData
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import Decoded, decode
 from seqzoo.tasks.decoding.sampling import row_seeds
@@ -28,6 +28,20 @@ from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts
 
 SHORTEST = 16
 """Minimum padded length of prompts."""
+
+
+class Prompts(Data):
+    """Beginnings of texts, which are far shorter than the windows of training."""
+
+    def plan(
+        self,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        return super().plan(Padding([SHORTEST], []), settings, multiple=multiple, seed=seed)
 
 
 class LanguageModelTask(Task):
@@ -84,7 +98,7 @@ class LanguageModelTask(Task):
         token."""
         encoded = self.texts.encode(examples.inputs, examples.places)
         if targets and not self.template.whole:
-            return Data(encoded, window=self.template.window)
+            return LaneData(encoded, window=self.template.window, start=START)
         # Without the end tokens.
         flat = np.delete(encoded.flat, encoded.starts + encoded.lengths - 1)
         lengths = encoded.lengths - 1
@@ -92,24 +106,9 @@ class LanguageModelTask(Task):
             if not len(flat):
                 raise SeqzooError("A text to model must not be empty, but there is no character.")
             joined = Sequences(flat, np.array([len(flat)], np.int32))
-            return Data(joined, window=self.template.window)
+            return LaneData(joined, window=self.template.window, whole=True, start=START)
         starts = np.cumsum(lengths) - lengths
-        return Data(Sequences(np.insert(flat, starts, START), lengths + 1))
-
-    def plan(
-        self,
-        data: Data,
-        padding: Padding,
-        settings: TrainingSettings,
-        *,
-        multiple: int = 1,
-        seed: tuple[int, ...] | None = None,
-    ) -> Plan:
-        if data.window is None:
-            return make_plan(data, Padding([SHORTEST], []), settings.batch_size, multiple=multiple)
-        return window_plan(
-            data, padding, settings.batch_size, whole=self.template.whole, start=START, seed=seed
-        )
+        return Prompts(Sequences(np.insert(flat, starts, START), lengths + 1))
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         targets, lengths = batch["values"], batch["lengths"]

@@ -24,6 +24,21 @@ from seqzoo.tasks.targets.elements import ElementLoss
 from seqzoo.tasks.targets.steps import StepValues
 
 
+class AlignedData(Data):
+    """Sequences with targets that are as long as they are."""
+
+    def plan(
+        self,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        padding = replace(padding, targets=padding.inputs)
+        return super().plan(padding, settings, multiple=multiple, seed=seed)
+
+
 class StepRegressionTask(CutsAtSteps, Task):
     """A model that predicts numbers at each step of a sequence.
 
@@ -90,20 +105,7 @@ class StepRegressionTask(CutsAtSteps, Task):
                 )
             finite(own, place)
         scaled = [(own - self.targets.mean) / self.targets.scale for own in numbers]
-        return Data(inputs, Sequences.of(scaled, "float32"))
-
-    def plan(
-        self,
-        data: Data,
-        padding: Padding,
-        settings: TrainingSettings,
-        *,
-        multiple: int = 1,
-        seed: tuple[int, ...] | None = None,
-    ) -> Plan:
-        # Targets are as long as inputs are.
-        padding = replace(padding, targets=padding.inputs)
-        return super().plan(data, padding, settings, multiple=multiple, seed=seed)
+        return AlignedData(inputs, Sequences.of(scaled, "float32"))
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         outputs = self.outputs(model, batch["values"], batch["lengths"], training)

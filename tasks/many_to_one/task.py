@@ -15,7 +15,6 @@ from seqzoo.tasks.layers.recurrent import (
     LengthMask,
     MaskedPooling,
     NGramEmbedding,
-    at_least_float32,
     loss_precision,
     recurrent_stack,
 )
@@ -121,8 +120,7 @@ class ManyToOneTask(Task):
 
     def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
         """The outputs for encoded inputs, (batch, outputs), float32."""
-        outputs = model({"values": values, "lengths": lengths}, training=training)
-        return at_least_float32(outputs)
+        return model({"values": values, "lengths": lengths}, training=training)
 
     @property
     def logits(self) -> bool:

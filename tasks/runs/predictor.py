@@ -60,7 +60,7 @@ class Inference:
         settings = self.settings
         if data.window is None:
             settings = replace(settings, batch_size=min(settings.batch_size, len(data)))
-        plan = self.task.plan(data, self.padding, settings)
+        plan = data.plan(self.padding, settings)
         few = len(data) <= FEW and len(plan) <= FEW_BATCHES
         carried: tuple = ()
         if data.window is not None:
@@ -126,7 +126,7 @@ class Inference:
         """
         task: StreamsText = self.task
         settings = replace(self.settings, batch_size=1)
-        plan = self.task.plan(data, self.padding, settings)
+        plan = data.plan(self.padding, settings)
         (batch,) = array_batches(data, plan, trim=True)
         tensors = {name: tf.constant(own) for name, own in batch.items()}
         if options.seed is not None:

@@ -15,8 +15,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
-from seqzoo.tasks.data.columns import listed
-from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.examples import Examples, listed
 from seqzoo.tasks.errors import SeqzooError, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of

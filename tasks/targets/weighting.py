@@ -102,8 +102,6 @@ def weigh_examples(data: Data, examples: Examples) -> Data:
         SeqzooError: a weight is negative or not finite, all are zero, or there is not one per
             example.
     """
-    if examples.weights is None:
-        return data
     if len(examples.weights) != len(data):
         raise SeqzooError(
             f"There must be one weight per example, got {len(examples.weights)} weights of "

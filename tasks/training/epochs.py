@@ -107,7 +107,7 @@ class Epochs:
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
-        return self.task.plan(data, self.padding, self.settings, multiple=self.replicas, seed=seed)
+        return data.plan(self.padding, self.settings, multiple=self.replicas, seed=seed)
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
         """Trains to the end.

@@ -84,7 +84,9 @@ def train(
     progress = progress or Silent()
     for note in task.features.remarks if run is None else ():
         progress.note(note)
-    training = weigh_examples(_data(task, splits.train, "training"), splits.train)
+    training = _data(task, splits.train, "training")
+    if splits.train.weights is not None:
+        training = weigh_examples(training, splits.train)
     task.weigh(settings, training)
     if settings.readout != "gradient":
         _check_closed_form(task, training)

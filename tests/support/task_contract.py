@@ -224,7 +224,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
 
 def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) -> dict[str, Any]:
     """The first batch of an epoch."""
-    plan = task.plan(data, padding, settings)
+    plan = data.plan(padding, settings)
     batch = dict(next(iter(batches(data, plan))))
     if loop.carried:
         batch["carried"] = tuple(

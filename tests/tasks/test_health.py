@@ -19,7 +19,7 @@ def test_norms_of_a_step_are_those_of_its_gradients() -> None:
     task = template().adapt(train_split)
     data = task.data(train_split)
     loop = Loop(task, chosen, 6, tf.distribute.get_strategy())
-    plan = task.plan(data, Padding.choose(data, 1, 16), chosen, seed=(0, 0))
+    plan = data.plan(Padding.choose(data, 1, 16), chosen, seed=(0, 0))
     batch = next(iter(batches(data, plan)))
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(task.forward(loop.model, batch, training=True).losses)

@@ -128,7 +128,7 @@ def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
     """The summed loss of each text, the states carried on by hand."""
     task, total = run.task, np.zeros(len(texts))
     data = task.data(Examples(texts))
-    plan = task.plan(data, run.padding, run.settings, seed=(0, 0))
+    plan = data.plan(run.padding, run.settings, seed=(0, 0))
     random = np.random.default_rng(0)
     carried = tuple(tf.zeros([3, units]) for units in task.carries)
     for batch in batches(data, plan):
@@ -173,10 +173,10 @@ def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> N
     chosen = settings(batch_size=8, precision=precision, schedule="constant")
     data = task.data(Examples(_texts(40)))
     padding = Padding.choose(data, 2, 8)
-    plan = task.plan(data, padding, chosen, seed=(0, 0))
+    plan = data.plan(padding, chosen, seed=(0, 0))
     loop, losses = Loop(task, chosen, len(plan), tf.distribute.get_strategy()), []
     for epoch in range(5):
-        list(loop.train(data, task.plan(data, padding, chosen, seed=(0, epoch))))
+        list(loop.train(data, data.plan(padding, chosen, seed=(0, epoch))))
         losses.append(loop.means()[0])
         assert any(state.numpy().any() for state in loop.carried)
         loop.next_epoch()

@@ -32,7 +32,7 @@ def _step(name: str) -> Part:
 
     def run(values: Any, **states: Any) -> dict[str, Any]:
         given = [states[f"s{n}"] for n in range(len(sizes))]
-        output, new = cell.advance(cell.project(cell.prepare(values, False)), given)
+        output, new = cell.advance(cell.projected(values), given)
         found = {"output": output, **{f"next_s{n}": own for n, own in enumerate(new)}}
         return {name: tf.identity(own) for name, own in found.items()}
 

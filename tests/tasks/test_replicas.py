@@ -52,7 +52,7 @@ for name, (template, examples) in cases.items():
                 loop.optimizer = keras.optimizers.SGD(0.5)
                 loop.optimizer.build(loop.model.trainable_variables)
             loop.held = held_gradients(loop.model) if settings.accumulate > 1 else ()
-            plan = task.plan(data, padding, settings, multiple=replicas)
+            plan = data.plan(padding, settings, multiple=replicas)
             found = {}
             for step, _ in enumerate(loop.train(data, plan)):
                 for index, variable in enumerate(loop.model.weights):

@@ -180,7 +180,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=12, learning_rate=0.02)
     data = task.data(examples)
-    plan = task.plan(data, Padding([16], []), chosen, seed=None)
+    plan = data.plan(Padding([16], []), chosen, seed=None)
     loop = Loop(task, chosen, 30, tf.distribute.get_strategy())
     losses = [loop.means()[0] * i for i, _ in enumerate(loop.train(data, repeat(plan, 30)), 1)]
     assert losses[-1] - losses[-2] < (0.9 if kind == "notes" else 0.8) * losses[0]

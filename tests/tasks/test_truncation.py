@@ -48,7 +48,7 @@ CASES: dict[str, Any] = {
 
 def _batch(task: Any, examples: Examples, loop: Loop) -> dict[str, Any]:
     data = task.data(examples)
-    plan = task.plan(data, Padding([9], [9]), loop.settings, seed=(0, 0))
+    plan = data.plan(Padding([9], [9]), loop.settings, seed=(0, 0))
     batch = dict(next(iter(batches(data, plan))))
     if loop.carried:
         random = np.random.default_rng(4)

@@ -41,7 +41,7 @@ def _trained(
     one in the order of the examples."""
     task = chosen.adapt(examples)
     data = task.data(examples)
-    plan = task.plan(data, ALL, settings(batch_size=rows))
+    plan = data.plan(ALL, settings(batch_size=rows))
     keras.utils.set_random_seed(0)
     own = settings(batch_size=rows, **{"clip_norm": None, **choices})
     loop = Loop(task, own, len(plan), tf.distribute.get_strategy())

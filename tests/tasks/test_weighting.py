@@ -32,12 +32,14 @@ def _loss(chosen: Any, examples: Examples, rows: int, **choices: Any) -> tuple[f
     targets and lengths of the examples in the batch."""
     task = chosen.adapt(examples)
     own = settings(batch_size=rows, **choices)
-    data = weigh_examples(task.data(examples), examples)
+    data = task.data(examples)
+    if examples.weights is not None:
+        data = weigh_examples(data, examples)
     task.weigh(own, data)
     loop = Loop(task, own, 1, tf.distribute.get_strategy())
     for weight in loop.model.trainable_weights:
         weight.assign(np.random.default_rng(0).normal(0, 0.8, weight.shape))
-    plan = task.plan(data, Padding([9], [9]), own)
+    plan = data.plan(Padding([9], [9]), own)
     batch = next(iter(batches(data, plan)))
     assert len(plan) == 1 and rows > len(examples)
     loss, totals, _ = loop._forward(batch, training=True)

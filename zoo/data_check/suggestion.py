@@ -115,7 +115,7 @@ def timed(found: Suggestion, template: Any, examples: Examples) -> Suggestion:
     few = examples.pick(examples.spread(TIMED)) if len(examples) > TIMED else examples
     data = task.data(few)
     padding = Padding.choose(data, 1, settings.batch_size)
-    plan = task.plan(data, padding, settings, seed=(0, 0))
+    plan = data.plan(padding, settings, seed=(0, 0))
     loop = Loop(task, settings, len(plan), tf.distribute.get_strategy())
     began, seconds = time.perf_counter(), []
     while True:
