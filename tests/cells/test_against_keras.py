@@ -112,6 +112,7 @@ def run(layer, x, mask, states, mode):
     return results, gradients, masks, seen
 
 
+@pytest.mark.exhaustive
 # The same examples each time; each is compiled anew, which takes seconds.
 @pytest.mark.slow
 @settings(

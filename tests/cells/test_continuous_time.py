@@ -47,6 +47,7 @@ def test_padding_changes_nothing(model):
     assert error(later, whole) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_model_with_time_is_saved_and_traced(model, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")

@@ -43,6 +43,7 @@ def _without_marks(folder: pathlib.Path) -> None:
     file.write_bytes(saved.SerializeToString())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _each())
 def test_exported_loops_compute_what_the_plain_loop_computes(
     name: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch

@@ -72,17 +72,22 @@ def check(cell, mask=None, training=True, x=None, **options):
     assert_equal(actual, expected)
 
 
+@pytest.mark.quick_for(
+    "vanilla", "lstm", "gru-reset_after=False", "lru", "cfc", "conv-lstm", "weight-drop"
+)
 @every_gradient
 def test_with_mask_dropout_and_states_going_backwards(case):
     cell = shared(case, **case.dropouts(0.3, 0.3))
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
+@pytest.mark.quick_for("lstm", "gru-reset_after=False")
 @core_cell
 def test_of_the_last_output_alone(case):
     check(shared(case))
 
 
+@pytest.mark.quick_for("gru-reset_after=False")
 @pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
 def test_without_training(case):
     check(shared(case, **case.dropouts(0.3, 0.3)), MASK, training=False, return_sequences=True)
@@ -96,6 +101,7 @@ def test_of_all_outputs_and_states(case, mask, zero_output):
     check(shared(case), MASKS[mask], zero_output_for_mask=zero_output, **options)
 
 
+@pytest.mark.quick_for("StepOnly", "DecayingLSTM")
 @pytest.mark.parametrize(
     "kind",
     [
@@ -108,6 +114,7 @@ def test_of_a_cell_of_the_user(kind):
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
+@pytest.mark.quick_for("lstm", "gru-reset_after=False")
 @core_cell
 def test_is_the_slope_of_the_loss(case):
     """Central differences along one random direction through inputs, states and weights."""
@@ -132,6 +139,7 @@ def test_is_the_slope_of_the_loss(case):
     assert error(slope, measured) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, free",
     [
@@ -178,6 +186,7 @@ def two_cores(monkeypatch):
     monkeypatch.setattr(scan, "cores", lambda: 2)
 
 
+@pytest.mark.quick_for("17-Multiplicative")
 @pytest.mark.parametrize("kind", ["lstm", Multiplicative])
 @pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 17])
 def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
@@ -188,6 +197,7 @@ def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
     check(cell, mask, x=x, return_sequences=True)
 
 
+@pytest.mark.quick_for("lstm")
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_of_a_single_feature(name):
     # The loops then multiply instead of making a matrix product.
@@ -202,6 +212,7 @@ def test_of_one_step():
     check(shared(LSTM, **DROPOUTS), MASK[:, :1], x=X[:, :1], return_state=True)
 
 
+@pytest.mark.quick_for("Multiplicative")
 @pytest.mark.parametrize("kind", [StepOnly, Multiplicative])
 def test_of_a_cell_that_is_not_to_be_trained(kind):
     cell = make(kind)

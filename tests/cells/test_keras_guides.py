@@ -31,6 +31,7 @@ def crossentropy():
 # Working with RNNs
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_an_embedding_a_recurrent_layer_and_an_answer():
     model = keras.Sequential(
@@ -52,6 +53,7 @@ def test_an_embedding_a_recurrent_layer_and_an_answer():
     ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_decoder_begins_with_the_states_of_an_encoder():
     source, target = keras.Input((None,)), keras.Input((None,))
@@ -67,6 +69,7 @@ def test_a_decoder_begins_with_the_states_of_an_encoder():
     model.fit([IDS, IDS[:, :3]], LABELS, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_long_sequence_in_paragraphs():
     layer = Recurrent(LSTMCell(UNITS), stateful=True)
     for part in np.split(X, 3, axis=1):
@@ -177,6 +180,7 @@ def test_layers_that_change_and_consume_masks():
 # Training loops and steps of one's own
 
 
+@pytest.mark.slow
 def test_a_training_loop_written_out():
     model = keras.Sequential(
         [layers.Embedding(WORDS, FEATURES), Recurrent(LSTMCell(UNITS)), layers.Dense(CLASSES)]
@@ -297,6 +301,7 @@ def test_a_layer_that_is_frozen_and_then_tuned():
     assert all(0 < change < 0.5 for change in moved)
 
 
+@pytest.mark.slow
 def test_one_weight_of_a_layer_that_is_frozen_beside_others():
     model = keras.Sequential(
         [Recurrent(GRUCell(UNITS), return_sequences=True), Recurrent(GRUCell(UNITS))]

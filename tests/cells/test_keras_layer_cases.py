@@ -269,6 +269,7 @@ def test_distributed_over_an_outer_time(kind):
         layer(x, mask=np.ones((2, 3), bool))
 
 
+@pytest.mark.slow
 @one_kind
 def test_a_dense_layer_at_each_step_after_an_embedding_with_mask(kind):
     ids = np.array([[1, 2, 0], [3, 0, 0], [4, 5, 6], [1, 1, 0]])

@@ -204,6 +204,7 @@ class Sums(keras.utils.PyDataset):
         return self.batches[index]
 
 
+@pytest.mark.slow
 def test_a_model_learns():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((None, FEATURES))
@@ -215,6 +216,7 @@ def test_a_model_learns():
     assert history.history["val_accuracy"][-1] > 0.85
 
 
+@pytest.mark.slow
 def test_a_last_batch_of_another_size():
     x = np.random.default_rng(9).normal(size=(10, TIME, FEATURES)).astype("float32")
     model = keras.Sequential([keras.Input((TIME, FEATURES)), Recurrent(VanillaCell(UNITS))])

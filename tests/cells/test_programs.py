@@ -147,6 +147,7 @@ PAIRS = {
 QUICK = ("activation", "bias", "lambda", "redefined class", "attribute", "tensor")
 
 
+@pytest.mark.quick_for("run-bias", "run-attribute")
 @pytest.mark.parametrize(
     "first, second",
     [
@@ -245,6 +246,7 @@ def test_what_no_attribute_tells_is_told_by_the_trace():
     assert error(*results) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_method_that_is_replaced_is_traced_anew(monkeypatch):
     before = check(float64(cells.VanillaCell)())
 
@@ -257,6 +259,7 @@ def test_a_method_that_is_replaced_is_traced_anew(monkeypatch):
     assert error(check(float64(cells.VanillaCell)()), before) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_program_that_holds_a_tensor_is_the_cell_s_own(shared):
     # Larger than what TensorFlow writes into a graph as a constant.
     for value in (0.5, 0.25):
@@ -410,6 +413,7 @@ def run_as(function, layer):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["loop", slow("condition"), slow("twice")])
 def test_gradients_through_a_graph_s_own_control_flow(way):
     layer = cells.Recurrent(float64(cells.GRUCell)(), dtype="float64", return_sequences=True)

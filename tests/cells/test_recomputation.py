@@ -99,6 +99,7 @@ def test_a_graph_of_any_length_that_is_differentiated_later():
         assert error(ours, theirs) < 1e-9
 
 
+@pytest.mark.slow
 def test_keeps_one_segment_rather_than_all_steps():
     """The arrays that the forward loop hands to the backward loop."""
     cell, x = create("lstm", 4), tf.random.stateless_normal((2, 60, 3), (0, 1))

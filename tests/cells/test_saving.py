@@ -39,6 +39,7 @@ def saved_and_loaded(model, folder):
     return keras.saving.load_model(folder / "model.keras")
 
 
+@pytest.mark.quick_for("lstm")
 @core_cell
 def test_each_cell_is_saved(case, tmp_path):
     inputs = keras.Input((None, FEATURES))
@@ -68,6 +69,7 @@ def test_options_of_the_layer_are_saved():
     assert all(default[name] != value for name, value in options.items())
 
 
+@pytest.mark.slow
 def test_a_model_of_everything_is_saved(tmp_path):
     """Both directions in every merge mode, a stack, stacked cells, states passed on."""
     ids = keras.Input((None,), dtype="int32")
@@ -139,6 +141,7 @@ def test_an_exported_model_needs_nothing_of_ours(model, tmp_path, clean_tensorfl
             assert np.abs(theirs - ours).max() < 1e-6, (name, x.shape)
 
 
+@pytest.mark.slow
 def test_a_model_exported_beside_a_gpu_loads_without(model, tmp_path, gpu):
     export(model, tmp_path)
     assert_portable(tmp_path)
@@ -162,6 +165,7 @@ def test_a_function_that_was_traced_before_is_not_saved(model, tmp_path):
     np.testing.assert_allclose(traced(tf.constant(PADDED)), model(PADDED), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_exporters_that_are_not_recognised_write_nothing(model, tmp_path, monkeypatch):
     """Whatever Keras and TensorFlow call their functions, no graph is written that cannot run."""
     monkeypatch.setattr(portability, "_exporters", frozenset)
@@ -176,6 +180,7 @@ def test_exporters_that_are_not_recognised_write_nothing(model, tmp_path, monkey
     assert list(tmp_path.rglob("saved_model.pb"))
 
 
+@pytest.mark.slow
 def test_exporters_are_recognised_wherever_they_are(model, tmp_path, monkeypatch):
     """Other names of modules, as another release of Keras or TensorFlow may have them."""
     for name in [name for name in sys.modules if "export" in name or "saved_model" in name]:

@@ -44,6 +44,7 @@ def shapes_in_a_graph(layer, sizes, masked):
     return shapes
 
 
+@pytest.mark.quick_for("True-scan-sequences")
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
 @pytest.mark.parametrize(
     "path",
@@ -68,6 +69,7 @@ def test_shapes_are_those_of_keras(path, sequences, masked):
 CELL_KINDS = [VanillaCell, LSTMCell, StepOnly, Multiplicative, CELLS["lmu"]]
 
 
+@pytest.mark.quick_for("VanillaCell", "StepOnly")
 @pytest.mark.parametrize("kind", CELL_KINDS)
 def test_shapes_of_cells(kind):
     sizes = keras.tree.flatten(kind(UNITS).state_size)
@@ -122,6 +124,7 @@ class Reader(keras.Model):
         return self.answer(self.reader(self.embed(ids)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, wrap, masked",
     [

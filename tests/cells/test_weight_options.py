@@ -55,6 +55,7 @@ def test_penalties_on_weights_are_those_of_keras(cell, kind):
     np.testing.assert_allclose(ours.losses, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell, kind", [PAIRS[0], *(pytest.param(*pair, marks=pytest.mark.slow) for pair in PAIRS[1:])]
 )

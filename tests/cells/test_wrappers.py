@@ -120,6 +120,7 @@ def test_weights_are_dropped_alike_in_all_steps_and_rows():
     assert error(layer(X), recurrent(plain)(X)) < 1e-12
 
 
+@pytest.mark.slow
 def test_nested_wrappers_are_saved_in_both_directions_and_mixed_precision(tmp_path):
     inner = create("layer-norm", UNITS, cell="gru", cell_options={"reset_after": True})
     cell = create("zoneout", UNITS, cell=create("residual", UNITS, cell=inner))

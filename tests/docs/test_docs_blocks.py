@@ -84,11 +84,11 @@ def _parts() -> list:
         for part in [blocks_of(path)] if path.name in NOTEBOOKS else parts_of(path):
             commands = "".join(own.code for own in part if own.language == "sh")
             trains = re.search(
-                f"seqzoo (train|compare)|runs/({'|'.join(page_stage.RUNS)})", commands
+                f"seqzoo (train|compare|check|export)|runs/({'|'.join(page_stage.RUNS)})", commands
             )
             if path.name != "README.md":
                 code = "".join(own.code for own in part if own.language == "python")
-                trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(", code)
+                trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(|Recurrent\(", code)
             marks = [pytest.mark.slow] if trains else []
             if "seqzoo compare" in commands:  # a process for each of many trainings
                 marks = BEFORE_RELEASES

@@ -45,6 +45,7 @@ def test_requirements_equal_the_dependencies_of_pyproject() -> None:
     assert [line for line in lines if line and not line.startswith("#")] == project["dependencies"]
 
 
+@pytest.mark.slow
 def test_wheel_installs_under_seqzoo_alone(wheel: pathlib.Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}

@@ -132,6 +132,7 @@ def test_all_errors_of_a_full_disk_are_known() -> None:
         assert not is_full(error)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop", "every_step")
 def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "run"
@@ -160,6 +161,7 @@ def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, mo
     assert [row["epoch"] for row in Run.open(folder).history] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> None:
     data = table(tmp_path / "data.csv")
     full(r"model\.keras")

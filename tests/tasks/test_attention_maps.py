@@ -57,6 +57,7 @@ def test_steps_without_names_are_numbered() -> None:
         assert look.weights.shape[1] == len(one)
 
 
+@pytest.mark.slow
 def test_an_evaluation_shows_them(tmp_path) -> None:
     for attention, files in (("additive", ["attention.png"]), ("none", [])):
         own = task(TEXTS, attention=attention)

@@ -48,6 +48,7 @@ def test_the_moving_average_is_its_recursion() -> None:
     assert max(gaps) > 1e-3
 
 
+@pytest.mark.slow
 def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     chosen = settings(epochs=4, average="best", average_best=2)
     told = Told()

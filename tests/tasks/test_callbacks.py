@@ -62,6 +62,7 @@ def followed(tmp_path_factory):
     return folder, run, noting.heard, rates, batches
 
 
+@pytest.mark.slow
 def test_hooks_come_in_the_order_of_keras(followed) -> None:
     _, run, heard, _, batches = followed
     names = [name for name, _ in heard]

@@ -136,6 +136,7 @@ def test_lazy_frame_of_polars_must_be_collected() -> None:
         Examples.from_columns(frame, input="text")
 
 
+@pytest.mark.slow
 def test_trains_on_whole_numbers_as_classes_and_predicts_a_column(tmp_path) -> None:
     frame = Frame({"text": TEXTS * 4, "label": [1, 0, 1] * 4})
     examples = Examples.from_columns(frame, input="text", target="label")

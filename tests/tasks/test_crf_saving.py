@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from crf_cases import ALLOWED, EMISSIONS, LENGTHS, TAGS, TIME, make
 from graphs import must_compile
@@ -34,6 +35,7 @@ def test_saved_in_a_model(tmp_path) -> None:
     assert CRF.from_config(CRF(3).get_config()).get_config()["allowed"] is None
 
 
+@pytest.mark.slow
 def test_exported_as_a_saved_model(tmp_path) -> None:
     layer = make(ALLOWED, dtype="float32")
     module = tf.Module()

@@ -124,6 +124,7 @@ def test_rows_do_not_depend_on_each_other(toy: Toy, method: str) -> None:
             np.testing.assert_allclose(value, expected, 1e-4, 1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_exported_graphs_answer_without_us(toy: Toy, tmp_path, clean_tensorflow) -> None:
     inputs = _inputs(toy)
     for method in METHODS:
@@ -209,6 +210,7 @@ def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:
     return tf.function(run, autograph=False).get_concrete_function(**specs)
 
 
+@pytest.mark.quick_for("2-greedy", "2-beam")
 @lean
 @pytest.mark.parametrize("end", [END, pytest.param(None, marks=pytest.mark.slow)])
 def test_compiled_loops_answer_as_plain_ones(method: str, end: int | None) -> None:

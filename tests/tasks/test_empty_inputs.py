@@ -105,6 +105,7 @@ def _inputs(name: str, rows: str) -> tuple:
     return values, np.array([0, len(other)][:count], np.int32)
 
 
+@pytest.mark.quick_for("class of characters", "tags of words")
 @pytest.mark.parametrize(
     "name",
     [

@@ -51,6 +51,7 @@ def batch_of(task, examples: Examples, padding: Padding) -> dict:
     return next(iter(batches(data, make_plan(data, padding, len(data)))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell, attention",
     [("gru", "additive"), pytest.param("lstm", "none", marks=pytest.mark.slow)],
@@ -67,6 +68,7 @@ def test_core_cell_learns_a_batch(cell: str, attention: str) -> None:
     assert losses[-1] - losses[-2] < 0.7 * losses[0]
 
 
+@pytest.mark.quick_for("additive")
 @pytest.mark.parametrize("attention", ["additive", "multiplicative", "none"])
 def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
     examples = reversals(9, 2)
@@ -112,6 +114,7 @@ def test_the_loss_is_what_decoding_reports() -> None:
     np.testing.assert_allclose(-total, task.forward(model, batch, False).losses, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_smoothing_is_for_training_alone() -> None:
     examples = reversals(6, 3)
     batch = batch_of(template().adapt(examples), examples, Padding([6], [7]))
@@ -167,6 +170,7 @@ def run(tmp_path_factory) -> Run:
     return Run.open(folder)
 
 
+@pytest.mark.slow
 def test_a_run_answers_and_is_scored(run: Run) -> None:
     assert run.history[-1]["validation_exact_match"] > run.history[0]["validation_exact_match"]
     examples = reversals(60, 7)
@@ -190,6 +194,7 @@ def test_several_targets_of_one_input_are_each_right(run: Run) -> None:
     assert figures["exact_match"] == 1.0 and figures["inputs"] == 1
 
 
+@pytest.mark.slow
 def test_an_export_answers_alike_without_our_code(
     run: Run, tmp_path: pathlib.Path, clean_tensorflow
 ) -> None:
@@ -251,6 +256,7 @@ def test_targets_that_cannot_be_learnt() -> None:
         template().adapt(Examples(["a", "b"], ["x", 3]))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_training_loss_compares_with_that_of_validation() -> None:
     examples = reversals(8, 5)

@@ -29,6 +29,7 @@ def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathl
     check_case(name, "onnx", tmp_path)
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_otherwise_is_refused_and_leaves_nothing(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_text_scores_what_decoding_says_of_it(name: str, tmp_path: pathlib.Pat
     assert (other["log_probability"] < 0).all() and (other["tokens"] == 2).all()
 
 
+@pytest.mark.slow
 def test_an_explanation_is_the_attention_of_each_token(tmp_path: pathlib.Path) -> None:
     run, ask = _run_and_ways("translation", tmp_path, ("explain",))
     text = CASES["translation"][2][1]

@@ -47,6 +47,7 @@ def test_norms_of_a_step_are_those_of_its_gradients() -> None:
     assert dead_units(task, loop.model, data, plan) == {"dead_units_layer_1": 2 / 8}
 
 
+@pytest.mark.slow
 def test_the_history_has_them_on_request(tmp_path) -> None:
     run = train(template(), splits(), settings(epochs=1, log_health=True), tmp_path / "run")
     (row,) = run.history

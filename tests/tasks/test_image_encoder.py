@@ -188,6 +188,7 @@ def test_applications_get_colours_scaled_their_way(monkeypatch) -> None:
     assert seen.training is False
 
 
+@pytest.mark.slow
 def test_a_frozen_application_stays_as_it_is(tmp_path) -> None:
     images = _images(2, 1, 32, 35, 3)
     lengths = tf.ones(2, tf.int32)

@@ -48,6 +48,7 @@ def fitted() -> tuple[TaskModel, keras.callbacks.History]:
     return model, history
 
 
+@pytest.mark.slow
 def test_it_learns_from_lists(fitted) -> None:
     model, history = fitted
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}

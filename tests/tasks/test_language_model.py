@@ -159,6 +159,7 @@ def test_padding_enters_nothing(cell: str, tmp_path) -> None:
     assert np.isclose(clean, whole, rtol=1e-4).sum() >= len(texts) - 2
 
 
+@pytest.mark.quick_for("gru-float32")
 @pytest.mark.parametrize(
     "cell, precision",
     [
@@ -192,6 +193,7 @@ def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> N
     assert again(tokens)[0].dtype == tf.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)
@@ -252,6 +254,7 @@ def test_samples_depend_on_seed_and_place_alone(tmp_path) -> None:
     assert [answer.label for answer in cold] == [answer.label for answer in best]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
     kinds = {

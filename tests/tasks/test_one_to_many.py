@@ -40,6 +40,7 @@ def _logits(model, batch: dict) -> np.ndarray:
     return model(given).numpy()
 
 
+@pytest.mark.quick_for("vector-gru-2")
 @pytest.mark.parametrize(
     "kind, cell, layers",
     [
@@ -59,6 +60,7 @@ def test_core_cell_learns_a_batch(kind: str, cell: str, layers: int) -> None:
     assert sums[-1] - sums[-2] < 0.5 * sums[0]
 
 
+@pytest.mark.quick_for("image-additive", "class-additive")
 @pytest.mark.parametrize(
     "kind, attention",
     [(kind, "additive") for kind in KINDS] + [("image", "multiplicative"), ("image", "none")],
@@ -113,6 +115,7 @@ def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
     assert again.decoder.dtype_policy.name == "mixed_bfloat16"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )

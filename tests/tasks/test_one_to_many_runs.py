@@ -54,6 +54,7 @@ def exported(tmp_path_factory) -> dict[str, Run]:
     return runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(kind, marks=pytest.mark.slow) if kind == "image" else kind for kind in KINDS],
@@ -78,6 +79,7 @@ def test_files_are_answered_as_their_images(exported: dict) -> None:
     assert run.predict(files) == run.predict(images)
 
 
+@pytest.mark.slow
 def test_exported_graph_runs_anywhere(exported: dict) -> None:
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((exported["image"].folder / "saved" / "saved_model.pb").read_bytes())
@@ -92,6 +94,7 @@ def test_exported_graph_runs_anywhere(exported: dict) -> None:
     assert not {name for name in operations if "Projective" in name}
 
 
+@pytest.mark.slow
 def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
     figures = exported["image"].evaluate(captioned(), folder=tmp_path)
     assert figures["samples"][0]["truth"] == "one" and len(figures["samples"]) == 12
@@ -101,6 +104,7 @@ def test_an_evaluation_shows_images(exported: dict, tmp_path) -> None:
     assert {path.name for path in (tmp_path / "class").iterdir()} == {"evaluation.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [(), (1,), (4,)])
 def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
     random = np.random.default_rng(0)

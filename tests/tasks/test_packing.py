@@ -26,6 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return train(choices, splits(), settings(epochs=1), folder)
 
 
+@pytest.mark.slow
 def test_a_packed_run_answers_nearly_alike(run: Run, tmp_path: pathlib.Path) -> None:
     pack(run, tmp_path / "packed", {"preset": "none"})
     packed = Run.open(tmp_path / "packed")

@@ -19,6 +19,7 @@ from seqzoo.tasks.training.trainer import train
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [pytest.param((6,), marks=BEFORE_RELEASES), (2, 5)])
 def test_resumed_after_ctrl_c_with_the_same_numbers(unbroken, tmp_path, stops: tuple) -> None:
     folder = tmp_path / "run"
@@ -135,6 +136,7 @@ def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
     assert not list((tmp_path / "killed" / "checkpoints").glob("*temp*"))
 
 
+@pytest.mark.slow
 def test_float16_learns_and_resumes(tmp_path) -> None:
     chosen = settings(precision="mixed_float16")
     train(template(**CHOICES), splits(), chosen, tmp_path / "whole")

@@ -170,6 +170,7 @@ def test_notes_are_drawn_by_their_probabilities(tmp_path) -> None:
     assert run.predict([prompt], greedy)[0].value[0] == best
 
 
+@pytest.mark.quick_for("gru-values")
 @pytest.mark.parametrize(
     "cell, kind",
     [("gru", "values"), ("gru", "text"), ("lstm", "series"), ("lstm", "notes")],
@@ -213,6 +214,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     np.testing.assert_allclose(loss, found[0]["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, precision",
     [
@@ -240,6 +242,7 @@ def _raw(kind: str, inputs: Any) -> dict[str, Any]:
     return {"values": np.where(inside, values, noise).astype(np.float32), "lengths": lengths}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_exported_model_needs_nothing_of_ours(tmp_path, clean_tensorflow) -> None:
     options, runs = AnswerOptions(seed=4), {}

@@ -61,6 +61,7 @@ def reference() -> sentencepiece.SentencePieceProcessor:
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
+@pytest.mark.slow
 def test_pieces_are_those_of_sentencepiece(vocabulary: Vocabulary, reference: Any) -> None:
     assert len(vocabulary) == 900 and vocabulary.tokens[:2] == ["\x02", "\x03"]
     assert set(vocabulary.tokens[2:]) == {reference.id_to_piece(i) for i in range(1, 897)}
@@ -178,6 +179,7 @@ def test_translation_is_trained_asked_and_exported(
     assert [text.decode() for text in theirs] == wanted
 
 
+@pytest.mark.slow
 def test_a_language_model_goes_on_within_a_word(tmp_path: pathlib.Path) -> None:
     choices = ManyToManyAligned("subwords", "next", units=6, embedding=4, vocabulary_size=200)
     lines = [line[:30] for line in LINES[:120]]

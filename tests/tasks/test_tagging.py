@@ -72,6 +72,7 @@ def _learn(choices: Any, examples: Examples, steps: int) -> tuple[Any, list[floa
     return loop, np.diff([0.0, *totals]).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp_path) -> None:
     """Saved without custom objects."""
@@ -89,6 +90,7 @@ def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp
         np.testing.assert_allclose(one, two, atol=1e-6)
 
 
+@pytest.mark.quick_for("words-True")
 @pytest.mark.parametrize("kind, crf", KINDS)
 def test_every_kind_learns_and_never_sees_padding(kind: str, crf: bool) -> None:
     examples = MAKERS[kind](24, 1)

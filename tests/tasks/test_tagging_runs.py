@@ -65,6 +65,7 @@ def exported(tmp_path_factory, clean_tensorflow) -> dict:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) -> None:
     (kept, theirs), inputs = exported[kind], _inputs(kind)
@@ -88,6 +89,7 @@ def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) 
             assert not any(tokens[len(own) :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CASES)
 def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
     saved = saved_model_pb2.SavedModel()
@@ -101,6 +103,7 @@ def test_exported_graph_runs_anywhere(kind: str, exported: dict) -> None:
     assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict) -> None:
     run, inputs = exported["words"][0], sentences(5, 9).inputs
     together = run.predict(inputs)
@@ -112,6 +115,7 @@ def test_answers_do_not_depend_on_their_neighbours_or_their_form(exported: dict)
         assert text.probability == pytest.approx(answer.probability, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_figures(exported: dict, tmp_path) -> None:
     run, examples = exported["words"][0], sentences(12, 6)
     figures = run.evaluate(examples, folder=tmp_path / "scores")
@@ -142,6 +146,7 @@ def test_figures(exported: dict, tmp_path) -> None:
     assert first.split() == examples.inputs[0]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_training_reaches_what_can_be_learnt(tmp_path, monkeypatch) -> None:
     splits = Splits(sentences(300, 1), sentences(40, 2), sentences(40, 3), "made", "")

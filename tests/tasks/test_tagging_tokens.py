@@ -39,6 +39,7 @@ def test_words_and_their_characters_against_python() -> None:
             assert not ids[1 + len(read) :].any()
 
 
+@pytest.mark.slow
 def test_unknown_words_keep_their_characters() -> None:
     features = _features(Examples([["ab", "ab", "ba"]]), characters=1)
     assert features.vocabulary.tokens == ["ab"]

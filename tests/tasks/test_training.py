@@ -151,6 +151,7 @@ def test_learning_rate() -> None:
     assert constant == pytest.approx([0.1] * 3)
 
 
+@pytest.mark.slow
 def test_every_kind_of_target_trains(tmp_path) -> None:
     train_inputs, other = names(64, 1), names(20, 2)
     for kind, convert in {

@@ -27,6 +27,9 @@ def test_the_warmup_is_a_tenth_of_all_steps_and_at_most_200(steps: int, warmup: 
     assert TrainingSettings(warmup_steps=0).warmup_of(steps) == 0
 
 
+@pytest.mark.quick_for(
+    "cosine-1", "cosine-9", "cosine-25", "constant-1", "constant-9", "constant-25"
+)
 @pytest.mark.parametrize("steps", [1, 9, 25, 4000])
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
@@ -40,6 +43,7 @@ def test_the_learning_rate_reaches_its_peak(steps: int, schedule) -> None:
     assert rates[0] == pytest.approx(0.5 / (1 + peak))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop", "every_step")
 def test_a_training_stopped_in_its_warmup_goes_on_to_the_same_numbers(tmp_path) -> None:
     chosen = settings(batch_size=4, warmup_steps=None)  # 48 steps, 4 of them of the warm-up

@@ -10,6 +10,7 @@ from seqzoo.tasks.data.batches import Padding, make_plan
 from seqzoo.tasks.training.step import Loop
 
 
+@pytest.mark.slow
 def test_validation_beside_training_compiles_nothing_of_its_own(monkeypatch):
     shared = programs.Programs()
     monkeypatch.setattr(programs, "SHARED", shared)

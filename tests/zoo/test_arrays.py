@@ -229,6 +229,7 @@ def test_files_that_are_no_arrays(tmp_path) -> None:
 SMALL = "--units 6 --epochs 1 --batch-size 8".split()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_commands(tmp_path) -> None:
     path, run = tmp_path / "x.npz", tmp_path / "run"

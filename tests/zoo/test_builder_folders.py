@@ -77,6 +77,7 @@ def test_folder_of_translations(translations) -> None:
         open_source(source)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_translation_inside_of_another_feature(tmp_path) -> None:

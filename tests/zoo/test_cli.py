@@ -50,6 +50,7 @@ def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) 
     assert seqzoo("evaluate", tmp_path / "runs/many-to-one-2").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=BEFORE_RELEASES)]
 )
@@ -88,6 +89,7 @@ def test_stopped_training_goes_on_to_the_same_numbers(
     assert again.exit_code == 0 and "On test examples" in again.stdout
 
 
+@pytest.mark.quick_for("shares1-None")
 @pytest.mark.parametrize("shares, evaluate", [((0.1, 0), " --split validation"), ((0, 0), None)])
 def test_only_what_is_held_out_is_suggested_to_be_scored(
     shares, evaluate, trained, tmp_path
@@ -127,6 +129,7 @@ def test_loss_that_is_no_number_stops_the_training(trained, tmp_path) -> None:
     assert re.match(r"Error: .*\bstep \d+", result.stderr.splitlines()[-1])
 
 
+@pytest.mark.quick_for("words-labels-options0")
 @pytest.mark.parametrize(
     "kind, target_kind, options",
     [
@@ -167,6 +170,7 @@ def test_other_kinds_train_and_answer(tmp_path, kind, target_kind, options) -> N
 # predict, evaluate, export, list
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_says_nothing_but_answers(trained) -> None:
     result = process("predict", trained / "run", "axyz1")
     assert result.stderr == ""
@@ -266,6 +270,7 @@ def test_an_export_predicts_without_tensorflow(
         assert label == other and float(probability) == pytest.approx(float(known), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_what_export_tells_to_type_works(tmp_path) -> None:
     import tensorflow as tf
 

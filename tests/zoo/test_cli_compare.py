@@ -191,6 +191,7 @@ def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
     assert (folder / "gradient-flow.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_comparison(command, inside, tmp_path) -> None:
     asked = [*command, "--cells", "gru,vanilla", "--seeds", 2, "--cell-option", "reset_after=false"]

@@ -10,6 +10,7 @@ from seqzoo.zoo import devices
 from seqzoo.zoo.comparison import processes
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) -> None:
     import tensorflow as tf
 

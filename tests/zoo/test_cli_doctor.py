@@ -29,6 +29,7 @@ def test_packages_are_those_of_the_project() -> None:
     assert project["requires-python"] == ">=" + ".".join(map(str, doctor.PYTHON))
 
 
+@pytest.mark.slow
 def test_all_is_well(complete, tmp_path, monkeypatch) -> None:
     (tmp_path / "names" / "1.2.3").mkdir(parents=True)
     (tmp_path / "names" / "1.2.3" / "dataset_info.json").touch()
@@ -112,6 +113,7 @@ def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
     assert broken["message"] == "ImportError: libcuda is of the wrong release"
 
 
+@pytest.mark.slow
 def test_layers_differ_by_what_they_compute() -> None:
     from seqzoo.zoo.diagnostics import layer_check
 

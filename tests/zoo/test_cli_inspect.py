@@ -9,6 +9,7 @@ from cli_cases import seqzoo
 from seqzoo.tasks.inspection.registry import ANALYSES
 
 
+@pytest.mark.slow
 def test_a_page_that_stands_alone(trained, tmp_path) -> None:
     folder = tmp_path / "inside"
     result = seqzoo("inspect", trained / "run", "axyz1", "bzzy2", "--output", folder)
@@ -76,6 +77,7 @@ def test_explanations_as_json(trained) -> None:
     assert first["values"][0] < second["values"][0]
 
 
+@pytest.mark.slow
 def test_predictions_with_their_attention(tmp_path, trained) -> None:
     words = ["predict", "date-normaliser", "3 mars 2021", "--attention"]
     file = tmp_path / "looks.html"

@@ -61,6 +61,7 @@ def test_files_are_answered_as_texts_are(run, expected, tmp_path, kind) -> None:
         assert found == pytest.approx([float(p) for _, p in expected], abs=2e-4)
 
 
+@pytest.mark.slow
 def test_formats_say_the_same(run, expected, tmp_path) -> None:
     path, _ = write(tmp_path, "txt")
     command = ["predict", run, "--input-file", path, "--top", 2]

@@ -40,6 +40,7 @@ def series_run(tmp_path_factory) -> str:
     return train(tmp_path_factory.mktemp("series"), "series", "value", arrays)
 
 
+@pytest.mark.slow
 def test_padded_and_joined_series_are_answered_as_in_python(series_run, tmp_path) -> None:
     expected = [answer.value for answer in Run.open(series_run).predict(SERIES)]
     path = tmp_path / "new.npz"
@@ -83,6 +84,7 @@ def test_texts_in_an_array_are_answered_as_lines_are(trained, tmp_path) -> None:
     assert [row["answer"] for row in rows] == [line.split("\t")[0] for line in lines]
 
 
+@pytest.mark.slow
 def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     sounds = RANDOM.uniform(-1, 1, (20, 2000)).astype(np.float32)
     classes = np.arange(20) % 2
@@ -100,6 +102,7 @@ def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 
 
+@pytest.mark.slow
 def test_a_forecaster_generates_what_it_predicts(tmp_path) -> None:
     series = np.sin(np.arange(120) * 0.7).astype(np.float32)
     np.savez(tmp_path / "data.npz", inputs=series)

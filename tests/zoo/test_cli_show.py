@@ -164,6 +164,7 @@ def test_preset_is_its_template_with_what_is_told(name) -> None:
     assert (preset.needs or f"Data: {preset.source.data}.") in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_data_set(languages_data_dir) -> None:
     own = shown("languages", "--data-dir", languages_data_dir)
     assert own["features"] == {"text": "text", "language": "class label, 163 classes"}

@@ -88,6 +88,7 @@ def test_errors(tmp_path, name, text, columns, message) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_real_files(shared_data) -> None:
     trees = read_conll(shared_data / "ud_english_ewt" / "en_ewt-ud-train.conllu.gz")
     assert len(trees.sentences) == 12_544 and sum(map(len, trees.tags)) == 204_577

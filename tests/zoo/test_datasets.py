@@ -45,6 +45,7 @@ def examples(languages) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_string_has_one_language_and_one_split(examples) -> None:
     # In lower case, so that no test name is a training name with another first letter.
     texts = collections.Counter(t.casefold() for split in SPLITS for t, _ in examples[split])
@@ -131,6 +132,7 @@ def test_labels_and_english_names_survive_reloading(languages, languages_data_di
     assert [code for code, name in english.items() if code == name] == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_names_are_the_same_in_another_process(examples) -> None:
     # Another hash seed: nothing may hang on the order of sets.
@@ -199,6 +201,7 @@ def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkey
     assert len(list((tmp_path / "languages").iterdir())) == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "name",
     [
@@ -252,6 +255,7 @@ def test_importing_the_package_imports_no_tensorflow() -> None:
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_reading_names_leaves_babel_as_it_is() -> None:
     # Babel keeps one form of each locale for the whole process, and formats dates from it.

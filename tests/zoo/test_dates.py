@@ -185,6 +185,7 @@ def test_shares(pairs) -> None:
     assert 0.3 < regional.count("en") / len(regional) < 0.7
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_pairs_are_the_same_in_another_process(pairs) -> None:
     program = (

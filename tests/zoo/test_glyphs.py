@@ -150,6 +150,7 @@ def test_splits(few) -> None:
     assert not trained & {g.image.tobytes() for name in SPLITS[1:] for g in splits[name]}
 
 
+@pytest.mark.slow
 def test_prepared_pictures_are_those_drawn(few, drawn, tmp_path) -> None:
     builder = datasets.load("glyphs", tmp_path)
     face_name = builder.info.features["face"].int2str

@@ -67,6 +67,7 @@ def assert_same(found, expected) -> None:
     assert [own for _, own in found] == pytest.approx(probabilities, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_both_forms_of_a_text_are_one(expected) -> None:
     composed, decomposed = (INPUTS.index(TEXTS[form]) for form in ("composed", "decomposed"))
     assert TEXTS["composed"] != TEXTS["decomposed"]
@@ -119,6 +120,7 @@ def test_files_with_other_delimiters(run, expected, tmp_path) -> None:
     assert_same(answered(run, *asked), [expected[index] for index in kept])
 
 
+@pytest.mark.slow
 def test_arrays(run, expected, tmp_path) -> None:
     np.savez(tmp_path / "t.npz", text=np.array(INPUTS))
     asked = ["--input-file", tmp_path / "t.npz", "--input", "text"]

@@ -193,6 +193,7 @@ def test_damaged_files_get_one_line(tmp_path) -> None:
         read_table(path)
 
 
+@pytest.mark.slow
 def test_train_evaluate_and_predict(tmp_path) -> None:
     texts = [f"text {n}" for n in range(40)]
     columns = {"text": texts, "label": [n % 2 for n in range(40)]}

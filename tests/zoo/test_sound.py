@@ -95,6 +95,7 @@ def test_sounds_are_brought_to_one_rate(mixed) -> None:
     assert source.sample_rate == 4000 and {len(own) for own in splits.train.inputs} == {800}
 
 
+@pytest.mark.slow
 def test_a_model_hears_other_rates_on_request(mixed, tmp_path) -> None:
     run = tmp_path / "run"
     columns = ["--kind", "audio", "--input", "text", "--target", "label", "--mel-bins", 8]
@@ -114,6 +115,7 @@ def test_a_model_hears_other_rates_on_request(mixed, tmp_path) -> None:
     assert refused.exit_code == 2 and "--resample converts all audio" in refused.stderr
 
 
+@pytest.mark.slow
 def test_predictions_name_the_option(tmp_path) -> None:
     pitches = [sound(tmp_path / f"{i}.wav", TONE * (9999 - 99 * i)) for i in range(12)]
     rows = "".join(f"{name}\t{'hl'[i % 2]}\n" for i, name in enumerate(pitches))

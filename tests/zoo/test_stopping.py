@@ -24,6 +24,7 @@ with stopping.answering_signals():
 """
 
 
+@pytest.mark.quick_for("2")
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_what_does_not_hear(second) -> None:
     with subprocess.Popen(

@@ -97,6 +97,7 @@ def test_one_text_is_answered_without_a_pipeline_or_a_new_graph(monkeypatch) -> 
     assert traced() == before == 1
 
 
+@pytest.mark.slow
 def test_threads_may_ask_one_model() -> None:
     texts = ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999", "7 April 1987"] * 3
     one = load("date-normaliser")
@@ -108,6 +109,7 @@ def test_threads_may_ask_one_model() -> None:
     assert len(run._inference._graphs) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param("date-normaliser", marks=pytest.mark.slow), "python-source"]
 )

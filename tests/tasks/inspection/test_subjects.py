@@ -79,6 +79,7 @@ def subjects() -> dict[str, Subject]:
     return found
 
 
+@pytest.mark.quick_for("class", "tags")
 @pytest.mark.parametrize("name", RUNS)
 def test_integrated_gradients_add_up(subjects, name) -> None:
     own = subjects[name]
