@@ -88,8 +88,10 @@ def _settings(facts: dict[str, Any]) -> list[str]:
 
 def _title(template: str) -> str:
     title = template.replace("-", " ").capitalize()
-    return title.replace(" aligned", ", aligned").replace(
-        " encoder decoder", ", encoder and decoder"
+    return (
+        title.replace(" unaligned", ", unaligned")
+        .replace(" aligned", ", aligned")
+        .replace(" encoder decoder", ", encoder and decoder")
     )
 
 
@@ -127,12 +129,15 @@ LICENCES = {
     "shakespeare": "public domain",
     "chorales": "not stated at the source (JSB chorales)",
     "forecaster": "not stated at the source (daily minimum temperatures in Melbourne)",
+    "line-reader": "Bitstream Vera and Arev font licences (the faces), PSF (the words)",
+    "number-reader": "not stated at the source (MNIST)",
     "pronunciation": "BSD, two clauses (CMUdict)",
     "english-french": "CC BY 2.0 (Tatoeba)",
 }
 """Licences of the data that the presets without a card were measured on."""
 
 EXAMPLES = {
+    "number-reader": "prepared/digit_lines/1.0.0",
     "upos-tagger": "en_ewt-ud-train.conllu",
     "entity-tagger": "train.conll",
     "shakespeare": "input.txt",

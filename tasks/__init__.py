@@ -9,13 +9,20 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
 from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
+from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
 from seqzoo.tasks.many_to_one.template import ManyToOne
 from seqzoo.tasks.one_to_many.template import OneToMany
 from seqzoo.tasks.settings import TrainingSettings
 
 TEMPLATES: dict[str, type[Template]] = {
     template.name: template
-    for template in (ManyToOne, OneToMany, ManyToManyAligned, ManyToManyEncoderDecoder)
+    for template in (
+        ManyToOne,
+        OneToMany,
+        ManyToManyAligned,
+        ManyToManyUnaligned,
+        ManyToManyEncoderDecoder,
+    )
 }
 
 if TYPE_CHECKING:
@@ -52,6 +59,7 @@ __all__ = [
     "Interrupted",
     "ManyToManyAligned",
     "ManyToManyEncoderDecoder",
+    "ManyToManyUnaligned",
     "ManyToOne",
     "OneToMany",
     "Run",

@@ -32,6 +32,8 @@ class Answer:
         alternatives: the most probable labels with their probabilities, best first.
         token_probabilities: for each alternative that is a text, the geometric mean of the
             probabilities of its tokens and its end; empty for other predictions.
+        alignment: of a text that is read step by step, each symbol with its first step and the
+            step behind its last one; empty for other predictions.
     """
 
     label: str
@@ -39,6 +41,7 @@ class Answer:
     probability: float | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
     token_probabilities: tuple[float, ...] = ()
+    alignment: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

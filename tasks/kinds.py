@@ -17,11 +17,12 @@ TimeValues = Literal["timestamps", "elapsed"]
 """What the times of a series are: the time of each step, or the time since the step before."""
 
 MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
-ALIGNED, ENCODER_DECODER = "many-to-many-aligned", "many-to-many-encoder-decoder"
+ALIGNED, UNALIGNED = "many-to-many-aligned", "many-to-many-unaligned"
+ENCODER_DECODER = "many-to-many-encoder-decoder"
 """Names of the templates."""
 
 SEQUENCES = (MANY_TO_ONE, ENCODER_DECODER)
-GENERATED = (ENCODER_DECODER, ONE_TO_MANY)
+GENERATED = (ENCODER_DECODER, ONE_TO_MANY, UNALIGNED)
 
 
 class InputKind(NamedTuple):
@@ -67,7 +68,11 @@ _TEXTS = "seqzoo.tasks.targets.texts:Texts"
 
 INPUTS: dict[str, InputKind] = {
     "characters": InputKind(
-        _TEXT, "text", (*SEQUENCES, ALIGNED), "A character of a text a step", tokens=_TOKENS
+        _TEXT,
+        "text",
+        (*SEQUENCES, ALIGNED, UNALIGNED),
+        "A character of a text a step",
+        tokens=_TOKENS,
     ),
     "words": InputKind(
         _TEXT, "text", (*SEQUENCES, ALIGNED), "A word of a text a step", tokens=_TOKENS
@@ -75,19 +80,25 @@ INPUTS: dict[str, InputKind] = {
     "subwords": InputKind(
         _TEXT, "text", (*SEQUENCES, ALIGNED), "A frequent piece of a word a step"
     ),
-    "rows": InputKind(_ROWS, "image", SEQUENCES, "A row of an image a step"),
+    "rows": InputKind(_ROWS, "image", (*SEQUENCES, UNALIGNED), "A row of an image a step"),
+    "columns": InputKind(
+        "seqzoo.tasks.preprocessing.image_columns:ColumnFeatures",
+        "image",
+        (*SEQUENCES, UNALIGNED),
+        "A column of an image a step",
+    ),
     "pixels": InputKind(_ROWS, "image", SEQUENCES, "A pixel of an image a step"),
     "series": InputKind(
         "seqzoo.tasks.preprocessing.series:SeriesFeatures",
         "series",
-        (*SEQUENCES, ALIGNED),
+        (*SEQUENCES, ALIGNED, UNALIGNED),
         "One or several numbers a step",
         following="seqzoo.tasks.targets.steps:StepValues",
     ),
     "audio": InputKind(
         "seqzoo.tasks.preprocessing.audio:AudioFeatures",
         "sound",
-        SEQUENCES,
+        (*SEQUENCES, UNALIGNED),
         "A frame of a log-mel spectrogram a step",
     ),
     "image": InputKind(

@@ -73,6 +73,15 @@ class ShowsTokens(Protocol):
         ...
 
 
+@runtime_checkable
+class Transcribes(Protocol):
+    """Its answer is found from the outputs of all steps of an input."""
+
+    def transcribe(self, outputs: Any, lengths: Any, options: AnswerOptions) -> dict[str, Any]:
+        """What `Task.answers` needs, from outputs (batch, time, size) and lengths (batch,)."""
+        ...
+
+
 class Readout(NamedTuple):
     """A batch as the output layer of a model sees it; n are its predictions, such as steps.
 

@@ -20,11 +20,12 @@ class Examples:
 
     Attributes:
         inputs: for text ("characters", "words", "subwords") strings; for "rows" an array of shape
-            (n, height, width) or (n, height, width, channels); for "series" arrays of shape
-            (time, features) or (time,), or `TimedSeries` for cells that take time; for "audio"
-            float arrays of shape (samples,); for "image" arrays of uint8, (height, width) or
-            (height, width, channels), or the bytes of image files; for "vector" arrays of shape
-            (features,); for "class" strings. A column of pandas, Polars or pyarrow becomes a list.
+            (n, height, width) or (n, height, width, channels); for "columns" such arrays of one
+            height and any width; for "series" arrays of shape (time, features) or (time,), or
+            `TimedSeries` for cells that take time; for "audio" float arrays of shape (samples,);
+            for "image" arrays of uint8, (height, width) or (height, width, channels), or the bytes
+            of image files; for "vector" arrays of shape (features,); for "class" strings. A column
+            of pandas, Polars or pyarrow becomes a list.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
         lines: the line of each example in its file, in units of `unit`, for messages; or None.

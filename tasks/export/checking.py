@@ -19,6 +19,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
 from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
@@ -42,6 +43,9 @@ def made_up(task: Any) -> list[Any]:
         joint = "" if features.template.input == "characters" else " "
         return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
     spec = task.signature[0]
+    if isinstance(features, ColumnFeatures):
+        shapes = [[size or width for size in features.shape] for width in (12, 9, 5, 2)]
+        return [random.integers(0, 256, own).astype(features.dtype) for own in shapes]
     if spec.dtype == tf.uint8:
         shape = [own or 5 for own in spec.shape[1:]]
         return list(random.integers(0, 256, (4, *shape)).astype(np.uint8))

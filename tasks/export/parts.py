@@ -25,9 +25,11 @@ from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.image_rows import RowFeatures
 from seqzoo.tasks.preprocessing.series import SeriesFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.protocols import Transcribes
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
@@ -214,6 +216,8 @@ def _inside(values: Any, lengths: Any) -> Any:
 def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
     """A model's outputs as people read them."""
     targets = getattr(task, "targets", None)
+    if isinstance(task, Transcribes):
+        return {"log_probabilities": tf.nn.log_softmax(outputs)}
     if isinstance(targets, ClassTargets):
         return {"probabilities": tf.nn.softmax(outputs)}
     if isinstance(targets, LabelTargets):
@@ -270,7 +274,7 @@ def encoded_steps(task: Any, steps: Any, *elapsed: Any) -> Any:
         return features.energies(steps)
     if isinstance(features, SeriesFeatures):
         return features.scaled(steps, *elapsed)
-    if isinstance(features, RowFeatures) and features.dtype != "uint8":
+    if isinstance(features, RowFeatures | ColumnFeatures) and features.dtype != "uint8":
         return (steps - features.mean[0]) / features.scale[0]
     return steps
 

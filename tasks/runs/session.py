@@ -20,9 +20,11 @@ from seqzoo.tasks.export.parts import (
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
+from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.image_rows import RowFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
+from seqzoo.tasks.protocols import Transcribes
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.targets.texts import END_TOKEN, START
 
@@ -82,7 +84,8 @@ class Session:
 
     After any parts the answer is the one that `Run.predict` gives for all of them as one input, but
     for tags and numbers of each step, of which it has those of the last part; for the next step of
-    a series, of which it has one; and for language models, whose answer is the next token.
+    a series, of which it has one; and for language models, whose answer is the next token. Where a
+    text is found from the outputs of all steps, these are kept; the input is not.
 
     Args:
         stepper: of the run.
@@ -95,6 +98,7 @@ class Session:
         self.steps = 0
         self._states = stepper.first()
         self._samples = np.zeros(0, np.float32)
+        self._outputs: list[np.ndarray] = []
         if isinstance(stepper.model, LanguageModel):
             _, self._states = stepper.run(np.array([START], np.int32), self._states)
 
@@ -119,9 +123,17 @@ class Session:
                 f"The model reads at most {limit:,} steps of an input, got "
                 f"{self.steps + len(steps):,} in all its parts; start a new input."
             )
+        outputs = self._run(steps)
+        return self._answer(outputs)
+
+    def _run(self, steps: np.ndarray) -> np.ndarray:
+        """The outputs of further steps."""
         outputs, self._states = self.stepper.run(steps, self._states)
         self.steps += len(steps)
-        return self._answer(outputs)
+        if isinstance(self.stepper.task, Transcribes):
+            self._outputs.append(outputs)
+            outputs = self._outputs[-1][:, :0]
+        return outputs
 
     def _feed_sound(self, samples: Any) -> Answer:
         features: AudioFeatures = self.stepper.task.features
@@ -129,9 +141,8 @@ class Session:
         self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
         complete = max((len(self._samples) - features.window) // features.hop + 1, 0)
         if complete:
-            _, self._states = self.stepper.run(self._windows(complete), self._states)
+            self._run(self._windows(complete))
             self._samples = self._samples[complete * features.hop :]
-            self.steps += complete
         # The rest, filled with silence as at the end of a sound, counts for this answer alone.
         rest = -(-len(self._samples) // features.hop)
         silence = np.zeros(features.window, np.float32)
@@ -152,6 +163,8 @@ class Session:
         features = task.features
         if isinstance(features, TextFeatures):
             return features.encode(Examples([part], lines=[1], unit="part")).flat
+        if isinstance(features, ColumnFeatures):
+            return features.steps_of(part)
         if isinstance(features, RowFeatures):
             return _rows(part, features)
         values, _ = features.raw([part], [place])
@@ -164,7 +177,12 @@ class Session:
         if isinstance(model, NextStep):
             following = task.targets.following(tf.constant(outputs[:, -1:]), None, 1.0)
             return Answer(*task.targets.answer(task.targets.decode(following)[0].numpy()))
-        if outputs.ndim == 2:
+        if isinstance(task, Transcribes):
+            outputs = np.concatenate([*self._outputs, outputs], 1)
+            count = tf.constant([outputs.shape[1]])
+            written = task.transcribe(tf.constant(outputs), count, self.options)
+            found = {name: list(own.numpy()) for name, own in written.items()}
+        elif outputs.ndim == 2:
             found = {"outputs": [outputs[0]]}
         elif hasattr(task, "targets"):
             found = {"outputs": [outputs[0]], "steps": [outputs.shape[1]]}

@@ -111,6 +111,8 @@ def examples(case: Case) -> Examples:
         features = _features(template, inputs)
         steps = features.encode(Examples(inputs)).lengths.tolist()
     targets = [_target(case.target, index, steps[index]) for index in range(COUNT)]
+    if case.template == "many-to-many-unaligned" and case.input != "characters":
+        targets = ["ab", "b", "éa"] * (COUNT // 3)  # the steps of the shortest input are three
     return Examples(inputs, None if case.target == "next" else targets)
 
 

@@ -42,6 +42,7 @@ def test_no_preset_hides_another_one_of_its_name() -> None:
         presets.many_to_one,
         presets.one_to_many,
         presets.many_to_many_aligned,
+        presets.many_to_many_unaligned,
         presets.many_to_many_encoder_decoder,
     ]
     assert sum(len(part.PRESETS) for part in parts) == len(PRESETS)
@@ -56,6 +57,17 @@ def _pictures(folder: pathlib.Path) -> pathlib.Path:
         lines.append(f"{index}.png\t{'a cat' if index % 2 else 'a dog: small'}")
     (folder / "captions.tsv").write_text("\n".join(lines) + "\n")
     return folder / "captions.tsv"
+
+
+def _numbers(folder: pathlib.Path) -> pathlib.Path:
+    random = np.random.default_rng(0)
+    lines = ["file\ttext"]
+    for index in range(30):
+        image = random.integers(0, 256, (28, 30 + index, 1)).astype(np.uint8)
+        (folder / f"{index}.png").write_bytes(tf.io.encode_png(image).numpy())
+        lines.append(f"{index}.png\t{index}")
+    (folder / "numbers.tsv").write_text("\n".join(lines) + "\n")
+    return folder / "numbers.tsv"
 
 
 def _sentences(folder: pathlib.Path) -> pathlib.Path:
@@ -135,6 +147,7 @@ FILES = {
     "entity-tagger": _entities,
     "upos-tagger": _sentences,
     "shakespeare": _text,
+    "number-reader": _numbers,
     "pronunciation": _words,
     "name-nationality": _table("name\tnationality", ("Anov%\tRussian", "O'B%\tIrish")),
     "spam-filter": _table("label\ttext", ("ham\tsee you at %", "spam\twin % now")),
@@ -149,6 +162,7 @@ COMPILED = {
     "many-to-one": "spam-filter",
     "one-to-many": "emoji-captioner",
     "many-to-many-aligned": "upos-tagger",
+    "many-to-many-unaligned": "line-reader",
     "many-to-many-encoder-decoder": "pronunciation",
 }
 """One preset of each template, trained by the fast loops, which are compiled."""
@@ -165,9 +179,15 @@ ON_PAGES = {
 """What test_docs_blocks.py trains, as shrunk as here, and asks."""
 
 
+DRAWN = "line-reader"
+"""Whose data take ten seconds to draw; test_unaligned.py trains such a model on a few."""
+
+
 def _marks(name: str) -> list:
     if name == QUICK:
         return []
+    if name == DRAWN:
+        return BEFORE_RELEASES
     on_page = name in ON_PAGES and name not in COMPILED.values()
     return BEFORE_RELEASES if on_page else [pytest.mark.slow]
 

@@ -257,6 +257,7 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
         "image": lambda field: image(field, folder),
         "rows": lambda field: rows(field, folder),
         "pixels": lambda field: rows(field, folder),
+        "columns": lambda field: rows(field, folder),
         "audio": lambda field: audio(field, folder),
     }[kind]
 

@@ -17,6 +17,7 @@ NEEDS = {
     "subwords": "text",
     "rows": "an image",
     "pixels": "an image",
+    "columns": "an image",
     "series": "numbers in time",
     "audio": "sound",
     "class": "a class",
@@ -168,7 +169,7 @@ def _fits(kind: str, connector: Any) -> bool:
     if kind in TEXTS:
         words = isinstance(connector, of.Sequence) and isinstance(connector.feature, of.Text)
         return isinstance(connector, of.Text) or (words and kind == "words")
-    if kind in ("rows", "pixels", "image"):
+    if kind in ("rows", "pixels", "columns", "image"):
         return isinstance(connector, of.Image)
     if kind == "audio":
         return isinstance(connector, of.Audio)

@@ -21,6 +21,7 @@ DATASETS = {
     "languages": "seqzoo.zoo.datasets.languages:Languages",
     "dates": "seqzoo.zoo.datasets.dates:Dates",
     "glyphs": "seqzoo.zoo.datasets.glyphs:Glyphs",
+    "text_lines": "seqzoo.zoo.datasets.text_lines:TextLines",
     "python_tokens": "seqzoo.zoo.datasets.python_tokens:PythonTokens",
     "python_source": "seqzoo.zoo.datasets.python_source:PythonSource",
 }

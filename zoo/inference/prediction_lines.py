@@ -186,11 +186,13 @@ def _wrong(asked: Asked, error: str) -> Reply:
 
 
 def answer_fields(answer: Any, top: int) -> dict[str, Any]:
-    """A prediction in JSON: "answer", "probability", and where they exist "token_probability" and,
-    for a `top` above 1, "alternatives"."""
+    """A prediction in JSON: "answer", "probability", and where they exist "token_probability",
+    "alignment" and, for a `top` above 1, "alternatives"."""
     fields = {"answer": answer.value, "probability": answer.probability}
     if answer.token_probabilities:
         fields["token_probability"] = answer.token_probabilities[0]
+    if answer.alignment:
+        fields["alignment"] = [list(own) for own in answer.alignment]
     if top > 1:
         fields["alternatives"] = dict(answer.alternatives[:top])
     return fields

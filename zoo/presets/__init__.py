@@ -6,6 +6,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.presets import (
     many_to_many_aligned,
     many_to_many_encoder_decoder,
+    many_to_many_unaligned,
     many_to_one,
     one_to_many,
 )
@@ -15,6 +16,7 @@ PRESETS = {
     **many_to_one.PRESETS,
     **one_to_many.PRESETS,
     **many_to_many_aligned.PRESETS,
+    **many_to_many_unaligned.PRESETS,
     **many_to_many_encoder_decoder.PRESETS,
 }
 

@@ -102,7 +102,8 @@ class Inputs:
         if self.form == "image":
             rows: dict[str, Any] = number
             for size in reversed(task.features.shape):
-                rows = {"type": "array", "items": rows, "minItems": size, "maxItems": size}
+                bounds = {"minItems": size, "maxItems": size} if size else {"minItems": 1}
+                rows = {"type": "array", "items": rows, **bounds}
             return {"anyOf": [file, rows]}
         if self.form == "numbers":
             size = len(task.features.mean)
@@ -172,7 +173,12 @@ class Inputs:
     def _fitting(self, image: Any) -> Any:
         """An image, if it can be batched with others: of the shape of training, or bytes."""
         shape = tuple(self.run.task.features.shape)
-        if isinstance(image, np.ndarray) and image.shape != shape:
+        if not isinstance(image, np.ndarray):
+            return image
+        fits = len(image.shape) == len(shape) and all(
+            size in (None, own) for size, own in zip(shape, image.shape, strict=True)
+        )
+        if not fits:
             raise SeqzooError(f"must have the shape {shape} of training, got {image.shape}")
         return image
 

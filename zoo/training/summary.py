@@ -21,7 +21,9 @@ TAGGED = 3
 EVALUATED = {"test": "", "validation": " --split validation"}
 """How a split is passed to `evaluate`."""
 
-FILES = {name: "picture.png" for name in ("image", "rows", "pixels")} | {"audio": "sound.wav"}
+FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")} | {
+    "audio": "sound.wav"
+}
 """The placeholder for an input that is a file, by its kind."""
 
 TYPED, VECTOR = 8, 40

@@ -1,0 +1,1 @@
+"""The template many-to-many-unaligned: a sequence to a shorter text in the same order (CTC)."""

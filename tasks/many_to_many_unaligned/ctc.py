@@ -1,0 +1,126 @@
+"""The loss of connectionist temporal classification, and the alignments that it sums over.
+
+Source: Graves et al. 2006, "Connectionist temporal classification".
+
+An alignment names a symbol or the blank at each step; the text that it stands for has equal
+neighbours merged first and blanks left out then, so "a a - a b -" is "a a b".
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
+
+BLANK = PADDING
+"""The id of the blank, which no symbol has."""
+
+IMPOSSIBLE = -1e30
+"""The log-probability of what cannot be; finite, so that differences stay numbers."""
+
+
+def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
+    """The negative log-probability of each target, summed over all of its alignments.
+
+    Args:
+        logits: (batch, time, ids).
+        lengths: (batch,), int32: steps of each row, at least one.
+        targets: (batch, symbols), int32, without blanks.
+        target_lengths: (batch,), int32; one a step at most, and a step between equal
+            neighbours; else TensorFlow raises an error.
+
+    Returns: (batch,), float32.
+    """
+    logits = tf.cast(logits, tf.float32)
+    # TensorFlow refuses an empty target; its only alignment is all blanks.
+    empty = target_lengths == 0
+    some = tf.pad(targets, [[0, 0], [0, 1]])
+    some = tf.where(empty[:, None], UNKNOWN, some)
+    inside = tf.range(tf.shape(some)[1]) < tf.maximum(target_lengths, 1)[:, None]
+    places = tf.where(inside)
+    # Of a sparse target the loss is computed in C++, thirteen times as fast as of a dense one:
+    # 39 ms against 527, forward and backward, at (64, 200, 100).
+    sparse = tf.SparseTensor(places, tf.gather_nd(some, places), tf.shape(some, tf.int64))
+    losses = tf.nn.ctc_loss(
+        sparse, logits, None, lengths, logits_time_major=False, blank_index=BLANK
+    )
+    steps = tf.range(tf.shape(logits)[1]) < lengths[:, None]
+    blanks = tf.reduce_logsumexp(logits, -1) - logits[..., BLANK]
+    return tf.where(empty, tf.reduce_sum(tf.where(steps, blanks, 0.0), 1), losses)
+
+
+def best_alignment(
+    log_probabilities: Any, lengths: Any, targets: Any, target_lengths: Any
+) -> tuple[Any, Any]:
+    """Where each symbol of a text stands in the most probable of its alignments (Viterbi).
+
+    Args:
+        log_probabilities: (batch, time, ids).
+        lengths: (batch,), int32: steps of each row.
+        targets: (batch, symbols), int32.
+        target_lengths: (batch,), int32, that fit into the steps.
+
+    Returns:
+        The first step of each symbol, and the step behind its last one, both (batch, symbols),
+        int32; zeros behind a text.
+    """
+    batch, symbols = tf.shape(targets)[0], tf.shape(targets)[1]
+    time = tf.shape(log_probabilities)[1]
+    # A path runs through 2 * symbols + 1 places: blank, symbol, blank, symbol, ..., blank.
+    count = 2 * symbols + 1
+    places = tf.range(count)
+    padded = tf.pad(targets, [[0, 0], [0, 1]], constant_values=BLANK)
+    ids = tf.where(places % 2 == 1, tf.gather(padded, places // 2, axis=1), BLANK)
+    scores = tf.gather(log_probabilities, ids, axis=2, batch_dims=1)  # (batch, time, places)
+    before = tf.pad(ids, [[0, 0], [2, 0]])[:, :count]
+    jumps = (places % 2 == 1) & (ids != before)  # over a blank
+    total = tf.where(places < 2, scores[:, 0], IMPOSSIBLE)
+    origins = tf.TensorArray(tf.int32, tf.maximum(time - 1, 0), element_shape=[None, None])
+
+    def forward(step, total, origins):
+        shifted = tf.pad(total, [[0, 0], [2, 0]], constant_values=IMPOSSIBLE)
+        ways = tf.stack(
+            [
+                total,
+                shifted[:, 1 : count + 1],
+                tf.where(jumps, shifted[:, :count], IMPOSSIBLE),
+            ]
+        )
+        inside = (step < lengths)[:, None]
+        moved = tf.where(inside, tf.argmax(ways, 0, tf.int32), 0)
+        new = tf.where(inside, tf.reduce_max(ways, 0) + scores[:, step], total)
+        return step + 1, new, origins.write(step - 1, moved)
+
+    free = tf.TensorShape([None, None])
+    _, total, origins = tf.while_loop(
+        lambda step, *_: step < time,
+        forward,
+        (tf.constant(1), total, origins),
+        (tf.TensorShape([]), free, tf.TensorShape(None)),
+    )
+    last = 2 * target_lengths
+    ends = tf.gather(total, tf.stack([tf.maximum(last - 1, 0), last], 1), batch_dims=1)
+    at = last - tf.cast((ends[:, 0] > ends[:, 1]) & (target_lengths > 0), tf.int32)
+    path = tf.TensorArray(tf.int32, time, element_shape=[None])
+
+    def backward(step, at, path):
+        path = path.write(step, at)
+        moved = tf.cond(
+            step > 0, lambda: origins.read(step - 1), lambda: tf.zeros([batch, count], tf.int32)
+        )
+        return step - 1, at - tf.gather(moved, at, batch_dims=1), path
+
+    *_, path = tf.while_loop(
+        lambda step, *_: step >= 0,
+        backward,
+        (time - 1, at, path),
+        (tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape(None)),
+    )
+    inside = tf.range(time) < lengths[:, None]
+    path = tf.where(inside, tf.transpose(path.stack()), 0)  # (batch, time)
+    own = path[:, :, None] == 2 * tf.range(symbols) + 1
+    steps = tf.range(time)[:, None]
+    known = tf.range(symbols) < target_lengths[:, None]
+    starts = tf.reduce_min(tf.where(own, steps, time), 1)
+    stops = tf.reduce_max(tf.where(own, steps + 1, 0), 1)
+    return tf.where(known, starts, 0), tf.where(known, stops, 0)

@@ -1,0 +1,279 @@
+"""From the probabilities of symbols and blanks at each step to texts: greedy and prefix beam
+search, with TensorFlow operations only."""
+
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from seqzoo.tasks.decoding.arrays import free_rows
+from seqzoo.tasks.many_to_many_unaligned.ctc import BLANK, IMPOSSIBLE
+from seqzoo.tasks.preprocessing.vocabulary import PADDING
+
+EMPTY, NO_PARENT, DEAD = 1, -1, -2
+"""Stand for the empty prefix, for what it continues, and for a beam without a prefix."""
+
+MULTIPLIER = 0x5851F42D4C957F2D
+"""Of a linear congruential generator (Knuth's MMIX), which spreads what it multiplies."""
+
+
+class Language(Protocol):
+    """What a search knows of texts beside the model that it reads from.
+
+    Scores are of the same ids; `states` are a nest of tensors whose first axis is rows.
+    """
+
+    def first(self, rows: Any) -> tuple[Any, Any, Any]:
+        """Before the first symbol: states, scores of each symbol (rows, ids), and of the end
+        (rows,)."""
+        ...
+
+    def step(self, symbols: Any, states: Any) -> tuple[Any, Any, Any]:
+        """Behind a symbol (rows,): the same."""
+        ...
+
+
+class Beams(NamedTuple):
+    """The prefixes of a search and their log-probabilities, (batch, beams) each.
+
+    Attributes:
+        blank: of all alignments of a prefix with the steps so far that end in a blank.
+        symbol: of those that end in its last symbol.
+        last: the last symbol; `BLANK` for the empty prefix.
+        name: stands for a prefix; equal prefixes have equal names.
+        parent: the name of the prefix without its last symbol.
+        language: score of the prefix by the `Language`; zeros without one.
+    """
+
+    blank: Any
+    symbol: Any
+    last: Any
+    name: Any
+    parent: Any
+    language: Any
+
+
+def greedy_search(log_probabilities: Any, lengths: Any) -> tuple[Any, Any, Any, Any]:
+    """The text of the most probable alignment.
+
+    Args:
+        log_probabilities: (batch, time, ids).
+        lengths: (batch,), int32: steps of each row.
+
+    Returns:
+        Symbols (batch, symbols), int32, `PADDING` behind them; their number (batch,); the first
+        step of each symbol, and the step behind its last one, (batch, symbols).
+    """
+    ids = tf.argmax(log_probabilities, -1, tf.int32)
+    time = tf.shape(ids)[1]
+    ids = tf.where(tf.range(time) < lengths[:, None], ids, BLANK)
+    before = tf.pad(ids, [[0, 0], [1, 0]], constant_values=BLANK)[:, :time]
+    after = tf.pad(ids, [[0, 0], [0, 1]], constant_values=BLANK)[:, 1:]
+    begins, ends = (ids != BLANK) & (ids != before), (ids != BLANK) & (ids != after)
+    steps = tf.broadcast_to(tf.range(time), tf.shape(ids))
+    symbols, count = _compact(ids, begins)
+    return symbols, count, _compact(steps, begins)[0], _compact(steps + 1, ends)[0]
+
+
+def _compact(values: Any, kept: Any) -> tuple[Any, Any]:
+    """The kept values of each row of (rows, time), moved to the front, and how many there are."""
+    ragged = tf.ragged.boolean_mask(values, kept)
+    return ragged.to_tensor(PADDING), tf.cast(ragged.row_lengths(), tf.int32)
+
+
+def prefix_beam_search(
+    log_probabilities: Any,
+    lengths: Any,
+    width: Any,
+    answers: int,
+    language: Language | None = None,
+) -> tuple[Any, Any, Any]:
+    """The most probable texts, each with the sum over its alignments.
+
+    Alignments of the same prefix are summed in every step, as in Hannun et al. 2014, "First-pass
+    large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm
+    1; a prefix that is found from a shorter one while it is kept itself is one beam.
+
+    Args:
+        log_probabilities: (batch, time, ids); `IMPOSSIBLE` for symbols that must not be found.
+        lengths: (batch,), int32: steps of each row.
+        width: beam size.
+        answers: number of texts, at most `width`.
+        language: is added to the log-probabilities by which texts are ranked.
+
+    Returns:
+        Symbols (batch, answers, symbols), int32; their numbers (batch, answers); what they are
+        ranked by, (batch, answers), best first, and -inf where there are fewer texts.
+    """
+    batch, time, size = tf.unstack(tf.shape(log_probabilities))
+    beams = _first_beams(batch, width)
+    knowledge = () if language is None else tuple(language.first(batch * width))
+    moves = [tf.TensorArray(tf.int32, time, element_shape=[None, None]) for _ in range(2)]
+
+    def step(t, beams, knowledge, moves):
+        coming = 0.0
+        if knowledge:
+            coming = tf.reshape(knowledge[1], [batch, width, size])
+        inside = (t < lengths)[:, None]
+        new, parents, symbols = _advance(beams, log_probabilities[:, t], coming)
+        own = tf.broadcast_to(tf.range(width), [batch, width])
+        parents, symbols = tf.where(inside, parents, own), tf.where(inside, symbols, BLANK)
+        beams = Beams(*(tf.where(inside, a, b) for a, b in zip(new, beams, strict=True)))
+        if knowledge:
+            knowledge = _informed(language, knowledge, parents, symbols)
+        moves = [moves[0].write(t, parents), moves[1].write(t, symbols)]
+        return t + 1, beams, knowledge, moves
+
+    _, beams, knowledge, moves = tf.while_loop(
+        lambda t, *_: t < time,
+        step,
+        (tf.constant(0), beams, knowledge, moves),
+        (
+            tf.TensorShape([]),
+            Beams(*[tf.TensorShape([None, None])] * len(beams)),
+            free_rows(knowledge),
+            [tf.TensorShape(None)] * 2,
+        ),
+    )
+    scores = _either(beams.blank, beams.symbol) + beams.language
+    if knowledge:
+        scores += tf.reshape(knowledge[2], [batch, width])
+    scores = tf.where(beams.name == DEAD, float("-inf"), scores)
+    scores, order = tf.math.top_k(scores, answers)
+    symbols = _traced_back(order, moves[0].stack(), moves[1].stack())
+    flat = tf.reshape(symbols, [batch * answers, time])
+    found, count = _compact(flat, flat != BLANK)
+    found = tf.reshape(found, [batch, answers, tf.shape(found)[1]])
+    return found, tf.reshape(count, [batch, answers]), scores
+
+
+def _first_beams(batch: Any, width: Any) -> Beams:
+    """The empty prefix, and beams without one."""
+    first = tf.broadcast_to(tf.range(width) == 0, [batch, width])
+    nothing = tf.fill([batch, width], IMPOSSIBLE)
+    return Beams(
+        blank=tf.where(first, 0.0, nothing),
+        symbol=nothing,
+        last=tf.fill([batch, width], BLANK),
+        name=tf.where(first, tf.constant(EMPTY, tf.int64), DEAD),
+        parent=tf.fill([batch, width], tf.constant(NO_PARENT, tf.int64)),
+        language=tf.zeros([batch, width]),
+    )
+
+
+def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
+    """The beams behind a step, which beam each comes from, and its new symbol, `BLANK` for none.
+
+    Args:
+        beams: before the step.
+        step: its log-probabilities, (batch, ids).
+        coming: scores of each next symbol of each beam by the language, (batch, beams, ids).
+    """
+    batch, width = tf.unstack(tf.shape(beams.last))
+    size = tf.shape(step)[1]
+    whole = _either(beams.blank, beams.symbol)
+    # A prefix that stays as it is: a blank follows, or its last symbol again.
+    blank = whole + step[:, BLANK, None]
+    symbol = beams.symbol + tf.gather(step, beams.last, axis=1, batch_dims=1)
+    # One that gets longer: by the symbol that it ends in only behind a blank.
+    ids = tf.range(size)
+    before = tf.where(ids == beams.last[..., None], beams.blank[..., None], whole[..., None])
+    longer = tf.where(ids == BLANK, IMPOSSIBLE, before + step[:, None])
+    # A longer prefix that is a beam already is that beam.
+    same = beams.parent[:, :, None] == beams.name[:, None, :]  # (batch, child, parent)
+    known = tf.reduce_any(same, 2)
+    places = tf.stack(
+        [
+            tf.broadcast_to(tf.range(batch)[:, None], [batch, width]),
+            tf.argmax(same, 2, tf.int32),
+            tf.where(known, beams.last, BLANK),
+        ],
+        2,
+    )
+    symbol = _either(symbol, tf.gather_nd(longer, places))
+    longer = tf.tensor_scatter_nd_update(longer, places, tf.fill([batch, width], IMPOSSIBLE))
+    stays = _either(blank, symbol) + beams.language
+    grows = tf.reshape(longer + coming + beams.language[..., None], [batch, width * size])
+    score, chosen = tf.math.top_k(tf.concat([stays, grows], 1), width)
+    stayed = chosen < width
+    place = tf.maximum(chosen - width, 0)
+    parents = tf.where(stayed, chosen, place // size)
+    added = tf.where(stayed, BLANK, place % size)
+
+    def of_parent(values: Any) -> Any:
+        return tf.gather(values, tf.minimum(parents, width - 1), batch_dims=1)
+
+    extended = tf.gather(tf.reshape(longer, [batch, width * size]), place, batch_dims=1)
+    name = of_parent(beams.name)
+    living = score > IMPOSSIBLE / 2
+    language = of_parent(beams.language)
+    if not isinstance(coming, float):
+        flat = tf.reshape(coming, [batch, width * size])
+        language += tf.where(stayed, 0.0, tf.gather(flat, place, batch_dims=1))
+    new = Beams(
+        blank=tf.where(stayed, of_parent(blank), IMPOSSIBLE),
+        symbol=tf.where(stayed, of_parent(symbol), extended),
+        last=tf.where(stayed, of_parent(beams.last), added),
+        name=tf.where(living, tf.where(stayed, name, _longer_name(name, added)), DEAD),
+        parent=tf.where(living, tf.where(stayed, of_parent(beams.parent), name), NO_PARENT),
+        language=language,
+    )
+    return new, parents, tf.where(living, added, BLANK)
+
+
+def _longer_name(name: Any, symbol: Any) -> Any:
+    """The name of a prefix with one more symbol: 64 bits in which equal names of two prefixes are
+    not to be expected, whatever the texts."""
+    mixed = tf.bitwise.bitwise_xor(name, tf.cast(symbol, tf.int64) + 1) * MULTIPLIER
+    return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
+
+
+def _informed(language: Any, knowledge: tuple, parents: Any, symbols: Any) -> tuple:
+    """What a language knows behind a step of the search: states, scores, scores of the end."""
+    batch, width = tf.unstack(tf.shape(parents))
+    rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
+    kept = tf.nest.map_structure(lambda own: tf.gather(own, rows), knowledge)
+    added = tf.reshape(symbols, [-1])
+
+    def step() -> tuple:
+        new = language.step(added, kept[0])
+
+        def choose(a: Any, b: Any) -> Any:
+            shape = tf.concat([[batch * width], tf.ones([tf.rank(b) - 1], tf.int32)], 0)
+            return tf.where(tf.reshape(added != BLANK, shape), a, b)
+
+        return tf.nest.map_structure(choose, new, kept)
+
+    # Most steps are blanks, and lengthen no prefix.
+    return tf.cond(tf.reduce_any(added != BLANK), step, lambda: kept)
+
+
+def _traced_back(order: Any, parents: Any, symbols: Any) -> Any:
+    """The new symbol at each step of the beams that are in `order` at the end.
+
+    Args:
+        order: (batch, answers).
+        parents: (time, batch, beams).
+        symbols: (time, batch, beams).
+
+    Returns: (batch, answers, time), `BLANK` where there is none.
+    """
+    time = tf.shape(parents)[0]
+    written = tf.TensorArray(tf.int32, time, element_shape=[None, None])
+
+    def back(t, at, written):
+        written = written.write(t, tf.gather(symbols[t], at, batch_dims=1))
+        return t - 1, tf.gather(parents[t], at, batch_dims=1), written
+
+    *_, written = tf.while_loop(
+        lambda t, *_: t >= 0,
+        back,
+        (time - 1, order, written),
+        (tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape(None)),
+    )
+    return tf.transpose(written.stack(), [1, 2, 0])
+
+
+def _either(a: Any, b: Any) -> Any:
+    """The logarithm of the sum of two probabilities."""
+    larger, smaller = tf.maximum(a, b), tf.minimum(a, b)
+    return larger + tf.math.log1p(tf.exp(smaller - larger))

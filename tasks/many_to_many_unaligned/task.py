@@ -1,0 +1,309 @@
+"""`ManyToManyUnaligned` with what it learned from training examples."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.data.batches import Data, Sequences
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.decoding import Decoding
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import UNALIGNED, features_class
+from seqzoo.tasks.layers.recurrent import (
+    LengthMask,
+    at_least_float32,
+    loss_precision,
+    recurrent_stack,
+)
+from seqzoo.tasks.layers.word_vectors import embed_tokens
+from seqzoo.tasks.many_to_many_unaligned.ctc import (
+    IMPOSSIBLE,
+    best_alignment,
+    ctc_losses,
+)
+from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
+from seqzoo.tasks.metrics.sequences import error_rates
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.seq2seq.task import text_answers
+from seqzoo.tasks.seq2seq.text_metrics import scores_of
+from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_texts
+
+BANNED = (UNKNOWN, START, END)
+"""Ids that stand for no symbol of a text."""
+
+OTHERS = {
+    "length_penalty": 0.0,
+    "coverage_penalty": 0.0,
+    "temperature": 1.0,
+    "top_k": None,
+    "top_p": None,
+    "minimum_length": 0,
+    "no_repeat_ngram": None,
+    "repetition_penalty": 1.0,
+}
+"""Settings of `Decoding` that are for texts which are written token by token, and what turns them
+off."""
+
+
+class UnalignedTask(Task):
+    """A model from a sequence to a shorter text in the same order, with CTC.
+
+    The loss is the negative log-probability of a text, summed over its alignments, by the number of
+    its symbols and its end. The metric is the share of wrong symbols in greedy search.
+
+    Args:
+        template: the options, a `ManyToManyUnaligned`.
+        features: how inputs become tensors.
+        transcripts: how texts become symbols.
+    """
+
+    metric = "token_error"
+    better = -1
+    sums = 2
+
+    def __init__(self, template: Any, features: Features, transcripts: Texts):
+        self.template = template
+        self.features = features
+        self.transcripts = transcripts
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        choices = TextChoices.of_target(template)
+        transcripts = Texts.learn(choices, required_texts(examples), examples.places)
+        features = features_class(template.input).learn(template, examples)
+        return cls(template, features, transcripts)
+
+    @classmethod
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        choices = TextChoices.of_target(template)
+        transcripts = Texts(choices, vocabularies["target_vocabulary"], **config["transcripts"])
+        features = features_class(template.input)
+        features = features.from_config(template, config["features"], vocabularies)
+        return cls(template, features, transcripts)
+
+    def build(self, precision: str = "float32") -> Any:
+        template = self.template
+        shape, dtype = self.features.step
+        inputs = {
+            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
+            "lengths": keras.Input((), dtype="int32", name="lengths"),
+        }
+        values = inputs["values"]
+        mask = LengthMask(name="mask")(values, inputs["lengths"])
+        if self.features.vocabulary is not None:
+            values = embed_tokens(self.features, template, values, precision)
+        elif dtype == "uint8":
+            values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
+        values = recurrent_stack(template, values, mask, sequence=True, dtype=precision)
+        if template.dropout:
+            values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)
+        outputs = keras.layers.Dense(
+            len(self.transcripts.vocabulary), dtype=loss_precision(precision), name="outputs"
+        )(values)
+        return keras.Model(inputs, outputs, name="many_to_many_unaligned")
+
+    def encode(self, examples: Examples, targets: bool) -> Data:
+        inputs = self.features.encode(examples)
+        if not targets:
+            return Data(inputs)
+        encoded = self.transcripts.encode(required_texts(examples), examples.places)
+        self._check_steps(inputs, encoded, examples)
+        return Data(inputs, encoded)
+
+    def _check_steps(self, inputs: Sequences, targets: Sequences, examples: Examples) -> None:
+        """Checks that each target has an alignment with its input.
+
+        Raises:
+            SeqzooError: one needs more steps than its input has.
+        """
+        # The end stands behind each target, so that no neighbours are of two texts.
+        repeats = np.append(targets.flat[1:] == targets.flat[:-1], False).astype(np.int64)
+        needed = targets.lengths - 1 + np.add.reduceat(repeats, targets.starts)
+        (wrong,) = np.nonzero(needed > inputs.lengths)
+        if not len(wrong):
+            return
+        first = int(wrong[0])
+        place = examples.place(first)
+        more = f", and so are those of {len(wrong) - 1:,} others" if len(wrong) > 1 else ""
+        raise SeqzooError(
+            f"The target of {place} is too long for its input{more}: {targets.lengths[first] - 1} "
+            f"symbols and a blank between equal neighbours need {needed[first]} steps, and there "
+            f"are {inputs.lengths[first]}. Leave it out, or use many-to-many-encoder-decoder.",
+            location=place,
+        )
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        logits = self.outputs(model, batch["values"], batch["lengths"], training)
+        return self._outcome(logits, batch)
+
+    def _outcome(self, logits: Any, batch: dict[str, Any]) -> Outcome:
+        # The end behind each target is for other templates: here a text ends with its input.
+        targets, count = batch["targets"], batch["target_lengths"] - 1
+        losses = ctc_losses(logits, batch["lengths"], targets, count)
+        said, lengths, *_ = greedy_search(_allowed(logits), batch["lengths"])
+        wrong = edits(said, lengths, targets, count)
+        sums = tf.stack([wrong, tf.cast(count, tf.float32)], 1)
+        return Outcome(losses, tf.stop_gradient(sums))
+
+    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
+        """The logits for encoded inputs, (batch, time, ids); the first one is of the blank."""
+        outputs = model({"values": values, "lengths": lengths}, training=training)
+        return at_least_float32(outputs)
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        return tf.cast(batch["target_lengths"], tf.float32)
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return float(sums[0] / max(sums[1], 1.0))
+
+    @property
+    def decoding(self) -> Decoding:
+        """The default options of the search."""
+        return Decoding()
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        """The best "text" with its "log_probability"; "texts" and "log_probabilities", (batch,
+        answers); the "symbols" of the best one, (batch, time), "" behind them, each with its
+        first step, "starts", and the step behind its last one, "stops"."""
+        values, lengths = self.features.transform(*raw)
+        found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        return {
+            "text": found["texts"][:, 0],
+            "log_probability": found["log_probabilities"][:, 0],
+            **{name: found[name] for name in ("texts", "log_probabilities")},
+            **{name: found[name] for name in ("symbols", "starts", "stops")},
+        }
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        logits = self.outputs(model, batch["values"], batch["lengths"])
+        return self.transcribe(logits, batch["lengths"], options)
+
+    def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        logits = self.outputs(model, batch["values"], batch["lengths"])
+        outcome = self._outcome(logits, batch)
+        found = {"loss": outcome.losses, "count": self.counts(batch)}
+        return found | self.transcribe(logits, batch["lengths"], options)
+
+    def transcribe(self, outputs: Any, lengths: Any, options: AnswerOptions) -> dict[str, Any]:
+        """The texts of a batch.
+
+        Args:
+            outputs: logits of all steps, (batch, time, ids).
+            lengths: (batch,), int32.
+            options: how texts are searched.
+
+        Raises:
+            SeqzooError: the options are those of texts that are written token by token.
+        """
+        choices = options.decoding or self.decoding
+        _check_decoding(choices)
+        some = tf.maximum(lengths, 1)  # an input without steps has a step of padding
+        logits = tf.cast(outputs, tf.float32)
+        known = tf.nn.log_softmax(logits)
+        allowed = _allowed(known)
+        if choices.method == "greedy":
+            ids, count, starts, stops = greedy_search(allowed, lengths)
+            tokens, counts, ranks = (
+                ids[:, None],
+                count[:, None],
+                tf.zeros_like(count[:, None], tf.float32),
+            )
+        else:
+            tokens, counts, ranks = prefix_beam_search(
+                allowed, lengths, choices.beam_width, choices.answers
+            )
+            ids, count = tokens[:, 0], counts[:, 0]
+            starts, stops = best_alignment(allowed, some, ids, count)
+        answers = choices.answers
+        flat = tf.reshape(tokens, [-1, tf.shape(tokens)[2]])
+        losses = ctc_losses(
+            tf.repeat(logits, answers, 0), tf.repeat(some, answers), flat, tf.reshape(counts, [-1])
+        )
+        own = -tf.reshape(losses, [-1, answers])
+        own = tf.where(lengths[:, None] > 0, own, tf.where(counts == 0, 0.0, own))
+        own = tf.where(tf.math.is_finite(ranks), own, float("-inf"))
+        inside = tf.cast(tf.range(tf.shape(ids)[1]) < count[:, None], tf.int32)
+        return {
+            "texts": self.transcripts.join(tokens, counts),
+            "log_probabilities": own,
+            "token_probabilities": tf.exp(own / tf.cast(tf.maximum(counts, 1), tf.float32)),
+            "symbols": self.transcripts.join(ids[..., None], inside, goes_on=True),
+            "starts": starts,
+            "stops": stops,
+        }
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        parts = zip(found["symbols"], found["starts"], found["stops"], strict=True)
+        return [
+            replace(
+                answer,
+                alignment=tuple(
+                    (symbol.decode("utf-8"), int(start), int(stop))
+                    for symbol, start, stop in zip(*own, strict=True)
+                    if stop
+                ),
+            )
+            for answer, own in zip(text_answers(found), parts, strict=True)
+        ]
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        texts = [own[0].decode("utf-8") for own in found["texts"]]
+        if self.template.lowercase_targets:
+            lowered = [text.lower() for text in required_texts(examples)]
+            examples = replace(examples, targets=lowered)
+        figures = scores_of(texts, examples, self.transcripts.tokens)
+        truth = required_texts(examples)
+        samples = figures.pop("samples")
+        for name, split in (("character_error", list), ("word_error", str.split)):
+            rates = error_rates([split(own) for own in texts], [[split(own)] for own in truth])
+            figures[name] = rates["token_error"]
+        return {**figures, "samples": samples}
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {"target_vocabulary": self.transcripts.vocabulary, **self.features.vocabularies}
+
+    def to_config(self) -> dict[str, Any]:
+        config = {"features": self.features.to_config()}
+        return {**config, "transcripts": self.transcripts.to_config()}
+
+
+def edits(said: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
+    """Insertions, deletions and substitutions between symbols, (batch,), float32."""
+
+    def sparse(ids: Any, count: Any) -> Any:
+        places = tf.where(tf.range(tf.shape(ids)[1]) < count[:, None])
+        shape = tf.shape(ids, out_type=tf.int64)
+        return tf.SparseTensor(places, tf.gather_nd(ids, places), shape)
+
+    found = sparse(said, lengths), sparse(targets, target_lengths)
+    return tf.edit_distance(*found, normalize=False)
+
+
+def _allowed(scores: Any) -> Any:
+    """Scores (..., ids) of symbols that may be found; `IMPOSSIBLE` of all others."""
+    banned = np.zeros(scores.shape[-1], bool)
+    banned[list(BANNED)] = True
+    return tf.where(banned, tf.cast(IMPOSSIBLE, scores.dtype), scores)
+
+
+def _check_decoding(choices: Any) -> None:
+    """Refuses options that a search over alignments does not have.
+
+    Raises:
+        SeqzooError: there is one.
+    """
+    if choices.method == "sample":
+        expected = f"'greedy' or 'beam' for {UNALIGNED}"
+        raise SeqzooError(field="method", expected=expected, got=choices.method)
+    for name, off in OTHERS.items():
+        value = getattr(choices, name)
+        if value != off:
+            raise SeqzooError(field=name, expected=f"{off} for {UNALIGNED}", got=value)

@@ -1,0 +1,83 @@
+"""The template from a sequence to a shorter text whose symbols come in the order of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.fields import Count, Named, Range, Share, check
+from seqzoo.tasks.kinds import UNALIGNED, inputs_of, targets_of
+
+if TYPE_CHECKING:
+    Input = Target = str
+else:
+    Input, Target = inputs_of(UNALIGNED), targets_of(UNALIGNED)
+
+
+@dataclass(frozen=True)
+class ManyToManyUnaligned(Template):
+    """A sequence in, a shorter text in the same order out: recurrent layers -> dense, with CTC.
+
+    Each step predicts a symbol of the text or a blank; equal neighbours become one symbol, and
+    blanks are left out. Training sums over all such alignments, so none has to be given
+    (connectionist temporal classification; Graves et al. 2006).
+
+    Attributes:
+        input: input type.
+        target: target type: what a text is made of.
+        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        units: units per layer and direction.
+        layers: number of recurrent layers.
+        bidirectional: bidirectional layers, or forward-only ones. A model that reads in one
+            direction can be asked while its input is still coming in.
+        dropout: dropout rate on layer inputs. Also on the last features.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
+            alone.
+        recompute: keep the states of every N-th step in training and compute those between them
+            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        embedding: embedding size. Of characters that are read.
+        vocabulary_size: maximum vocabulary size. On each side.
+        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        lowercase: lowercase text. Of the inputs.
+        nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. On
+            both sides.
+        lowercase_targets: lowercase target texts, in training and in scores.
+        maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
+            limit.
+        sample_rate: sample rate of audio, in Hz.
+        mel_bins: number of mel bands of the audio spectrogram.
+
+    Raises:
+        SeqzooError: a value is out of range.
+    """
+
+    name: ClassVar[str] = UNALIGNED
+    task_class: ClassVar[str] = "seqzoo.tasks.many_to_many_unaligned.task:UnalignedTask"
+
+    input: Input = "columns"
+    target: Target = "characters"
+    cell: str = "gru"
+    units: Count = 128
+    layers: Count = 1
+    bidirectional: Annotated[bool, Named(off="one-direction")] = True
+    dropout: Share = 0.0
+    recurrent_dropout: Share = 0.0
+    cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    all_layers: bool = False
+    recompute: Count | None = None
+    embedding: Count = 64
+    vocabulary_size: Annotated[int, Range(least=5)] = 20_000
+    minimum_count: Count = 2
+    lowercase: Annotated[bool, Named(off="keep-case")] = False
+    nfc: bool = False
+    lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
+    maximum_length: Count | None = None
+    sample_rate: Annotated[int, Range(least=100)] = 16_000
+    mel_bins: Count = 40
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,135 @@
+"""Images of one height and any width, read one column per step from left to right."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, with_a_step
+
+
+class ColumnFeatures(Features):
+    """Images from left to right; a step is a column with all its channels.
+
+    Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
+
+    Args:
+        template: a template with `maximum_length`.
+        shape: (height, None) or (height, None, channels).
+        dtype: "uint8" or "float32".
+        mean: of numbers that are not bytes, a list with one entry.
+        scale: their standard deviation.
+    """
+
+    chunk = 256
+
+    def __init__(self, template: Any, shape: Sequence, dtype: str, mean: list, scale: list):
+        self.template = template
+        self.shape = tuple(shape)
+        self.dtype = dtype
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> "ColumnFeatures":
+        images = [np.asarray(own) for own in examples.inputs]
+        first = images[0]
+        if first.ndim not in (2, 3) or first.dtype.kind not in "buif":
+            raise SeqzooError(
+                "Images must be numbers of shape (height, width) or (height, width, channels), but "
+                f"{examples.place(0)} is {first.dtype} of shape {first.shape}.",
+                location=examples.place(0),
+            )
+        dtype = "uint8" if first.dtype == np.uint8 else "float32"
+        features = cls(template, (first.shape[0], None, *first.shape[2:]), dtype, [0.0], [1.0])
+        if dtype != "uint8":
+            checked = [
+                features.image(own, place)
+                for own, place in zip(images, examples.places, strict=True)
+            ]
+            flat = np.concatenate([own.reshape(-1, 1) for own in checked])
+            features.mean, features.scale = moments(flat)
+        return features
+
+    def image(self, one: Any, place: str) -> np.ndarray:
+        """An image as an array of `shape` and `dtype`.
+
+        Raises:
+            SeqzooError: it has another height or other channels, is not of bytes where those of
+                training are, or has no column.
+        """
+        image = np.asarray(one)
+        expected = tuple(
+            size or width for size, width in zip(self.shape, image.shape, strict=False)
+        )
+        if image.ndim != len(self.shape) or image.shape != expected:
+            raise SeqzooError(
+                f"Images must have the height and the channels of those in training, "
+                f"{_shown(self.shape)}, but {place} has {_shown(image.shape)}.",
+                location=place,
+            )
+        if self.dtype == "uint8" and image.dtype != np.uint8:
+            raise SeqzooError(
+                f"Images must be bytes (uint8), as in training, but {place} is {image.dtype}.",
+                location=place,
+            )
+        if not image.size:
+            raise empty(place)
+        image = image.astype(self.dtype, copy=False)
+        return image if self.dtype == "uint8" else finite(image, place)
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        images = [self.image(*pair) for pair in zip(inputs, places, strict=True)]
+        widths = np.array([own.shape[1] for own in images], np.int32)
+        shape = (len(images), self.shape[0], widths.max(), *self.shape[2:])
+        padded = np.zeros(shape, self.dtype)
+        for row, own, width in zip(padded, images, widths, strict=True):
+            row[:, :width] = own
+        return padded, widths
+
+    def steps_of(self, part: Any) -> np.ndarray:
+        """A part of an image, (height, columns) or (height, columns, channels), as steps."""
+        image = self.image(part, "the part")
+        return np.moveaxis(image, 1, 0).reshape(image.shape[1], -1)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        images, lengths = raw
+        values = tf.transpose(images, [0, 2, 1, *range(3, len(self.shape) + 1)])
+        values = tf.reshape(values, [tf.shape(values)[0], tf.shape(values)[1], *self.step[0]])
+        if self.dtype != "uint8":
+            values = (values - self.mean[0]) / self.scale[0]
+        limit = self.template.maximum_length
+        if limit is not None:
+            values, lengths = values[:, :limit], tf.minimum(lengths, limit)
+        return with_a_step(values, tf.zeros((), values.dtype)), lengths
+
+    @property
+    def signature(self) -> list:
+        return [
+            tf.TensorSpec((None, *self.shape), self.dtype, "images"),
+            tf.TensorSpec((None,), tf.int32, "lengths"),
+        ]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (self.shape[0] * int(np.prod(self.shape[2:])),), self.dtype
+
+    def to_config(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "mean": self.mean,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "ColumnFeatures":
+        return cls(template, **config)
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    """ "32 x any width" for a shape."""
+    return " x ".join("any width" if size is None else str(size) for size in shape)

@@ -1,0 +1,262 @@
+"""Texts that are shorter than what they are read from, in its order: CTC."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import settings
+
+from seqzoo.tasks import (
+    AnswerOptions,
+    Decoding,
+    Examples,
+    ManyToManyUnaligned,
+    Run,
+    SeqzooError,
+    Splits,
+    train,
+)
+from seqzoo.tasks.many_to_many_unaligned.ctc import BLANK, IMPOSSIBLE, best_alignment, ctc_losses
+from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
+
+TIME, IDS = 5, 4
+LENGTHS = np.array([5, 3, 4], np.int32)
+
+
+@pytest.fixture(scope="module")
+def logits() -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 2, (3, TIME, IDS)).astype(np.float32)
+
+
+def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
+    """The text that an alignment stands for, as the paper defines it."""
+    return tuple(own for own, _ in itertools.groupby(path) if own != BLANK)
+
+
+def sums_of(scores: np.ndarray) -> dict[tuple[int, ...], float]:
+    """The probability of each text: that of all of its alignments, one by one; scores (time, ids).
+
+    Computed in float64, by nothing but the definition.
+    """
+    shares = np.exp(scores.astype(np.float64))
+    shares /= shares.sum(1, keepdims=True)
+    found: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(shares.shape[1]), repeat=len(shares)):
+        text = collapsed(path)
+        found[text] = found.get(text, 0.0) + float(np.prod(shares[range(len(path)), path]))
+    return found
+
+
+def padded(texts: list[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    width = max(len(own) for own in texts) + 1
+    rows = [list(own) + [3] * (width - len(own)) for own in texts]  # what lies behind is no padding
+    return np.array(rows, np.int32), np.array([len(own) for own in texts], np.int32)
+
+
+@pytest.mark.parametrize("texts", [[(1, 1, 2), (), (2, 3, 2, 1)], [(2,), (1, 1), (3, 3)]])
+def test_the_loss_is_the_sum_over_all_alignments(logits, texts) -> None:
+    targets, counts = padded(texts)
+    noisy = logits.copy()
+    for row, length in enumerate(LENGTHS):
+        noisy[row, length:] = 50.0  # behind the end: must not count
+    with tf.GradientTape() as tape:
+        given = tf.constant(noisy)
+        tape.watch(given)
+        losses = ctc_losses(given, LENGTHS, targets, counts)
+    for row, text in enumerate(texts):
+        exact = -np.log(sums_of(logits[row, : LENGTHS[row]])[text])
+        np.testing.assert_allclose(losses[row], exact, rtol=1e-5, atol=1e-5)
+    gradient = tape.gradient(losses, given).numpy()
+    assert np.isfinite(gradient).all() and np.abs(gradient[0]).max() > 0.1
+    assert not gradient[1, LENGTHS[1] :].any() and not gradient[2, LENGTHS[2] :].any()
+
+
+def test_a_wide_beam_finds_all_texts_in_order(logits) -> None:
+    """No prefix falls out of it, so what it ranks by are the probabilities of texts themselves."""
+    known = tf.nn.log_softmax(logits)
+    tokens, counts, scores = prefix_beam_search(known, LENGTHS, 400, 8)
+    for row, length in enumerate(LENGTHS):
+        exact = sorted(sums_of(logits[row, :length]).items(), key=lambda own: -own[1])[:8]
+        found = [
+            tuple(own[:count].tolist())
+            for own, count in zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
+        ]
+        assert found == [text for text, _ in exact]
+        np.testing.assert_allclose(
+            np.exp(scores[row]), [share for _, share in exact], rtol=1e-4, atol=1e-7
+        )
+
+
+def test_a_narrow_beam_ranks_no_text_twice_and_skips_what_is_banned(logits) -> None:
+    known = tf.where(np.arange(IDS) == 2, IMPOSSIBLE, tf.nn.log_softmax(logits))
+    tokens, counts, scores = prefix_beam_search(known, LENGTHS, 6, 6)
+    for row in range(3):
+        pairs = zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
+        texts = [tuple(own[:count].tolist()) for own, count in pairs]
+        assert len(set(texts)) == 6 and not any(2 in own for own in texts)
+        assert (np.diff(scores[row]) <= 0).all()
+    one, two = np.log([0.6, 0.4]), np.log([0.5, 0.5])
+    few, _, found = prefix_beam_search(tf.constant([[one, two]], tf.float32), [2], 4, 4)
+    # Two steps of one symbol or the blank: "" and "a" alone.
+    assert few[0, 0, 0] == 1 and np.isneginf(found[0, 2:]).all()
+    np.testing.assert_allclose(np.exp(found[0, :2]), [0.7, 0.3], rtol=1e-5)
+
+
+def test_greedy_search_reads_the_best_alignment_with_its_steps() -> None:
+    path = [[1, 1, 0, 1, 2, 2], [0, 3, 0, 0, 3, 3]]
+    tokens, counts, starts, stops = greedy_search(tf.one_hot(path, IDS), np.array([6, 4], np.int32))
+    assert tokens.numpy().tolist() == [[1, 1, 2], [3, 0, 0]] and counts.numpy().tolist() == [3, 1]
+    assert starts.numpy().tolist() == [[0, 3, 4], [1, 0, 0]]
+    assert stops.numpy().tolist() == [[2, 4, 6], [2, 0, 0]]
+
+
+def test_symbols_stand_where_their_best_alignment_has_them(logits) -> None:
+    texts = [(1, 1, 2), (), (2, 3)]
+    targets, counts = padded(texts)
+    known = tf.nn.log_softmax(logits).numpy()
+    starts, stops = best_alignment(tf.constant(known), LENGTHS, targets, counts)
+    for row, text in enumerate(texts):
+        length = LENGTHS[row]
+        paths = [
+            own for own in itertools.product(range(IDS), repeat=length) if collapsed(own) == text
+        ]
+        best = max(paths, key=lambda own: known[row, range(length), own].sum())
+        runs, at = [], 0
+        for symbol, group in itertools.groupby(best):
+            size = len(list(group))
+            runs += [] if symbol == BLANK else [(at, at + size)]
+            at += size
+        own = list(zip(starts[row].numpy(), stops[row].numpy(), strict=True))
+        assert own[: len(text)] == runs and not np.any(own[len(text) :])
+
+
+def columns(count: int, seed: int) -> Examples:
+    """Texts drawn as images of three rows: a letter is a bright row for some columns."""
+    random = np.random.default_rng(seed)
+    images, texts = [], []
+    for _ in range(count):
+        letters = random.integers(0, 3, random.integers(1, 5))
+        image = [np.zeros(1)] * 0
+        for letter in letters:
+            lit, dark = random.integers(2, 4), random.integers(1, 3)
+            image += [np.eye(3)[letter] * 255] * lit + [np.zeros(3)] * dark
+        noise = random.integers(0, 40, (3, len(image)))
+        images.append(np.maximum(np.stack(image, 1), noise).astype(np.uint8))
+        texts.append("".join("abc"[own] for own in letters))
+    return Examples(images, texts)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    chosen = ManyToManyUnaligned(units=16, bidirectional=False, minimum_count=1)
+    parts = Splits(columns(160, 1), columns(40, 2), columns(40, 3))
+    return train(
+        chosen,
+        parts,
+        settings(epochs=8, learning_rate=0.03),
+        folder=tmp_path_factory.mktemp("run") / "run",
+    )
+
+
+def test_it_learns_where_symbols_are_without_being_told(run) -> None:
+    held_out = columns(40, 3)
+    figures = run.evaluate(held_out)
+    assert figures["token_error"] < 0.1 and figures["character_error"] == figures["token_error"]
+    options = AnswerOptions(3, Decoding("beam", answers=3, beam_width=8))
+    for image, text, greedy, beam in zip(
+        held_out.inputs,
+        held_out.targets,
+        run.predict(held_out.inputs),
+        run.predict(held_out.inputs, options),
+        strict=True,
+    ):
+        assert beam.probability >= greedy.probability - 1e-5
+        assert len({label for label, _ in beam.alternatives}) == 3
+        assert "".join(symbol for symbol, *_ in beam.alignment) == beam.label
+        if greedy.label == text:
+            rows = {"a": 0, "b": 1, "c": 2}
+            # A reader in one direction knows a letter when its columns have begun.
+            for symbol, start, _ in greedy.alignment:
+                assert image[rows[symbol], max(start - 1, 0) : start + 1].max() == 255
+
+
+def test_an_input_is_read_while_it_comes_in(run) -> None:
+    (image,) = columns(1, 9).inputs
+    for options in (AnswerOptions(), AnswerOptions(2, Decoding("beam", answers=2))):
+        (whole,) = run.predict([image], options)
+        session = run.session(options)
+        for start in range(0, image.shape[1], 3):
+            answer = session.feed(image[:, start : start + 3])
+        assert answer.label == whole.label and answer.alignment == whole.alignment
+        np.testing.assert_allclose(answer.probability, whole.probability, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_an_exported_model_answers_texts_and_steps(run, tmp_path, clean_tensorflow) -> None:
+    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4))
+    run.export(tmp_path / "out", options, check=False)
+    held_out = columns(5, 4)
+    images, lengths = run.task.features.raw(held_out.inputs, held_out.places)
+    said = clean_tensorflow.answers(tmp_path / "out", {"images": images, "lengths": lengths})
+    for row, answer in enumerate(run.predict(held_out.inputs, options)):
+        assert [own.decode() for own in said["texts"][row]] == [t for t, _ in answer.alternatives]
+        count = len(answer.alignment)
+        assert list(
+            zip(
+                (own.decode() for own in said["symbols"][row][:count]),
+                said["starts"][row][:count],
+                said["stops"][row][:count],
+                strict=True,
+            )
+        ) == list(answer.alignment)
+    loaded = tf.saved_model.load(str(tmp_path / "out"))
+    states = loaded.signatures["initial_state"](batch=tf.constant(1))
+    columns_, best = images[0].T[: lengths[0]], []
+    for own in columns_:
+        found = loaded.signatures["step"](values=tf.constant(own[None]), **states)
+        states = {name: found[f"next_{name}"] for name in states}
+        best.append(int(np.argmax(found["log_probabilities"][0])))
+    (greedy,) = run.predict(held_out.inputs[:1])
+    text = "".join(
+        ["", "?", "", "", *run.task.transcripts.vocabulary.tokens[2:]][own]
+        for own in collapsed(tuple(best))
+    )
+    assert text == greedy.label
+
+
+def test_targets_that_no_alignment_fits_are_named() -> None:
+    images = [np.zeros((3, 4), np.uint8)] * 3
+    examples = Examples(images, ["abab", "aabb", "aaa"], lines=[2, 3, 4])
+    task = ManyToManyUnaligned(minimum_count=1).adapt(examples)
+    with pytest.raises(SeqzooError) as error:
+        task.data(examples)
+    assert error.value.location == "line 3"
+    assert "so are those of 1 others: 4 symbols and a blank" in str(error.value)
+    assert "need 6 steps, and there are 4" in str(error.value)
+    assert len(task.data(examples.pick([0]))) == 1
+
+
+@pytest.mark.parametrize(
+    "choices, message",
+    [
+        (Decoding("sample"), "`method` must be 'greedy' or 'beam' for many-to-many-unaligned"),
+        (Decoding("beam", length_penalty=0.6), "`length_penalty` must be 0.0 for many-to-many-un"),
+    ],
+)
+def test_options_of_written_texts_are_refused(run, choices, message) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        run.predict(columns(1, 5).inputs, AnswerOptions(1, choices))
+
+
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (np.zeros((4, 9), np.uint8), "3 x any width, but example 0 has 4 x 9"),
+        (np.zeros((3, 9)), "must be bytes"),
+        (np.zeros((3, 0), np.uint8), "at least one step"),
+    ],
+)
+def test_images_of_another_height_are_refused(run, image, message) -> None:
+    with pytest.raises(SeqzooError, match=message):
+        run.predict([image])

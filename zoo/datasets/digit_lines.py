@@ -1,0 +1,100 @@
+"""The data set `digit_lines`: MNIST digits side by side -> the number that they are.
+
+It is not among the embedded ones, since it needs those of MNIST. To prepare it in a folder:
+
+    DigitLines(data_dir="prepared").download_and_prepare()
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from seqzoo.zoo.datasets import hash_splits
+from seqzoo.zoo.datasets.glyph_images import png
+
+HEIGHT = 28
+"""Height of an image, in pixels: that of MNIST."""
+MOST_DIGITS = 10
+"""Digits of a number, at most."""
+WIDEST_GAP = 12
+"""Empty columns between two digits, at most; there is at least one."""
+ROUNDS = {"train": 4, "validation": 1, "test": 1}
+"""How often each digit of a split is used, each time beside others."""
+PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}
+"""The digits of MNIST that a split is made of."""
+
+
+class DigitLines(tfds.core.GeneratorBasedBuilder):
+    """One to ten MNIST digits side by side -> their number.
+
+    Made from the data set `mnist` of tfds, which is downloaded where it is not prepared yet. Each
+    digit is cut to its own columns; between digits are one to twelve empty columns. `image` is 28
+    pixels high and as wide as it gets, white on black, and `text` the number as digits.
+
+    The splits have the digits of MNIST's own: of its training digits the last 5,000 are for
+    validation, and no test digit is in another split. Each digit is used once; those of training
+    four times, in other numbers.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First form."}
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=DigitLines.__doc__,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(HEIGHT, None, 1), dtype=np.uint8),
+                    "text": tfds.features.Text(),
+                }
+            ),
+            supervised_keys=("image", "text"),
+            homepage="http://yann.lecun.com/exdb/mnist/",
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
+        builder = tfds.builder("mnist", data_dir=self._data_dir_root)
+        builder.download_and_prepare()
+        found = {}
+        for split, part in PARTS.items():
+            digits = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
+            found[split] = self._generate_examples(split, digits["image"], digits["label"])
+        return found
+
+    def _generate_examples(
+        self, split: str, images: np.ndarray, labels: np.ndarray
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        lines = join_digits(images[..., 0], labels, hash_splits.draw(split), ROUNDS[split])
+        for number, (image, text) in enumerate(lines):
+            yield number, {"image": png(image), "text": text}
+
+
+def join_digits(
+    images: np.ndarray, labels: np.ndarray, seed: int, rounds: int = 1
+) -> Iterator[tuple[np.ndarray, str]]:
+    """Numbers of digits in a random order.
+
+    Args:
+        images: (n, 28, 28), uint8.
+        labels: (n,).
+        seed: of the order, the lengths and the gaps.
+        rounds: how often each digit is used.
+
+    Yields: the image of a number, (28, width), and its digits.
+    """
+    random = np.random.default_rng(seed)
+    for _ in range(rounds):
+        order, start = random.permutation(len(images)), 0
+        while start < len(order):
+            chosen = order[start : start + random.integers(1, MOST_DIGITS + 1)]
+            start += len(chosen)
+            parts = []
+            for index in chosen:
+                (ink,) = np.nonzero(images[index].any(0))
+                gap = np.zeros((HEIGHT, random.integers(1, WIDEST_GAP + 1)), np.uint8)
+                parts += [gap, images[index][:, ink[0] : ink[-1] + 1]]
+            image = np.concatenate([*parts, np.zeros((HEIGHT, 2), np.uint8)], 1)
+            yield image, "".join(str(labels[index]) for index in chosen)
