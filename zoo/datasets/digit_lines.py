@@ -14,8 +14,8 @@ import tensorflow_datasets as tfds
 from seqzoo.zoo.datasets import hash_splits
 from seqzoo.zoo.datasets.glyph_images import png
 
-HEIGHT = 28
-"""Height of an image, in pixels: that of MNIST."""
+DIGIT_SIZE = 28
+"""Height of an image, in pixels, and width of a digit with its margins."""
 MOST_DIGITS = 10
 """Digits of a number, at most."""
 WIDEST_GAP = 12
@@ -47,7 +47,7 @@ class DigitLines(tfds.core.GeneratorBasedBuilder):
             description=DigitLines.__doc__,
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(shape=(HEIGHT, None, 1), dtype=np.uint8),
+                    "image": tfds.features.Image(shape=(DIGIT_SIZE, None, 1), dtype=np.uint8),
                     "text": tfds.features.Text(),
                 }
             ),
@@ -94,7 +94,7 @@ def join_digits(
             parts = []
             for index in chosen:
                 (ink,) = np.nonzero(images[index].any(0))
-                gap = np.zeros((HEIGHT, random.integers(1, WIDEST_GAP + 1)), np.uint8)
+                gap = np.zeros((DIGIT_SIZE, random.integers(1, WIDEST_GAP + 1)), np.uint8)
                 parts += [gap, images[index][:, ink[0] : ink[-1] + 1]]
-            image = np.concatenate([*parts, np.zeros((HEIGHT, 2), np.uint8)], 1)
+            image = np.concatenate([*parts, np.zeros((DIGIT_SIZE, 2), np.uint8)], 1)
             yield image, "".join(str(labels[index]) for index in chosen)

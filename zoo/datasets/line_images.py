@@ -12,9 +12,9 @@ import numpy as np
 
 from seqzoo.zoo.datasets.glyph_images import FACES
 
-HEIGHT = 24
+LINE_HEIGHT = 24
 """Height of an image, in pixels."""
-BASELINE = 6  # from the lower edge, in pixels
+LINE_BASELINE = 6  # from the lower edge, in pixels
 MARGIN = 4  # on either side, in pixels
 UNITS = 2048  # of a face, by em
 
@@ -75,7 +75,7 @@ def outline(face: str, letter: str) -> Outline:
 
 
 def draw_line(face: str, text: str, style: Style, random: np.random.Generator) -> np.ndarray:
-    """A line of text, white on black, uint8 of shape (HEIGHT, width).
+    """A line of text, white on black, uint8 of shape (LINE_HEIGHT, width).
 
     Args:
         face: a name in `FACES`.
@@ -98,9 +98,9 @@ def draw_line(face: str, text: str, style: Style, random: np.random.Generator) -
     # The point of a CLOSEPOLY is always (0, 0) and no part of the outline.
     inside = joined[kinds != Path.CLOSEPOLY]
     left, right = inside[:, 0].min(), inside[:, 0].max()
-    joined += (MARGIN - left, BASELINE + style.shift)
+    joined += (MARGIN - left, LINE_BASELINE + style.shift)
     width = int(np.ceil(right - left)) + 2 * MARGIN
-    renderer = RendererAgg(width, HEIGHT, 72)
+    renderer = RendererAgg(width, LINE_HEIGHT, 72)
     context = renderer.new_gc()
     context.set_linewidth(0)
     context.set_snap(False)

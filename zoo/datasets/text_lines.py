@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from seqzoo.zoo.datasets import hash_splits
 from seqzoo.zoo.datasets.glyph_images import FACES, png
 from seqzoo.zoo.datasets.glyphs import UNSEEN_FACES
-from seqzoo.zoo.datasets.line_images import HEIGHT, Style, draw_line
+from seqzoo.zoo.datasets.line_images import LINE_HEIGHT, Style, draw_line
 
 LINES = {"train": 8_000, "validation": 500, "test": 1_000}
 """Number of lines of each split."""
@@ -55,7 +55,7 @@ class TextLines(tfds.core.GeneratorBasedBuilder):
             description=TextLines.__doc__,
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(shape=(HEIGHT, None, 1), dtype=np.uint8),
+                    "image": tfds.features.Image(shape=(LINE_HEIGHT, None, 1), dtype=np.uint8),
                     "text": tfds.features.Text(),
                     "face": tfds.features.ClassLabel(names=list(FACES)),
                 }
