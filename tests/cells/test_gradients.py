@@ -93,6 +93,12 @@ def test_without_training(case):
     check(shared(case, **case.dropouts(0.3, 0.3)), MASK, training=False, return_sequences=True)
 
 
+@pytest.mark.quick_for(
+    "False-right-lstm",
+    "True-right-lstm",
+    "False-none-gru-reset_after=False",
+    "True-none-gru-reset_after=False",
+)
 @core_cell
 @pytest.mark.parametrize("mask", ["none", "right"])
 @pytest.mark.parametrize("zero_output", [False, True])

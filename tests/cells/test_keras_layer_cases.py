@@ -55,6 +55,7 @@ one_kind = pytest.mark.parametrize(
 """Of what costs much and differs little between them."""
 
 
+@pytest.mark.slow
 @one_kind
 def test_basics(kind):
     """Shapes, weights, losses, symbolic calls, half precision, configuration."""
@@ -156,6 +157,7 @@ def test_initial_states_and_last_states(kind, go_backwards):
     assert_same(output, last[0])
 
 
+@pytest.mark.slow
 @one_kind
 @pytest.mark.parametrize("mask", MASKS)
 def test_masking(kind, mask):

@@ -89,6 +89,12 @@ def test_gradients_under_xla():
 POLICIES = ["float64", "float32", "bfloat16", "mixed_bfloat16", "float16", "mixed_float16"]
 
 
+@pytest.mark.quick_for(
+    "lstm-mixed_bfloat16-fast",
+    "lstm-float32-plain",
+    "gru-reset_after=False-bfloat16-plain",
+    "lstm-float64-plain",
+)
 # A loop is compiled for each one that is fast: one of each precision is quick.
 @pytest.mark.parametrize(
     "case, policy, fast",

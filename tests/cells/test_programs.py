@@ -213,6 +213,7 @@ def test_directions_layers_and_models_share(shared):
     assert distinct(shared) == 2
 
 
+@pytest.mark.slow
 def test_an_attribute_may_change_after_a_call():
     cell = float64(Rated, 0.5)()
     before = check(cell)
@@ -374,6 +375,7 @@ def calls(graph) -> list:
     return [op for op in graph.get_operations() if op.type.endswith("PartitionedCall")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make, sequences",
     [

@@ -129,6 +129,7 @@ def assert_portable(folder):
         assert not must_compile(meta.graph_def)
 
 
+@pytest.mark.slow
 def test_an_exported_model_needs_nothing_of_ours(model, tmp_path, clean_tensorflow):
     longer = np.concatenate([X32, X32], axis=1)[:1]
     # Called before, which compiles loops that must not be exported.

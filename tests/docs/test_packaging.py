@@ -53,6 +53,7 @@ def test_wheel_installs_under_seqzoo_alone(wheel: pathlib.Path) -> None:
     assert len(tops) == 2  # the package and its metadata
 
 
+@pytest.mark.slow
 def test_wheel_holds_every_file_of_the_package(wheel: pathlib.Path) -> None:
     # Data files too: a pattern of .gitignore that matches one would drop it without a word.
     with zipfile.ZipFile(wheel) as archive:

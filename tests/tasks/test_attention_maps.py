@@ -28,6 +28,7 @@ def looks_of(own, model, inputs) -> list[Look]:
     return own.looks(model, inputs, [f"example {i}" for i in range(len(inputs))], OPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attention", ["additive", "multiplicative"])
 def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> None:
     own: Any = task(TEXTS, attention=attention)

@@ -76,6 +76,7 @@ def test_hooks_come_in_the_order_of_keras(followed) -> None:
     assert batches[5][1] == {"loss": run.history[0]["loss"], "accuracy": run.history[0]["accuracy"]}
 
 
+@pytest.mark.slow
 def test_logs_have_the_names_of_keras(followed) -> None:
     folder, run, _, _, _ = followed
     with open(folder / "log.csv", newline="") as file:

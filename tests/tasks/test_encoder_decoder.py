@@ -188,6 +188,7 @@ def test_a_run_answers_and_is_scored(run: Run) -> None:
         assert probabilities[0] >= greedy.alternatives[0][1] - 1e-6
 
 
+@pytest.mark.slow
 def test_several_targets_of_one_input_are_each_right(run: Run) -> None:
     (answer,) = run.predict(["abc"])
     figures = run.evaluate(Examples(["abc", "abc"], [answer.label, "something else"]))

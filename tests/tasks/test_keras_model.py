@@ -67,6 +67,7 @@ def test_it_learns_from_lists(fitted) -> None:
     )
 
 
+@pytest.mark.slow
 def test_arrays_columns_and_data_sets_are_the_same(fitted) -> None:
     pandas = pytest.importorskip("pandas")
     model, _ = fitted

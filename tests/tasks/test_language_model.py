@@ -159,6 +159,7 @@ def test_padding_enters_nothing(cell: str, tmp_path) -> None:
     assert np.isclose(clean, whole, rtol=1e-4).sum() >= len(texts) - 2
 
 
+@pytest.mark.slow
 @pytest.mark.quick_for("gru-float32")
 @pytest.mark.parametrize(
     "cell, precision",
@@ -223,6 +224,7 @@ def _greedy(run: Run, prompt: str, steps: int) -> tuple[str, float]:
     return said, total + _log_probabilities(run, prompt + said)[-1][END]
 
 
+@pytest.mark.slow
 def test_prompts_of_all_lengths_go_on_as_if_each_were_alone(tmp_path) -> None:
     run = _run(tmp_path / "run", _texts(30), cell="vanilla")
     prompts = ["", "a", "bcdeabé", "é" * 40, "c", "ab", "deabcdeabcd"]

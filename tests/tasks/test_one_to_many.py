@@ -102,6 +102,7 @@ def test_rows_that_fill_up_a_batch_change_nothing(normalization: str) -> None:
         np.testing.assert_allclose(filled, full, atol=1e-5)
 
 
+@pytest.mark.quick_for("class")
 @pytest.mark.parametrize("kind", ["image", "class"])
 def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
     examples = captioned(kind)

@@ -72,6 +72,7 @@ def test_exported_model_answers_like_ours_without_us(
         assert theirs["texts"].shape == (5, 2)
 
 
+@pytest.mark.slow
 def test_files_are_answered_as_their_images(exported: dict) -> None:
     images = inputs("image", 3, seed=4)
     files = [tf.io.encode_png(image).numpy() for image in images]

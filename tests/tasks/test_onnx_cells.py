@@ -37,6 +37,7 @@ def _compared(part: Part) -> collections.Counter:
     return collections.Counter(node.op_type for node in model.graph.node)
 
 
+@pytest.mark.quick_for("vanilla", "lstm", "rg-lru")
 @pytest.mark.parametrize("name", each_cell(QUICK, FRAMES))
 def test_a_cell_computes_the_same_with_masks_and_backwards(name: str) -> None:
     nodes = _compared(stack(name, bidirectional=False))

@@ -45,6 +45,7 @@ def test_a_packed_run_answers_nearly_alike(run: Run, tmp_path: pathlib.Path) -> 
     assert size < 0.4 * (run.folder / "model.keras").stat().st_size
 
 
+@pytest.mark.slow
 def test_damaged_weights_are_told(run: Run, tmp_path: pathlib.Path) -> None:
     pack(run, tmp_path / "packed", {})
     path = tmp_path / "packed" / "weights.npz"
@@ -107,6 +108,7 @@ def test_weights_of_another_type_are_told(tmp_path: pathlib.Path) -> None:
         unpack(_two("a"), path)
 
 
+@pytest.mark.quick_for("language-id", "python-source")
 @pytest.mark.parametrize("name", zoo.list_trained())
 def test_paths_do_not_depend_on_what_was_built_before(name: str) -> None:
     task = zoo.load(name).task

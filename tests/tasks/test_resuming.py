@@ -50,6 +50,7 @@ def test_a_signal_is_heard_between_steps(tmp_path) -> None:
         Run.open(tmp_path / "run").predict(["abc"])
 
 
+@pytest.mark.slow
 def test_a_finished_run_resumed_stays_as_it_is(unbroken, tmp_path) -> None:
     # A copy: other tests count on the run as it is, log files included.
     folder = shutil.copytree(unbroken[0], tmp_path / "run")

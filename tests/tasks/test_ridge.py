@@ -78,6 +78,7 @@ def regression(tmp_path_factory):
     return train(template, splits, settings, folder), splits, settings
 
 
+@pytest.mark.slow
 def test_steps_are_fitted_over_the_states_of_all_layers_after_the_washout(regression):
     run, splits, _ = regression
     layers = [layer for layer in run.model.layers if isinstance(layer, Recurrent)]
@@ -96,6 +97,7 @@ def test_steps_are_fitted_over_the_states_of_all_layers_after_the_washout(regres
     np.testing.assert_allclose(found.bias, bias, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_in_the_middle_of_the_pass(regression, tmp_path):
     run, splits, settings = regression
     with pytest.raises(Interrupted):

@@ -189,6 +189,7 @@ def test_words_become_unknown_in_training_alone() -> None:
     assert (WordIds()(values[:, :, 0], training=True).numpy() == 7).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]
 )

@@ -43,6 +43,7 @@ def test_each_word_is_looked_at_by_itself_wherever_it_stands() -> None:
         np.testing.assert_allclose(got[row, step], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_it_learns_and_is_saved(tmp_path) -> None:
     examples = sentences(16, 1)

@@ -51,6 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return train(template, Splits(spaced(96, 0)), SETTINGS, folder)
 
 
+@pytest.mark.slow
 def test_a_label_in_the_times_is_learnt_from_them_alone(run: Run) -> None:
     test = spaced(80, 1)
     assert run.evaluate(test)["accuracy"] > 0.95

@@ -140,6 +140,7 @@ def definition(slow: _Slow, every: int, back: int) -> list[np.ndarray]:
     return sums
 
 
+@pytest.mark.quick_for("values")
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_the_definition(case: str) -> None:
     template, examples = CASES[case]()

@@ -82,6 +82,7 @@ def test_gradients_are_clipped_by_value_then_by_layer_then_by_their_global_norm(
         np.testing.assert_allclose(one, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_share_of_clipped_updates_is_counted() -> None:
     examples = names(24, 3)
     task = template().adapt(examples)
@@ -124,6 +125,7 @@ def test_accumulation_resumes_between_two_updates(tmp_path) -> None:
     assert_same(tmp_path / "whole", tmp_path / "broken")
 
 
+@pytest.mark.slow
 def test_losses_are_summed_over_steps() -> None:
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(length, 2)) for length in (3, 5, 2, 7)]
@@ -136,6 +138,7 @@ def test_losses_are_summed_over_steps() -> None:
         np.testing.assert_allclose(other, one * 17 / 4, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.quick_for("choices0", "choices1", "choices3")
 @pytest.mark.parametrize(
     "choices", [{"accumulate": 2}, {"average": "ema"}, {"focal": 1.0}, {"bptt_every": 3}]
 )

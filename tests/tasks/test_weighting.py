@@ -173,6 +173,7 @@ def test_a_configuration_file_holds_weights_of_classes(weights: Any, tmp_path) -
     assert read_config(str(path)).settings == chosen.settings
 
 
+@pytest.mark.slow
 def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tmp_path) -> None:
     found = names(60, 1)
     rows = zip(found.inputs, found.targets, range(60), strict=True)

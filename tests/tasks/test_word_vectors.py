@@ -242,6 +242,7 @@ def _weights(run: Run) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.quick_for("many-to-one-frozen")
 @pytest.mark.parametrize(
     "name, mode",
     [
@@ -278,6 +279,7 @@ def test_a_model_has_the_vectors(name: str, mode: str, tmp_path) -> None:
     assert len(run.predict(["Berlin ran ran", "zebra ran ran"])) == 2
 
 
+@pytest.mark.slow
 def test_packed_and_exported(tmp_path) -> None:
     run = _run("many-to-one", "frozen", tmp_path)
     texts = ["BERLIN ran", "The zebra"]

@@ -122,6 +122,7 @@ sleep VERB
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_conll_builder(tmp_path) -> None:
     import tensorflow_datasets as tfds
@@ -188,6 +189,7 @@ def test_sequences_of_words_and_tags_inside_of_one(tmp_path) -> None:
     assert set(splits.train.inputs) < {" ".join(row["sentence"]["form"]) for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_folder_of_images(tmp_path) -> None:
     import tensorflow as tf

@@ -38,6 +38,7 @@ def test_training_writes_a_run_and_says_what_next(trained) -> None:
         assert result.exit_code == 0 and result.stdout, result.output
 
 
+@pytest.mark.slow
 def test_quiet_training_prints_where_the_run_is(trained, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = os.path.relpath(trained / "data.csv")
@@ -235,6 +236,7 @@ def test_evaluate(trained, tmp_path) -> None:
     assert {"evaluation.json", "per_class.csv", "confusion.png"} <= set(files(tmp_path / "report"))
 
 
+@pytest.mark.slow
 def test_export_answers_as_predict_does(trained, tmp_path) -> None:
     import tensorflow as tf
 

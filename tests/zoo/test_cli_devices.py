@@ -56,6 +56,7 @@ def test_all_commands_take_the_processor(trained) -> None:
         assert both[0].stdout == both[1].stdout and both[1].exit_code == 0
 
 
+@pytest.mark.slow
 def test_training_tells_programs_what_it_tells_people(trained, tmp_path) -> None:
     data = ["--data", trained / "data.csv", "--seed", 3, "--run", tmp_path / "run"]
     result = seqzoo(*MANY_TO_ONE, *data, "--json")

@@ -46,6 +46,7 @@ def test_all_is_well(complete, tmp_path, monkeypatch) -> None:
     assert f"data in {tmp_path}: names/1.2.3, other/small/0.1.0\n" in result.stdout
 
 
+@pytest.mark.slow
 def test_json(complete) -> None:
     from seqzoo.cells import CELLS
 

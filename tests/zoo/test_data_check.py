@@ -63,6 +63,7 @@ def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
     assert f"--data '{tmp_path}/a b.csv'" in report.suggestion.command
 
 
+@pytest.mark.slow
 def test_the_suggested_command_trains(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     report = zoo.check(_table(tmp_path / "data.csv", _rows()))

@@ -76,6 +76,7 @@ def test_both_forms_of_a_text_are_one(expected) -> None:
     assert len({round(own, 5) for _, own in expected}) == len(expected) - 1
 
 
+@pytest.mark.slow
 def test_arguments_and_standard_input(run, expected) -> None:
     assert_same(answered(run, "--", *INPUTS), expected)
     for mark in ("", "\ufeff"):
@@ -100,6 +101,7 @@ FILES = {
 }
 
 
+@pytest.mark.quick_for("-True-t.csv", "-True-t.ndjson")
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("mark, packed", [("", True), ("\ufeff", False)])
 def test_files(run, expected, tmp_path, name, mark, packed) -> None:

@@ -105,6 +105,7 @@ def test_an_array_says_the_splits(tmp_path) -> None:
         open_source(source)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_commands(file, tmp_path) -> None:
     run = tmp_path / "run"
