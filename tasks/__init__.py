@@ -7,6 +7,7 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
+from seqzoo.tasks.fine_tuning.templates import matching_template
 from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
 from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
@@ -70,5 +71,6 @@ __all__ = [
     "TimedSeries",
     "TrainingSettings",
     "keras_model",
+    "matching_template",
     "train",
 ]

@@ -1,7 +1,7 @@
 """How a template is trained: the choices that do not belong to the model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -37,6 +37,7 @@ GRADIENT_ONLY = (
     "average",
     "class_weight",
     "focal",
+    "freeze",
 )
 """Settings that a readout in closed form does not have."""
 
@@ -95,6 +96,8 @@ class TrainingSettings:
             or "spectral-radius:0.9" for the matrix of each gate; "forget-bias:1" or "chrono:500"
             (the longest dependency in steps) for gates that keep a state; several as in
             "identity,chrono:500". None for the defaults of the cell.
+        freeze: layers that are not trained, such as embedding,layer_1. An error names those that
+            there are. None to train all.
         readout: how the output layer is trained. "gradient" trains all weights by back-propagation;
             "ridge" solves for the output layer alone, in closed form and one epoch, for cells that
             have no weights to train, such as "echo-state".
@@ -137,6 +140,7 @@ class TrainingSettings:
     patience: Count | None = None
     best_by: BestBy | None = None
     initialization: str | None = None
+    freeze: Sequence[str] | None = None
     readout: ReadoutFit = "gradient"
     ridge_penalty: Annotated[float, Range(least=0, below=math.inf)] | None = None
     washout: Annotated[int, Range(least=0)] = 0
@@ -149,12 +153,22 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         check(self)
         self._check_class_weight()
+        self._check_freeze()
         self._check_readout()
         if self.bptt_back is not None and self.bptt_back < (self.bptt_every or math.inf):
             expected = f"at least `bptt_every`, {self.bptt_every}"
             if self.bptt_every is None:
                 expected = "set with `bptt_every`"
             raise SeqzooError(field="bptt_back", expected=expected, got=self.bptt_back)
+
+    def _check_freeze(self) -> None:
+        names = self.freeze
+        if names is None:
+            return
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise SeqzooError(field="freeze", expected="a list of names of layers", got=names)
+        # A list, as in JSON, so that stored settings equal new ones.
+        object.__setattr__(self, "freeze", list(names) or None)
 
     def _check_readout(self) -> None:
         """A readout in closed form has one loss, and no gradients."""

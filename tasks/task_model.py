@@ -31,6 +31,7 @@ OF_TRAIN = (
     "focal",
     "calibrate",
     "initialization",
+    "freeze",
     "readout",
     "log_health",
 )

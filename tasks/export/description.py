@@ -105,6 +105,8 @@ def _input(task: Any) -> dict[str, Any]:
         "scores": features.vocabulary.scores,
         "folded": features.vectors is not None,
     }
+    if features.joined:
+        about["split"] = "joined words"
     if isinstance(features, TokenFeatures):
         about["kind"] = "tokens"
         if features.characters is not None:

@@ -53,13 +53,13 @@ class BatchNormalization(keras.layers.Layer):
         Args:
             values: of any precision; statistics are at least float32.
             there: whether each row is an example, (batch,) of bool; all by default.
-            training: whether to use the statistics of the batch.
+            training: whether to use the statistics of the batch, unless the layer is frozen.
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
         mean, variance = (
             ops.cast(own, values.dtype) for own in (self.moving_mean, self.moving_variance)
         )
-        if training:
+        if training and self.trainable:
             old = (mean, variance)
             mean, variance = _moments(values, there)
             for moving, before, now in zip(

@@ -57,7 +57,7 @@ class TokenFeatures(TextFeatures):
         self.characters = characters
 
     @classmethod
-    def learn(cls, template: Any, examples: Examples) -> "TokenFeatures":
+    def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TokenFeatures":
         features, counts = cls(template, Vocabulary([])), Counter()
         for start in range(0, len(examples), cls.chunk):
             part = range(start, min(start + cls.chunk, len(examples)))

@@ -13,6 +13,7 @@ from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.normalization import composed
 from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.word_joints import split_joined_words
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors, add_vectors
 
 
@@ -103,16 +104,24 @@ class TextFeatures(Features):
         template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
         vocabulary: the vocabulary of the training examples, and the words of `vectors`.
         vectors: word vectors from elsewhere, or None.
+        joined: whether words carry joints, as those of the language model whose layers are used.
     """
 
-    def __init__(self, template: Any, vocabulary: Vocabulary, vectors: WordVectors | None = None):
+    def __init__(
+        self,
+        template: Any,
+        vocabulary: Vocabulary,
+        vectors: WordVectors | None = None,
+        joined: bool = False,
+    ):
         self.template = template
         self.vocabulary = vocabulary
         self.vectors = vectors
+        self.joined = joined
 
     @classmethod
-    def learn(cls, template: Any, examples: Examples) -> "TextFeatures":
-        features = cls(template, Vocabulary([]))
+    def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TextFeatures":
+        features = cls(template, Vocabulary([]), joined=joined)
 
         def chunks() -> Iterable[Any]:
             for start in range(0, len(examples), cls.chunk):
@@ -145,7 +154,8 @@ class TextFeatures(Features):
         if self.template.input == "subwords":
             tokens = split_subwords(text, self.vocabulary)
         else:
-            tokens = (split_words if self.template.input == "words" else split_characters)(text)
+            words = split_joined_words if self.joined else split_words
+            tokens = (words if self.template.input == "words" else split_characters)(text)
         return tokens[:, : self.template.maximum_length]
 
     def tokens(self, text: Any) -> Any:
@@ -184,11 +194,13 @@ class TextFeatures(Features):
         return (), "int32"
 
     def to_config(self) -> dict[str, Any]:
-        return {} if self.vectors is None else {"vectors": self.vectors.to_config()}
+        config = {} if self.vectors is None else {"vectors": self.vectors.to_config()}
+        return {**config, "joined": True} if self.joined else config
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TextFeatures":
-        return cls(template, vocabularies["vocabulary"], stored_vectors(config))
+        joined = config.get("joined", False)
+        return cls(template, vocabularies["vocabulary"], stored_vectors(config), joined)
 
 
 def stored_vectors(config: dict) -> WordVectors | None:

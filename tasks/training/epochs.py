@@ -22,6 +22,7 @@ from seqzoo.tasks.base import AnswerOptions, Task
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError, command
+from seqzoo.tasks.fine_tuning.start import Start
 from seqzoo.tasks.inspection.origin import find_origin
 from seqzoo.tasks.plots import plot_history
 from seqzoo.tasks.runs.layout import AVERAGED, CHECKPOINTS, HISTORY, LOGS, MODEL
@@ -53,6 +54,7 @@ class Epochs:
         strategy: `tf.distribute` strategy.
         examples: those of `validation`, which generated texts are compared with.
         callbacks: of Keras, in the order in which they are called.
+        start: the run whose weights the model begins with.
 
     Raises:
         SeqzooError: the template's epochs cannot be told apart by `settings.best_by`, or a callback
@@ -69,6 +71,7 @@ class Epochs:
         strategy: Any,
         examples: Examples | None = None,
         callbacks: Sequence[Any] = (),
+        start: Start | None = None,
     ):
         self.best_by: Any = settings.best_by or task.best_by
         if self.best_by not in task.judges:
@@ -88,7 +91,8 @@ class Epochs:
         self.validation = validation
         self.callbacks = Callbacks(callbacks, task, settings)
         kind = RidgeLoop if settings.readout == "ridge" else Loop
-        self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks)
+        self.start = start
+        self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks, start)
         # The Python state of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
@@ -326,7 +330,12 @@ class Epochs:
             if self.checkpoints.restore() is None:
                 keras.utils.set_random_seed(self.settings.seed)
                 fresh = type(loop)(
-                    self.task, self.settings, loop.steps, loop.strategy, self.callbacks
+                    self.task,
+                    self.settings,
+                    loop.steps,
+                    loop.strategy,
+                    self.callbacks,
+                    self.start,
                 )
                 own, other = (tf.nest.flatten(one.variables()) for one in (loop, fresh))
                 for variable, first in zip(own, other, strict=True):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fine_tuning.start import Start
 from seqzoo.tasks.layers.recurrent import make_cell
 from seqzoo.tasks.protocols import FitsReadout
 from seqzoo.tasks.settings import TrainingSettings
@@ -32,6 +33,7 @@ class RidgeLoop(Loop):
         steps: number of steps of the one epoch.
         strategy: of one replica.
         callbacks: of Keras.
+        start: the run whose weights the model begins with.
 
     Raises:
         SeqzooError: the task has no such layer, the cell has weights to train, or there are several
@@ -47,8 +49,9 @@ class RidgeLoop(Loop):
         steps: int,
         strategy: Any,
         callbacks: Callbacks | None = None,
+        start: Start | None = None,
     ):
-        super().__init__(task, settings, steps, strategy, callbacks)
+        super().__init__(task, settings, steps, strategy, callbacks, start)
         if not isinstance(task, FitsReadout):
             raise SeqzooError(
                 field="readout",

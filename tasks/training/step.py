@@ -9,6 +9,8 @@ import tensorflow as tf
 from seqzoo.cells.engine.scan import programs_of_training
 from seqzoo.tasks.base import Task
 from seqzoo.tasks.data.batches import Data, Plan, batches
+from seqzoo.tasks.fine_tuning.layers import freeze
+from seqzoo.tasks.fine_tuning.start import Start
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.training.averaging import averaged_variables, decay_at, with_values
 from seqzoo.tasks.training.callbacks import Callbacks
@@ -42,6 +44,7 @@ class Loop:
             is one.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
             no number; else `ONGOING`.
+        started_from: what the model begins with, see `Start.transfer`; None if of nothing.
 
     Args:
         task: the task.
@@ -49,6 +52,7 @@ class Loop:
         steps: number of steps per epoch.
         strategy: to train under.
         callbacks: of Keras, which may set the learning rate.
+        start: the run whose weights the model begins with.
     """
 
     keeps_for_gradient = True
@@ -61,6 +65,7 @@ class Loop:
         steps: int,
         strategy: Any,
         callbacks: Callbacks | None = None,
+        start: Start | None = None,
     ):
         self.task = task
         self.settings = settings
@@ -72,6 +77,9 @@ class Loop:
             self.model = task.build(settings.precision)
             if settings.initialization is not None:
                 initialize_layers(self.model, settings.initialization, settings.seed)
+            self.started_from = None if start is None else start.transfer(task, self.model)
+            if settings.freeze:
+                freeze(self.model, settings.freeze)
             updates = -(-steps // settings.accumulate) * settings.epochs
             settable = self.callbacks.sets_rate
             self.optimizer = make_optimizer(settings, updates, settable=settable)

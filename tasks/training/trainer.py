@@ -17,7 +17,9 @@ from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_same
+from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
+from seqzoo.tasks.runs.layout import CHECKPOINTS
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
@@ -27,6 +29,9 @@ from seqzoo.tasks.targets.weighting import weigh_examples
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
 from seqzoo.tasks.training.truncation import check_truncation
+
+STARTED_FROM = "started_from"
+"""Key in config.json of what a training started with; see `Start.transfer`."""
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
 """Settings that do not affect the results of a training."""
@@ -43,6 +48,7 @@ def train(
     progress: TrainingProgress | None = None,
     strategy: Any = None,
     callbacks: Sequence[Any] = (),
+    start_from: Run | str | os.PathLike | None = None,
 ) -> Run:
     """Trains a model and writes its run folder.
 
@@ -60,6 +66,8 @@ def train(
         strategy: `tf.distribute` strategy to train under; by default the one in scope.
         callbacks: of class `keras.callbacks.Callback`, called as `Model.fit` does; docs/training.md
             says what of them a resumed training has.
+        start_from: a run, or its folder, whose layers and preprocessing the training starts with;
+            see docs/fine-tuning.md. The new run records it, so that it is not named to resume.
 
     Raises:
         SeqzooError: the data or the options cannot be used for training, the folder exists, or
@@ -80,7 +88,13 @@ def train(
             f"{settings.batch_size}."
         )
     run = Run.open(folder) if resume else None
-    task = template.adapt(splits.train) if run is None else run.task
+    start = _start(start_from, run)
+    if run is not None:
+        task = run.task
+    elif start is not None:
+        task = start.adapt(template, splits.train, settings.freeze or ())
+    else:
+        task = template.adapt(splits.train)
     progress = progress or Silent()
     for note in task.features.remarks if run is None else ():
         progress.note(note)
@@ -110,15 +124,21 @@ def train(
     else:
         _check_same(run, template, settings, fingerprint)
         config = run.config
+    if start is not None:
+        start.load()
     # Only now, because opening a source may draw random numbers.
     keras.utils.set_random_seed(settings.seed)
     padding = Padding(**config["padded_lengths"])
     epochs = Epochs(
-        task, settings, padding, training, validation, strategy, splits.validation, callbacks
+        task, settings, padding, training, validation, strategy, splits.validation, callbacks, start
     )
     names = epochs.callbacks.names
     if run is None:
         config |= {"callbacks": names} if names else {}
+        if epochs.loop.started_from is not None:
+            config[STARTED_FROM] = epochs.loop.started_from
+            for note in sentences(epochs.loop.started_from):
+                progress.note(note)
     elif config.get("callbacks", []) != names:
         raise SeqzooError(
             f"{folder} was started with callbacks={config.get('callbacks', [])}, got {names}; "
@@ -132,6 +152,39 @@ def train(
     if settings.calibrate and validation is not None:
         calibrate(folder, Inference(task, run.model, settings, padding), validation)
     return run
+
+
+def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:
+    """The run that a training starts from.
+
+    Args:
+        start_from: as `train` takes it.
+        run: the run that is resumed. If it has a checkpoint, it needs no other.
+
+    Raises:
+        SeqzooError: it is no run, it is gone, or the resumed run was started from another.
+    """
+    if run is None:
+        if start_from is None:
+            return None
+        return Start(start_from if isinstance(start_from, Run) else Run.open(start_from))
+    stored = run.config.get(STARTED_FROM)
+    if start_from is not None:
+        folder = start_from.folder if isinstance(start_from, Run) else pathlib.Path(start_from)
+        before = None if stored is None else stored["run"]
+        if str(folder.absolute()) != before:
+            raise SeqzooError(
+                f"{run.folder} was started from {before or 'nothing'}, got {folder}; leave it out "
+                "to resume, or start a new run."
+            )
+    if stored is None or (run.folder / CHECKPOINTS / "checkpoint").exists():
+        return None
+    try:
+        return Start(Run.open(stored["run"]))
+    except SeqzooError as error:
+        raise SeqzooError(
+            f"{run.folder} has no checkpoint yet, and the run that it starts from is gone: {error}"
+        ) from error
 
 
 def describe(

@@ -132,12 +132,15 @@ def _run(command: Command, place: str) -> None:
 def _answered(command: Command) -> Result:
     program, *words = command.words
     assert program == "seqzoo", f"{program} is run by no test"
-    for word in words:
+    for before, word in zip(["", *words], words, strict=False):
         if re.fullmatch(r"runs/[\w-]+", word) and not pathlib.Path(word).exists():
-            if words[0] != "train":
+            if words[0] != "train" or before == "--from":
                 page_stage.stage_run(word.removeprefix("runs/"))
     if words[0] == "train":
-        words += page_stage.SHRINK
+        shrink = " ".join(page_stage.SHRINK)
+        if "--from" in words:  # its layers are as large as those of the run
+            shrink = shrink.replace("--units 6 ", "")
+        words += shrink.split()
         if any(word.startswith("tfds:") for word in words) and "--data-dir" not in words:
             # tfds has read the variable when it was imported.
             words += ["--data-dir", os.environ["TFDS_DATA_DIR"]]

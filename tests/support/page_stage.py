@@ -46,7 +46,7 @@ def write_files(folder: pathlib.Path) -> None:
     RANDOM.bit_generator.state = BEGINNING
     labels = ["bad", "good"]
     splits = ["train", "train", "train", "train", "val", "test", "hard", "train"]
-    for name in ("reviews.csv", "more-reviews.csv"):
+    for name in ("reviews.csv", "more-reviews.csv", "labelled.csv"):
         _table(folder / name, "text,label", lambda n: (_sentence(), labels[n % 2]))
     _table(
         folder / "hard.csv",
@@ -66,6 +66,9 @@ def write_files(folder: pathlib.Path) -> None:
     _table(folder / "cmudict.tsv", "word,phonemes", lambda n: (f"a{n}bc", "AH0 B S"))
     vectors = (f"{word} 0.{place} 0.5 -1\n" for place, word in enumerate(WORDS))
     (folder / "glove.txt").write_text("".join(vectors), encoding="utf-8")
+    _table(folder / "names.csv", "name,country", lambda n: (f"a{n}bc", ["Peru", "Fiji"][n % 2]))
+    for name in ("all.txt", "subject.txt"):
+        (folder / name).write_text("".join(f"{_sentence()}\n" for _ in range(COUNT)))
     (folder / "names.txt").write_text("Zuid-Korea\nbuenos días\n", encoding="utf-8")
     (folder / "input.txt").write_text("ROMEO:\nIs the day so young?\n" * 200, encoding="utf-8")
     rows = b"".join(b"%02d,good\n" % n for n in range(20))

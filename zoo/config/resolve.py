@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.fine_tuning.templates import matching_template
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config.options import TASK_NAMES, task_options
 from seqzoo.zoo.data.source import Source
@@ -78,6 +79,40 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
     if complete and not (choices.source.data or given.get("data")):
         raise SeqzooError(f"{name} needs --data: {needs(name)}.")
     return overridden(choices, given)
+
+
+def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
+    """The settings of a training that starts from a run.
+
+    Args:
+        run: the `seqzoo.tasks.runs.run.Run`.
+        name: a preset, a template or a configuration file; None for the template, the settings and,
+            unless `data` is given, the data of the run.
+        given: see `chosen`.
+
+    Raises:
+        SeqzooError: the name does not exist, an option is invalid or missing, or it must be as in
+            the run and is given otherwise.
+    """
+    given, base = dict(given), None
+    if name is not None and name not in TEMPLATES:
+        sized = {own: given.pop(own) for own in ("size",) if own in given}
+        base = chosen(name, sized, complete=False)
+    elif "size" in given:
+        raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
+    kind = base.task if base else TEMPLATES[name] if name else type(run.template)
+    task = matching_template(run.template, kind, **_of(kind, given, TASK_NAMES))
+    if "data" in given:
+        source = Source(given["data"], task.input, task.target)
+    elif name in TEMPLATES or (base is not None and not base.source.data):
+        raise SeqzooError(f"{name} needs --data: {needs(str(name))}.")
+    else:
+        source = base.source if base else Source.of_run(run)
+        source = replace(source, kind=task.input, target_kind=task.target)
+    settings = base.settings if base else task.default_settings
+    if name is None:
+        settings = replace(run.settings, freeze=None)
+    return overridden(Choices(task, settings, source), given)
 
 
 def needs(name: str) -> str:

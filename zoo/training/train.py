@@ -12,12 +12,23 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo import devices
-from seqzoo.zoo.config.resolve import CONFIG, Choices, check_times, chosen, overridden
+from seqzoo.zoo.config.resolve import (
+    CONFIG,
+    Choices,
+    check_times,
+    chosen,
+    chosen_from,
+    overridden,
+)
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.output import without_samples
 from seqzoo.zoo.stopping import set_last_words
 
 RUNS = pathlib.Path("runs")
+
+TUNED = "-tuned"
+"""Follows the name of the run that a training starts from, in that of its own folder."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +39,13 @@ class TrainingPlan:
         folder: the run folder.
         choices: source, template and training settings.
         resume: whether the folder's training is resumed.
+        start: the `seqzoo.tasks.runs.run.Run` that a new training starts from, or None.
     """
 
     folder: pathlib.Path
     choices: Choices
     resume: bool = False
+    start: Any = None
 
 
 @dataclass(frozen=True)
@@ -70,24 +83,35 @@ class Trained:
         }
 
 
-def plan_new(name: str | None, folder: str | None, given: dict[str, Any]) -> TrainingPlan:
+def plan_new(
+    name: str | None,
+    folder: str | None,
+    given: dict[str, Any],
+    start_from: str | None = None,
+    device: str | None = None,
+) -> TrainingPlan:
     """Plans a new training.
 
     Args:
         name: of a preset or a template, or the path of a configuration file.
         folder: the run folder; None for runs/NAME, with a number where that exists.
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
+        start_from: a run, or a preset with a trained model, that the training starts from.
+        device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
         SeqzooError: there is no such name, a setting is wrong or missing, or the folder exists.
     """
-    choices = chosen(name, given)
+    start = None if start_from is None else open_run(start_from, device)
+    choices = chosen(name, given) if start is None else chosen_from(start, name, given)
+    if name is None and start is not None:
+        name = f"{start.folder.name}{TUNED}"
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
     if occupied(path):
         raise SeqzooError(
             f"{path} exists already; name a new folder with --run, or resume it with --resume."
         )
-    return TrainingPlan(path, choices)
+    return TrainingPlan(path, choices, start=start)
 
 
 def plan_resumed(
@@ -181,6 +205,7 @@ def run_plan(
         source=source.to_config(),
         resume=plan.resume,
         progress=Silent() if quiet else TerminalProgress(),
+        start_from=plan.start,
     )
     split, examples = _held_out(splits)
     figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}

@@ -1,0 +1,91 @@
+"""The layers of a model by names that all templates share, such as "embedding" and "layer_1"."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
+from seqzoo.tasks.runs.weight_paths import children, weights_by_path
+
+OUTPUTS = "outputs"
+"""The name of the layer that computes scores of labels, tokens or numbers."""
+
+DECODER = "decoder_"
+"""How the names of the layers of a decoder with an encoder begin."""
+
+
+def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
+    """The weights of a model, by layers and by their paths in them.
+
+    Layers that read inputs have the same names in all templates: "embedding", "ngrams",
+    "characters", "vectors", "layer_1" and so on, in one or both directions. Others are "outputs",
+    "crf", "bridge", and, of a text that is generated from an input, "decoder_embedding",
+    "decoder_layer_1", "decoder_attention", "decoder_outputs".
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path, weight in weights_by_path(model).items():
+        if tf.as_dtype(weight.dtype).is_floating:  # not the states of seeds
+            layer, name = _named(path.split("/"), model)
+            found.setdefault(layer, {})[name] = weight
+    return found
+
+
+def freeze(model: Any, names: Sequence[str]) -> None:
+    """Excludes layers from training.
+
+    Args:
+        model: a built model.
+        names: of its layers, see `weights_by_layer`.
+
+    Raises:
+        SeqzooError: there is no such layer, or nothing is left to train.
+    """
+    known = weights_by_layer(model)
+    for name in names:
+        if name not in known:
+            raise SeqzooError(
+                f"`freeze` must name layers among {', '.join(known)}, got {name!r}"
+                f"{nearest(name, known)}",
+                field="freeze",
+                got=name,
+            )
+    _freeze(model, {id(weight) for name in names for weight in known[name].values()})
+    if not model.trainable_variables:
+        raise SeqzooError(
+            f"`freeze` must leave a layer to train, got all: {', '.join(names)}.", field="freeze"
+        )
+
+
+def _freeze(layer: Any, frozen: set[int]) -> None:
+    for _, child in children(layer):
+        numbers = [own for own in child.weights if tf.as_dtype(own.dtype).is_floating]
+        if numbers and all(id(own) in frozen for own in numbers):
+            child.trainable = False
+        else:
+            _freeze(child, frozen)
+    for weight in layer.weights:
+        if id(weight) in frozen:  # it may belong to no sublayer
+            weight.trainable = False
+
+
+def _named(path: list[str], model: Any) -> tuple[str, str]:
+    """The layer of a weight, and the path of the weight in it."""
+    outer, prefix = path[0], ""
+    if len(path) > 1 and (
+        outer == "encoder" or (outer == "decoder" and isinstance(model, LanguageModel))
+    ):
+        path = path[1:]
+    elif len(path) > 1 and outer == "decoder":
+        path, prefix = path[1:], DECODER
+    if path == ["output_bias"]:  # of tied embeddings
+        return prefix + OUTPUTS, "output_bias"
+    layer = re.sub(r"^recurrent\[(\d+)\]$", lambda at: f"layer_{int(at[1]) + 1}", path[0])
+    layer = re.sub(r"^both_ways_", "layer_", layer)
+    layer = re.sub(r"^(scores|output_layer)$", OUTPUTS, layer)
+    layer = re.sub(r"\[\d+\]$", "", layer)
+    # Layers of a list become one, and their weights keep their places.
+    inner = path[0][len(layer) :] if path[0].startswith(f"{layer}[") else ""
+    return prefix + layer, "/".join([*([inner] if inner else []), *path[1:]])

@@ -1,0 +1,251 @@
+"""What a training takes over from a run: preprocessing, vocabularies, and the weights of layers."""
+
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.base import Task, Template
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fine_tuning.layers import DECODER, OUTPUTS, weights_by_layer
+from seqzoo.tasks.fine_tuning.templates import check_matching
+from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, WORD, TokenFeatures
+from seqzoo.tasks.preprocessing.text import TextFeatures
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.preprocessing.word_joints import JOINT
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.targets.texts import END_TOKEN, START_TOKEN
+
+TARGET = "target_vocabulary"
+"""The name of the vocabulary of generated texts."""
+
+FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
+"""The vocabularies that gain no tokens if a layer is frozen, since theirs would stay random."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The run that a training starts from.
+
+    Attributes:
+        run: the run; its model may be packed.
+    """
+
+    run: Run
+
+    def adapt(self, template: Template, examples: Examples, frozen: Sequence[str] = ()) -> Task:
+        """A template adapted to its training examples, with the preprocessing of the run.
+
+        Labels are those of the examples. Vocabularies are those of the run, followed by tokens that
+        only the examples have; subwords, and words that have vectors from elsewhere, gain none.
+
+        Args:
+            template: the template.
+            examples: the training examples.
+            frozen: the layers that are not trained.
+
+        Raises:
+            SeqzooError: the template does not fit the run or the examples.
+        """
+        old = self.run.task
+        check_matching(template, self.run.template)
+        learned = template
+        if getattr(template, "vectors", None) is not None:
+            learned = replace(template, vectors=None)  # pyright: ignore[reportArgumentType]
+        task: Any = learned.adapt(examples)
+        config, before = task.to_config(), old.to_config()
+        if "features" in config and _alike(task.features, old.features):
+            config["features"] = dict(old.features.to_config())
+            if isinstance(task.features, TokenFeatures):
+                config["features"].pop("joined", None)
+            elif "texts" in before and WORD in old.vocabularies and TARGET not in old.vocabularies:
+                # A language model: its words have joints.
+                if old.texts.joined:
+                    config["features"]["joined"] = True
+        if "texts" in config and "texts" in before:
+            longest = max(config["texts"]["longest"], before["texts"]["longest"])
+            config["texts"] = {**before["texts"], "longest": longest}
+        same = template.target == self.run.template.target
+        if same and "targets" in config and "names" not in config["targets"]:
+            config["targets"] = before["targets"]  # the scale of numbers
+        fixed = {FROZEN_WITH[name] for name in frozen if name in FROZEN_WITH}
+        if old.features.vectors is not None:
+            fixed.add(WORD)
+        words = task.vocabularies
+        if config.get("features", {}).get("joined"):
+            own = TextFeatures.learn(learned, examples, joined=True).vocabulary
+            words = {**words, WORD: own}
+        vocabularies = {
+            name: _extended(old.vocabularies[name], own, name in fixed)
+            if name in old.vocabularies
+            else own
+            for name, own in words.items()
+        }
+        return template.restore(config, vocabularies)
+
+    def load(self) -> None:
+        """Reads the weights of the run, which `transfer` takes.
+
+        Raises:
+            SeqzooError: there are none yet, or they are damaged.
+        """
+        _ = self.run.model
+
+    def transfer(self, task: Any, model: Any) -> dict[str, Any]:
+        """Gives the layers of a new model the weights of the run's layers of the same names.
+
+        The rows of tokens and labels go by their names. A layer of another shape stays as it is.
+
+        Args:
+            task: of the new model.
+            model: the new model.
+
+        Returns:
+            "run", the folder; names of layers, "taken", "new" and "unused" ones; numbers of
+            "tokens" by vocabulary and of "labels", each "kept" and "new". JSON-serialisable.
+
+        Raises:
+            SeqzooError: no layer fits.
+        """
+        old = self.run.task
+        before, after = weights_by_layer(self.run.model), weights_by_layer(model)
+        rows, stored = _rows(task), _rows(old)
+        taken = []
+        for layer, weights in after.items():
+            outputs = layer in (OUTPUTS, "crf") and task.template.target != old.template.target
+            if outputs or layer not in before or weights.keys() != before[layer].keys():
+                continue
+            pairs = [
+                _filled(layer, weights[name], before[layer][name], rows, stored) for name in weights
+            ]
+            if all(pair is not None for pair in pairs):
+                for weight, values in zip(weights.values(), pairs, strict=True):
+                    weight.assign(values)
+                taken.append(layer)
+        if not set(taken) - {OUTPUTS}:
+            raise SeqzooError(
+                f"No layer of {self.run.folder} fits the new model: it has {', '.join(before)}, "
+                f"the new model has {', '.join(after)}, and none of them has the same shape."
+            )
+        return {
+            "run": str(pathlib.Path(self.run.folder).absolute()),
+            "taken": taken,
+            "new": [name for name in after if name not in taken],
+            "unused": [name for name in before if name not in taken],
+            "tokens": {
+                name: _compared(own.tokens, old.vocabularies[name].tokens)
+                for name, own in task.vocabularies.items()
+                if name in old.vocabularies
+            },
+            "labels": _compared(_labels(task), _labels(old)),
+        }
+
+
+def sentences(report: dict[str, Any]) -> list[str]:
+    """What `Start.transfer` took over, for people."""
+    text = f"From {report['run']}: {', '.join(report['taken'])}"
+    for name, word in (("new", "new"), ("unused", "not used")):
+        text += f"; {word}: {', '.join(report[name])}" if report[name] else ""
+    found = [f"{text}."]
+    for name, counts in {**report["tokens"], "labels": report["labels"]}.items():
+        if counts["new"] or (name == "labels" and counts["kept"]):
+            subject = "Labels" if name == "labels" else name.replace("_", " ").capitalize()
+            found.append(f"{subject}: {counts['kept']:,} of the old run, {counts['new']:,} new.")
+    return found
+
+
+def _alike(features: Any, old: Any) -> bool:
+    """Whether new features can have the configuration of old ones."""
+    texts = isinstance(features, TextFeatures) and isinstance(old, TextFeatures)
+    return texts or type(features) is type(old)
+
+
+def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
+    """An old vocabulary with the tokens that only a new one has behind it.
+
+    The signs of start and end of texts come first, because their ids are fixed.
+    """
+    known = set(old.tokens)
+    signs = [token for token in new.tokens[:2] if token in (START_TOKEN, END_TOKEN)]
+    first = [token for token in signs if token not in known]
+    if old.scores is not None:
+        scores = [own for own in (new.scores or [])[: len(first)]]
+        return Vocabulary([*first, *old.tokens], [*scores, *old.scores])
+    further = [] if fixed else [token for token in new.tokens[len(signs) :] if token not in known]
+    return Vocabulary([*first, *old.tokens, *further])
+
+
+def _rows(task: Any) -> dict[str, list[str]]:
+    """The names of the rows, or of the columns, of the weights of layers that have such."""
+
+    def tokens(name: str) -> list[str]:
+        return ["<padding>", "<unknown>", *task.vocabularies[name].tokens]
+
+    named = {
+        "embedding": WORD,
+        "vectors": WORD,
+        "characters": CHARACTERS,
+        f"{DECODER}embedding": TARGET,
+        f"{DECODER}{OUTPUTS}": TARGET,
+    }
+    found = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
+    if task.template.target == "next" and task.template.input in TEXTS:
+        found[OUTPUTS] = tokens(WORD)
+    elif labels := _labels(task):
+        found[OUTPUTS] = found["crf"] = labels
+    return found
+
+
+def _labels(task: Any) -> list[str]:
+    """The names of classes, labels or tags; none for other targets."""
+    holder = getattr(task, "tags", None) or getattr(task, "targets", None)
+    return list(getattr(holder, "names", ()))
+
+
+def _filled(
+    layer: str, weight: Any, old: Any, rows: dict[str, list[str]], stored: dict[str, list[str]]
+) -> np.ndarray | None:
+    """The values of a new weight with those of an old one; None if they do not fit."""
+    values, source = np.array(weight), np.asarray(old)
+    axes = _named_axes(layer, weight.path, values.ndim) if layer in rows else ()
+    places: list[tuple[Any, Any]] = []
+    for axis, (size, before) in enumerate(zip(values.shape, source.shape, strict=True)):
+        if axis in axes and layer in stored:
+            pairs = _pairs(rows[layer][:size], stored[layer][:before])
+            places.append((pairs[:, 0], pairs[:, 1]))
+        elif size != before:
+            return None
+        else:
+            places.append((np.arange(size), np.arange(size)))
+    values[np.ix_(*(new for new, _ in places))] = source[np.ix_(*(own for _, own in places))]
+    return values
+
+
+def _named_axes(layer: str, path: str, axes: int) -> tuple[int, ...]:
+    """The axes of a weight that have a row for each token or label."""
+    if layer == "crf":
+        return tuple(range(axes))
+    if layer.endswith(OUTPUTS):
+        return (axes - 1,)
+    if layer == "characters":
+        return (0,) if path.endswith("embeddings") else ()
+    return (0,) if path.endswith(("embeddings", "vectors")) else ()
+
+
+def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
+    """The places of the names that both lists have: in the one and in the other, (names, 2)."""
+    places = {name: place for place, name in enumerate(stored)}
+    for name, place in list(places.items()):
+        # A sign of a language model carries a joint where no space stands; elsewhere it has none.
+        places.setdefault(name.replace(JOINT, ""), place)
+    found = [(place, places[name]) for place, name in enumerate(names) if name in places]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _compared(names: Sequence[str], stored: Sequence[str]) -> dict[str, int]:
+    kept = len(set(names) & set(stored))
+    return {"kept": kept, "new": len(names) - kept}

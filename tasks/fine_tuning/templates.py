@@ -1,0 +1,104 @@
+"""The options that a template must share with the run that its training starts from."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.errors import SeqzooError
+
+READING = (
+    "input",
+    "lowercase",
+    "nfc",
+    "ngrams",
+    "ngram_buckets",
+    "characters",
+    "character_reader",
+    "character_embedding",
+    "vectors",
+    "vectors_mode",
+    "sample_rate",
+    "mel_bins",
+    "permutation_seed",
+    "image_size",
+)
+"""Options of how inputs become tensors."""
+
+ENCODING = (
+    "cell",
+    "units",
+    "cell_options",
+    "bidirectional",
+    "residual",
+    "layer_norm",
+    "layer_activation",
+    "embedding",
+    "encoder",
+    "filters",
+    "normalization",
+)
+"""Options of the layers that read inputs, except for their number."""
+
+
+def matching_template(
+    old: Template, kind: type[Template] | Template | None = None, **options: Any
+) -> Any:
+    """A template whose layers fit those of an old one.
+
+    Args:
+        old: the template of the run that the training starts from.
+        kind: another template, whose other options are its defaults; or an instance of it, with
+            its own. None for that of the old run with all its options.
+        **options: of the new template, such as `target`.
+
+    Raises:
+        SeqzooError: an option must be as in the old run, and is given otherwise; or it does not
+            exist, or is out of range.
+
+    Example:
+        matching_template(Run.open("runs/language-model").template, ManyToOne, dropout=0.3)
+    """
+    if isinstance(kind, Template):
+        base, kind = kind.to_config(), type(kind)
+    else:
+        base = old.to_config() if kind in (None, type(old)) else {}
+        kind = kind or type(old)
+    names = {field.name for field in fields(kind)}  # pyright: ignore[reportArgumentType]
+    required = {name: value for name, value in required_options(old).items() if name in names}
+    for name in required.keys() & options.keys():
+        _check(name, options[name], required[name], "leave it out")
+    if "layers" in names and "layers" not in options:
+        required["layers"] = getattr(old, "layers", 1)
+    return kind.from_config({**base, **required, **options})
+
+
+def required_options(old: Any) -> dict[str, Any]:
+    """The options that a template must share with an old one, if it has them."""
+    found = {name: getattr(old, name) for name in (*READING, *ENCODING) if hasattr(old, name)}
+    if hasattr(old, "both_ways"):
+        found["bidirectional"] = old.both_ways
+    return found
+
+
+def check_matching(template: Any, old: Template) -> None:
+    """Checks that the layers of a template fit those of an old one.
+
+    Raises:
+        SeqzooError: an option differs; its field is named.
+    """
+    own = required_options(template)
+    for name, value in required_options(old).items():
+        if name in own:
+            _check(name, own[name], value, "make the template with `matching_template`")
+
+
+def _check(name: str, value: Any, required: Any, hint: str) -> None:
+    if value != required and not (name == "bidirectional" and value is None):
+        raise SeqzooError(
+            field=name,
+            expected=f"{required!r} as in the run that this training starts from",
+            got=value,
+            hint=hint,
+        )

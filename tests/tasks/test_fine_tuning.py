@@ -1,0 +1,296 @@
+"""Trainings that start from a run: what they take over, what is new, and that it pays."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cell_names import BEFORE_RELEASES
+from cli_cases import seqzoo
+from task_data import settings
+from training_cases import Told, assert_same
+
+from seqzoo.tasks import (
+    Examples,
+    Interrupted,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToOne,
+    SeqzooError,
+    Splits,
+    TrainingSettings,
+    matching_template,
+)
+from seqzoo.tasks.fine_tuning.layers import freeze, weights_by_layer
+from seqzoo.tasks.fine_tuning.start import Start, sentences
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.trainer import train
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.pretrained import folder_of
+
+SENTENCES = ["the cat, sat", "a dog. it ran off", "the dog's cat; well"] * 4
+
+
+def untrained(template, examples: Examples, folder) -> Run:
+    """A run with the random weights that its training would begin with."""
+    task = template.adapt(examples)
+    run = Run(folder, {"template": template.name, "task": template.to_config(), **EMPTY}, task)
+    run.__dict__["model"] = task.build("float32")
+    return run
+
+
+EMPTY = {"training": {}, "source": {}, "padded_lengths": {"inputs": [8], "targets": []}}
+
+
+@pytest.fixture(scope="module")
+def language_model(tmp_path_factory) -> Run:
+    """Of words, with tied embeddings."""
+    template = ManyToManyAligned(
+        "words", "next", units=6, embedding=5, tied=True, minimum_count=1, lowercase=True
+    )
+    return untrained(template, Examples(SENTENCES), tmp_path_factory.mktemp("lm"))
+
+
+def begun(start: Start, template, examples: Examples, frozen=()) -> tuple:
+    """The task, the model's weights by layer, and the report of a training that starts so."""
+    task = start.adapt(template, examples, frozen)
+    model = task.build("float32")
+    report = start.transfer(task, model)
+    found = weights_by_layer(model)
+    return (
+        task,
+        {layer: {k: np.array(w) for k, w in own.items()} for layer, own in found.items()},
+        report,
+    )
+
+
+def test_rows_of_known_tokens_and_labels_are_kept_from_a_packed_model() -> None:
+    old = Run.open(folder_of("language-id"))
+    names = old.task.targets.names
+    labels = ["Elvish", names[3], names[40]]
+    examples = Examples(["añ\u2603", "b\u2603", "\u2603ç"] * 3, labels * 3)
+    task, new, report = begun(Start(old), old.template, examples)
+    before = {
+        layer: {name: np.array(own) for name, own in weights.items()}
+        for layer, weights in weights_by_layer(old.model).items()
+    }
+    size = len(old.task.features.vocabulary)
+    assert task.features.vocabulary.tokens[: size - 2] == old.task.features.vocabulary.tokens
+    assert task.features.vocabulary.tokens[size - 2 :] == ["\u2603"]
+    # The ids of old tokens stay, so that n-grams have the same hashes.
+    np.testing.assert_array_equal(
+        new["embedding"]["embeddings"][:size], before["embedding"]["embeddings"]
+    )
+    assert np.abs(new["embedding"]["embeddings"][size]).max() > 0
+    np.testing.assert_array_equal(new["ngrams"]["table"], before["ngrams"]["table"])
+    for name, values in before["layer_1"].items():
+        np.testing.assert_array_equal(new["layer_1"][name], values)
+    for label in names[3], names[40]:
+        own, other = task.targets.names.index(label), names.index(label)
+        np.testing.assert_array_equal(
+            new["outputs"]["kernel"][:, own], before["outputs"]["kernel"][:, other]
+        )
+        assert new["outputs"]["bias"][own] == before["outputs"]["bias"][other]
+    assert new["outputs"]["bias"][task.targets.names.index("Elvish")] == 0
+    assert report["tokens"] == {"vocabulary": {"kept": size - 2, "new": 1}}
+    assert report["labels"] == {"kept": 2, "new": 1}
+    assert sentences(report)[0].endswith("language-id: embedding, ngrams, layer_1, outputs.")
+
+
+def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_model: Run) -> None:
+    template = matching_template(language_model.template, ManyToOne, minimum_count=1, dropout=0.3)
+    assert (template.units, template.embedding, template.lowercase, template.dropout) == (
+        6,
+        5,
+        True,
+        0.3,
+    )
+    examples = Examples(["The cow; sat", "dog."] * 3, ["a", "b"] * 3)
+    task, new, report = begun(Start(language_model), template, examples)
+    # Its words have joints, and so have those of the classifier.
+    known = language_model.task.texts.vocabulary.tokens
+    assert task.features.vocabulary.tokens == [*known, "cow"]
+    ids = task.features.encode(examples).flat[:4]
+    words = [[*"??", *task.features.vocabulary.tokens][own] for own in ids]
+    assert words == ["the", "cow", "\b;", "sat"]
+    restored = template.restore(task.to_config(), task.vocabularies)
+    np.testing.assert_array_equal(restored.features.encode(examples).flat[:4], ids)
+    before = weights_by_layer(language_model.model)
+    np.testing.assert_array_equal(
+        new["embedding"]["embeddings"][: len(known) + 2], before["embedding"]["embeddings"]
+    )
+    np.testing.assert_array_equal(new["layer_1"]["cell/kernel"], before["layer_1"]["cell/kernel"])
+    assert (report["taken"], report["new"]) == (["embedding", "layer_1"], ["outputs"])
+    # What would stay random is not added.
+    fixed, _, _ = begun(Start(language_model), template, examples, ["embedding"])
+    assert fixed.features.vocabulary.tokens == known
+
+
+def test_a_tagger_finds_the_signs_of_a_language_model_without_joints(language_model: Run) -> None:
+    template = matching_template(
+        language_model.template,
+        ManyToManyAligned,
+        target="tags",
+        minimum_count=1,
+        crf=True,
+        layers=2,
+        tied=False,
+    )
+    examples = Examples([("cow", ";"), ("dog", ";")] * 2, [("N", "P"), ("V", "P")] * 2)
+    task, new, report = begun(Start(language_model), template, examples)
+    known = language_model.task.texts.vocabulary.tokens
+    assert task.features.vocabulary.tokens == [*known, ";", "cow"]
+    row = new["embedding"]["embeddings"][len(known) + 2]
+    before = np.array(weights_by_layer(language_model.model)["embedding"]["embeddings"])
+    np.testing.assert_array_equal(row, before[known.index("\b;") + 2])
+    assert report["taken"] == ["embedding", "layer_1"]
+    assert set(report["new"]) == {"layer_2", "outputs", "crf"}
+
+
+def test_a_language_model_goes_on_with_further_words(language_model: Run) -> None:
+    template = matching_template(language_model.template)
+    task, new, report = begun(Start(language_model), template, Examples(["the zebra"] * 2))
+    known = language_model.task.texts.vocabulary.tokens
+    assert task.texts.vocabulary.tokens == [*known, "zebra"]
+    before = weights_by_layer(language_model.model)
+    assert new["outputs"]["output_bias"].shape == (len(known) + 3,)
+    np.testing.assert_array_equal(new["join"]["kernel"], before["join"]["kernel"])
+    assert task.texts.longest == language_model.task.texts.longest == 6
+    assert not report["new"] and not report["unused"]
+    # As the reader of an encoder-decoder.
+    template = matching_template(
+        language_model.template, ManyToManyEncoderDecoder, target="characters", minimum_count=1
+    )
+    _, new, report = begun(Start(language_model), template, Examples(["the cat"] * 2, ["x"] * 2))
+    assert report["taken"] == ["embedding", "layer_1"] and "decoder_outputs" in report["new"]
+
+
+def test_tags_and_transitions_go_by_their_names(tmp_path) -> None:
+    template = ManyToManyAligned(units=4, embedding=3, minimum_count=1, crf=True, characters=2)
+    words = [("Anna", "sat"), ("sat",)]
+    old = untrained(template, Examples(words * 2, [("N", "V"), ("V",)] * 2), tmp_path)
+    old.model.get_layer("crf").transitions.assign([[1.0, 2.0], [3.0, 4.0]])
+    examples = Examples([("Anna", "sat", "!")] * 2, [("A", "V", "N")] * 2)
+    _, new, _ = begun(Start(old), template, examples)
+    np.testing.assert_array_equal(new["crf"]["transitions"], [[0, 0, 0], [0, 1, 2], [0, 3, 4]])
+    assert "characters" in new and new["characters"]["embedding/embeddings"].shape[0] == 2 + 6
+
+
+def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
+    template = ManyToOne("series", "value", units=4)
+    series = [np.full((3, 2), own) for own in (1.0, 5.0, 9.0)]
+    old = untrained(template, Examples(series, [1.0, 2.0, 6.0]), tmp_path)
+    examples = Examples([own * 100 for own in series], [0.0, 7.0, 8.0])
+    task, new, _ = begun(Start(old), template, examples)
+    assert (
+        task.features.mean == [5.0, 5.0]
+        and task.targets.to_config() == old.task.targets.to_config()
+    )
+    np.testing.assert_array_equal(
+        new["outputs"]["kernel"], weights_by_layer(old.model)["outputs"]["kernel"]
+    )
+
+
+def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
+    for options, said in (
+        ({"units": 7}, "`units` must be 6 as in the run that this training starts from, got 7"),
+        ({"lowercase": False}, "`lowercase` must be True as in"),
+        ({"input": "characters"}, "`input` must be 'words' as in"),
+        ({"unit": 7}, "not options of many-to-one"),
+    ):
+        with pytest.raises(SeqzooError, match=said):
+            matching_template(language_model.template, ManyToOne, **options)
+    examples = Examples(["the cat"] * 2, ["a", "b"])
+    with pytest.raises(SeqzooError, match="`units` must be 6.*`matching_template`"):
+        Start(language_model).adapt(ManyToOne("words", lowercase=True), examples)
+    model = language_model.model
+    with pytest.raises(SeqzooError, match="among embedding, .*, got 'layer_2'; did you mean"):
+        freeze(model, ["layer_2"])
+    with pytest.raises(SeqzooError, match="must leave a layer to train"):
+        freeze(model, list(weights_by_layer(model)))
+    with pytest.raises(SeqzooError, match="`freeze` must be a list of names of layers, got 'a'"):
+        TrainingSettings(freeze="a")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("plain_loop", "every_step")
+def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) -> None:
+    old = Run.open(trained / "run")
+    template = matching_template(old.template, dropout=0.2)
+    labels = ["new", "b-text"] * 8
+    splits = Splits(Examples(["axé", "bzz"] * 8, labels), Examples(["ax", "bz"], labels[:2]))
+    chosen = settings(freeze=["embedding"])
+    train(template, splits, chosen, tmp_path / "whole", start_from=old, progress=(told := Told()))
+    whole = Run.open(tmp_path / "whole")
+    assert whole.config["started_from"]["run"] == str(trained / "run")
+    assert whole.config["started_from"]["labels"] == {"kept": 1, "new": 1}
+    before, after = weights_by_layer(old.model), weights_by_layer(whole.model)
+    np.testing.assert_array_equal(
+        after["embedding"]["embeddings"], before["embedding"]["embeddings"]
+    )
+    assert np.abs(after["layer_1"]["cell/bias"] - before["layer_1"]["cell/bias"]).max() > 0
+    with pytest.raises(Interrupted):
+        train(template, splits, chosen, tmp_path / "part", start_from=old, progress=Told(1))
+    train(template, splits, chosen, tmp_path / "part", resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "part")
+    with pytest.raises(SeqzooError, match="was started from .*run, got .*whole; leave it out"):
+        train(template, splits, chosen, tmp_path / "part", resume=True, start_from=whole)
+    assert len(told.rows) == 2
+
+
+@pytest.mark.usefixtures("plain_loop")
+def test_command_line(trained, tmp_path) -> None:
+    run, data = trained / "run", trained / "data.csv"
+    table = ["--data", data, "--input", "text", "--target", "label"]
+    for words, said in (
+        (["--from", run, *table, "--units", 9], "`units` must be 6 as in the run"),
+        (["many-to-many-aligned", "--from", run], "many-to-many-aligned needs --data"),
+        (["--from", run, "--resume", "--run", run], "--from is for new runs"),
+        (["--from", "langage-id", *table], "did you mean 'language-id'?"),
+        (["--from", run, "--size", "small"], "--size is for presets"),
+        (["--from", run, *table, "--freeze", "layer_3"], "`freeze` must name layers among embed"),
+    ):
+        result = seqzoo("train", *words)
+        assert result.exit_code == 2 and said in result.stderr, result.stderr
+    folder = tmp_path / "tuned"
+    result = seqzoo("train", "--from", run, "--run", folder, "--epochs", 1, "--freeze", "layer_1")
+    assert result.exit_code == 0, result.output
+    assert f"From {run}: embedding, layer_1, outputs." in " ".join(result.output.split())
+    old, new = Run.open(run), Run.open(folder)
+    assert new.source == old.source and new.settings.epochs == 1
+    before, after = weights_by_layer(old.model), weights_by_layer(new.model)
+    for name, weight in after["layer_1"].items():
+        np.testing.assert_array_equal(weight, before["layer_1"][name])
+    assert np.abs(after["outputs"]["bias"] - before["outputs"]["bias"]).max() > 0
+
+
+@pytest.mark.parametrize("epochs", [pytest.param(6, marks=BEFORE_RELEASES)])
+@pytest.mark.usefixtures("plain_loop")
+def test_it_beats_training_from_nothing_on_500_examples(embedded, tmp_path, epochs: int) -> None:
+    """The month of a date in any of many languages, by the encoder of a shipped model that wrote
+    whole dates; measured: 65 against 22%."""
+    source = Source("dates", "characters", "characters", data_dir=str(embedded("dates")))
+    dates, _ = open_source(source)
+
+    def some(examples: Examples, count: int) -> Examples:
+        chosen = random.Random(1).sample(range(len(examples)), count)
+        inputs, targets = examples.inputs, examples.targets
+        return Examples([inputs[n] for n in chosen], [targets[n][5:7] for n in chosen])
+
+    splits = Splits(some(dates.train, 500), some(dates.validation, 200))
+    old = Run.open(folder_of("date-normaliser"))
+    template = matching_template(old.template, ManyToOne, target="class", pooling="max")
+    chosen = TrainingSettings(epochs=epochs, batch_size=16)
+    scores = [
+        train(template, splits, chosen, tmp_path / name, start_from=start).evaluate(
+            some(dates.test, 500)
+        )["accuracy"]
+        for name, start in (("nothing", None), ("start", folder_of("date-normaliser")))
+    ]
+    assert scores[1] > scores[0] + 0.2, scores
+
+
+def test_frozen_settings_are_stored_as_a_list() -> None:
+    chosen = TrainingSettings(freeze=("embedding",))
+    assert chosen == replace(TrainingSettings(), freeze=["embedding"])
