@@ -62,7 +62,7 @@ def creating(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
         except OSError as error:
             if is_full(error):
                 raise
-            raise SeqzooError(f"{folder} cannot be made: {error.strerror}.") from error
+            raise SeqzooError(f"{folder} cannot be created: {error.strerror or error}.") from error
         try:
             yield temporary
             for path in temporary.rglob("*"):

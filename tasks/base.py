@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -52,11 +53,18 @@ class AnswerOptions:
         top: maximum number of alternatives.
         decoding: how texts are generated; None for the template's default.
         seed: random seed of sampling; None for different texts each time.
+
+    Raises:
+        SeqzooError: `top` is below 1.
     """
 
     top: int = 5
     decoding: Decoding | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.top, numbers.Integral) or self.top < 1:
+            raise SeqzooError(field="top", expected="a whole number of at least 1", got=self.top)
 
 
 class Template(ABC):

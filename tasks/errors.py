@@ -1,13 +1,16 @@
 """The errors that users see: one line with what was expected, what was given, and what to do."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 NOTHING: Any = object()
 """Value of `SeqzooError.got` if an error is not about a value."""
+
+LISTED_NAMES = 12
+"""Number of names that a message lists."""
 
 _program = ContextVar("program", default="seqzoo")
 
@@ -79,6 +82,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: "; did you mean 'gru'?", or a full stop."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names for a message, of many only the first ones: "a, b, c and 160 more"."""
+    more = len(names) - LISTED_NAMES
+    return ", ".join(names) if more < 2 else f"{', '.join(names[:LISTED_NAMES])} and {more:,} more"
+
+
+def check_instance(field: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
+    """Checks the type of an argument.
+
+    Args:
+        field: its name.
+        value: what was given.
+        kind: the type that it must be an instance of, or several.
+        expected: what it must be, in words: "a list of texts".
+
+    Raises:
+        SeqzooError: it is of another type.
+    """
+    if not isinstance(value, kind):
+        raise SeqzooError(field=field, expected=expected, got=value)
 
 
 def check_same(

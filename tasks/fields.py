@@ -5,11 +5,14 @@ that come its check, the option of the command line with its range, and the comm
 configuration file; the docstring's entry of the field is the option's help.
 """
 
+import dataclasses
 import functools
 import math
 import numbers
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from seqzoo.tasks.errors import SeqzooError
 
@@ -109,33 +112,75 @@ def note(hint: Any, kind: type) -> Any:
     return None
 
 
+TYPES: dict[Any, tuple[type, str]] = {
+    int: (numbers.Integral, "a whole number"),
+    float: (numbers.Real, "a number"),
+    str: (str, "a string"),
+    Mapping: (Mapping, "a dictionary"),
+}
+"""What a value of a field's type must be an instance of, and its name in messages."""
+
+
+class Limits(NamedTuple):
+    """What is checked of a field."""
+
+    type: Any
+    """Key of `TYPES`; None for other types."""
+
+    range: Range | None
+    """Its range."""
+
+    names: tuple[Any, ...]
+    """The names that it can be one of; empty for any."""
+
+    optional: bool
+    """Whether it may be None."""
+
+
 @functools.cache
-def _limits(kind: type) -> list[tuple[str, Range | None, tuple[Any, ...]]]:
-    """The fields of a dataclass with a range or a list of names."""
-    found = []
-    for name, hint in hints_of(kind).items():
-        allowed, names = note(hint, Range), plain(hint)
-        listed = get_args(names) if get_origin(names) is Literal else ()
-        if allowed is not None or listed:
-            found.append((name, allowed, listed))
+def _limits(kind: type) -> dict[str, Limits]:
+    """What is checked of each field of a dataclass."""
+    found = {}
+    for name in (own.name for own in dataclasses.fields(kind)):
+        hint = hints_of(kind)[name]
+        own = plain(hint)
+        listed = get_args(own) if get_origin(own) is Literal else ()
+        known = get_origin(own) or own
+        optional = own is Any or types.NoneType in _members(hint)
+        found[name] = Limits(known if known in TYPES else None, note(hint, Range), listed, optional)
     return found
 
 
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The types that a type is the union of."""
+    if get_origin(hint) is Annotated:
+        return _members(get_args(hint)[0])
+    return get_args(hint)
+
+
 def check(settings: Any) -> None:
-    """Checks the fields of a dataclass against the ranges and names of their types.
+    """Checks the fields of a dataclass against their types, with their ranges and names.
 
     Args:
-        settings: the dataclass; fields that are None are not checked.
+        settings: the dataclass.
 
     Raises:
-        SeqzooError: one is outside; it is the error's `field`.
+        SeqzooError: one is of another type or outside; it is the error's `field`.
     """
-    for name, allowed, names in _limits(type(settings)):
+    for name, limits in _limits(type(settings)).items():
         value = getattr(settings, name)
-        if value is None:
+        if value is None and limits.optional:
             continue
-        if allowed is not None and value not in allowed:
-            raise SeqzooError(field=name, expected=str(allowed), got=value)
-        if names and value not in names:
-            expected = f"one of {', '.join(map(repr, names))}"
+        if limits.names:
+            if value not in limits.names:
+                expected = f"one of {', '.join(map(repr, limits.names))}"
+                raise SeqzooError(field=name, expected=expected, got=value)
+            continue
+        kind, words = TYPES.get(limits.type, (object, ""))
+        if not isinstance(value, kind) or value is None:
+            expected = words or "a value"
+            if limits.range is not None:
+                expected += f" {'of ' * str(limits.range).startswith('at ')}{limits.range}"
             raise SeqzooError(field=name, expected=expected, got=value)
+        if limits.range is not None and value not in limits.range:
+            raise SeqzooError(field=name, expected=str(limits.range), got=value)

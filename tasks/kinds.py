@@ -92,7 +92,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.series:SeriesFeatures",
         "series",
         (*SEQUENCES, ALIGNED, UNALIGNED),
-        "One or several numbers a step",
+        "One or several numbers per step",
         following="seqzoo.tasks.targets.steps:StepValues",
     ),
     "audio": InputKind(
@@ -141,7 +141,7 @@ TARGETS: dict[str, TargetKind] = {
     "subwords": TargetKind(_TEXTS, GENERATED, "A text, written piece by piece"),
     "tags": TargetKind("seqzoo.tasks.targets.tags:Tags", (ALIGNED,), "A name a step"),
     "values": TargetKind(
-        "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or several numbers a step"
+        "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or several numbers per step"
     ),
     "next": TargetKind(
         "seqzoo.tasks.targets.steps:StepTargets", (ALIGNED,), "The step that comes next"

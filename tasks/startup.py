@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import importlib
+import logging
 import os
 import re
 import sys
@@ -51,12 +52,29 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
         tensorflow = importlib.import_module("tensorflow")
         # CUDA is first called, and complains, where devices are first asked for.
         tensorflow.config.list_physical_devices()
+    tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
         return
     # The same for messages of its Python code, and of that of tfds.
     tensorflow.get_logger().setLevel("ERROR")
-    logging = importlib.import_module("absl.logging")
-    logging.set_verbosity(logging.ERROR)
+    absl = importlib.import_module("absl.logging")
+    absl.set_verbosity(absl.ERROR)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a message of TensorFlow is shown: all but warnings that functions of this package are
+    traced several times, which is so by design, as each model has graphs of its own."""
+    if "triggered tf.function retracing" not in record.getMessage():
+        return True
+    frame = sys._getframe()
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in ("tensorflow", "keras", "absl", "logging", "seqzoo"):
+            return True
+        if package == "seqzoo" and frame.f_code.co_name != _is_news.__name__:
+            return False
+        frame = frame.f_back
+    return True
 
 
 @functools.cache

@@ -1,7 +1,6 @@
 """A template as a `keras.Model` that is fitted, evaluated and asked with raw inputs."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,12 +12,12 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.base import AnswerOptions, Task, Template
 from seqzoo.tasks.data.batches import Data, Padding, Plan, batches, join_plans
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, check_instance
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
-from seqzoo.tasks.training.callbacks import choose_mode
+from seqzoo.tasks.training.callbacks import choose_mode, listed_callbacks
 
 OF_TRAIN = (
     "clip_layer",
@@ -59,21 +58,15 @@ def keras_model(
         model.fit(texts, labels, epochs=5, validation_split=0.1)
         model.predict(["a text"])  # probabilities, in the order of `model.classes`
     """
-    if not isinstance(template, Template):
-        expected = "a template such as ManyToOne('characters')"
-        raise SeqzooError(field="template", expected=expected, got=template)
-    if not isinstance(examples, Examples):
-        raise SeqzooError(field="examples", expected="`Examples(inputs, targets)`", got=examples)
+    check_instance("template", template, Template, "a template such as ManyToOne('characters')")
+    check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
+    check_instance("settings", settings, (TrainingSettings, type(None)), "`TrainingSettings`")
     start_devices(quiet_loggers=False)
     settings = settings or template.default_settings
     usual = TrainingSettings()
     for name in OF_TRAIN:
         if getattr(settings, name) != getattr(usual, name):
-            raise SeqzooError(
-                f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave "
-                "it out, or train with `train`.",
-                field=name,
-            )
+            raise _of_train(name)
     keras.utils.set_random_seed(settings.seed)
     task = template.adapt(examples)
     model = TaskModel(task, settings)
@@ -145,13 +138,20 @@ class TaskModel(keras.Model):
         initial_epoch: int = 0,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
+        class_weight: None = None,
+        sample_weight: None = None,
     ) -> Any:
         """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of about
         one length.
 
         Raises:
-            SeqzooError: an example does not fit the template.
+            SeqzooError: an example does not fit the template, or there are weights of classes or
+                examples, which only `seqzoo.tasks.train` takes.
         """
+        for name, value in (("class_weight", class_weight), ("sample_weight", sample_weight)):
+            if value is not None:
+                raise _of_train(name)
+        callbacks = listed_callbacks(callbacks)
         examples = _examples(x, y)
         held_out = None if validation_data is None else _examples(*_pair(validation_data))
         if held_out is None and validation_split:
@@ -167,9 +167,10 @@ class TaskModel(keras.Model):
             self._plan(data, settings, (settings.seed, epoch) if shuffle else None)
             for epoch in range(initial_epoch, max(epochs, initial_epoch + 1))
         ]
-        judging = self._settings(validation_batch_size or batch_size)
+        judging = self._settings(
+            batch_size if validation_batch_size is None else validation_batch_size
+        )
         validation = None if held_out is None else self._dataset(held_out, judging)
-        callbacks = _listed(callbacks)
         for own in callbacks:
             choose_mode(own, self.task)
         # As Keras continues one data set over the epochs, each has batches of its own.
@@ -207,7 +208,7 @@ class TaskModel(keras.Model):
             settings = self._settings(batch_size)
             x, y = self._dataset(_examples(x, y), settings), None
             rows = settings.batch_size
-            callbacks = [*_listed(callbacks), _Forgetting(self._forget, rows, rows)]
+            callbacks = [*listed_callbacks(callbacks), _Forgetting(self._forget, rows, rows)]
         return super().evaluate(
             x, y, verbose=verbose, callbacks=callbacks, return_dict=return_dict, **options
         )
@@ -226,13 +227,15 @@ class TaskModel(keras.Model):
         Returns:
             For classes and labels their probabilities, (n, classes); for numbers these, (n,) or
             (n, numbers); for generated texts an array of strings; else a list with the prediction
-            of each: its tags, or its numbers at each step.
+            of each: its tags, or its numbers at each step. Without inputs, an empty array.
 
         Raises:
             SeqzooError: an input does not fit the template.
         """
         examples = _examples(x, None)
         asked = AnswerOptions(**options)
+        if not len(examples):
+            return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)
         settings = self._settings(batch_size)
         if self._inference is None or self._inference.settings != settings:
@@ -286,7 +289,9 @@ class TaskModel(keras.Model):
             state.assign(tf.zeros([rows, state.shape[1]]))
 
     def _settings(self, batch_size: int | None) -> TrainingSettings:
-        return replace(self.settings, batch_size=batch_size or self.settings.batch_size)
+        if batch_size is None:
+            return self.settings
+        return replace(self.settings, batch_size=batch_size)
 
     def _choose(self, data: Data, settings: TrainingSettings) -> Padding:
         return Padding.choose(data, settings.buckets, settings.batch_size)
@@ -382,6 +387,15 @@ class _Forgetting(keras.callbacks.Callback):
         self._forget(self._scored)
 
 
+def _of_train(name: str) -> SeqzooError:
+    """The error for what only `train` has."""
+    return SeqzooError(
+        f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave it out, "
+        "or train with `train`.",
+        field=name,
+    )
+
+
 def _examples(x: Any, y: Any) -> Examples:
     """Raw inputs and targets as examples.
 
@@ -407,7 +421,14 @@ def _examples(x: Any, y: Any) -> Examples:
 
 
 def _pair(given: Any) -> tuple[Any, Any]:
-    return (given[0], given[1]) if isinstance(given, tuple | list) else (given, None)
+    if not isinstance(given, tuple | list):
+        return given, None
+    if len(given) != 2:
+        raise SeqzooError(
+            f"`validation_data` must be a pair of inputs and targets, got {len(given)} parts.",
+            field="validation_data",
+        )
+    return given[0], given[1]
 
 
 def _raw(tensor: Any) -> Any:
@@ -418,9 +439,3 @@ def _raw(tensor: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
         return [own.decode("utf-8") for own in value]
     return value
-
-
-def _listed(callbacks: Any) -> Sequence[Any]:
-    if callbacks is None:
-        return ()
-    return callbacks if isinstance(callbacks, list | tuple) else (callbacks,)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.kinds import TimeValues
 
 MISSING = ("NAType", "NaTType")
@@ -32,6 +32,9 @@ class Examples:
         weights: the weight of each example in the loss of training, at least 0; None if all are
             equal. Scores count each example once.
         unit: "line" or "row", counted from 1, or "example", counted from 0.
+
+    Raises:
+        SeqzooError: `inputs` is a single text, or something without a length.
     """
 
     inputs: Any
@@ -44,6 +47,8 @@ class Examples:
         # A column of pandas is indexed by labels that need not be positions.
         for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
+        if isinstance(self.inputs, str | bytes) or not hasattr(self.inputs, "__len__"):
+            raise SeqzooError(field="inputs", expected="a list of inputs", got=self.inputs)
 
     @classmethod
     def from_columns(
@@ -129,6 +134,9 @@ class Splits:
         test: the examples that the finished model is evaluated on.
         name: name of the data set.
         description: one sentence about it.
+
+    Raises:
+        SeqzooError: a split is not `Examples`.
     """
 
     train: Examples
@@ -136,6 +144,12 @@ class Splits:
     test: Examples | None = None
     name: str = ""
     description: str = ""
+
+    def __post_init__(self) -> None:
+        expected = "`Examples(inputs, targets)`"
+        check_instance("train", self.train, Examples, expected)
+        for name in ("validation", "test"):
+            check_instance(name, getattr(self, name), (Examples, type(None)), expected)
 
 
 def listed(values: Any) -> Any:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import seqzoo.cells
 from seqzoo.tasks.base import AnswerOptions
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.inspection.trace import Trace, trace
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
@@ -145,7 +145,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     name = names[int(np.argmax(said))] if answer is None else answer
     if name not in names:
         raise SeqzooError(
-            f"`answer` must be one of the {len(names)} classes of the model, got {name!r}"
+            f"`answer` must be one of the classes of the model ({some_of(names)}), got {name!r}"
             f"{nearest(name, names)}",
             field="answer",
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
@@ -132,6 +133,7 @@ class ManyToManyAligned(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_cell(self)
         check_loss(self)
         check_vectors(self)
         for name, fits, where in (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ENCODER_DECODER, inputs_of, targets_of
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
@@ -99,4 +100,5 @@ class ManyToManyEncoderDecoder(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_cell(self)
         check_vectors(self)

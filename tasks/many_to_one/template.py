@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
@@ -122,6 +123,7 @@ class ManyToOne(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_cell(self)
         check_loss(self)
         check_vectors(self)
         if self.input not in TEXTS and (self.ngrams > 1 or self.bag):

@@ -7,6 +7,9 @@ import numpy as np
 PARTS = 15
 """Parts of equal width that probabilities are sorted into."""
 
+TEMPERATURES = (0.05, 1000.0)
+"""Lowest and highest temperature of a calibration."""
+
 
 def calibration(probabilities: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """The expected calibration error and the table of a reliability diagram.
@@ -64,8 +67,8 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     section 4.2).
 
     The cross entropy is convex in the inverse of the temperature, so the zero of its derivative is
-    found by bisection. The temperature is at least 0.05 and at most 20: where all predictions are
-    right, the lower the better.
+    found by bisection. The temperature is in `TEMPERATURES`: where all predictions are right, the
+    lower the better, and where logits say nothing of the classes, the higher.
 
     Args:
         logits: (n, classes).
@@ -78,7 +81,7 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
         probabilities = np.exp(_log_softmax(logits * inverse))
         return float((probabilities * logits).sum(-1).mean() - true)
 
-    low, high = 1 / 20, 20.0
+    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     if slope(high) <= 0:
         return 1 / high
     if slope(low) >= 0:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ONE_TO_MANY, inputs_of, targets_of
@@ -113,6 +114,7 @@ class OneToMany(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_cell(self)
         object.__setattr__(self, "filters", _whole("filters", self.filters))
         if self.image_size is not None:
             object.__setattr__(self, "image_size", _whole("image_size", self.image_size))

@@ -140,6 +140,21 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
     return Table(list(words), np.stack(kept), tuple(notes[:3]))
 
 
+def check_readable(path: str) -> None:
+    """Reads the first vector, so that a mistake does not wait for the data.
+
+    Args:
+        path: see `read_vectors`.
+
+    Raises:
+        SeqzooError: there is no such file, or it does not begin with a vector.
+    """
+    for _, vector in _rows(path):
+        vector()
+        return
+    raise _error(path, "has no vectors")
+
+
 Rows = Iterator[tuple[str, Any]]
 """Words in the order of a file, each with a function that gives its vector, (dimension,)."""
 
@@ -297,7 +312,7 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)
-            raise _error(path, f"has {got} numbers for word {number:,} where {width} should be")
+            raise _error(path, f"has {got} numbers for word {number:,}, expected {width}")
         # A word may hold spaces; its numbers are the last ones.
         word, *numbers = line.rsplit(None, width)
 

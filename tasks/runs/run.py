@@ -16,7 +16,7 @@ from seqzoo.tasks.atomic_files import creating, read_json, write_json
 from seqzoo.tasks.base import Answer, AnswerOptions, Task, Template
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.data.examples import Examples, listed
-from seqzoo.tasks.errors import SeqzooError, command
+from seqzoo.tasks.errors import SeqzooError, check_instance, command
 from seqzoo.tasks.export.formats import Export, export
 from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -68,6 +68,7 @@ class Run:
         Raises:
             SeqzooError: it is not a run folder, damaged, or of a newer version.
         """
+        check_instance("folder", folder, (str, os.PathLike), "the path of a run folder")
         folder = pathlib.Path(folder)
         if not is_run(folder):
             what = f"has no {CONFIG}" if folder.is_dir() else "is not a folder"
@@ -177,7 +178,7 @@ class Run:
         _check_list(inputs)
         if not len(inputs):
             return []
-        options = options or AnswerOptions()
+        options = _options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         data = self.task.encode(examples, targets=False)
         found = self._inference.collect(self.task.infer, data, options)
@@ -221,7 +222,7 @@ class Run:
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
         task: Any = self.task
         data = task.encode(Examples([value]), targets=False)
-        return self._inference.stream(data, options or AnswerOptions(1))
+        return self._inference.stream(data, _options(options))
 
     def session(self, options: AnswerOptions | None = None) -> Session:
         """A new session, which reads one input part by part.
@@ -232,7 +233,7 @@ class Run:
         Raises:
             SeqzooError: the model has to see its input as a whole.
         """
-        return Session(self._stepper, options or AnswerOptions())
+        return Session(self._stepper, _options(options))
 
     @cached_property
     def _stepper(self) -> Stepper:
@@ -259,7 +260,8 @@ class Run:
             SeqzooError: an example is empty, not finite or of the wrong shape, or has a label that
                 did not occur in training.
         """
-        options = options or AnswerOptions()
+        check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
+        options = _options(options)
         data = self.task.data(examples)
         found = self._inference.collect(self.task.score, data, options)
         losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
@@ -336,7 +338,7 @@ class Run:
         wanted = Export(
             self.task,
             self.model,
-            options or AnswerOptions(),
+            _options(options),
             self.predict,
             examples,
             precision,
@@ -345,6 +347,16 @@ class Run:
             tuple(signatures),
         )
         return export(wanted, folder, format)
+
+
+def _options(given: AnswerOptions | None) -> AnswerOptions:
+    """The options of predictions, the default ones for None.
+
+    Raises:
+        SeqzooError: they are of another type.
+    """
+    check_instance("options", given, (AnswerOptions, type(None)), "`AnswerOptions`")
+    return given or AnswerOptions()
 
 
 def _check_list(inputs: Any) -> None:

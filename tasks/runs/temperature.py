@@ -1,6 +1,7 @@
 """Temperature scaling: calibrates the probabilities of a trained model on validation examples."""
 
 import hashlib
+import math
 import pathlib
 from typing import Any
 
@@ -10,7 +11,12 @@ from seqzoo.tasks.atomic_files import read_json, replacing, write_json
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.metrics.calibration import calibration_of, cross_entropy, fit_temperature
+from seqzoo.tasks.metrics.calibration import (
+    TEMPERATURES,
+    calibration_of,
+    cross_entropy,
+    fit_temperature,
+)
 from seqzoo.tasks.protocols import Calibrates
 from seqzoo.tasks.runs.layout import CALIBRATION, MODEL
 from seqzoo.tasks.runs.predictor import Inference
@@ -45,7 +51,7 @@ def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.nda
     return task.decisions(found, data)
 
 
-def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
+def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> str:
     """Divides the weights of a run's last layer by the temperature that suits validation examples
     best, so that the model and all that is exported of it have calibrated probabilities; writes
     the temperature with the figures before and after to calibration.json.
@@ -56,11 +62,14 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> N
         folder: the run folder.
         inference: of the run's model.
         validation: the examples.
+
+    Returns:
+        A sentence for people where the best temperature is outside of the searched range; else "".
     """
     path = folder / MODEL
     if (folder / CALIBRATION).exists():
         if read_json(folder / CALIBRATION)["model"] == _digest(path):
-            return
+            return ""
     logits, targets = collect_logits(inference, validation)
     temperature = fit_temperature(logits, targets)
     layer = inference.model.get_layer(inference.task.calibrated_layer)
@@ -76,6 +85,22 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> N
         }
         # First, so that the model of this digest is never calibrated twice.
         write_json(folder / CALIBRATION, figures)
+    return remark(temperature)
+
+
+def remark(temperature: float) -> str:
+    """A sentence on a temperature at an end of its range; else ""."""
+    lowest, highest = TEMPERATURES
+    if math.isclose(temperature, lowest):
+        reason = "the model makes too few errors on the validation examples to calibrate it by"
+    elif math.isclose(temperature, highest):
+        reason = "the outputs of the model say nothing about the classes of the validation examples"
+    else:
+        return ""
+    return (
+        f"Calibration: the temperature {temperature:g} is the limit of the search "
+        f"({lowest:g} to {highest:,.0f}), because {reason}."
+    )
 
 
 def stored_temperature(folder: pathlib.Path) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, some_of
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.weighting import Weighting
 
@@ -135,8 +135,8 @@ def class_name(label: Any) -> Any:
 def unseen(label: str, where: str, known: list[str], hint: str) -> SeqzooError:
     """The error for a label that did not occur in training."""
     return SeqzooError(
-        f"{where} has the label {label!r}, which no training example has (they have "
-        f"{len(known)} labels){hint}",
+        f"{where} has the label {label!r}, which no training example has (their labels are "
+        f"{some_of(known)}){hint}",
         location=where,
     )
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.settings import TrainingSettings
 
 
@@ -49,7 +49,7 @@ class Weighting:
             for name in chosen:
                 if name not in names:
                     raise SeqzooError(
-                        f"`class_weight` must name classes ({', '.join(names)}), got {name!r}"
+                        f"`class_weight` must name classes ({some_of(names)}), got {name!r}"
                         f"{nearest(name, names)}",
                         field="class_weight",
                         got=name,

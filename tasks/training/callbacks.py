@@ -2,7 +2,7 @@
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -34,6 +34,27 @@ SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlat
 """Callbacks that set the learning rate."""
 
 
+def listed_callbacks(given: Any) -> list[Any]:
+    """The callbacks of an argument: one, several or None.
+
+    Raises:
+        SeqzooError: one is not an instance of `keras.callbacks.Callback`.
+    """
+    if given is None:
+        return []
+    found = list(given) if isinstance(given, list | tuple) else [given]
+    for own in found:
+        if not isinstance(own, keras.callbacks.Callback):
+            is_class = isinstance(own, type) and issubclass(own, keras.callbacks.Callback)
+            raise SeqzooError(
+                field="callbacks",
+                expected="a `keras.callbacks.Callback` or a list of them",
+                got=own,
+                hint=f"make an instance: {own.__name__}(...)" if is_class else "",
+            )
+    return found
+
+
 class Callbacks:
     """The callbacks of a training.
 
@@ -41,7 +62,7 @@ class Callbacks:
     Keras' names: "loss", the metric, "val_loss" and so on.
 
     Args:
-        callbacks: each a `keras.callbacks.Callback`.
+        callbacks: one `keras.callbacks.Callback`, a list of them, or None.
         task: the task that is trained.
         settings: of the training.
 
@@ -49,15 +70,11 @@ class Callbacks:
         SeqzooError: one is no callback, or cannot work here.
     """
 
-    def __init__(self, callbacks: Sequence[Any], task: Task, settings: TrainingSettings):
-        self._callbacks = list(callbacks)
+    def __init__(self, callbacks: Any, task: Task, settings: TrainingSettings):
+        self._callbacks = listed_callbacks(callbacks)
         self._task = task
         self.sets_rate = settable_rate(settings) and bool(self._callbacks)
         for own in self._callbacks:
-            if not isinstance(own, keras.callbacks.Callback):
-                raise SeqzooError(
-                    field="callbacks", expected="a list of `keras.callbacks.Callback`", got=own
-                )
             for kind, reason in REFUSED.items():
                 if isinstance(own, kind):
                     raise SeqzooError(f"`callbacks`: {kind.__name__} {reason}.", field="callbacks")

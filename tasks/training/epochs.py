@@ -392,17 +392,17 @@ class Epochs:
         """A sentence on what training reached."""
         if self.rows and self.settings.average == "best":
             chosen = ", ".join(map(str, self.best_epochs(self.rows)))
-            text = f"The mean of epochs {chosen} of {len(self.rows)} is kept"
+            text = f"Kept the average of the weights of epochs {chosen} (of {len(self.rows)})"
             key = f"averaged_{self.task.metric}"
             if key not in self.rows[-1]:
                 return f"{text}."
             return f"{text}, validation {key[9:].replace('_', ' ')} {self.rows[-1][key]:.4f}."
         if self.validation is None or not self.rows:
-            return f"{len(self.rows)} epochs; the last one is kept."
+            return f"Kept the weights of the last epoch ({len(self.rows)})."
         metric = self.task.metric if self.best_by == "metric" else self.best_by
         key, best = f"validation_{metric}", max(self.rows, key=self.rank)
         return (
-            f"Best of {len(self.rows)} epochs: epoch {best['epoch']}, "
+            f"Best epoch: {best['epoch']} of {len(self.rows)}, "
             f"{key.replace('_', ' ')} {best[key]:.4f}."
         )
 

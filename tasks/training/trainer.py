@@ -4,7 +4,7 @@ import hashlib
 import os
 import pathlib
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import metadata
 from typing import Any
@@ -16,7 +16,7 @@ from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.base import Task, Template
 from seqzoo.tasks.data.batches import Data, Padding
 from seqzoo.tasks.data.examples import Splits
-from seqzoo.tasks.errors import SeqzooError, check_same
+from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
 from seqzoo.tasks.runs.layout import CHECKPOINTS
@@ -47,7 +47,7 @@ def train(
     resume: bool = False,
     progress: TrainingProgress | None = None,
     strategy: Any = None,
-    callbacks: Sequence[Any] = (),
+    callbacks: Any = (),
     start_from: Run | str | os.PathLike | None = None,
 ) -> Run:
     """Trains a model and writes its run folder.
@@ -64,8 +64,8 @@ def train(
         resume: continue from the last checkpoint in the folder.
         progress: is called with the progress of training.
         strategy: `tf.distribute` strategy to train under; by default the one in scope.
-        callbacks: of class `keras.callbacks.Callback`, called as `Model.fit` does; docs/training.md
-            says what of them a resumed training has.
+        callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
+            docs/training.md says what of them a resumed training has.
         start_from: a run, or its folder, whose layers and preprocessing the training starts with;
             see docs/fine-tuning.md. The new run records it, so that it is not named to resume.
 
@@ -74,6 +74,12 @@ def train(
             the loss is not a number.
         Interrupted: training was stopped by Ctrl-C, after a checkpoint.
     """
+    check_instance("template", template, Template, "a template such as ManyToOne('characters')")
+    check_instance("splits", splits, Splits, "`Splits(Examples(inputs, targets))`")
+    check_instance("settings", settings, TrainingSettings, "`TrainingSettings`")
+    check_instance("folder", folder, (str, os.PathLike), "the path of a folder")
+    strategies = (tf.distribute.Strategy, type(None))
+    check_instance("strategy", strategy, strategies, "a strategy of `tf.distribute`")
     folder = pathlib.Path(folder)
     if not resume and occupied(folder):
         raise SeqzooError(
@@ -150,7 +156,9 @@ def train(
     epochs.run(folder, progress, resume=resume)
     run = Run.open(folder)
     if settings.calibrate and validation is not None:
-        calibrate(folder, Inference(task, run.model, settings, padding), validation)
+        note = calibrate(folder, Inference(task, run.model, settings, padding), validation)
+        if note:
+            progress.note(note)
     return run
 
 

@@ -182,7 +182,10 @@ def test_resumed_in_the_middle_of_an_epoch_with_the_same_numbers(tmp_path) -> No
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ("early", r"`callbacks` must be a list of `keras.callbacks.Callback`, got 'early'"),
+        (
+            "early",
+            r"`callbacks` must be a `keras.callbacks.Callback` or a list of them, got 'early'",
+        ),
         (keras.callbacks.BackupAndRestore("backup"), "BackupAndRestore keeps .*resume=True"),
         (keras.callbacks.SwapEMAWeights(), "SwapEMAWeights swaps"),
         (keras.callbacks.TensorBoard(), "TensorBoard needs .*pip install tensorboard"),

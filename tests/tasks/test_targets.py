@@ -20,7 +20,7 @@ def _random(*shape: int) -> np.ndarray:
 
 
 def test_class_loss_and_accuracy() -> None:
-    examples = Examples("....", ["10", "9", "9", "b"])
+    examples = Examples([*"...."], ["10", "9", "9", "b"])
     learnt = _learn(template(), examples)
     assert learnt.names == ["10", "9", "b"]
     outputs, encoded = _random(4, 3), learnt.encode(examples)
@@ -34,7 +34,7 @@ def test_class_loss_and_accuracy() -> None:
 
 
 def test_label_smoothing() -> None:
-    examples = Examples("...", ["a", "b", "c"])
+    examples = Examples([*"..."], ["a", "b", "c"])
     learnt = _learn(template(label_smoothing=0.3), examples)
     outputs = _random(3, 3)
     loss, _ = learnt.objective(tf.constant(outputs), learnt.encode(examples))
@@ -44,11 +44,11 @@ def test_label_smoothing() -> None:
 
 
 def test_numbers_as_names_stand_by_size() -> None:
-    assert _learn(template(), Examples("...", ["10", "9", "2"])).names == ["2", "9", "10"]
+    assert _learn(template(), Examples([*"..."], ["10", "9", "2"])).names == ["2", "9", "10"]
 
 
 def test_class_answers_are_ranked() -> None:
-    learnt = _learn(template(), Examples("...", ["a", "é", "c"]))
+    learnt = _learn(template(), Examples([*"..."], ["a", "é", "c"]))
     first, second = learnt.answers(np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0]], np.float32), 2)
     total = np.exp([0, 1, 2]).sum()
     assert (first.label, second.label) == ("é", "a")
@@ -58,7 +58,7 @@ def test_class_answers_are_ranked() -> None:
 
 
 def test_class_figures() -> None:
-    learnt = _learn(template(), Examples("....", list("abcd")))
+    learnt = _learn(template(), Examples([*"...."], list("abcd")))
     truth = np.array([0, 0, 0, 1, 1, 2])
     said = np.array([0, 0, 1, 1, 0, 1])
     figures = learnt.figures(np.eye(4)[said], truth)
@@ -78,7 +78,7 @@ def test_class_figures() -> None:
 
 
 def test_labels() -> None:
-    examples = Examples("...", [["x"], ["y", "x"], []])
+    examples = Examples([*"..."], [["x"], ["y", "x"], []])
     learnt = _learn(template(target="labels"), examples)
     encoded = learnt.encode(examples)
     assert encoded.tolist() == [[1, 0], [1, 1], [0, 0]]
@@ -100,7 +100,7 @@ def test_labels() -> None:
 
 @pytest.mark.parametrize("values", [[1.0, 5.0, 3.0], [[1.0, 2.0], [5.0, 2.0], [3.0, 8.0]]])
 def test_values(values: list) -> None:
-    examples = Examples("...", values)
+    examples = Examples([*"..."], values)
     learnt = _learn(template(target="value"), examples)
     table = np.array(values).reshape(3, -1)
     encoded = learnt.encode(examples)
@@ -120,10 +120,11 @@ def test_values(values: list) -> None:
 
 def test_the_baseline_of_values_is_the_mean_of_training() -> None:
     learnt = _learn(
-        template(target="value"), Examples("....", [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]])
+        template(target="value"),
+        Examples([*"...."], [[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [2.0, 5.0]]),
     )
     test = np.array([[3.0, 5.0], [5.0, 9.0]])  # against 2 and 5: 1, 0, 3 and 4
-    encoded = learnt.encode(Examples("..", test))
+    encoded = learnt.encode(Examples([*".."], test))
     figures = learnt.figures(np.zeros((2, 2), np.float32), encoded)
     for name in ("mae", "mae_of_mean"):
         assert figures[name] == pytest.approx((1 + 0 + 3 + 4) / 4)
@@ -149,5 +150,5 @@ def test_the_baseline_of_values_is_the_mean_of_training() -> None:
 )
 def test_errors_name_the_place(kind: str, train, other, message: str) -> None:
     with pytest.raises(SeqzooError, match=message):
-        learnt = _learn(template(target=kind), Examples("..", train, lines=[5, 6]))
-        learnt.encode(Examples("..", other, lines=[5, 6]))
+        learnt = _learn(template(target=kind), Examples([*".."], train, lines=[5, 6]))
+        learnt.encode(Examples([*".."], other, lines=[5, 6]))

@@ -226,7 +226,7 @@ def test_the_temperature_is_that_of_the_lowest_loss() -> None:
         ]
         assert losses[1] < min(losses[0], losses[2])
     assert fit_temperature(np.array([[2.0, 0.0]]), np.array([0])) == 0.05
-    assert fit_temperature(np.array([[2.0, 0.0]]), np.array([1])) == 20.0
+    assert fit_temperature(np.array([[2.0, 0.0]]), np.array([1])) == 1000.0
 
 
 def test_the_calibration_error_is_the_mean_gap() -> None:

@@ -238,7 +238,7 @@ def test_commands(tmp_path) -> None:
     words += ["--target-kind", "next", "--whole", "--window", 20]
     result = seqzoo(*words, "--run", run)
     assert result.exit_code == 0, result.output
-    assert "1 to train on, 1 for validation, 1 to test on" in result.output
+    assert "1 training example, 1 validation example, 1 test example" in result.output
     assert len(Run.open(run).predict([RANDOM.normal(size=(9, 3))])[0].value) == 24
     np.savez(path, inputs=PADDED, lengths=LENGTHS, targets=CLASSES)
     words = ["train", "many-to-one", "--data", path, "--kind", "series", *SMALL]

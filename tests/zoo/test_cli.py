@@ -21,7 +21,7 @@ from seqzoo.tasks.training import progress
 
 def test_training_writes_a_run_and_says_what_next(trained) -> None:
     output = (trained / "output.txt").read_text()
-    assert "data.csv: 52 to train on, 6 for validation, 6 to test on." in output
+    assert "data.csv: 52 training examples, 6 validation examples, 6 test examples." in output
     assert re.search(r"On test examples: examples 6, loss \d\.\d+, accuracy \d\.\d+", output)
     assert "input\tanswer\tprobability\ttruth\twrong" in output
     run = trained / "run"
@@ -29,7 +29,7 @@ def test_training_writes_a_run_and_says_what_next(trained) -> None:
         assert (run / name).stat().st_size > 0, name
     # What it tells a person to type works.
     commands = [
-        shlex.split(line)[1:] for line in output.partition("Next:\n")[2].splitlines() if line
+        shlex.split(line)[1:] for line in output.partition("Next steps:\n")[2].splitlines() if line
     ]
     assert [words[0] for words in commands] == ["predict", "evaluate", "export"]
     commands[2][-1] = str(trained / "typed")
@@ -88,6 +88,13 @@ def test_stopped_training_goes_on_to_the_same_numbers(
     # A finished run has nothing left to do, and says its score again.
     again = seqzoo("train", "--resume", "--run", tmp_path / "runs/many-to-one")
     assert again.exit_code == 0 and "On test examples" in again.stdout
+    # It says with which settings, and does not take those of another preset.
+    told = again.stdout.splitlines()[0]
+    assert told.startswith("Resuming ") and "--kind characters" in told and "--units 6" in told
+    other = seqzoo("train", "dates", "--resume", "--run", "runs/many-to-one")
+    assert other.exit_code == 2 and "There is no preset" in other.stderr
+    other = seqzoo("train", "date-normaliser", "--resume", "--run", "runs/many-to-one")
+    assert other.exit_code == 2 and "not with date-normaliser" in other.stderr
 
 
 @pytest.mark.quick_for("shares1-None")
@@ -164,7 +171,7 @@ def test_other_kinds_train_and_answer(tmp_path, kind, target_kind, options) -> N
         bad = seqzoo("predict", tmp_path / "run", "1 nan")
         assert (bad.exit_code, bad.stderr) == (
             2,
-            "Line 1 holds NaN (number 2); fill it in or leave it out.\n",
+            "Input 1 holds NaN (number 2); fill it in or leave it out.\n",
         )
 
 

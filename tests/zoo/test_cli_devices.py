@@ -64,7 +64,7 @@ def test_training_tells_programs_what_it_tells_people(trained, tmp_path) -> None
     told = json.loads(result.stdout)
     assert (told["run"], told["split"]) == (str(tmp_path / "run"), "test")
     assert (told["metric"], told["better"], len(told["seconds"])) == ("accuracy", 1, 2)
-    assert "epoch 2/2" in result.stderr and "to train on" in result.stderr
+    assert "epoch 2/2" in result.stderr and "training examples" in result.stderr
     stored = json.loads((tmp_path / "run/scores/evaluation.json").read_text())
     assert told["figures"] == stored
     from seqzoo.tasks.runs.run import Run

@@ -38,7 +38,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
         TRAIN,
         r"data\.csv, line 22, byte 4: 0xe9 is not UTF-8",
     ),
-    "wrong number of fields": (f"{GOOD}a,b,c\n", TRAIN, "line 22 has 3 fields where 2"),
+    "wrong number of fields": (f"{GOOD}a,b,c\n", TRAIN, "line 22 has 3 fields, expected 2"),
     "label never seen": (
         GOOD,
         f"{TRAIN} --test test.csv",
@@ -65,7 +65,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
         f"{TRAIN} --units 3000000 --embedding 1",
         "not enough memory.*fewer units",
     ),
-    "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave something to train"),
+    "shares above one": ("", f"{TRAIN} --test 0.9 --validation 0.2", "leave training examples"),
     "unknown option": ("", "train language-id --unit 3", "No such option.*--unit"),
     "unknown command": ("", "trian", "No such command 'trian'"),
     "run folder that exists": ("", f"{TRAIN} --run .", r"\. exists already"),

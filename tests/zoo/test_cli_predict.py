@@ -81,8 +81,14 @@ def test_formats_say_the_same(run, expected, tmp_path) -> None:
 BAD = {
     "texts.csv": (
         b'text,n\naxyz,1\nb,2,3\n,4\nb\xffz,5\n"b"x,6\n\'b,7\nlast,8\n"open,9\n',
-        ["has 3 fields where 2 (text, n) should be", "is empty", "is not UTF-8: byte 2 is 0xff"],
-        [(3, 0), (4, 1), (5, 2), (6, "is not a record ("), (9, "is not a record (")],
+        ["has 3 fields, expected 2 (text, n)", "is empty", "is not UTF-8: byte 2 is 0xff"],
+        [
+            (3, 0),
+            (4, 1),
+            (5, 2),
+            (6, "has text after a closing quote"),
+            (9, "has a quote that is never closed"),
+        ],
         [2, 7, 8],
     ),
     "texts.jsonl": (
@@ -175,14 +181,16 @@ def test_a_file_that_is_no_image_is_named_by_its_line_alone(tmp_path) -> None:
     path.write_text("no image")
     result = seqzoo("predict", "glyph-captioner", path)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == ("A PNG, JPEG, BMP or GIF image was expected, but line 1 is not one.\n")
+    assert result.stderr == (
+        "A PNG, JPEG, BMP or GIF image was expected, but input 1 is not one.\n"
+    )
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
         ("text\nabc\n".encode("utf-16"), "a.csv is UTF-16; save the file as UTF-8"),
-        (b'"text\nabc\n', "line 1 is not a record"),
+        (b'"text\nabc\n', "line 1 has a quote that is never closed"),
         (b"\xef\xbb\xbf\n", "line 1 names no columns"),
     ],
 )

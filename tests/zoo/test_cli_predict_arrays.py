@@ -64,7 +64,7 @@ def test_padded_and_joined_series_are_answered_as_in_python(series_run, tmp_path
         ({"X": PADDED}, ["--input", "x"], r"got 'x'"),
         ({"inputs": PADDED[0, 0, 0]}, [], "'inputs' must have shape"),
         ({"inputs": PADDED * np.nan}, [], "example 0: 'inputs' holds NaN"),
-        ({"inputs": PADDED[:, :, :2]}, [], "'inputs' must have 3 numbers a step.* 20x5x2"),
+        ({"inputs": PADDED[:, :, :2]}, [], "'inputs' must have 3 numbers per step.* 20x5x2"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named(series_run, tmp_path, arrays, words, message) -> None:
@@ -97,7 +97,7 @@ def test_sound_of_another_rate_is_an_error(tmp_path) -> None:
     assert [answer["answer"] for answer in asked(run, path)] == expected
     np.savez(path, inputs=sounds[:3], sample_rate=16000)
     result = seqzoo("predict", run, "--input-file", path)
-    message = f"Error: {path} has 16,000 samples per second, where 8,000 should be; "
+    message = f"Error: {path} has 16,000 samples per second, expected 8,000; "
     message += "--resample converts all audio to one rate.\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
 

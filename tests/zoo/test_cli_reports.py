@@ -98,10 +98,12 @@ def test_steps_of_a_few_long_series_are_told() -> None:
     long, short = Examples([np.zeros(8640)]), Examples([np.zeros(5)] * 2)
     parts = {"train": part("a", long), "test": part("b", short)}
     assert to_splits("etth1.csv", parts, []).description == (
-        "etth1.csv: 1 (8,640 steps) to train on, 2 to test on."
+        "etth1.csv: 1 training example (8,640 steps), 2 test examples."
     )
     parts = {"train": part("a", Examples(["x" * 2000]))}
-    assert to_splits("a.txt", parts, []).description == "a.txt: 1 (2,000 characters) to train on."
+    assert (
+        to_splits("a.txt", parts, []).description == "a.txt: 1 training example (2,000 characters)."
+    )
 
 
 def test_scores_of_entities_stand_in_the_line() -> None:

@@ -67,8 +67,8 @@ def test_columns_by_name(tmp_path, header) -> None:
 @pytest.mark.parametrize(
     "name, text, columns, message",
     [
-        ("a.conll", "a O\nb\n", (1, 2), r"line 2: 1 fields where 2 should be\.$"),
-        ("a.conll", "a\tO\nb O\n", (1, 2), "line 2: 1 fields where 2 should be, with tabs"),
+        ("a.conll", "a O\nb\n", (1, 2), r"line 2: expected 2 fields, got 1\.$"),
+        ("a.conll", "a\tO\nb O\n", (1, 2), "line 2: expected 2 fields separated by tabs, got 1"),
         ("a.conll", "a\tO\n\nb\t\n", (1, 2), "line 3: field 2 is empty"),
         ("a.conll", "a O\n", (1, 3), "`target` must be from 1 to 2, .* got 3"),
         ("a.conll", "a O\n", (0, 2), "`input` must be from 1 to 2, .* got 0"),
@@ -76,7 +76,12 @@ def test_columns_by_name(tmp_path, header) -> None:
         ("a.conll", "word tag\n", ("word", "tag"), "has no sentence"),
         ("a.conll", "-DOCSTART- O\n\n", (1, 2), "has no sentence"),
         ("a.conllu", "# text = a\n", ("form", "upos"), "has no sentence"),
-        ("a.conllu", "1\ta\tNOUN\n", ("form", "upos"), "line 1: 3 fields where 10 should be"),
+        (
+            "a.conllu",
+            "1\ta\tNOUN\n",
+            ("form", "upos"),
+            "line 1: expected 10 fields separated by tabs, got 3",
+        ),
         ("a.conllu", UNIVERSAL, ("form", "uposs"), "`target` must name .*'uposs'.*'upos'"),
         ("a.conllu", UNIVERSAL.replace("1\tIt", "x\tIt"), (1, 2), "line 4: .*got 'x'"),
         ("a.conllu", "", ("form", "upos"), "is empty"),

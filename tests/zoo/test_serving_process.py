@@ -38,9 +38,10 @@ def test_it_starts_answers_and_stops_gracefully(trained: pathlib.Path) -> None:
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         first = process.stdout.readline()
-        assert first.startswith("Serving letters at http://127.0.0.1:"), first
-        address = first.split(" at ")[1].split()[0]
-        assert process.stdout.readline() == "Ready\n"
+        assert first.startswith("Loading letters for http://127.0.0.1:"), first
+        address = first.split(" for ")[1].strip()
+        ready = process.stdout.readline()
+        assert ready == f"Serving letters at {address} (press Ctrl-C to stop)\n"
         assert _ask(f"{address}/readyz") == {"status": "ready"}
         body = {"instances": ["axyzx0", "bxyzx1"]}
         answers: list[Any] = []

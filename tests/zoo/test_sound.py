@@ -86,7 +86,7 @@ def mixed(tmp_path):
 
 
 def test_sounds_are_brought_to_one_rate(mixed) -> None:
-    with pytest.raises(SeqzooError, match=r"line 5: .* should be; --resample converts all audio"):
+    with pytest.raises(SeqzooError, match=r"line 5: .* expected .*; --resample converts all audio"):
         open_source(csv_source(mixed, kind="audio"))
     splits, source = open_source(csv_source(mixed, kind="audio", resample=True))
     assert source.sample_rate == 8000
@@ -129,7 +129,7 @@ def test_predictions_name_the_option(tmp_path) -> None:
     refused = seqzoo("predict", tmp_path / "run", other)
     assert refused.exit_code == 2
     assert refused.stderr == (
-        "Line 1 has 16,000 samples per second, the model was trained with 8,000; --resample "
+        "Input 1 has 16,000 samples per second, the model was trained with 8,000; --resample "
         "converts it.\n"
     )
     answered = seqzoo("predict", tmp_path / "run", other, "--resample")
@@ -137,5 +137,5 @@ def test_predictions_name_the_option(tmp_path) -> None:
     arrays = tmp_path / "a.npz"
     np.savez(arrays, text=np.float32(TONE[None]), sample_rate=16000)
     refused = seqzoo("predict", tmp_path / "run", "--input-file", arrays)
-    assert "16,000 samples per second, where 8,000 should be; --resample" in refused.stderr
+    assert "16,000 samples per second, expected 8,000; --resample" in refused.stderr
     assert seqzoo("predict", tmp_path / "run", "--input-file", arrays, "--resample").exit_code == 0

@@ -28,7 +28,10 @@ def test_shares_are_exact_the_same_every_time_and_keep_equal_inputs_together(tmp
     assert inputs_of(open_source(source)[0]) == [train, validation, test]
     other = inputs_of(open_source(dataclasses.replace(source, seed=1))[0])
     assert set(other[2]) != set(test)
-    assert splits.description == "reviews.csv: 320 to train on, 40 for validation, 40 to test on."
+    assert (
+        splits.description
+        == "reviews.csv: 320 training examples, 40 validation examples, 40 test examples."
+    )
 
 
 def test_splits_do_not_depend_on_the_order_of_lines(tmp_path) -> None:
@@ -113,7 +116,7 @@ def test_values_and_several_labels(tmp_path) -> None:
 @pytest.mark.parametrize(
     "choices, message",
     [
-        ({"validation": 0.5, "test": 0.5}, "must leave something to train on"),
+        ({"validation": 0.5, "test": 0.5}, "must leave training examples"),
         ({"validation": 1.0}, "`validation` must be a file or a share"),
         ({"limit": 0}, "`limit` must be at least 1, got 0."),
         ({"kind": "letters"}, "`kind` must be one of 'characters', 'words'"),

@@ -231,7 +231,7 @@ def test_the_forecaster_reads_an_array_as_one_series(tmp_path) -> None:
     np.savez(path, values=values[:, :2])
     refused = seqzoo("predict", run, "--input-file", path)
     assert refused.exit_code == 2 and len(refused.stderr.splitlines()) == 1
-    assert "must have 3 numbers a step, as in training, got 300x2" in refused.stderr
+    assert "must have 3 numbers per step, as in training, got 300x2" in refused.stderr
     splits, _ = open_source(Source(str(path), "series", "next"))
     assert "read as 300 series of 2 steps (--whole reads one" in splits.description
 

@@ -56,17 +56,22 @@ BAD_TABLES: dict[str, tuple[str, bytes, str]] = {
     "too many fields": (
         "t.csv",
         b"a,b\nx,1\nx,y,1\n",
-        "t.csv, line 3 has 3 fields where 2 (a, b) should be.",
+        "t.csv, line 3 has 3 fields, expected 2 (a, b).",
     ),
     "too few fields": (
         "t.tsv",
         b"a\tb\nx\n",
-        "t.tsv, line 2 has 1 field where 2 (a, b) should be.",
+        "t.tsv, line 2 has 1 field, expected 2 (a, b).",
     ),
     "a quote without end": (
         "t.csv",
         b'a,b\nx,1\n"x,1\n',
-        "line 3 is not a record (unexpected end of data).",
+        "line 3 has a quote that is never closed.",
+    ),
+    "a quote without end in a later field": (
+        "t.csv",
+        b'a,b\n"x\ny","1\n2,3\n',
+        "line 2 has a quote, opened in line 3, that is never closed.",
     ),
     "two columns of one name": ("t.csv", b"a,a\n1,2\n", "t.csv: two columns are named 'a'; if its"),
     "broken JSON": (
@@ -178,9 +183,9 @@ def test_bad_field_is_named_with_its_line(
 @pytest.mark.parametrize(
     "kind, first, second, message",
     [
-        ("series", [[1, 2]], [[1, 2, 3]], "'in' has 3 numbers a step, where 2 should be."),
-        ("series", [1, 2], [[1, 2]], "'in' has 2 numbers a step, where 1 should be."),
-        ("rows", [[1, 2]], [[1], [2]], "'in' has 2 x 1 numbers, where 1 x 2 should be."),
+        ("series", [[1, 2]], [[1, 2, 3]], "'in' has 3 numbers per step, expected 2."),
+        ("series", [1, 2], [[1, 2]], "'in' has 2 numbers per step, expected 1."),
+        ("rows", [[1, 2]], [[1], [2]], "'in' has 2 x 1 numbers, expected 1 x 2."),
     ],
 )
 def test_inputs_of_unequal_shapes(tmp_path, kind, first, second, message) -> None:
@@ -228,7 +233,7 @@ def test_sounds_of_a_file_have_one_rate(tmp_path) -> None:
     assert [len(samples) for samples in splits.train.inputs] == [800] * len(splits.train)
     sound(tmp_path / "5.wav", noise[5], rate=16000)
     with pytest.raises(
-        SeqzooError, match="line 7: 'text' has 16,000 samples per second, where 8,000"
+        SeqzooError, match="line 7: 'text' has 16,000 samples per second, expected 8,000"
     ):
         open_source(csv_source(path, kind="audio"))
     write(tmp_path / "5.wav", b"RIFF")

@@ -5,11 +5,11 @@ are in the source.
 """
 
 import ast
-import importlib.util
 import pathlib
 from functools import cache
 from typing import Any
 
+from seqzoo.tasks.cell_names import cells_module
 from seqzoo.zoo.datasets import DATASETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -19,19 +19,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 @cache
 def registry() -> dict[str, Any]:
     """The entries of `seqzoo.cells.registry.REGISTRY`."""
-    return _alone("registry").REGISTRY
+    return cells_module("registry").REGISTRY
 
 
 @cache
 def sizes() -> dict[str, tuple[int, int]]:
     """States and parameters of each cell: `seqzoo.cells.sizes.SIZES`."""
-    return _alone("sizes").SIZES
+    return cells_module("sizes").SIZES
 
 
 @cache
 def measured() -> Any:
     """The module `seqzoo.cells.measured`: speed, and results on the adding problem."""
-    return _alone("measured")
+    return cells_module("measured")
 
 
 @cache
@@ -44,17 +44,6 @@ def cells() -> dict[str, str]:
 def datasets() -> dict[str, str]:
     """Each embedded data set, with the docstring of its builder."""
     return {name: _docstring(*place.split(":")) for name, place in DATASETS.items()}
-
-
-def _alone(name: str) -> Any:
-    """A module of `cells/` without its package, which imports TensorFlow."""
-    path = ROOT / "cells" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"seqzoo_cells_{name}", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _docstring(module: str, name: str) -> str:

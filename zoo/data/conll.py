@@ -152,8 +152,8 @@ def _blocks(path: pathlib.Path, lines: Sequence[str], *, universal: bool) -> Ite
             continue
         if len(fields) != width:
             raise SeqzooError(
-                f"{path}, line {number}: {len(fields)} fields where {width} should be"
-                f"{', with tabs between them' if tabs else ''}."
+                f"{path}, line {number}: expected {width} fields"
+                f"{' separated by tabs' if tabs else ''}, got {len(fields)}."
             )
         if universal and not fields[0].isdecimal():
             if not _WITHIN.fullmatch(fields[0]):

@@ -48,9 +48,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
         for number, record, error in found:
             empty = False
             if not error and len(record) != len(names):
-                error = (
-                    f"has {_fields(len(record))} where {len(names)} ({', '.join(names)}) should be"
-                )
+                error = f"has {_fields(len(record))}, expected {len(names)} ({', '.join(names)})"
             fields = {} if error else {role: record[place] for role, place in places.items()}
             if not error and not request.strict:
                 error = next(filter(None, map(undecoded, fields.values())), "")
@@ -90,10 +88,32 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
         except StopIteration:
             return
         except csv.Error as error:  # the reader continues with the next line
-            yield number, [], f"is not a record ({error})"
+            yield number, [], _reason(str(error), text, delimiter, number)
             continue
         if record:
             yield number, record, ""
+
+
+def _reason(error: str, text: str, delimiter: str, number: int) -> str:
+    """What is wrong with a record that `csv` cannot read.
+
+    Args:
+        error: the message of `csv`.
+        text: all of the file.
+        delimiter: what separates its fields.
+        number: the line that the record begins at.
+    """
+    if "expected after" in error:
+        return "has text after a closing quote; a quote within a quoted field must be doubled"
+    if "unexpected end of data" not in error:
+        return f"is not a record ({error})"
+    end = "\n" if "\n" in text else "\r"
+    record = text.split(end, number - 1)[-1]
+    quoted = re.finditer(rf'(?:^|[{re.escape(delimiter)}\r\n]) *"(?:[^"]|"")*(?:"|\Z)', record)
+    (*_, last) = quoted
+    opened = number + record.count(end, 0, record.index('"', last.start()))
+    where = "" if opened == number else f", opened in line {opened:,},"
+    return f"has a quote{where} that is never closed"
 
 
 def check_names(

@@ -126,7 +126,7 @@ def _inputs(
         return _sounds(records, numbers, source, inputs)
     if form in ("series", "frames"):
         widths = [series.shape[1:] for series in inputs]
-        _check_equal(records, numbers, INPUT, widths, widths[0], "numbers a step")
+        _check_equal(records, numbers, INPUT, widths, widths[0], "numbers per step")
         if source.kind == "series" and source.target_kind == "next":
             inputs = _one_series(records, source, inputs)
     elif source.kind in ("rows", "pixels", "vector"):
@@ -212,7 +212,8 @@ def _check_equal(
 ) -> None:
     for value, number in zip(values, numbers, strict=True):
         if value != expected:
-            message = f"has {_size(value)} {what}, where {_size(expected)} should be{advice}"
+            own = what.replace("numbers", "number") if value == 1 else what
+            message = f"has {_size(value)} {own}, expected {_size(expected)}{advice}"
             raise _error(records, number, role, message)
 
 

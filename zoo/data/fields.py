@@ -124,7 +124,7 @@ def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise SeqzooError(f"{path} cannot be read: {error.strerror}") from error
+        raise SeqzooError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def value(field: Any) -> float | tuple[float, ...]:

@@ -120,7 +120,7 @@ class _Reader:
         if form == "series" and width is not None and width > 1 and values.ndim:
             steps = values.shape[-1] if values.ndim > 1 else 1
             if steps != width:
-                raise array.unfit(f"have {width} numbers a step, as in training")
+                raise array.unfit(f"have {width} numbers per step, as in training")
         most = 2 if form == "sound" else 3
         if not 1 <= values.ndim <= most or not values.size:
             shapes = ("(time,)", "(n, time)", "(n, time, features)")[:most]
@@ -154,7 +154,7 @@ class _Reader:
             own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
             if rate not in (None, own) and not self.source.resample:
                 raise SeqzooError(
-                    f"{array.path} has {own:,} samples per second, where {rate:,} should be; "
+                    f"{array.path} has {own:,} samples per second, expected {rate:,}; "
                     "--resample converts all audio to one rate."
                 )
             rate = own

@@ -105,7 +105,7 @@ def _beginning(path: pathlib.Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(len(MAGIC))
     except OSError as error:
-        raise SeqzooError(f"{path} cannot be read: {error.strerror}.") from error
+        raise SeqzooError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not data:
         raise SeqzooError(f"{path} is empty.")
     return data

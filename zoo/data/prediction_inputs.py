@@ -28,7 +28,8 @@ class Asked:
     """One raw input.
 
     Attributes:
-        number: of the line that it begins at, or of the example among arrays, from 1.
+        number: of the line that it begins at, of the argument, or of the example among arrays,
+            from 1.
         field: text, or what JSON holds; behind `read` a raw input of the run's kind.
         wrong: what is wrong with the line, such as "is empty"; None if nothing is.
         unit: the unit of the number.
@@ -37,7 +38,7 @@ class Asked:
     number: int
     field: Any
     wrong: str | None = None
-    unit: Literal["Line", "Row"] = "Line"
+    unit: Literal["Line", "Row", "Input"] = "Line"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def of_arguments(texts: Sequence[str]) -> Iterator[Asked]:
     """The texts of a command line, an input each."""
     for number, text in enumerate(texts, 1):
         # "$(cat FILE)" hands the mark on.
-        yield _checked(number, text.removeprefix(BYTE_ORDER_MARK))
+        yield replace(_checked(number, text.removeprefix(BYTE_ORDER_MARK)), unit="Input")
 
 
 def _checked(number: int, text: str) -> Asked:

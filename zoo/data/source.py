@@ -114,7 +114,7 @@ class Source:
                 )
         if sum(self.shares().values()) >= 1:
             raise SeqzooError(
-                f"`validation` and `test` must leave something to train on, got {self.validation} "
+                f"`validation` and `test` must leave training examples, got {self.validation} "
                 f"and {self.test}.",
                 field="validation",
             )

@@ -148,7 +148,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
         start = end
     train = shuffled[start:]
     if not train:
-        raise SeqzooError(f"The shares held out of {whole.name} leave nothing to train on.")
+        raise SeqzooError(f"The shares held out of {whole.name} leave no training examples.")
     known = whole.pick(train).known()
     back = {keys[i] for part in held.values() for i in part if _is_unknown(whole, i, known)}
     train += [i for part in held.values() for i in part if keys[i] in back]
@@ -298,15 +298,16 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
             parts[name] = part.pick(own) if own else None
     if not left_out:
         return []
-    return [f"{left_out:,} left out, since the limit leaves none of their labels to train on."]
+    return [f"{left_out:,} left out, since the limit leaves no training examples of their labels."]
 
 
 def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
     """The splits with a description: how many examples each has, then the notes."""
-    purposes = {"train": "to train on", "validation": "for validation", "test": "to test on"}
-    found = {split: part for split in purposes if (part := parts.get(split))}
+    names = {"train": "training", "validation": "validation", "test": "test"}
+    found = {split: part for split in names if (part := parts.get(split))}
     counts = ", ".join(
-        f"{len(part.keys):,}{_size(part)} {purposes[split]}" for split, part in found.items()
+        f"{len(part.keys):,} {names[split]} example{'s' * (len(part.keys) != 1)}{_size(part)}"
+        for split, part in found.items()
     )
     examples = {split: part.examples for split, part in found.items()}
     return Splits(**examples, name=name, description=" ".join([f"{name}: {counts}.", *notes]))

@@ -87,7 +87,9 @@ def _socket(settings: ServingSettings) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise SeqzooError(f"--host {host} is no address of this machine.", field="host") from error
+        raise SeqzooError(
+            f"--host {host} is not an address of this machine.", field="host"
+        ) from error
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -101,7 +103,9 @@ def _socket(settings: ServingSettings) -> socket.socket:
                 f"Port {port} is in use; choose another one with --port, or 0 for any.",
                 field="port",
             ) from error
-        raise SeqzooError(f"{host}:{port} cannot be listened to: {error.strerror}.") from error
+        raise SeqzooError(
+            f"The server cannot listen on {host}:{port}: {error.strerror or error}."
+        ) from error
     return listening
 
 
@@ -147,19 +151,21 @@ async def _serve(
         loop.add_signal_handler(number, stop)
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    say(f"Serving {', '.join(runs)} at http://{shown}:{port} (Ctrl-C stops)")
-    announcing = asyncio.create_task(_announce(app.state.service, say))
+    address = f"http://{shown}:{port}"
+    say(f"Loading {', '.join(runs)} for {address}")
+    ready = f"Serving {', '.join(runs)} at {address} (press Ctrl-C to stop)"
+    announcing = asyncio.create_task(_announce(app.state.service, ready, say))
     await server.serve(sockets=[listening])
     announcing.cancel()
     if failures:
         raise failures[0]
 
 
-async def _announce(service: Any, say: Callable[[str], None]) -> None:
+async def _announce(service: Any, ready: str, say: Callable[[str], None]) -> None:
     """Says once that all models are ready."""
     while any(model.state != "AVAILABLE" for model in service.models.values()):
         await asyncio.sleep(0.05)
-    say("Ready")
+    say(ready)
 
 
 def _log_config(form: str) -> dict[str, Any]:

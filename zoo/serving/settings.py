@@ -1,13 +1,18 @@
 """Settings of `seqzoo serve`: where it listens, how requests share batches, and what is refused."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, check
 
 LogFormat = Literal["text", "json"]
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-fA-F:.]+\]|[^\s/:?#@]+)(:\d{1,5})?")
+"""An origin as browsers send it: without a path, and without the slash in front of one."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +62,10 @@ class ServingSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        for origin in self.origins:
+            if not ORIGIN.fullmatch(origin):
+                raise SeqzooError(
+                    field="origins",
+                    expected="scheme, host and port of a page, such as https://example.org",
+                    got=origin,
+                )

@@ -29,6 +29,9 @@ FILES = {name: "picture.png" for name in ("image", "rows", "pixels", "columns")}
 TYPED, VECTOR = 8, 40
 """Maximum steps of a series, or numbers of a vector, in a suggested command."""
 
+FORECAST = 4
+"""Number of steps of a forecast that are shown beside those that came."""
+
 PROMPT = 30
 """Number of characters of a prompt for a language model."""
 
@@ -47,11 +50,11 @@ def summary(trained: Trained, program: str) -> str:
         [
             f"\nOn {trained.split} examples: {metrics_line(trained.figures)}."
             if trained.split
-            else "\nNothing was held out to score it on.",
-            f"\nSome of its answers on {trained.split or 'training'} examples:",
+            else "\nNo examples were held out to evaluate it on.",
+            f"\nSample predictions on {trained.split or 'training'} examples:",
             shown,
-            f"The run is in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
-            "Next:",
+            f"Saved in {run.folder}: model.keras, config.json, history.csv, plots, scores.",
+            "Next steps:",
             f"  {program} predict {folder} {asked}",
             *scored,
             f"  {program} export {folder} exported",
@@ -69,6 +72,9 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     if run.template.target == "next" and isinstance(inputs[0], str):
         # Complete texts would be prompts that leave nothing to continue.
         inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
+    if run.template.target == "next" and hasattr(inputs[0], "shape") and len(inputs[0]) > TYPED:
+        asked = typed(inputs[0], run.template.input)
+        return asked, _forecasts(run, inputs, [examples.place(index) for index in chosen])
     answers = run.predict(inputs)
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
@@ -80,6 +86,25 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     if run.template.target == "tags" and targets is not None:
         return asked, _tagged(run, inputs, answers, targets)
     return asked, _table(run.template, shown, answers, targets)
+
+
+def _forecasts(run: Any, inputs: list, places: Sequence[str]) -> str:
+    """Forecasts of the last steps of sequences, made without these."""
+    answers = run.predict([value[:-FORECAST] for value in inputs])
+    rows = []
+    for place, value, answer in zip(places, inputs, answers, strict=True):
+        shown = (value[-2 * FORECAST : -FORECAST], answer.value[:FORECAST], value[-FORECAST:])
+        rows.append([place, *(_steps(part) for part in shown)])
+    return table([f"input, {FORECAST} steps before", "", "forecast", "truth"], rows)
+
+
+def _steps(values: Any) -> str:
+    """Steps in one line: numbers, or the numbers of a step in parentheses."""
+    shown = [
+        f"({', '.join(f'{own:.4g}' for own in step)})" if np.ndim(step) else f"{step:.4g}"
+        for step in values
+    ]
+    return shortened(", ".join(shown))
 
 
 def _tagged(run: Any, inputs: list, answers: Sequence[Any], targets: list) -> str:

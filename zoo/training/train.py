@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo import devices
+from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import (
     CONFIG,
     Choices,
@@ -141,15 +143,31 @@ def plan_resumed(
     run = Run.open(path)
     stored = Choices(run.template, run.settings, Source.of_run(run))
     wanted = overridden(stored, given)
-    if name is not None and name.endswith(CONFIG):
-        wanted = _with_guesses(chosen(name, given), stored)
+    if name is not None:
+        named = chosen(name, given, complete=False)
+        _check_problem(path, name, stored.task, named.task)
+        if name.endswith(CONFIG):
+            wanted = _with_guesses(named, stored)
     wanted = replace(wanted, source=wanted.source.absolute())
-    if wanted.task.name != stored.task.name:
-        raise SeqzooError(f"{path} was started with {stored.task.name}, got {wanted.task.name}.")
     hint = "resume it with the same settings, or start a new run"
     for old, new in zip(stored.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return TrainingPlan(path, stored, resume=True)
+
+
+def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> None:
+    """Checks that a run is of the template, and of the kinds, of what is named.
+
+    Raises:
+        SeqzooError: it is of another one.
+    """
+    own, other = ((task.name, task.input, task.target) for task in (stored, named))
+    parts = 1 if name in TEMPLATES else 3  # a template alone says nothing of kinds
+    if own[:parts] != other[:parts]:
+        raise SeqzooError(
+            f"{path} was started with {own[0]} (kind {own[1]}, target kind {own[2]}), not with "
+            f"{name}; leave out the name to resume it, or start a new run."
+        )
 
 
 def _with_guesses(wanted: Choices, stored: Choices) -> Choices:
@@ -183,13 +201,19 @@ def run_plan(
     devices.choose(device)
     start_devices()
     from seqzoo.tasks.layers.recurrent import make_cell
+    from seqzoo.tasks.preprocessing.word_vectors import check_readable
     from seqzoo.tasks.training.progress import Silent, TerminalProgress
     from seqzoo.tasks.training.trainer import train
     from seqzoo.zoo.data.open import open_source
 
     task, settings, source = plan.choices.parts()
-    make_cell(task)  # a mistake in its choices should not wait for the data
+    # Mistakes in the choices should not wait for the data.
+    make_cell(task)
+    if not plan.resume and getattr(task, "vectors", None):
+        check_readable(task.vectors)
     check_times(task, source)
+    if plan.resume and not quiet:
+        say(f"Resuming {plan.folder} with its settings: {as_options(plan.choices)}")
     splits, source = open_source(source)
     if not quiet:
         say(splits.description)

@@ -1,0 +1,42 @@
+"""The names of cells, without importing Keras, which the package `seqzoo.cells` does."""
+
+import importlib.util
+import pathlib
+import sys
+from functools import cache
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+
+CELLS = pathlib.Path(__file__).resolve().parent.parent / "cells"
+"""Folder of the package `seqzoo.cells`."""
+
+
+@cache
+def cells_module(name: str) -> Any:
+    """A module of `seqzoo.cells` that holds only data, without its package."""
+    path = CELLS / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"seqzoo_cells_{name}", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_cell(template: Any) -> None:
+    """Checks that a template's cell exists.
+
+    Raises:
+        SeqzooError: it does not.
+    """
+    imported = sys.modules.get("seqzoo.cells")
+    # A program may have added cells of its own.
+    names = {**cells_module("registry").REGISTRY, **getattr(imported, "CELLS", {})}
+    if template.cell not in names:
+        hint = nearest(template.cell, names)
+        if hint == ".":
+            hint = f"; choose one of {', '.join(names)}."
+        raise SeqzooError(
+            f"There is no cell named {template.cell!r}{hint}", field="cell", got=template.cell
+        )

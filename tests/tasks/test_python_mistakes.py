@@ -1,0 +1,102 @@
+"""Mistakes of a Python program: one line that names the argument, before anything is trained."""
+
+import logging
+from typing import Any
+
+import keras
+import pytest
+from task_data import names, settings, splits, template
+
+import seqzoo.cells
+from seqzoo.tasks import AnswerOptions, Examples, ManyToOne, Run, SeqzooError, Splits, keras_model
+from seqzoo.tasks.runs.temperature import remark
+from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.startup import _is_news
+from seqzoo.tasks.training.callbacks import listed_callbacks
+from seqzoo.tasks.training.trainer import train
+
+
+def _train(**given: Any) -> None:
+    train(
+        given.pop("template", template()),
+        given.pop("splits", splits()),
+        given.pop("settings", settings()),
+        given.pop("folder", "never-made"),
+        **given,
+    )
+
+
+@pytest.mark.parametrize(
+    "make, field",
+    [
+        (lambda: _train(template="many-to-one"), "template"),
+        (lambda: _train(splits=splits().train), "splits"),
+        (lambda: _train(settings={"epochs": 1}), "settings"),
+        (lambda: _train(folder=None), "folder"),
+        (lambda: _train(strategy="mirrored"), "strategy"),
+        (lambda: listed_callbacks(keras.callbacks.Callback), "callbacks"),
+        (lambda: listed_callbacks("EarlyStopping"), "callbacks"),
+        (lambda: Splits([("a", "b")]), "train"),  # pyright: ignore[reportArgumentType]
+        (lambda: Examples("abc", ["a", "b", "c"]), "inputs"),
+        (lambda: Examples(5), "inputs"),
+        (lambda: Run.open(None), "folder"),  # pyright: ignore[reportArgumentType]
+        (lambda: AnswerOptions(top=0), "top"),
+        (lambda: ManyToOne("words", cell="gruu"), "cell"),
+        (lambda: ManyToOne("words", units=3.5), "units"),  # pyright: ignore[reportArgumentType]
+        (lambda: ManyToOne("words", cell_options=[1]), "cell_options"),  # pyright: ignore[reportArgumentType]
+        (lambda: TrainingSettings(learning_rate=None), "learning_rate"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_a_wrong_argument_is_named(make, field, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SeqzooError) as caught:
+        make()
+    assert caught.value.field == field and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_callback_is_a_list_of_one() -> None:
+    one = keras.callbacks.Callback()
+    assert listed_callbacks(one) == listed_callbacks([one]) == listed_callbacks((one,)) == [one]
+    assert listed_callbacks(None) == []
+    with pytest.raises(SeqzooError, match=r"make an instance: EarlyStopping\(\.\.\.\)"):
+        listed_callbacks([keras.callbacks.EarlyStopping])
+
+
+def test_a_keras_model_refuses_what_it_cannot_use() -> None:
+    examples = names(8, 1)
+    with seqzoo.cells.portable():
+        model = keras_model(template(), examples, settings())
+    assert model.classes is not None
+    assert model.predict([]).shape == (0, len(model.classes))
+    for name in ("class_weight", "sample_weight"):
+        with pytest.raises(SeqzooError, match=f"`{name}` is for `seqzoo.tasks.train`"):
+            model.fit(examples.inputs, examples.targets, **{name: {"A": 2.0}})
+    for given, field in (
+        ({"callbacks": keras.callbacks.Callback}, "callbacks"),
+        ({"validation_data": ()}, "validation_data"),
+        ({"batch_size": 0}, "batch_size"),
+    ):
+        with pytest.raises(SeqzooError) as caught:
+            model.fit(examples.inputs, examples.targets, verbose=0, **given)
+        assert caught.value.field == field
+
+
+def test_only_warnings_of_our_own_retracing_are_hidden() -> None:
+    text = "5 out of the last 8 calls to <function f> triggered tf.function retracing."
+    record = logging.LogRecord("tensorflow", logging.WARNING, "", 0, text, None, None)
+    other = logging.LogRecord("tensorflow", logging.WARNING, "", 0, "slow", None, None)
+
+    def called_by(module: str, about: logging.LogRecord) -> bool:
+        space: dict[str, Any] = {"__name__": module, "ask": _is_news}
+        exec("def call(record): return ask(record)", space)
+        return space["call"](about)
+
+    assert not called_by("seqzoo.tasks.runs.predictor", record)
+    assert called_by("mine", record) and called_by("seqzoo.tasks.runs.predictor", other)
+
+
+def test_a_temperature_at_the_limit_is_told() -> None:
+    assert remark(1.5) == remark(20.0) == ""
+    assert "0.05 is the limit of the search (0.05 to 1,000)" in remark(0.05)
+    assert "say nothing about the classes" in remark(1000.0)

@@ -1,0 +1,44 @@
+"""Settings as the options that they are given with on the command line."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from seqzoo.tasks.fields import Named, hints_of, note
+from seqzoo.zoo.config.field_types import NONE, default
+from seqzoo.zoo.config.options import TASK_NAMES, option_of
+from seqzoo.zoo.config.resolve import Choices
+
+
+def as_options(choices: Choices) -> str:
+    """The options of a training that differ from the defaults of its template, as typed:
+    "--data reviews.csv --kind words --units 64"."""
+    task, settings, source = choices.parts()
+    words: list[str] = []
+    for own, usual in ((source, None), (task, None), (settings, task.default_settings)):
+        for field in fields(own):
+            name, value = field.name, getattr(own, field.name)
+            before = default(field) if usual is None else getattr(usual, name)
+            given_by_source = own is source and name in ("kind", "target_kind")
+            required = own is task and name in TASK_NAMES and before is MISSING
+            if given_by_source or (value == before and not required):
+                continue
+            option = option_of(type(own), name)
+            if option:
+                words += _typed(type(own), name, option, value)
+    return shlex.join(words)
+
+
+def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
+    """One setting as words of a command."""
+    if isinstance(value, bool):
+        if value:
+            return [option]
+        named = note(hints_of(kind)[name], Named) or Named()
+        return [f"--{named.off or f'no-{option[2:]}'}"]
+    if isinstance(value, Mapping):
+        return [word for key, own in value.items() for word in (option, f"{key}={own}")]
+    if isinstance(value, list | tuple):
+        return [option, ",".join(map(str, value))]
+    return [option, NONE if value is None else str(value)]
