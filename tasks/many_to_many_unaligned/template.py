@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from seqzoo.tasks.base import Template
+from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import UNALIGNED, inputs_of, targets_of
 
@@ -81,3 +82,4 @@ class ManyToManyUnaligned(Template):
 
     def __post_init__(self) -> None:
         check(self)
+        check_cell(self)
