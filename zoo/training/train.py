@@ -25,6 +25,7 @@ from seqzoo.zoo.config.resolve import (
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.output import without_samples
+from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.stopping import set_last_words
 
 RUNS = pathlib.Path("runs")
@@ -143,7 +144,9 @@ def plan_resumed(
     run = Run.open(path)
     stored = Choices(run.template, run.settings, Source.of_run(run))
     wanted = overridden(stored, given)
-    if name is not None:
+    # Without a folder, any other name is that of a run in `RUNS`.
+    is_known = name in PRESETS or name in TEMPLATES or str(name).endswith(CONFIG)
+    if name is not None and (folder or is_known):
         named = chosen(name, given, complete=False)
         _check_problem(path, name, stored.task, named.task)
         if name.endswith(CONFIG):
@@ -209,7 +212,7 @@ def run_plan(
     task, settings, source = plan.choices.parts()
     # Mistakes in the choices should not wait for the data.
     make_cell(task)
-    if not plan.resume and getattr(task, "vectors", None):
+    if not plan.resume and plan.start is None and getattr(task, "vectors", None):
         check_readable(task.vectors)
     check_times(task, source)
     if plan.resume and not quiet:
