@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from seqzoo.zoo.data_check.check import check
     from seqzoo.zoo.datasets import list_datasets
     from seqzoo.zoo.diagnostics.doctor import doctor
+    from seqzoo.zoo.mistakes.errors import errors
     from seqzoo.zoo.presets import get, list_presets
     from seqzoo.zoo.pretrained import card, list_trained, load
 
@@ -20,6 +21,7 @@ _LOCATIONS = {
     "check": "seqzoo.zoo.data_check.check:check",
     "compare": "seqzoo.zoo.comparison.compare:compare",
     "doctor": "seqzoo.zoo.diagnostics.doctor:doctor",
+    "errors": "seqzoo.zoo.mistakes.errors:errors",
     "get": "seqzoo.zoo.presets:get",
     "list_datasets": "seqzoo.zoo.datasets:list_datasets",
     "list_presets": "seqzoo.zoo.presets:list_presets",
@@ -45,6 +47,7 @@ __all__ = [
     "check",
     "compare",
     "doctor",
+    "errors",
     "get",
     "list_datasets",
     "list_presets",

@@ -39,6 +39,10 @@ COMMANDS = {
         "seqzoo.zoo.commands.evaluate:command",
         "Evaluate a run on held-out examples.",
     ),
+    "errors": Command(
+        "seqzoo.zoo.commands.errors:command",
+        "Show the most confident mistakes, and likely label errors.",
+    ),
     "predict": Command(
         "seqzoo.zoo.commands.predict:command",
         "Predict for text arguments, standard input or a file.",

@@ -1,0 +1,159 @@
+"""The mistakes of classifiers: their likely causes, likely label errors, and the command."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from cell_names import BEFORE_RELEASES
+from cli_cases import seqzoo
+
+from seqzoo import zoo
+from seqzoo.tasks import Examples, ManyToOne, SeqzooError
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training import trainer
+from seqzoo.zoo.mistakes.causes import Predictions, Training, causes_of
+from seqzoo.zoo.mistakes.errors import report
+from seqzoo.zoo.mistakes.label_errors import likely_label_errors
+
+
+def test_label_errors_are_those_of_confident_learning() -> None:
+    # Mean probability of their own label: .7, .6 and .5.
+    probabilities = np.array(
+        [
+            [0.9, 0.05, 0.05],
+            [0.5, 0.4, 0.1],  # below the threshold of the second class
+            [0.1, 0.8, 0.1],
+            [0.15, 0.4, 0.45],  # not confident of the third
+            [0.2, 0.25, 0.55],
+            [0.74, 0.06, 0.2],  # labelled third, confidently the first
+            [0.0, 0.25, 0.75],
+        ]
+    )
+    labels = np.array([0, 0, 1, 1, 2, 2, 2])
+    assert likely_label_errors(probabilities, labels) == [(5, 0)]
+    # With the labels of two examples exchanged, both are found, the surer one first.
+    labels[[0, 2]] = 1, 0
+    assert [pair for pair in likely_label_errors(probabilities, labels) if pair[0] in (0, 2)] == [
+        (0, 0),
+        (2, 1),
+    ]
+
+
+def some(inputs: list[str], truths: list[int], said: list[int], unknown: float = 0.0):
+    probabilities = np.full((len(truths), 3), 0.1)
+    probabilities[np.arange(len(truths)), said] = np.linspace(0.6, 0.8, len(said))
+    lengths = np.array([len(own) for own in inputs])
+    return Predictions(
+        ["a", "b", "c"],
+        probabilities,
+        np.array(truths),
+        inputs,
+        lengths,
+        np.full(len(inputs), unknown),
+    )
+
+
+def test_causes_are_told_from_the_training_examples() -> None:
+    texts = ["Good, movie!", *(f"text {'x' * (n % 7)} {n}" for n in range(60))]
+    labels = ["b", *["a"] * 30, *["b"] * 25, *["c"] * 5]
+    training = Training.of(texts, labels, np.array([len(own) for own in texts]))
+    inputs = ["good movie", "x", "y" * 40, "text xxx 1", "text xxx 2", "text xxx 7"]
+    found = some(inputs, [0, 0, 0, 2, 0, 0], [1, 1, 1, 0, 2, 0])
+    causes = causes_of(found, training)
+    applying = [
+        [name for name, applies in causes.items() if applies[index]] for index in range(len(inputs))
+    ]
+    assert applying == [
+        ["another label in training", "confused pair"],
+        ["very short", "confused pair"],
+        ["very long", "confused pair"],
+        ["rare class"],
+        ["other"],
+        ["other"],
+    ]
+    unknown = causes_of(some(inputs, [0] * 6, [1] * 6, unknown=0.25), None)
+    assert unknown["unknown tokens"].all() and not unknown["other"].any()
+    assert "rare class" not in unknown
+
+
+def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> None:
+    inputs = ["p", "q", "r", "s"]
+    found = some(inputs, [0, 0, 0, 2], [1, 1, 1, 2])
+    run = SimpleNamespace(folder="runs/x")
+    told = report(run, Examples(inputs, list("aaac"), lines=[2, 3, 4, 5]), found, None, "test", 2)
+    (group,) = told.groups
+    assert (group.cause, group.mistakes, group.share, group.share_of_examples) == (
+        "confused pair",
+        3,
+        1.0,
+        0.75,
+    )
+    assert [own.location for own in group.examples] == ["line 4", "line 3"]
+    assert told.confusions == (("a", "b", 3),)
+    assert "3 mistakes among 4 test examples (accuracy 0.2500)." in told.text()
+    assert json.loads(json.dumps(told.to_json()))["groups"][0]["examples"][0]["truth"] == "a"
+
+
+def test_command(trained, tmp_path) -> None:
+    run = trained / "run"
+    found = json.loads(seqzoo("errors", run, "--json").stdout)
+    assert found["examples"] == 6 and found["split"] == "test"
+    assert sum(own["mistakes"] for own in found["groups"]) == found["mistakes"]
+    data = tmp_path / "wrong.csv"
+    data.write_text("text,label\naxyzx1,b-text\nbxyzx1,b-text\n")
+    shown = seqzoo("errors", run, data, "--top", 1).stdout
+    assert "among 2 examples (accuracy 0." in shown and shown.startswith(
+        ("1 mis", "2 mis", "0 mis")
+    )
+    for words, said in (
+        ([data, "--folds", 2], "--folds is for the training examples"),
+        (["--split", "train"], "give --folds 5"),
+        (["--split", "tset"], "did you mean 'test'?"),
+        (["nowhere.csv"], "nowhere.csv"),
+        (["--folds", 1], "--folds"),
+    ):
+        result = seqzoo("errors", run, *words)
+        assert result.exit_code == 2 and said in result.stderr, result.stderr
+    tagger = SimpleNamespace(template=ManyToOne("series", "value"), folder="runs/y")
+    with pytest.raises(SeqzooError, match="'class', got runs/y with target 'value'"):
+        zoo.errors(tagger)
+
+
+def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> None:
+    run = Run.open(trained / "run")
+    parts = []
+
+    def train(template, splits, settings, folder) -> Run:
+        parts.append(splits.train.inputs)
+        return run
+
+    monkeypatch.setattr(trainer, "train", train)
+    told = []
+    found = zoo.errors(run, folds=3, say=told.append)
+    texts = set().union(*parts)
+    assert len(texts) == found.examples == 52 and told[1:] == [
+        f"Model {n} of 3." for n in (1, 2, 3)
+    ]
+    # Each is left out once.
+    assert sum(map(len, parts)) == 2 * 52
+    assert all(sum(text in part for part in parts) == 2 for text in texts)
+
+
+@pytest.mark.parametrize("folds", [pytest.param(3, marks=BEFORE_RELEASES)])
+@pytest.mark.usefixtures("plain_loop")
+def test_folds_find_a_label_that_was_exchanged(trained, tmp_path, folds: int) -> None:
+    """Labels are the first letter of a text; one line in eighty has the other one."""
+    lines = (trained / "data.csv").read_text().splitlines()
+    wrong = [f"axyzyx{n},{'b' if n == 3 else 'a'}-text" for n in range(8)]
+    wrong += [f"bxyzyx{n},b-text" for n in range(8)]
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join([*lines, *wrong]) + "\n")
+    folder = tmp_path / "run"
+    words = "--kind characters --input text --target label --units 6 --minimum-count 1 --epochs 12"
+    words += " --validation 0 --test 0 --batch-size 8 --learning-rate 0.02 --pooling max"
+    result = seqzoo("train", "many-to-one", "--data", data, *words.split(), "--run", folder)
+    assert result.exit_code == 0, result.stderr
+    found = zoo.errors(Run.open(folder), folds=folds)
+    assert found.split == "training" and found.examples == 80
+    assert found.labels[0].input == "axyzyx3" and found.labels[0].prediction == "a-text"

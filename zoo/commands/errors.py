@@ -1,0 +1,66 @@
+"""The command `seqzoo errors`: shows the most confident mistakes and likely label errors."""
+
+import functools
+import json
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("errors", cls=options.Command)
+@click.argument("run", shell_complete=completers.runs)
+@click.argument("data", required=False, shell_complete=completers.data)
+@options.reading
+@click.option(
+    "--split",
+    help="Split to look at: validation, test, or another split of the data. "
+    "[default: all of a file that DATA names, else test]",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    help="Number of models to train, each on all but one part of the training examples; the "
+    "examples of all parts are looked at instead of the split.",
+)
+@click.option(
+    "--top", type=click.IntRange(1), default=5, help="Examples of each likely cause. [default: 5]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@options.device
+def command(
+    run: str,
+    data: str | None,
+    split: str | None,
+    folds: int | None,
+    top: int,
+    as_json: bool,
+    device: str | None,
+    **choices: Any,
+) -> None:
+    """Show the most confident mistakes of the classifier in RUN, and likely label errors.
+
+    Mistakes are grouped by likely cause: training has the same text with another label, a rare
+    class, unknown words, very short or long inputs, a pair of classes that is often confused. DATA
+    is a file or data set with labels; without it the test split of the training's data is used.
+
+    \b
+    Examples:
+      seqzoo errors runs/reviews
+      seqzoo errors runs/reviews more-reviews.csv --top 10
+      seqzoo errors runs/reviews --folds 5 --json > label-errors.json
+    """
+    from seqzoo.zoo.mistakes.errors import errors
+
+    found = errors(
+        run,
+        data,
+        split=split,
+        folds=folds,
+        top=top,
+        device=device,
+        say=functools.partial(click.echo, err=True),
+        **options.given(choices),
+    )
+    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.text())

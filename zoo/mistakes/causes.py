@@ -1,0 +1,136 @@
+"""Likely causes of a classifier's mistakes: what is unusual about the examples it gets wrong."""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqzoo.zoo.data.splits import input_key
+
+FEW_OF_CLASS = 10
+"""Training examples of a class below which it is rare."""
+
+MANY_UNKNOWN = 0.25
+"""Share of an input's tokens from which unknown ones are a likely cause."""
+
+TAIL = 2.0
+"""Percentage of the training examples that are very short, and of those that are very long."""
+
+OFTEN = 3
+"""Mistakes from which a pair of classes is confused, if they are also a tenth of all mistakes."""
+
+CAUSES = {
+    "another label in training": "training has the same text, but for case, spaces and signs, with "
+    "the predicted label",
+    "rare class": f"training has fewer than {FEW_OF_CLASS} examples of the true class",
+    "unknown tokens": f"at least {MANY_UNKNOWN:.0%} of the tokens are unknown",
+    "very short": f"shorter than all but {TAIL:g}% of the training examples",
+    "very long": f"longer than all but {TAIL:g}% of the training examples",
+    "confused pair": "the two classes are often taken for one another",
+    "other": "nothing stands out",
+}
+"""The causes in the order in which a mistake is put down to the first that applies."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Held-out predictions of a classifier, and the examples.
+
+    Attributes:
+        names: of the classes.
+        probabilities: shape (examples, classes).
+        truths: indices of the true classes, (examples,).
+        inputs: raw ones.
+        lengths: steps of each input, (examples,).
+        unknown: share of unknown tokens of each input, (examples,).
+    """
+
+    names: Sequence[str]
+    probabilities: np.ndarray
+    truths: np.ndarray
+    inputs: Any
+    lengths: np.ndarray
+    unknown: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The index of the most probable class of each example."""
+        return self.probabilities.argmax(1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What causes are told from in the training examples.
+
+    Attributes:
+        counts: examples by class.
+        labels: the classes of each input, by its key.
+        shortest: length below which an input is very short.
+        longest: length above which it is very long.
+    """
+
+    counts: Mapping[str, int]
+    labels: Mapping[Any, set[str]]
+    shortest: float
+    longest: float
+
+    @classmethod
+    def of(cls, inputs: Any, targets: Sequence[str], lengths: np.ndarray) -> "Training":
+        """That of some training examples, with the steps of each."""
+        labels: dict[Any, set[str]] = defaultdict(set)
+        for value, label in zip(inputs, targets, strict=True):
+            labels[_key(value)].add(label)
+        low, high = np.percentile(lengths, [TAIL, 100 - TAIL])
+        return cls(Counter(targets), labels, float(low), float(high))
+
+
+def causes_of(found: Predictions, training: Training | None) -> dict[str, np.ndarray]:
+    """Which causes apply to each example, right or wrong: by name, (examples,) of bool.
+
+    Args:
+        found: the predictions.
+        training: of the training examples; None where these are not known.
+    """
+    count = len(found.truths)
+    predicted, truths = found.predicted, found.truths
+    pairs = Counter(
+        (int(truth), int(said))
+        for truth, said in zip(truths, predicted, strict=True)
+        if truth != said
+    )
+    least = max(OFTEN, pairs.total() / 10)
+
+    def each(applies: Callable[[int], Any]) -> np.ndarray:
+        return np.array([bool(applies(index)) for index in range(count)], bool)
+
+    causes = {
+        "unknown tokens": found.unknown >= MANY_UNKNOWN,
+        "confused pair": each(lambda n: pairs[int(truths[n]), int(predicted[n])] >= least),
+    }
+    if training is not None:
+        names = found.names
+        causes |= {
+            "another label in training": each(
+                lambda n: (
+                    predicted[n] != truths[n]
+                    and names[predicted[n]] in training.labels.get(_key(found.inputs[n]), ())
+                )
+            ),
+            "rare class": each(lambda n: training.counts.get(names[truths[n]], 0) < FEW_OF_CLASS),
+            "very short": found.lengths < training.shortest,
+            "very long": found.lengths > training.longest,
+        }
+    explained = np.any(list(causes.values()), 0) if causes else np.zeros(count, bool)
+    causes["other"] = ~explained
+    return {name: causes[name] for name in CAUSES if name in causes}
+
+
+def _key(value: Any) -> Any:
+    """Equal for inputs that differ in case, spaces and signs alone."""
+    if not isinstance(value, str):
+        return input_key(value)
+    plain = unicodedata.normalize("NFKC", value).casefold()
+    return "".join(own for own in plain if own.isalnum()) or value

@@ -1,0 +1,335 @@
+"""The mistakes of a run on held-out examples: `seqzoo errors` from Python."""
+
+import pathlib
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import input_key
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, Training, causes_of
+from seqzoo.zoo.mistakes.label_errors import likely_label_errors
+from seqzoo.zoo.output import shortened, table
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An example whose prediction, or whose label, is wrong.
+
+    Attributes:
+        location: the line or number of the example.
+        input: the input in one line; empty for numbers.
+        truth: its label.
+        prediction: another class.
+        probability: of that class.
+        probability_of_truth: of the label.
+        causes: likely ones, see `seqzoo.zoo.mistakes.causes.CAUSES`; none of a label error.
+    """
+
+    location: str
+    input: str
+    truth: str
+    prediction: str
+    probability: float
+    probability_of_truth: float
+    causes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Group:
+    """The mistakes that are put down to a cause.
+
+    Attributes:
+        cause: its name.
+        meaning: what it means.
+        mistakes: the number of mistakes.
+        share: of all mistakes.
+        share_of_examples: the share of all examples that the cause applies to.
+        examples: the most confident ones, first.
+    """
+
+    cause: str
+    meaning: str
+    mistakes: int
+    share: float
+    share_of_examples: float
+    examples: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
+class ErrorReport:
+    """The mistakes of a run.
+
+    Attributes:
+        run: its folder.
+        split: what was predicted.
+        examples: number of examples.
+        mistakes: number of mistakes.
+        groups: by likely cause.
+        confusions: the most frequent pairs: truth, prediction and how often.
+        label_errors: number of likely label errors.
+        labels: the likeliest of these.
+    """
+
+    run: str
+    split: str
+    examples: int
+    mistakes: int
+    groups: tuple[Group, ...]
+    confusions: tuple[tuple[str, str, int], ...]
+    label_errors: int
+    labels: tuple[Mistake, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """The report for a terminal."""
+        among = " ".join([f"{self.examples:,}", *filter(None, [self.split]), "examples"])
+        right = 1 - self.mistakes / self.examples
+        parts = [f"{self.mistakes:,} mistakes among {among} (accuracy {right:.4f})."]
+        if self.groups:
+            rows = [
+                [own.cause, f"{own.mistakes:,}", f"{own.share:.0%}", f"{own.share_of_examples:.0%}"]
+                for own in self.groups
+            ]
+            heads = ["likely cause", "mistakes", "of all mistakes", "of all examples"]
+            parts += ["", table(heads, rows)]
+        for group in self.groups:
+            parts += ["", f"{group.cause.capitalize()}: {group.meaning}. The most confident:"]
+            parts.append(_rows(group.examples, "prediction"))
+        if self.confusions:
+            rows = [[truth, said, f"{count:,}"] for truth, said, count in self.confusions]
+            parts += ["", "Most frequent:", table(["truth", "prediction", "mistakes"], rows)]
+        if self.labels:
+            parts += ["", f"{self.label_errors:,} likely label errors, likeliest first:"]
+            parts.append(_rows(self.labels, "more likely"))
+        else:
+            parts += ["", "No likely label errors."]
+        return "\n".join(parts)
+
+
+def errors(
+    run: Any,
+    data: str | None = None,
+    *,
+    split: str | None = None,
+    folds: int | None = None,
+    top: int = 5,
+    device: str | None = None,
+    say: Callable[[str], Any] = lambda _: None,
+    **fields: Any,
+) -> ErrorReport:
+    """The most confident mistakes of a run by likely cause, and likely label errors.
+
+    Args:
+        run: a folder, a preset with a trained model, or a `seqzoo.tasks.Run` with target "class".
+        data: a file or data set; None for that of the training.
+        split: of the data; None for all of a given file, otherwise the test split.
+        folds: train so many models, each on all but one part of the training examples, and look at
+            their predictions for the part that each did not see, instead of those of the run.
+        top: number of examples shown of each group, and four times as many label errors.
+        device: see `seqzoo.zoo.devices.choose`.
+        say: is called with what is being done.
+        **fields: of `Source`, such as `input`, where the data differ from those of the training.
+
+    Raises:
+        SeqzooError: the run has another target, its data are not known, or an option is wrong.
+    """
+    opened = open_run(run, device) if isinstance(run, str | pathlib.Path) else run
+    if opened.template.target != "class":
+        raise SeqzooError(
+            f"Mistakes are looked at for target 'class', got {opened.folder} with target "
+            f"{opened.template.target!r}."
+        )
+    for name, value, least in (("folds", folds, 2), ("top", top, 1)):
+        if value is not None and value < least:
+            raise SeqzooError(field=name, expected=f"at least {least}", got=value)
+    if split == "train" and folds is None:
+        raise SeqzooError(
+            "What a model was trained on says little of its mistakes; give --folds 5, which trains "
+            "models that did not see the examples that they predict."
+        )
+    from seqzoo.zoo.data.open import open_examples
+
+    known = Source.of_run(opened, data)
+    training = _training(opened, known, data, say)
+    source = replace(
+        known, weight_column=None, **({} if data is None else {"data": data}), **fields
+    )
+    if folds is not None:
+        if data is not None or split not in (None, "train") or training is None:
+            raise SeqzooError("--folds is for the training examples of the run; name no others.")
+        say(f"Training {folds} models.")
+        found = _cross_predictions(opened, training, folds, say)
+        return report(opened, training.train, found, None, "training", top)
+    if split is None:
+        split = "all" if data is not None and source.is_file() else "test"
+    examples = open_examples(source, split)
+    before = None
+    if training is not None:
+        steps = opened.task.encode(training.train, targets=False).inputs.lengths
+        before = Training.of(training.train.inputs, training.train.targets, steps)
+    return report(
+        opened, examples, predictions_of(opened, examples), before, split.replace("all", ""), top
+    )
+
+
+def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) -> Splits | None:
+    """The data of a training; None if they are not known, or not there and not needed."""
+    from seqzoo.zoo.data.open import open_source
+
+    if not run.source:
+        return None
+    try:
+        return open_source(source)[0]
+    except SeqzooError as error:
+        if data is None:
+            raise
+        say(f"The training examples are not looked at: {error}")
+        return None
+
+
+def predictions_of(run: Any, examples: Examples) -> Predictions:
+    """The predictions of a classifier for examples with targets."""
+    data = run.task.data(examples)
+    return _predictions(run, data, examples, _probabilities(run, data), np.asarray(data.targets))
+
+
+def report(
+    run: Any,
+    examples: Examples,
+    found: Predictions,
+    training: Training | None,
+    split: str,
+    top: int,
+) -> ErrorReport:
+    """What predictions come to."""
+    causes = causes_of(found, training)
+    said, truths = found.predicted, found.truths
+    wrong = np.flatnonzero(said != truths)
+    wrong = wrong[np.argsort(-found.probabilities[wrong, said[wrong]], kind="stable")]
+
+    def mistake(index: int, other: int, named: tuple[str, ...] = ()) -> Mistake:
+        value = examples.inputs[index]
+        return Mistake(
+            examples.place(index),
+            shortened(value) if isinstance(value, str) else "",
+            found.names[truths[index]],
+            found.names[other],
+            float(found.probabilities[index, other]),
+            float(found.probabilities[index, truths[index]]),
+            named,
+        )
+
+    groups: dict[str, list[Mistake]] = {name: [] for name in causes}
+    for index in wrong:
+        named = tuple(name for name, applies in causes.items() if applies[index])
+        groups[named[0]].append(mistake(int(index), int(said[index]), named))
+    pairs = Counter((found.names[truths[n]], found.names[said[n]]) for n in wrong)
+    labels = likely_label_errors(found.probabilities, truths)
+    return ErrorReport(
+        str(run.folder),
+        split,
+        len(truths),
+        len(wrong),
+        tuple(
+            Group(
+                name,
+                CAUSES[name],
+                len(own),
+                len(own) / len(wrong),
+                float(causes[name].mean()),
+                tuple(own[:top]),
+            )
+            for name, own in groups.items()
+            if own
+        ),
+        tuple((*pair, count) for pair, count in pairs.most_common(top)),
+        len(labels),
+        tuple(mistake(*pair) for pair in labels[: 4 * top]),
+    )
+
+
+def _probabilities(run: Any, data: Any) -> np.ndarray:
+    from seqzoo.tasks.base import AnswerOptions
+    from seqzoo.tasks.runs.predictor import Inference
+
+    inference = Inference(run.task, run.model, run.settings, run.padding)
+    found = inference.collect(run.task.class_logits, data, AnswerOptions())
+    logits = np.stack(found["logits"]).astype(np.float64)
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
+
+
+def _predictions(
+    run: Any, data: Any, examples: Examples, probabilities: np.ndarray, truths: np.ndarray
+) -> Predictions:
+    from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+
+    lengths = data.inputs.lengths
+    unknown = np.zeros(len(lengths))
+    if run.task.features.vocabulary is not None:
+        starts = np.cumsum(lengths) - lengths
+        unknown = np.add.reduceat(data.inputs.flat == UNKNOWN, starts, dtype=np.int64) / lengths
+    names = run.task.targets.names
+    return Predictions(names, probabilities, truths, examples.inputs, lengths, unknown)
+
+
+def _cross_predictions(
+    run: Any, splits: Splits, folds: int, say: Callable[[str], Any]
+) -> Predictions:
+    """Predictions for training examples, each by a model that was trained without it."""
+    from seqzoo.tasks.training.trainer import train
+
+    examples = splits.train
+    # Equal inputs are in one part.
+    keys = [input_key(value) for value in examples.inputs]
+    places = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    order = np.random.default_rng(run.settings.seed).permutation(len(places))
+    part = np.array([order[places[key]] % folds for key in keys])
+    if len(places) < folds:
+        raise SeqzooError(field="folds", expected=f"at most {len(places)}", got=folds)
+    names = run.task.targets.names
+    probabilities = np.zeros((len(examples), len(names)))
+    columns = {name: column for column, name in enumerate(names)}
+    data = run.task.data(examples)
+    unknown = np.zeros(len(examples))
+    with tempfile.TemporaryDirectory() as folder:
+        for fold in range(folds):
+            say(f"Model {fold + 1} of {folds}.")
+            own, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
+            some = Splits(examples.pick(others.tolist()), splits.validation)
+            model = train(run.template, some, run.settings, pathlib.Path(folder) / str(fold))
+            held = model.task.encode(replace(examples.pick(own.tolist()), targets=None), False)
+            shares = _probabilities(model, held)
+            for column, name in enumerate(model.task.targets.names):
+                probabilities[own, columns[name]] = shares[:, column]
+            seen = _predictions(model, held, examples, shares, np.zeros(len(own), int))
+            unknown[own] = seen.unknown
+    whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
+    return replace(whole, unknown=unknown)
+
+
+def _rows(mistakes: tuple[Mistake, ...], head: str) -> str:
+    heads = ["where", "input", "label", head, "probability", "of the label"]
+    rows = [
+        [
+            own.location,
+            own.input,
+            own.truth,
+            own.prediction,
+            f"{own.probability:.3f}",
+            f"{own.probability_of_truth:.3f}",
+        ]
+        for own in mistakes
+    ]
+    return table(heads, rows)

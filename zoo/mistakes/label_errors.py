@@ -1,0 +1,33 @@
+"""Likely label errors among held-out predictions, by confident learning."""
+
+import numpy as np
+
+
+def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[tuple[int, int]]:
+    """Examples whose label is likely to be wrong.
+
+    A class is confidently predicted if its probability is at least the mean probability that it
+    has for the examples with its label. An example is listed if its most probable confidently
+    predicted class is another one than its label.
+
+    Args:
+        probabilities: of a model that was not trained on these examples, (examples, classes).
+        labels: indices of classes, (examples,).
+
+    Returns:
+        Pairs of an example and the class that it more likely has; those first whose label is least
+        probable beside it.
+
+    Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", section 3.1 (the confident
+    joint), ranked by the margin of section 3.3.
+    """
+    count = probabilities.shape[1]
+    thresholds = np.full(count, np.inf)  # a class that no example has is never confident
+    for label in np.unique(labels):
+        thresholds[label] = probabilities[labels == label, label].mean()
+    confident = np.where(probabilities >= thresholds, probabilities, -1.0)
+    likely = confident.argmax(1)
+    rows = np.arange(len(labels))
+    listed = np.flatnonzero((confident[rows, likely] >= 0) & (likely != labels))
+    margins = probabilities[listed, labels[listed]] - probabilities[listed, likely[listed]]
+    return [(int(n), int(likely[n])) for n in listed[np.argsort(margins, kind="stable")]]
