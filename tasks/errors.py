@@ -74,6 +74,10 @@ class Interrupted(SeqzooError):
     resume it."""
 
 
+class WorkerLost(SeqzooError):
+    """Another worker of a training has ended, or can no longer be reached."""
+
+
 class DiskFull(SeqzooError):
     """A file could not be written, because its disk is full; `location` is the file."""
 

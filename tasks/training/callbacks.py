@@ -101,6 +101,11 @@ class Callbacks:
         """Whether one of them has set `model.stop_training`."""
         return bool(self._callbacks) and bool(self._model.stop_training)
 
+    def stop(self) -> None:
+        """Stops the training, as one of them did in another process."""
+        if self._callbacks:
+            self._model.stop_training = True
+
     def begin(
         self, model: Any, optimizer: Any, epochs: int, steps: int, state: dict[str, Any] | None
     ) -> None:

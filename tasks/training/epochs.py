@@ -55,6 +55,7 @@ class Epochs:
         examples: those of `validation`, which generated texts are compared with.
         callbacks: of Keras, in the order in which they are called.
         start: the run whose weights the model begins with.
+        multiple: the rows of a batch are a multiple of this; None for the number of replicas.
 
     Raises:
         SeqzooError: the template's epochs cannot be told apart by `settings.best_by`, or a callback
@@ -72,6 +73,7 @@ class Epochs:
         examples: Examples | None = None,
         callbacks: Sequence[Any] = (),
         start: Start | None = None,
+        multiple: int | None = None,
     ):
         self.best_by: Any = settings.best_by or task.best_by
         if self.best_by not in task.judges:
@@ -86,13 +88,14 @@ class Epochs:
             settings = replace(settings, epochs=1)
         self.settings = settings
         self.padding = padding
-        self.replicas = strategy.num_replicas_in_sync
+        self.multiple = multiple or strategy.num_replicas_in_sync
         self.training = training
         self.validation = validation
         self.callbacks = Callbacks(callbacks, task, settings)
         kind = RidgeLoop if settings.readout == "ridge" else Loop
         self.start = start
         self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks, start)
+        self.workers = self.loop.workers
         # The Python state of the training; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
@@ -102,7 +105,8 @@ class Epochs:
     @property
     def command(self) -> str:
         """The command that resumes the training."""
-        return command(f"train --resume --run {shlex.quote(str(self.folder))}")
+        words = f"train --resume --run {shlex.quote(str(self.folder))}"
+        return command(words + self.workers.resume_options)
 
     def plan(self, epoch: int) -> Plan:
         """The batches of an epoch, counted from 0."""
@@ -111,7 +115,7 @@ class Epochs:
         return self._plan(self.training, (self.settings.seed, epoch))
 
     def _plan(self, data: Data, seed: tuple[int, ...] | None = None) -> Plan:
-        return data.plan(self.padding, self.settings, multiple=self.replicas, seed=seed)
+        return data.plan(self.padding, self.settings, multiple=self.multiple, seed=seed)
 
     def run(self, folder: pathlib.Path, progress: TrainingProgress, *, resume: bool) -> None:
         """Trains to the end.
@@ -124,14 +128,14 @@ class Epochs:
         self.progress = progress
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
         callbacks = None  # their state
-        if resume and (state := self.checkpoints.restore()) is not None:
+        if resume and (state := self.restore()) is not None:
             self.rows = state["rows"]
             # Not as it is stored: it may be of a version that chose the best by something else.
             self.best = max(map(self.rank, self.rows), default=None)
             self.waited, self.seconds = state["waited"], state["seconds"]
             callbacks = state.get("callbacks")
         # The table may be older or newer than the checkpoint that training resumes from.
-        write_table(folder / HISTORY, self.rows)
+        self.write_rows()
         template = self.task.template
         progress.start(
             epochs=self.settings.epochs,
@@ -139,20 +143,23 @@ class Epochs:
             metric=self.task.metric,
             unit="tokens" if {template.input, template.target} & {*TEXTS} else "steps",
         )
-        scalars, summary = Scalars(folder / LOGS), ""
+        scalars, summary = Scalars(folder / LOGS) if self.workers.chief else None, ""
         try:
             loop = self.loop
             self.callbacks.begin(
                 loop.model, loop.optimizer, self.settings.epochs, loop.steps, callbacks
             )
-            with _interruptible() as interrupted:
+            with self.workers.lost(self.resumption), _interruptible() as interrupted:
                 while (epoch := int(self.loop.epoch.numpy())) < self.settings.epochs:
                     if self.settings.patience and self.waited >= self.settings.patience:
                         break
-                    if self.callbacks.stopped:
+                    if self.stopped():
                         break
                     self.train_epoch(epoch, interrupted)
-                    scalars.row(self.end_epoch(epoch))
+                    row = self.end_epoch(epoch)
+                    if scalars is not None:
+                        scalars.row(row)
+                self.workers.wait()
             summary = self.summary()
         except DiskFull as full:
             last = self.checkpoints.last
@@ -165,8 +172,9 @@ class Epochs:
             ) from None
         finally:
             with _unless_full():
-                scalars.close()
-                plot_history(folder, self.rows, self.task.metric)
+                if scalars is not None:
+                    scalars.close()
+                    plot_history(folder, self.rows, self.task.metric)
             progress.end(summary)
             self.callbacks.end()
 
@@ -183,8 +191,14 @@ class Epochs:
             done += 1
             now = time.monotonic()
             self.seconds = before + now - began
-            stop = interrupted.is_set()
-            running = not stop and not self.callbacks.stopped and done < self.loop.steps
+            saving = now - saved >= self.settings.checkpoint_seconds
+            stop, ended, saving = self.loop.agree(
+                interrupted.is_set(), self.callbacks.stopped, saving
+            )
+            running = not (stop or ended) and done < self.loop.steps
+            if self.workers.count > 1:
+                self.check()  # all find it at the same step, whenever they tell of it
+                running = running and not saving
             if running and now - told < TELL_SECONDS:
                 continue
             told = now
@@ -193,12 +207,14 @@ class Epochs:
             try:
                 self.progress.step(done, loss, metric, int(tokens[done - 1]))
             except KeyboardInterrupt:
-                stop = True
+                interrupted.set()
+                stop = self.workers.count == 1
             if stop:
                 self.interrupt(done, epoch)
-            if self.callbacks.stopped:
+            if ended:
+                self.callbacks.stop()
                 break
-            if now - saved >= self.settings.checkpoint_seconds and done < self.loop.steps:
+            if saving and done < self.loop.steps:
                 self.save()
                 saved = time.monotonic()
 
@@ -218,7 +234,8 @@ class Epochs:
         if self.loop.norms is not None:
             row |= self.loop.norms.row()
             data = self.validation or self.training
-            row |= dead_units(self.task, self.loop.model, data, self._plan(data))
+            if self.workers.chief:
+                row |= dead_units(self.task, self.loop.model, data, self._plan(data))
         row["learning_rate"] = self.loop.learning_rate()
         row["seconds"] = round(self.seconds + time.monotonic() - began, 3)
         self.rows.append(row)
@@ -226,7 +243,7 @@ class Epochs:
         self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
         # The checkpoint comes last: whatever is killed before it is done again, with equal results.
-        write_table(self.folder / HISTORY, self.rows)
+        self.write_rows()
         self.save()
         self.progress.row(row)
         return row
@@ -241,7 +258,7 @@ class Epochs:
                 raise self.no_number((epoch + 1) * self.loop.steps, "validation loss")
             row["validation_loss"], row[f"validation_{metric}"] = loss, value
             if self.best_by not in ("loss", "metric"):
-                row[f"validation_{self.best_by}"] = self.judge()
+                row[f"validation_{self.best_by}"] = self.judge_together()
         rank = self.rank(row)
         self.waited += 1
         if self.best is None or rank > self.best or self.validation is None:
@@ -258,7 +275,10 @@ class Epochs:
             row |= {name: self.rows[-1][name] for name in names if name in self.rows[-1]}
             return
         variables = averaged_variables(self.loop.model)
-        means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
+        means = [own.numpy() for own in variables]
+        if self.workers.chief:
+            means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
+        means = self.workers.from_chief([own.astype(np.float64) for own in means])
         # Seeds move while the mean is scored; they are set back too, so that an epoch's weights do
         # not depend on the average.
         seeds = [
@@ -277,13 +297,18 @@ class Epochs:
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 
     def write_model(self) -> None:
-        """Writes the model to the run folder."""
+        """Writes the model to the run folder; the chief does."""
+        if not self.workers.chief:
+            return
         with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
             self.loop.model.save(temporary)
 
     def save(self) -> None:
-        """Writes a checkpoint."""
+        """Writes a checkpoint; the chief does, of what all workers have."""
         self.check()
+        self.loop.gather()
+        if not self.workers.chief:
+            return
         state = {
             "rows": self.rows,
             "best": self.best,
@@ -292,6 +317,30 @@ class Epochs:
             "callbacks": self.callbacks.state(),
         }
         self.checkpoints.save(state)
+
+    def restore(self) -> dict[str, Any] | None:
+        """Goes back to the last checkpoint and gives its state; None without one."""
+        state = self.checkpoints.restore()
+        if state is not None:
+            self.loop.scatter()
+        return state
+
+    def write_rows(self) -> None:
+        """Writes the history; the chief does."""
+        if self.workers.chief:
+            write_table(self.folder / HISTORY, self.rows)
+
+    def stopped(self) -> bool:
+        """Whether a callback has stopped the training, of any worker."""
+        stopped = self.callbacks.stopped
+        return stopped if self.workers.count == 1 else bool(self.workers.gather(int(stopped)).any())
+
+    def resumption(self) -> str:
+        """How a training goes on that has lost a worker."""
+        last = Checkpoints(self.checkpoints.folder, self.loop).last  # as the chief wrote it
+        if not last:
+            return "There is no checkpoint yet; begin a new run."
+        return f"To resume from step {last}, with all workers anew: {self.command}"
 
     def check(self) -> None:
         """Looks whether all losses and gradients were numbers.
@@ -324,6 +373,8 @@ class Epochs:
         Args:
             step: counted from 1 over all epochs.
         """
+        if self.workers.count > 1:
+            return ""  # the batch is in parts, in several processes
         epoch, index = divmod(step - 1, self.loop.steps)
         plan, loop = self.plan(epoch), self.loop
         try:
@@ -362,10 +413,18 @@ class Epochs:
             Interrupted: always.
         """
         self.save()
+        self.workers.wait()  # a worker that leaves would stop the chief as it writes
         raise Interrupted(
             f"Stopped at step {done} of epoch {epoch + 1}, after a checkpoint. To resume: "
             f"{self.command}"
         )
+
+    def judge_together(self) -> float:
+        """The figure of generated texts, which the chief makes for all."""
+        if self.workers.count == 1:
+            return self.judge()
+        value = np.array(self.judge() if self.workers.chief else 0.0)
+        return float(self.workers.from_chief([value])[0])
 
     def judge(self) -> float:
         """The figure of generated texts that the best epoch has the best of."""

@@ -58,6 +58,13 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
     # With None the optimizer leaves the pass over all weights out.
     optimizer = keras.optimizers.Adam(rate, weight_decay=settings.weight_decay or None)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
+    take_gradients_as_they_are(optimizer)
     if settings.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def take_gradients_as_they_are(optimizer: Any) -> None:
+    """Keeps one of Keras' optimizers from summing gradients over all replicas, which are summed
+    already to be clipped; between machines that would be all of the traffic once more."""
+    optimizer._all_reduce_sum_gradients = list

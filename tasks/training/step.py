@@ -19,9 +19,13 @@ from seqzoo.tasks.training.health import GradientNorms
 from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
 from seqzoo.tasks.training.truncation import truncated_gradients
+from seqzoo.tasks.training.workers import SEED_STRIDE, Workers
 
 ONGOING = -1
 """Value of `bad` while all is well."""
+
+WISHES = 3
+"""Number of things that workers do together after a step, if one of them wishes to."""
 
 
 class Loop:
@@ -36,7 +40,10 @@ class Loop:
         epoch: variable, epochs done.
         step: variable, steps done in this epoch.
         totals: variable, float64: loss, answers, and the metric's sums over the epoch so far.
-        carried: variables, states that are passed from one batch to the next.
+        carried: variables, states that are passed from one batch to the next, of the rows of this
+            worker; `lanes` are those of all rows, as a checkpoint has them.
+        workers: the processes that train together.
+        wishes: variable, float64: what this worker wishes to do after the next step, see `agree`.
         updates: variable, float64: updates of the weights in this epoch, and how many of them were
             clipped.
         average: variables, the exponential moving averages of weights; empty without.
@@ -73,6 +80,7 @@ class Loop:
         self.strategy = strategy
         self.callbacks = callbacks or Callbacks((), task, settings)
         self.replicas = strategy.num_replicas_in_sync
+        self.workers = Workers(strategy)
         with strategy.scope():
             self.model = task.build(settings.precision)
             if settings.initialization is not None:
@@ -89,10 +97,12 @@ class Loop:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad = tf.Variable(ONGOING, dtype=tf.int64, trainable=False)
         self.totals = tf.Variable(tf.zeros(2 + task.sums, tf.float64), trainable=False)
-        self.carried = tuple(
-            tf.Variable(tf.zeros([settings.batch_size, units]), trainable=False)
-            for units in task.carries
-        )
+        self.lanes = self._states(settings.batch_size)
+        self.carried = self.lanes
+        if self.workers.count > 1:
+            self.carried = self._states(settings.batch_size // self.workers.count)
+        self.wishes = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
+        self._agreed = tf.Variable(tf.zeros(WISHES, tf.float64), trainable=False)
         self.updates = tf.Variable(tf.zeros(2, tf.float64), trainable=False)
         self.held = held_gradients(self.model) if settings.accumulate > 1 else ()
         self.average = ()
@@ -104,10 +114,15 @@ class Loop:
         self._train: Any = None
         self._hold: Any = None
         self._score: Any = None
+        self.scatter()
+
+    def _states(self, rows: int) -> tuple[Any, ...]:
+        zeros = (tf.zeros([rows, units]) for units in self.task.carries)
+        return tuple(tf.Variable(own, trainable=False) for own in zeros)
 
     def train(self, data: Data, plan: Plan) -> Any:
-        """Takes the steps of a plan; yields after each."""
-        dataset = batches(data, plan)
+        """Takes the steps of a plan, of which each worker has its share; yields after each."""
+        dataset = batches(data, self.workers.shard(plan))
         if self._train is None:
             # Two functions, because an optimizer cannot update replicas in a branch of one.
             self._train, self._hold = (
@@ -125,7 +140,7 @@ class Loop:
 
     def score(self, data: Data, plan: Plan) -> tuple[float, float]:
         """Loss and metric over a plan, without training."""
-        dataset = batches(data, plan)
+        dataset = batches(data, self.workers.shard(plan))
         score = self._scoring(dataset)
         totals = np.zeros(2 + self.task.sums)
         self.forget()
@@ -189,6 +204,39 @@ class Loop:
         for state in self.carried:
             state.assign(tf.zeros_like(state))
 
+    def agree(self, *wishes: bool) -> list[bool]:
+        """What the workers do together after a step: what any of them wished before it.
+
+        The answer comes with the sums of the step, so that it costs no exchange of its own.
+
+        Args:
+            wishes: of this worker, heard by the others in the next step; `WISHES` of them.
+        """
+        if self.workers.count == 1:
+            return list(wishes)
+        self.wishes.assign(np.array(wishes, float))
+        return (self._agreed.numpy() > 0).tolist()
+
+    def gather(self) -> None:
+        """Brings the states that all workers carry on together, for a checkpoint."""
+        if self.workers.count > 1:
+            for whole, own in zip(self.lanes, self.carried, strict=True):
+                parts = self.workers.gather(own.numpy())  # of worker i the rows i, i + count, ...
+                whole.assign(parts.swapaxes(0, 1).reshape(whole.shape))
+
+    def scatter(self) -> None:
+        """Gives this worker its own of what a checkpoint has: its rows of the states that are
+        carried on, and seeds of dropout that no other worker has."""
+        index, count = self.workers.index, self.workers.count
+        if count == 1:
+            return
+        for whole, own in zip(self.lanes, self.carried, strict=True):
+            own.assign(whole.numpy()[index::count])
+        for variable in self.model.variables:
+            if not tf.as_dtype(variable.dtype).is_floating:
+                first, calls = variable.numpy()
+                variable.assign(np.array([first + index * SEED_STRIDE, calls]))
+
     def variables(self) -> dict[str, list]:
         """All that training changes, for a checkpoint."""
         average = {"average": list(self.average)} if self.average else {}
@@ -199,17 +247,18 @@ class Loop:
             | {
                 "model": [variable.value for variable in self.model.variables],
                 "optimizer": [variable.value for variable in self.optimizer.variables],
-                "loop": [self.epoch, self.step, self.totals, *self.carried],
+                "loop": [self.epoch, self.step, self.totals, *self.lanes],
                 "updates": [self.updates, *self.held],
             }
         )
 
     def _share(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """This replica's rows of a batch."""
-        if self.replicas == 1:
+        """This replica's rows of a batch of its worker."""
+        each = self.replicas // self.workers.count
+        if each == 1:
             return batch
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        rows = tf.shape(batch["weights"])[0] // self.replicas
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group % each
+        rows = tf.shape(batch["weights"])[0] // each
         return tf.nest.map_structure(lambda value: value[replica * rows :][:rows], batch)
 
     def _forward(self, batch: dict[str, Any], training: bool) -> tuple[Any, Any, tuple]:
@@ -239,6 +288,11 @@ class Loop:
         if self.settings.loss_reduction == "mean":
             whole = whole * self.task.counts(batch)
         whole = tf.reduce_sum(whole)
+        if self.workers.count > 1:
+            # Apart from the gradients: it is there before the forward pass has ended.
+            context: Any = tf.distribute.get_replica_context()
+            each = tf.cast(self.replicas // self.workers.count, whole.dtype)
+            whole = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(whole / each))
         own = self._share(batch)
 
         def scaled(loss: Any) -> Any:
@@ -263,18 +317,16 @@ class Loop:
         # Dense, because sums over the rows of a sparse gradient come in no fixed order.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if self.replicas > 1:
-            context = tf.distribute.get_replica_context()
+            context: Any = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         return gradients, whole, totals, tf.math.is_finite(loss), carried
 
-    def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, Any, tuple, list]:
+    def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, tuple, list]:
         gradients, whole, totals, finite, carried = self._gradients(batch)
         sums = [gradient * tf.cast(whole, gradient.dtype) for gradient in gradients]
-        return totals, tf.cast(finite, tf.int32), carried, [*sums, whole]
+        return self._figures(totals, finite), carried, [*sums, whole]
 
-    def _train_replica(
-        self, batch: dict[str, Any], held: tuple = ()
-    ) -> tuple[Any, Any, tuple, Any]:
+    def _train_replica(self, batch: dict[str, Any], held: tuple = ()) -> tuple[Any, tuple, Any]:
         gradients, whole, totals, finite, carried = self._gradients(batch)
         if held:
             *sums, before = held
@@ -291,23 +343,21 @@ class Loop:
         if self.norms is not None:
             self.norms.add(gradients, norm, scaling)
         gradients, clipped = clip(gradients, norm, self.settings, scaling)
-        # Keras' optimizers sum over the replicas once more.
-        gradients = [gradient / self.replicas for gradient in gradients]
         self.optimizer.apply(gradients, self.model.trainable_variables)
-        return totals, tf.cast(finite, tf.int32), carried, tf.cast(clipped, tf.float64)
+        return self._figures(totals, finite), carried, tf.cast(clipped, tf.float64)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
         held = tuple(own.value() for own in self.held)
         arguments = (self.with_carried(batch), *([held] if held else []))
-        totals, finite, carried, clipped = self.strategy.run(self._train_replica, arguments)
+        figures, carried, clipped = self.strategy.run(self._train_replica, arguments)
         # Every replica clips the same gradients.
-        clipped = self._sum(clipped) / self.replicas
+        clipped = self.strategy.experimental_local_results(clipped)[0]
         self.updates.assign_add(tf.stack([tf.ones((), tf.float64), clipped]))
         for own in self.held:
             own.assign(tf.zeros_like(own))
         if self.average:
             self._follow()
-        self._end_step(totals, finite, carried)
+        self._end_step(figures, carried)
 
     def _follow(self) -> None:
         """Moves the averages towards the weights."""
@@ -320,16 +370,23 @@ class Loop:
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
         arguments = (self.with_carried(batch),)
-        totals, finite, carried, sums = self.strategy.run(self._hold_replica, arguments)
+        figures, carried, sums = self.strategy.run(self._hold_replica, arguments)
         for own, new in zip(self.held, sums, strict=True):
             own.assign_add(self.strategy.experimental_local_results(new)[0])
-        self._end_step(totals, finite, carried)
+        self._end_step(figures, carried)
 
-    def _end_step(self, totals: Any, finite: Any, carried: tuple) -> None:
+    def _figures(self, totals: Any, finite: Any) -> Any:
+        """What is summed over replicas after a step, in one exchange: the wishes, whether all is
+        finite, and the totals."""
+        return tf.concat([self.wishes.value(), [tf.cast(finite, tf.float64)], totals], 0)
+
+    def _end_step(self, figures: Any, carried: tuple) -> None:
         self._carry(carried)
-        self.totals.assign_add(self._sum(totals))
+        figures = self._sum(figures)
+        self._agreed.assign(figures[:WISHES])
+        self.totals.assign_add(figures[WISHES + 1 :])
         self.step.assign_add(1)
-        bad = tf.logical_and(self._sum(finite) < self.replicas, self.bad == ONGOING)
+        bad = tf.logical_and(figures[WISHES] < self.replicas, self.bad == ONGOING)
         self.bad.assign(tf.where(bad, self.epoch * self.steps + self.step, self.bad))
 
     def _score_step(self, batch: dict[str, Any]) -> Any:
@@ -353,7 +410,7 @@ class Loop:
 
     def _carry(self, states: tuple) -> None:
         for variable, state in zip(self.carried, states, strict=True):
-            variable.assign(self.strategy.gather(state, axis=0))
+            variable.assign(tf.concat(self.strategy.experimental_local_results(state), 0))
 
     def _sum(self, value: Any) -> Any:
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)

@@ -1,6 +1,7 @@
 """Trains a template on examples and writes its run folder."""
 
 import hashlib
+import json
 import os
 import pathlib
 import platform
@@ -19,16 +20,18 @@ from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
-from seqzoo.tasks.runs.layout import CHECKPOINTS
+from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.targets.weighting import weigh_examples
+from seqzoo.tasks.training.clusters import make_strategy
 from seqzoo.tasks.training.epochs import Epochs
 from seqzoo.tasks.training.progress import Silent, TrainingProgress
 from seqzoo.tasks.training.truncation import check_truncation
+from seqzoo.tasks.training.workers import Workers
 
 STARTED_FROM = "started_from"
 """Key in config.json of what a training started with; see `Start.transfer`."""
@@ -63,7 +66,8 @@ def train(
         source: how to open the data again; stored in the run, so it must be JSON-serialisable.
         resume: continue from the last checkpoint in the folder.
         progress: is called with the progress of training.
-        strategy: `tf.distribute` strategy to train under; by default the one in scope.
+        strategy: `tf.distribute` strategy to train under, or one by name, "mirrored" or
+            "multi-worker", see docs/scaling.md; by default the one in scope.
         callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
             docs/training.md says what of them a resumed training has.
         start_from: a run, or its folder, whose layers and preprocessing the training starts with;
@@ -78,88 +82,120 @@ def train(
     check_instance("splits", splits, Splits, "`Splits(Examples(inputs, targets))`")
     check_instance("settings", settings, TrainingSettings, "`TrainingSettings`")
     check_instance("folder", folder, (str, os.PathLike), "the path of a folder")
-    strategies = (tf.distribute.Strategy, type(None))
+    strategies = (tf.distribute.Strategy, str, type(None))
     check_instance("strategy", strategy, strategies, "a strategy of `tf.distribute`")
     folder = pathlib.Path(folder)
-    if not resume and occupied(folder):
-        raise SeqzooError(
-            f"{folder} exists already; name a new folder, or resume its training with --resume."
-        )
+    if isinstance(strategy, str):
+        strategy = make_strategy(strategy)  # before anything is computed
     start_devices(quiet_loggers=False)
     strategy = strategy or tf.distribute.get_strategy()
+    workers = Workers(strategy)
     replicas = strategy.num_replicas_in_sync
     if settings.batch_size % replicas:
         raise SeqzooError(
             f"`batch_size` must be a multiple of the {replicas} replicas, got "
             f"{settings.batch_size}."
         )
-    run = Run.open(folder) if resume else None
-    start = _start(start_from, run)
-    if run is not None:
-        task = run.task
-    elif start is not None:
-        task = start.adapt(template, splits.train, settings.freeze or ())
-    else:
-        task = template.adapt(splits.train)
     progress = progress or Silent()
-    for note in task.features.remarks if run is None else ():
-        progress.note(note)
-    training = _data(task, splits.train, "training")
-    if splits.train.weights is not None:
-        training = weigh_examples(training, splits.train)
-    task.weigh(settings, training)
-    if settings.readout != "gradient":
-        _check_closed_form(task, training)
-    check_truncation(task, settings)
-    validation = None if not splits.validation else _data(task, splits.validation, "validation")
-    if settings.calibrate:
-        check_calibrates(task, validation)
-    fingerprint = _fingerprint([training] if validation is None else [training, validation])
-    if run is None:
-        padding = Padding.choose(
-            training, settings.buckets, settings.batch_size, epochs=settings.epochs
-        )
-        config = describe(template, task, settings, source or {}, padding)
-        config["data"] = {
-            "name": splits.name,
-            "description": splits.description,
-            "training_examples": len(training),
-            "validation_examples": 0 if validation is None else len(validation),
-            "fingerprint": fingerprint,
-        }
-    else:
-        _check_same(run, template, settings, fingerprint)
-        config = run.config
-    if start is not None:
-        start.load()
-    # Only now, because opening a source may draw random numbers.
-    keras.utils.set_random_seed(settings.seed)
-    padding = Padding(**config["padded_lengths"])
-    epochs = Epochs(
-        task, settings, padding, training, validation, strategy, splits.validation, callbacks, start
-    )
-    names = epochs.callbacks.names
-    if run is None:
-        config |= {"callbacks": names} if names else {}
-        if epochs.loop.started_from is not None:
-            config[STARTED_FROM] = epochs.loop.started_from
-            for note in sentences(epochs.loop.started_from):
+    with workers.lost(lambda: "Nothing was trained yet; start all workers again."):
+        with workers.starting():
+            if workers.chief and not resume and occupied(folder):
+                raise SeqzooError(
+                    f"{folder} exists already; name a new folder, or resume its training with "
+                    "--resume."
+                )
+            run = Run.open(folder) if resume else None
+            start = _start(start_from, run)
+            if run is not None:
+                task = run.task
+            elif start is not None:
+                task = start.adapt(template, splits.train, settings.freeze or ())
+            else:
+                task = template.adapt(splits.train)
+            for note in task.features.remarks if run is None else ():
                 progress.note(note)
-    elif config.get("callbacks", []) != names:
-        raise SeqzooError(
-            f"{folder} was started with callbacks={config.get('callbacks', [])}, got {names}; "
-            "resume it from Python with callbacks of the same classes, or begin a new run.",
-            field="callbacks",
+            training = _data(task, splits.train, "training")
+            if splits.train.weights is not None:
+                training = weigh_examples(training, splits.train)
+            task.weigh(settings, training)
+            if settings.readout != "gradient":
+                _check_closed_form(task, training)
+            check_truncation(task, settings)
+            validation = None
+            if splits.validation:
+                validation = _data(task, splits.validation, "validation")
+            if settings.calibrate:
+                check_calibrates(task, validation)
+            fingerprint = _fingerprint([training] if validation is None else [training, validation])
+            if run is None:
+                padding = Padding.choose(
+                    training, settings.buckets, settings.batch_size, epochs=settings.epochs
+                )
+                config = describe(template, task, settings, source or {}, padding)
+                config |= {"replicas": replicas} if replicas > 1 else {}
+                config["data"] = {
+                    "name": splits.name,
+                    "description": splits.description,
+                    "training_examples": len(training),
+                    "validation_examples": 0 if validation is None else len(validation),
+                    "fingerprint": fingerprint,
+                }
+            else:
+                _check_same(run, template, settings, fingerprint)
+                config = run.config
+                change = _change_of_replicas(config, settings, replicas)
+                if change:
+                    progress.note(change)
+            if start is not None:
+                start.load()
+        if workers.count > 1:
+            chosen = {name: config[name] for name in ("template", "task", "training", LEARNT)}
+            workers.check_same(
+                {
+                    "data": fingerprint.encode(),
+                    "settings": _digest(json.dumps(chosen, sort_keys=True).encode()),
+                    "versions of Python or packages": _digest(str(config["versions"]).encode()),
+                }
+            )
+        # Only now, because opening a source may draw random numbers.
+        keras.utils.set_random_seed(settings.seed)
+        epochs = Epochs(
+            task,
+            settings,
+            Padding(**config["padded_lengths"]),
+            training,
+            validation,
+            strategy,
+            splits.validation,
+            callbacks,
+            start,
+            multiple=config.get("replicas", 1),
         )
-    if run is None:
-        run = Run.create(folder, config, task)
+        names = epochs.callbacks.names
+        if run is None:
+            config |= {"callbacks": names} if names else {}
+            if epochs.loop.started_from is not None:
+                config[STARTED_FROM] = epochs.loop.started_from
+                for note in sentences(epochs.loop.started_from):
+                    progress.note(note)
+        elif config.get("callbacks", []) != names:
+            raise SeqzooError(
+                f"{folder} was started with callbacks={config.get('callbacks', [])}, got {names}; "
+                "resume it from Python with callbacks of the same classes, or begin a new run.",
+                field="callbacks",
+            )
+        if run is None and workers.chief:
+            Run.create(folder, config, task)
+        workers.check_shared(folder / CONFIG)
     epochs.run(folder, progress, resume=resume)
-    run = Run.open(folder)
-    if settings.calibrate and validation is not None:
-        note = calibrate(folder, Inference(task, run.model, settings, padding), validation)
-        if note:
-            progress.note(note)
-    return run
+    with workers.lost(lambda: f"The training is complete, in {folder}."):
+        if settings.calibrate and validation is not None and workers.chief:
+            inference = Inference(task, Run.open(folder).model, settings, epochs.padding)
+            note = calibrate(folder, inference, validation)
+            if note:
+                progress.note(note)
+        workers.wait()
+    return Run.open(folder)
 
 
 def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:
@@ -270,3 +306,30 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
         raise SeqzooError(
             f"The data differ from those that {run.folder} was started with; start a new run."
         )
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=8).digest()
+
+
+def _change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
+    """A sentence on what is other in a training that is resumed on another number of replicas, or
+    nothing.
+
+    Raises:
+        SeqzooError: its batches cannot be shared out among them.
+    """
+    before = config.get("replicas", 1)
+    if replicas == before:
+        return ""
+    # Batches stay those of the beginning; rows that are not limited are `batch_size`.
+    if settings.batch_steps is not None and before % replicas:
+        raise SeqzooError(
+            f"The training was started on {before} replicas, and its batches of at most "
+            f"{settings.batch_steps} steps cannot be shared out among {replicas}; resume it on "
+            f"{before} or a divisor of it."
+        )
+    return (
+        f"Started on {before} replicas, resumed on {replicas}: batches and learning rates stay as "
+        "they were, so that results differ by rounding, and by the masks of dropout."
+    )

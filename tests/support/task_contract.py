@@ -26,7 +26,7 @@ from seqzoo.tasks.kinds import INPUTS, inputs_of, targets_of
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.training.step import Loop
+from seqzoo.tasks.training.step import WISHES, Loop
 from seqzoo.tasks.training.trainer import describe
 
 COUNT = 6
@@ -237,9 +237,9 @@ def _batch(task: Any, data: Any, padding: Padding, settings: Any, loop: Loop) ->
 
 def _step(loop: Loop, batch: dict[str, Any]) -> float:
     """One step of training, in eager mode; the loss before it."""
-    totals, finite, *_ = loop._train_replica(batch)
-    assert int(finite)
-    return float(totals[0])
+    finite, loss, *_ = loop._train_replica(batch)[0].numpy()[WISHES:]
+    assert finite
+    return float(loss)
 
 
 def _check_padding(task: Any, model: Any, tight: dict[str, Any], loose: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ import seqzoo.cells
 from dataclasses import replace
 from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.training.optimizer import take_gradients_as_they_are
 from seqzoo.tasks.training.step import Loop, held_gradients
 
 random = np.random.default_rng(0)
@@ -50,6 +51,7 @@ for name, (template, examples) in cases.items():
             with strategy.scope():
                 loop.model = task.build("float64")
                 loop.optimizer = keras.optimizers.SGD(0.5)
+                take_gradients_as_they_are(loop.optimizer)
                 loop.optimizer.build(loop.model.trainable_variables)
             loop.held = held_gradients(loop.model) if settings.accumulate > 1 else ()
             plan = data.plan(padding, settings, multiple=replicas)

@@ -2,15 +2,32 @@
 
 import functools
 import json
+import os
+import shlex
+import sys
 from typing import Any
 
 import click
 
+from seqzoo.tasks.errors import WorkerLost
+from seqzoo.tasks.errors import command as command_line
+from seqzoo.tasks.training.clusters import STARTER, STRATEGIES
 from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
+ARGUMENTS = "seqzoo.train.arguments"
+"""Where the context of the command has its arguments as they were typed."""
 
-@click.command("train", cls=options.Command)
+
+class TrainCommand(options.Command):
+    """A command that remembers how it was called, for the workers that it starts."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
+
+
+@click.command("train", cls=TrainCommand)
 @click.argument("name", required=False, shell_complete=completers.trainable)
 @click.option(
     "--from",
@@ -26,6 +43,17 @@ from seqzoo.zoo.commands.program import program
 )
 @click.option("--resume", is_flag=True, help="Resume the training in the run folder.")
 @options.device
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Number of processes that train together, started on this machine unless --distribute.",
+)
+@click.option(
+    "--distribute",
+    type=options.OneOf(STRATEGIES),
+    help="Train on all GPUs of this machine, or with the workers that TF_CONFIG, SLURM or "
+    "Kubernetes name.",
+)
 @click.option("--quiet", is_flag=True, help="Print only the run folder.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the run folder and its metrics as JSON."
@@ -38,6 +66,8 @@ def command(
     run: str | None,
     resume: bool,
     device: str | None,
+    workers: int | None,
+    distribute: str | None,
     quiet: bool,
     as_json: bool,
     **choices: Any,
@@ -57,19 +87,40 @@ def command(
       seqzoo train language-id --device cpu --quiet --json > trained.json
       seqzoo train --from language-id --data names.csv --input name --target country
       seqzoo train --resume --run runs/language-id
+      seqzoo train language-id --workers 2
+      srun seqzoo train language-id --run /shared/lid --distribute multi-worker
     """
+    from seqzoo.zoo.training.local_workers import LOST, end_with_starter, run_workers
     from seqzoo.zoo.training.summary import summary
-    from seqzoo.zoo.training.train import plan_new, plan_resumed, run_plan
+    from seqzoo.zoo.training.train import folder_of, plan_new, plan_resumed, run_plan
 
     given = options.given(choices)
     if resume and start_from:
         raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
+    shared = distribute == "multi-worker"
+    if workers is not None and distribute is None and workers > 1:
+        folder = folder_of(name, run, given, start_from, device, resume=resume)
+        words = ["train", "--distribute", "multi-worker"]
+        words += [] if resume else ["--run", str(folder)]
+        again = command_line(f"train --resume --run {shlex.quote(str(folder))} --workers {workers}")
+        ctx.exit(run_workers(workers, [*words, *ctx.meta[ARGUMENTS]], folder, again))
+    end_with_starter()
     if resume:
         plan = plan_resumed(name, run, given, device)
     else:
-        plan = plan_new(name, run, given, start_from, device)
+        plan = plan_new(name, run, given, start_from, device, shared=shared)
     say = functools.partial(click.echo, err=as_json)
-    trained = run_plan(plan, quiet=quiet, say=say, device=device)
+    try:
+        trained = run_plan(
+            plan, quiet=quiet, say=say, device=device, distribute=distribute, workers=workers
+        )
+    except WorkerLost:
+        if STARTER not in os.environ:
+            raise
+        sys.stderr.flush()
+        os._exit(LOST)  # the process that started the workers says which one has gone
+    if trained is None:
+        return  # the chief says what came of it
     if as_json:
         click.echo(json.dumps(trained.to_json(), ensure_ascii=False))
     else:

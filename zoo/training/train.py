@@ -12,6 +12,7 @@ from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
 from seqzoo.tasks.startup import start_devices
+from seqzoo.tasks.training.clusters import make_strategy
 from seqzoo.zoo import devices
 from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import (
@@ -86,12 +87,46 @@ class Trained:
         }
 
 
+def folder_of(
+    name: str | None,
+    folder: str | None,
+    given: dict[str, Any],
+    start_from: str | None = None,
+    device: str | None = None,
+    *,
+    resume: bool,
+) -> pathlib.Path:
+    """The run folder of a training that is about to begin or to be resumed.
+
+    Args:
+        name: see `plan_new`.
+        folder: the run folder, or None.
+        given: settings that were given.
+        start_from: see `plan_new`.
+        device: see `plan_new`.
+        resume: whether a training is resumed.
+
+    Raises:
+        SeqzooError: as `plan_new` and `plan_resumed`.
+    """
+    if not resume:
+        return plan_new(name, folder, given, start_from, device).folder
+    if not folder and name is None:
+        raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
+    path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
+    if path is None:
+        raise SeqzooError(f"There is no run of {name} in {RUNS} to resume; name it with --run.")
+    return path
+
+
 def plan_new(
     name: str | None,
     folder: str | None,
     given: dict[str, Any],
     start_from: str | None = None,
     device: str | None = None,
+    *,
+    shared: bool = False,
 ) -> TrainingPlan:
     """Plans a new training.
 
@@ -101,6 +136,7 @@ def plan_new(
         given: settings that were given; see `seqzoo.zoo.config.resolve.chosen`.
         start_from: a run, or a preset with a trained model, that the training starts from.
         device: see `seqzoo.zoo.devices.choose`.
+        shared: whether several workers train, of which one makes the folder.
 
     Raises:
         SeqzooError: there is no such name, a setting is wrong or missing, or the folder exists.
@@ -109,8 +145,12 @@ def plan_new(
     choices = chosen(name, given) if start is None else chosen_from(start, name, given)
     if name is None and start is not None:
         name = f"{start.folder.name}{TUNED}"
+    if shared and not folder:
+        raise SeqzooError(
+            "--distribute multi-worker needs --run DIR, a folder that all workers share."
+        )
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[1]
-    if occupied(path):
+    if occupied(path) and not shared:
         raise SeqzooError(
             f"{path} exists already; name a new folder with --run, or resume it with --resume."
         )
@@ -133,11 +173,7 @@ def plan_resumed(
     """
     if "size" in given:
         raise SeqzooError("--size is for new runs; a resumed run keeps its settings.")
-    if not folder and name is None:
-        raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
-    path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
-    if path is None:
-        raise SeqzooError(f"There is no run of {name} in {RUNS} to resume; name it with --run.")
+    path = folder_of(name, folder, given, resume=True)
     devices.choose(device)
     from seqzoo.tasks.runs.run import Run
 
@@ -187,8 +223,14 @@ def _with_guesses(wanted: Choices, stored: Choices) -> Choices:
 
 
 def run_plan(
-    plan: TrainingPlan, *, quiet: bool, say: Callable[[str], Any] = print, device: str | None = None
-) -> Trained:
+    plan: TrainingPlan,
+    *,
+    quiet: bool,
+    say: Callable[[str], Any] = print,
+    device: str | None = None,
+    distribute: str | None = None,
+    workers: int | None = None,
+) -> Trained | None:
     """Trains and scores.
 
     Args:
@@ -196,19 +238,28 @@ def run_plan(
         quiet: whether no progress is shown.
         say: receives a sentence on the data.
         device: see `seqzoo.zoo.devices.choose`.
+        distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
+        workers: their number, see there.
+
+    Returns:
+        The training; None in a worker other than the chief, which scores.
 
     Raises:
         SeqzooError: the data or the settings cannot be trained on.
         Interrupted: Ctrl-C, after a checkpoint.
     """
     devices.choose(device)
+    strategy = make_strategy(distribute, workers) if distribute else None
     start_devices()
     from seqzoo.tasks.layers.recurrent import make_cell
     from seqzoo.tasks.preprocessing.word_vectors import check_readable
     from seqzoo.tasks.training.progress import Silent, TerminalProgress
     from seqzoo.tasks.training.trainer import train
+    from seqzoo.tasks.training.workers import Workers
     from seqzoo.zoo.data.open import open_source
 
+    chief = strategy is None or Workers(strategy).chief
+    quiet = quiet or not chief
     task, settings, source = plan.choices.parts()
     # Mistakes in the choices should not wait for the data.
     make_cell(task)
@@ -233,7 +284,10 @@ def run_plan(
         resume=plan.resume,
         progress=Silent() if quiet else TerminalProgress(),
         start_from=plan.start,
+        strategy=strategy,
     )
+    if not chief:
+        return None
     split, examples = _held_out(splits)
     figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}
     return Trained(run, split, examples, figures)

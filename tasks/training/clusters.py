@@ -1,0 +1,188 @@
+"""Strategies by name: all GPUs of a machine, or the workers that the environment tells of."""
+
+import json
+import os
+import re
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.startup import start_tensorflow
+
+STRATEGIES = ("mirrored", "multi-worker")
+
+STARTER = "SEQZOO_STARTER"
+"""Environment variable of workers that `seqzoo train --workers` started: the file descriptor that
+closes when their starter ends."""
+
+PORT = 12_200
+"""Of workers under SLURM and Kubernetes; under SLURM counted on from here, see `slurm_port`."""
+
+PORTS_A_JOB = 16
+"""Ports between those of two jobs of SLURM, which may share a machine."""
+
+
+def make_strategy(name: str, workers: int | None = None) -> Any:
+    """A `tf.distribute` strategy; to be called before TensorFlow computes anything.
+
+    Args:
+        name: "mirrored" for all GPUs of this machine, or "multi-worker", whose processes
+            `TF_CONFIG`, SLURM or an indexed job of Kubernetes name.
+        workers: how many there are, for Kubernetes, which does not tell; elsewhere it is compared.
+
+    Raises:
+        SeqzooError: there are not several GPUs, the environment tells of no workers, or TensorFlow
+            has been computing already.
+    """
+    if name not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        raise SeqzooError(
+            f"`strategy` must be one of {known}, got {name!r}{nearest(name, STRATEGIES)}",
+            field="strategy",
+        )
+    start_tensorflow()
+    import tensorflow as tf
+
+    if name == "mirrored":
+        gpus = tf.config.list_logical_devices("GPU")
+        if len(gpus) < 2:
+            raise SeqzooError(
+                f"'mirrored' needs at least 2 GPUs, TensorFlow sees {len(gpus)} here; leave it "
+                "out, or train on several machines or processes with 'multi-worker'."
+            )
+        return tf.distribute.MirroredStrategy([own.name for own in gpus])
+    resolver = resolve(os.environ, workers)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:
+        raise SeqzooError(
+            "'multi-worker' must be chosen before TensorFlow computes anything; make it the first "
+            f"thing that the program does ({' '.join(str(error).split())})"
+        ) from error
+    except (tf.errors.OpError, ValueError) as error:
+        reason = str(error).partition("\n")[0].strip().rstrip(".")
+        raise SeqzooError(f"The workers cannot be connected: {reason}.") from error
+
+
+def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
+    """The resolver of the cluster that an environment tells of.
+
+    Args:
+        environment: of the process.
+        workers: see `make_strategy`.
+
+    Raises:
+        SeqzooError: it tells of none, or of another number of workers.
+    """
+    if "TF_CONFIG" in environment:
+        cluster, job, index = read_tf_config(environment["TF_CONFIG"])
+        origin = "TF_CONFIG"
+    elif "SLURM_PROCID" in environment:
+        cluster, job, index = read_slurm(environment)
+        origin = "SLURM"
+    elif "JOB_COMPLETION_INDEX" in environment:
+        job, index, origin = "worker", int(environment["JOB_COMPLETION_INDEX"]), "Kubernetes"
+        cluster = {job: kubernetes_addresses(socket.getfqdn(), index, workers)}
+    else:
+        raise SeqzooError(
+            "'multi-worker' finds no workers: set TF_CONFIG, start it with srun (SLURM) or as an "
+            "indexed job of Kubernetes; for processes of this machine use --workers alone."
+        )
+    count = sum(map(len, cluster.values()))
+    if workers is not None and workers != count:
+        raise SeqzooError(f"--workers {workers}, but {origin} tells of {count} workers.")
+    import tensorflow as tf
+
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster),
+        task_type=job,
+        task_id=index,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
+
+
+def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
+    """The addresses by job, and this process' job and index.
+
+    Raises:
+        SeqzooError: it is not valid, or names jobs other than a chief and workers.
+    """
+    form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+    try:
+        config = json.loads(text)
+        cluster = {job: list(own) for job, own in config["cluster"].items()}
+        job, index = config["task"]["type"], int(config["task"]["index"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SeqzooError(f"TF_CONFIG must be of the form {form}, got {text!r}.") from error
+    others = sorted({*cluster, job} - {"chief", "worker"})
+    if others:
+        raise SeqzooError(
+            f"TF_CONFIG may name jobs 'chief' and 'worker', got {others[0]!r}; parameter servers "
+            "and evaluators have no part in this training."
+        )
+    if not 0 <= index < len(cluster.get(job, ())):
+        raise SeqzooError(
+            f"TF_CONFIG names {len(cluster.get(job, ()))} of job {job!r}, but this process is "
+            f"number {index} of them, counted from 0."
+        )
+    return cluster, job, index
+
+
+def kubernetes_addresses(name: str, index: int, workers: int | None) -> list[str]:
+    """The addresses of the pods of an indexed job with a headless service.
+
+    Args:
+        name: of this pod's host, with its domain: "train-0.workers.default.svc.cluster.local".
+        index: of this pod.
+        workers: number of pods.
+
+    Raises:
+        SeqzooError: the number is missing, or the host is not named after its index.
+    """
+    if workers is None:
+        raise SeqzooError(
+            "Kubernetes does not tell a pod how many there are; add --workers with the job's "
+            "`completions`."
+        )
+    host, _, domain = name.partition(".")
+    match = re.fullmatch(rf"(.+)-{index}", host)
+    if match is None or not domain:
+        raise SeqzooError(
+            f"The host of pod {index} must be named as in 'train-{index}.workers...', got "
+            f"{name!r}; give the job a headless service, and name it as `subdomain`."
+        )
+    return [f"{match[1]}-{k}.{domain}:{PORT}" for k in range(workers)]
+
+
+def slurm_port(job: str) -> int:
+    """The first port of a job of SLURM, so that two jobs on one machine do not meet."""
+    return PORT + int(job or 0) % 1_000 * PORTS_A_JOB
+
+
+def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], str, int]:
+    """The addresses, job and index of a task that srun started.
+
+    Raises:
+        SeqzooError: a variable of SLURM is missing or cannot be read.
+    """
+    for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE"):
+        if name not in environment:
+            raise SeqzooError(f"SLURM has not set {name}; start the workers with srun.")
+    from tensorflow.distribute.cluster_resolver import SlurmClusterResolver
+
+    tasks = int(environment["SLURM_STEP_NUM_TASKS"])
+    try:
+        # Which GPUs a task has is SLURM's to say; without any its resolver divides by zero.
+        resolver = SlurmClusterResolver(
+            port_base=slurm_port(environment.get("SLURM_JOB_ID", "")),
+            gpus_per_node=tasks,
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        cluster = resolver.cluster_spec().as_dict()
+    except (RuntimeError, ValueError) as error:
+        raise SeqzooError(f"SLURM's workers cannot be read: {error}.") from error
+    job, index = resolver.get_task_info()
+    return cluster, job, index

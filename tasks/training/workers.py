@@ -1,0 +1,182 @@
+"""The processes that train one model together, and what they exchange beside gradients."""
+
+import contextlib
+import os
+import pathlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.batches import Plan
+from seqzoo.tasks.errors import SeqzooError, WorkerLost
+from seqzoo.tasks.training.clusters import STARTER
+
+SEED_STRIDE = 1_000_003
+"""Difference between the seeds of two workers, whose dropout is not to be the same."""
+
+SECONDS_TO_SEE = 20.0
+"""Seconds in which a worker must see the run folder that another one has made."""
+
+LOSSES = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+"""What TensorFlow raises where a process that it exchanges numbers with has gone."""
+
+
+class Workers:
+    """This process among all that train one model.
+
+    Every worker runs the same program on the same examples, makes the same plan of batches and
+    takes its rows of each. All methods that exchange something are called by all of them, in the
+    same order.
+
+    Args:
+        strategy: `tf.distribute` strategy; of several workers a `MultiWorkerMirroredStrategy`.
+
+    Attributes:
+        index: of this one, from 0.
+        count: number of workers; 1 for all other strategies.
+    """
+
+    def __init__(self, strategy: Any):
+        self._strategy = strategy
+        self.index, self.count = 0, 1
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            resolver = strategy.cluster_resolver
+            jobs = resolver.cluster_spec().as_dict() if resolver is not None else {}
+            # A chief comes before the workers, as in TensorFlow.
+            names = [(job, k) for job in ("chief", "worker") for k in range(len(jobs.get(job, ())))]
+            if len(names) > 1:
+                self.index = names.index((resolver.task_type, resolver.task_id))
+                self.count = len(names)
+
+    @property
+    def chief(self) -> bool:
+        """Whether this one writes the run folder."""
+        return self.index == 0
+
+    @property
+    def resume_options(self) -> str:
+        """What the command that resumes a training needs beside its folder."""
+        if self.count == 1:
+            return ""
+        if STARTER in os.environ:
+            return f" --workers {self.count}"
+        return " --distribute multi-worker"
+
+    def shard(self, plan: Plan) -> Plan:
+        """This worker's rows of each batch."""
+        return plan if self.count == 1 else plan.shard(self.index, self.count)
+
+    def gather(self, values: Any) -> np.ndarray:
+        """The values of all workers.
+
+        Args:
+            values: numbers, an array of the same shape and type in each worker.
+
+        Returns:
+            Shape (count, ...), in the order of the workers, the same in each of them.
+        """
+        values = np.asarray(values)
+        if self.count == 1:
+            return values[None]
+        placed = np.zeros((self.count, *values.shape), values.dtype)
+        placed[self.index] = values
+        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(placed), axis=None)
+        return total.numpy()
+
+    def from_chief(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The arrays that the chief has; those of the others only say shape and type."""
+        if self.count == 1:
+            return list(values)
+        return [self.gather(own)[0] for own in values]
+
+    def wait(self) -> None:
+        """Waits until all workers have come here."""
+        self.gather(np.zeros((), np.int64))
+
+    def check_same(self, parts: dict[str, bytes]) -> None:
+        """Checks that all workers have the same of some things.
+
+        Args:
+            parts: a digest of each, by what it is called: {"the data": ...}.
+
+        Raises:
+            SeqzooError: a worker has another one than the chief.
+        """
+        digests = np.array([np.frombuffer(own[:8], np.int64)[0] for own in parts.values()])
+        all_digests = self.gather(digests)
+        for worker, own in enumerate(all_digests):
+            for name, same in zip(parts, own == all_digests[0], strict=True):
+                if not same:
+                    raise SeqzooError(
+                        f"Worker {worker} has {name} other than worker 0; start all workers with "
+                        "the same command on the same files."
+                    )
+
+    def check_shared(self, path: pathlib.Path) -> None:
+        """Checks that all workers see a file that the chief has written.
+
+        Raises:
+            SeqzooError: one does not.
+        """
+        self.wait()
+        end = time.monotonic() + SECONDS_TO_SEE
+        while not path.exists() and time.monotonic() < end and self.count > 1:
+            time.sleep(0.1)  # file systems of networks need a moment
+        blind = np.flatnonzero(self.gather(int(path.exists())) == 0)
+        if len(blind):
+            raise SeqzooError(
+                f"Worker {blind[0]} does not see {path.parent}, which worker 0 writes; name a run "
+                "folder on a disk that all workers share."
+            )
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """What each worker does before they train; if one fails, the others end as well.
+
+        Raises:
+            WorkerLost: another one failed.
+        """
+        try:
+            yield
+        except Exception:
+            if self.count > 1:
+                self.gather(np.zeros((), np.int64))
+            raise
+        failed = np.flatnonzero(self.gather(np.ones((), np.int64)) == 0)
+        if len(failed):
+            raise WorkerLost(f"Worker {failed[0]} could not start; its own output says why.")
+
+    @contextlib.contextmanager
+    def lost(self, hint: Any) -> Iterator[None]:
+        """Turns what TensorFlow raises when a worker has gone into one line.
+
+        Args:
+            hint: a function that says how to go on.
+
+        Raises:
+            WorkerLost: a worker has gone.
+        """
+        try:
+            yield
+        except LOSSES as error:
+            if self.count == 1:
+                raise
+            named = re.search(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)", str(error))
+            gone = self._name(named) if named else "Another worker"
+            raise WorkerLost(f"{gone} can no longer be reached. {hint()}") from error
+
+    def _name(self, named: re.Match) -> str:
+        jobs = self._strategy.cluster_resolver.cluster_spec().as_dict()
+        before = len(jobs.get("chief", ())) if named[1] == "worker" else 0
+        return f"Worker {int(named[2]) + before}"

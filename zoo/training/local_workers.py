@@ -1,0 +1,230 @@
+"""`seqzoo train --workers`: starts workers on this machine, watches them and ends them together."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.layout import CONFIG, LOGS
+from seqzoo.tasks.training.clusters import STARTER
+
+SECONDS_TO_NOTICE = 40.0
+"""Seconds that workers have to notice that another one has gone; TensorFlow takes about 10."""
+
+SECONDS_TO_LEAVE = 10.0
+"""Seconds that a worker has to end after SIGTERM, before it is killed."""
+
+LOST = 75
+"""Exit code of a worker that ended because another one has gone."""
+
+
+def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
+    """Runs a command in several processes that TF_CONFIG makes workers of, and waits for them.
+
+    The first one, the chief, has this process' standard output and errors; what others write goes
+    to FOLDER/logs/worker-1.log, and so on.
+
+    Args:
+        count: number of workers.
+        arguments: of the command line, without the name of the program.
+        folder: the run folder.
+        resume: the command that resumes the training.
+
+    Returns:
+        The exit code of the chief.
+
+    Raises:
+        SeqzooError: a worker failed; the message says which one, and where its output is.
+    """
+    addresses = free_addresses(count)
+    receiver, sender = os.pipe()
+    workers: list[Worker] = []
+    try:
+        cores = share_of_cores(count)
+        for index in range(count):
+            workers.append(Worker(index, addresses, arguments, folder, receiver, cores[index]))
+        os.close(receiver)
+        with _passing_signals(workers):
+            codes = _wait(workers)
+    finally:
+        for worker in workers:
+            worker.end()
+        os.close(sender)
+    failed = [own for own, code in zip(workers, codes, strict=True) if code not in (0, LOST)]
+    if codes[0] not in (0, LOST) and codes[0] > 0:
+        return codes[0]  # the chief has said why
+    if not failed and LOST not in codes:
+        return 0
+    how = failed[-1].describe_end() if failed else "The workers lost each other."
+    again = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
+    raise SeqzooError(how + again)
+
+
+class Worker:
+    """A process that trains with others.
+
+    Args:
+        index: of it; 0 is the chief.
+        addresses: of all workers.
+        arguments: of the command line.
+        folder: the run folder, for the log.
+        receiver: the end of a pipe that closes when this process ends.
+        cores: the processor cores it may use; empty for all.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        addresses: Sequence[str],
+        arguments: Sequence[str],
+        folder: pathlib.Path,
+        receiver: int,
+        cores: set[int],
+    ):
+        self.index = index
+        self.log = folder / LOGS / f"worker-{index}.log"
+        self._folder = folder
+        config = {
+            "cluster": {"worker": list(addresses)},
+            "task": {"type": "worker", "index": index},
+        }
+        streams: dict[str, Any] = {}
+        if index > 0:
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self.process = subprocess.Popen(
+            [sys.executable, sys.argv[0], *arguments],
+            env={**os.environ, "TF_CONFIG": json.dumps(config), STARTER: str(receiver)},
+            pass_fds=[receiver],
+            stdin=subprocess.DEVNULL,
+            **streams,
+        )
+        if cores:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(self.process.pid, cores)
+        self._held = b""
+        self._reader: threading.Thread | None = None
+        if index > 0:
+            self._reader = threading.Thread(target=self._read, daemon=True)
+            self._reader.start()
+
+    def end(self) -> None:
+        """Ends the process, if it still runs, and writes what is left of its output."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(SECONDS_TO_LEAVE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self._reader is not None:
+            self._reader.join(SECONDS_TO_LEAVE)
+
+    def describe_end(self) -> str:
+        """A sentence on how it ended, and where its output is."""
+        code = self.process.returncode
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
+        if self.index == 0:
+            return f"Worker 0 {how}."
+        if self.log.exists():
+            return f"Worker {self.index} {how}; its output is in {self.log}."
+        last = self._held.decode(errors="replace").strip().rpartition("\n")[2]
+        return f"Worker {self.index} {how}{': ' + last.rstrip('.') if last else ''}."
+
+    def _read(self) -> None:
+        """Passes its output on to the log, which can be written once the chief has made the
+        folder."""
+        assert self.process.stdout is not None
+        while piece := self.process.stdout.read1():  # pyright: ignore[reportAttributeAccessIssue]
+            self._held += piece
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        if not self._held or not (self._folder / CONFIG).exists():
+            return
+        with contextlib.suppress(OSError):
+            self.log.parent.mkdir(exist_ok=True)
+            with open(self.log, "ab") as file:
+                file.write(self._held)
+            self._held = b""
+
+
+def free_addresses(count: int) -> list[str]:
+    """Addresses of this machine whose ports nobody uses."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for own in sockets:
+            own.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{own.getsockname()[1]}" for own in sockets]
+
+
+def share_of_cores(count: int) -> list[set[int]]:
+    """The processor cores of each of some workers; empty sets, for all cores, where there are fewer
+    cores than workers."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    each = len(cores) // count
+    return [set(cores[index * each :][:each]) for index in range(count)]
+
+
+def end_with_starter() -> None:
+    """Ends this process, a worker, when the one that started it has gone."""
+
+    def watch(descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            os.read(descriptor, 1)
+            os._exit(LOST)
+
+    if STARTER in os.environ:
+        descriptor = int(os.environ[STARTER])
+        threading.Thread(target=watch, args=(descriptor,), daemon=True).start()
+
+
+def _wait(workers: Sequence[Worker]) -> list[int]:
+    """Waits until all have ended; after a failure, only as long as the others need to notice."""
+    failed: float | None = None
+    while any(own.process.poll() is None for own in workers):
+        if failed is None and any(own.process.poll() not in (None, 0) for own in workers):
+            failed = time.monotonic()
+        if failed is not None and time.monotonic() - failed > SECONDS_TO_NOTICE:
+            for own in workers:
+                own.end()
+        time.sleep(0.05)
+    return [own.process.returncode for own in workers]
+
+
+@contextlib.contextmanager
+def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
+    """Passes SIGTERM on to the workers, and leaves Ctrl-C, which a terminal sends to all, to
+    them."""
+
+    def passing(number: int) -> Callable[[int, Any], None]:
+        def handle(_: int, frame: Any) -> None:
+            for own in workers:
+                if own.process.poll() is None:
+                    own.process.send_signal(number)
+
+        return handle
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # Where no terminal sends it, as from another program, they have to be told of it, too.
+    handlers = {
+        signal.SIGTERM: passing(signal.SIGTERM),
+        signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),
+    }
+    before = {number: signal.signal(number, own) for number, own in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, own in before.items():
+            signal.signal(number, own)
