@@ -143,7 +143,7 @@ def train(
             else:
                 _check_same(run, template, settings, fingerprint)
                 config = run.config
-                change = _change_of_replicas(config, settings, replicas)
+                change = change_of_replicas(config, settings, replicas)
                 if change:
                     progress.note(change)
             if start is not None:
@@ -312,7 +312,7 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=8).digest()
 
 
-def _change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
+def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
     """A sentence on what is other in a training that is resumed on another number of replicas, or
     nothing.
 

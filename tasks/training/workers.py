@@ -32,6 +32,10 @@ LOSSES = (
 """What TensorFlow raises where a process that it exchanges numbers with has gone."""
 
 
+DEVICE = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
+"""How TensorFlow names a worker."""
+
+
 class Workers:
     """This process among all that train one model.
 
@@ -172,11 +176,11 @@ class Workers:
         except LOSSES as error:
             if self.count == 1:
                 raise
-            named = re.search(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)", str(error))
-            gone = self._name(named) if named else "Another worker"
+            named = DEVICE.findall(str(error))  # operations of this worker, too
+            others = {self._number(job, int(task)) for job, task in named} - {self.index}
+            gone = f"Worker {min(others)}" if len(others) == 1 else "Another worker"
             raise WorkerLost(f"{gone} can no longer be reached. {hint()}") from error
 
-    def _name(self, named: re.Match) -> str:
+    def _number(self, job: str, task: int) -> int:
         jobs = self._strategy.cluster_resolver.cluster_spec().as_dict()
-        before = len(jobs.get("chief", ())) if named[1] == "worker" else 0
-        return f"Worker {int(named[2]) + before}"
+        return task + (len(jobs.get("chief", ())) if job == "worker" else 0)

@@ -1,0 +1,275 @@
+"""Several workers train one model: the numbers of one process, and one line if one is lost."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from task_data import settings, splits, template
+from training_cases import history, weights
+
+from seqzoo.tasks import Examples, ManyToManyAligned, SeqzooError, Splits
+from seqzoo.tasks.errors import WorkerLost
+from seqzoo.tasks.training import clusters
+from seqzoo.tasks.training.trainer import change_of_replicas, train
+from seqzoo.tasks.training.workers import Workers
+from seqzoo.zoo.training.local_workers import free_addresses
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STEPS, DIES_AT = 50, (2, 20)
+
+
+def text(steps: int, seed: int) -> Examples:
+    """A text in which a letter follows from the two before it, so that states matter."""
+    random = np.random.default_rng(seed)
+    letters = [0, 1]
+    while len(letters) < steps:
+        letters.append((letters[-1] + letters[-2] + int(random.random() < 0.2)) % 7)
+    return Examples(["".join("abcdefg"[own] for own in letters)])
+
+
+def arguments(folder: pathlib.Path) -> dict:
+    """A language model of one text, in four lanes: 50 steps an epoch."""
+    language = ManyToManyAligned(
+        "characters", "next", whole=True, cell="gru", units=8, embedding=4, window=8
+    )
+    return {
+        "template": language,
+        "splits": Splits(text(4 * 8 * (STEPS + 1), 1), text(500, 2)),
+        "settings": settings(batch_size=4, checkpoint_seconds=0.0, schedule="constant"),
+        "folder": folder,
+    }
+
+
+PROGRAM = """
+import json, os, pathlib, signal, sys
+from seqzoo.tasks.training.clusters import make_strategy
+strategy = make_strategy("multi-worker")
+from test_workers import DIES_AT, arguments
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.training import epochs
+from seqzoo.tasks.training.progress import Silent
+from seqzoo.tasks.training.trainer import train
+
+epochs.TELL_SECONDS = 0.0
+folder, action = sys.argv[1:]
+
+class Dying(Silent):
+    def epoch(self, epoch, done):
+        self.current = epoch
+    def step(self, done, *rest):
+        if action == "die" and (self.current, done) == DIES_AT and index == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+given = {"strategy": strategy, "progress": Dying(), "resume": action == "resume"}
+try:
+    train(**arguments(pathlib.Path(folder)), **given)
+except SeqzooError as error:
+    print(error, flush=True)
+    os._exit(2)
+"""
+
+
+def start(folder: pathlib.Path, action: str) -> list[subprocess.Popen]:
+    """Two workers, each a process."""
+    addresses = free_addresses(2)
+    paths = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tests" / "tasks")]
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder), action],
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(paths),
+                "TF_CONFIG": json.dumps(
+                    {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+                ),
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in (0, 1)
+    ]
+
+
+def assert_close(one: pathlib.Path, other: pathlib.Path) -> None:
+    """Checks that two runs differ by rounding alone."""
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for key in first:
+        np.testing.assert_allclose(first[key], second[key], rtol=2e-3, atol=2e-4, err_msg=key)
+    for row, same in zip(rows(one), rows(other), strict=True):
+        assert row == pytest.approx(same, rel=1e-4, abs=1e-5), row
+
+
+def rows(folder: pathlib.Path) -> list[dict]:
+    """The history without its times."""
+    return [{**row, "seconds": 0} for row in history(folder)]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The run of one process."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    train(**arguments(folder))
+    return folder
+
+
+@pytest.mark.slow
+def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_path) -> None:
+    folder = tmp_path / "run"
+    both = start(folder, "die")
+    told = [own.communicate(timeout=120)[0] for own in both]
+    assert [own.returncode for own in both] == [2, -signal.SIGKILL]
+    assert told[0].count("\n") == 1
+    assert told[0].startswith("Worker 1 can no longer be reached. To resume from step 7")
+    assert told[0].endswith(f"train --resume --run {folder} --distribute multi-worker\n")
+    # The first epoch was that of one process.
+    assert rows(folder)[0] == pytest.approx(rows(alone)[0], rel=1e-5, abs=1e-6)
+    last = tf.train.latest_checkpoint(str(folder / "checkpoints"))
+    assert last is not None and STEPS + 10 < int(last.rpartition("-")[2]) <= STEPS + DIES_AT[1]
+    # One process goes on with the states of both workers' lanes.
+    notes = []
+    listening = SimpleNamespace(
+        **{name: lambda *_, **__: None for name in ("start", "epoch", "step", "row", "end")},
+        note=notes.append,
+    )
+    train(**arguments(folder), resume=True, progress=listening)
+    assert notes == [
+        "Started on 2 replicas, resumed on 1: batches and learning rates stay as they were, so "
+        "that results differ by rounding, and by the masks of dropout."
+    ]
+    assert_close(alone, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_two_workers_are_resumed_by_two(alone, tmp_path) -> None:
+    folder = tmp_path / "run"
+    for action in ("die", "resume"):
+        both = start(folder, action)
+        for own in both:
+            own.communicate(timeout=120)
+    assert [own.returncode for own in both] == [0, 0]
+    assert_close(alone, folder)
+
+
+TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
+
+
+@pytest.mark.parametrize(
+    "environment, workers, message",
+    [
+        ({}, None, "finds no workers: set TF_CONFIG"),
+        ({"TF_CONFIG": "{"}, None, "TF_CONFIG must be of the form"),
+        ({"TF_CONFIG": "[]"}, None, "TF_CONFIG must be of the form"),
+        ({"TF_CONFIG": json.dumps({**TWO, "task": {"type": "ps", "index": 0}})}, None, "got 'ps'"),
+        (
+            {"TF_CONFIG": json.dumps({**TWO, "task": {"type": "worker", "index": 2}})},
+            None,
+            "names 2 of job 'worker', but this process is number 2",
+        ),
+        ({"TF_CONFIG": json.dumps(TWO)}, 3, "--workers 3, but TF_CONFIG tells of 2 workers"),
+        ({"SLURM_PROCID": "0"}, None, "SLURM has not set SLURM_STEP_NUM_TASKS"),
+        ({"JOB_COMPLETION_INDEX": "0"}, None, "add --workers with the job's `completions`"),
+        ({"JOB_COMPLETION_INDEX": "9"}, 10, "The host of pod 9 must be named as in 'train-9."),
+    ],
+)
+def test_environments_that_name_no_workers(environment, workers, message) -> None:
+    with pytest.raises(SeqzooError, match=re.escape(message)):
+        clusters.resolve(environment, workers)
+
+
+def test_workers_by_their_environment(monkeypatch) -> None:
+    found = clusters.resolve({"TF_CONFIG": json.dumps(TWO)}, 2)
+    assert (found.task_type, found.task_id) == ("worker", 1)
+    assert found.cluster_spec().as_dict() == TWO["cluster"]
+    slurm = {
+        "SLURM_PROCID": "2",
+        "SLURM_JOB_ID": "41003",
+        "SLURM_STEP_NUM_TASKS": "3",
+        "SLURM_STEP_NODELIST": "n[1-2]",
+        "SLURM_STEP_TASKS_PER_NODE": "2,1",
+    }
+    for name, value in slurm.items():
+        monkeypatch.setenv(name, value)
+    port = clusters.PORT + 3 * clusters.PORTS_A_JOB
+    found = clusters.resolve(slurm)
+    addresses = [f"n1:{port}", f"n1:{port + 1}", f"n2:{port}"]
+    assert found.cluster_spec().as_dict() == {"worker": addresses}
+    assert (found.task_type, found.task_id) == ("worker", 2)
+    name = "train-1.workers.default.svc.cluster.local"
+    monkeypatch.setattr(clusters.socket, "getfqdn", lambda: name)
+    found = clusters.resolve({"JOB_COMPLETION_INDEX": "1"}, 2)
+    first, second = found.cluster_spec().as_dict()["worker"]
+    assert second == f"{name}:{clusters.PORT}" and first == second.replace("train-1", "train-0")
+
+
+def test_a_strategy_that_cannot_be_made(monkeypatch) -> None:
+    with pytest.raises(SeqzooError, match="must be one of mirrored, multi-worker, got 'mirored'"):
+        clusters.make_strategy("mirored")
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+    with pytest.raises(SeqzooError, match="'mirrored' needs at least 2 GPUs, TensorFlow sees 0"):
+        train(template(), splits(), settings(), "unwritten", strategy="mirrored")
+    monkeypatch.setenv("TF_CONFIG", json.dumps(TWO))
+    tf.constant(0)
+    with pytest.raises(SeqzooError, match="must be chosen before TensorFlow computes anything"):
+        clusters.make_strategy("multi-worker")
+
+
+class TwoOfThem(Workers):
+    """The second of two workers; the first one's values are given beforehand."""
+
+    def __init__(self, *others):
+        self.index, self.count, self._strategy = 1, 2, None
+        self._others = list(others)
+
+    def gather(self, values):
+        return np.stack([np.asarray(self._others.pop(0)), np.asarray(values)])
+
+
+def test_workers_that_differ_say_in_what() -> None:
+    digest = np.frombuffer(b"01234567", np.int64)
+    same = {"data": b"01234567"}
+    TwoOfThem(digest).check_same(same)
+    with pytest.raises(SeqzooError, match="Worker 1 has data other than worker 0"):
+        TwoOfThem(digest + 1).check_same(same)
+    with pytest.raises(WorkerLost, match="Worker 0 could not start"):
+        with TwoOfThem(0).starting():
+            pass
+    told = TwoOfThem(1)
+    with pytest.raises(ZeroDivisionError), told.starting():
+        print(1 // 0)
+    assert not told._others  # the first one was told
+
+
+def test_a_lost_worker_is_one_line_and_other_errors_stay() -> None:
+    error = tf.errors.UnavailableError(None, None, "/job:worker/replica:0/task:0 is unhealthy")
+    own = TwoOfThem()
+    cluster = tf.train.ClusterSpec(TWO["cluster"])
+    own._strategy = SimpleNamespace(cluster_resolver=SimpleNamespace(cluster_spec=lambda: cluster))
+    with pytest.raises(WorkerLost, match="^Worker 0 can no longer be reached. Go on.$"):
+        with own.lost(lambda: "Go on."):
+            raise error
+    with pytest.raises(ValueError, match="as it is"), own.lost(lambda: ""):
+        raise ValueError("as it is")
+    with pytest.raises(tf.errors.UnavailableError):
+        with Workers(tf.distribute.get_strategy()).lost(lambda: ""):
+            raise error
+
+
+def test_batches_limited_in_steps_are_resumed_by_a_divisor() -> None:
+    started = {"replicas": 4}
+    limited = settings(batch_steps=100)
+    assert "Started on 4 replicas, resumed on 2" in change_of_replicas(started, limited, 2)
+    assert not change_of_replicas(started, limited, 4)
+    with pytest.raises(SeqzooError, match="started on 4 replicas, .* resume it on 4 or a divisor"):
+        change_of_replicas(started, limited, 8)
+    assert change_of_replicas(started, settings(), 8)
