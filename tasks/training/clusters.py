@@ -170,12 +170,12 @@ def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], st
     for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE"):
         if name not in environment:
             raise SeqzooError(f"SLURM has not set {name}; start the workers with srun.")
-    from tensorflow.distribute.cluster_resolver import SlurmClusterResolver
+    import tensorflow as tf
 
     tasks = int(environment["SLURM_STEP_NUM_TASKS"])
     try:
         # Which GPUs a task has is SLURM's to say; without any its resolver divides by zero.
-        resolver = SlurmClusterResolver(
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=slurm_port(environment.get("SLURM_JOB_ID", "")),
             gpus_per_node=tasks,
             gpus_per_task=1,

@@ -142,10 +142,11 @@ class Worker:
     def _read(self) -> None:
         """Passes its output on to the log, which can be written once the chief has made the
         folder."""
-        assert self.process.stdout is not None
-        while piece := self.process.stdout.read1():  # pyright: ignore[reportAttributeAccessIssue]
-            self._held += piece
-            self._write()
+        output: Any = self.process.stdout
+        with output:
+            while piece := output.read1():
+                self._held += piece
+                self._write()
         self._write()
 
     def _write(self) -> None:

@@ -1,0 +1,100 @@
+"""`seqzoo train --workers`: processes that are started, watched and ended together."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from cli_cases import MANY_TO_ONE, ROOT, seqzoo, table
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.training import local_workers
+from seqzoo.zoo.training.local_workers import LOST, free_addresses, run_workers, share_of_cores
+
+PROGRAM = """
+import json, os, sys, time
+task = json.loads(os.environ["TF_CONFIG"])["task"]
+print("worker", task["index"], *sys.argv[1:], flush=True)
+exec(sys.argv[1 + task["index"]])
+"""
+
+
+@pytest.fixture
+def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs two workers that each do what they are told; their folder is there already."""
+    program, folder = tmp_path / "program.py", tmp_path / "run"
+    program.write_text(PROGRAM)
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    return lambda *words: run_workers(2, words, folder, "seqzoo train --resume")
+
+
+def test_output_of_the_chief_is_shown_and_others_are_kept(run, tmp_path, capfd) -> None:
+    assert run("0", "print('done')") == 0
+    assert capfd.readouterr().out == "worker 0 0 print('done')\n"
+    log = tmp_path / "run" / "logs" / "worker-1.log"
+    assert log.read_text() == "worker 1 0 print('done')\ndone\n"
+
+
+@pytest.mark.parametrize(
+    "first, second, message",
+    [
+        (f"os._exit({LOST})", "sys.exit('no data')", r"Worker 1 failed \(exit 1\); its output is"),
+        ("time.sleep(60)", "os.kill(os.getpid(), 9)", "Worker 1 was ended by SIGKILL; its output"),
+        ("os.kill(os.getpid(), 9)", f"os._exit({LOST})", "Worker 0 was ended by SIGKILL"),
+        (f"os._exit({LOST})", f"os._exit({LOST})", "The workers lost each other"),
+    ],
+)
+def test_a_worker_that_fails_ends_the_others(run, first, second, message, monkeypatch) -> None:
+    if "sleep" in first:
+        monkeypatch.setattr(local_workers, "SECONDS_TO_NOTICE", 0.2)
+    with pytest.raises(SeqzooError, match=f"{message}.* To resume: seqzoo train --resume"):
+        run(first, second)
+
+
+def test_the_exit_code_of_a_chief_that_says_why_it_failed(run) -> None:
+    assert run("sys.exit(130)", "sys.exit(130)") == 130
+    assert run("sys.exit(2)", f"os._exit({LOST})") == 2
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    program = (
+        "import signal\n"
+        "from seqzoo.zoo.training.local_workers import end_with_starter\n"
+        "end_with_starter()\n"
+        "signal.pause()\n"
+    )
+    receiver, sender = os.pipe()
+    environment = {**os.environ, local_workers.STARTER: str(receiver), "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen([sys.executable, "-c", program], env=environment, pass_fds=[receiver])
+    os.close(receiver)
+    assert child.poll() is None
+    os.close(sender)
+    assert child.wait(60) == LOST
+
+
+def test_each_worker_has_its_address_and_cores(monkeypatch) -> None:
+    addresses = free_addresses(3)
+    assert len(set(addresses)) == 3 and all(own.startswith("127.0.0.1:") for own in addresses)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 4, 5, 6, 7}, raising=False)
+    assert share_of_cores(2) == [{3, 4}, {5, 6}]
+    assert share_of_cores(6) == 6 * [set()]
+
+
+def test_the_command_passes_its_options_on(tmp_path, monkeypatch) -> None:
+    told = []
+    monkeypatch.setattr(local_workers, "run_workers", lambda *given: told.append(given) or 7)
+    words = [*MANY_TO_ONE, "--data", str(table(tmp_path / "data.csv")), "--workers", "2"]
+    folder = tmp_path / "run"
+    assert seqzoo(*words, "--run", folder).exit_code == 7
+    count, arguments, path, resume = told[0]
+    own = ["train", "--distribute", "multi-worker", "--run", str(folder)]
+    assert (count, path) == (2, folder) and arguments == [*own, *words[1:], "--run", str(folder)]
+    assert resume == f"seqzoo train --resume --run {folder} --workers 2"
+    alone = seqzoo(*words[:-2], "--distribute", "multi-worker")
+    assert alone.exit_code == 2 and "needs --run DIR, a folder that all workers" in alone.stderr
+    nowhere = seqzoo(*words[:-2], "--distribute", "multi-worker", "--run", folder)
+    assert nowhere.exit_code == 2 and "finds no workers: set TF_CONFIG" in nowhere.stderr
+    assert len(told) == 1 and not folder.exists()
