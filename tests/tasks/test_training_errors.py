@@ -4,10 +4,11 @@ import json
 import pathlib
 import shutil
 from dataclasses import replace
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from task_data import settings, splits, template
 from training_cases import CHOICES, weights
 
@@ -88,7 +89,7 @@ def test_run_folders_are_not_overwritten_or_mixed_up(unbroken, tmp_path) -> None
             splits(),
             settings(batch_size=15),
             tmp_path / "odd",
-            strategy=SimpleNamespace(num_replicas_in_sync=2),
+            strategy=Mock(spec=tf.distribute.Strategy, num_replicas_in_sync=2),
         )
 
 
