@@ -267,6 +267,10 @@ class Task(ABC):
         a dictionary of tensors, and the `tf.TensorSpec`s of its inputs."""
         return {}
 
+    def companions(self, options: AnswerOptions) -> list[Any]:
+        """Other models that predictions with these options need, which are exported with them."""
+        return []
+
     @abstractmethod
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """Computes what `answers` and `figures` need, with TensorFlow operations only; the first

@@ -104,6 +104,12 @@ def decode(
     Raises:
         SeqzooError: arguments do not fit each other.
     """
+    if getattr(choices, "language_model", None) is not None:
+        raise SeqzooError(
+            "`language_model` is for many-to-many-unaligned; a model that writes token by token "
+            "has learnt the language of its texts.",
+            field="language_model",
+        )
     batch = _batch_size(states, constants, maximum_lengths, prefix)
     limits: Any = choices.maximum_length
     if tf.is_tensor(limits):

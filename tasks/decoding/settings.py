@@ -39,9 +39,13 @@ class Decoding:
             of tokens that the text already holds are divided by it where they are above zero, and
             multiplied where they are below (section 4.1 divides both, which makes the improbable
             more probable).
+        language_model: run folder of a language model that the beam search of
+            many-to-many-unaligned ranks texts by, too. It is one of characters, words or subwords,
+            as the texts are made of. None for none.
+        language_weight: weight of the language model's log-probabilities.
 
     Raises:
-        SeqzooError: a value is out of range.
+        SeqzooError: a value is out of range, or a language model is not for the method.
     """
 
     method: Method = "greedy"
@@ -56,6 +60,8 @@ class Decoding:
     maximum_length: Annotated[Count, Named("longest-answer")] = 100
     no_repeat_ngram: Count | None = None
     repetition_penalty: Annotated[float, Range(above=0)] = 1.0
+    language_model: str | None = None
+    language_weight: Annotated[float, Range(least=0)] = 0.5
 
     def __post_init__(self) -> None:
         check(self)
@@ -64,6 +70,11 @@ class Decoding:
                 f"`minimum_length` must be at most `maximum_length`, {self.maximum_length}, "
                 f"got {self.minimum_length}.",
                 field="minimum_length",
+            )
+        if self.language_model is not None and self.method != "beam":
+            raise SeqzooError(
+                f"`language_model` is for the method 'beam', got {self.method!r}.",
+                field="language_model",
             )
         most = {"greedy": 1, "beam": self.beam_width}.get(self.method, self.answers)
         if self.answers > most:

@@ -104,6 +104,12 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
         raw = encoded_inputs(task, examples)
         if isinstance(task.features, NameFeatures):
             raw = {"classes": raw["values"][:, 0]}
+    if isinstance(task.features, ColumnFeatures):
+        steps = [task.features.steps_of(own) for own in examples]
+        lengths = np.array([len(own) for own in steps], np.int32)
+        longest = max(lengths)
+        steps = [np.pad(own, [(0, longest - len(own)), (0, 0)]) for own in steps]
+        raw = {"values": np.stack(steps), "lengths": lengths}
     names = [spec.name for spec in input_specs(task)]
     for name, part in parts.items():
         if name != "step":

@@ -9,15 +9,18 @@ import numpy as np
 
 from seqzoo.tasks.atomic_files import write_json
 from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import standalone
 from seqzoo.tasks.export.parts import Part, takes_ids
 from seqzoo.tasks.layers.crf import FORBIDDEN
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.tagged_words import WORD_CHARACTERS, TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN
 from seqzoo.tasks.preprocessing.word_joints import JOINT
+from seqzoo.tasks.protocols import Transcribes
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import THRESHOLD, LabelTargets
@@ -85,6 +88,9 @@ def _input(task: Any) -> dict[str, Any]:
     features = task.features
     if isinstance(features, NameFeatures):
         return {"kind": "classes", "vocabulary": features.vocabulary.tokens}
+    if isinstance(features, ColumnFeatures):
+        columns = {"columns": features.columns, "dtype": features.dtype}
+        return {"kind": "columns", "height": features.shape[0], **columns}
     if not takes_ids(task):
         specs = task.signature
         if len(specs) == 1:
@@ -122,6 +128,8 @@ def _input(task: Any) -> dict[str, Any]:
 
 def _answer(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
     targets = getattr(task, "targets", None)
+    if isinstance(task, Transcribes):
+        return _transcripts(task, options)
     if getattr(task, "texts", None) is not None:
         return _texts(task, model, options)
     if isinstance(targets, ClassTargets):
@@ -138,6 +146,24 @@ def _answer(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
     if targets is not None:
         return {"kind": "steps"}
     return {"kind": "tags", "names": task.tags.names, "crf": _crf(task, model)}
+
+
+def _transcripts(task: Any, options: AnswerOptions) -> dict[str, Any]:
+    texts, choices = task.transcripts, options.decoding or task.decoding
+    if choices.language_model is not None:
+        raise SeqzooError(
+            "`language_model` must be None for this format, whose predict.py has none; export a "
+            f"saved-model, got {choices.language_model!r}.",
+            field="language_model",
+        )
+    return {
+        "kind": "transcripts",
+        "vocabulary": texts.vocabulary.tokens,
+        "join": "joined words" if texts.joined else texts.choices.input,
+        "goes_on": False,
+        "banned": [UNKNOWN, START, END],
+        "decoding": asdict(choices),
+    }
 
 
 def _crf(task: Any, model: Any) -> dict[str, Any] | None:

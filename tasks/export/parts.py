@@ -4,7 +4,8 @@
     encode     a batch of whole inputs -> what a decoder looks at, and the states it begins with
     step       one step and the states before it -> the answer of the step and the states after it
 
-Texts go in as ids and come out as ids; numbers, sound and images go in as they are. States are
+Texts go in as ids and come out as ids, and images that are read by columns go in as those; numbers,
+sound and other images go in as they are. States are
 arguments and results, named by layer and number: "layer_1_state_1", and "next_layer_1_state_1"
 behind the step. Sizes of batch and time are free.
 """
@@ -180,8 +181,9 @@ def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") 
 
 
 def input_specs(task: Any) -> tuple[Any, ...]:
-    """Whole inputs of a part: ids and lengths of texts, all else as it is."""
-    if not takes_ids(task):
+    """Whole inputs of a part: ids and lengths of texts, columns of images that are read so, all
+    else as it is."""
+    if not takes_ids(task) and not isinstance(task.features, ColumnFeatures):
         return tuple(task.signature)
     if isinstance(task.features, NameFeatures):
         return (tf.TensorSpec([None], tf.int32, "classes"),)
@@ -203,6 +205,8 @@ def _encoded(task: Any, given: dict[str, Any]) -> tuple[Any, Any]:
         return given["classes"][:, None], tf.ones(tf.shape(given["classes"]), tf.int32)
     if takes_ids(task):
         return given["values"], given["lengths"]
+    if isinstance(task.features, ColumnFeatures):
+        return encoded_steps(task, given["values"]), given["lengths"]
     raw = [given[spec.name] for spec in task.signature]
     if isinstance(task.features, AudioFeatures):
         return task.features.transform_by_products(*raw)

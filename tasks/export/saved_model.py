@@ -35,7 +35,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     with seqzoo.cells.portable():
         module = tf.Module()
         # Only objects that a module tracks are saved with it.
-        module.weights = [variable.value for variable in model.variables]
+        models = [model, *task.companions(options)]
+        module.weights = [variable.value for own in models for variable in own.variables]
         module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
         module.served, concrete = {}, {}
         for name, (way, specs) in ways.items():

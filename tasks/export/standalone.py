@@ -98,6 +98,8 @@ class Model:
             return self._generated(inputs, {**self.answer["decoding"], **(decoding or {})})
         if kind == "following":
             return [self._followed(own) for own in inputs]
+        if kind == "transcripts":
+            return self._transcribed(inputs, {**self.answer["decoding"], **(decoding or {})})
         answers = {"class": _class, "labels": _labels, "value": _value}
         answers |= {"steps": _steps, "tags": _tags}
         if kind not in answers:
@@ -126,6 +128,9 @@ class Model:
             rows = [np.asarray(own, np.float32) for own in inputs]
             rows = [row[:, None] if row.ndim < about["axes"] else row for row in rows]
             return {about["name"]: _padded(rows, np.float32), "lengths": _lengths(rows)}
+        if about["kind"] == "columns":
+            rows = [self._columns(own) for own in inputs]
+            return {"values": _padded(rows, about["dtype"]), "lengths": _lengths(rows)}
         if about["kind"] == "classes":
             unknown = [own for own in inputs if own not in self._ids]
             if unknown:
@@ -135,6 +140,16 @@ class Model:
         if about["kind"] == "words and characters":
             rows = [row.reshape(-1, 1 + about["word_characters"]) for row in rows]
         return {"values": _padded(rows, np.int32), "lengths": _lengths(rows)}
+
+    def _columns(self, image):
+        """An image, (height, width[, channels]), as steps of one or more columns."""
+        about = self.input
+        rows = np.moveaxis(np.asarray(image, about["dtype"]), 1, 0)
+        if rows.shape[1] != about["height"]:
+            raise ValueError(f"images must be {about['height']} pixels high, got {rows.shape[1]}")
+        missing = -len(rows) % about["columns"]
+        rows = np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1))
+        return rows.reshape(len(rows) // about["columns"], -1)
 
     def tokens(self, text):
         """The tokens of a text; of a sentence that is a sequence of words, those."""
@@ -263,6 +278,16 @@ class Model:
             text = "".join(f" {token}" for token in tokens)
             text = re.sub(f"{JOINT} {JOINT}?| {JOINT}", "", text).replace(JOINT, "")
         return text if about["goes_on"] else text.strip(" \t\n\v\f\r")
+
+    # Texts that are read off the probabilities of each step.
+
+    def _transcribed(self, inputs, choices):
+        tensors = self.tensors(inputs)
+        found = self.run("serving", **tensors)["log_probabilities"].astype(np.float64)
+        return [
+            self._written(_transcripts(logs[:length], self.answer["banned"], choices))
+            for logs, length in zip(found, tensors["lengths"], strict=True)
+        ]
 
     # Sequences that go on.
 
@@ -478,6 +503,60 @@ class _Search:
         return ((5.0 + tokens + self.has_end) / 6.0) ** alpha if alpha else 1.0
 
 
+def _transcripts(logs, banned, choices):
+    """Symbols and log-probability of the most probable texts; logs (time, ids), the first of which
+    is the blank."""
+    allowed = logs.copy()
+    allowed[:, banned] = -np.inf
+    if choices["method"] == "greedy":
+        path = allowed.argmax(1)
+        before = np.concatenate([[PADDING], path[:-1]])
+        texts = [tuple(path[(path != PADDING) & (path != before)].tolist())]
+    else:
+        texts = _prefixes(allowed, choices["beam_width"])[: choices["answers"]]
+    return [(text, _likelihood(logs, text)) for text in texts]
+
+
+def _prefixes(logs, width):
+    """Prefix beam search: texts, the most probable first."""
+    beams = {(): (0.0, -np.inf)}  # log-probabilities of alignments that end in a blank, and not
+    for step in logs:
+        following = {}
+
+        def add(prefix, blank, symbol, following=following):
+            old = following.get(prefix, (-np.inf, -np.inf))
+            following[prefix] = (np.logaddexp(old[0], blank), np.logaddexp(old[1], symbol))
+
+        best = np.argsort(-step, kind="stable")[: width + 1].tolist()
+        symbols = {*best, *(prefix[-1] for prefix in beams if prefix)} - {PADDING}
+        for prefix, (blank, symbol) in beams.items():
+            whole = np.logaddexp(blank, symbol)
+            again = symbol + step[prefix[-1]] if prefix else -np.inf
+            add(prefix, whole + step[PADDING], again)
+            for own in symbols:
+                before = blank if prefix and own == prefix[-1] else whole
+                add((*prefix, own), -np.inf, before + step[own])
+        ranked = sorted(following.items(), key=lambda one: -np.logaddexp(*one[1]))
+        beams = {prefix: own for prefix, own in ranked[:width] if np.logaddexp(*own) > -np.inf}
+    return list(beams)
+
+
+def _likelihood(logs, text):
+    """The log-probability of a text, over all alignments."""
+    ids = np.full(2 * len(text) + 1, PADDING)
+    ids[1::2] = text
+    jumps = np.zeros(len(ids), bool)
+    jumps[2:] = (ids[2:] != PADDING) & (ids[2:] != ids[:-2])
+    whole = np.full(len(ids), -np.inf)
+    whole[0] = 0.0
+    for step in logs:
+        one = np.concatenate([[-np.inf], whole[:-1]])
+        two = np.concatenate([[-np.inf] * 2, whole])[: len(ids)]
+        over = np.where(jumps, two, -np.inf)
+        whole = np.logaddexp(np.logaddexp(whole, one), over) + step[ids]
+    return float(np.logaddexp.reduce(whole[-2:]))
+
+
 def _row(arrays, place):
     return {name: own[place : place + 1] for name, own in arrays.items()}
 
@@ -619,7 +698,7 @@ def _guessed_spaces(text):
 def _opened(about, argument):
     """An input from the command line: a text or a class, or a file of numbers (.npy) or sound
     (.wav)."""
-    if about["kind"] not in ("arrays", "sequences"):
+    if about["kind"] not in ("arrays", "sequences", "columns"):
         return argument
     path = pathlib.Path(argument)
     if path.suffix == ".npy":

@@ -25,6 +25,7 @@ from seqzoo.tasks.many_to_many_unaligned.ctc import (
     best_alignment,
     ctc_losses,
 )
+from seqzoo.tasks.many_to_many_unaligned.language import FusedLanguage, language_model
 from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
 from seqzoo.tasks.metrics.sequences import error_rates
 from seqzoo.tasks.preprocessing.base import Features
@@ -215,7 +216,7 @@ class UnalignedTask(Task):
             )
         else:
             tokens, counts, ranks = prefix_beam_search(
-                allowed, lengths, choices.beam_width, choices.answers
+                allowed, lengths, choices.beam_width, choices.answers, self._language(choices)
             )
             ids, count = tokens[:, 0], counts[:, 0]
             starts, stops = best_alignment(allowed, some, ids, count)
@@ -236,6 +237,18 @@ class UnalignedTask(Task):
             "starts": starts,
             "stops": stops,
         }
+
+    def _language(self, choices: Any) -> FusedLanguage | None:
+        folder = choices.language_model
+        if folder is None:
+            return None
+        run = language_model(folder, self.template.target)
+        return FusedLanguage(run, self.transcripts.vocabulary, choices.language_weight)
+
+    def companions(self, options: AnswerOptions) -> list[Any]:
+        choices = options.decoding or self.decoding
+        language = self._language(choices)
+        return [] if language is None else [language.run.model]
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         parts = zip(found["symbols"], found["starts"], found["stops"], strict=True)

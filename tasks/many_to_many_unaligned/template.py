@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import UNALIGNED, inputs_of, targets_of
 
@@ -49,6 +50,8 @@ class ManyToManyUnaligned(Template):
         lowercase_targets: lowercase target texts, in training and in scores.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
+        columns_per_step: columns of an image that are one step. Two halve the time of training and
+            of predictions, and leave half the steps for the symbols of a text.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
 
@@ -77,9 +80,15 @@ class ManyToManyUnaligned(Template):
     nfc: bool = False
     lowercase_targets: Annotated[bool, Named(off="keep-case-of-targets")] = False
     maximum_length: Count | None = None
+    columns_per_step: Count = 1
     sample_rate: Annotated[int, Range(least=100)] = 16_000
     mel_bins: Count = 40
 
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
+        if self.columns_per_step != 1 and self.input != "columns":
+            raise SeqzooError(
+                f"`columns_per_step` is for columns, got input {self.input!r}.",
+                field="columns_per_step",
+            )

@@ -12,12 +12,14 @@ from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments, wi
 
 
 class ColumnFeatures(Features):
-    """Images from left to right; a step is a column with all its channels.
+    """Images from left to right; a step is a column with all its channels, or several side by side,
+    the last ones filled up with zeros.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
 
     Args:
-        template: a template with `maximum_length`.
+        template: a template with `maximum_length` and, where a step may have several columns,
+            `columns_per_step`.
         shape: (height, None) or (height, None, channels).
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
@@ -32,6 +34,7 @@ class ColumnFeatures(Features):
         self.dtype = dtype
         self.mean = mean
         self.scale = scale
+        self.columns = getattr(template, "columns_per_step", 1)
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ColumnFeatures":
@@ -92,13 +95,23 @@ class ColumnFeatures(Features):
 
     def steps_of(self, part: Any) -> np.ndarray:
         """A part of an image, (height, columns) or (height, columns, channels), as steps."""
-        image = self.image(part, "the part")
-        return np.moveaxis(image, 1, 0).reshape(image.shape[1], -1)
+        rows = np.moveaxis(part, 1, 0)
+        missing = -len(rows) % self.columns
+        rows = np.pad(rows, [(0, missing)] + [(0, 0)] * (rows.ndim - 1))
+        return rows.reshape(-1, *self.step[0])
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         images, lengths = raw
         values = tf.transpose(images, [0, 2, 1, *range(3, len(self.shape) + 1)])
-        values = tf.reshape(values, [tf.shape(values)[0], tf.shape(values)[1], *self.step[0]])
+        rows, width = tf.shape(values)[0], tf.shape(values)[1]
+        # What lies behind an image may be anything, and may be in its last step.
+        inside = tf.sequence_mask(lengths, width)
+        inside = tf.reshape(inside, [rows, width, *[1] * (len(self.shape) - 1)])
+        values = tf.where(inside, values, tf.zeros((), values.dtype))
+        further = [[0, 0]] * (len(self.shape) - 1)
+        values = tf.pad(values, [[0, 0], [0, -width % self.columns], *further])
+        values = tf.reshape(values, [rows, -(-width // self.columns), *self.step[0]])
+        lengths = -(-lengths // self.columns)
         if self.dtype != "uint8":
             values = (values - self.mean[0]) / self.scale[0]
         limit = self.template.maximum_length
@@ -115,7 +128,7 @@ class ColumnFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (self.shape[0] * int(np.prod(self.shape[2:])),), self.dtype
+        return (self.columns * self.shape[0] * int(np.prod(self.shape[2:])),), self.dtype
 
     def to_config(self) -> dict[str, Any]:
         return {

@@ -99,6 +99,7 @@ class Session:
         self._states = stepper.first()
         self._samples = np.zeros(0, np.float32)
         self._outputs: list[np.ndarray] = []
+        self._image: np.ndarray | None = None
         if isinstance(stepper.model, LanguageModel):
             _, self._states = stepper.run(np.array([START], np.int32), self._states)
 
@@ -116,15 +117,20 @@ class Session:
         task = self.stepper.task
         if isinstance(task.features, AudioFeatures):
             return self._feed_sound(part)
+        if isinstance(task.features, ColumnFeatures):
+            return self._feed_columns(part)
         steps = self._encoded(part)
-        limit = getattr(task.template, "maximum_length", None)
-        if limit is not None and self.steps + len(steps) > limit:
+        self._check_limit(len(steps))
+        return self._answer(self._run(steps))
+
+    def _check_limit(self, count: int) -> None:
+        """Refuses further steps beyond those that the model reads of any input."""
+        limit = getattr(self.stepper.task.template, "maximum_length", None)
+        if limit is not None and self.steps + count > limit:
             raise SeqzooError(
                 f"The model reads at most {limit:,} steps of an input, got "
-                f"{self.steps + len(steps):,} in all its parts; start a new input."
+                f"{self.steps + count:,} in all its parts; start a new input."
             )
-        outputs = self._run(steps)
-        return self._answer(outputs)
 
     def _run(self, steps: np.ndarray) -> np.ndarray:
         """The outputs of further steps."""
@@ -152,6 +158,22 @@ class Session:
         self._samples = held
         return self._answer(outputs)
 
+    def _feed_columns(self, part: Any) -> Answer:
+        features: ColumnFeatures = self.stepper.task.features
+        image = features.image(part, "the part")
+        if self._image is not None:
+            image = np.concatenate([self._image, image], 1)
+        self._check_limit(-(-image.shape[1] // features.columns))
+        complete = image.shape[1] // features.columns * features.columns
+        outputs = np.zeros(0)
+        if complete:
+            outputs = self._run(features.steps_of(image[:, :complete]))
+        self._image = image[:, complete:]
+        if self._image.shape[1]:
+            # The rest, filled up as at the end of an image, counts for this answer alone.
+            outputs, _ = self.stepper.run(features.steps_of(self._image), self._states)
+        return self._answer(outputs)
+
     def _windows(self, count: int) -> np.ndarray:
         features: AudioFeatures = self.stepper.task.features
         starts = np.arange(count)[:, None] * features.hop
@@ -163,8 +185,6 @@ class Session:
         features = task.features
         if isinstance(features, TextFeatures):
             return features.encode(Examples([part], lines=[1], unit="part")).flat
-        if isinstance(features, ColumnFeatures):
-            return features.steps_of(part)
         if isinstance(features, RowFeatures):
             return _rows(part, features)
         values, _ = features.raw([part], [place])

@@ -13,6 +13,7 @@ from seqzoo.tasks import (
     Examples,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
     ManyToOne,
     Template,
 )
@@ -111,6 +112,11 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
             Examples(series, [own[:, :1] * 2 for own in series]),
             series[:4],
         ),
+        "lines": (
+            ManyToManyUnaligned(columns_per_step=2, layers=2, bidirectional=False, **SMALL),
+            Examples([own.T for own in rows], ["ab", "b"] * 6),
+            [own.T[:, :width] for own, width in zip(rows, (5, 4, 3, 1), strict=False)],
+        ),
         "forecast": (
             ManyToManyAligned("series", "next", cell="indrnn", horizon=5, **SMALL),
             Examples(series),
@@ -173,6 +179,8 @@ def standalone_model(folder: pathlib.Path) -> Any:
 
 def options_of(task: Any) -> AnswerOptions:
     """Beam search with all that ranks and restricts, where texts are generated."""
+    if hasattr(task, "transcripts"):
+        return AnswerOptions(2, Decoding("beam", answers=2, beam_width=3))
     if not hasattr(task, "texts"):
         return AnswerOptions(2, getattr(task, "decoding", None))
     covers = 0.2 if getattr(task.template, "attention", "none") != "none" else 0.0
@@ -208,7 +216,7 @@ def check_case(name: str, format: str, folder: pathlib.Path) -> Any:
         ours, theirs = checking.run(parts[part], tensors), model.run(part, **tensors)
         assert checking.compare(ours, theirs, format) < 2e-5
     asked = [options]
-    if hasattr(run.task, "texts"):
+    if hasattr(run.task, "texts") or hasattr(run.task, "transcripts"):
         asked.append(replace(options, top=1, decoding=Decoding(maximum_length=7)))
     for one in asked:
         decoding = None if one.decoding is None else dict(vars(one.decoding))

@@ -11,14 +11,19 @@ from seqzoo.tasks import (
     AnswerOptions,
     Decoding,
     Examples,
+    ManyToManyAligned,
     ManyToManyUnaligned,
     Run,
     SeqzooError,
     Splits,
     train,
 )
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.many_to_many_unaligned.ctc import BLANK, IMPOSSIBLE, best_alignment, ctc_losses
+from seqzoo.tasks.many_to_many_unaligned.language import FusedLanguage
 from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.training.trainer import describe
 
 TIME, IDS = 5, 4
 LENGTHS = np.array([5, 3, 4], np.int32)
@@ -139,7 +144,7 @@ def columns(count: int, seed: int) -> Examples:
         letters = random.integers(0, 3, random.integers(1, 5))
         image = [np.zeros(1)] * 0
         for letter in letters:
-            lit, dark = random.integers(2, 4), random.integers(1, 3)
+            lit, dark = random.integers(4, 6), random.integers(2, 4)
             image += [np.eye(3)[letter] * 255] * lit + [np.zeros(3)] * dark
         noise = random.integers(0, 40, (3, len(image)))
         images.append(np.maximum(np.stack(image, 1), noise).astype(np.uint8))
@@ -149,7 +154,7 @@ def columns(count: int, seed: int) -> Examples:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    chosen = ManyToManyUnaligned(units=16, bidirectional=False, minimum_count=1)
+    chosen = ManyToManyUnaligned(units=16, bidirectional=False, minimum_count=1, columns_per_step=2)
     parts = Splits(columns(160, 1), columns(40, 2), columns(40, 3))
     return train(
         chosen,
@@ -178,11 +183,13 @@ def test_it_learns_where_symbols_are_without_being_told(run) -> None:
             rows = {"a": 0, "b": 1, "c": 2}
             # A reader in one direction knows a letter when its columns have begun.
             for symbol, start, _ in greedy.alignment:
-                assert image[rows[symbol], max(start - 1, 0) : start + 1].max() == 255
+                assert image[rows[symbol], 2 * max(start - 1, 0) : 2 * start + 2].max() == 255
 
 
 def test_an_input_is_read_while_it_comes_in(run) -> None:
     (image,) = columns(1, 9).inputs
+    image = image[:, : image.shape[1] // 2 * 2 - 1]
+    assert image.shape[1] % 2  # the last step is half empty
     for options in (AnswerOptions(), AnswerOptions(2, Decoding("beam", answers=2))):
         (whole,) = run.predict([image], options)
         session = run.session(options)
@@ -212,8 +219,9 @@ def test_an_exported_model_answers_texts_and_steps(run, tmp_path, clean_tensorfl
         ) == list(answer.alignment)
     loaded = tf.saved_model.load(str(tmp_path / "out"))
     states = loaded.signatures["initial_state"](batch=tf.constant(1))
-    columns_, best = images[0].T[: lengths[0]], []
-    for own in columns_:
+    width, best = -(-lengths[0] // 2) * 2, []
+    pairs = np.pad(images[0], ((0, 0), (0, 1)))[:, :width].T.reshape(-1, 6)
+    for own in pairs:
         found = loaded.signatures["step"](values=tf.constant(own[None]), **states)
         states = {name: found[f"next_{name}"] for name in states}
         best.append(int(np.argmax(found["log_probabilities"][0])))
@@ -260,3 +268,58 @@ def test_options_of_written_texts_are_refused(run, choices, message) -> None:
 def test_images_of_another_height_are_refused(run, image, message) -> None:
     with pytest.raises(SeqzooError, match=message):
         run.predict([image])
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory) -> Run:
+    """A language model to which the next token is a "b" with 60%, whatever came before."""
+    chosen = ManyToManyAligned("characters", "next", units=4, embedding=4, minimum_count=1)
+    task = chosen.adapt(Examples(["ab", "c"]))
+    folder = tmp_path_factory.mktemp("language") / "run"
+    run = Run.create(folder, describe(chosen, task, settings(), {}, Padding([4], [])), task)
+    model = task.build("float32")
+    for weight in model.weights:
+        weight.assign(np.zeros(weight.shape))
+    # Its states are zeros whatever it read, so that the output's bias is what it says.
+    model.decoder.output_layer.bias.assign(np.log([1e-6, 1e-6, 1e-6, 0.1, 0.2, 0.6, 0.1]))
+    model.save(folder / "model.keras")
+    return run
+
+
+def test_a_language_model_is_a_part_of_what_texts_are_ranked_by(logits, language) -> None:
+    """Against all texts, one by one: their probability times that of the language model."""
+    tokens = language.task.texts.vocabulary.tokens  # START, END, a, b, c in this order
+    assert tokens[2:] == ["a", "b", "c"]
+    shares = np.array([0.2, 0.6, 0.1]) / np.sum([3e-6, 0.1, 0.2, 0.6, 0.1])
+    end = 0.1 / np.sum([3e-6, 0.1, 0.2, 0.6, 0.1])
+    known = tf.nn.log_softmax(logits)
+    # Ids 1, 2 and 3 of the search are "a", "b" and "c".
+    fused = FusedLanguage(language, Vocabulary(["b", "c"]), 0.7)
+    fused.ids = np.array([1, 4, 5, 6], np.int32)
+    found, counts, scores = prefix_beam_search(known, LENGTHS, 400, 5, fused)
+    for row, length in enumerate(LENGTHS):
+        exact = {
+            text: np.log(share) + 0.7 * np.log(end * np.prod([shares[own - 1] for own in text]))
+            for text, share in sums_of(logits[row, :length]).items()
+        }
+        best = sorted(exact, key=lambda own: -exact[own])[:5]
+        pairs = zip(found[row].numpy(), counts[row].numpy(), strict=True)
+        assert [tuple(own[:count].tolist()) for own, count in pairs] == best
+        np.testing.assert_allclose(scores[row], [exact[own] for own in best], atol=1e-4)
+
+
+def test_a_language_model_of_other_texts_is_refused(run, language) -> None:
+    image = columns(1, 5).inputs
+    for folder, message in (
+        (run.folder, "`language_model` must be the run of a language model"),
+        ("nowhere", "is not a run folder"),
+    ):
+        choices = Decoding("beam", language_model=str(folder))
+        with pytest.raises(SeqzooError, match=message):
+            run.predict(image, AnswerOptions(1, choices))
+    with pytest.raises(SeqzooError, match="is for the method 'beam', got 'greedy'"):
+        Decoding(language_model=str(language.folder))
+    choices = Decoding("beam", language_model=str(language.folder), language_weight=50.0)
+    (plain,) = run.predict(image, AnswerOptions(1, Decoding("beam")))
+    (told,) = run.predict(image, AnswerOptions(1, choices))
+    assert len(told.label) < len(plain.label)  # each symbol costs it more than the image gives

