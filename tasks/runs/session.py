@@ -197,7 +197,7 @@ class Session:
         if isinstance(model, NextStep):
             following = task.targets.following(tf.constant(outputs[:, -1:]), None, 1.0)
             return Answer(*task.targets.answer(task.targets.decode(following)[0].numpy()))
-        if isinstance(task, Transcribes):
+        if isinstance(self.stepper.task, Transcribes):
             outputs = np.concatenate([*self._outputs, outputs], 1)
             count = tf.constant([outputs.shape[1]])
             written = task.transcribe(tf.constant(outputs), count, self.options)

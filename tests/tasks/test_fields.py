@@ -10,6 +10,7 @@ from seqzoo.tasks import (
     Decoding,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
     ManyToOne,
     OneToMany,
     SeqzooError,
@@ -21,6 +22,7 @@ KINDS: dict[type, dict[str, Any]] = {
     ManyToOne: {"input": "words"},
     OneToMany: {},
     ManyToManyAligned: {},
+    ManyToManyUnaligned: {},
     ManyToManyEncoderDecoder: {},
     TrainingSettings: {},
     Decoding: {},
@@ -66,14 +68,14 @@ def test_what_is_outside_its_range_is_refused_by_name(kind, name, allowed) -> No
 
 def test_all_numbers_have_the_ranges_that_they_should() -> None:
     found = {(kind, name): str(allowed) for kind, name, allowed in RANGES}
-    assert len(found) == 89
+    assert len(found) == 102
     for key, text in EXPECTED.items():
         assert found[key] == text
     for (kind, name), text in found.items():
         if name.startswith(SHARES) or name.endswith(SHARES):
             assert text == "at least 0 and below 1", (kind, name)
     least = [text for key, text in found.items() if key[1] in ("units", "layers", "embedding")]
-    assert least == ["at least 1"] * 12
+    assert least == ["at least 1"] * 15
 
 
 @pytest.mark.parametrize(
