@@ -61,37 +61,36 @@ class TrainingSettings:
             bias of a layer. Before `clip_norm`. None for no clipping.
         clip_value: maximum absolute value of each element of gradients. Before `clip_layer` and
             `clip_norm`. None for no clipping.
-        accumulate: batches whose gradients are summed before each update of the weights, which is
-            then that of one batch of all their examples. An epoch's last update may have fewer.
-        bptt_every: steps after which their loss is differentiated by truncated back-propagation
-            through time; see `bptt_back`. Gradients of a batch are summed over these windows. For
-            templates with a prediction at each step and layers of one direction. None for full
-            back-propagation through each sequence.
+        accumulate: number of batches whose gradients are accumulated for each update of the
+            weights, as in one large batch. An epoch's last update may have fewer.
+        bptt_every: steps between two backward passes of truncated back-propagation through time;
+            see `bptt_back`. Gradients of a batch are summed over these windows. For templates with
+            a prediction at each step and layers of one direction. None for full back-propagation
+            through each sequence.
         bptt_back: steps that gradients flow back, at least `bptt_every`; states before are
             constants (Williams and Peng 1990). None for `bptt_every`.
-        loss_reduction: what an update minimises. "mean" is the mean loss of all predictions of its
-            batches; "sum" is the loss summed over the steps of a sequence, as in the definition of
-            back-propagation through time, and is the mean over sequences. What is reported is the
-            mean in both cases.
-        average: average of weights that is evaluated and kept as the model. "ema" is an exponential
+        loss_reduction: reduction of the losses in an update. "mean" is the mean loss of all
+            predictions; "sum" sums the loss over the steps of a sequence, as in the definition of
+            back-propagation through time, and takes the mean over sequences. The mean is reported
+            in both cases.
+        average: average of weights to evaluate and keep as the model. "ema" is an exponential
             moving average over updates (Polyak and Juditsky 1992); "best" is the mean of the best
-            epochs, which are told from one another by their own weights. None for the weights of
-            the best epoch.
+            epochs, which are compared by their own weights. None for the weights of the best epoch.
         decay: decay of the exponential moving average. It is lower in the first updates.
         average_best: number of best epochs that "best" averages.
         class_weight: weights of classes in the training loss, "balanced" or by name as in
             spam=3,ham=1. With "balanced" all classes count equally, however rare; a class without
             a weight has 1, and only the ratios matter. For the targets "class" and "tags".
-        focal: exponent of the focal loss, which takes weight from predictions that are right and
-            sure. For the targets "class", "labels" and "tags". None for cross entropy.
+        focal: exponent of the focal loss, which gives less weight to confident correct predictions.
+            For the targets "class", "labels" and "tags". None for cross entropy.
         calibrate: calibrate probabilities when training ends, by the temperature with the lowest
             loss on the validation examples. Predictions, scores and exports of the model
-            have it. For the targets "class", "labels" and "tags".
+            include it. For the targets "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stop.
-        best_by: what selects the best epoch in validation. "loss" (of texts, per token), "metric"
-            (what is shown beside it), or of generated texts, which are written anew after each
-            epoch, "bleu" or "chrf"; of equal ones the loss decides. None for the loss of generated
-            texts, whose exact matches stay at zero for long, and the metric of all else.
+        best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
+            (the one shown beside it) or, for generated texts, which are generated after each
+            epoch, "bleu" or "chrf"; the loss breaks ties. None for the loss for generated texts,
+            whose exact matches stay at zero for long, and the metric otherwise.
         initialization: initial weights of the recurrent layers, by name. "orthogonal", "identity"
             or "spectral-radius:0.9" for the matrix of each gate; "forget-bias:1" or "chrono:500"
             (the longest dependency in steps) for gates that keep a state; several as in

@@ -430,7 +430,9 @@ def _padding(op: Any) -> str:
 
 def _batch_normalisation(t: Translator, op: Any) -> str:
     if op.get_attr("is_training"):
-        raise SeqzooError(f"{op.name!r} normalises by its batch; only trained statistics travel.")
+        raise SeqzooError(
+            f"{op.name!r} normalises by its batch; only the statistics of training can be exported."
+        )
     scale, offset, mean, variance = (t.fixed(op, index) for index in range(1, 5))
     factor = scale / np.sqrt(variance + op.get_attr("epsilon"))
     made = t.writer.add("Mul", [t.at(op, 0), t.writer.constant(factor)])

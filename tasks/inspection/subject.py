@@ -112,7 +112,7 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     raw = features.raw([value], ["the input"])
     values, lengths = map(tf.convert_to_tensor, features.transform(*raw))
     if not int(lengths[0]):
-        raise SeqzooError("The input has no step; give one that is not empty.")
+        raise SeqzooError("The input is empty; give one of at least one step.")
     inputs = {"values": values[:, : int(lengths[0])], "lengths": lengths}
     return inputs, input_labels(features, raw, int(lengths[0]))
 

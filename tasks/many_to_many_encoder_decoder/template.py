@@ -40,12 +40,12 @@ class ManyToManyEncoderDecoder(Template):
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
-        vectors: word vectors from elsewhere: GloVe or word2vec text (.txt, .vec), word2vec binary
+        vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
             (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
             and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
             and are kept in the run. For words that are read; None for no vectors.
         vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words that training lacks and predictions know: the first
+        vectors_vocabulary: words that predictions know beside those of training: the first
             `vectors_keep` of the file of vectors, or all.
         vectors_keep: words at the beginning of the file of vectors that are kept.
         tied: tie input and output embeddings.

@@ -48,12 +48,12 @@ class ManyToOne(Template):
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
         embedding: embedding size.
-        vectors: word vectors from elsewhere: GloVe or word2vec text (.txt, .vec), word2vec binary
+        vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
             (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
             and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
             and are kept in the run. For words that are read; None for no vectors.
         vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words that training lacks and predictions know: the first
+        vectors_vocabulary: words that predictions know beside those of training: the first
             `vectors_keep` of the file of vectors, or all.
         vectors_keep: words at the beginning of the file of vectors that are kept.
         ngrams: longest n-gram of tokens that is embedded; 1 for none. Its vector is added to the
@@ -68,9 +68,9 @@ class ManyToOne(Template):
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
-        loss: loss function of numbers; classes, tags, texts and notes have the one that they have.
+        loss: loss function of numbers; other targets have a fixed one.
             None for squared with "value".
-        output_activation: activation of the outputs that are numbers, any of Keras. Targets are
+        output_activation: activation of numeric outputs, by its name in Keras. Targets are
             standardised only for the losses squared, absolute and huber without one. None for none,
             or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
         label_smoothing: label smoothing. Of "class" targets.

@@ -121,7 +121,7 @@ class ApplicationGrid(keras.layers.Layer):
         except (ValueError, OSError) as error:
             reason = " ".join(str(error).split())
             raise SeqzooError(
-                f"The encoder {application} cannot be made for images of {size[0]} by {size[1]}: "
+                f"The encoder {application} cannot be built for images of {size[0]} by {size[1]}: "
                 f"{reason}"
             ) from error
         self.network.trainable = not frozen

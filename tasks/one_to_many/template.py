@@ -52,7 +52,7 @@ class OneToMany(Template):
             bright an image is; it is for batches of a few images.
         encoder_weights: weights of a keras.applications encoder: imagenet, which is downloaded, or
             a file. The file is made without the classifier. None for random ones.
-        frozen: freeze the weights of the image encoder, an application.
+        frozen: freeze the weights of a keras.applications encoder.
         image_size: height and width that images are resized to, such as 224,224. None for those of
             the training images, which must then be equal.
         pooling: pooling of an image's feature map: mean, or flatten, which keeps where things are.

@@ -144,7 +144,7 @@ class Run:
                 f"{resume}"
             )
         if not zipfile.is_zipfile(path):
-            raise SeqzooError(f"{path} is damaged, or no model; train it again.")
+            raise SeqzooError(f"{path} is damaged or not a model; train it again.")
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -207,8 +207,8 @@ def test_a_frozen_application_stays_as_it_is(tmp_path) -> None:
 @pytest.mark.parametrize(
     "size, weights, message",
     [
-        ((8, 40), None, "MobileNet cannot be made for images of 8 by 40: .*at least 32x32"),
-        ((40, 40), "missing.h5", "MobileNet cannot be made .*missing.h5"),
+        ((8, 40), None, "MobileNet cannot be built for images of 8 by 40: .*at least 32x32"),
+        ((40, 40), "missing.h5", "MobileNet cannot be built .*missing.h5"),
     ],
 )
 def test_what_an_application_cannot_do_is_said(size: tuple, weights, message: str) -> None:

@@ -194,7 +194,7 @@ BAD = {
     "several columns": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": np.eye(30)},
         {},
-        r"'targets' must have one class an example, \(n,\), got 30x30 of float64",
+        r"'targets' must have one class per example, \(n,\), got 30x30 of float64",
     ),
     "empty": ({"inputs": np.ones((0, 3)), "targets": []}, {}, "hold something, got 0x3"),
     "four axes": ({"inputs": np.ones((2, 3, 4, 5)), "targets": [1, 2]}, {}, "2x3x4x5"),

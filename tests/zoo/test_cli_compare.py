@@ -282,7 +282,7 @@ def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
     before = files(tmp_path)
     for words, message in (
         (["--cells", "gru,lstn"], "no cell 'lstn' .*did you mean 'lstm'"),
-        (["--cells", "gru", "--seeds", 0], "0 is not in the range"),
+        (["--cells", "gru", "--seeds", 0], "must be at least 1, got 0"),
         (["--cells", "gru", "--units", 0], "`units` must be at least 1"),
         (["--cells", "gru", "--input", "txt"], "got 'txt'; did you mean 'text'"),
         (["--cells", "gru", "--cell-option", "bais=1"], "bais"),

@@ -97,7 +97,7 @@ def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
     result = seqzoo("doctor")
     assert result.exit_code == 1
     assert re.search(r"BROKEN  layers of vanilla.* apart from the plain loop", result.stdout)
-    assert result.stdout.endswith("Something is broken.\n")
+    assert result.stdout.endswith("At least one check failed.\n")
 
 
 def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:

@@ -80,7 +80,7 @@ BAD: dict[str, tuple[str | bytes, str, str]] = {
         "langage-id is not a run folder.* mean 'language-id'",
     ),
     "export no run": ("", "export . folder", r"\. is not a run folder"),
-    "top of zero": ("", "predict . text --top 0", "0 is not in the range"),
+    "top of zero": ("", "predict . text --top 0", "must be at least 1, got 0"),
 }
 
 

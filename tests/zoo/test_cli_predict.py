@@ -138,7 +138,7 @@ def test_columns_and_delimiters(run, tmp_path) -> None:
     for words, message in (
         (named, r"`input` must name a column of .*\(word\), got 'text'"),
         ([*named, "--input", "wort"], "got 'wort'; did you mean 'word'"),
-        ([*named, "axyz"], "Name texts or --input-file, not both"),
+        ([*named, "axyz"], "Give texts or --input-file, not both"),
         (["predict", run, "axyz", "--input", "word"], "are for --input-file"),
         ([*named, "--json", "--format", "csv"], "not csv; name one"),
         (["predict", run, "--input-file", path], "must end in one of .* --delimiter"),

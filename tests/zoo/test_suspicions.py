@@ -188,7 +188,7 @@ def test_a_text_that_begins_with_a_dash(trained) -> None:
     for command in ("predict", "generate"):
         refused = seqzoo(command, trained / "run", "-5 degrees")
         assert refused.exit_code == 2
-        assert f"stands behind --, as in `seqzoo {command} RUN -- '-5 degrees'`" in refused.stderr
+        assert f"begins with -, as in `seqzoo {command} RUN -- '-5 degrees'`" in refused.stderr
     assert seqzoo("predict", trained / "run", "--", "-5 degrees").exit_code == 0
 
 

@@ -157,8 +157,8 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "half a character in a label": ("words", "class", "a", "\ud800", "'out' is not Unicode text"),
     "broken list": ("series", "class", "[1, 2", "x", "'in' is not a JSON list"),
     "no labels": ("words", "labels", "a", 3, "'out' must be a list of labels, got 3."),
-    "no sound": ("audio", "class", "a.wav", "x", "'in' names a file that is not there"),
-    "no image": ("rows", "class", "a.png", "x", "'in' names a file that is not there"),
+    "no sound": ("audio", "class", "a.wav", "x", "'in' names a file that does not exist"),
+    "no image": ("rows", "class", "a.png", "x", "'in' names a file that does not exist"),
     "rows of a series": ("rows", "class", "[1, 2]", "x", "'in' must be a list of rows of numbers"),
 }
 

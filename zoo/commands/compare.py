@@ -14,9 +14,9 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--cells", required=True, callback=options.names, help="Comma-separated cell names.")
 @click.option(
     "--seeds",
-    type=click.IntRange(1),
+    type=options.Whole(1),
     default=3,
-    help="Trainings per cell, each with its own seed. [default: 3]",
+    help="Trainings per cell, each with its own seed. [at least 1; default: 3]",
 )
 @click.option(
     "--gradient-flow",
@@ -74,4 +74,4 @@ def command(
         if comparison.flow:
             click.echo("\nThe share of a gradient that is left, without any training:")
             click.echo(table(*flow_table(comparison.flow)))
-        click.echo(f"It is in {comparison.folder}: comparison.md, .csv, .json and .png.")
+        click.echo(f"Saved in {comparison.folder}: comparison.md, .csv, .json and .png.")

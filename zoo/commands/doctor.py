@@ -31,6 +31,6 @@ def command(data_dir: str | None, as_json: bool) -> None:
         rows = [asdict(finding) for finding in findings]
         click.echo(json.dumps({"healthy": not broken, "findings": rows}, ensure_ascii=False))
     else:
-        click.echo("Something is broken." if broken else "All that is needed works.")
+        click.echo("At least one check failed." if broken else "All that is needed works.")
     if broken:
         raise SystemExit(1)

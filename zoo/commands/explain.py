@@ -13,14 +13,14 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--answer", help="Class, label or text to explain. [default: the model's own answer]")
 @click.option(
     "--step",
-    type=click.IntRange(0),
+    type=options.Whole(0),
     help="Step of the answer, from 0, to explain. [default: the last; all of a generated text]",
 )
 @click.option(
     "--method",
     type=options.OneOf(["integrated-gradients", "occlusion"]),
     default="integrated-gradients",
-    help="How it is found. [default: integrated-gradients]",
+    help="Attribution method. [default: integrated-gradients]",
 )
 @options.source_option("resample")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per input.")
@@ -35,10 +35,11 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Explain what the answer of the model in RUN to each TEXT rests on.
+    """Explain the answer of the model in RUN to each TEXT.
 
-    What speaks for the answer is red, what speaks against it blue; below stand the strongest
-    characters, words or steps, with their places. RUN may be a preset with a pretrained model.
+    Parts of the input that support the answer are red, those that oppose it blue; the strongest
+    characters, words or steps are listed below with their positions. RUN may be a preset with a
+    pretrained model.
 
     \b
     Examples:

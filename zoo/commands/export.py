@@ -23,25 +23,25 @@ from seqzoo.zoo.commands import completers, options
     type=click.Choice(["float32", "float16", "int8", "full-int8"]),
     default="float32",
     help="Precision of the weights: float16 for litert, int8 for onnx and litert; full-int8 for "
-    "litert makes integers of activations, too. [default: float32]",
+    "litert also quantises the activations. [default: float32]",
 )
 @click.option(
     "--steps",
-    type=click.IntRange(1),
-    help="Fixed number of time steps, for litert. [default: any]",
+    type=options.Whole(1),
+    help="Fixed number of time steps, for litert. [at least 1; default: any]",
 )
 @click.option(
     "--signature",
     "signatures",
     type=click.Choice(list(SIGNATURES)),
     multiple=True,
-    help="Further signature of a SavedModel, which makes it slower to load: "
+    help="Additional signature of a SavedModel, which makes it slower to load: "
     f"{'; '.join(f'{name}, {summary}' for name, summary in SIGNATURES.items())}.",
 )
 @click.option(
     "--top",
-    type=click.IntRange(1),
-    help="Predictions per input. [default: 5; 1 for generated text]",
+    type=options.Whole(1),
+    help="Predictions per input. [at least 1; default: 5; 1 for generated text]",
 )
 @options.device
 @options.decoding
@@ -56,7 +56,7 @@ def command(
     device: str | None,
     **choices: Any,
 ) -> None:
-    """Export the model in RUN to FOLDER and check its predictions in a process of its own.
+    """Export the model in RUN to FOLDER and check its predictions in a separate process.
 
     A SavedModel takes raw inputs (text, numbers, audio), returns labels and probabilities, and
     needs only TensorFlow to load. ONNX and LiteRT files run without TensorFlow; predict.py beside

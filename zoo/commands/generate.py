@@ -10,7 +10,9 @@ from seqzoo.zoo.commands import completers, options
 @click.command("generate", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1)
-@click.option("--count", type=click.IntRange(1), default=1, help="Texts per input. [default: 1]")
+@click.option(
+    "--count", type=options.Whole(1), default=1, help="Texts per input. [at least 1; default: 1]"
+)
 @options.source_option("resample")
 @options.device
 @options.decoding

@@ -35,4 +35,4 @@ def command(ctx: click.Context, name: str, output: str | None, force: bool, **ch
         click.echo(written, nl=False)
     else:
         command = f"{program(ctx)} train {shlex.quote(written)}"
-        click.echo(f"{written} holds all choices. To train it: {command}")
+        click.echo(f"{written} has all settings. To train: {command}")

@@ -15,20 +15,20 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--only",
     callback=options.names,
-    help="Analyses to make: attribution, gradients, gates, states, attention, weights, "
+    help="Analyses to run: attribution, gradients, gates, states, attention, weights, "
     "fixed-points, transitions, embeddings. [default: all that fit the model]",
 )
 @click.option(
     "--step",
-    type=click.IntRange(0),
+    type=options.Whole(0),
     help="Step of the answer, from 0, that gradients start from and that is explained. "
     "[default: the last; all of a generated text]",
 )
 @click.option(
     "--examples",
-    type=click.IntRange(1, 8),
+    type=options.Whole(1, 8),
     default=3,
-    help="Held-out examples to look at where no INPUT is given. [default: 3]",
+    help="Number of held-out examples to use if no INPUT is given. [from 1 to 8; default: 3]",
 )
 @click.option(
     "--figures",
@@ -51,7 +51,7 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Look inside the model in RUN as it reads each INPUT.
+    """Inspect the model in RUN as it reads each INPUT.
 
     Writes a page with gradients through time, gates, states, attention, the spectra of the
     recurrent weights, fixed points and what the answers rest on, its figures, and its numbers as

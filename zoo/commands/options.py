@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from seqzoo.tasks.errors import nearest
+from seqzoo.tasks.fields import Range
 from seqzoo.tasks.settings import BALANCED
 from seqzoo.zoo.commands import completers
 from seqzoo.zoo.config.field_types import NONE
@@ -38,6 +39,29 @@ class OneOf(click.Choice):
             known = ", ".join(self.choices)
             self.fail(f"must be one of {known}, got {value!r}{nearest(value, self.choices)}")
         return super().convert(value, param, ctx)
+
+
+class Whole(click.ParamType):
+    """Whole numbers of a range, which errors give in the words of settings.
+
+    Args:
+        least: smallest number.
+        most: largest number; None for none.
+    """
+
+    name = "integer"
+
+    def __init__(self, least: int, most: int | None = None):
+        self.range = Range(least=least, most=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"must be a whole number, got {value!r}.", param, ctx)
+        if number not in self.range:
+            self.fail(f"must be {self.range}, got {number}.", param, ctx)
+        return number
 
 
 class Grouped(click.Option):
@@ -75,7 +99,7 @@ class TextsCommand(Command):
             told = error.format_message()
             text = next((own for own in typed if own.startswith(error.option_name)), "-...")
             raise click.UsageError(
-                f"{told} A text that begins with - stands behind --, as in "
+                f"{told} Put -- before a text that begins with -, as in "
                 f"`{ctx.command_path} RUN -- {shlex.quote(text)}`.",
                 ctx,
             ) from error

@@ -19,7 +19,10 @@ from seqzoo.zoo.commands import completers, options
 @options.source_option("delimiter")
 @options.source_option("resample")
 @click.option(
-    "--top", type=click.IntRange(1), default=1, help="Predictions per input. [default: 1]"
+    "--top",
+    type=options.Whole(1),
+    default=1,
+    help="Predictions per input. [at least 1; default: 1]",
 )
 @click.option(
     "--format",
@@ -79,7 +82,7 @@ def command(
     if as_json and form not in (None, "jsonl"):
         raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
     if input_file and text:
-        raise click.UsageError("Name texts or --input-file, not both.")
+        raise click.UsageError("Give texts or --input-file, not both.")
     if not input_file and (input or time_column or columns or delimiter):
         raise click.UsageError(
             "--input, --time-column, --columns and --delimiter are for --input-file."

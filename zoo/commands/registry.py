@@ -65,11 +65,11 @@ COMMANDS = {
     ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",
-        "Look inside a run as it reads inputs.",
+        "Inspect a run as it reads inputs.",
     ),
     "explain": Command(
         "seqzoo.zoo.commands.explain:command",
-        "Explain what an answer rests on.",
+        "Explain a prediction by parts of its input.",
     ),
     "init": Command(
         "seqzoo.zoo.commands.init:command",

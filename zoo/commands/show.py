@@ -4,7 +4,7 @@ import json
 
 import click
 
-from seqzoo.zoo.commands import completers
+from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
 
@@ -12,15 +12,15 @@ from seqzoo.zoo.commands.program import program
 @click.argument("name", shell_complete=completers.everything)
 @click.option(
     "--features",
-    type=click.IntRange(1, 100_000),
+    type=options.Whole(1, 100_000),
     default=64,
-    help="Input features for the parameter count of a cell. [default: 64]",
+    help="Input features for the parameter count of a cell. [at least 1; default: 64]",
 )
 @click.option(
     "--units",
-    type=click.IntRange(1, 100_000),
+    type=options.Whole(1, 100_000),
     default=128,
-    help="Units for the parameter count of a cell. [default: 128]",
+    help="Units for the parameter count of a cell. [at least 1; default: 128]",
 )
 @click.option("--data-dir", help="Folder of TensorFlow Datasets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")

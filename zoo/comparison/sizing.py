@@ -97,7 +97,7 @@ def _parameters(task: Any, examples: Any) -> int:
     try:
         return task.adapt(examples).build("float32").count_params()
     except ValueError as error:
-        raise SeqzooError(f"{task.cell} of {task.units} units cannot be made: {error}") from error
+        raise SeqzooError(f"{task.cell} of {task.units} units cannot be built: {error}") from error
 
 
 def main(words: Sequence[str]) -> int:

@@ -140,7 +140,7 @@ def _help(
         text = "; ".join(f"{own} ({kind.name})" for kind, own in sentences.items())  # type: ignore
     if get_origin(type_) is Mapping:
         text += ", as NAME=VALUE; repeatable"
-    text = f"{text[0].upper()}{text[1:]}."
+    text = _with_options(f"{text[0].upper()}{text[1:]}.", kinds[0])
     if name in REGISTRIES:
         text += f" {REGISTRIES[name]()}"
     remarks = []
@@ -150,13 +150,25 @@ def _help(
     (default,) = (field_types.default(own) for own in fields(kinds[0]) if own.name == name)
     unset = re.search(r"\bNone (?:for|to) (.*?)\.?$", entries[kinds[0]])
     if unset and len(kinds) == 1:
-        remarks.append(f"{'default' if default is None else field_types.NONE}: {unset[1]}")
+        meaning = _with_options(unset[1], kinds[0])
+        remarks.append(f"{'default' if default is None else field_types.NONE}: {meaning}")
     if name in DEFAULTS:
         remarks.append(f"default: {DEFAULTS[name]}")
     elif defaults and default not in (None, MISSING) and type_ is not bool:
         shown = f"{default:g}" if isinstance(default, float) else default
+        shown = "none" if shown == () else shown
         remarks.append(f"default: {shown}")
     return f"{text} [{'; '.join(remarks)}]" if remarks else text
+
+
+def _with_options(text: str, kind: type) -> str:
+    """A text in which the options of other fields stand for these: "`top_k`" becomes "--top-k"."""
+    names = {field.name for field in fields(kind)}
+
+    def option(name: re.Match) -> str:
+        return (option_of(kind, name[1]) or name[0]) if name[1] in names else name[0]
+
+    return re.sub("`([a-z_]+)`", option, text)
 
 
 def _first_sentence(text: str) -> str:

@@ -265,7 +265,7 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
 def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:
     path = folder / pathlib.Path(text(field).strip()).expanduser()
     if not path.is_file():
-        raise SeqzooError(f"names a file that is not there: {path}")
+        raise SeqzooError(f"names a file that does not exist: {path}")
     return path
 
 

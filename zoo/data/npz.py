@@ -207,7 +207,7 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
     if kind == "values":
         return array.finite(parts)
     if any(part.ndim > 1 for part in parts):
-        raise array.unfit("have one tag a step")
+        raise array.unfit("have one tag per step")
     return parts
 
 
@@ -221,7 +221,7 @@ def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
         return array.finite([values])
     parts = array.cut(lengths, values, "the lengths of the inputs")
     if any(part.ndim > 1 for part in parts):
-        raise array.unfit("have one time a step")
+        raise array.unfit("have one time per step")
     return array.finite(parts)
 
 
@@ -236,7 +236,7 @@ def _names(array: Array) -> Sequence[Any]:
     values = array.values
     values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     if values.ndim != 1:
-        raise array.unfit("have one class an example, (n,)")
+        raise array.unfit("have one class per example, (n,)")
     return list(values)
 
 

@@ -242,5 +242,5 @@ def _timed_series(field: Any, source: Source) -> Any:
         )
     values, times = fields.series(field[VALUES]), fields.times(field[TIMES])
     if problem := fault(times, len(values), source.time_values):
-        raise SeqzooError(f"has times that are not right: `times` {problem}")
+        raise SeqzooError(f"has invalid times: `times` {problem}")
     return timed(values, times, source)

@@ -34,14 +34,14 @@ class Source:
             for tags, .txt for tags and what is next.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
-        input: column, array or feature of the inputs. None for a guess (not in tables).
-        target: column, array or feature of the targets. None for a guess (not in tables).
+        input: column, array or feature of the inputs. None to guess it (not in tables).
+        target: column, array or feature of the targets. None to guess it (not in tables).
         time_column: column or array with the times of a series' steps, for cells that take time. It
             has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
-        time_values: what the time column has: the time of each step ("timestamps"), or the time
+        time_values: meaning of the time column: the time of each step ("timestamps"), or the time
             since the step before ("elapsed").
         columns: column names of a file that has no header line.
-        delimiter: field delimiter, such as ; or tab. None for what the file's name says.
+        delimiter: field delimiter, such as ; or tab. None for that of the file's extension.
         separator: separator of labels within one field.
         data_dir: folder of TensorFlow Datasets.
         resample: resample audio of other sample rates to one.

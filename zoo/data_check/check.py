@@ -148,6 +148,6 @@ def _sizes(parts: Mapping[str, Part]) -> Finding:
         "rows",
         shown,
         "note" if few else "ok",
-        "a score on so few test examples is rough; hold out or collect more" if few else "",
+        "a score on so few test examples is imprecise; hold out or collect more" if few else "",
         counts,
     )

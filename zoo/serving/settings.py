@@ -36,7 +36,7 @@ class ServingSettings:
         tokens: maximum number of tokens of a generated text, and of steps of a forecast.
         sessions: maximum number of open sessions per model.
         session_seconds: seconds without a request after which a session ends.
-        origins: web pages of other origins that may call the server, such as https://example.org.
+        origins: origins of web pages that may call the server, such as https://example.org.
         log_format: format of the log of requests on standard error.
 
     Raises:
