@@ -79,6 +79,13 @@ def write_files(folder: pathlib.Path) -> None:
     np.savez(folder / "load.npz", inputs=RANDOM.normal(size=(400, 2)))
     beats = {"inputs": RANDOM.normal(size=(COUNT, 9)), "targets": np.arange(COUNT) % 2}
     np.savez(folder / "beats.npz", **beats)
+    Image.fromarray(RANDOM.integers(0, 255, (24, 90), np.uint8)).save(folder / "line.png")
+    _table(folder / "transcripts.tsv", "file,text", lambda n: (digits_of(n), f"{n % 10}"))
+
+
+def digits_of(number: int) -> str:
+    """The file of one of the recordings."""
+    return f"recordings/{number % 10}_theo_{number // 10}.wav"
 
 
 def _write_sounds_and_pictures(folder: pathlib.Path, splits: list[str]) -> None:
@@ -92,8 +99,7 @@ def _write_sounds_and_pictures(folder: pathlib.Path, splits: list[str]) -> None:
         picture = RANDOM.integers(0, 255, (36, 36, 3), np.uint8)
         Image.fromarray(picture).save(folder / "pictures" / f"{index}.png")
     shutil.copy(folder / "pictures" / "0.png", folder / "letter.png")
-    digits = [f"recordings/{n % 10}_theo_{n // 10}.wav" for n in range(COUNT)]
-    _table(folder / "sounds.tsv", "file,digit", lambda n: (digits[n], n % 10))
+    _table(folder / "sounds.tsv", "file,digit", lambda n: (digits_of(n), n % 10))
     shutil.copy(folder / "sounds.tsv", folder / "digits.tsv")
     _table(
         folder / "captions.tsv",

@@ -200,8 +200,12 @@ def test_an_input_is_read_while_it_comes_in(run) -> None:
 
 
 @pytest.mark.slow
-def test_an_exported_model_answers_texts_and_steps(run, tmp_path, clean_tensorflow) -> None:
-    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4))
+def test_an_exported_model_answers_texts_and_steps(
+    run, language, tmp_path, clean_tensorflow
+) -> None:
+    """With all that it needs inside, the language model, too."""
+    told = {"language_model": str(language.folder), "language_weight": 0.2}
+    options = AnswerOptions(2, Decoding("beam", answers=2, beam_width=4, **told))
     run.export(tmp_path / "out", options, check=False)
     held_out = columns(5, 4)
     images, lengths = run.task.features.raw(held_out.inputs, held_out.places)
