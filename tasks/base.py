@@ -35,6 +35,7 @@ class Answer:
             probabilities of its tokens and its end; empty for other predictions.
         alignment: of a text that is read step by step, each symbol with its first step and the
             step behind its last one; empty for other predictions.
+        step_probabilities: of each tag; empty for other predictions.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Answer:
     alternatives: tuple[tuple[str, float], ...] = ()
     token_probabilities: tuple[float, ...] = ()
     alignment: tuple[tuple[str, int, int], ...] = ()
+    step_probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

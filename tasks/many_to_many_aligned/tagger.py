@@ -215,10 +215,13 @@ class TaggerTask(CutsAtSteps, Task):
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         answers = []
-        parts = zip(found["tags"], found["lengths"], found["log_probabilities"], strict=True)
-        for ids, length, log_probability in parts:
+        names = ("tags", "lengths", "log_probabilities", "probabilities")
+        parts = zip(*(found[name] for name in names), strict=True)
+        for ids, length, log_probability, each in parts:
             tags = tuple(self.tags.names[tag] for tag in ids[:length])
-            answers.append(Answer(" ".join(tags), tags, float(np.exp(log_probability))))
+            own = tuple(map(float, each[:length]))
+            whole = float(np.exp(log_probability))
+            answers.append(Answer(" ".join(tags), tags, whole, step_probabilities=own))
         return answers
 
     def figures(

@@ -272,6 +272,7 @@ def test_it_beats_training_from_nothing_on_500_examples(embedded, tmp_path, epoc
     whole dates; measured: 65 against 22%."""
     source = Source("dates", "characters", "characters", data_dir=str(embedded("dates")))
     dates, _ = open_source(source)
+    assert dates.validation is not None and dates.test is not None
 
     def some(examples: Examples, count: int) -> Examples:
         chosen = random.Random(1).sample(range(len(examples)), count)
@@ -279,13 +280,14 @@ def test_it_beats_training_from_nothing_on_500_examples(embedded, tmp_path, epoc
         return Examples([inputs[n] for n in chosen], [targets[n][5:7] for n in chosen])
 
     splits = Splits(some(dates.train, 500), some(dates.validation, 200))
+    held = some(dates.test, 500)
     old = Run.open(folder_of("date-normaliser"))
     template = matching_template(old.template, ManyToOne, target="class", pooling="max")
     chosen = TrainingSettings(epochs=epochs, batch_size=16)
     scores = [
-        train(template, splits, chosen, tmp_path / name, start_from=start).evaluate(
-            some(dates.test, 500)
-        )["accuracy"]
+        train(template, splits, chosen, tmp_path / name, start_from=start).evaluate(held)[
+            "accuracy"
+        ]
         for name, start in (("nothing", None), ("start", folder_of("date-normaliser")))
     ]
     assert scores[1] > scores[0] + 0.2, scores

@@ -8,7 +8,7 @@ import pytest
 from cell_names import BEFORE_RELEASES
 from cli_cases import seqzoo
 
-from seqzoo import zoo
+import seqzoo.zoo as zoo
 from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import trainer

@@ -27,8 +27,15 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--format",
     "form",
-    type=options.OneOf(["text", "jsonl", "csv"]),
-    help="Output format: tab-separated text, JSON Lines or CSV. [default: text]",
+    type=options.OneOf(["text", "jsonl", "csv", "conll", "conllu"]),
+    help="Output format: tab-separated text, JSON Lines or CSV; of tags also CoNLL or CoNLL-U, "
+    "a word per line with its tag and probability. [default: text]",
+)
+@click.option(
+    "--tokenize",
+    type=options.OneOf(["auto", "whitespace"]),
+    help="How sentences become the words of a tagger: as in the training data, or at white space "
+    "alone. [default: auto; whitespace in files]",
 )
 @click.option(
     "--attention",
@@ -53,6 +60,7 @@ def command(
     resample: bool | None,
     top: int,
     form: Any,
+    tokenize: Any,
     attention: bool,
     attention_file: str | None,
     as_json: bool,
@@ -73,6 +81,7 @@ def command(
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict date-normaliser --attention "3 mars 2021"
+      seqzoo predict runs/upos-tagger --format conllu "Doesn't it work?"
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
     from seqzoo.zoo.data import prediction_inputs
@@ -100,8 +109,10 @@ def command(
         click.echo("One input per line; end with Ctrl-D.", err=True)
     form = "jsonl" if as_json else form or "text"
     shows = bool(attention or attention_file)
-    if shows and form == "csv":
-        raise click.UsageError("--attention is printed as text or as JSON; leave --format csv out.")
+    if shows and form not in ("text", "jsonl"):
+        raise click.UsageError(
+            f"--attention is printed as text or as JSON; leave --format {form} out."
+        )
     failed = False
     for line in prediction_lines(
         run,
@@ -112,8 +123,9 @@ def command(
         device,
         resample=bool(resample),
         attention=AttentionOutput(attention_file) if shows else None,
+        tokenize=tokenize,
     ):
-        click.echo(line.text, err=line.bad)
+        click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad
     if failed:
         raise SystemExit(2)

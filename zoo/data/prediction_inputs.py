@@ -23,6 +23,10 @@ VALUES, TIMES = "values", "times"
 """The parts of a series with times, as keys of a JSON object."""
 
 
+Tokenization = Literal["auto", "whitespace"]
+"""How sentences become words; see `reader`."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """One raw input.
@@ -64,7 +68,11 @@ class File:
 
 
 def read(
-    run: Any, given: Iterable[bytes] | tuple[str, ...] | File, *, resample: bool = False
+    run: Any,
+    given: Iterable[bytes] | tuple[str, ...] | File,
+    *,
+    resample: bool = False,
+    tokenize: Tokenization = "whitespace",
 ) -> Iterator[Asked]:
     """The inputs that a run is asked for, in order, each read as its kind says or told to be wrong.
 
@@ -72,6 +80,7 @@ def read(
         run: the `seqzoo.tasks.runs.run.Run`.
         given: lines in UTF-8, texts from the command line, or a file.
         resample: whether to convert audio to the sample rate of the model.
+        tokenize: see `reader`.
 
     Raises:
         SeqzooError: the file cannot be read, or has no such column or array.
@@ -83,7 +92,7 @@ def read(
     else:
         texts: Any = given
         found = of_arguments(texts) if isinstance(given, tuple) else of_lines(texts)
-    own = reader(run, folder, resample=resample)
+    own = reader(run, folder, resample=resample, tokenize=tokenize)
     for asked in found:
         if asked.wrong:
             yield asked
@@ -191,7 +200,13 @@ def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
     return iter([replace(rows[0], field=field)])
 
 
-def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callable[[Any], Any]:
+def reader(
+    run: Any,
+    folder: pathlib.Path,
+    *,
+    resample: bool = False,
+    tokenize: Tokenization = "whitespace",
+) -> Callable[[Any], Any]:
     """The function that makes a raw input of the run's kind from a field.
 
     Args:
@@ -199,15 +214,20 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
         folder: paths in a field are relative to it.
         resample: whether sound of other sample rates is brought to the model's, as it also is where
             that was chosen in training.
+        tokenize: how sentences become the words of a tagger: "auto" as the training data were
+            split, see `SentenceSplitter`; or at "whitespace" alone.
     """
     resample = resample or (run.source or {}).get("resample", False)
     own = fields.reader(run.template.input, folder)
     source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
+    split = splitter_of(run) if tagged and tokenize == "auto" else None
 
     def read(field: Any) -> Any:
         if isinstance(field, list | tuple) and tagged:
             return fields.words(field)
+        if split is not None:
+            return split(fields.text(field))
         if run.task.features.takes_time:
             return _timed_series(field, source)
         value = own(field)
@@ -222,6 +242,13 @@ def reader(run: Any, folder: pathlib.Path, *, resample: bool = False) -> Callabl
         return resampled(samples, rate, run.template.sample_rate)
 
     return read
+
+
+def splitter_of(run: Any) -> Any:
+    """The `SentenceSplitter` of a tagger of words."""
+    from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
+
+    return SentenceSplitter.of_features(run.task.features)
 
 
 def _timed_series(field: Any, source: Source) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import prediction_inputs
-from seqzoo.zoo.data.prediction_inputs import Asked, File
+from seqzoo.zoo.data.prediction_inputs import Asked, File, Tokenization
 from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.attention_text import (
     AttentionOutput,
@@ -24,7 +24,10 @@ from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.output import one_line
 
-Form = Literal["text", "jsonl", "csv"]
+Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
+
+TAGGED = ("conll", "conllu")
+"""Forms of tags alone: a word and its tag per line, an empty line behind each sentence."""
 
 LINES_AT_ONCE = 512
 """Number of lines that are predicted together."""
@@ -39,12 +42,14 @@ class Reply:
         bad: whether the line is invalid.
         error: what is wrong, without the location.
         place: location of the line, as in "line 18"; empty for other output.
+        aside: whether it is a remark, and not a prediction.
     """
 
     text: str
     bad: bool = False
     error: str = ""
     place: str = ""
+    aside: bool = False
 
 
 SHOWN = 20
@@ -84,6 +89,7 @@ def prediction_lines(
     *,
     resample: bool = False,
     attention: AttentionOutput | None = None,
+    tokenize: Tokenization | None = None,
 ) -> Iterator[Reply]:
     """The output for each input, in order; "csv" begins with a header.
 
@@ -96,6 +102,8 @@ def prediction_lines(
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
         attention: shows where the model looks; None for answers alone.
+        tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
+            files.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -105,10 +113,20 @@ def prediction_lines(
         read_bytes(given.path)  # an error comes before TensorFlow's import
     run = open_run(folder, device)
     options = answer_options(run, top, decoding)
-    asked = prediction_inputs.read(run, given, resample=resample)
+    target = run.template.target
+    if form in TAGGED and target != "tags":
+        raise SeqzooError(f"--format {form} is for target 'tags', got {folder} with {target!r}.")
+    tags_words = target == "tags" and run.template.input == "words"
+    if tokenize is not None and not tags_words:
+        raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")
+    typed_words = tags_words and not isinstance(given, File)
+    tokenize = tokenize or ("auto" if typed_words else "whitespace")
+    asked = prediction_inputs.read(run, given, resample=resample, tokenize=tokenize)
     _ = run.model  # reports a missing model before the first line is read
     if attention is not None:
         check_attention(run)
+    if tokenize == "auto" and (remark := prediction_inputs.splitter_of(run).remark):
+        yield Reply(remark, aside=True)
     # Someone who types sees each prediction at once; files are predicted in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
@@ -141,9 +159,18 @@ def _replies(
         if attention is not None:
             maps = run.attention([inputs[number] for number in numbers], options)
         return {
-            number: Reply(_answer(number, answer, options.top, form, own))
+            number: Reply(
+                _sentence(run.task.tokens(inputs[number]), answer, form)
+                if form in TAGGED
+                else _answer(number, answer, options.top, form, own, words(number))
+            )
             for number, answer, own in zip(numbers, found, map(shown, maps), strict=True)
         }
+
+    def words(number: int) -> Sequence[str] | None:
+        """The words that tags are of, which may be others than those between white space."""
+        tagged = run.template.target == "tags" and form == "jsonl"
+        return run.task.tokens(inputs[number]) if tagged else None
 
     def shown(own: Any) -> Any:
         if attention is None:
@@ -187,10 +214,12 @@ def _wrong(asked: Asked, error: str) -> Reply:
 
 def answer_fields(answer: Any, top: int) -> dict[str, Any]:
     """A prediction in JSON: "answer", "probability", and where they exist "token_probability",
-    "alignment" and, for a `top` above 1, "alternatives"."""
+    "probabilities" (of each tag), "alignment" and, for a `top` above 1, "alternatives"."""
     fields = {"answer": answer.value, "probability": answer.probability}
     if answer.token_probabilities:
         fields["token_probability"] = answer.token_probabilities[0]
+    if answer.step_probabilities:
+        fields["probabilities"] = list(answer.step_probabilities)
     if answer.alignment:
         fields["alignment"] = [list(own) for own in answer.alignment]
     if top > 1:
@@ -198,9 +227,18 @@ def answer_fields(answer: Any, top: int) -> dict[str, Any]:
     return fields
 
 
-def _answer(number: int, answer: Any, top: int, form: Form, attention: Any = None) -> str:
+def _answer(
+    number: int,
+    answer: Any,
+    top: int,
+    form: Form,
+    attention: Any = None,
+    words: Sequence[str] | None = None,
+) -> str:
     if form == "jsonl":
         reply = {"line": number, **answer_fields(answer, top)}
+        if words is not None:
+            reply["words"] = words
         if attention is not None:
             reply["attention"] = attention
         return json.dumps(reply, ensure_ascii=False)
@@ -216,6 +254,21 @@ def _answer(number: int, answer: Any, top: int, form: Form, attention: Any = Non
         pairs = list(zip(labels, answer.token_probabilities, strict=False))
     line = "\t".join(f"{one_line(label)}\t{probability:.4f}" for label, probability in pairs)
     return line if attention is None else f"{line}\n{attention}"
+
+
+def _sentence(tokens: Sequence[str] | None, answer: Any, form: Form) -> str:
+    """The words, tags and probabilities of a sentence, with an empty line at the end.
+
+    In CoNLL-U the tag is UPOS, and the probability stands in MISC.
+    """
+    tokens = tokens or [str(step) for step in range(1, len(answer.value) + 1)]
+    rows = zip(tokens, answer.value, answer.step_probabilities, strict=True)
+    if form == "conll":
+        return "".join(f"{word}\t{tag}\t{share:.4f}\n" for word, tag, share in rows)
+    lines = [f"# text = {' '.join(tokens)}\n"]
+    for number, (word, tag, share) in enumerate(rows, 1):
+        lines.append(f"{number}\t{word}\t_\t{tag}" + "\t_" * 5 + f"\tProbability={share:.4f}\n")
+    return "".join(lines)
 
 
 def _record(fields: Sequence[Any]) -> str:

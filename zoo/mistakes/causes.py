@@ -48,7 +48,7 @@ class Predictions:
         unknown: share of unknown tokens of each input, (examples,).
     """
 
-    names: Sequence[str]
+    names: list[str]
     probabilities: np.ndarray
     truths: np.ndarray
     inputs: Any
@@ -95,11 +95,9 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
         training: of the training examples; None where these are not known.
     """
     count = len(found.truths)
-    predicted, truths = found.predicted, found.truths
+    predicted, truths = found.predicted.tolist(), found.truths.tolist()
     pairs = Counter(
-        (int(truth), int(said))
-        for truth, said in zip(truths, predicted, strict=True)
-        if truth != said
+        (truth, said) for truth, said in zip(truths, predicted, strict=True) if truth != said
     )
     least = max(OFTEN, pairs.total() / 10)
 
@@ -108,7 +106,7 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
 
     causes = {
         "unknown tokens": found.unknown >= MANY_UNKNOWN,
-        "confused pair": each(lambda n: pairs[int(truths[n]), int(predicted[n])] >= least),
+        "confused pair": each(lambda n: pairs[truths[n], predicted[n]] >= least),
     }
     if training is not None:
         names = found.names

@@ -144,7 +144,7 @@ def errors(
     Raises:
         SeqzooError: the run has another target, its data are not known, or an option is wrong.
     """
-    opened = open_run(run, device) if isinstance(run, str | pathlib.Path) else run
+    opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     if opened.template.target != "class":
         raise SeqzooError(
             f"Mistakes are looked at for target 'class', got {opened.folder} with target "
@@ -223,7 +223,7 @@ def report(
         return Mistake(
             examples.place(index),
             shortened(value) if isinstance(value, str) else "",
-            found.names[truths[index]],
+            found.names[int(truths[index])],
             found.names[other],
             float(found.probabilities[index, other]),
             float(found.probabilities[index, truths[index]]),
@@ -234,7 +234,7 @@ def report(
     for index in wrong:
         named = tuple(name for name, applies in causes.items() if applies[index])
         groups[named[0]].append(mistake(int(index), int(said[index]), named))
-    pairs = Counter((found.names[truths[n]], found.names[said[n]]) for n in wrong)
+    pairs = Counter((found.names[int(truths[n])], found.names[int(said[n])]) for n in wrong)
     labels = likely_label_errors(found.probabilities, truths)
     return ErrorReport(
         str(run.folder),

@@ -1,0 +1,147 @@
+"""Sentences as people type them to words as a tagger's training data have them."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
+
+APOSTROPHES = "'’"
+"""Signs that stand for one another where the training data have one of them alone."""
+
+LONGEST_CLITIC = 7
+"""Maximum characters of the shorter part of a contraction."""
+
+
+class SentenceSplitter:
+    """Splits raw sentences by a rule that is derived from the words of the training data.
+
+    Text is split at white space. A word that training knows stays whole, such as "U.S.". Of any
+    other, signs that training has as words of their own are split off at both ends, and then what
+    training has as the shorter part of a contraction: a word that ends in an apostrophe in front
+    ("l'" of "l'homme"), one that begins with an apostrophe or a hyphen behind ("'s" of "dog's",
+    "-t-il" of "va-t-il"), or "n't".
+
+    A text in which a full stop or a comma stands by itself is split already, and only at white
+    space.
+
+    Args:
+        words: the vocabulary of the training data, the most frequent first. A contraction that it
+            has as a whole is split if both of its parts are more frequent.
+        lowercase: whether these are lowercase, whatever a text is.
+    """
+
+    def __init__(self, words: Sequence[str], lowercase: bool = False):
+        self.lowercase = lowercase
+        self.known = {_plain(word): word for word in words}
+        self.known |= {word: word for word in words}
+        self.ranks = {self._folded(word): rank for rank, word in reversed([*enumerate(words)])}
+        self.signs = {word for word in words if len(word) == 1 and _is_sign(word)}
+        short = [self._folded(word) for word in words if 1 < len(word) <= LONGEST_CLITIC]
+        self.first = {word for word in short if re.fullmatch(r"\w+'", word)}
+        self.last = {word for word in short if re.fullmatch(r"(['-]\w+)+|n't", word)}
+
+    @classmethod
+    def of_features(cls, features: object) -> "SentenceSplitter":
+        """The splitter of a tagger's `TokenFeatures`."""
+        words = features.vocabulary.tokens  # pyright: ignore[reportAttributeAccessIssue]
+        vectors = features.vectors  # pyright: ignore[reportAttributeAccessIssue]
+        if vectors is not None:  # others were not split as the training data are
+            words = words[: vectors.own - SPECIAL]
+        return cls(words, features.template.lowercase)  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def remark(self) -> str:
+        """Why signs cannot be split off; empty if they can."""
+        if self.signs:
+            return ""
+        return (
+            "The training data have no punctuation marks as words of their own, so that text is "
+            "split at white space alone."
+        )
+
+    def __call__(self, text: str) -> tuple[str, ...]:
+        """The words of a text."""
+        parts = text.split()
+        if not self.signs or {".", ","} & set(parts):
+            return tuple(parts)
+        return tuple(word for part in parts for word in self._split(part))
+
+    def _split(self, part: str) -> list[str]:
+        before: list[str] = []
+        after: list[str] = []
+        while part and not self._stays(part):
+            ending = self._ending(part)
+            if ending:
+                after.append(ending)
+                part = part[: -len(ending)]
+            elif len(part) > 1 and part[0] in self.signs and not self._contracts(part, self.last):
+                before.append(part[0])
+                part = part[1:]
+            elif len(part) > 1 and part[-1] in self.signs and part[-1] not in APOSTROPHES:
+                after.append(part[-1])
+                part = part[:-1]
+            else:
+                break
+        return [*before, *self._contraction(part), *reversed(after)]
+
+    def _ending(self, part: str) -> str:
+        """The longest of several signs at the end that are one word of training, such as "..."."""
+        found = re.search(r"[^\w\s]{2,}$", part)
+        signs = found[0] if found else ""
+        sizes = range(min(len(signs), len(part) - 1), 1, -1)
+        return next((part[-size:] for size in sizes if part[-size:] in self.known), "")
+
+    def _contraction(self, part: str) -> list[str]:
+        """The parts of a word, as training spells those that it knows."""
+        if self._stays(part) or len(part) < 2:
+            return [self._spelled(part)]
+        plain = self._folded(part)
+        # The longest contraction first: "-t-il" before "-il".
+        for size in range(min(LONGEST_CLITIC, len(part) - 1), 1, -1):
+            if plain[:size] in self.first:
+                return [self._spelled(part[:size]), *self._contraction(part[size:])]
+            if plain[-size:] in self.last:
+                return [*self._contraction(part[:-size]), self._spelled(part[-size:])]
+        if part[-1] in self.signs:  # a closing quotation mark
+            return [*self._contraction(part[:-1]), part[-1]]
+        return [part]
+
+    def _stays(self, part: str) -> bool:
+        """Whether a word is one of training, and more frequent than its parts."""
+        if not self._knows(part):
+            return False
+        plain, last = self._folded(part), len(self.ranks)
+        rank = self.ranks.get(plain, last)
+        for size in range(2, len(plain)):
+            for one, other, clitics in (
+                (plain[:size], plain[size:], self.first),
+                (plain[-size:], plain[:-size], self.last),
+            ):
+                ranks = [self.ranks.get(own, last) for own in (one, other)]
+                if one in clitics and max(ranks) < rank:
+                    return False
+        return True
+
+    def _contracts(self, part: str, clitics: set[str]) -> bool:
+        return self._folded(part) in clitics
+
+    def _folded(self, word: str) -> str:
+        """For comparison with contractions, which may begin with a capital: "L'homme"."""
+        return _plain(word).lower()
+
+    def _knows(self, word: str) -> bool:
+        plain = _plain(word)
+        return plain in self.known or (self.lowercase and plain.lower() in self.known)
+
+    def _spelled(self, word: str) -> str:
+        """A word with the apostrophe that training has."""
+        return word if word in self.known else self.known.get(_plain(word), word)
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFC", word).replace("’", "'")
+
+
+def _is_sign(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"

@@ -1,0 +1,59 @@
+"""Sentences as people type them become words as the training data of a tagger have them."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+
+FRENCH = "l' d' qu' n' c' aujourd'hui homme il est -t-il -il va , . ? ! « » arbre ( )".split()
+ENGLISH = "do n't the it 's it's U.S. dog , . ? \" ( ) can ca I 'm ... '".split()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("L’homme qu'il aime, aujourd'hui.", "L' homme qu' il aime , aujourd'hui ."),
+        ("Va-t-il bien ?", "Va -t-il bien ?"),
+        ("« Est-il là ? »", "« Est -il là ? »"),
+        ("C'est l'arbre d'Anne !", "C' est l' arbre d' Anne !"),
+        ("(c'est peut-être l'arbre)", "( c' est peut-être l' arbre )"),
+        ("l' homme est là .", "l' homme est là ."),
+    ],
+)
+def test_french(text: str, words: str) -> None:
+    # Where training has a form of the apostrophe, words get it.
+    assert " ".join(SentenceSplitter(FRENCH)(text)).replace("’", "'") == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I don't think the U.S. can't.", "I do n't think the U.S. ca n't ."),
+        # Known as a whole, but rarer than its parts.
+        ("It's the dog's, \"really\"...", "It 's the dog 's , \" really \" ..."),
+        ("(I'm sure)...", "( I 'm sure ) ..."),
+        ("the dogs' 3,5", "the dogs ' 3,5"),
+        ("it's done .", "it's done ."),
+    ],
+)
+def test_english(text: str, words: str) -> None:
+    assert " ".join(SentenceSplitter(ENGLISH)(text)) == words
+
+
+def test_data_without_punctuation_say_so() -> None:
+    splitter = SentenceSplitter(["homme", "l'"])
+    assert splitter("L'homme, là.") == ("L'homme,", "là.")
+    assert "at white space alone" in splitter.remark and not SentenceSplitter(FRENCH).remark
+
+
+def test_words_of_vectors_are_not_those_of_the_training_data() -> None:
+    features = SimpleNamespace(
+        vocabulary=Vocabulary(["the", ",", "."]),
+        vectors=SimpleNamespace(own=3),
+        template=SimpleNamespace(lowercase=False),
+    )
+    assert SentenceSplitter.of_features(features).remark
+    features.vectors = None
+    assert SentenceSplitter.of_features(features)("the,x.") == ("the,x", ".")
