@@ -14,6 +14,10 @@ RESULTS = FOLDER.parent / "results.md"
 WRITTEN = "<!-- Written by `python -m docs.write_presets`, from presets, cards and results.md. -->"
 
 
+PAGES = {"forecast": "forecasts"}
+"""Pages of templates that have another name."""
+
+
 def pages() -> dict[str, str]:
     """The text of each page, by its file name."""
     return {"index.md": _index()} | {f"{name}.md": _page(name) for name in PRESETS}
@@ -45,7 +49,7 @@ def _page(name: str) -> str:
     template = PRESETS[name].task.name
     card = facts["card"]
     rows = {
-        "template": f"[`{template}`](../{template}.md)",
+        "template": f"[`{template}`](../{PAGES.get(template, template)}.md)",
         "data": _data(facts),
         "licence of the data": card["licence"] if card else LICENCES[name],
         "score": facts["score"] or "not measured",
@@ -116,6 +120,7 @@ PICTURES = {
 
 LICENCES = {
     "name-nationality": "MIT (the names of PyTorch's tutorial on name classification)",
+    "etth1": "Creative Commons Attribution-NoDerivatives 4.0 (ETDataset)",
     "spam-filter": "not stated; announced by its author as free for all purposes (SMS Spam "
     "Collection)",
     "spoken-digits": "CC BY-SA 4.0 (Free Spoken Digit Dataset)",
@@ -149,6 +154,7 @@ EXAMPLES = {
     "spam-filter": "SMSSpamCollection.tsv --columns label,text",
     "spoken-digits": "digits.tsv",
     "emoji-captioner": "captions.tsv",
+    "etth1": "ETTh1.csv",
 }
 """Example files for presets without built-in data."""
 

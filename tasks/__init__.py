@@ -8,6 +8,7 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import Interrupted, SeqzooError
 from seqzoo.tasks.fine_tuning.templates import matching_template
+from seqzoo.tasks.forecast.template import Forecast
 from seqzoo.tasks.many_to_many_aligned.template import ManyToManyAligned
 from seqzoo.tasks.many_to_many_encoder_decoder.template import ManyToManyEncoderDecoder
 from seqzoo.tasks.many_to_many_unaligned.template import ManyToManyUnaligned
@@ -23,10 +24,12 @@ TEMPLATES: dict[str, type[Template]] = {
         ManyToManyAligned,
         ManyToManyUnaligned,
         ManyToManyEncoderDecoder,
+        Forecast,
     )
 }
 
 if TYPE_CHECKING:
+    from seqzoo.tasks.data.history import History
     from seqzoo.tasks.data.timed_series import TimedSeries
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.task_model import keras_model
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 # These import NumPy, or TensorFlow, which takes seconds; the command line lists templates without.
 _IMPORTED_ON_FIRST_USE = {
+    "History": "seqzoo.tasks.data.history",
     "TimedSeries": "seqzoo.tasks.data.timed_series",
     "Run": "seqzoo.tasks.runs.run",
     "keras_model": "seqzoo.tasks.task_model",
@@ -44,7 +48,7 @@ _IMPORTED_ON_FIRST_USE = {
 def __getattr__(name: str) -> Any:
     if name not in _IMPORTED_ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name != "TimedSeries":
+    if name not in ("History", "TimedSeries"):
         from seqzoo.tasks.startup import start_tensorflow
 
         start_tensorflow(quiet_loggers=False)
@@ -57,6 +61,8 @@ __all__ = [
     "AnswerOptions",
     "Decoding",
     "Examples",
+    "Forecast",
+    "History",
     "Interrupted",
     "ManyToManyAligned",
     "ManyToManyEncoderDecoder",

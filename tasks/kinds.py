@@ -8,10 +8,10 @@ files depend on forms, not kinds: a kind with a new form also needs a reader.
 import pkgutil
 from typing import Any, Literal, NamedTuple
 
-Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound"]
+Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound", "history"]
 """The form of an input in memory: a string; a string that is one of a few; an array of shape (n,);
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
-channels]) or the bytes of an image file; samples, float (time,)."""
+channels]) or the bytes of an image file; samples, float (time,); a `History`."""
 
 TimeValues = Literal["timestamps", "elapsed"]
 """What the times of a series are: the time of each step, or the time since the step before."""
@@ -19,6 +19,7 @@ TimeValues = Literal["timestamps", "elapsed"]
 MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
 ALIGNED, UNALIGNED = "many-to-many-aligned", "many-to-many-unaligned"
 ENCODER_DECODER = "many-to-many-encoder-decoder"
+FORECAST = "forecast"
 """Names of the templates."""
 
 SEQUENCES = (MANY_TO_ONE, ENCODER_DECODER)
@@ -124,6 +125,12 @@ INPUTS: dict[str, InputKind] = {
         tokens="seqzoo.tasks.preprocessing.series:SeriesFeatures",
         following="seqzoo.tasks.targets.steps:StepNotes",
     ),
+    "history": InputKind(
+        "seqzoo.tasks.preprocessing.histories:HistoryFeatures",
+        "history",
+        (FORECAST,),
+        "A row of a table with dates a step",
+    ),
 }
 
 TARGETS: dict[str, TargetKind] = {
@@ -145,6 +152,9 @@ TARGETS: dict[str, TargetKind] = {
     ),
     "next": TargetKind(
         "seqzoo.tasks.targets.steps:StepTargets", (ALIGNED,), "The step that comes next"
+    ),
+    "horizon": TargetKind(
+        "seqzoo.tasks.targets.distributions:Distribution", (FORECAST,), "All steps of the future"
     ),
 }
 

@@ -53,7 +53,7 @@ def plot_history(folder: pathlib.Path, rows: list[dict[str, Any]], metric: str) 
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
-        _save(figure, folder / f"{name}.png")
+        save(figure, folder / f"{name}.png")
 
 
 def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
         title += f", {len(names)} classes in the order of per_class.csv; darker: more of the row"
         _list_confusions(grid[0, 1], figures)
     axes.set_title(title, fontsize=10, color=INK)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
@@ -116,7 +116,7 @@ def plot_reliability(path: pathlib.Path, calibration: dict[str, Any]) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_captions(
@@ -143,7 +143,7 @@ def plot_captions(
         text = _wrapped(said) + wrong
         axes.text(0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
         axes.texts[-1].set_color(colour)
-    _save(figure, path)
+    save(figure, path)
 
 
 def plot_attention(
@@ -177,7 +177,7 @@ def plot_attention(
             vmin=0,
         )
         axes.set_title(_plain(token), fontsize=9, color=INK)
-    _save(figure, path)
+    save(figure, path)
 
 
 class Look(NamedTuple):
@@ -221,7 +221,7 @@ def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
         axes.tick_params(length=0)
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _visible(name: str) -> str:
@@ -272,7 +272,7 @@ def _plain(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def _save(figure: Figure, path: pathlib.Path) -> None:
+def save(figure: Figure, path: pathlib.Path) -> None:
     # A character without a glyph is drawn as a box, without a warning for each plot.
     with warnings.catch_warnings(), replacing(path) as temporary:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

@@ -136,6 +136,22 @@ class Calibrates(Protocol):
 
 
 @runtime_checkable
+class Corrects(Protocol):
+    """Its quantiles can be corrected by held-out values; the model has a weight `correction`."""
+
+    def uncorrected(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        """How far the true values of a batch lie above the uncorrected quantiles, with TensorFlow
+        operations only."""
+        ...
+
+    def corrections(self, found: dict[str, list]) -> np.ndarray:
+        """The value of the model's `correction`, from what `uncorrected` found."""
+        ...
+
+
+@runtime_checkable
 class Cuts(Protocol):
     """There is a loss at each step, so that a batch can be cut in time."""
 

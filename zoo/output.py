@@ -71,6 +71,8 @@ def same_number(one: float | None, other: float | None) -> bool:
 def evaluation_text(metrics: dict[str, Any]) -> str:
     """The summary of an evaluation: numbers, weakest classes, confusions."""
     parts = [metrics_line(metrics)]
+    if "baselines" in metrics:
+        parts.append(f"\n{baselines_table(metrics)}")
     classes = [row for row in metrics.get("classes", ()) if row["examples"]]
     if classes:
         classes.sort(key=lambda row: (row["f1"], row["label"]))
@@ -84,6 +86,18 @@ def evaluation_text(metrics: dict[str, Any]) -> str:
         names = list(confusions[0])
         parts.append(table(names, [[_cell(row[name]) for name in names] for row in confusions]))
     return "\n".join(parts) + "\n"
+
+
+def baselines_table(metrics: dict[str, Any]) -> str:
+    """The scores of a forecast beside those of baselines on the same windows."""
+    rows = {"model": metrics, **metrics["baselines"]}
+    names = [
+        name
+        for name in metrics
+        if any(isinstance(own.get(name), float) for own in metrics["baselines"].values())
+    ]
+    cells = [[name, *(_cell(own.get(score)) for score in names)] for name, own in rows.items()]
+    return table(["", *map(metric_name, names)], cells)
 
 
 def shown_target(target: Any) -> str:

@@ -81,6 +81,34 @@ class LaneData(Data):
 
 
 @dataclass(frozen=True)
+class SampledData(Data):
+    """Sequences of which an epoch of training takes at most so many, drawn anew for each, and all
+    else takes all.
+
+    Attributes:
+        most: sequences of an epoch.
+    """
+
+    most: int = 1
+
+    def plan(
+        self,
+        padding: Padding,
+        settings: TrainingSettings,
+        *,
+        multiple: int = 1,
+        seed: tuple[int, ...] | None = None,
+    ) -> Plan:
+        if seed is None or len(self) <= self.most:
+            return super().plan(padding, settings, multiple=multiple, seed=seed)
+        random = np.random.Generator(np.random.PCG64(seed))
+        chosen = np.sort(random.choice(len(self), self.most, replace=False))
+        inputs = Sequences(self.inputs.flat[:0], self.inputs.lengths[chosen])
+        plan = Data(inputs).plan(padding, settings, multiple=multiple, seed=seed)
+        return replace(plan, rows=chosen[plan.rows].astype(np.int32))
+
+
+@dataclass(frozen=True)
 class CropData(Data):
     """Sequences of which training takes parts at random places, and all else takes the whole.
 

@@ -19,6 +19,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export import fresh_process
 from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
@@ -42,6 +43,8 @@ def made_up(task: Any) -> list[Any]:
         tokens = [own for own in features.vocabulary.tokens if own.isprintable()] or ["a"]
         joint = "" if features.template.input == "characters" else " "
         return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
+    if isinstance(features, HistoryFeatures):
+        return features.made_up()
     spec = task.signature[0]
     if isinstance(features, ColumnFeatures):
         shapes = [[size or width for size in features.shape] for width in (12, 9, 5, 2)]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from seqzoo.tasks.atomic_files import creating
 from seqzoo.tasks.base import Answer, AnswerOptions
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.kinds import FORECAST
 
 
 class Format(NamedTuple):
@@ -164,6 +165,10 @@ def _checked(wanted: Export, format: str) -> Format:
         raise SeqzooError(
             f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
             f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
+        )
+    if format != "saved-model" and wanted.task.template.name == FORECAST:
+        raise SeqzooError(
+            f"`format` must be saved-model for {FORECAST}, got {format!r}.", field="format"
         )
     if format != "saved-model" and wanted.task.features.takes_time:
         raise SeqzooError(

@@ -20,6 +20,7 @@ import tensorflow as tf
 import seqzoo.cells
 from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding, takes_time
 from seqzoo.tasks.layers.word_characters import WordCharacters
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
@@ -88,6 +89,8 @@ def no_step(model: Any) -> str | None:
     """Why a model cannot be run step by step; None where it can."""
     if isinstance(model, NextStep) and takes_time(model.choices["cell"]):
         return "its answer depends on when the next step comes"
+    if isinstance(model, SegmentForecaster):
+        return "it reads a window of steps at once"
     if isinstance(model, Generator | LanguageModel | NextStep):
         return None
     for layer in model.layers:

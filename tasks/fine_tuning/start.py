@@ -195,8 +195,6 @@ def _rows(task: Any) -> dict[str, list[str]]:
     found = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
     if task.template.target == "next" and task.template.input in TEXTS:
         found[OUTPUTS] = tokens(WORD)
-    elif hasattr(task, "transcripts"):  # symbols that are aligned with the input
-        found[OUTPUTS] = tokens(TARGET)
     elif labels := _labels(task):
         found[OUTPUTS] = found["crf"] = labels
     return found

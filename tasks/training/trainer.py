@@ -20,6 +20,7 @@ from seqzoo.tasks.data.examples import Splits
 from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
+from seqzoo.tasks.runs.correction import correct
 from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
@@ -194,6 +195,12 @@ def train(
             note = calibrate(folder, inference, validation)
             if note:
                 progress.note(note)
+        if getattr(template, "conformal", False) and validation is not None and workers.chief:
+            correct(
+                folder,
+                Inference(task, Run.open(folder).model, settings, epochs.padding),
+                validation,
+            )
         workers.wait()
     return Run.open(folder)
 

@@ -56,6 +56,21 @@ def write_files(folder: pathlib.Path) -> None:
     _table(
         folder / "temperatures.csv", "date,temp", lambda n: (f"2020-01-{n}", f"{n % 7 + n / 9:.1f}")
     )
+    days = np.datetime64("2020-01-01") + np.arange(COUNT)
+    months = [f"{np.datetime64('2010-01') + n},{n % 12 + n / 10}\n" for n in range(96)]
+    (folder / "sales.csv").write_text("date,sold\n" + "".join(months))
+    for name in ("monthly-sunspots.csv", "airline-passengers.csv"):
+        (folder / name).write_text("Month,count\n" + "".join(months))
+    for name, last in (("shops.csv", COUNT), ("shops-next.csv", COUNT - 10)):
+        _table(
+            folder / name,
+            "date,shop,region,sold,price",
+            lambda n, last=last: (days[n], "x", "north", n % 7 if n < last else "", n % 5),
+        )
+    _table(folder / "daily-min-temperatures.csv", "Date,Temp", lambda n: (days[n], n % 7 + n / 9))
+    dates = np.arange("2016-07-01", "2018-03-01", dtype="datetime64[D]")
+    rows = [f"{day},{step % 7},{step % 5}\n" for step, day in enumerate(dates)]
+    (folder / "ETTh1.csv").write_text("date,HUFL,OT\n" + "".join(rows))
     _table(folder / "new.csv", "text", lambda n: (_sentence(),))
     reviews = {"text": [_sentence() for _ in range(COUNT)], "label": labels * (COUNT // 2)}
     pq.write_table(pa.table(reviews), folder / "reviews.parquet")

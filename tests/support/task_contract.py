@@ -16,6 +16,7 @@ from seqzoo.tasks import (
     TEMPLATES,
     Decoding,
     Examples,
+    History,
     SeqzooError,
     TimedSeries,
     TrainingSettings,
@@ -38,6 +39,7 @@ SMALL = {
     "minimum_count": 1,
     "horizon": 3,
     "window": 4,
+    "look_back": 4,
     "filters": (3, 2),
     "sample_rate": 800,
     "mel_bins": 3,
@@ -113,7 +115,7 @@ def examples(case: Case) -> Examples:
     targets = [_target(case.target, index, steps[index]) for index in range(COUNT)]
     if case.template == "many-to-many-unaligned" and case.input != "characters":
         targets = ["ab", "b", "éa"] * (COUNT // 3)  # the steps of the shortest input are three
-    return Examples(inputs, None if case.target == "next" else targets)
+    return Examples(inputs, None if case.target in ("next", "horizon") else targets)
 
 
 def _features(template: Any, inputs: Any) -> Any:
@@ -140,6 +142,9 @@ def _input(form: str, index: int) -> Any:
         return (random.random((length, 3)) < 0.5).astype(float)
     if form == "sound":
         return random.normal(0, 0.1, 40 * length).astype(np.float32)
+    if form == "history":  # one window
+        days = np.datetime64("2020-01-01") + np.arange(7)
+        return History(days, random.normal(2.0, 3.0, (7, 2)), name=f"series {index}")
     raise AssertionError(f"There is no input of the form {form!r} to test with; make one here.")
 
 
@@ -152,6 +157,7 @@ def _target(kind: str, index: int, steps: int) -> Any:
         "tags": [["p", "q"][(index + step) % 2] for step in range(steps)],
         "values": np.arange(steps)[:, None] * 1.5 + index,
         "next": None,
+        "horizon": None,
     }
     return each[kind] if kind in each else ["a b", "ba", "é ab a"][index % 3]
 

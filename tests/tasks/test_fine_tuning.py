@@ -15,7 +15,6 @@ from seqzoo.tasks import (
     Interrupted,
     ManyToManyAligned,
     ManyToManyEncoderDecoder,
-    ManyToManyUnaligned,
     ManyToOne,
     SeqzooError,
     Splits,
@@ -176,18 +175,6 @@ def test_tags_and_transitions_go_by_their_names(tmp_path) -> None:
     _, new, _ = begun(Start(old), template, examples)
     np.testing.assert_array_equal(new["crf"]["transitions"], [[0, 0, 0], [0, 1, 2], [0, 3, 4]])
     assert "characters" in new and new["characters"]["embedding/embeddings"].shape[0] == 2 + 6
-
-
-def test_symbols_of_a_transcript_keep_their_outputs(tmp_path) -> None:
-    template = ManyToManyUnaligned("series", "characters", units=3, minimum_count=1)
-    series = [np.full((6, 1), own) for own in (1.0, 5.0)]
-    old = untrained(template, Examples(series, ["ab", "ba"]), tmp_path)
-    task, new, report = begun(Start(old), template, Examples(series, ["cb", "bc"]))
-    assert task.transcripts.vocabulary.tokens[2:] == ["a", "b", "c"]
-    before = weights_by_layer(old.model)["outputs"]["kernel"]
-    assert new["outputs"]["kernel"].shape == (6, 7)
-    np.testing.assert_array_equal(new["outputs"]["kernel"][:, :6], before)
-    assert report["taken"] == ["layer_1", "outputs"]
 
 
 def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:

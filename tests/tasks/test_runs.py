@@ -180,7 +180,7 @@ def test_history_plots(tmp_path, monkeypatch) -> None:
     one.mkdir()
     ticks = []
     monkeypatch.setattr(
-        plots, "_save", lambda figure, _: ticks.append(figure.axes[0].get_xticks().tolist())
+        plots, "save", lambda figure, _: ticks.append(figure.axes[0].get_xticks().tolist())
     )
     plot_history(one, rows[:1], "mae")
     assert 1 in ticks[0] and all(tick == int(tick) for tick in ticks[0])

@@ -44,6 +44,7 @@ def test_no_preset_hides_another_one_of_its_name() -> None:
         presets.many_to_many_aligned,
         presets.many_to_many_unaligned,
         presets.many_to_many_encoder_decoder,
+        presets.forecast,
     ]
     assert sum(len(part.PRESETS) for part in parts) == len(PRESETS)
 
@@ -122,6 +123,13 @@ def _series(folder: pathlib.Path) -> pathlib.Path:
     return folder / "waves.npz"
 
 
+def _days(folder: pathlib.Path) -> pathlib.Path:
+    days = np.arange("2016-07-01", "2018-03-01", dtype="datetime64[D]")
+    lines = [f"{day},{np.sin(step / 5):.3f}\n" for step, day in enumerate(days)]
+    (folder / "days.csv").write_text("date,height\n" + "".join(lines))
+    return folder / "days.csv"
+
+
 def _text(folder: pathlib.Path) -> pathlib.Path:
     (folder / "text.txt").write_text("To be, or not to be: that is the question.\n" * 60)
     return folder / "text.txt"
@@ -154,6 +162,7 @@ FILES = {
     "spoken-digits": _sounds,
     "forecaster": _series,
     "english-french": _pairs,
+    "etth1": _days,
 }
 """Small files of the kind that a preset needs."""
 
@@ -164,6 +173,7 @@ COMPILED = {
     "many-to-many-aligned": "upos-tagger",
     "many-to-many-unaligned": "line-reader",
     "many-to-many-encoder-decoder": "pronunciation",
+    "forecast": "etth1",
 }
 """One preset of each template, trained by the fast loops, which are compiled."""
 

@@ -134,6 +134,13 @@ def _whole_numbers(_: click.Context, __: click.Parameter, text: str | None) -> A
         raise click.BadParameter(f"must be whole numbers such as 32,64, got {text!r}.") from None
 
 
+def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"must be numbers such as 0.1,0.5,0.9, got {text!r}.") from None
+
+
 def _named_values(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict | None:
     values = {}
     for text in texts:
@@ -179,6 +186,7 @@ PARSERS: dict[Any, dict[str, Any]] = {
     bool: {"default": None},
     float | str: {"callback": _number_or_text},
     Sequence[int]: {"callback": _whole_numbers},
+    Sequence[float]: {"callback": _numbers},
     Sequence[str]: {"callback": names},
     Mapping[str, float] | str | None: {"callback": _class_weight},
     Mapping[str, Any]: {"multiple": True, "callback": _named_values},
@@ -239,6 +247,14 @@ READING = (
     "target",
     "time_column",
     "time_values",
+    "date_column",
+    "date_format",
+    "frequency",
+    "series_column",
+    "past_columns",
+    "known_columns",
+    "static_columns",
+    "split_at",
     "columns",
     "delimiter",
     "separator",

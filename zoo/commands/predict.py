@@ -15,6 +15,8 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
 @options.source_option("input", default="that of the training")
 @options.source_option("time_column", default="that of the training")
+@options.source_option("date_column", default="that of the training")
+@options.source_option("series_column", default="that of the training")
 @options.source_option("columns", default="those of the training")
 @options.source_option("delimiter")
 @options.source_option("resample")
@@ -46,6 +48,17 @@ from seqzoo.zoo.commands import completers, options
     "--attention-file",
     help="Draw it into this .png or .html file; numbered if there are several inputs and a .png.",
 )
+@click.option(
+    "--horizon",
+    type=click.IntRange(1),
+    help="Steps to forecast of each series in --input-file. [default: that of the training]",
+)
+@click.option("--plot", help="Draw history and forecasts into this .png file.")
+@click.option(
+    "--anomalies",
+    is_flag=True,
+    help="List the steps of each series that are far from their forecasts.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
 @options.device
 @options.decoding
@@ -55,6 +68,8 @@ def command(
     input_file: str | None,
     input: str | None,
     time_column: str | None,
+    date_column: str | None,
+    series_column: str | None,
     columns: list[str] | None,
     delimiter: str | None,
     resample: bool | None,
@@ -63,6 +78,9 @@ def command(
     tokenize: Any,
     attention: bool,
     attention_file: str | None,
+    horizon: int | None,
+    plot: str | None,
+    anomalies: bool,
     as_json: bool,
     device: str | None,
     **choices: Any,
@@ -80,12 +98,14 @@ def command(
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav
+      seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
       seqzoo predict date-normaliser --attention "3 mars 2021"
       seqzoo predict runs/upos-tagger --format conllu "Doesn't it work?"
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
     from seqzoo.zoo.data import prediction_inputs
     from seqzoo.zoo.inference.attention_text import AttentionOutput
+    from seqzoo.zoo.inference.forecasts import forecast_text, is_forecast
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
     if as_json and form not in (None, "jsonl"):
@@ -95,6 +115,35 @@ def command(
     if not input_file and (input or time_column or columns or delimiter):
         raise click.UsageError(
             "--input, --time-column, --columns and --delimiter are for --input-file."
+        )
+    if is_forecast(run):
+        if not input_file:
+            raise click.UsageError("A forecast needs --input-file, a table with the history.")
+        if form not in (None, "text", "csv", "jsonl"):
+            raise click.UsageError(f"A forecast is printed as text, csv or jsonl, not {form}.")
+        given = {
+            "date_column": date_column,
+            "series_column": series_column,
+            "columns": columns,
+            "delimiter": delimiter,
+        }
+        lines = forecast_text(
+            run,
+            input_file,
+            given=options.given(given),
+            horizon=horizon,
+            form="jsonl" if as_json else form or "text",
+            plot=plot,
+            anomalies=anomalies,
+            device=device,
+        )
+        for text_line in lines:
+            click.echo(text_line)
+        return
+    if horizon or plot or anomalies or date_column or series_column:
+        raise click.UsageError(
+            "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of "
+            "forecast."
         )
     decoding, _ = options.parted(choices)
     inputs: Any = sys.stdin.buffer

@@ -43,6 +43,10 @@ COMMANDS = {
         "seqzoo.zoo.commands.errors:command",
         "Show the most confident mistakes, and likely label errors.",
     ),
+    "backtest": Command(
+        "seqzoo.zoo.commands.backtest:command",
+        "Score a forecast over several origins.",
+    ),
     "predict": Command(
         "seqzoo.zoo.commands.predict:command",
         "Predict for text arguments, standard input or a file.",

@@ -171,6 +171,8 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
     template: Any = TEMPLATES[name]
     if complete:
         for option in ("data", "kind"):
+            if option == "kind" and len(get_args(get_type_hints(template)["input"])) == 1:
+                continue  # there is nothing to choose
             if option not in given:
                 raise SeqzooError(f"{name} needs --{option}; see `{command('train --help')}`.")
     # Options may only be valid together: those of the task are set at once.

@@ -259,7 +259,13 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
         "pixels": lambda field: rows(field, folder),
         "columns": lambda field: rows(field, folder),
         "audio": lambda field: audio(field, folder),
+        "history": no_history,
     }[kind]
+
+
+def no_history(field: Any) -> Any:
+    """Raises: a field is no table with dates."""
+    raise SeqzooError("must be a table with dates, which `predict --input-file` reads")
 
 
 def _file(field: Any, folder: pathlib.Path) -> pathlib.Path:

@@ -7,9 +7,10 @@ from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
+from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.npz import is_in_time
 from seqzoo.zoo.data.records import Request
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 
 USUAL = ("train", "validation", "test", "all")
@@ -28,6 +29,8 @@ def open_source(source: Source) -> tuple[Splits, Source]:
         SeqzooError: the source does not exist, or something in it is malformed; the
             message has the location.
     """
+    if source.kind == HISTORY:
+        return open_histories(source)
     if source.is_file():
         return _open_files(source)
     # tfds takes seconds to import.
@@ -47,6 +50,8 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     Raises:
         SeqzooError: as `open_source`, or there are no such examples.
     """
+    if source.kind == HISTORY:
+        return _open_history_split(source, split)
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
@@ -57,6 +62,22 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     examples = getattr(found, split)
     if examples is None:
         raise SeqzooError(f"{found.name} has no examples for {split}.")
+    return examples
+
+
+def _open_history_split(source: Source, split: str) -> Examples:
+    """The examples of a split of a table with dates; "all" has all steps of all series.
+
+    Raises:
+        SeqzooError: there is no such split, or it is empty.
+    """
+    if split not in USUAL:
+        raise SeqzooError(f"`split` must be one of {', '.join(USUAL)}, got {split!r}.")
+    if split == "all":
+        return Examples(read_histories(source.absolute())[0])
+    examples = getattr(open_histories(source)[0], split)
+    if examples is None:
+        raise SeqzooError(f"{source.data} has no examples for {split}.")
     return examples
 
 

@@ -24,6 +24,16 @@ TFDS = "tfds:"
 """Prefix of the names of TensorFlow Datasets."""
 
 
+HISTORY = "history"
+"""The kind of tables with dates."""
+
+LISTS = ("past_columns", "known_columns", "static_columns", "split_at", "columns")
+"""Fields that are lists."""
+
+DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1])
+"""Fields that are for tables with dates."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
@@ -40,6 +50,19 @@ class Source:
             has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time
             since the step before ("elapsed").
+        date_column: column of a table's dates, for forecasts. Dates may be in any common form, and
+            missing steps count as missing values; `target` names the columns to forecast, or all
+            other columns of numbers are.
+        date_format: form of the dates, as in "%d/%m/%Y %H:%M". None to find it.
+        frequency: distance of a table's steps, as in hour, "15 minutes", "business day" or month.
+            None to infer it from the dates.
+        series_column: column with the name of the series that a row belongs to. None for a table of
+            one series.
+        past_columns: columns of numbers that help to forecast and are known up to the last step.
+        known_columns: columns of numbers that help to forecast and are known in the future, too.
+        static_columns: columns of numbers or names that belong to a series as a whole.
+        split_at: dates at which the test begins; or validation and test; or these and the end of
+            the test. For tables with dates; None to hold out shares of the steps, or the last N.
         columns: column names of a file that has no header line.
         delimiter: field delimiter, such as ; or tab. None for that of the file's extension.
         separator: separator of labels within one field.
@@ -54,9 +77,11 @@ class Source:
             named by `split_column`, "drop" takes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
         validation: validation file, or share of the examples to hold out for validation. A share
-            does not touch a tfds data set that has such a split.
+            does not touch a tfds data set that has such a split. Of a table with dates it is a
+            share of the steps or, from 1 on, their number.
         test: test file, or share of the examples to hold out for testing. A share does not touch a
-            tfds data set that has such a split.
+            tfds data set that has such a split. Of a table with dates it is a share of the last
+            steps or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: treat the file as one long sequence, or each line as one. A text is held out from its
             end; of an .npz file, series of shape (time, features) are one; of a table, a column of
@@ -74,6 +99,14 @@ class Source:
     target: str | None = None
     time_column: str | None = None
     time_values: TimeValues = "timestamps"
+    date_column: str | None = None
+    date_format: str | None = None
+    frequency: str | None = None
+    series_column: str | None = None
+    past_columns: Sequence[str] | None = None
+    known_columns: Sequence[str] | None = None
+    static_columns: Sequence[str] | None = None
+    split_at: Sequence[str] | None = None
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     separator: str = ","
@@ -100,6 +133,7 @@ class Source:
                 f"`time_column` is for input 'series', got input {self.kind!r}.",
                 field="time_column",
             )
+        self._check_dates()
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(field="delimiter", expected="one character", got=self.delimiter)
         if not self.separator:
@@ -108,16 +142,37 @@ class Source:
             )
         for name in ("validation", "test"):
             share = getattr(self, name)
-            if not isinstance(share, str) and not 0 <= share < 1:
+            if self.kind == HISTORY and not isinstance(share, str) and share >= 1:
+                if share % 1:
+                    expected = "a share below 1 or a whole number of steps"
+                    raise SeqzooError(field=name, expected=expected, got=share)
+            elif not isinstance(share, str) and not 0 <= share < 1:
                 raise SeqzooError(
                     field=name, expected="a file or a share of at least 0 and below 1", got=share
                 )
-        if sum(self.shares().values()) >= 1:
+        if sum(share for share in self.shares().values() if share < 1) >= 1:
             raise SeqzooError(
                 f"`validation` and `test` must leave training examples, got {self.validation} "
                 f"and {self.test}.",
                 field="validation",
             )
+
+    def _check_dates(self) -> None:
+        """Options of tables with dates are for them alone.
+
+        Raises:
+            SeqzooError: one is given for another kind, or the frequency is none.
+        """
+        for name in DATED:
+            if getattr(self, name) is not None and self.kind != HISTORY:
+                raise SeqzooError(
+                    f"`{name}` is for input {HISTORY!r} (forecast), got input {self.kind!r}.",
+                    field=name,
+                )
+        if self.frequency is not None:
+            from seqzoo.tasks.data.frequency import Frequency  # imports NumPy
+
+            Frequency.parse(self.frequency)
 
     @property
     def suffix(self) -> str:
@@ -132,7 +187,9 @@ class Source:
     def to_config(self) -> dict[str, Any]:
         """The fields as JSON values: `Source(**source.to_config())` equals `source`."""
         config = asdict(self)
-        config["columns"] = None if self.columns is None else list(self.columns)
+        for name in LISTS:
+            value = getattr(self, name)
+            config[name] = None if value is None else list(value)
         return config
 
     @classmethod

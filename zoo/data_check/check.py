@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import DATED, HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data_check import columns, rows
 from seqzoo.zoo.data_check.contents import contents
@@ -82,6 +82,11 @@ def check(
         data = given.pop("data")
         given.pop("seed")
         fields = {**given, **fields}
+    if fields.get("kind") == HISTORY or any(fields.get(own) is not None for own in DATED):
+        raise SeqzooError(
+            f"Tables with dates are checked as `train forecast` reads them, got {data}.",
+            field="date_column",
+        )
     guess = columns.guess(data, fields)
     if not guess.source.is_file():
         from seqzoo.tasks.startup import start_tensorflow

@@ -5,7 +5,7 @@ from typing import Any
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.inference.options import answer_options
 
@@ -43,7 +43,9 @@ def evaluate(
     if split == "all" and not source.is_file():
         raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
     examples = open_examples(source, split or "test")
-    if limit is not None:  # only of these; the training data has its own limit
+    if limit is not None and source.kind == HISTORY:
+        examples = examples.pick(range(min(limit, len(examples))))
+    elif limit is not None:  # only of these; the training data has its own limit
         examples = _sample(examples, limit, source.seed)
     return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
 

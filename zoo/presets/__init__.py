@@ -4,6 +4,7 @@ from fnmatch import fnmatch
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.presets import (
+    forecast,
     many_to_many_aligned,
     many_to_many_encoder_decoder,
     many_to_many_unaligned,
@@ -18,6 +19,7 @@ PRESETS = {
     **many_to_many_aligned.PRESETS,
     **many_to_many_unaligned.PRESETS,
     **many_to_many_encoder_decoder.PRESETS,
+    **forecast.PRESETS,
 }
 
 

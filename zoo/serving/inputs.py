@@ -38,6 +38,11 @@ class Inputs:
         self.run = run
         self.settings = settings
         self.form = INPUTS[run.template.input].form
+        if self.form == "history":
+            raise SeqzooError(
+                f"{run.folder} forecasts tables with dates, which the server does not take; use "
+                "`predict --input-file`, or export a SavedModel."
+            )
         self.tagged_words = run.template.input == "words" and run.template.target == "tags"
         self._read = prediction_inputs.reader(run, NOWHERE, resample=True)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
-from seqzoo.zoo.output import metrics_line, shortened, shown_target, table
+from seqzoo.tasks.kinds import FORECAST as FORECAST_TEMPLATE
+from seqzoo.zoo.output import baselines_table, metrics_line, shortened, shown_target, table
 from seqzoo.zoo.training.train import Trained
 
 SAMPLE = 8
@@ -43,6 +44,8 @@ def summary(trained: Trained, program: str) -> str:
         trained: from `seqzoo.zoo.training.train.run_plan`.
         program: the name of the program.
     """
+    if trained.run.template.name == FORECAST_TEMPLATE:
+        return _forecast_summary(trained, program)
     run, folder = trained.run, shlex.quote(str(trained.run.folder))
     asked, shown = _samples(run, trained.examples)
     scored = [f"  {program} evaluate {folder}{EVALUATED[trained.split]}"] if trained.split else []
@@ -57,6 +60,26 @@ def summary(trained: Trained, program: str) -> str:
             "Next steps:",
             f"  {program} predict {folder} {asked}",
             *scored,
+            f"  {program} export {folder} exported",
+            "",
+        ]
+    )
+
+
+def _forecast_summary(trained: Trained, program: str) -> str:
+    """The summary of a forecast: its scores beside baselines, and next commands."""
+    folder = shlex.quote(str(trained.run.folder))
+    data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
+    scores = "Nothing was held out to score it on."
+    if trained.split:
+        line, baselines = metrics_line(trained.figures), baselines_table(trained.figures)
+        scores = f"On {trained.split} windows: {line}.\n\n{baselines}"
+    return "\n".join(
+        [
+            f"\n{scores}\n",
+            f"The run is in {trained.run.folder}: model.keras, config.json, history.csv, scores.",
+            "Next:",
+            f"  {program} predict {folder} --input-file {data} --plot forecast.png",
             f"  {program} export {folder} exported",
             "",
         ]

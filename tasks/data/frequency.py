@@ -1,0 +1,162 @@
+"""The frequency of a series with dates: how far apart its steps are, and the dates that follow."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+
+Unit = Literal["second", "business day", "month"]
+
+UNITS: dict[str, tuple[int, Unit]] = {
+    "second": (1, "second"),
+    "minute": (60, "second"),
+    "hour": (3_600, "second"),
+    "day": (86_400, "second"),
+    "week": (604_800, "second"),
+    "business day": (1, "business day"),
+    "month": (1, "month"),
+    "quarter": (3, "month"),
+    "year": (12, "month"),
+}
+"""Names of frequencies: how many of which unit each is."""
+
+SEASONS = {"second": 60, "minute": 1_440, "hour": 24, "day": 7, "week": 52, "business day": 5}
+"""Steps of a season, by the frequency: a day of minutes and hours, a week of days, a year of weeks;
+of months and longer steps, those of a year."""
+
+MANY_DATES = 7
+"""Least number of dates by which business days are told from days."""
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """Steps of equal length, of seconds, of months, or of days from Monday to Friday.
+
+    Attributes:
+        count: how many units a step has; one of business days.
+        unit: the unit.
+    """
+
+    count: int
+    unit: Unit
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads "hour", "15 minutes", "month", "business day".
+
+        Raises:
+            SeqzooError: the text is none of these.
+        """
+        match = re.fullmatch(r"(\d+)?\s*([a-z ]+?)s?", text.strip().lower())
+        count, unit = UNITS.get(match[2] if match else "", (0, "second"))
+        number = int(match[1] or 1) if match else 0
+        if not count * number or (unit == "business day" and number > 1):
+            expected = f"a number and one of {', '.join(UNITS)}, such as '15 minutes'"
+            raise SeqzooError(field="frequency", expected=expected, got=text)
+        return cls(count * number, unit)
+
+    def __str__(self) -> str:
+        """The longest name that fits: "hour", "15 minutes"."""
+        name, size = max(
+            (
+                (name, count)
+                for name, (count, unit) in UNITS.items()
+                if unit == self.unit and self.count % count == 0
+            ),
+            key=lambda own: own[1],
+        )
+        number = self.count // size
+        return name if number == 1 else f"{number} {name}s"
+
+    @classmethod
+    def infer(cls, dates: np.ndarray) -> Self | None:
+        """The frequency of dates, datetime64[s], in order and without duplicates; None for fewer
+        than two. Steps may be missing."""
+        if len(dates) < 2:
+            return None
+        days = dates.astype("datetime64[D]")
+        months = np.diff(dates.astype("datetime64[M]").astype(np.int64))
+        if months.min() > 0 and (days == _on_day(dates.astype("datetime64[M]"), _day(days))).all():
+            return cls(int(np.gcd.reduce(months)), "month")
+        steps, counts = np.unique(np.diff(dates).astype(np.int64), return_counts=True)
+        usual = int(steps[counts.argmax()])
+        if usual == 86_400 and len(dates) >= MANY_DATES and np.is_busday(days).all():
+            return cls(1, "business day")
+        return cls(usual, "second")
+
+    def positions(self, dates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Steps from the first of some dates to each, int64, and whether a date is a whole number
+        of steps away."""
+        if self.unit == "second":
+            seconds = (dates - dates[0]).astype(np.int64)
+            return seconds // self.count, seconds % self.count == 0
+        days = dates.astype("datetime64[D]")
+        at_time = dates - days == dates[0] - days[0]
+        if self.unit == "business day":
+            first = np.busday_offset(days[0], 0, "forward")
+            return np.busday_count(first, days), at_time & np.is_busday(days)
+        starts = dates.astype("datetime64[M]")
+        months = (starts - starts[0]).astype(np.int64)
+        on_day = days == _on_day(starts, _day(days))
+        return months // self.count, (months % self.count == 0) & at_time & on_day
+
+    def at(self, dates: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        """The dates of steps counted from the first of some dates, which say on which day of a
+        month steps are."""
+        positions = np.asarray(positions, np.int64)
+        if self.unit == "second":
+            return dates[0] + (positions * self.count).astype("timedelta64[s]")
+        days = dates.astype("datetime64[D]")
+        if self.unit == "business day":
+            found = np.busday_offset(days[0], positions, "forward")
+        else:
+            found = _on_day(dates[:1].astype("datetime64[M]") + positions * self.count, _day(days))
+        return found.astype("datetime64[s]") + (dates[0] - days[0])
+
+    def following(self, dates: np.ndarray, steps: int) -> np.ndarray:
+        """The dates of the steps that follow some dates, (steps,)."""
+        last = int(self.positions(dates)[0][-1])
+        return self.at(dates, last + 1 + np.arange(steps))
+
+    @property
+    def season(self) -> int:
+        """Usual number of steps of a season; 1 where steps are too long for one."""
+        if self.unit == "month":
+            return max(12 // self.count, 1) if 12 % self.count == 0 else 1
+        if self.unit == "business day":
+            return SEASONS["business day"]
+        size, steps = max(
+            (UNITS[name][0], SEASONS[name])
+            for name in ("second", "minute", "hour", "day", "week")
+            if self.count % UNITS[name][0] == 0
+        )
+        return size * steps // self.count if size * steps % self.count == 0 else 1
+
+    @property
+    def seconds(self) -> int:
+        """The length of a step, in seconds; of months and business days the mean."""
+        return self.count * {"second": 1, "business day": 120_960, "month": 2_629_746}[self.unit]
+
+
+def _day(days: np.ndarray) -> int:
+    """The day of the month that steps of months are on: the latest one, so that the ends of months
+    are on day 31."""
+    return int((days - days.astype("datetime64[M]")).astype(np.int64).max()) + 1
+
+
+def _on_day(months: np.ndarray, day: int) -> np.ndarray:
+    """The day of each month with this number, or its last one if it is shorter."""
+    last = (months + 1).astype("datetime64[D]") - 1
+    return np.minimum(months.astype("datetime64[D]") + (day - 1), last)
+
+
+def shown_dates(dates: np.ndarray) -> Sequence[str]:
+    """Dates as people read them: "2016-07-01", with the time of day where some have one."""
+    unit = "m" if (dates.astype("datetime64[m]") == dates).all() else "s"
+    if (dates.astype("datetime64[D]") == dates).all():
+        unit = "D"
+    return [text.replace("T", " ") for text in np.datetime_as_string(dates, unit=unit).tolist()]

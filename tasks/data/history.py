@@ -1,0 +1,85 @@
+"""A series with dates and what is known beside it: the raw input of a forecast."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.errors import SeqzooError
+
+
+def _nothing() -> np.ndarray:
+    return np.zeros((0, 0), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """One series, one row per step; NaN stands for a missing value.
+
+    Attributes:
+        dates: of the steps, datetime64, (time,); evenly spaced.
+        values: what is forecast, (time,) or (time, targets). Rows behind the last number are the
+            future, of which covariates may be known.
+        past: covariates that are known up to the last number, (time, past).
+        known: covariates that are known in the future, too, (time, known).
+        static: numbers or names that belong to the series as a whole.
+        name: of the series.
+        since: the first step that is scored or learnt; those before are only looked back at.
+        frequency: how far apart steps are; None to infer it from the dates.
+
+    Raises:
+        SeqzooError: arrays are not equally long, or dates are not evenly spaced.
+    """
+
+    dates: Any
+    values: Any
+    past: Any = field(default_factory=_nothing)
+    known: Any = field(default_factory=_nothing)
+    static: tuple[Any, ...] = ()
+    name: str = ""
+    since: int = 0
+    frequency: Frequency | None = None
+
+    def __post_init__(self) -> None:
+        dates = np.asarray(self.dates, "datetime64[s]")
+        object.__setattr__(self, "dates", dates)
+        for name in ("values", "past", "known"):
+            try:
+                array = np.asarray(getattr(self, name), np.float64)
+            except (TypeError, ValueError) as error:
+                raise SeqzooError(f"`{name}` of a history must be numbers.", field=name) from error
+            array = array[:, None] if array.ndim == 1 else array
+            if not array.size and name != "values":
+                array = np.zeros((len(dates), 0))
+            if array.ndim != 2 or len(array) != len(dates):
+                raise SeqzooError(
+                    f"`{name}` of a history must have one row for each of {len(dates)} dates, got "
+                    f"the shape {array.shape}.",
+                    field=name,
+                )
+            object.__setattr__(self, name, array)
+        if self.frequency is None:
+            object.__setattr__(self, "frequency", Frequency.infer(dates))
+        if self.frequency is not None:
+            steps, whole = self.frequency.positions(dates)
+            if not whole.all() or (np.diff(steps) != 1).any():
+                raise SeqzooError(
+                    f"Dates of a history must be evenly spaced, one each {self.frequency}; give "
+                    "missing steps a row of NaN.",
+                    field="dates",
+                )
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    @property
+    def end(self) -> int:
+        """The step behind the last number."""
+        seen = np.flatnonzero(np.isfinite(self.values).any(1))
+        return int(seen[-1]) + 1 if len(seen) else 0
+
+    def cut(self, stop: int, since: int = 0) -> "History":
+        """The steps before `stop`, of which those from `since` on are scored."""
+        parts = {name: getattr(self, name)[:stop] for name in ("dates", "values", "past", "known")}
+        return replace(self, **parts, since=since)

@@ -1,0 +1,264 @@
+"""The network of a forecast: segments of a window to all segments of its horizon."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+import seqzoo.cells
+from seqzoo.tasks.layers.recurrent import recurrent_layers
+from seqzoo.tasks.preprocessing.histories import Layout
+
+SMALLEST_SPREAD = 1e-2
+"""Smallest deviation that windows are divided by, in units of the series' deviation."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class SegmentForecaster(keras.Model):
+    """Steps of a window to outputs for each step of its horizon (SegRNN, Lin et al. 2023).
+
+    Each target is read by itself. A segment of the look-back, normalised, goes through a dense
+    layer with a rectifier and the recurrent layers. From their last states, each segment of the
+    horizon is one more step, whose input says which segment, which target and which series it is,
+    and what is known of that time.
+
+    Args:
+        look_back: steps to look back at.
+        horizon: steps to forecast.
+        segment: steps of a segment.
+        layout: the sizes of the parts of an encoded step, see `Layout`.
+        series: number of series in training.
+        outputs: numbers for each step and target.
+        center: which of these is what a step is expected to be.
+        levels: number of quantiles that are corrected.
+        gaps: whether segments say which of their values are missing.
+        cell: name of the cell in `seqzoo.cells.CELLS`.
+        units: units per layer.
+        layers: number of recurrent layers.
+        dropout: dropout rate on the inputs of layers but the first, and on the last features.
+        recurrent_dropout: dropout rate on the recurrent inputs.
+        cell_options: other options of the cell's class.
+        recompute: see `Recurrent`.
+        form: "at-once" or "rolled"; see `Forecast`.
+        normalization: "last", "mean" or "none"; see `Forecast`.
+        precision: Keras' dtype policy of the layers.
+        **kwargs: of `keras.Model`.
+    """
+
+    def __init__(
+        self,
+        look_back: int,
+        horizon: int,
+        segment: int,
+        layout: Sequence[int],
+        series: int,
+        outputs: int,
+        center: int,
+        levels: int,
+        gaps: bool,
+        cell: str,
+        units: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: Mapping[str, Any] | None = None,
+        recompute: int | None = None,
+        form: str = "at-once",
+        normalization: str = "last",
+        precision: str = "float32",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.choices = {
+            "look_back": look_back,
+            "horizon": horizon,
+            "segment": segment,
+            "layout": list(layout),
+            "series": series,
+            "outputs": outputs,
+            "center": center,
+            "levels": levels,
+            "gaps": gaps,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "cell_options": dict(cell_options or {}),
+            "recompute": recompute,
+            "form": form,
+            "normalization": normalization,
+            "precision": precision,
+        }
+        self.layout = Layout(*layout)
+        self.read, self.written = -(-look_back // segment), -(-horizon // segment)
+        self.segments = keras.layers.Dense(units, "relu", dtype=precision, name="segments")
+        self.recurrent = recurrent_layers(
+            cell,
+            units,
+            layers,
+            recurrent_dropout=recurrent_dropout,
+            cell_options=cell_options,
+            recompute=recompute,
+            return_state=True,
+            dtype=precision,
+        )
+        self.between = keras.layers.Dropout(dropout, dtype=precision)
+        self.positions = keras.layers.Embedding(self.written, units, dtype=precision)
+        self.channels = keras.layers.Embedding(self.layout.values, units, dtype=precision)
+        # Series that training lacks have index 0: the mean of none, as all are at first.
+        self.owners = keras.layers.Embedding(series + 1, units, "zeros", dtype=precision)
+        self.about = keras.layers.Dense(units, use_bias=False, dtype=precision, name="about")
+        self.output_layer = keras.layers.Dense(segment * outputs, dtype="float32", name="outputs")
+
+    def build(self, *_: Any) -> None:
+        """Creates all weights by running a window."""
+        steps = self.choices["look_back"] + self.choices["horizon"]
+        self.correction = self.add_weight(
+            shape=(self.choices["horizon"], self.layout.values, self.choices["levels"]),
+            initializer="zeros",
+            trainable=False,
+            name="correction",
+        )
+        with seqzoo.cells.portable():
+            self.call(tf.zeros([1, steps, sum(self.layout)]))
+        self.built = True
+
+    def call(self, values: Any, training: bool = False) -> tuple[Any, Any, Any]:
+        """Runs over windows.
+
+        Args:
+            values: encoded steps, (batch, look-back + horizon, features); of the horizon only what
+                is known in the future is read.
+            training: whether dropout is on.
+
+        Returns:
+            Outputs of shape (batch, horizon, targets, outputs), float32; and what the window's
+            normalisation subtracted and divided by, (batch, 1, targets).
+        """
+        choices, size = self.choices, self.choices["segment"]
+        look_back, horizon, targets = choices["look_back"], choices["horizon"], self.layout.values
+        behind = self.layout.split(values[:, :look_back])
+        ahead = self.layout.split(values[:, look_back : look_back + horizon])
+        level, spread = self._window_scales(behind["values"], behind["observed"])
+        normal = behind["observed"] * (behind["values"] - level) / spread
+
+        own = [normal[..., None]]  # (batch, time, targets, features)
+        if choices["gaps"]:
+            own.append(behind["observed"][..., None])
+        shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
+        own.append(tf.repeat(shared, targets, 2))
+        steps = tf.concat(own, -1)
+        # Earliest steps fill the first segment up.
+        steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
+        width = steps.shape[-1]
+        steps = tf.reshape(steps, [-1, self.read, size, targets, width])
+        steps = tf.transpose(steps, [0, 3, 1, 2, 4])
+        features = tf.reshape(steps, [-1, self.read, size * width])  # (batch x targets, ...)
+        features = self.segments(features)
+        states = []
+        for index, layer in enumerate(self.recurrent):
+            features = self.between(features, training=training) if index else features
+            features, *last = layer(features, training=training)
+            states.append(last)
+
+        queries = self._queries(behind, ahead)
+        at_once = choices["form"] == "at-once"
+        outputs = (
+            self._all_segments(queries, states, training)
+            if at_once
+            else self._one_by_one(queries, states, training)
+        )
+        outputs = tf.reshape(outputs, [-1, targets, self.written * size, choices["outputs"]])[
+            :, :, :horizon
+        ]
+        return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
+
+    def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
+        """What windows (batch, time, targets) are normalised by, (batch, 1, targets) each."""
+        zeros = tf.zeros_like(values[:, :1])
+        normalization = self.choices["normalization"]
+        if normalization == "none":
+            return zeros, zeros + 1.0
+        if normalization == "last":
+            steps = tf.range(1.0, self.choices["look_back"] + 1.0)[:, None]
+            last = tf.argmax(observed * steps, 1)  # of windows without a value the first, a zero
+            level = tf.gather(tf.transpose(values, [0, 2, 1]), last, batch_dims=2)
+            return level[:, None], zeros + 1.0
+        count = tf.maximum(tf.reduce_sum(observed, 1, keepdims=True), 1.0)
+        level = tf.reduce_sum(values * observed, 1, keepdims=True) / count
+        apart = tf.reduce_sum(tf.square((values - level) * observed), 1, keepdims=True)
+        return level, tf.maximum(tf.sqrt(apart / count), SMALLEST_SPREAD)
+
+    def _queries(self, behind: dict[str, Any], ahead: dict[str, Any]) -> Any:
+        """What is known of each segment of the horizon, (batch, targets, segments, units)."""
+        size, targets = self.choices["segment"], self.layout.values
+        positions = self.positions(tf.range(self.written))
+        channels = self.channels(tf.range(targets))[:, None]
+        owners = self.owners(tf.cast(behind["series"][:, 0, 0], tf.int32))[:, None, None]
+        queries = positions + channels + owners
+        padding = [[0, 0], [0, self.written * size - self.choices["horizon"]], [0, 0]]
+        known = tf.pad(ahead["known"], padding)
+        calendar = tf.pad(ahead["calendar"], padding)[:, ::size]  # of the first step of each
+        static = tf.repeat(behind["static"][:, :1], self.written, 1)
+        rows = tf.shape(known)[0]  # not -1, since there may be no numbers
+        known = tf.reshape(known, [rows, self.written, size * self.layout.known])
+        about = tf.concat([known, calendar, static], -1)
+        if about.shape[-1]:
+            queries += self.about(about)[:, None]
+        return queries
+
+    def _all_segments(self, queries: Any, states: list, training: bool) -> Any:
+        """The outputs of all segments, each one step from the last states."""
+        units = queries.shape[-1]
+        features = tf.reshape(queries, [-1, units])
+        self._reset_dropout()
+        for index, (layer, own) in enumerate(zip(self.recurrent, states, strict=True)):
+            own = [tf.repeat(state, self.written, 0) for state in own]
+            features = self.between(features, training=training) if index else features
+            features, _ = layer.cell(features, own, training=training)
+        return self.output_layer(self.between(features, training=training))
+
+    def _one_by_one(self, queries: Any, states: list, training: bool) -> Any:
+        """The outputs of all segments, each one step from the states after the one before, whose
+        forecast is read like a segment of the look-back."""
+        size, outputs = self.choices["segment"], self.choices["outputs"]
+        queries = tf.reshape(queries, [-1, self.written, queries.shape[-1]])
+        before, found = None, []
+        width = self.segments.kernel.shape[0]
+        self._reset_dropout()
+        for index in range(self.written):
+            features = queries[:, index]
+            if before is not None:
+                center = self.choices["center"]
+                numbers = tf.reshape(before, [-1, size, outputs])[..., center : center + 1]
+                if self.choices["gaps"]:
+                    numbers = tf.concat([numbers, tf.ones_like(numbers)], -1)
+                rest = width // size - numbers.shape[-1]  # covariates are not forecast
+                filled = tf.pad(numbers, [[0, 0], [0, 0], [0, rest]])
+                features += self.segments(tf.reshape(filled, [-1, width]))
+            following = []
+            for number, (layer, own) in enumerate(zip(self.recurrent, states, strict=True)):
+                features = self.between(features, training=training) if number else features
+                features, new = layer.cell(features, own, training=training)
+                following.append(list(new))
+            states = following
+            before = self.output_layer(self.between(features, training=training))
+            found.append(before)
+        return tf.stack(found, 1)
+
+    def _reset_dropout(self) -> None:
+        """Cells keep the dropout masks of a sequence, whose rows may be others here."""
+        for layer in self.recurrent:
+            layer.cell.reset_dropout_mask()
+            layer.cell.reset_recurrent_dropout_mask()
+
+    def get_config(self) -> dict:
+        return {"name": self.name, **self.choices}
+
+    def get_build_config(self) -> dict:
+        return {"look_back": self.choices["look_back"]}
+
+    def build_from_config(self, config: dict) -> None:
+        self.build()

@@ -1,0 +1,67 @@
+"""Plots of forecasts: history, forecast, and bands between quantiles."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.plots import INK, TRAINING, VALIDATION, save
+
+PANELS = 12
+"""Maximum number of series and targets in a plot."""
+
+SHOWN_HORIZONS = 4
+"""Steps of history in a plot, in horizons; less than that many are all shown."""
+
+
+def plot_forecasts(
+    path: pathlib.Path,
+    histories: Sequence[History],
+    answers: Sequence[Any],
+    targets: Sequence[str],
+    truths: Sequence[np.ndarray] | None = None,
+) -> None:
+    """Draws a panel for each target of each series, up to `PANELS`.
+
+    Args:
+        path: the .png file.
+        histories: what was looked back at.
+        answers: a `ForecastAnswer` of each.
+        targets: names of the targets.
+        truths: what came, (horizon, targets) each, where it is known.
+    """
+    panels = [(own, column) for own in range(len(answers)) for column in range(len(targets))]
+    panels = panels[:PANELS]
+    figure = Figure(figsize=(9, 2.6 * len(panels) + 0.6), layout="constrained")
+    grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for axes, (index, column) in zip(grid, panels, strict=True):
+        history, answer = histories[index], answers[index]
+        ahead = len(answer.dates)
+        behind = slice(max(history.end - SHOWN_HORIZONS * ahead, 0), history.end)
+        axes.plot(history.dates[behind], history.values[behind, column], color=INK, lw=1)
+        values = np.asarray(answer.value, np.float64).reshape(ahead, -1)[:, column]
+        if answer.quantiles is not None:
+            quantiles = answer.quantiles[:, column]
+            for low in range(quantiles.shape[-1] // 2):
+                axes.fill_between(
+                    answer.dates,
+                    quantiles[:, low],
+                    quantiles[:, -1 - low],
+                    color=VALIDATION,
+                    alpha=0.2,
+                    lw=0,
+                )
+        axes.plot(answer.dates, values, color=VALIDATION, lw=1.4, label="forecast")
+        if truths is not None:
+            axes.plot(
+                answer.dates, truths[index][:, column], color=TRAINING, lw=1, label="observed"
+            )
+        names = [name for name in (answer.series, targets[column]) if name]
+        axes.set_title(" · ".join(names), loc="left", fontsize="medium")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    grid[0].legend(frameon=False, loc="upper left")
+    save(figure, path)

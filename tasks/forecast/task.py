@@ -1,0 +1,262 @@
+"""`Forecast` with what it learned from training examples."""
+
+import math
+import pathlib
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
+from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.data.windows import SampledData
+from seqzoo.tasks.forecast.network import SegmentForecaster
+from seqzoo.tasks.layers.recurrent import cell_choices
+from seqzoo.tasks.metrics.conformal import level_corrections
+from seqzoo.tasks.metrics.forecasts import forecast_figures
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
+from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
+
+ONE_STEP_ROWS = 512
+"""HistoryWindows that are run together to forecast each step of a history."""
+
+
+@dataclass(frozen=True)
+class ForecastAnswer(Answer):
+    """The forecast of one series.
+
+    Attributes:
+        series: its name.
+        dates: of the steps of the horizon, datetime64[s], (horizon,).
+        quantiles: of each level, target and step, (horizon, targets, levels); None for point
+            forecasts that no validation gave intervals.
+    """
+
+    series: str = ""
+    dates: Any = field(default=None, compare=False)
+    quantiles: Any = field(default=None, compare=False)
+
+
+class ForecastTask(Task):
+    """A model that forecasts all steps of a horizon at once.
+
+    Examples are series, and the model's examples are windows of them.
+
+    Args:
+        template: the options, a `Forecast`.
+        features: how inputs become tensors.
+    """
+
+    metric = "mse"
+    better = -1
+    sums = 1
+    best_by = "loss"
+
+    def __init__(self, template: Any, features: HistoryFeatures):
+        self.template = template
+        self.features = features
+        kind = DISTRIBUTIONS[template.distribution]
+        self.distribution = kind(template.levels, template.loss)
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> Self:
+        return cls(template, HistoryFeatures.learn(template, examples))
+
+    @classmethod
+    def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
+        features = HistoryFeatures.from_config(template, config["features"], vocabularies)
+        return cls(template, features)
+
+    def build(self, precision: str = "float32") -> SegmentForecaster:
+        template, features = self.template, self.features
+        model = SegmentForecaster(
+            template.look_back,
+            template.horizon,
+            self.segment,
+            layout=features.layout,
+            series=len(features.names),
+            outputs=self.distribution.size,
+            center=self.distribution.center,
+            levels=len(template.levels),
+            gaps=features.config["gaps"],
+            **cell_choices(template),
+            form=template.form,
+            normalization=template.window_normalization,
+            precision=precision,
+            name="forecast",
+        )
+        model.build()
+        return model
+
+    @property
+    def segment(self) -> int:
+        """Steps of a segment: a season, halved until there are two segments to read and to
+        write."""
+        template = self.template
+        if template.segment is not None:
+            return template.segment
+        size, most = self.features.season, max(min(template.look_back, template.horizon) // 2, 1)
+        while size > most:
+            size = -(-size // 2)
+        return size
+
+    def encode(self, examples: Examples, targets: bool) -> Data:
+        if not targets:
+            return Data(self.features.encode(examples))
+        return SampledData(self.features.windows(examples), most=self.template.windows)
+
+    def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
+        outputs, units, truth, observed = self._run(model, batch, training)
+        losses = tf.where(observed, self.distribution.losses(outputs, truth, units), 0.0)
+        errors = tf.square(self.distribution.point(outputs, units) - truth)
+        squares = tf.reduce_sum(tf.where(observed, errors, 0.0), [1, 2])
+        return Outcome(tf.reduce_sum(losses, [1, 2]), squares[:, None])
+
+    def _run(self, model: Any, batch: dict[str, Any], training: bool = False) -> tuple:
+        """Outputs for a batch, their units, and the true values, with whether each is known."""
+        values = batch["values"]
+        outputs, level, spread = model(values, training=training)
+        look_back, horizon = self.template.look_back, self.template.horizon
+        ahead = self.features.layout.split(values[:, look_back : look_back + horizon])
+        units = Units(level, spread, ahead["mean"][:, :1], ahead["scale"][:, :1])
+        outputs = tf.cast(outputs, tf.float32)
+        units = Units(*(tf.cast(own, tf.float32) for own in units))
+        return outputs, units, ahead["values"], ahead["observed"] > 0
+
+    def counts(self, batch: dict[str, Any]) -> Any:
+        look_back, horizon = self.template.look_back, self.template.horizon
+        steps = batch["values"][:, look_back : look_back + horizon]
+        return tf.reduce_sum(self.features.layout.split(steps)["observed"], [1, 2])
+
+    def measure(self, sums: np.ndarray, count: float) -> float:
+        return float(sums[0] / count)
+
+    def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
+        outputs, units, _, _ = self._run(model, batch)
+        quantiles = self.distribution.quantiles(outputs, units)
+        corrected = quantiles + model.correction * units.spread[..., None]
+        if 0.5 in self.template.levels:  # the median stays where it is, between the others
+            median = quantiles[..., self.template.levels.index(0.5), None]
+            below = tf.constant([level < 0.5 for level in self.template.levels])
+            above = tf.constant([level > 0.5 for level in self.template.levels])
+            corrected = tf.where(below, tf.minimum(corrected, median), corrected)
+            corrected = tf.where(above, tf.maximum(corrected, median), corrected)
+        corrected = tf.sort(corrected, -1)
+        return {
+            "values": self.distribution.point(outputs, units) * units.scale + units.mean,
+            "quantiles": corrected * units.scale[..., None] + units.mean[..., None],
+        }
+
+    def uncorrected(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        outputs, units, truth, observed = self._run(model, batch)
+        quantiles = self.distribution.quantiles(outputs, units)
+        # In units of the window, so that what varies more is corrected by more.
+        above = (truth[..., None] - quantiles) / units.spread[..., None]
+        return {"above": tf.where(observed[..., None], above, math.nan)}
+
+    def corrections(self, found: dict[str, list]) -> np.ndarray:
+        # Not of the median, which is what is forecast.
+        levels = [math.nan if level == 0.5 else level for level in self.template.levels]
+        return level_corrections(np.stack(found["above"]), levels)
+
+    def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
+        values, _ = self.features.transform(*raw)
+        found = self.infer(model, {"values": values}, options)
+        return {name: found[name] for name in ("values", "quantiles")}
+
+    def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
+        return [
+            self._answer(one, one.end, values, quantiles)
+            for one, values, quantiles in zip(
+                inputs, found["values"], found["quantiles"], strict=True
+            )
+        ]
+
+    def _answer(self, one: History, origin: int, values: Any, quantiles: Any) -> ForecastAnswer:
+        """The forecast of a history from the step `origin` on."""
+        frequency = self.features.frequency
+        dates = frequency.at(one.dates, np.arange(origin, origin + len(values)))
+        rows = [tuple(map(float, row)) for row in values]
+        shown = [" ".join(f"{number:.6g}" for number in row) for row in rows]
+        wide = self.distribution.has_quantiles or np.ptp(quantiles, -1).any()
+        return ForecastAnswer(
+            f"{shown_dates(dates)[0]}: {', '.join(shown)}",
+            tuple(row[0] for row in rows) if values.shape[1] == 1 else tuple(rows),
+            series=one.name,
+            dates=dates,
+            quantiles=quantiles if wide else None,
+        )
+
+    def illustrate(
+        self,
+        model: Any,
+        examples: Examples,
+        found: dict[str, list],
+        folder: pathlib.Path,
+        options: AnswerOptions,
+    ) -> None:
+        """Writes forecasts.png: the last window of each series, with what came."""
+        from seqzoo.tasks.forecast.plot import PANELS, plot_forecasts
+
+        histories, answers, truths, behind = [], [], [], 0
+        for one in examples.inputs:
+            origins = self.features.origins(one)
+            if not len(origins) or len(answers) >= PANELS:
+                continue
+            behind, origin = behind + len(origins), int(origins[-1])
+            values, quantiles = (found[name][behind - 1] for name in ("values", "quantiles"))
+            histories.append(one.cut(origin))
+            answers.append(self._answer(one, origin, values, quantiles))
+            truth = one.values[origin : origin + len(values)]
+            missing = ((0, len(values) - len(truth)), (0, 0))
+            truths.append(np.pad(truth, missing, constant_values=np.nan))
+        count = self.features.targets
+        names = [f"target {number}" for number in range(1, count + 1)] if count > 1 else [""]
+        plot_forecasts(folder / "forecasts.png", histories, answers, names, truths)
+
+    def figures(
+        self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
+    ) -> dict[str, Any]:
+        windows: Any = data.inputs
+        assert isinstance(windows, HistoryWindows)
+        return forecast_figures(
+            self.features,
+            examples,
+            windows,
+            np.stack(found["values"]),
+            np.stack(found["quantiles"]),
+            self.template,
+            has_quantiles=self.distribution.has_quantiles,
+        )
+
+    def one_step(self, model: Any, history: History) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Forecasts each step of a history from those before it.
+
+        Args:
+            model: the trained model.
+            history: with more steps than one; those of the first look-back are not forecast, except
+                where there are no others.
+
+        Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and which
+            steps of the history these are of.
+        """
+        end = history.end
+        one = history.cut(end, since=max(min(self.template.look_back, end - 1), 1))
+        windows = self.features.windows(Examples([one]), whole=False)
+        parts: dict[str, list] = {"values": [], "quantiles": []}
+        for start in range(0, len(windows), ONE_STEP_ROWS):
+            rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))
+            values = tf.constant(np.stack([windows[row] for row in rows]))
+            found = self.infer(model, {"values": values}, AnswerOptions())
+            for name, own in parts.items():
+                own.append(found[name][:, 0].numpy())
+        return {name: np.concatenate(own) for name, own in parts.items()}, windows.origins
+
+    def to_config(self) -> dict[str, Any]:
+        return {"features": self.features.to_config()}

@@ -1,0 +1,126 @@
+"""The template from the history of series with dates to all steps of a horizon at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from seqzoo.tasks.base import Template
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.fields import Count, Named, Share, check
+from seqzoo.tasks.kinds import FORECAST, inputs_of, targets_of
+from seqzoo.tasks.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    ForecastInput = ForecastTarget = str
+else:
+    ForecastInput, ForecastTarget = inputs_of(FORECAST), targets_of(FORECAST)
+
+DistributionName = Literal["point", "quantiles", "gaussian", "student-t", "negative-binomial"]
+ForecastLoss = Literal["absolute", "squared", "huber"]
+WindowNormalization = Literal["last", "mean", "none"]
+HorizonForm = Literal["at-once", "rolled"]
+
+
+@dataclass(frozen=True)
+class Forecast(Template):
+    """The history of series in, all steps of the horizon out: segments of the look-back window ->
+    dense -> recurrent layers -> one step for each segment of the horizon -> dense.
+
+    The form is that of SegRNN (Lin et al. 2023), with any cell. Each target is read by itself, with
+    the same weights.
+
+    Attributes:
+        input: input type: a table with dates.
+        target: target type: the steps of the horizon.
+        cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
+        units: units per layer and direction. There is one direction.
+        layers: number of recurrent layers.
+        dropout: dropout rate on layer inputs. Not of the first layer, but on the last features.
+        recurrent_dropout: dropout rate on recurrent inputs.
+        cell_options: options of the cell.
+        recompute: keep the states of every N-th step in training and compute those between them
+            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        look_back: steps that a forecast looks back at.
+        horizon: default number of steps to forecast. All of them are forecast at once.
+        segment: steps of a segment, which the recurrent layers read in one step. None for a season,
+            or a part of it where that leaves more than one segment.
+        form: how the horizon is written. "at-once" runs a step from the last state for each of its
+            segments, which are told apart by their position; "rolled" runs one after another, each
+            reading what the one before wrote.
+        window_normalization: what is subtracted from each window, and added to its forecast again:
+            "last", the last value; "mean", the mean, after which the window is divided by its
+            deviation; or "none".
+        distribution: what is forecast of each step: a number, some quantiles, or a distribution.
+            "negative-binomial" is for counts.
+        levels: quantiles that are forecast and reported, between 0 and 1.
+        loss: loss function of numbers; classes, tags, texts and notes have the one that they have.
+            Of "point" forecasts; other distributions have the one that they have.
+        conformal: correct quantiles by how many of the validation values were below them. Point
+            forecasts get intervals by that.
+        calendar: feed the time of the day, of the week and of the year, as far as training covers
+            each twice.
+        season: steps of a season, for the seasonal naive forecast that scores stand beside. None
+            for that of the frequency: 24 of hours, 7 of days, 12 of months.
+        windows: maximum number of windows per epoch, drawn anew for each.
+
+    Raises:
+        SeqzooError: a value is out of its range, or choices do not fit each other.
+    """
+
+    name: ClassVar[str] = FORECAST
+    task_class: ClassVar[str] = "seqzoo.tasks.forecast.task:ForecastTask"
+    maximum_length: ClassVar[None] = None
+
+    input: ForecastInput = "history"
+    target: ForecastTarget = "horizon"
+    cell: str = "gru"
+    units: Count = 128
+    layers: Count = 1
+    dropout: Share = 0.1
+    recurrent_dropout: Share = 0.0
+    cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
+    recompute: Count | None = None
+    look_back: Count = 96
+    horizon: Count = 24
+    segment: Count | None = None
+    form: HorizonForm = "at-once"
+    window_normalization: WindowNormalization = "last"
+    distribution: DistributionName = "point"
+    levels: Sequence[float] = (0.1, 0.25, 0.5, 0.75, 0.9)
+    loss: ForecastLoss = "absolute"
+    conformal: bool = True
+    calendar: bool = True
+    season: Count | None = None
+    windows: Count = 10_000
+
+    def __post_init__(self) -> None:
+        # In order, and a tuple also where a run's JSON has a list.
+        object.__setattr__(self, "levels", tuple(sorted(self.levels)))
+        check(self)
+        if not self.levels or not all(0 < level < 1 for level in self.levels):
+            raise SeqzooError(
+                field="levels", expected="numbers above 0 and below 1", got=list(self.levels)
+            )
+        if len(set(self.levels)) < len(self.levels):
+            raise SeqzooError(field="levels", expected="without a duplicate", got=list(self.levels))
+        if self.segment is not None and self.segment > min(self.look_back, self.horizon):
+            expected = (
+                f"at most the horizon ({self.horizon}) and the look-back ({self.look_back} steps)"
+            )
+            raise SeqzooError(field="segment", expected=expected, got=self.segment)
+        if self.loss != "absolute" and self.distribution != "point":
+            raise SeqzooError(
+                f"`loss` is for the distribution 'point', got {self.loss!r} with "
+                f"{self.distribution!r}.",
+                field="loss",
+            )
+
+    def to_config(self) -> dict[str, Any]:
+        # As in JSON, so that a stored template equals a new one.
+        return {**super().to_config(), "levels": list(self.levels)}
+
+    @property
+    def default_settings(self) -> TrainingSettings:
+        return TrainingSettings(epochs=30, learning_rate=3e-3, best_by="loss")

@@ -1,0 +1,53 @@
+"""Conformal correction: quantiles moved by how far held-out values lie above them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+FEW_RESIDUALS = 100
+"""Fewest held-out values by which a step and a target are corrected by themselves."""
+
+
+def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """What to add to quantiles so that each has its share of held-out values below it.
+
+    Each quantile is moved by the quantile of the same level of what lies above it, rounded outwards
+    for the number of values, as in one-sided split conformal prediction (Romano et al. 2019). Where
+    a step of a target has few values, those of all steps count, and then those of all targets.
+
+    Args:
+        above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where
+            a value is missing.
+        levels: of the quantiles; NaN for one that stays as it is.
+
+    Returns: shape (horizon, targets, levels).
+    """
+    _, horizon, targets, count = above.shape
+    found = np.zeros((horizon, targets, count), np.float32)
+    for place, level in enumerate(levels):
+        if np.isnan(level):
+            continue
+        own = above[..., place]
+        for target in range(targets):
+            for step in range(horizon):
+                values = _observed(own[:, step, target])
+                if len(values) < FEW_RESIDUALS:
+                    values = _observed(own[:, :, target])
+                if len(values) < FEW_RESIDUALS:
+                    values = _observed(own)
+                if len(values):
+                    found[step, target, place] = _outer_quantile(values, level)
+    return found
+
+
+def _outer_quantile(values: np.ndarray, level: float) -> float:
+    """The quantile of values, counted outwards: the ceil((n + 1) level)-th above the median."""
+    n = len(values)
+    if level < 0.5:
+        return -_outer_quantile(-values, 1 - level)
+    rank = min(int(np.ceil((n + 1) * level - 1e-9)), n)
+    return float(np.partition(values, rank - 1)[rank - 1])
+
+
+def _observed(values: np.ndarray) -> np.ndarray:
+    return values[np.isfinite(values)]

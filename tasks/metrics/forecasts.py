@@ -1,0 +1,171 @@
+"""Scores of forecasts, and those of three baselines on the same windows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.metrics.linear_forecast import LinearForecast
+
+NEARLY_ZERO = 1e-12
+"""What keeps denominators from zero."""
+
+
+def forecast_figures(
+    features: Any,
+    examples: Any,
+    windows: Any,
+    values: np.ndarray,
+    quantiles: np.ndarray,
+    template: Any,
+    *,
+    has_quantiles: bool,
+) -> dict[str, Any]:
+    """The scores of forecasts.
+
+    MSE, MAE and RMSE are of values that are standardised by their series' mean and deviation in
+    training. MASE divides by the mean error of the seasonal naive forecast in training (Hyndman and
+    Koehler 2006), of steps that are a season apart. sMAPE is in percent, up to 200. CRPS is twice
+    the quantile loss, averaged over the levels. Coverage is the share of values between the lowest
+    and the highest quantile.
+
+    Args:
+        features: the `HistoryFeatures` of the model.
+        examples: the evaluated histories.
+        windows: the evaluated windows of these.
+        values: forecasts, (windows, horizon, targets).
+        quantiles: of these, (windows, horizon, targets, levels).
+        template: a `Forecast`.
+        has_quantiles: whether the model forecasts any; if not, they are intervals by correction, or
+            all equal.
+
+    Returns: the scores by name, and under "baselines" those of the naive forecast (the last value),
+        the seasonal naive one (the value a season ago) and a linear model from the look-back to the
+        horizon, by ridge regression on the steps of training.
+    """
+    horizon, season = values.shape[1], features.season
+    series = [_Series(features, own) for own in examples.inputs]
+    owners, origins = windows.examples, windows.origins
+    mean = np.stack([own.mean for own in series])[owners][:, None]
+    scale = np.stack([own.scale for own in series])[owners][:, None]
+    truth = _ahead(series, owners, origins, horizon)
+    errors = np.stack([own.seasonal_error(season) for own in series])[owners][:, None]
+
+    def scores(found: np.ndarray) -> dict[str, float]:
+        return _scores(found, truth, mean, scale, errors)
+
+    standard = (values - mean) / scale
+    figures: dict[str, Any] = scores(standard)
+    levels = template.levels
+    if has_quantiles or np.ptp(quantiles, -1).any():
+        apart = (quantiles - mean[..., None]) / scale[..., None]
+        figures |= _interval_scores(apart, truth, levels)
+    linear = LinearForecast.fit([own.filled[: own.trained] for own in series], template)
+    baselines = {"naive": _naive(series, owners, origins, horizon)}
+    if season > 1:
+        baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
+    if linear is not None:
+        baselines["linear"] = linear.predict([own.filled for own in series], owners, origins)
+    figures["baselines"] = {name: scores(found) for name, found in baselines.items()}
+    return figures
+
+
+class _Series:
+    """One history, standardised: `values` with NaN for missing ones, `filled` with the last value
+    before them; `trained` steps at its beginning were seen in training."""
+
+    def __init__(self, features: Any, one: Any):
+        self.mean, self.scale = (own.astype(np.float64) for own in features.scales_of(one))
+        self.values = (one.values - self.mean) / self.scale
+        observed = np.isfinite(self.values)
+        steps = np.where(observed, np.arange(len(one))[:, None], 0)
+        last = np.maximum.accumulate(steps, 0)
+        filled = np.take_along_axis(self.values, last, 0)
+        self.filled = np.where(np.isfinite(filled), filled, 0.0)
+        until = np.datetime64(features.config["until"])
+        self.trained = int((one.dates <= until).sum())
+        if one.since:
+            self.trained = min(self.trained, one.since)
+
+    def seasonal_error(self, season: int) -> np.ndarray:
+        """Mean distance of steps of training that are a season apart, (targets,); NaN of fewer."""
+        values = self.values[: self.trained]
+        if len(values) <= season:
+            return np.full(len(self.mean), np.nan)
+        apart = np.abs(values[season:] - values[:-season])
+        known = np.isfinite(apart)
+        total = np.where(known, apart, 0).sum(0) / np.maximum(known.sum(0), 1)
+        return np.where(total > NEARLY_ZERO, total, np.nan)
+
+
+def _ahead(
+    series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
+) -> np.ndarray:
+    """The true values of windows, (windows, horizon, targets); NaN where there are none."""
+    found = np.full((len(owners), horizon, series[0].values.shape[1]), np.nan)
+    for index, own in enumerate(series):
+        chosen = np.flatnonzero(owners == index)
+        steps = origins[chosen][:, None] + np.arange(horizon)
+        inside = steps < len(own.values)
+        rows = own.values[np.minimum(steps, len(own.values) - 1)]
+        found[chosen] = np.where(inside[..., None], rows, np.nan)
+    return found
+
+
+def _naive(
+    series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
+) -> np.ndarray:
+    last = np.stack(
+        [series[own].filled[step - 1] for own, step in zip(owners, origins, strict=True)]
+    )
+    return np.repeat(last[:, None], horizon, 1)
+
+
+def _seasonal(
+    series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int, season: int
+) -> np.ndarray:
+    """The value a season before; where a series is younger than that, its last one."""
+    found = _naive(series, owners, origins, horizon)
+    back = np.arange(horizon) % season - season
+    for index, own in enumerate(series):
+        chosen = np.flatnonzero((owners == index) & (origins >= season))
+        if len(chosen):
+            found[chosen] = own.filled[origins[chosen][:, None] + back]
+    return found
+
+
+def _scores(
+    found: np.ndarray, truth: np.ndarray, mean: np.ndarray, scale: np.ndarray, errors: np.ndarray
+) -> dict[str, float]:
+    """The scores of standardised forecasts."""
+    known = np.isfinite(truth)
+    apart = np.where(known, found - truth, 0.0)
+    count = known.sum()
+    mse, mae = float(np.square(apart).sum() / count), float(np.abs(apart).sum() / count)
+    figures = {"mse": mse, "mae": mae, "rmse": float(np.sqrt(mse))}
+    scaled = np.where(known & np.isfinite(errors), np.abs(apart) / errors, np.nan)
+    if np.isfinite(scaled).any():
+        figures["mase"] = float(np.nanmean(scaled))
+    one, other = found * scale + mean, truth * scale + mean
+    both = np.abs(one) + np.abs(other)
+    ratio = np.where(
+        known & (both > NEARLY_ZERO), np.abs(one - other) / np.maximum(both, NEARLY_ZERO), 0
+    )
+    return {**figures, "smape": float(200 * ratio.sum() / count)}
+
+
+def _interval_scores(
+    quantiles: np.ndarray, truth: np.ndarray, levels: Sequence[float]
+) -> dict[str, float]:
+    known = np.isfinite(truth)
+    apart = truth[..., None] - quantiles
+    shares = np.asarray(levels)
+    losses = 2 * np.maximum(shares * apart, (shares - 1) * apart).mean(-1)
+    figures = {"crps": float(losses[known].mean())}
+    low, high = levels[0], levels[-1]
+    if high > low:
+        inside = (apart[..., 0] >= 0) & (apart[..., -1] <= 0)
+        name = f"{100 * (high - low):.3g}"
+        figures[f"coverage_{name}"] = float(inside[known].mean())
+        figures[f"width_{name}"] = float((quantiles[..., -1] - quantiles[..., 0])[known].mean())
+    return figures

@@ -1,0 +1,108 @@
+"""A linear model from the last steps of a series to the next ones: a baseline of forecasts."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+PENALTIES = tuple(10.0**power for power in range(-6, 3))
+"""Penalties to choose from, in units of the mean variance of the inputs."""
+
+HELD_OUT = 0.2
+"""Share of the windows, the last ones, by which the penalty is chosen."""
+
+MOST_WINDOWS = 20_000
+"""Maximum number of windows that are fitted to."""
+
+
+class LinearForecast:
+    """Ridge regression from the steps of the look-back, minus the last of them, to the horizon,
+    minus the same; one for all series and targets, as NLinear (Zeng et al. 2023) is.
+
+    Args:
+        weights: shape (look-back + 1, horizon), the last row for a constant.
+    """
+
+    def __init__(self, weights: np.ndarray):
+        self.weights = weights
+        self.look_back, self.horizon = weights.shape[0] - 1, weights.shape[1]
+
+    @classmethod
+    def fit(cls, series: Sequence[np.ndarray], template: Any) -> Self | None:
+        """Fits it to series (time, targets) without missing values.
+
+        Args:
+            series: those of training.
+            template: has `look_back` and `horizon`.
+
+        Returns: None if no series is as long as two windows.
+        """
+        look_back, horizon = template.look_back, template.horizon
+        length = look_back + horizon
+        counts = [max(len(own) - length + 1, 0) * own.shape[1] for own in series]
+        step = max(-(-sum(counts) // MOST_WINDOWS), 1)
+        windows = [
+            np.lib.stride_tricks.sliding_window_view(own, length, 0)[::step].reshape(-1, length)
+            for own, count in zip(series, counts, strict=True)
+            if count
+        ]
+        if not windows or max(map(len, series)) < 2 * length:
+            return None
+        # Of each series the last windows choose the penalty.
+        ends = [max(round(len(own) * (1 - HELD_OUT)), 1) for own in windows]
+        fitted = _Sums(
+            np.concatenate([own[:end] for own, end in zip(windows, ends, strict=True)]), look_back
+        )
+        held = np.concatenate([own[end:] for own, end in zip(windows, ends, strict=True)])
+        inputs, goals = _parted(held, look_back)
+        losses = [
+            np.square(inputs @ fitted.solve(penalty) - goals).mean() if len(held) else 0.0
+            for penalty in PENALTIES
+        ]
+        whole = _Sums(np.concatenate(windows), look_back)
+        return cls(whole.solve(PENALTIES[int(np.argmin(losses))]))
+
+    def predict(
+        self, series: Sequence[np.ndarray], owners: np.ndarray, origins: np.ndarray
+    ) -> np.ndarray:
+        """Forecasts, (windows, horizon, targets).
+
+        Args:
+            series: arrays (time, targets).
+            owners: which series each window is of.
+            origins: the first step of each window's horizon.
+        """
+        found = np.zeros((len(owners), self.horizon, series[0].shape[1]))
+        for index, own in enumerate(series):
+            chosen = np.flatnonzero(owners == index)
+            # Series that begin within a window go on backwards with their first value.
+            padded = np.pad(own, ((self.look_back, 0), (0, 0)), mode="edge")
+            steps = origins[chosen][:, None] + np.arange(self.look_back)
+            for target in range(own.shape[1]):
+                inputs, last = _inputs(padded[:, target][steps])
+                found[chosen, :, target] = inputs @ self.weights + last
+        return found
+
+
+class _Sums:
+    """What the normal equations of a regression need, decomposed once for all penalties."""
+
+    def __init__(self, windows: np.ndarray, look_back: int):
+        inputs, goals = _parted(windows, look_back)
+        self.values, self.vectors = np.linalg.eigh(inputs.T @ inputs)
+        self.right = self.vectors.T @ (inputs.T @ goals)
+
+    def solve(self, penalty: float) -> np.ndarray:
+        damped = np.maximum(self.values, 0) + penalty * max(self.values.mean(), 1e-12)
+        return self.vectors @ (self.right / damped[:, None])
+
+
+def _parted(windows: np.ndarray, look_back: int) -> tuple[np.ndarray, np.ndarray]:
+    inputs, last = _inputs(windows[:, :look_back])
+    return inputs, windows[:, look_back:] - last
+
+
+def _inputs(behind: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The inputs of the regression, with a constant, and the last step of each window."""
+    last = behind[:, -1:]
+    return np.concatenate([behind - last, np.ones_like(last)], 1), last

@@ -1,0 +1,547 @@
+"""Series with dates and covariates as windows: steps to look back at, and steps to forecast."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.batches import Sequences
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features, empty
+
+CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
+"""Seconds of what repeats itself in a calendar."""
+
+REPETITIONS = 2
+"""How often training must see a cycle before a model is told of it."""
+
+
+class Layout(NamedTuple):
+    """What the numbers of an encoded step are, in this order; each is a count.
+
+    Attributes:
+        values: targets, standardised; missing ones are zero.
+        observed: whether each target was observed.
+        past: covariates that are not known in the future.
+        known: covariates that are.
+        calendar: sines and cosines of the date.
+        static: numbers of the series.
+        series: its index in training from 1, or 0 if it was not there.
+        mean: of each target in its series.
+        scale: the deviation of each target in its series.
+    """
+
+    values: int
+    observed: int
+    past: int
+    known: int
+    calendar: int
+    static: int
+    series: int
+    mean: int
+    scale: int
+
+    def split(self, steps: Any) -> dict[str, Any]:
+        """The parts of encoded steps (..., features), by name; of arrays and tensors."""
+        parts, start = {}, 0
+        for name, size in self._asdict().items():
+            parts[name] = steps[..., start : start + size]
+            start += size
+        return parts
+
+
+class HistoryWindows(Sequences):
+    """HistoryWindows of one length, which may overlap.
+
+    Args:
+        flat: the encoded steps of all series, one after the other.
+        starts: the first step of each window.
+        length: steps of a window.
+        examples: which example each is of.
+        origins: the first step of each, in its history, that is forecast.
+    """
+
+    def __init__(
+        self,
+        flat: np.ndarray,
+        starts: np.ndarray,
+        length: int,
+        examples: np.ndarray,
+        origins: np.ndarray,
+    ):
+        super().__init__(flat, np.full(len(starts), length, np.int32))
+        self.starts = starts
+        self.examples = examples
+        self.origins = origins
+
+
+class HistoryFeatures(Features):
+    """Series with dates; each target is standardised by its series' mean and deviation in training.
+
+    A series that training did not have is standardised by the steps that are looked back at.
+
+    Args:
+        template: a `Forecast`.
+        config: what was learned; see `learn`.
+    """
+
+    def __init__(self, template: Any, config: dict[str, Any]):
+        self.template = template
+        self.config = config
+        self.frequency = Frequency.parse(config["frequency"])
+        self.mean = np.array(config["mean"], np.float32)  # (series, targets)
+        self.scale = np.array(config["scale"], np.float32)
+        self.names = {name: index for index, name in enumerate(config["series"])}
+        self.length = template.look_back + template.horizon
+        static = sum(len(own) if isinstance(own, list) else 1 for own in config["static"])
+        self.layout = Layout(
+            self.targets,
+            self.targets,
+            len(config["past"]),
+            len(config["known"]),
+            2 * len(config["cycles"]),
+            static,
+            1,
+            self.targets,
+            self.targets,
+        )
+
+    @property
+    def targets(self) -> int:
+        """Number of targets."""
+        return self.mean.shape[1]
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> "HistoryFeatures":
+        histories, places = list(examples.inputs), examples.places
+        for one, place in zip(histories, places, strict=True):
+            _check_type(one, place)
+        first = histories[0]
+        widths = [
+            (own.values.shape[1], own.past.shape[1], own.known.shape[1], len(own.static))
+            for own in histories
+        ]
+        for own, place in zip(widths, places, strict=True):
+            if own != widths[0]:
+                raise SeqzooError(
+                    "All histories must have as many targets and covariates as the first, "
+                    f"{widths[0]}, but {place} has {own}.",
+                    location=place,
+                )
+        frequency = next((own.frequency for own in histories if own.frequency is not None), None)
+        if frequency is None:
+            raise SeqzooError("A history of at least two steps is needed, but there is none.")
+        names = [own.name for own in histories]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise SeqzooError(f"Each series must be one history, but two are named {twice!r}.")
+        scales = [_moments(own.values) for own in histories]
+        blank = next((i for i, own in enumerate(histories) if not own.end), None)
+        if blank is not None:
+            raise SeqzooError(f"{places[blank]} has no number to learn from; leave it out.")
+        span = max(len(own) for own in histories) * frequency.seconds
+        cycles = [
+            name
+            for name, seconds in CYCLES.items()
+            if template.calendar
+            and seconds >= 2 * frequency.seconds
+            and seconds * REPETITIONS <= span
+        ]
+        covariates = {
+            name: list(zip(*_pooled([getattr(own, name) for own in histories]), strict=True))
+            for name in ("past", "known")
+        }
+        static = [
+            _learn_static([own.static[i] for own in histories]) for i in range(len(first.static))
+        ]
+        config = {
+            "frequency": str(frequency),
+            "series": names,
+            "mean": [mean.tolist() for mean, _ in scales],
+            "scale": [scale.tolist() for _, scale in scales],
+            **covariates,
+            "static": static,
+            "cycles": cycles,
+            "gaps": any(not np.isfinite(own.values[: own.end]).all() for own in histories),
+            "until": str(max(own.dates[-1] for own in histories)),
+        }
+        return cls(template, config)
+
+    @property
+    def season(self) -> int:
+        """Steps of a season."""
+        return self.template.season or self.frequency.season
+
+    # From a history to what `transform` takes.
+
+    def check(self, one: Any, place: str) -> History:
+        """A history that fits those of training.
+
+        Raises:
+            SeqzooError: it does not.
+        """
+        _check_type(one, place)
+        for name, expected in (
+            ("values", self.targets),
+            *((own, len(self.config[own])) for own in ("past", "known")),
+        ):
+            width = getattr(one, name).shape[1]
+            if width != expected:
+                raise SeqzooError(
+                    f"`{name}` must have {expected} columns, as in training, but {place} has "
+                    f"{width}.",
+                    location=place,
+                )
+        if len(one.static) != len(self.config["static"]):
+            raise SeqzooError(
+                f"`static` must have {len(self.config['static'])} values, as in training, but "
+                f"{place} has {len(one.static)}.",
+                location=place,
+            )
+        if one.frequency not in (None, self.frequency):
+            raise SeqzooError(
+                f"Steps must be one {self.frequency} apart, as in training, but those of {place} "
+                f"are one {one.frequency} apart.",
+                location=place,
+            )
+        return one
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        look_back, horizon = self.template.look_back, self.template.horizon
+        parts: dict[str, list] = {spec.name: [] for spec in self.signature}
+        for one, place in zip(inputs, places, strict=True):
+            one = self.check(one, place)
+            end = one.end
+            if not end:
+                raise empty(place)
+            future = len(one) - end
+            if self.layout.known and future < horizon:
+                raise SeqzooError(
+                    f"What is known in the future must be given for all {horizon} steps of the "
+                    f"horizon, but {place} has {future} rows behind its last number.",
+                    location=place,
+                )
+            whole = _window(one, end - look_back, end + horizon, self.frequency)
+            own = {
+                "values": whole.values[:look_back],
+                "dates": whole.dates.astype(np.int64),
+                "past": whole.past[:look_back],
+                "known": whole.known,
+                "series": one.name.encode("utf-8"),
+                "static": self._static(one.static, place),
+            }
+            for name, rows in parts.items():
+                rows.append(own[name])
+        dtypes = {spec.name: spec.dtype.as_numpy_dtype for spec in self.signature}
+        return tuple(np.array(rows, dtypes[name]) for name, rows in parts.items())
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        given = dict(zip((spec.name for spec in self.signature), raw, strict=True))
+        look_back, horizon = self.template.look_back, self.template.horizon
+        rows = tf.shape(given["values"])[0]
+        values = _last(given["values"], look_back, math.nan)
+        index, mean, scale = self._scales(values, given.get("series"))
+        future = tf.fill([rows, horizon, self.targets], math.nan)
+        past = given.get("past")
+        if past is not None:
+            past = tf.pad(
+                _last(past, look_back, math.nan),
+                [[0, 0], [0, horizon], [0, 0]],
+                constant_values=math.nan,
+            )
+        known, dates = given.get("known"), given.get("dates")
+        known = None if known is None else _last(known, self.length, math.nan)
+        if dates is not None:
+            # Earlier steps than there are get dates in even steps.
+            dates = _last_dates(dates, self.length, self.frequency.seconds)
+        steps = self.steps(
+            tf.concat([values, future], 1),
+            dates,
+            past,
+            known,
+            given.get("static"),
+            index,
+            mean,
+            scale,
+        )
+        return steps, tf.fill([rows], self.length)
+
+    def _scales(self, values: Any, series: Any) -> tuple[Any, Any, Any]:
+        """The index, the mean and the deviation of the series of each row."""
+        rows = tf.shape(values)[0]
+        if series is None:
+            index = tf.ones([rows], tf.int32)
+        else:
+            same = series[:, None] == tf.constant(list(self.names))
+            found = tf.argmax(same, 1, tf.int32)
+            index = tf.where(tf.reduce_any(same, 1), found + 1, 0)
+        mean, scale = (tf.gather(own, tf.maximum(index - 1, 0)) for own in (self.mean, self.scale))
+        if series is None:
+            return index, mean, scale
+        observed = tf.math.is_finite(values)
+        count = tf.maximum(tf.reduce_sum(tf.cast(observed, tf.float32), 1), 1.0)
+        own_mean = tf.reduce_sum(tf.where(observed, values, 0.0), 1) / count
+        apart = tf.where(observed, values - own_mean[:, None], 0.0)
+        own_scale = tf.sqrt(tf.reduce_sum(tf.square(apart), 1) / count)
+        own_scale = tf.where(own_scale > 0, own_scale, 1.0)
+        known = (index > 0)[:, None]
+        return index, tf.where(known, mean, own_mean), tf.where(known, scale, own_scale)
+
+    def steps(
+        self,
+        values: Any,
+        dates: Any,
+        past: Any,
+        known: Any,
+        static: Any,
+        index: Any,
+        mean: Any,
+        scale: Any,
+    ) -> Any:
+        """Encoded steps in `layout`, (rows, time, features); parts that there are none of are None.
+
+        Args:
+            values: (rows, time, targets), NaN where missing.
+            dates: seconds since 1970, int64, (rows, time).
+            past: (rows, time, past).
+            known: (rows, time, known).
+            static: encoded, (rows, static).
+            index: of the series from 1, or 0, (rows,).
+            mean: of each target, (rows, targets).
+            scale: of each target, (rows, targets).
+        """
+        observed = tf.math.is_finite(values)
+        standard = (values - mean[:, None]) / scale[:, None]
+        parts = [tf.where(observed, standard, 0.0), tf.cast(observed, tf.float32)]
+        for name, own in (("past", past), ("known", known)):
+            if own is not None:
+                learned = tf.constant(self.config[name], tf.float32)  # (columns, 2)
+                own = (own - learned[:, 0]) / learned[:, 1]
+                parts.append(tf.where(tf.math.is_finite(own), own, 0.0))
+        for name in self.config["cycles"]:
+            seconds = tf.cast(dates % CYCLES[name], tf.float32)
+            phase = seconds * (2 * math.pi / CYCLES[name])
+            parts += [tf.sin(phase)[..., None], tf.cos(phase)[..., None]]
+        constant = [] if static is None else [static]
+        constant += [tf.cast(index, tf.float32)[:, None], mean, scale]
+        constant = tf.concat(constant, -1)[:, None]
+        time = tf.shape(values)[1]
+        parts.append(tf.repeat(constant, time, 1))
+        steps = tf.concat(parts, -1)
+        steps.set_shape([None, None, sum(self.layout)])
+        return steps
+
+    # HistoryWindows of whole series, for training and scores.
+
+    def windows(self, examples: Examples, *, whole: bool = True) -> HistoryWindows:
+        """All windows of examples whose horizon begins at or behind `History.since`.
+
+        A window whose horizon is longer than what is left of its series is filled with missing
+        values, and so is one whose series begins within it.
+
+        Args:
+            examples: histories.
+            whole: whether horizons end where a history ends, if it is long enough; otherwise every
+                step of it is the first one of a horizon.
+
+        Raises:
+            SeqzooError: an example does not fit, or there is no window.
+        """
+        flat, starts, owners, origins, offset = [], [], [], [], 0
+        look_back = self.template.look_back
+        for number in range(len(examples)):
+            place = examples.place(number)
+            one = self.check(examples.inputs[number], place)
+            found = self.origins(one, whole=whole)
+            if not len(found):
+                continue
+            begin = int(found[0]) - look_back
+            padded = _window(one, begin, int(found[-1]) + self.template.horizon, self.frequency)
+            flat.append(self._encoded(one, padded, place))
+            starts.append(offset + found - found[0])
+            owners.append(np.full(len(found), number))
+            origins.append(found)
+            offset += len(padded)
+        if not flat:
+            raise SeqzooError(
+                "There is no step to forecast: no series has a number behind one to look back at."
+            )
+        return HistoryWindows(
+            np.concatenate(flat),
+            np.concatenate(starts),
+            self.length,
+            np.concatenate(owners),
+            np.concatenate(origins),
+        )
+
+    def origins(self, one: History, *, whole: bool = True) -> np.ndarray:
+        """The first steps of the horizons of a history's windows; see `windows`."""
+        look_back, horizon, steps = self.template.look_back, self.template.horizon, one.end
+        first = one.since
+        if not first:
+            first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
+        found = np.arange(first, max(first, steps - horizon) + 1 if whole else steps)
+        seen = np.concatenate([[0], np.isfinite(one.values).any(1).cumsum()])
+        behind = seen[np.clip(found, 0, len(one))]
+        before = seen[np.clip(found - look_back, 0, len(one))]
+        ahead = seen[np.clip(found + horizon, 0, len(one))]
+        return found[(behind > before) & (ahead > behind)]
+
+    def _encoded(self, one: History, whole: History, place: str) -> np.ndarray:
+        """The encoded steps of a padded history, (time, features)."""
+        mean, scale = self.scales_of(one)
+        static = self._static(one.static, place)[None] if self.layout.static else None
+        index = self.names.get(one.name, -1) + 1 if len(self.names) > 1 else 1
+        found = self.steps(
+            tf.constant(whole.values[None], tf.float32),
+            tf.constant(whole.dates.astype(np.int64)[None]),
+            tf.constant(whole.past[None], tf.float32) if self.layout.past else None,
+            tf.constant(whole.known[None], tf.float32) if self.layout.known else None,
+            static,
+            tf.constant([index]),
+            tf.constant(mean[None]),
+            tf.constant(scale[None]),
+        )
+        return found[0].numpy()
+
+    def scales_of(self, one: History) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the deviation that the targets of a history are standardised by, float32."""
+        index = self.names.get(one.name) if len(self.names) > 1 else 0
+        if index is not None:
+            return self.mean[index], self.scale[index]
+        # Of a series that training lacks, the steps before those that are scored.
+        mean, scale = _moments(one.values[: one.since or len(one)])
+        return mean.astype(np.float32), scale.astype(np.float32)
+
+    def _static(self, values: Sequence[Any], place: str) -> np.ndarray:
+        """Numbers standardised, names as zeros and a one, float32."""
+        encoded: list[float] = []
+        for value, learned in zip(values, self.config["static"], strict=True):
+            if isinstance(learned, list):
+                encoded += [float(str(value) == name) for name in learned]
+                continue
+            try:
+                number = (float(value) - learned["mean"]) / learned["scale"]
+            except (TypeError, ValueError) as error:
+                raise SeqzooError(
+                    f"A static value must be a number, as in training, but {place} has {value!r}.",
+                    location=place,
+                ) from error
+            encoded.append(number if math.isfinite(number) else 0.0)
+        return np.array(encoded, np.float32)
+
+    @property
+    def signature(self) -> list:
+        specs = [tf.TensorSpec((None, None, self.targets), tf.float32, "values")]
+        if self.config["cycles"]:
+            specs.append(tf.TensorSpec((None, None), tf.int64, "dates"))
+        for name in ("past", "known"):
+            if width := getattr(self.layout, name):
+                specs.append(tf.TensorSpec((None, None, width), tf.float32, name))
+        if len(self.names) > 1:
+            specs.append(tf.TensorSpec((None,), tf.string, "series"))
+        if self.layout.static:
+            specs.append(tf.TensorSpec((None, self.layout.static), tf.float32, "static"))
+        return specs
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (sum(self.layout),), "float32"
+
+    def made_up(self) -> list[Any]:
+        """Histories that look like those of training, drawn at random; always the same."""
+        random, horizon = np.random.default_rng(0), self.template.horizon
+        found = []
+        for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):
+            dates = self.frequency.at(
+                np.array(["2001-01-01"], "datetime64[s]"), np.arange(steps + horizon)
+            )
+            series = index % len(self.names)
+            values = random.normal(
+                self.mean[series], self.scale[series], (len(dates), self.targets)
+            )
+            values[steps:] = np.nan
+            covariates: Any = {
+                name: random.normal(size=(len(dates), getattr(self.layout, name)))
+                for name in ("past", "known")
+            }
+            static = tuple(
+                own[0] if isinstance(own, list) else own["mean"] for own in self.config["static"]
+            )
+            name = self.config["series"][series]
+            found.append(
+                History(
+                    dates, values, **covariates, static=static, name=name, frequency=self.frequency
+                )
+            )
+        return found
+
+    def to_config(self) -> dict[str, Any]:
+        return self.config
+
+    @classmethod
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "HistoryFeatures":
+        return cls(template, config)
+
+
+def _check_type(one: Any, place: str) -> None:
+    if not isinstance(one, History):
+        raise SeqzooError(
+            f"A `History` was expected, but {place} is {type(one).__name__}.", location=place
+        )
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each column without missing values; 0 and 1 where there is none."""
+    observed = np.isfinite(values)
+    count = np.maximum(observed.sum(0), 1)
+    mean = np.where(observed, values, 0).sum(0) / count
+    scale = np.sqrt(np.where(observed, np.square(values - mean), 0).sum(0) / count)
+    return mean, np.where(scale > 0, scale, 1.0)
+
+
+def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
+    mean, scale = _moments(np.concatenate(arrays))
+    return mean.tolist(), scale.tolist()
+
+
+def _learn_static(values: Sequence[Any]) -> Any:
+    """The mean and deviation of numbers, or the names that there are."""
+    try:
+        numbers = np.array([[float(value)] for value in values])
+    except (TypeError, ValueError):
+        return sorted({str(value) for value in values})
+    (mean,), (scale,) = _pooled([numbers])
+    return {"mean": mean, "scale": scale}
+
+
+def _window(one: History, begin: int, stop: int, frequency: Frequency) -> History:
+    """The steps of a history from `begin` to `stop`, which may lie outside of it: there are missing
+    values then."""
+    inside = slice(max(begin, 0), min(stop, len(one)))
+    padding = ((inside.start - begin, max(stop - max(len(one), inside.start), 0)), (0, 0))
+    parts: Any = {
+        name: np.pad(getattr(one, name)[inside], padding, constant_values=np.nan)
+        for name in ("values", "past", "known")
+    }
+    dates = frequency.at(one.dates, np.arange(begin, stop))
+    return History(dates, **parts, name=one.name, frequency=frequency)
+
+
+def _last(values: Any, steps: int, padding: float) -> Any:
+    """The last steps of (rows, time, features), padded in front."""
+    missing = tf.maximum(steps - tf.shape(values)[1], 0)
+    padded = tf.pad(values, [[0, 0], [missing, 0], [0, 0]], constant_values=padding)
+    return tf.ensure_shape(padded[:, -steps:], [None, steps, values.shape[-1]])
+
+
+def _last_dates(dates: Any, steps: int, seconds: int) -> Any:
+    """The last dates of (rows, time), with earlier ones in front where there are too few."""
+    missing = tf.maximum(steps - tf.shape(dates)[1], 0)
+    earlier = dates[:, :1] - tf.cast(tf.range(missing, 0, -1), tf.int64) * seconds
+    return tf.ensure_shape(tf.concat([earlier, dates], 1)[:, -steps:], [None, steps])

@@ -1,0 +1,28 @@
+"""Corrects the quantiles of a trained forecast by what its validation examples were."""
+
+import pathlib
+
+from seqzoo.tasks.atomic_files import replacing
+from seqzoo.tasks.base import AnswerOptions
+from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.protocols import Corrects
+from seqzoo.tasks.runs.layout import MODEL
+from seqzoo.tasks.runs.predictor import Inference
+
+
+def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
+    """Sets the correction of a run's model, which predictions, scores and exports then have.
+
+    It follows from uncorrected quantiles, so that a second time changes nothing.
+
+    Args:
+        folder: the run folder.
+        inference: of the run's model, whose task is a `Corrects`.
+        validation: the examples.
+    """
+    task: Corrects = inference.task
+    model = inference.model
+    found = inference.collect(task.uncorrected, validation, AnswerOptions())
+    model.correction.assign(task.corrections(found))
+    with replacing(folder / MODEL) as temporary:
+        model.save(temporary)

@@ -1,0 +1,255 @@
+"""Forecasts: distributions, windows, baselines, corrections, and a trained panel."""
+
+import pathlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+from cell_names import BEFORE_RELEASES
+
+import seqzoo.cells
+from seqzoo.tasks import Examples, Forecast, History, SeqzooError, Splits, TrainingSettings, train
+from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.data.windows import SampledData
+from seqzoo.tasks.metrics.conformal import level_corrections
+from seqzoo.tasks.metrics.linear_forecast import LinearForecast
+from seqzoo.tasks.preprocessing.histories import HistoryFeatures
+from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def _days(count: int) -> np.ndarray:
+    return np.datetime64("2020-01-01") + np.arange(count)
+
+
+def _oracle(name: str, outputs: np.ndarray) -> Any:
+    """The distribution of SciPy for outputs of a window with level 0.5, spread 2, of a series with
+    mean 20 and deviation 4."""
+    first = outputs[0] * 2 + 0.5
+    soft = np.log1p(np.exp(outputs[1:])) + 1e-3
+    if name == "gaussian":
+        return scipy.stats.norm(first, 2 * soft[0])
+    if name == "student-t":
+        return scipy.stats.t(2 + np.log1p(np.exp(outputs[2])), first, 2 * soft[0])
+    mean = 4 * np.log1p(np.exp(first + 20 / 4)) + 1e-3
+    number = 1 / soft[0]
+    return scipy.stats.nbinom(number, number / (number + mean))
+
+
+@pytest.mark.parametrize("name", ["gaussian", "student-t", "negative-binomial"])
+def test_distributions_have_the_losses_and_quantiles_of_scipy(name: str) -> None:
+    own = DISTRIBUTIONS[name](LEVELS)
+    numbers = np.array([0.7, -0.4, 0.3][: own.size], np.float32)
+    one = tf.constant([[[1.0]]])
+    units = Units(0.5 * one, 2 * one, 20 * one, 4 * one)
+    outputs = tf.constant(numbers[None, None, None])
+    oracle = _oracle(name, numbers.astype(np.float64))
+    truth = tf.constant([[[0.75]]])  # a count of 23
+    counts = name == "negative-binomial"
+    expected = -oracle.logpmf(23) if counts else -oracle.logpdf(0.75)
+    np.testing.assert_allclose(own.losses(outputs, truth, units).numpy(), expected, rtol=1e-4)
+    quantiles, expected = own.quantiles(outputs, units)[0, 0, 0].numpy(), oracle.ppf(LEVELS)
+    if counts:
+        quantiles = quantiles * 4 + 20
+    np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_quantile_loss_is_least_at_quantiles() -> None:
+    own = DISTRIBUTIONS["quantiles"](LEVELS)
+    values = np.random.default_rng(0).exponential(size=4_000).astype(np.float32)
+    one = tf.constant([[[1.0]]])
+    units = Units(0 * one, one, 0 * one, one)
+    truth = tf.constant(values[:, None, None])
+
+    def loss(quantiles: Any) -> float:
+        outputs = tf.tile(tf.constant(quantiles, tf.float32)[None, None, None], [4_000, 1, 1, 1])
+        return float(tf.reduce_mean(own.losses(outputs, truth, units)))
+
+    best = np.quantile(values, LEVELS)
+    for place in range(3):
+        for step in (-0.1, 0.1):
+            other = best.copy()
+            other[place] += step
+            assert loss(other) > loss(best)
+
+
+def test_corrections_give_quantiles_their_share() -> None:
+    above = np.random.default_rng(0).normal(2.0, 3.0, (500, 2, 1, 3))
+    found = level_corrections(above, [0.1, np.nan, 0.9])
+    assert not found[..., 1].any()
+    for step in range(2):
+        below = (above[:, step, 0] <= found[step, 0]).mean(0)
+        np.testing.assert_allclose(below[[0, 2]], [0.1, 0.9], atol=0.005)
+    # The 91st of 100 values, counted outwards: ceil(101 * 0.9).
+    few = np.arange(100.0)[:, None, None, None]
+    assert level_corrections(few, [0.9]).item() == 90
+    assert level_corrections(few, [0.1]).item() == 9
+
+
+def _features(histories: list[History], **options: Any) -> HistoryFeatures:
+    template = Forecast(**{"look_back": 4, "horizon": 2, "calendar": False, **options})
+    return HistoryFeatures.learn(template, Examples(histories))
+
+
+def test_windows_look_back_at_what_came_before_the_split() -> None:
+    values = np.arange(12.0)
+    values[9] = np.nan
+    whole = History(_days(12), values)
+    features = _features([whole.cut(8)])
+    trained = features.windows(Examples([whole.cut(8)]))
+    assert trained.origins.tolist() == [4, 5, 6]
+    scored = features.windows(Examples([whole.cut(12, since=8)]))
+    assert scored.origins.tolist() == [8, 9, 10]
+    parts = features.layout.split(scored[1])
+    mean, scale = values[:8].mean(), values[:8].std()
+    np.testing.assert_allclose(
+        parts["values"][:, 0] * scale + mean * parts["observed"][:, 0],
+        [5, 6, 7, 8, 0, 10],
+        atol=1e-4,
+    )
+    assert parts["observed"][:, 0].tolist() == [1, 1, 1, 1, 0, 1]
+    # A series that is shorter than a window is filled up in front.
+    short = features.windows(Examples([whole.cut(4)]))
+    assert short.origins.tolist() == [1, 2]
+    assert features.layout.split(short[0])["observed"][:, 0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_an_epoch_draws_other_windows_than_the_one_before() -> None:
+    one = History(_days(60), np.arange(60.0))
+    data = SampledData(_features([one]).windows(Examples([one])), most=20)
+    padding = Padding.choose(data, 1, 8)
+    settings = TrainingSettings(batch_size=8)
+    epochs = [data.plan(padding, settings, seed=(0, epoch)) for epoch in range(2)]
+    drawn = [{*own.rows[own.weights > 0].tolist()} for own in epochs]
+    assert [len(own) for own in drawn] == [20, 20] and drawn[0] != drawn[1]
+    assert len({*data.plan(padding, settings).rows.tolist()}) == len(data) == 55
+
+
+def test_the_linear_baseline_finds_a_linear_recurrence() -> None:
+    series = np.zeros(200)
+    series[:2] = 1.0, 0.4
+    for step in range(2, 200):
+        series[step] = 1.8 * series[step - 1] - series[step - 2]
+    found = LinearForecast.fit([series[:150, None]], Forecast(look_back=4, horizon=3))
+    assert found is not None
+    forecast = found.predict([series[:, None]], np.zeros(2, int), np.array([160, 190]))
+    expected = np.stack([series[160:163], series[190:193]])[..., None]
+    np.testing.assert_allclose(forecast, expected, atol=1e-3)
+
+
+STEPS = 400
+
+
+def _panel(name: str, scale: float, seed: int) -> History:
+    """What a series is follows from what is known of the future, but for noise."""
+    random = np.random.default_rng(seed)
+    known = random.normal(size=(STEPS, 1))
+    noise = random.normal(0, 0.3, STEPS)
+    values = scale * (known[:, 0] + noise + 3)
+    return History(_days(STEPS), values, known=known, static=(name[0],), name=name)
+
+
+@pytest.fixture(scope="module")
+def panel() -> Splits:
+    whole = [_panel("a", 1.0, 0), _panel("b", 50.0, 1)]
+    return Splits(
+        Examples([own.cut(200) for own in whole]),
+        Examples([own.cut(300, 200) for own in whole]),
+        Examples([own.cut(STEPS, 300) for own in whole]),
+    )
+
+
+@pytest.fixture(scope="module")
+def run(panel: Splits, tmp_path_factory) -> Any:
+    template = Forecast(units=16, look_back=8, horizon=4, segment=2, distribution="gaussian")
+    settings = TrainingSettings(epochs=6, batch_size=32, learning_rate=1e-2)
+    with seqzoo.cells.portable():  # which compiles nothing
+        return train(template, panel, settings, tmp_path_factory.mktemp("runs") / "panel")
+
+
+def test_a_panel_is_forecast_by_what_is_known_of_the_future(run: Any, panel: Splits) -> None:
+    assert panel.test is not None
+    figures = run.evaluate(panel.test)
+    # Noise has a share of 0.09 / 1.09 of the variance.
+    assert figures["mse"] < 0.2 < 0.8 * min(own["mse"] for own in figures["baselines"].values())
+    # Of 200 steps; by chance it is 0.03 away.
+    assert abs(figures["coverage_80"] - 0.8) < 0.09
+    one = panel.test.inputs[0]
+    error = np.abs(one.values[7:200] - one.values[:193]).mean()
+    naive = figures["baselines"]["seasonal naive"]
+    assert set(naive) == {"mse", "mae", "rmse", "mase", "smape"}
+    assert 0.8 < naive["mae"] * one.values[:200].std() / error / naive["mase"] < 1.25
+
+
+def test_a_series_that_training_lacks_is_scaled_by_its_own_history(run: Any) -> None:
+    one = replace(_panel("a", 1.0, 2), name="new")
+    values = one.values.copy()
+    values[-4:] = np.nan
+    one = replace(one, values=values)
+    other = replace(one, values=10 * values + 5)
+    answers = run.predict([one, other])
+    np.testing.assert_allclose(
+        np.array(answers[0].value) * 10 + 5, answers[1].value, rtol=1e-3, atol=1e-3
+    )
+    assert answers[0].dates.astype(str).tolist()[0] == "2021-01-31T00:00:00"
+    assert (np.diff(answers[0].quantiles, axis=-1) >= 0).all()
+
+
+def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:
+    from seqzoo.tasks.runs.correction import correct
+
+    before = run.model.correction.numpy().copy()
+    assert before.any()
+    correct(run.folder, run._inference, run.task.data(panel.validation))
+    np.testing.assert_allclose(run.model.correction.numpy(), before, atol=1e-6)
+
+
+def test_mistakes_are_named(run: Any) -> None:
+    one = _panel("a", 1.0, 3)
+    with pytest.raises(SeqzooError, match="all 4 steps of the horizon, but example 0 has 0 rows"):
+        run.predict([one])
+    with pytest.raises(SeqzooError, match="`known` must have 1 columns.*has 0"):
+        run.predict([History(_days(9), range(9))])
+    hours = np.datetime64("2020-01-01T00") + np.arange(9)
+    with pytest.raises(SeqzooError, match="one day apart, as in training.*one hour apart"):
+        run.predict([History(hours, range(9), known=np.zeros(9), static=("a",))])
+    with pytest.raises(SeqzooError, match="`levels` must be numbers above 0 and below 1"):
+        Forecast(levels=(0.5, 1.0))
+    with pytest.raises(SeqzooError, match="`segment` must be at most the horizon"):
+        Forecast(horizon=6, segment=12)
+
+
+@pytest.mark.parametrize(
+    "cell, form",
+    [
+        pytest.param("mingru", "rolled", marks=pytest.mark.slow),
+        pytest.param("lstm", "at-once", marks=BEFORE_RELEASES),
+        pytest.param("lstm", "rolled", marks=BEFORE_RELEASES),
+    ],
+)
+def test_any_cell_and_form_is_exported_with_all_inputs(
+    cell: str, form: Any, panel: Splits, tmp_path: pathlib.Path
+) -> None:
+    template = Forecast(
+        cell=cell,
+        units=6,
+        layers=2,
+        look_back=8,
+        horizon=5,
+        segment=2,
+        form=form,
+        window_normalization="mean",
+        distribution="quantiles",
+    )
+    settings = TrainingSettings(epochs=1, batch_size=32)
+    with seqzoo.cells.portable():
+        own = train(template, panel, settings, tmp_path / "run")
+    names = [spec.name for spec in own.task.signature]
+    assert names == ["values", "dates", "known", "series", "static"]
+    assert own.export(tmp_path / "exported")["difference"] < 1e-4
+    with pytest.raises(SeqzooError, match="must be saved-model for forecast"):
+        own.export(tmp_path / "other", format="onnx")

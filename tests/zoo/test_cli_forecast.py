@@ -1,0 +1,118 @@
+"""Forecasts on the command line: tables in, tables out, plots, anomalies and backtests."""
+
+import csv
+import io
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo.cells import portable
+
+pytestmark = pytest.mark.slow
+WEEKS = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> pathlib.Path:
+    """A table of two series with a weekly pattern and one wild value, and a run on it."""
+    folder = tmp_path_factory.mktemp("forecast")
+    random, lines = np.random.default_rng(0), ["day,shop,sold"]
+    for shop, scale in (("x", 1), ("y", 20)):
+        for step in range(7 * WEEKS):
+            sold = scale * (step % 7 + 3 + random.normal(0, 0.1))
+            if (shop, step) == ("y", 200):
+                sold *= 4
+            day = np.datetime64("2024-01-01") + step
+            lines.append(f"{day},{shop},{sold:.3f}")
+    (folder / "sold.csv").write_text("\n".join(lines) + "\n")
+    words = ["train", "forecast", "--data", folder / "sold.csv", "--date-column", "day"]
+    words += ["--series-column", "shop", "--target", "sold", "--horizon", "7"]
+    words += ["--look-back", "14", "--units", "16", "--epochs", "16", "--batch-size", "16"]
+    words += ["--learning-rate", "0.01", "--validation", "28", "--test", "28", "--no-calendar"]
+    with portable():
+        result = seqzoo(*map(str, words), "--run", str(folder / "run"))
+    assert result.exit_code == 0, result.output
+    assert "seasonal naive" in result.stdout and "coverage 80" in result.stdout
+    return folder
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_forecast_is_a_table_of_dates_values_and_quantiles(folder: pathlib.Path) -> None:
+    words = ["predict", str(folder / "run"), "--input-file", str(folder / "sold.csv")]
+    plot = folder / "plot.png"
+    result = seqzoo(*words, "--format", "csv", "--horizon", "10", "--plot", str(plot))
+    assert result.exit_code == 0, result.output
+    rows = _rows(result.stdout)
+    heads = ["shop", "day", "sold", "sold_0.1", "sold_0.25", "sold_0.5", "sold_0.75", "sold_0.9"]
+    assert list(rows[0]) == heads and len(rows) == 20
+    assert rows[0]["day"] == "2024-07-29" and rows[9]["day"] == "2024-08-07"
+    # A Monday to a Wednesday of the week after, the last three by a forecast of forecasts.
+    expected = [step % 7 + 3 for step in range(10)]
+    for start, scale in ((0, 1), (10, 20)):
+        own = [float(row["sold"]) / scale for row in rows[start : start + 10]]
+        # The fall from Sunday to Monday is learnt last; the last value, 9, would be 3 away.
+        assert np.median(np.abs(np.array(own) - expected)) < 1
+    assert all(float(row["sold_0.1"]) <= float(row["sold_0.9"]) for row in rows)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    first = json.loads(seqzoo(*words, "--json").stdout.splitlines()[0])
+    assert first["shop"] == "x" and first["sold"] == pytest.approx(float(rows[0]["sold"]), rel=1e-4)
+
+
+def test_the_wild_value_is_an_anomaly(folder: pathlib.Path) -> None:
+    words = ["predict", str(folder / "run"), "--input-file", str(folder / "sold.csv")]
+    rows = _rows(seqzoo(*words, "--anomalies", "--format", "csv").stdout)
+    wildest = max(rows, key=lambda row: float(row["score"]))
+    assert (wildest["series"], wildest["date"]) == ("y", "2024-07-19")
+    assert float(wildest["value"]) > 2 * float(wildest["high"])
+
+
+def test_a_backtest_has_a_row_per_origin(folder: pathlib.Path) -> None:
+    words = ["backtest", str(folder / "run"), "--origins", "3", "--json"]
+    found = json.loads(seqzoo(*words).stdout)
+    origins = [own["origin"] for own in found["origins"]]
+    assert origins == ["2024-07-08", "2024-07-15", "2024-07-22"]
+    mean = np.mean([own["mae"] for own in found["origins"]])
+    assert found["mean"]["mae"] == pytest.approx(mean)
+    text = seqzoo(*words[:-1]).stdout.splitlines()
+    assert text[0].startswith("origin\tloss\tmse\tmae") and text[4].startswith("mean\t")
+    result = seqzoo("backtest", str(folder / "run"), "--origins", "9")
+    assert result.exit_code == 2 and "take fewer origins, or --refit" in result.stderr
+
+
+@pytest.mark.exhaustive
+def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
+    with portable():
+        words = ["backtest", str(folder / "run"), "--origins", "2", "--stride", "35", "--refit"]
+        result = seqzoo(*words, "--json")
+    assert result.stderr.count("Training up to") == 2
+    found = json.loads(result.stdout)
+    assert found["origins"][0]["origin"] == "2024-06-17"
+    assert found["mean"]["mae"] < 0.5 * found["mean"]["baselines"]["naive"]["mae"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["predict", "RUN"], "A forecast needs --input-file"),
+        (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of forecast"),
+        (["train", "forecast", "--data", "TABLE"], "must name a column of"),
+        (["train", "forecast"], "forecast needs --data"),
+        (["backtest", "language-id"], "is a run of many-to-one, not of forecast"),
+        (["check", "TABLE", "--date-column", "day"], "are checked as `train forecast` reads them"),
+        (["export", "RUN", "OUT", "--format", "onnx"], "must be saved-model for forecast"),
+        (["inspect", "RUN"], "cannot be inspected"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    folder: pathlib.Path, words: list[str], message: str
+) -> None:
+    names = {"RUN": folder / "run", "TABLE": folder / "sold.csv", "OUT": folder / "out"}
+    result = seqzoo(*(str(names.get(word, word)) for word in words))
+    assert result.exit_code == 2 and message in result.stderr, result.output
+    assert result.stderr.strip().splitlines()[-1].startswith("Error: ")

@@ -1,0 +1,183 @@
+"""Tables with dates: forms of dates, frequencies, gaps, duplicates, and splits by time."""
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqzoo.tasks import SeqzooError
+from seqzoo.tasks.data.frequency import Frequency
+from seqzoo.tasks.data.history import History
+from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.histories import open_histories, read_histories
+from seqzoo.zoo.data.source import Source
+
+
+def _dates(texts: list[str], form: str | None = None) -> list[str]:
+    found = parse_dates(texts, lambda row: f"a.csv, line {row + 2}", "date", form)
+    return found.astype(str).tolist()
+
+
+@pytest.mark.parametrize(
+    "text, date",
+    [
+        ("2016-07-01 03:00:00", "2016-07-01T03:00:00"),
+        ("2016-07-01T03:00:00+02:00", "2016-07-01T01:00:00"),
+        ("2016/7/1", "2016-07-01T00:00:00"),
+        ("20160701", "2016-07-01T00:00:00"),
+        ("31.12.2016 7:05", "2016-12-31T07:05:00"),
+        ("12/31/2016 12:30 AM", "2016-12-31T00:30:00"),
+        ("1 January 2016", "2016-01-01T00:00:00"),
+        ("01-Jan-16", "2016-01-01T00:00:00"),
+        ("March 3, 2016", "2016-03-03T00:00:00"),
+        ("1949-01", "1949-01-01T00:00:00"),
+        ("Jan 2016", "2016-01-01T00:00:00"),
+        ("2016Q3", "2016-07-01T00:00:00"),
+        ("2016-W05", "2016-02-01T00:00:00"),
+        ("1999", "1999-01-01T00:00:00"),
+        ("1467331200", "2016-07-01T00:00:00"),
+    ],
+)
+def test_dates_are_read_in_any_common_form(text: str, date: str) -> None:
+    assert _dates([text]) == [date]
+
+
+def test_a_column_says_whether_the_day_or_the_month_comes_first() -> None:
+    assert _dates(["01/02/2020", "02/02/2020", "03/02/2020"])[1] == "2020-02-02T00:00:00"
+    assert _dates(["01/02/2020", "01/31/2020"])[0] == "2020-01-02T00:00:00"
+    with pytest.raises(SeqzooError, match="the day or the month first.*--date-format"):
+        _dates(["01/02/2020"])
+    assert _dates(["01/02/2020"], "%d/%m/%Y") == ["2020-02-01T00:00:00"]
+
+
+def test_a_wrong_date_is_named_with_its_line() -> None:
+    with pytest.raises(SeqzooError, match=r"a.csv, line 3: 'date' must be a date .* '2020-02-30'"):
+        _dates(["2020-02-29", "2020-02-30"])
+    with pytest.raises(SeqzooError, match="a.csv, line 3: 'date' has no date"):
+        _dates(["2020-02-29", ""])
+
+
+@pytest.mark.parametrize(
+    "dates, frequency, season, following",
+    [
+        (["2020-01-01T00", "2020-01-01T01", "2020-01-01T03"], "hour", 24, "2020-01-01T04:00:00"),
+        (["2020-01-01T00:00", "2020-01-01T00:15"], "15 minutes", 96, "2020-01-01T00:30:00"),
+        (["2020-01-30", "2020-01-31", "2020-02-01"], "day", 7, "2020-02-02T00:00:00"),
+        (["2020-01-31", "2020-02-29", "2020-03-31"], "month", 12, "2020-04-30T00:00:00"),
+        (["2020-01-01", "2020-04-01", "2020-10-01"], "quarter", 4, "2021-01-01T00:00:00"),
+        (["2019-01-01", "2020-01-01"], "year", 1, "2021-01-01T00:00:00"),
+        (["2020-01-06", "2020-01-13"], "week", 52, "2020-01-20T00:00:00"),
+        (
+            [f"2020-01-{day:02}" for day in (6, 7, 8, 9, 10, 13, 14, 15, 16, 17)],
+            "business day",
+            5,
+            "2020-01-20T00:00:00",
+        ),
+    ],
+)
+def test_frequencies_are_inferred(
+    dates: list[str], frequency: str, season: int, following: str
+) -> None:
+    array = np.array(dates, "datetime64[s]")
+    found = Frequency.infer(array)
+    assert found is not None and str(found) == frequency and found.season == season
+    assert Frequency.parse(frequency) == found
+    assert found.following(array, 1).astype(str).tolist() == [following]
+    steps, whole = found.positions(array)
+    assert whole.all() and (found.at(array, steps) == array).all()
+
+
+def test_a_history_has_evenly_spaced_dates() -> None:
+    days = np.arange("2020-01-01", "2020-01-06", dtype="datetime64[D]")
+    assert History(days, range(5)).values.shape == (5, 1)
+    with pytest.raises(SeqzooError, match="evenly spaced, one each day; give missing steps"):
+        History(days[[0, 1, 3]], range(3))
+    with pytest.raises(SeqzooError, match="one row for each of 5 dates"):
+        History(days, range(4))
+
+
+def _table(folder: pathlib.Path, text: str, **options: Any) -> Source:
+    (folder / "t.csv").write_text(text, encoding="utf-8")
+    choices = {"validation": 2, "test": 2, **options}
+    return Source(str(folder / "t.csv"), "history", "horizon", date_column="date", **choices)
+
+
+def test_gaps_are_missing_values_and_named(tmp_path: pathlib.Path) -> None:
+    text = "date,a,b\n" + "".join(
+        f"2020-01-{day:02},{'' if day == 9 else day},{2 * day}\n"
+        for day in (3, 2, 1, 4, 5, 6, 8, 9, 10, 11)
+    )
+    (one,), source, notes = read_histories(_table(tmp_path, text).absolute())
+    assert one.values[:, 0].tolist()[:6] == [1, 2, 3, 4, 5, 6] and len(one) == 11
+    assert np.isnan(one.values[6]).all() and np.isnan(one.values[8, 0])
+    assert (source.target, source.frequency) == ("a,b", "day")
+    assert notes == [
+        "Steps are missing and read as missing values: 1 behind 2020-01-06 (line 7).",
+        "3 of 22 values are missing.",
+    ]
+
+
+def test_a_date_that_is_there_twice_is_named_with_both_lines(tmp_path: pathlib.Path) -> None:
+    text = "date,a\n2020-01-01,1\n2020-01-02,2\n2020-01-02,3\n"
+    with pytest.raises(SeqzooError, match=r"line 4: the date 2020-01-02 is in line 3 already"):
+        read_histories(_table(tmp_path, text).absolute())
+
+
+PANEL = "date,shop,size,sold,price\n" + "".join(
+    f"2020-01-{day:02},{shop},{size},{day if day < 11 else ''},{10 * day}\n"
+    for shop, size in (("x", 3), ("y", 5))
+    for day in range(1, 13)
+)
+
+
+def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -> None:
+    options: dict[str, Any] = {
+        "series_column": "shop",
+        "target": "sold",
+        "known_columns": ["price"],
+        "static_columns": ["size"],
+    }
+    splits, _ = open_histories(_table(tmp_path, PANEL, **options))
+    assert splits.description.startswith(
+        "t.csv: 2 series, 1 target, one step each day: 2020-01-01 to 2020-01-06 to train on, "
+        "2020-01-07 to 2020-01-08 for validation, 2020-01-09 to 2020-01-10 to test on."
+    )
+    assert splits.validation is not None and splits.test is not None
+    assert [len(own) for own in splits.train.inputs] == [6, 6]
+    assert [(own.name, own.since, len(own), own.static) for own in splits.test.inputs] == [
+        ("x", 8, 10, ("3",)),
+        ("y", 8, 10, ("5",)),
+    ]
+    at = _table(tmp_path, PANEL, **options, split_at=["2020-01-05", "2020-01-08", "2020-01-10"])
+    splits, _ = open_histories(at)
+    assert splits.validation is not None and splits.test is not None
+    assert [len(splits.train.inputs[0]), splits.validation.inputs[0].since] == [4, 4]
+    assert (splits.test.inputs[0].since, len(splits.test.inputs[0])) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"series_column": "shp"}, "`series_column` must name a column .* did you mean 'shop'"),
+        ({}, "line 14: the date 2020-01-01 is in line 2 already.*--series-column"),
+        ({"series_column": "shop", "target": "shop"}, "'shop' has two"),
+        ({"series_column": "shop", "split_at": ["1999-01-01"]}, "within those of the table"),
+        ({"series_column": "shop", "validation": 10}, "leave something to train on of 12 steps"),
+        ({"series_column": "shop", "static_columns": ["price"]}, "same in all rows of a series"),
+        ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of second"),
+        ({"series_column": "shop", "frequency": "2 days"}, "line 3: the date 2020-01-02 is no"),
+        ({"target": "date"}, "'date' has two"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    tmp_path: pathlib.Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SeqzooError, match=message) as error:
+        open_histories(_table(tmp_path, PANEL, **options))
+    assert "\n" not in str(error.value)
+
+
+def test_columns_with_dates_are_for_tables_with_dates() -> None:
+    with pytest.raises(SeqzooError, match="`date_column` is for input 'history'"):
+        Source("a.csv", "series", "next", date_column="date")

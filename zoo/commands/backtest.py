@@ -1,0 +1,58 @@
+"""The command `seqzoo backtest`: scores a forecast over several origins."""
+
+import json
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+
+@click.command("backtest", cls=options.Command)
+@click.argument("run", shell_complete=completers.runs)
+@options.source_option("data", default="that of the training")
+@click.option(
+    "--origins", type=click.IntRange(1), default=5, help="Number of origins. [default: 5]"
+)
+@click.option(
+    "--stride", type=click.IntRange(1), help="Steps between two origins. [default: the horizon]"
+)
+@click.option(
+    "--refit/--no-refit",
+    default=False,
+    help="Train a model at each origin, on the steps before it. [default: no]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all scores as JSON.")
+@options.device
+def command(
+    run: str,
+    data: str | None,
+    origins: int,
+    stride: int | None,
+    refit: bool,
+    as_json: bool,
+    device: str | None,
+) -> None:
+    """Score the forecasts of RUN from several origins, the last of them a horizon before the end.
+
+    Prints the scores from each origin, and their means beside those of baselines.
+
+    \b
+    Examples:
+      seqzoo backtest runs/sales
+      seqzoo backtest runs/sales --origins 12 --stride 1 --json > backtest.json
+      seqzoo backtest runs/sales --origins 3 --refit
+    """
+    from seqzoo.zoo.inference.backtest import backtest, backtest_text
+
+    given: dict[str, Any] = options.given({"data": data})
+    result = backtest(
+        run,
+        given=given,
+        origins=origins,
+        stride=stride,
+        refit=refit,
+        say=lambda text: click.echo(text, err=True),
+        device=device,
+    )
+    click.echo(json.dumps(result, ensure_ascii=False) if as_json else backtest_text(result))

@@ -1,0 +1,185 @@
+"""Dates in a column of text, in any common form; one form is found for the whole column."""
+
+import datetime
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seqzoo.tasks.errors import SeqzooError
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+FULL_CENTURY = 69
+"""Years of two digits from this on are of the twentieth century, as POSIX has it."""
+
+_TIME = (
+    r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
+)
+_NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
+
+FORMS: dict[str, str] = {
+    "year-month-day": (
+        rf"(?P<year>\d{{4}})[-/. ](?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}}){_TIME}"
+    ),
+    "yearmonthday": rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_TIME}",
+    "day/month/year": (
+        rf"(?P<day>\d{{1,2}})[-/. ](?P<month>\d{{1,2}})[-/. ](?P<year>\d{{4}}|\d{{2}}){_TIME}"
+    ),
+    "month/day/year": (
+        rf"(?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}})[-/. ](?P<year>\d{{4}}|\d{{2}}){_TIME}"
+    ),
+    "day month-name year": (
+        rf"(?:[A-Za-z]{{3}}, )?(?P<day>\d{{1,2}})[-/. ]*{_NAME}[-/. ,]*(?P<year>\d{{4}}|\d{{2}})"
+        rf"{_TIME}"
+    ),
+    "month-name day year": rf"{_NAME} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}}){_TIME}",
+    "year-month": r"(?P<year>\d{4})[-/. ]?(?P<month>\d{2})|(?P<year2>\d{4})[-/.](?P<month2>\d)",
+    "month/year": r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
+    "month-name year": rf"{_NAME}[-/. ,]*(?P<year>\d{{4}})",
+    "year month-name": rf"(?P<year>\d{{4}})[-/. ]*{_NAME}",
+    "year quarter": r"(?P<year>\d{4})[-/ ]?[Qq](?P<quarter>[1-4])",
+    "year week": r"(?P<year>\d{4})-?[Ww](?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
+    "year": r"(?P<year>\d{4})(?:\.0)?",
+    "seconds since 1970": r"(?P<epoch>\d{9,10})(?:\.\d+)?",
+    "milliseconds since 1970": r"(?P<thousandths>\d{12,13})",
+}
+"""The forms of a date, as regular expressions."""
+
+EITHER = ("day/month/year", "month/day/year")
+"""Forms that the same text may have."""
+
+
+def parse_dates(
+    texts: Sequence[str], place: Callable[[int], str], column: str, form: str | None = None
+) -> np.ndarray:
+    """The dates of a column, datetime64[s]; those with a time zone in UTC.
+
+    Args:
+        texts: the fields.
+        place: names the location of a field: "sales.csv, line 18".
+        column: the name of the column, for messages.
+        form: as `datetime.strptime` has it, "%d/%m/%Y"; None to find it.
+
+    Raises:
+        SeqzooError: a field is empty or no date, or day and month cannot be told apart.
+    """
+    texts = [text.strip() for text in texts]
+    for index, text in enumerate(texts):
+        if not text:
+            raise SeqzooError(
+                f"{place(index)}: {column!r} has no date; fill it in or leave the line out.",
+                location=place(index),
+                field="date_column",
+            )
+    if form is not None:
+        return _by_format(texts, place, column, form)
+    reached: dict[str, int] = {}
+    fitting: dict[str, np.ndarray] = {}
+    for name, pattern in FORMS.items():
+        expression, dates = re.compile(pattern), []
+        for text in texts:
+            match = expression.fullmatch(text)
+            date = _date(match) if match else None
+            if date is None:
+                break
+            dates.append(date)
+        reached[name] = len(dates)
+        if len(dates) == len(texts):
+            fitting[name] = np.array(dates, "datetime64[s]")
+            if name not in EITHER:
+                return fitting[name]
+    if not fitting:
+        bad = max(reached.values())
+        raise SeqzooError(
+            f"{place(bad)}: {column!r} must be a date like those before it, such as 2024-01-31 or "
+            f"2024-01-31 14:00, got {texts[bad]!r}; name its form with --date-format.",
+            location=place(bad),
+            field="date_column",
+            got=texts[bad],
+        )
+    if len(fitting) > 1:
+        fitting = _likelier(fitting)
+    if len(fitting) > 1:
+        raise SeqzooError(
+            f"{place(0)}: {column!r} can be read with the day or the month first, got "
+            f"{texts[0]!r}; name its form with --date-format, %d/%m/%Y or %m/%d/%Y.",
+            location=place(0),
+            field="date_format",
+            got=texts[0],
+        )
+    return next(iter(fitting.values()))
+
+
+def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The readings with the fewest lengths of steps: dates are rather regular than not."""
+    steps = {
+        name: len(np.unique(np.diff(np.unique(own.astype("datetime64[s]")))))
+        for name, own in fitting.items()
+    }
+    # The months of a year are of three or four lengths.
+    fewest = min(steps.values())
+    return {name: own for name, own in fitting.items() if steps[name] <= max(fewest, 1)}
+
+
+def _by_format(
+    texts: Sequence[str], place: Callable[[int], str], column: str, form: str
+) -> np.ndarray:
+    dates = []
+    for index, text in enumerate(texts):
+        try:
+            date = datetime.datetime.strptime(text, form)
+        except (ValueError, re.error) as error:
+            raise SeqzooError(
+                f"{place(index)}: {column!r} must have the form {form!r}, got {text!r}.",
+                location=place(index),
+                field="date_format",
+                got=text,
+            ) from error
+        if date.tzinfo is not None:
+            date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+        dates.append(np.datetime64(date, "s"))
+    return np.array(dates, "datetime64[s]")
+
+
+def _date(match: re.Match) -> datetime.datetime | None:
+    """The date of a match; None if there is no such day or time."""
+    parts = {name: value for name, value in match.groupdict().items() if value is not None}
+    try:
+        if "epoch" in parts or "thousandths" in parts:
+            seconds = int(parts.get("epoch", 0)) or int(parts["thousandths"]) // 1000
+            return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+        text = parts.get("year") or parts["year2"]
+        year = int(text)
+        if len(text) == 2:
+            year += 1900 if year >= FULL_CENTURY else 2000
+        if "week" in parts:
+            day = datetime.date.fromisocalendar(
+                year, int(parts["week"]), int(parts.get("weekday", 1))
+            )
+            return datetime.datetime(day.year, day.month, day.day)
+        month = int(parts.get("month") or parts.get("month2") or 1)
+        if "quarter" in parts:
+            month = 3 * int(parts["quarter"]) - 2
+        if "name" in parts:
+            month = MONTHS.index(parts["name"][:3].lower()) + 1
+        hour = int(parts.get("hour", 0))
+        if "half" in parts:
+            hour = hour % 12 + 12 * (parts["half"][0] in "Pp")
+        date = datetime.datetime(
+            year,
+            month,
+            int(parts.get("day", 1)),
+            hour,
+            int(parts.get("minute", 0)),
+            int(parts.get("second", 0)),
+        )
+    except (ValueError, OverflowError):
+        return None
+    zone = parts.get("zone", "Z")
+    if zone[0] in "+-":
+        digits = zone[1:].replace(":", "")
+        away = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+        date -= away if zone[0] == "+" else -away
+    return date

@@ -1,0 +1,433 @@
+"""Reads a table with a date column as histories of series, and splits it by time."""
+
+import math
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.data.frequency import Frequency, shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.zoo.data import formats
+from seqzoo.zoo.data.date_parsing import parse_dates
+from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.source import Source
+
+MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
+"""What stands for a missing value, in any case."""
+
+TRUTHS = {"true": 1.0, "false": 0.0}
+
+NAMED_GAPS = 3
+"""Number of gaps that a note names."""
+
+COVARIATES = ("past_columns", "known_columns", "static_columns")
+
+
+class _AllColumns(Request):
+    """A request for columns by their names, each of which is a role."""
+
+    def name(self, role: str) -> str | None:
+        return role
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file with dates, in the order of the file.
+
+    Attributes:
+        name: of the file, for messages.
+        unit: what `numbers` count.
+        numbers: of each row.
+        columns: the fields of each column that was read, by name.
+    """
+
+    name: str
+    unit: str
+    numbers: Sequence[int]
+    columns: dict[str, list[Any]]
+
+    def place(self, row: int) -> str:
+        """The location of a row: "sales.csv, line 18"."""
+        return f"{self.name}, {self.unit} {self.numbers[row]}"
+
+
+def open_histories(source: Source) -> tuple[Splits, Source]:
+    """Reads all series of a source, and splits them by time.
+
+    Of each split, an example of a series has all steps before it, too, to look back at.
+
+    Returns: the splits, and the source with its guesses resolved and its path absolute.
+
+    Raises:
+        SeqzooError: the file cannot be read, a column is missing, a field is malformed, a date is
+            there twice, or a split would be empty.
+    """
+    source = source.absolute()
+    histories, source, notes = read_histories(source)
+    splits, more = split_by_time(histories, source)
+    name = pathlib.Path(source.data).name
+    counts = []
+    for split, what in (
+        ("train", "to train on"),
+        ("validation", "for validation"),
+        ("test", "to test on"),
+    ):
+        examples = getattr(splits, split)
+        if examples is not None:
+            ends = [
+                own.dates[own.since : own.end] for own in examples.inputs if own.end > own.since
+            ]
+            first, last = min(own[0] for own in ends), max(own[-1] for own in ends)
+            shown = shown_dates(np.array([first, last]))
+            counts.append(f"{shown[0]} to {shown[1]} {what}")
+    series = f"{len(histories):,} series, " if len(histories) > 1 else ""
+    targets = str(source.target).count(",") + 1
+    described = (
+        f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step each "
+        f"{source.frequency}: {', '.join(counts)}."
+    )
+    return replace(splits, name=name, description=" ".join([described, *notes, *more])), source
+
+
+def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
+    """The series of a file, sorted by name, their steps by date.
+
+    Returns: the series, the source with the names of all targets and its frequency, and sentences
+        on what is missing, for people.
+
+    Raises:
+        SeqzooError: see `open_histories`.
+    """
+    path = pathlib.Path(source.data)
+    names, table = _read(path, source)
+    chosen = _targets(names, table, source)
+    past, known = (
+        _numbers(table, getattr(source, name) or (), source)
+        for name in ("past_columns", "known_columns")
+    )
+    static = [table.columns[name] for name in source.static_columns or ()]
+    values = _numbers(table, chosen, source)
+    texts = [_text(own) for own in table.columns[str(source.date_column)]]
+    dates = parse_dates(texts, table.place, str(source.date_column), source.date_format)
+    owners = (
+        np.array([_text(own).strip() for own in table.columns[source.series_column]])
+        if source.series_column
+        else np.full(len(dates), "")
+    )
+    rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
+    for name, own in rows.items():
+        own = own[np.argsort(dates[own], kind="stable")]
+        twice = np.flatnonzero(np.diff(dates[own]) == 0)
+        if len(twice):
+            first, second = (int(row) for row in own[twice[0] : twice[0] + 2])
+            whose = f" of series {name!r}" if source.series_column else ""
+            advice = "" if source.series_column else "; name the series with --series-column"
+            raise SeqzooError(
+                f"{table.place(second)}: the date {shown_dates(dates[[first]])[0]}{whose} is in "
+                f"{table.unit} {table.numbers[first]} already; keep one of them{advice}.",
+                location=table.place(second),
+                field="date_column",
+            )
+        rows[name] = own
+    frequency = _frequency(dates, rows, source, table)
+    found, gaps = [], []
+    for name, own in sorted(rows.items()):
+        steps, whole = frequency.positions(dates[own])
+        if not whole.all():
+            bad = own[int(np.argmin(whole))]
+            raise SeqzooError(
+                f"{table.place(bad)}: the date {shown_dates(dates[[bad]])[0]} is no whole number "
+                f"of steps behind the first, {shown_dates(dates[own[:1]])[0]}, where one step is "
+                f"one {frequency}; fix it, or name another --frequency.",
+                location=table.place(bad),
+                field="frequency",
+            )
+        for step in np.flatnonzero(np.diff(steps) > 1):
+            size = int(steps[step + 1] - steps[step] - 1)
+            before = shown_dates(dates[own[[step]]])[0]
+            gaps.append(f"{size:,} behind {before} ({table.unit} {table.numbers[own[step]]:,})")
+        length = int(steps[-1]) + 1
+
+        def spread(columns: np.ndarray, own: Any = own, steps: Any = steps, length: int = length):
+            grid = np.full((length, columns.shape[1]), np.nan)
+            grid[steps] = columns[own]
+            return grid
+
+        found.append(
+            History(
+                frequency.at(dates[own], np.arange(length)),
+                spread(values),
+                spread(past),
+                spread(known),
+                tuple(
+                    _static(column, own, table, column_name)
+                    for column, column_name in zip(static, source.static_columns or (), strict=True)
+                ),
+                name,
+                frequency=frequency,
+            )
+        )
+    notes = []
+    if gaps:
+        more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
+        notes.append(
+            f"Steps are missing and read as missing values: {', '.join(gaps[:NAMED_GAPS])}{more}."
+        )
+    lacking = [int((~np.isfinite(own.values[: own.end])).sum()) for own in found]
+    if sum(lacking):
+        notes.append(
+            f"{sum(lacking):,} of {sum(own.values.size for own in found):,} values are missing."
+        )
+    if source.limit is not None:
+        found = found[: source.limit]
+    source = replace(source, target=",".join(chosen), frequency=str(frequency))
+    return found, source, notes
+
+
+def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits, list[str]]:
+    """Splits series by date, the same dates for all.
+
+    Returns: the splits, and sentences on what was left out, for people.
+
+    Raises:
+        SeqzooError: a split would have no step.
+    """
+    frequency = histories[0].frequency
+    assert frequency is not None
+    first = min(own.dates[0] for own in histories)
+    last = max(own.dates[max(own.end - 1, 0)] for own in histories)
+    base = next(own for own in histories if own.dates[0] == first)
+    steps = int(frequency.positions(np.concatenate([base.dates[:1], [last]]))[0][-1]) + 1
+    grid = frequency.at(base.dates, np.arange(steps + 1))
+    starts = _starts(grid, source)
+    parts: dict[str, list[History]] = {"train": [], "validation": [], "test": []}
+    left_out = 0
+    trained = [int((own.dates < starts["validation"]).sum()) for own in histories]
+    for own, count in zip(histories, trained, strict=True):
+        if not np.isfinite(own.values[:count]).any():
+            left_out += 1
+            continue
+        parts["train"].append(own.cut(count))
+        for name, begin, stop in (("validation", "validation", "test"), ("test", "test", "end")):
+            since, until = (int((own.dates < starts[edge]).sum()) for edge in (begin, stop))
+            if np.isfinite(own.values[since:until]).any():
+                parts[name].append(own.cut(until, since))
+    if not parts["train"]:
+        raise SeqzooError(
+            f"{source.data} has no number before {shown_dates(starts['validation'][None])[0]} to "
+            "train on.",
+            field="split_at",
+        )
+    for name in ("validation", "test"):
+        follows = {"validation": "test", "test": "end"}[name]
+        if starts[name] < starts[follows] and not parts[name]:
+            raise SeqzooError(f"{source.data} has no number for {name}.", field="split_at")
+    notes = []
+    if left_out:
+        notes.append(f"{left_out:,} series left out, which begin behind what is trained on.")
+    examples: Any = {name: Examples(own) for name, own in parts.items() if own}
+    return Splits(**examples), notes
+
+
+def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
+    """The first dates of validation and test, and the one behind the last.
+
+    Args:
+        grid: the dates of all steps, and the one behind them.
+        source: has `split_at`, or shares or numbers of steps.
+    """
+    steps = len(grid) - 1
+    held = {}
+    for name in ("validation", "test"):
+        size = getattr(source, name)
+        if isinstance(size, str):
+            raise SeqzooError(
+                f"`{name}` must be a share or a number of steps of a table with dates, got "
+                f"{size!r}.",
+                field=name,
+            )
+        held[name] = int(size) if size >= 1 else round(size * steps)
+    stop = steps
+    if source.split_at:
+        texts = list(source.split_at)
+        dates = parse_dates(texts, lambda _: "`split_at`", "split_at")
+        if len(dates) > 3 or (np.diff(dates) <= np.timedelta64(0)).any():
+            raise SeqzooError(
+                field="split_at",
+                expected="one date (the test), two (validation, test) or three (and the end of the "
+                "test), in order",
+                got=",".join(texts),
+            )
+        places = [int((grid[:-1] < date).sum()) for date in dates]
+        for place, text in zip(places, texts, strict=True):
+            if not 0 < place <= steps or (place == steps and text != texts[2:3]):
+                if place in (0, steps):
+                    inside = " to ".join(shown_dates(grid[[0, -2]]))
+                    expected = f"dates within those of the table, {inside}"
+                    raise SeqzooError(field="split_at", expected=expected, got=text)
+        stop = places[2] if len(places) > 2 else steps
+        test = places[1] if len(places) > 1 else places[0]
+        validation = places[0] if len(places) > 1 else test - min(held["validation"], test)
+    else:
+        test = stop - held["test"]
+        validation = test - held["validation"]
+    if validation < 1:
+        raise SeqzooError(
+            f"`validation` and `test` must leave something to train on of {steps:,} steps, got "
+            f"{held['validation']:,} and {held['test']:,}.",
+            field="validation",
+        )
+    return {"validation": grid[validation], "test": grid[test], "end": grid[stop]}
+
+
+def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
+    """The names of all columns of a file, and those that are needed."""
+    names = list(formats.read(path, _AllColumns(source, ())).names)
+    if not names:
+        raise SeqzooError(
+            f"{path} must be a table with a date column: .csv, .tsv, .jsonl or .parquet.",
+            field="data",
+        )
+    if source.date_column is None:
+        raise SeqzooError(
+            f"`date_column` must name a column of {path}: {', '.join(names)}.", field="date_column"
+        )
+    roles = {"date_column": [source.date_column]}
+    roles["series_column"] = [source.series_column] if source.series_column else []
+    roles |= {name: list(getattr(source, name) or ()) for name in COVARIATES}
+    roles["target"] = _listed(source.target, names) if source.target else []
+    for field, wanted in roles.items():
+        for name in wanted:
+            if name not in names:
+                raise SeqzooError(
+                    f"`{field}` must name a column of {path} ({', '.join(names)}), got {name!r}"
+                    f"{nearest(name, names)}",
+                    field=field,
+                    got=name,
+                )
+    used = [name for wanted in roles.values() for name in wanted]
+    if len(set(used)) < len(used):
+        twice = next(name for name in used if used.count(name) > 1)
+        raise SeqzooError(f"Each column has one meaning, but {twice!r} has two.", field="target")
+    needed = tuple(used if source.target else names)
+    records = formats.read(path, _AllColumns(source, needed))
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in needed}
+    for record in records.records:
+        if record.error:
+            where = records.location(record.number)
+            raise SeqzooError(f"{where} {record.error}.", location=where)
+        numbers.append(record.number)
+        for name, values in columns.items():
+            values.append(record.fields[name])
+    if not numbers:
+        raise SeqzooError(f"{path} has no rows.")
+    return names, Table(records.name, records.unit, numbers, columns)
+
+
+def _listed(text: str, names: Sequence[str]) -> list[str]:
+    """The columns that an option names, with commas between."""
+    return [text] if text in names else [name.strip() for name in text.split(",")]
+
+
+def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
+    """The columns to forecast: those that are named, or all others of numbers."""
+    if source.target:
+        return _listed(source.target, names)
+    taken = {source.date_column, source.series_column}
+    taken |= {name for own in COVARIATES for name in getattr(source, own) or ()}
+    found = []
+    for name in names:
+        if name not in taken:
+            try:
+                numbers = _numbers(table, [name], source)
+            except SeqzooError:
+                continue
+            if np.isfinite(numbers).any():
+                found.append(name)
+    if not found:
+        raise SeqzooError(
+            f"`target` must name a column of {table.name} ({', '.join(names)}), since no other "
+            "consists of numbers.",
+            field="target",
+        )
+    return found
+
+
+def _frequency(
+    dates: np.ndarray, rows: dict[str, np.ndarray], source: Source, table: Table
+) -> Frequency:
+    if source.frequency:
+        return Frequency.parse(source.frequency)
+    # Of the longest series.
+    longest = max(rows.values(), key=len)
+    found = Frequency.infer(dates[longest])
+    if found is None:
+        raise SeqzooError(
+            f"{table.name} has one date a series, of which no frequency can be inferred; name it "
+            "with --frequency.",
+            field="frequency",
+        )
+    return found
+
+
+def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
+    """Columns of numbers, (rows, columns), NaN where one is missing.
+
+    Raises:
+        SeqzooError: a field is no number; the message has its place.
+    """
+    found = np.full((len(table.numbers), len(names)), np.nan)
+    for column, name in enumerate(names):
+        for row, field in enumerate(table.columns[name]):
+            number = _number(field, source.delimiter == ";")
+            if number is None or math.isinf(number):
+                raise SeqzooError(
+                    f"{table.place(row)}: {name!r} must be a number, got {field!r}.",
+                    location=table.place(row),
+                    got=field,
+                )
+            found[row, column] = number
+    return found
+
+
+def _number(field: Any, decimal_comma: bool) -> float | None:
+    """A field as a number; NaN if it is missing, None if it is none."""
+    text = _text(field).strip()
+    if text.lower() in MISSING_VALUES:
+        return math.nan
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
+    if decimal_comma:
+        text = text.replace(".", "").replace(",", ".") if "," in text else text
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) -> Any:
+    """The one value of a series.
+
+    Raises:
+        SeqzooError: there are several.
+    """
+    first = _text(column[rows[0]]).strip()
+    for row in rows:
+        if _text(column[row]).strip() != first:
+            raise SeqzooError(
+                f"{table.place(row)}: {name!r} must be the same in all rows of a series, got "
+                f"{_text(column[row])!r} behind {first!r}.",
+                location=table.place(row),
+                field="static_columns",
+            )
+    return first
+
+
+def _text(field: Any) -> str:
+    return "" if field is None else str(field)

@@ -1,0 +1,147 @@
+"""Backtests a forecast: scores over several origins, with or without training anew at each."""
+
+import pathlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.histories import read_histories, split_by_time
+from seqzoo.zoo.inference.forecasts import Forecaster
+from seqzoo.zoo.output import metric_name, table
+
+MEAN = "mean"
+"""Name of the row with the means over all origins."""
+
+
+def backtest(
+    folder: str,
+    *,
+    given: dict[str, Any],
+    origins: int = 5,
+    stride: int | None = None,
+    refit: bool = False,
+    say: Callable[[str], Any] = lambda _: None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Scores the forecasts of a run from several origins, the last of which lies a horizon before
+    the end of the data.
+
+    Args:
+        folder: of the run.
+        given: fields of its source that were given, such as `data`.
+        origins: number of origins.
+        stride: steps between two of them; None for the horizon.
+        refit: whether a model is trained at each origin, with the settings of the run, on the steps
+            before it; otherwise the run's is asked.
+        say: receives a sentence per training.
+        device: see `seqzoo.zoo.devices.choose`.
+
+    Returns: "origins", a list of dates with their scores and "baselines", as `Run.evaluate` has
+        them, and "mean", the mean of all; JSON-serialisable.
+
+    Raises:
+        SeqzooError: the run is of another template, there are too few steps, or the run's model
+            has been trained on steps behind an origin.
+    """
+    forecaster = Forecaster.open(folder, given, device)
+    run, source = forecaster.run, forecaster.source
+    histories, source, _ = read_histories(source.absolute())
+    horizon = run.template.horizon
+    dates = max((own.dates[: own.end] for own in histories), key=lambda own: own[-1])
+    stride = int(stride or horizon)
+    first = len(dates) - horizon - (origins - 1) * stride
+    if first < 2:
+        most = max((len(dates) - horizon - 2) // stride + 1, 0)
+        raise SeqzooError(
+            f"`origins` must be at most {most} of a stride of {stride} and {len(dates):,} steps, "
+            f"got {origins}.",
+            field="origins",
+        )
+    starts = dates[first + stride * np.arange(origins)]
+    until = np.datetime64(run.task.features.config["until"])
+    if not refit and starts[0] <= until:
+        first_date, last_date = shown_dates(np.array([starts[0], until]))
+        raise SeqzooError(
+            f"The first origin, {first_date}, lies within what {run.folder} was trained on, up to "
+            f"{last_date}; take fewer origins, or --refit.",
+            field="origins",
+        )
+    found = []
+    for start in starts:
+        shown = shown_dates(start[None])[0]
+        cut = _until(histories, start, horizon)
+        examples = Examples(
+            [own.cut(len(own), int((own.dates < start).sum())) for own in cut if own.end]
+        )
+        examples = examples.pick(
+            [i for i, own in enumerate(examples.inputs) if 0 < own.since < own.end]
+        )
+        if not len(examples):
+            raise SeqzooError(f"No series has a number in the {horizon} steps from {shown} on.")
+        if refit:
+            say(f"Training up to {shown}.")
+            figures = _refitted(run, cut, replace(source, split_at=(shown,))).evaluate(examples)
+        else:
+            figures = run.evaluate(examples)
+        found.append({"origin": shown, **figures})
+    return {"origins": found, MEAN: _mean(found)}
+
+
+def _until(histories: Sequence[History], start: Any, horizon: int) -> list[History]:
+    """The steps of series up to a horizon behind an origin."""
+    cut = []
+    for own in histories:
+        stop = min(int((own.dates < start).sum()) + horizon, len(own))
+        if stop and own.dates[0] < start:
+            cut.append(own.cut(stop))
+    return cut
+
+
+def _refitted(run: Any, histories: Sequence[History], source: Any) -> Any:
+    """A run with the settings of another, trained on what comes before `source.split_at`."""
+    from seqzoo.tasks.training.trainer import train
+
+    splits, _ = split_by_time(histories, source)
+    with tempfile.TemporaryDirectory() as folder:
+        trained = train(run.template, splits, run.settings, pathlib.Path(folder) / "run")
+        _ = trained.model  # read before its folder is gone
+    return trained
+
+
+def _mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The means of all scores, those of baselines included."""
+    names = [name for name, value in found[0].items() if isinstance(value, float)]
+    mean: dict[str, Any] = {
+        name: float(np.mean([own[name] for own in found if name in own])) for name in names
+    }
+    baselines = {name: None for own in found for name in own["baselines"]}
+    mean["baselines"] = {
+        name: {
+            score: float(np.mean([own["baselines"][name][score] for own in found]))
+            for score in found[0]["baselines"][name]
+            if all(score in own["baselines"].get(name, {}) for own in found)
+        }
+        for name in baselines
+        if name in found[0]["baselines"]
+    }
+    return mean
+
+
+def backtest_text(result: dict[str, Any]) -> str:
+    """A row per origin with the scores of the model, then the means beside those of baselines."""
+    names = [name for name, value in result[MEAN].items() if isinstance(value, float)]
+
+    def row(head: str, own: dict[str, Any]) -> list[str]:
+        return [head, *(f"{own[name]:.3f}" if name in own else "-" for name in names)]
+
+    rows = [row(own["origin"], own) for own in result["origins"]]
+    rows.append(row(MEAN, result[MEAN]))
+    rows += [row(f"{MEAN}, {name}", own) for name, own in result[MEAN]["baselines"].items()]
+    return table(["origin", *map(metric_name, names)], rows)

@@ -1,0 +1,271 @@
+"""Forecasts of the series in a table, as a table: dates, values and quantiles."""
+
+import csv
+import io
+import json
+import pathlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import read_json
+from seqzoo.tasks.data.frequency import shown_dates
+from seqzoo.tasks.data.history import History
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import FORECAST
+from seqzoo.tasks.runs.layout import CONFIG, is_run
+from seqzoo.zoo.data.histories import read_histories
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.output import table
+
+UNUSUAL = 3.0
+"""Least score of an anomaly, in standard deviations of a normal distribution."""
+
+
+def is_forecast(folder: str) -> bool:
+    """Whether a folder is a run of the template forecast; TensorFlow is not needed for that."""
+    path = pathlib.Path(folder).expanduser()
+    return is_run(path) and read_json(path / CONFIG).get("template") == FORECAST
+
+
+@dataclass(frozen=True)
+class ForecastTable:
+    """Rows of a table, with the names of the columns.
+
+    Attributes:
+        heads: names of the columns.
+        rows: of numbers and texts.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    def text(self, form: str) -> str:
+        """The table as "text" (drawn on a terminal, tabs on a pipe), "csv" or "jsonl"."""
+        if form == "jsonl":
+            rows = [dict(zip(self.heads, row, strict=True)) for row in self.rows]
+            return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        rows = [[_shown(field) for field in row] for row in self.rows]
+        if form == "text":
+            return table(self.heads, rows)
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(self.heads)
+        writer.writerows(rows)
+        return lines.getvalue().rstrip("\n")
+
+
+class Forecaster:
+    """A run of the template forecast, with the columns of its table.
+
+    Args:
+        run: the run.
+        given: fields of its source that are others in the files to read.
+
+    Raises:
+        SeqzooError: the run is of another template, or was trained from Python.
+    """
+
+    def __init__(self, run: Any, given: dict[str, Any] | None = None):
+        if run.template.name != FORECAST:
+            raise SeqzooError(
+                f"{run.folder} is a run of {run.template.name}, not of {FORECAST}; train one by "
+                f"`train {FORECAST}`."
+            )
+        self.run = run
+        self.source = replace(Source.of_run(run), **(given or {}))
+
+    @classmethod
+    def open(
+        cls, folder: str, given: dict[str, Any] | None = None, device: str | None = None
+    ) -> "Forecaster":
+        """Opens a run by its folder or its name; see `seqzoo.zoo.inference.open_run`."""
+        return cls(open_run(folder, device), given)
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the targets."""
+        count, named = self.run.task.features.targets, str(self.source.target)
+        return [named] if count == 1 else [name.strip() for name in named.split(",")]
+
+    def read(self, path: str | pathlib.Path) -> list[History]:
+        """The series of a table."""
+        return read_histories(replace(self.source, data=str(path)).absolute())[0]
+
+    def forecast(self, histories: Sequence[History], horizon: int | None = None) -> list[Any]:
+        """A `ForecastAnswer` for each series.
+
+        Args:
+            histories: the series.
+            horizon: steps to forecast; None for the horizon of the model. For more than that,
+                forecasts are appended to the history, and the model is asked again.
+
+        Raises:
+            SeqzooError: what is known in the future is not given for all steps.
+        """
+        wanted = horizon or self.run.template.horizon
+        answers, found = self.run.predict(list(histories)), 0
+        parts = [answers]
+        while (found := found + self.run.template.horizon) < wanted:
+            histories = [
+                _continued(own, answer) for own, answer in zip(histories, parts[-1], strict=True)
+            ]
+            parts.append(self.run.predict(histories))
+        return [_joined(own, wanted) for own in zip(*parts, strict=True)]
+
+    def table(self, answers: Sequence[Any]) -> ForecastTable:
+        """Forecasts with a row per step: the series, if there are several, the date, and the value
+        and the quantiles of each target."""
+        levels, targets = self.run.template.levels, self.targets
+        several = self.source.series_column is not None
+        wide = any(answer.quantiles is not None for answer in answers)
+        heads = [str(self.source.series_column)] if several else []
+        heads.append(str(self.source.date_column or "date"))
+        for name in targets:
+            heads += [name, *(f"{name}_{level:g}" for level in levels if wide)]
+        rows = []
+        for answer in answers:
+            values = np.asarray(answer.value, np.float64).reshape(len(answer.dates), -1)
+            for step, date in enumerate(shown_dates(answer.dates)):
+                row: list[Any] = [answer.series, date] if several else [date]
+                for column in range(len(targets)):
+                    row.append(float(values[step, column]))
+                    if wide:
+                        row += [float(own) for own in answer.quantiles[step, column]]
+                rows.append(row)
+        return ForecastTable(heads, rows)
+
+    def plot(
+        self, path: str | pathlib.Path, histories: Sequence[History], answers: Sequence[Any]
+    ) -> None:
+        """Writes a plot with history, forecast and bands between quantiles."""
+        from seqzoo.tasks.forecast.plot import plot_forecasts
+
+        plot_forecasts(pathlib.Path(path), histories, answers, self.targets)
+
+    def anomalies(self, histories: Sequence[History], least: float = UNUSUAL) -> ForecastTable:
+        """The steps that are far from what the steps before them let expect.
+
+        Each step is forecast from those before it alone. Its score is its distance from the
+        forecast, divided by the deviation that the outer quantiles would have if the distribution
+        were normal.
+
+        Args:
+            histories: the series.
+            least: smallest score of an anomaly.
+
+        Raises:
+            SeqzooError: the run forecasts no quantiles, or the series are too short.
+        """
+        rows: list[list[Any]] = []
+        levels = self.run.template.levels
+        if levels[-1] <= 0.5 or levels[0] >= 0.5:
+            raise SeqzooError(
+                f"Anomalies need a level below and one above 0.5, got {list(levels)}.",
+                field="levels",
+            )
+        normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
+        for history in histories:
+            found, origins = self.run.task.one_step(self.run.model, history)
+            low, high = found["quantiles"][..., 0], found["quantiles"][..., -1]
+            if not (high > low).any():
+                raise SeqzooError(
+                    f"{self.run.folder} forecasts no quantiles to tell anomalies by; train it with "
+                    "--distribution, or with validation examples."
+                )
+            deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)
+            seen = history.values[origins]
+            scores = np.abs(seen - found["values"]) / deviation
+            dates = shown_dates(history.dates[origins])
+            for step, column in zip(*np.nonzero(scores >= least), strict=True):
+                place = (step, column)
+                numbers = (seen, found["values"], low, high, scores)
+                rows.append(
+                    [history.name, dates[step], self.targets[column]]
+                    + [float(own[place]) for own in numbers]
+                )
+        heads = ["series", "date", "target", "value", "expected", "low", "high", "score"]
+        return ForecastTable(heads, rows)
+
+
+def _continued(history: History, answer: Any) -> History:
+    """A history with its forecast in place of what comes next."""
+    end, steps = history.end, len(answer.dates)
+    values = np.asarray(answer.value, np.float64).reshape(steps, -1)
+    size = max(len(history), end + steps)
+    frequency = history.frequency
+    assert frequency is not None
+
+    def longer(array: np.ndarray) -> np.ndarray:
+        filled = np.full((size, array.shape[1]), np.nan)
+        filled[: len(array)] = array
+        return filled
+
+    extended = longer(history.values)
+    extended[end : end + steps] = values
+    return replace(
+        history,
+        dates=frequency.at(history.dates, np.arange(size)),
+        values=extended,
+        past=longer(history.past),
+        known=history.known if size == len(history) else longer(history.known),
+    )
+
+
+def _joined(parts: Sequence[Any], steps: int) -> Any:
+    """Forecasts that follow one another as one, of so many steps."""
+    first = parts[0]
+    quantiles = None
+    if first.quantiles is not None:
+        quantiles = np.concatenate([own.quantiles for own in parts])[:steps]
+    return replace(
+        first,
+        value=tuple(number for own in parts for number in own.value)[:steps],
+        dates=np.concatenate([own.dates for own in parts])[:steps],
+        quantiles=quantiles,
+    )
+
+
+def _shown(field: Any) -> str:
+    return f"{field:.6g}" if isinstance(field, float) else str(field)
+
+
+def forecast_text(
+    folder: str,
+    path: str,
+    *,
+    given: dict[str, Any],
+    horizon: int | None = None,
+    form: str = "text",
+    plot: str | None = None,
+    anomalies: bool = False,
+    device: str | None = None,
+) -> Iterator[str]:
+    """What `seqzoo predict` prints for a run of the template forecast.
+
+    Args:
+        folder: of the run.
+        path: of a table with the history, and what is known of the future behind it.
+        given: fields of the source that were given.
+        horizon: steps to forecast; None for that of the model.
+        form: "text", "csv" or "jsonl".
+        plot: file to draw the forecasts into; None for none.
+        anomalies: whether to look for anomalies instead.
+        device: see `seqzoo.zoo.devices.choose`.
+
+    Raises:
+        SeqzooError: the run is of another template, or the table does not fit it.
+    """
+    forecaster = Forecaster.open(folder, given, device)
+    histories = forecaster.read(path)
+    if anomalies:
+        yield forecaster.anomalies(histories).text(form)
+        return
+    answers = forecaster.forecast(histories, horizon)
+    if plot:
+        forecaster.plot(plot, histories, answers)
+    yield forecaster.table(answers).text(form)
