@@ -120,9 +120,14 @@ class Loop:
         zeros = (tf.zeros([rows, units]) for units in self.task.carries)
         return tuple(tf.Variable(own, trainable=False) for own in zeros)
 
+    def _batches(self, data: Data, plan: Plan) -> Any:
+        """The data set of a plan's batches, of each the rows of this worker."""
+        workers = self.workers
+        return batches(data, plan if workers.count == 1 else workers.shard(plan))
+
     def train(self, data: Data, plan: Plan) -> Any:
         """Takes the steps of a plan, of which each worker has its share; yields after each."""
-        dataset = batches(data, self.workers.shard(plan))
+        dataset = self._batches(data, plan)
         if self._train is None:
             # Two functions, because an optimizer cannot update replicas in a branch of one.
             self._train, self._hold = (
@@ -140,7 +145,7 @@ class Loop:
 
     def score(self, data: Data, plan: Plan) -> tuple[float, float]:
         """Loss and metric over a plan, without training."""
-        dataset = batches(data, self.workers.shard(plan))
+        dataset = self._batches(data, plan)
         score = self._scoring(dataset)
         totals = np.zeros(2 + self.task.sums)
         self.forget()

@@ -79,7 +79,7 @@ class Workers:
 
     def shard(self, plan: Plan) -> Plan:
         """This worker's rows of each batch."""
-        return plan if self.count == 1 else plan.shard(self.index, self.count)
+        return plan.shard(self.index, self.count)
 
     def gather(self, values: Any) -> np.ndarray:
         """The values of all workers.

@@ -44,8 +44,10 @@ class Source:
             for tags, .txt for tags and what is next.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
-        input: column, array or feature of the inputs. None for a guess from the data (not in tables).
-        target: column, array or feature of the targets. None for a guess from the data (not in tables).
+        input: column, array or feature of the inputs. None for a guess from the data (not in
+            tables).
+        target: column, array or feature of the targets. None for a guess from the data (not in
+            tables).
         time_column: column or array with the times of a series' steps, for cells that take time. It
             has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time
