@@ -55,7 +55,7 @@ class Workers:
         self._strategy = strategy
         self.index, self.count = 0, 1
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            resolver = strategy.cluster_resolver
+            resolver: Any = strategy.cluster_resolver
             jobs = resolver.cluster_spec().as_dict() if resolver is not None else {}
             # A chief comes before the workers, as in TensorFlow.
             names = [(job, k) for job in ("chief", "worker") for k in range(len(jobs.get(job, ())))]
