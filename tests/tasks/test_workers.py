@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from training_cases import history, weights
 from seqzoo.tasks import Examples, ManyToManyAligned, SeqzooError, Splits
 from seqzoo.tasks.errors import WorkerLost
 from seqzoo.tasks.training import clusters
+from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import change_of_replicas, train
 from seqzoo.tasks.training.workers import Workers
 from seqzoo.zoo.training.local_workers import free_addresses
@@ -114,6 +116,16 @@ def rows(folder: pathlib.Path) -> list[dict]:
     return [{**row, "seconds": 0} for row in history(folder)]
 
 
+class Noted(Silent):
+    """Keeps what is noted before training begins."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The run of one process."""
@@ -136,13 +148,9 @@ def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_
     last = tf.train.latest_checkpoint(str(folder / "checkpoints"))
     assert last is not None and STEPS + 10 < int(last.rpartition("-")[2]) <= STEPS + DIES_AT[1]
     # One process goes on with the states of both workers' lanes.
-    notes = []
-    listening = SimpleNamespace(
-        **{name: lambda *_, **__: None for name in ("start", "epoch", "step", "row", "end")},
-        note=notes.append,
-    )
-    train(**arguments(folder), resume=True, progress=listening)
-    assert notes == [
+    noted = Noted()
+    train(**arguments(folder), resume=True, progress=noted)
+    assert noted.notes == [
         "Started on 2 replicas, resumed on 1: batches and learning rates stay as they were, so "
         "that results differ by rounding, and by the masks of dropout."
     ]
@@ -228,7 +236,10 @@ class TwoOfThem(Workers):
     """The second of two workers; the first one's values are given beforehand."""
 
     def __init__(self, *others):
-        self.index, self.count, self._strategy = 1, 2, None
+        self.index, self.count = 1, 2
+        cluster = tf.train.ClusterSpec(TWO["cluster"])
+        resolver = SimpleNamespace(cluster_spec=lambda: cluster)
+        self._strategy: Any = SimpleNamespace(cluster_resolver=resolver)
         self._others = list(others)
 
     def gather(self, values):
@@ -253,8 +264,6 @@ def test_workers_that_differ_say_in_what() -> None:
 def test_a_lost_worker_is_one_line_and_other_errors_stay() -> None:
     error = tf.errors.UnavailableError(None, None, "/job:worker/replica:0/task:0 is unhealthy")
     own = TwoOfThem()
-    cluster = tf.train.ClusterSpec(TWO["cluster"])
-    own._strategy = SimpleNamespace(cluster_resolver=SimpleNamespace(cluster_spec=lambda: cluster))
     with pytest.raises(WorkerLost, match="^Worker 0 can no longer be reached. Go on.$"):
         with own.lost(lambda: "Go on."):
             raise error
