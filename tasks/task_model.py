@@ -138,8 +138,8 @@ class TaskModel(keras.Model):
         initial_epoch: int = 0,
         validation_batch_size: int | None = None,
         validation_freq: Any = 1,
-        class_weight: None = None,
-        sample_weight: None = None,
+        class_weight: Any = None,
+        sample_weight: Any = None,
     ) -> Any:
         """Trains as `keras.Model.fit` does, on raw inputs and targets; batches have inputs of about
         one length.

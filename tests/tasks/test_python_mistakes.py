@@ -71,12 +71,14 @@ def test_a_keras_model_refuses_what_it_cannot_use() -> None:
     assert model.predict([]).shape == (0, len(model.classes))
     for name in ("class_weight", "sample_weight"):
         with pytest.raises(SeqzooError, match=f"`{name}` is for `seqzoo.tasks.train`"):
-            model.fit(examples.inputs, examples.targets, **{name: {"A": 2.0}})
-    for given, field in (
+            weights: dict[str, Any] = {name: {"A": 2.0}}
+            model.fit(examples.inputs, examples.targets, **weights)
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"callbacks": keras.callbacks.Callback}, "callbacks"),
         ({"validation_data": ()}, "validation_data"),
         ({"batch_size": 0}, "batch_size"),
-    ):
+    ]
+    for given, field in wrong:
         with pytest.raises(SeqzooError) as caught:
             model.fit(examples.inputs, examples.targets, verbose=0, **given)
         assert caught.value.field == field
