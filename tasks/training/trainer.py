@@ -84,7 +84,8 @@ def train(
     check_instance("settings", settings, TrainingSettings, "`TrainingSettings`")
     check_instance("folder", folder, (str, os.PathLike), "the path of a folder")
     strategies = (tf.distribute.Strategy, str, type(None))
-    check_instance("strategy", strategy, strategies, "a strategy of `tf.distribute`")
+    expected = "a strategy of `tf.distribute`, or the name of one"
+    check_instance("strategy", strategy, strategies, expected)
     folder = pathlib.Path(folder)
     if isinstance(strategy, str):
         strategy = make_strategy(strategy)  # before anything is computed

@@ -33,7 +33,7 @@ def _train(**given: Any) -> None:
         (lambda: _train(splits=splits().train), "splits"),
         (lambda: _train(settings={"epochs": 1}), "settings"),
         (lambda: _train(folder=None), "folder"),
-        (lambda: _train(strategy="mirrored"), "strategy"),
+        (lambda: _train(strategy=2), "strategy"),
         (lambda: listed_callbacks(keras.callbacks.Callback), "callbacks"),
         (lambda: listed_callbacks("EarlyStopping"), "callbacks"),
         (lambda: Splits([("a", "b")]), "train"),  # pyright: ignore[reportArgumentType]
