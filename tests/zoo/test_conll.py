@@ -39,6 +39,18 @@ def test_conllu(tmp_path) -> None:
     assert read_conll(packed) == found
 
 
+def test_conllu_plus(tmp_path) -> None:
+    columns = "# global.columns = ID FORM UPOS PARSEME:MWE\n"
+    rows = "# text = It's\n1-2\tIt's\t_\t*\n1\tIt\tPRON\t*\n2\t's\tAUX\t1:x\n"
+    path = _write(tmp_path / "a.conllup", columns + rows)
+    assert read_conll(path).tags == [("PRON", "AUX")]
+    assert read_conll(path, None, "parseme:mwe").tags == [("*", "1:x")]
+    with pytest.raises(SeqzooError, match="line 4: expected 4 fields separated by tabs, got 3"):
+        read_conll(_write(tmp_path / "b.conllup", f"{columns}\n1\ta\tX\t*\n2\tb\tX\n"))
+    with pytest.raises(SeqzooError, match="must begin with the line # global.columns ="):
+        read_conll(_write(tmp_path / "c.conllup", rows))
+
+
 def test_columns_by_number(tmp_path) -> None:
     text = "-DOCSTART- -X- O\n\nEU NNP B-ORG\n# is O\n\n# id 7 of 9\n\u2028 NN O\n \t\n"
     path = _write(tmp_path / "a.conll", "\ufeff" + text)

@@ -85,10 +85,11 @@ def read_conll(
 ) -> Sentences:
     """Reads the words and tags of a file, which may be compressed (.gz).
 
-    In CoNLL-U (.conllu) multiword tokens ("3-4"), empty nodes ("3.1") and comments are left out. In
-    all other files a line that begins with "#" is a comment if it has other fields than the lines
-    of words have; fields stand between tabs, or, where the first line of a word has none, between
-    white space; lines of "-DOCSTART-" are left out.
+    In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) whose first column is ID, multiword tokens
+    ("3-4"), empty nodes ("3.1") and comments are left out. In all other files a line that begins
+    with "#" is a comment if it has other fields than the lines of words have; fields stand between
+    tabs, or, where the first line of a word has none, between white space; lines of "-DOCSTART-"
+    are left out.
 
     Args:
         path: the file, in UTF-8.
@@ -103,11 +104,17 @@ def read_conll(
     """
     path = pathlib.Path(path)
     lines = split_lines(read_text(path))
-    universal = path.name.lower().removesuffix(".gz").endswith(".conllu")
-    blocks = list(_blocks(path, lines, universal=universal))
-    names = CONLLU if universal else None
+    suffix = suffix_of(path.name)
+    names = CONLLU if suffix == ".conllu" else None
     if lines and lines[0].startswith(COLUMNS):
         names = tuple(lines[0].removeprefix(COLUMNS).lower().split())
+    if suffix == ".conllup" and names is None:
+        raise SeqzooError(
+            f"{path} must begin with the line {COLUMNS} and the names of its columns."
+        )
+    # Numbers of words stand first, so that multiword tokens can be told from words.
+    universal = suffix == ".conllu" or (suffix == ".conllup" and (names or ("",))[0] == "id")
+    blocks = list(_blocks(path, lines, universal=universal, width=len(names or ())))
     word = _or_default(word, names, "form", 1)
     tag = _or_default(tag, names, "upos", -1)
     if names is None and blocks and not (_is_number(word) and _is_number(tag)):
@@ -128,7 +135,9 @@ def read_conll(
     return Sentences(words, tags, [block[0].line for block in blocks])
 
 
-def _blocks(path: pathlib.Path, lines: Sequence[str], *, universal: bool) -> Iterator[list[_Row]]:
+def _blocks(
+    path: pathlib.Path, lines: Sequence[str], *, universal: bool, width: int
+) -> Iterator[list[_Row]]:
     """The lines of words, sentence by sentence."""
     words = (line for line in lines if line.strip(_SPACE) and not line.startswith("#"))
     first = next(words, "")
@@ -139,7 +148,7 @@ def _blocks(path: pathlib.Path, lines: Sequence[str], *, universal: bool) -> Ite
         line = line if tabs else line.strip(_SPACE)
         return [field.strip(_SPACE) for field in parts.split(line)]
 
-    width = len(CONLLU) if universal else len(split(first))
+    width = width if universal else len(split(first))
     block: list[_Row] = []
     for number, line in enumerate([*lines, ""], 1):
         if not line.strip(_SPACE):

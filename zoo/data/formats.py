@@ -40,7 +40,7 @@ FORMATS = {
     "text": Format((".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or in all."),
     "npz": Format((".npz",), "seqzoo.zoo.data.npz:read", "NumPy arrays of numbers or text."),
     "conll": Format(
-        (".conll", ".conllu", ".bio", ".iob", ".iob2"),
+        (".conll", ".conllu", ".conllup", ".bio", ".iob", ".iob2"),
         "seqzoo.zoo.data.conll:read",
         "A word with its tag per line, an empty line between sentences.",
     ),
