@@ -37,7 +37,8 @@ ELSEWHERE = {
 }
 """How commands begin that are not run here, and why; all others must be `seqzoo`."""
 
-OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust")
+OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml")
+"""Languages of programs, and of scripts of clusters, that are not run here."""
 
 NOTEBOOKS = ("gradients.md", "keras.md")
 """Pages whose blocks of Python go on with what those before defined."""
