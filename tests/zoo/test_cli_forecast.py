@@ -100,6 +100,10 @@ def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
     "words, message",
     [
         (["predict", "RUN"], "A forecast needs --input-file"),
+        (
+            ["predict", "RUN", "--input-file", "TABLE", "--format", "conllu"],
+            "text, csv or jsonl, not conllu",
+        ),
         (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of forecast"),
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
