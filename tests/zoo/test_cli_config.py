@@ -12,6 +12,7 @@ from cli_cases import MANY_TO_ONE, ROOT, files, seqzoo
 from seqzoo.tasks import TEMPLATES, ManyToManyAligned, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.config import docstrings, toml_writer
+from seqzoo.zoo.config.command_line import as_options
 from seqzoo.zoo.config.resolve import Choices, chosen
 from seqzoo.zoo.config.toml_reader import read_config
 from seqzoo.zoo.data.source import Source
@@ -226,6 +227,22 @@ def test_a_file_trains_as_the_options_do_and_typed_ones_override_it(
     )
     with pytest.raises(SeqzooError, match="started with dropout=0.0, got 0.5"):
         plan_resumed("all.toml", "runs/all", {})
+
+
+def test_settings_are_shown_as_the_options_that_give_them() -> None:
+    given = {
+        "data": "a b.csv",
+        "kind": "words",
+        "cell": "lstm",
+        "cell_options": {"use_bias": False, "unit_forget_bias": True},
+        "bidirectional": True,
+        "clip_norm": None,
+        "class_weight": {"a": 2.0, "b": 1.0},
+    }
+    assert as_options(chosen("many-to-one", given)) == (
+        "--data 'a b.csv' --kind words --cell lstm --bidirectional --cell-option use_bias=False "
+        "--cell-option unit_forget_bias=True --clip-norm none --class-weight a=2.0,b=1.0"
+    )
 
 
 def test_init_imports_no_tensorflow() -> None:

@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any
+from typing import Any, get_origin
 
-from seqzoo.tasks.fields import Named, hints_of, note
+from seqzoo.tasks.fields import Named, hints_of, note, plain
 from seqzoo.zoo.config.field_types import NONE, default
 from seqzoo.zoo.config.options import TASK_NAMES, option_of
 from seqzoo.zoo.config.resolve import Choices
@@ -38,7 +38,10 @@ def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
         named = note(hints_of(kind)[name], Named) or Named()
         return [f"--{named.off or f'no-{option[2:]}'}"]
     if isinstance(value, Mapping):
-        return [word for key, own in value.items() for word in (option, f"{key}={own}")]
+        pairs = [f"{key}={own}" for key, own in value.items()]
+        if get_origin(plain(hints_of(kind)[name])) is Mapping:  # its option is repeatable
+            return [word for pair in pairs for word in (option, pair)]
+        return [option, ",".join(pairs)]
     if isinstance(value, list | tuple):
         return [option, ",".join(map(str, value))]
     return [option, NONE if value is None else str(value)]
