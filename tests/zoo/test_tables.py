@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from source_cases import csv_source, open_source, reviews, sound, write
 from table_cases import read_table
 
@@ -210,6 +211,39 @@ def test_labels() -> None:
     assert fields.labels('["a", "b, c"]') == fields.labels(["a", "b, c"]) == ("a", "b, c")
     assert fields.labels("") == ()
     assert (fields.label(3), fields.label(True), fields.label(" x ")) == ("3", "true", "x")
+    assert fields.label(3.0) == "3"  # JSON has one type of numbers
+    for number in (2.5, float("nan")):
+        with pytest.raises(SeqzooError, match=f"must be text or a whole number, got {number}"):
+            fields.label(number)
+
+
+def test_labels_that_begin_with_a_bracket() -> None:
+    assert fields.label("[SEP]") == "[SEP]"
+    assert fields.labels("[PAD],x, [a]") == ("[PAD]", "x", "[a]")
+    assert fields.labels('["[1]"]') == ("[1]",)
+    assert fields.labels("[1, 2]") == ("1", "2")
+    assert fields.tags("[CLS] O [SEP]") == fields.tags('["[CLS]", "O", "[SEP]"]')
+    assert fields.tags("[CLS] O [SEP]") == ("[CLS]", "O", "[SEP]")
+    for broken in ('["a", "b', "['a', 'b']"):
+        for read in (fields.labels, fields.tags):
+            with pytest.raises(SeqzooError, match="is not a JSON list"):
+                read(broken)
+
+
+def test_whole_numbers_of_json_are_classes(tmp_path) -> None:
+    rows = [{"in": f"text {i}", "out": [1, 0.0][i % 2]} for i in range(20)]
+    path = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
+    splits, _ = open_source(Source(str(path), "words", input="in", target="out"))
+    assert set(splits.train.targets) == {"0", "1"}
+
+
+def test_paths_that_begin_with_a_bracket(tmp_path) -> None:
+    (tmp_path / "[1] a.png").write_bytes(
+        tf.io.encode_png(np.eye(3, dtype=np.uint8)[..., None]).numpy()
+    )
+    assert fields.rows("[1] a.png", tmp_path).shape == (3, 3)
+    with pytest.raises(SeqzooError, match="is not a JSON list"):
+        fields.rows("[[1, 2], [3", tmp_path)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])

@@ -8,6 +8,7 @@ says where it is.
 import json
 import math
 import pathlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,12 @@ from seqzoo.zoo.data.sound import read_sound
 
 LARGEST = float(np.finfo(np.float32).max)
 """Models compute in float32."""
+
+_QUOTED = re.compile(r"\s*\[\s*[\"']")
+"""How a list of names in quotes begins, whether of JSON or as Python prints it."""
+
+_NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
+"""How lists of numbers begin, which are not the names of files."""
 
 
 def text(field: Any) -> str:
@@ -38,26 +45,29 @@ def text(field: Any) -> str:
 
 
 def label(field: Any) -> str:
-    """A class; numbers and truth values of JSON become the text that they are written as, and so do
-    whole numbers of arrays."""
+    """A class; whole numbers and truth values of JSON and of arrays become the text that they are
+    written as, 3.0 as 3."""
     if isinstance(field, np.generic) and not isinstance(field, np.str_):
         field = field.item()
-        if isinstance(field, float):
-            if not field.is_integer():
-                raise SeqzooError(f"must be text or a whole number, got {field}")
-            field = int(field)
+    if isinstance(field, float):
+        if not field.is_integer():
+            raise SeqzooError(f"must be text or a whole number, got {field}")
+        field = int(field)
     if isinstance(field, bool | int):
         return json.dumps(field)
     return text(field).strip()
 
 
 def labels(field: Any, separator: str = ",") -> tuple[str, ...]:
-    """Any number of labels: a list, or text separated by `separator`."""
+    """Any number of labels: a list, or text separated by `separator`.
+
+    A label may begin with a bracket: text is a list only where all of it is one.
+    """
     field = _decoded(field)
     if isinstance(field, np.ndarray | tuple):
         field = list(field)
-    if isinstance(field, str) and field.lstrip().startswith("["):
-        field = _json(field)
+    if isinstance(field, str):
+        field = _listed(field)
     if isinstance(field, str):
         field = [part for part in field.split(separator) if part.strip()]
     if not isinstance(field, list):
@@ -97,9 +107,9 @@ def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
 def tags(field: Any) -> tuple[str, ...]:
     """One tag per step: a JSON list, or text separated by white space."""
     field = _decoded(field)
-    if isinstance(field, str) and not field.lstrip().startswith("["):
-        field = field.split()
-    return labels(field)
+    if isinstance(field, str):
+        field = _listed(field)
+    return labels(field.split() if isinstance(field, str) else field)
 
 
 def values(field: Any) -> np.ndarray:
@@ -211,7 +221,8 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
     """
     if isinstance(field, np.ndarray) and field.dtype == np.uint8:
         return _without_channel(field)
-    if isinstance(field, bytes) or (isinstance(field, str) and not field.lstrip().startswith("[")):
+    # Rows are lists in a list; the name of a file may begin with one bracket.
+    if isinstance(field, bytes) or (isinstance(field, str) and not _NESTED.match(field)):
         path = None if isinstance(field, bytes) else _file(field, folder)
         import tensorflow as tf
 
@@ -324,6 +335,22 @@ def _decoded(field: Any) -> Any:
     except UnicodeDecodeError as error:
         byte = f"byte {error.start + 1} is {field[error.start]:#04x}"
         raise SeqzooError(f"is not UTF-8: {byte}") from error
+
+
+def _listed(field: str) -> Any:
+    """A JSON list of names; other text, such as "[CLS] B-PER", as it is.
+
+    Raises:
+        SeqzooError: it begins with a bracket and a quote, but is not a list.
+    """
+    if not field.lstrip().startswith("["):
+        return field
+    try:
+        return _json(field)
+    except SeqzooError:
+        if _QUOTED.match(field):  # a list that is cut off, or one that Python printed
+            raise
+        return field
 
 
 def _json(field: str) -> Any:
