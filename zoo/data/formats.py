@@ -18,7 +18,7 @@ class Format(NamedTuple):
     """A file format.
 
     Attributes:
-        suffixes: extensions; each may be followed by .gz, except for .npz.
+        suffixes: extensions; each may be followed by .gz, except for .npz. None for a folder.
         location: "module:function" of its reader.
         summary: the contents of a file, in one line.
     """
@@ -43,6 +43,9 @@ FORMATS = {
         (".conll", ".conllu", ".conllup", ".bio", ".iob", ".iob2"),
         "seqzoo.zoo.data.conll:read",
         "A word with its tag per line, an empty line between sentences.",
+    ),
+    "class folders": Format(
+        (), "seqzoo.zoo.data.class_folders:read", "Images, in a folder per class."
     ),
 }
 """The formats by name."""
@@ -73,13 +76,15 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
     """The name of a file's format in `FORMATS`.
 
     Args:
-        path: the path of the file.
+        path: the path of the file or the folder.
         delimiter: delimiter of its fields, if given; tables may then have any extension.
         tagged: whether to read words with tags, so that a .txt file is CoNLL.
 
     Raises:
         SeqzooError: its name has no extension, or one that cannot be read.
     """
+    if pathlib.Path(path).is_dir():
+        return "class folders"
     suffix = suffix_of(path)
     found = next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
     if delimiter and found in (None, "tsv", "text"):

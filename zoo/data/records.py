@@ -72,6 +72,7 @@ class Records:
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
         notes: sentences on how the file was read, for people.
+        places: the place of each record by its number, where that says more than the number.
     """
 
     name: str
@@ -80,9 +81,12 @@ class Records:
     columns: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    places: Sequence[str] = ()
 
     def location(self, number: int) -> str:
         """The location of a record, from its number: "reviews.csv, line 18"."""
+        if self.places:
+            return self.places[number]
         return f"{self.name}, {self.unit} {number}" if self.unit else self.name
 
 

@@ -40,8 +40,8 @@ class Source:
 
     Attributes:
         data: embedded data set, tfds:NAME, or a file or folder. Folders are those that tfds
-            prepared, images in SPLIT/CLASS or texts called LANGUAGE.SPLIT.txt; .conll, .conllu are
-            for tags, .txt for tags and what is next.
+            prepared, images in CLASS or SPLIT/CLASS, or texts called LANGUAGE.SPLIT.txt; .conll,
+            .conllu are for tags, .txt for tags and what is next.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
         input: column, array or feature of the inputs. None for a guess from the data (not in
@@ -217,14 +217,19 @@ class Source:
             raise SeqzooError(f"The source in {run.folder} is damaged: {error}.") from error
 
     def is_file(self) -> bool:
-        """Whether `data` names a file; if not, it is an embedded or a tfds data set.
+        """Whether `data` names a file, or a folder that is read like one; if not, it is an embedded
+        or a tfds data set.
 
         Raises:
             SeqzooError: it does not exist.
         """
         data = self.data
-        if data in DATASETS or data.startswith(TFDS) or self.is_folder():
+        if data in DATASETS or data.startswith(TFDS):
             return False
+        if self.is_folder():
+            from seqzoo.zoo.data.class_folders import is_one  # which takes sources
+
+            return is_one(pathlib.Path(data).expanduser())
         if pathlib.Path(data).expanduser().exists():
             return True
         if suffix_of(data) in SUFFIXES or "/" in data:
@@ -236,7 +241,7 @@ class Source:
         )
 
     def is_folder(self) -> bool:
-        """Whether `data` names a folder, to be read by tfds."""
+        """Whether `data` names a folder."""
         data = self.data
         return bool(data) and data not in DATASETS and pathlib.Path(data).expanduser().is_dir()
 

@@ -152,7 +152,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     if builder is None or not any(own.num_examples for own in builder.info.splits.values()):
         raise SeqzooError(
             f"{folder} must hold a data set that tfds prepared, texts called LANGUAGE.SPLIT.txt, "
-            "or images in SPLIT/CLASS."
+            "or images in CLASS or in SPLIT/CLASS."
         )
     return builder
 

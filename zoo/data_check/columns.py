@@ -165,6 +165,7 @@ def _of_format(source: Source) -> dict[str, str]:
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},
+        "class folders": {"kind": "rows", "target_kind": "class"},
     }.get(_format(source), {})
 
 

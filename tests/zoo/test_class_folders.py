@@ -1,0 +1,77 @@
+"""Images in a folder per class, without folders of splits: training, evaluation and checks."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from cli_cases import seqzoo
+from source_cases import inputs_of, open_source
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.source import Source
+
+
+def save(path: pathlib.Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tf.io.encode_png(image[..., None]).numpy())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> pathlib.Path:
+    """Forty images of 4 by 3 pixels, dark and bright ones, each different."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(40):
+        bright = number % 2
+        image = np.full((4, 3), 200 * bright, np.uint8)
+        image.flat[number % 12] += number + 1
+        save(folder / ("bright" if bright else "dark") / f"{number:02}.png", image)
+    (folder / "dark" / "notes.txt").write_text("no image")
+    (folder / ".cache").mkdir()
+    save(folder / ".cache" / "a.png", np.zeros((4, 3), np.uint8))
+    return folder
+
+
+def test_classes_are_the_names_of_folders(folder) -> None:
+    splits, _ = open_source(Source(str(folder), "rows"))
+    parts = [splits.train, splits.validation, splits.test]
+    assert [len(part) for part in parts] == [32, 4, 4]
+    for part in parts:
+        for image, label in zip(part.inputs, part.targets, strict=True):
+            assert image.shape == (4, 3) and label == ("bright" if np.median(image) else "dark")
+    again, _ = open_source(Source(str(folder), "rows"))
+    other, _ = open_source(Source(str(folder), "rows", seed=1))
+    first, same, moved = (np.concatenate(inputs_of(own)) for own in (splits, again, other))
+    assert (first == same).all() and (first != moved).any()
+    assert len(open_examples(Source(str(folder), "image"), "all")) == 40
+
+
+def test_training_evaluation_and_check(folder, tmp_path) -> None:
+    result = seqzoo(
+        *("train", "many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run"),
+        *"--units 4 --epochs 1 --batch-size 16".split(),
+    )
+    assert result.exit_code == 0, result.output
+    assert "32 training examples" in result.output
+    result = seqzoo("evaluate", tmp_path / "run", "--data", folder, "--json")
+    assert result.exit_code == 0 and '"examples": 40' in result.output, result.output
+    result = seqzoo("check", folder, "--no-timing")
+    assert "--kind rows" in result.output and "2 labels in 32" in result.output, result.output
+
+
+def test_what_is_wrong_is_named(folder, tmp_path) -> None:
+    with pytest.raises(SeqzooError, match="`target_kind` must be 'class'"):
+        open_source(Source(str(folder), "rows", "value"))
+    with pytest.raises(SeqzooError, match="`kind` must be one of rows, pixels, columns, image"):
+        open_source(Source(str(folder), "words"))
+    for split in ("train", "test"):
+        save(tmp_path / split / "a.png", np.zeros((4, 3), np.uint8))
+    with pytest.raises(SeqzooError, match="images in CLASS or in SPLIT/CLASS"):
+        open_source(Source(str(tmp_path), "rows"))
+    broken = tmp_path / "cats" / "b.png"
+    save(broken, np.zeros((4, 3), np.uint8))
+    broken.write_bytes(b"none")
+    with pytest.raises(SeqzooError) as error:
+        open_source(Source(str(tmp_path), "rows"))
+    assert str(error.value) == f"{broken} of 4 bytes is not a PNG, JPEG, BMP or GIF image."

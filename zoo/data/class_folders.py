@@ -1,0 +1,74 @@
+"""Images in a folder per class, CLASS/*.png, without folders of splits."""
+
+import pathlib
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.records import (
+    INPUT,
+    TARGET,
+    Record,
+    Records,
+    Request,
+    read_bytes,
+    refuse_columns,
+)
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+"""Extensions of images."""
+
+SPLITS = {"train", "training", "validation", "valid", "val", "dev", "test"}
+"""Names of folders that are splits rather than classes."""
+
+KINDS = ("rows", "pixels", "columns", "image")
+"""Input types that are images."""
+
+
+def is_one(folder: pathlib.Path) -> bool:
+    """Whether images are directly in several folders of a folder, which are not named as splits."""
+    names = {own.name.lower() for own in _classes(folder)}
+    return len(names) > 1 and not names <= SPLITS
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The images of a folder, sorted by class and name; the class is the name of their folder.
+
+    Raises:
+        SeqzooError: other inputs than images or other targets than classes are asked for, or there
+            are no images in folders.
+    """
+    refuse_columns(path, request)
+    source = request.source
+    if source.kind not in KINDS:
+        raise SeqzooError(
+            f"`kind` must be one of {', '.join(KINDS)} for the images in {path}, got "
+            f"{source.kind!r}.",
+            field="kind",
+        )
+    if TARGET in request.roles and source.target_kind != "class":
+        raise SeqzooError(
+            f"`target_kind` must be 'class' for {path}, whose folders name classes, got "
+            f"{source.target_kind!r}.",
+            field="target_kind",
+        )
+    images = [image for folder in _classes(path) for image in _images(folder)]
+    if not images:
+        raise SeqzooError(f"{path} must hold images in a folder per class, CLASS/*.png.")
+    records = (
+        Record(number, {INPUT: read_bytes(image, blank=True), TARGET: image.parent.name})
+        for number, image in enumerate(images)
+    )
+    return Records(str(path), records, unit="image", places=list(map(str, images)))
+
+
+def _classes(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The folders that have images; hidden ones are left out."""
+    within = sorted(own for own in folder.iterdir() if own.is_dir() and own.name[0] != ".")
+    return [own for own in within if _images(own)]
+
+
+def _images(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(
+        own
+        for own in folder.iterdir()
+        if own.suffix.lower() in IMAGES and own.name[0] != "." and own.is_file()
+    )
