@@ -31,12 +31,14 @@ TEMPLATES: dict[str, type[Template]] = {
 if TYPE_CHECKING:
     from seqzoo.tasks.data.history import History
     from seqzoo.tasks.data.timed_series import TimedSeries
+    from seqzoo.tasks.runs.ensemble import Ensemble
     from seqzoo.tasks.runs.run import Run
     from seqzoo.tasks.task_model import keras_model
     from seqzoo.tasks.training.trainer import train
 
 # These import NumPy, or TensorFlow, which takes seconds; the command line lists templates without.
 _IMPORTED_ON_FIRST_USE = {
+    "Ensemble": "seqzoo.tasks.runs.ensemble",
     "History": "seqzoo.tasks.data.history",
     "TimedSeries": "seqzoo.tasks.data.timed_series",
     "Run": "seqzoo.tasks.runs.run",
@@ -60,6 +62,7 @@ __all__ = [
     "Answer",
     "AnswerOptions",
     "Decoding",
+    "Ensemble",
     "Examples",
     "Forecast",
     "History",

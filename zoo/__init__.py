@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from seqzoo.zoo.data_check.check import check
     from seqzoo.zoo.datasets import list_datasets
     from seqzoo.zoo.diagnostics.doctor import doctor
+    from seqzoo.zoo.inference.open_run import ensemble
     from seqzoo.zoo.mistakes.errors import errors
     from seqzoo.zoo.presets import get, list_presets
     from seqzoo.zoo.pretrained import card, list_trained, load
@@ -21,6 +22,7 @@ _LOCATIONS = {
     "check": "seqzoo.zoo.data_check.check:check",
     "compare": "seqzoo.zoo.comparison.compare:compare",
     "doctor": "seqzoo.zoo.diagnostics.doctor:doctor",
+    "ensemble": "seqzoo.zoo.inference.open_run:ensemble",
     "errors": "seqzoo.zoo.mistakes.errors:errors",
     "get": "seqzoo.zoo.presets:get",
     "list_datasets": "seqzoo.zoo.datasets:list_datasets",
@@ -47,6 +49,7 @@ __all__ = [
     "check",
     "compare",
     "doctor",
+    "ensemble",
     "errors",
     "get",
     "list_datasets",

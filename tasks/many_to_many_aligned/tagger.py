@@ -201,10 +201,7 @@ class TaggerTask(CutsAtSteps, Task):
     def tagged(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
         """What `answers` needs, from the scores of each tag at each step, (batch, time, tags)."""
         tags = self._best(model, scores, lengths)
-        if self.template.crf:
-            each = model.get_layer("crf").marginals(scores, lengths)
-        else:
-            each = tf.nn.softmax(scores)
+        each = self._marginals(model, scores, lengths)
         own = tf.gather(each, tags, axis=2, batch_dims=2)
         return {
             "tags": tags,
@@ -212,6 +209,19 @@ class TaggerTask(CutsAtSteps, Task):
             "log_probabilities": self._log_likelihood(model, scores, tags, lengths),
             "lengths": lengths,
         }
+
+    def _marginals(self, model: Any, scores: Any, lengths: Any) -> Any:
+        """The probability of each tag at each step, (batch, time, tags)."""
+        if self.template.crf:
+            return model.get_layer("crf").marginals(scores, lengths)
+        return tf.nn.softmax(scores)
+
+    def marginals(
+        self, model: Any, batch: dict[str, Any], options: AnswerOptions
+    ) -> dict[str, Any]:
+        """The "probabilities" of each tag at each step, (batch, time, tags)."""
+        scores = self.scores(model, batch)
+        return {"probabilities": self._marginals(model, scores, batch["lengths"])}
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         answers = []

@@ -10,6 +10,7 @@ from seqzoo.zoo.commands import completers, options
 
 @click.command("evaluate", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
+@options.others
 @options.source_option("data", default="that of the training")
 @options.reading
 @click.option(
@@ -23,6 +24,7 @@ from seqzoo.zoo.commands import completers, options
 @options.decoding
 def command(
     run: str,
+    others: tuple[str, ...],
     split: str | None,
     report: str | None,
     as_json: bool,
@@ -35,13 +37,14 @@ def command(
     Examples:
       seqzoo evaluate runs/language-id
       seqzoo evaluate runs/reviews --data more-reviews.csv --report scores
+      seqzoo evaluate runs/reviews-1 --with runs/reviews-2 --with runs/reviews-3
       seqzoo evaluate runs/language-id --json > scores.json
     """
     from seqzoo.zoo.inference.evaluate import evaluate
     from seqzoo.zoo.output import evaluation_text, without_samples
 
     decoding, source = options.parted(choices)
-    metrics = evaluate(run, source, split, report, decoding, device)
+    metrics = evaluate(run, source, split, report, decoding, device, others)
     if as_json:
         click.echo(json.dumps(without_samples(metrics), ensure_ascii=False))
     else:

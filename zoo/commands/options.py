@@ -266,6 +266,13 @@ READING = (
 )
 """Fields of a source that say how it is read, and not which examples of it train."""
 
+others = click.option(
+    "--with",
+    "others",
+    multiple=True,
+    shell_complete=completers.runs,
+    help="Further run, whose probabilities or numbers are averaged with those of RUN; repeatable.",
+)
 reading = _of(DATA, source_options(), READING)
 source = _of(DATA, source_options())
 task = stack(

@@ -12,6 +12,7 @@ from seqzoo.zoo.commands import completers, options
 @click.command("predict", cls=options.TextsCommand)
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1)
+@options.others
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
 @options.source_option("input", default="that of the training")
 @options.source_option("time_column", default="that of the training")
@@ -65,6 +66,7 @@ from seqzoo.zoo.commands import completers, options
 def command(
     run: str,
     text: tuple[str, ...],
+    others: tuple[str, ...],
     input_file: str | None,
     input: str | None,
     time_column: str | None,
@@ -96,6 +98,7 @@ def command(
     Examples:
       seqzoo predict runs/language-id "Zuid-Korea" "buenos días"
       seqzoo predict runs/language-id --top 3 < names.txt
+      seqzoo predict runs/reviews-1 --with runs/reviews-2 --with runs/reviews-3 "Well done."
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
@@ -116,7 +119,11 @@ def command(
         raise click.UsageError(
             "--input, --time-column, --columns and --delimiter are for --input-file."
         )
+    if others and (attention or attention_file):
+        raise click.UsageError("--attention shows one model; leave --with out.")
     if is_forecast(run):
+        if others:
+            raise click.UsageError("Forecasts are those of one run; leave --with out.")
         if not input_file:
             raise click.UsageError("A forecast needs --input-file, a table with the history.")
         if form not in (None, "text", "csv", "jsonl"):
@@ -173,6 +180,7 @@ def command(
         resample=bool(resample),
         attention=AttentionOutput(attention_file) if shows else None,
         tokenize=tokenize,
+        others=others,
     ):
         click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad

@@ -1,12 +1,13 @@
 """Scores a run on held-out examples, or on those of another file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.source import HISTORY, Source
-from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.options import answer_options
 
 
@@ -17,6 +18,7 @@ def evaluate(
     report: str | None,
     decoding: dict[str, Any],
     device: str | None = None,
+    others: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Evaluates a run.
 
@@ -27,15 +29,18 @@ def evaluate(
         report: folder to write tables and plots to.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
+        others: further runs, whose predictions are averaged with those of the first.
 
     Raises:
         SeqzooError: the run or the data do not exist, or do not fit each other.
     """
-    run = open_run(folder, device)
+    run = open_runs(folder, others, device)
     from seqzoo.zoo.data.open import open_examples
 
     given = dict(given)
     limit = given.pop("limit", None)
+    if others and "data" not in given:
+        _check_held_out(run.runs)
     stored = Source.of_run(run, given.get("data"))
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
     if "data" in given and split is None:
@@ -48,6 +53,22 @@ def evaluate(
     elif limit is not None:  # only of these; the training data has its own limit
         examples = _sample(examples, limit, source.seed)
     return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
+
+
+def _check_held_out(runs: Sequence[Any]) -> None:
+    """Checks that no run of an ensemble was trained on what another one held out.
+
+    Raises:
+        SeqzooError: their examples, or the splits of these, differ.
+    """
+    first, *others = runs
+    expected = Source.of_run(first)
+    for other in others:
+        if Source.of_run(other) != expected:
+            raise SeqzooError(
+                f"{other.folder} was trained on other examples than {first.folder}, so what one "
+                "of them held out the other may have seen; name a file with --data."
+            )
 
 
 def _sample(examples: Examples, limit: int, seed: int) -> Examples:

@@ -1,9 +1,11 @@
-"""Opens a run by its folder, or by the name of a preset with a pretrained model, on a device."""
+"""Opens runs by their folders, or by names of presets with a pretrained model, on a device."""
 
+import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
-from seqzoo.tasks.errors import SeqzooError, command, nearest
+from seqzoo.tasks.errors import SeqzooError, check_instance, command, nearest
 from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.startup import start_devices
 from seqzoo.zoo import devices
@@ -33,3 +35,39 @@ def open_run(folder: str, device: str | None) -> Any:
     from seqzoo.tasks.runs.run import Run
 
     return Run.open(path)
+
+
+def open_runs(folder: str, others: Sequence[str], device: str | None) -> Any:
+    """The run in a folder or, with others, the `seqzoo.tasks.Ensemble` of all.
+
+    Args:
+        folder: see `open_run`.
+        others: further ones.
+        device: see `seqzoo.zoo.devices.choose`.
+
+    Raises:
+        SeqzooError: there is no such run, or they cannot be averaged.
+    """
+    return ensemble([folder, *others], device) if others else open_run(folder, device)
+
+
+def ensemble(runs: Sequence[Any], device: str | None = None) -> Any:
+    """Opens several runs as one model that averages their predictions.
+
+    Args:
+        runs: two or more: `seqzoo.tasks.Run`, folders, or names of presets with a trained model.
+        device: "cpu", "gpu" or None for a GPU if there is one.
+
+    Returns: the `seqzoo.tasks.Ensemble`, with `predict` and `evaluate`.
+
+    Raises:
+        SeqzooError: there is no such run, or they cannot be averaged.
+    """
+    check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
+    opened = [
+        open_run(os.fspath(own), device) if isinstance(own, str | os.PathLike) else own
+        for own in runs
+    ]
+    from seqzoo.tasks import Ensemble
+
+    return Ensemble(opened)

@@ -20,7 +20,7 @@ from seqzoo.zoo.inference.attention_text import (
     as_text,
     check_attention,
 )
-from seqzoo.zoo.inference.open_run import open_run
+from seqzoo.zoo.inference.open_run import open_runs
 from seqzoo.zoo.inference.options import answer_options
 from seqzoo.zoo.output import one_line
 
@@ -90,6 +90,7 @@ def prediction_lines(
     resample: bool = False,
     attention: AttentionOutput | None = None,
     tokenize: Tokenization | None = None,
+    others: Sequence[str] = (),
 ) -> Iterator[Reply]:
     """The output for each input, in order; "csv" begins with a header.
 
@@ -104,6 +105,7 @@ def prediction_lines(
         attention: shows where the model looks; None for answers alone.
         tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
             files.
+        others: further runs, whose predictions are averaged with those of the first.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -111,7 +113,7 @@ def prediction_lines(
     """
     if isinstance(given, File) and (not given.path.exists() or given.path.is_dir()):
         read_bytes(given.path)  # an error comes before TensorFlow's import
-    run = open_run(folder, device)
+    run = open_runs(folder, others, device)
     options = answer_options(run, top, decoding)
     target = run.template.target
     if form in TAGGED and target != "tags":

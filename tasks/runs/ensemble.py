@@ -1,0 +1,266 @@
+"""An ensemble: several runs of one task, whose predictions are averaged."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.data.batches import Data, Sequences
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.errors import SeqzooError, check_instance, some_of
+from seqzoo.tasks.many_to_many_aligned.tagger import TaggerTask
+from seqzoo.tasks.many_to_one.task import ManyToOneTask
+from seqzoo.tasks.runs.evaluation_files import write_evaluation
+from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.targets.classes import ClassTargets
+from seqzoo.tasks.targets.elements import ElementLoss
+from seqzoo.tasks.targets.labels import LabelTargets
+from seqzoo.tasks.targets.values import ValueTargets
+
+
+class Ensemble:
+    """Several runs of one task that predict together.
+
+    The probability of a class, or of a label, is the mean over the runs; numbers are means in the
+    units of the data. The tags of a sequence are the most probable ones of each step by mean
+    probability, kept well formed where a CRF binds them to that, and their joint probability is the
+    mean of those that the runs give to all of them. Cells, sizes and vocabularies may differ.
+
+    Attributes:
+        runs: its runs, of which the first says how raw inputs are read.
+
+    Args:
+        runs: two or more runs, or their folders.
+
+    Raises:
+        SeqzooError: there are fewer, they are of other kinds, labels or numbers of values than each
+            other, or their predictions cannot be averaged, as texts cannot.
+    """
+
+    def __init__(self, runs: Sequence[Run | str | os.PathLike]):
+        check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
+        if len(runs) < 2:
+            raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
+        self.runs = [own if isinstance(own, Run) else Run.open(own) for own in runs]
+        first = self.runs[0]
+        if not isinstance(first.task, ManyToOneTask | TaggerTask):
+            raise SeqzooError(
+                "An ensemble averages classes, labels or numbers of a sequence, or tags, got "
+                f"{first.folder} of {first.template.name} with target {first.template.target!r}."
+            )
+        expected = _description(first)
+        for other in self.runs[1:]:
+            for name, wanted in expected.items():
+                if (got := _description(other)[name]) != wanted:
+                    raise SeqzooError(
+                        f"The runs of an ensemble must have the same {name}, got "
+                        f"{_shown(wanted)} in {first.folder} and {_shown(got)} in {other.folder}."
+                    )
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """The folder of the first run, for messages."""
+        return self.runs[0].folder
+
+    @property
+    def template(self) -> Any:
+        """The template of the first run."""
+        return self.runs[0].template
+
+    @property
+    def task(self) -> Any:
+        """The task of the first run."""
+        return self.runs[0].task
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The source of the first run."""
+        return self.runs[0].source
+
+    @cached_property
+    def model(self) -> list[Any]:
+        """The models of all runs.
+
+        Raises:
+            SeqzooError: one has none yet.
+        """
+        return [run.model for run in self.runs]
+
+    def predict(
+        self,
+        inputs: Any,
+        options: AnswerOptions | None = None,
+        *,
+        lines: Sequence[int] | None = None,
+        unit: str = "line",
+    ) -> list[Answer]:
+        """Predicts for raw inputs; see `Run.predict`, which takes the same.
+
+        Raises:
+            SeqzooError: an input is empty, not finite or of the wrong shape.
+        """
+        if isinstance(inputs, str | bytes):
+            raise SeqzooError(f"`inputs` must be a list of inputs, got one: {inputs!r}.")
+        if not len(inputs):
+            return []
+        options = options or AnswerOptions()
+        examples = Examples(inputs, lines=lines, unit=unit)
+        data = [run.task.encode(examples, targets=False) for run in self.runs]
+        if isinstance(self.task, TaggerTask):
+            return self.task.answers(self._tagged(data, options), examples.inputs, options)
+        targets, outputs = self._outputs(data, options)
+        return targets.answers(outputs, options.top)
+
+    def evaluate(
+        self,
+        examples: Examples,
+        options: AnswerOptions | None = None,
+        *,
+        folder: str | os.PathLike | None = None,
+    ) -> dict[str, Any]:
+        """Evaluates the averaged predictions; see `Run.evaluate`, which takes and returns the same.
+
+        The loss of tags is that of the mean probability of all tags of a sequence.
+
+        Raises:
+            SeqzooError: an example is malformed, or has a label that did not occur in training.
+        """
+        options = options or AnswerOptions()
+        data = [run.task.data(examples) for run in self.runs]
+        first = data[0]
+        if isinstance(self.task, TaggerTask):
+            losses = -np.log(self._joint(data, options))
+            loss = losses.sum() / first.inputs.lengths.sum()
+            found = self._tagged(data, options)
+            figures = self.task.figures(found, first, examples, options)
+        else:
+            targets, outputs = self._outputs(data, options)
+            truths = np.asarray(first.targets)
+            loss = np.mean(targets.objective(tf.constant(outputs), tf.constant(truths))[0])
+            figures = targets.figures(outputs, truths)
+        figures = {"examples": len(first), "loss": float(loss), **figures}
+        if folder is not None:
+            write_evaluation(pathlib.Path(folder), figures)
+        return figures
+
+    def _collect(self, ask: str, data: list[Data], options: AnswerOptions) -> list[dict[str, list]]:
+        """The results of a method of each task for its encoded examples."""
+        return [
+            run._inference.collect(getattr(run.task, ask), own, options)
+            for run, own in zip(self.runs, data, strict=True)
+        ]
+
+    def _outputs(self, data: list[Data], options: AnswerOptions) -> tuple[Any, np.ndarray]:
+        """Targets, and outputs (n, size) from which they make the averaged predictions."""
+        found = [np.stack(own["outputs"]) for own in self._collect("infer", data, options)]
+        targets = self.task.targets
+        if not isinstance(targets, ValueTargets):
+            return targets, mean_logits(targets, np.stack(found)).astype(np.float32)
+        values = [
+            run.task.targets.decode(tf.constant(own), 1)["value"].numpy().astype(np.float64)
+            for run, own in zip(self.runs, found, strict=True)
+        ]
+        outputs = (np.mean(values, 0) - targets.mean) / targets.scale
+        # The activation has been applied.
+        loss = ElementLoss(targets.loss.name, "linear")
+        return ValueTargets(targets.mean, targets.scale, loss), outputs.astype(np.float32)
+
+    def _tagged(self, data: list[Data], options: AnswerOptions) -> dict[str, list]:
+        """What `TaggerTask.answers` and `figures` need, of the averaged probabilities."""
+        lengths = data[0].inputs.lengths
+        found = self._collect("marginals", data, options)
+        for run, own in zip(self.runs, data, strict=True):
+            if not np.array_equal(own.inputs.lengths, lengths):
+                raise SeqzooError(f"{run.folder} reads other steps than {self.folder}.")
+        crf = any(run.template.crf for run in self.runs)
+        allowed = self.task.tags.constraints if crf else None
+        tags, probabilities = [], []
+        for row, length in enumerate(lengths):
+            mean = np.mean([own["probabilities"][row][:length] for own in found], 0)
+            tags.append(most_probable(mean, allowed))
+            probabilities.append(mean[np.arange(length), tags[-1]])
+        said = Sequences.of(tags)
+        joint = self._joint([replace(own, targets=said) for own in data], options)
+        return {
+            "tags": tags,
+            "lengths": list(lengths),
+            "probabilities": probabilities,
+            "log_probabilities": list(np.log(joint)),
+        }
+
+    def _joint(self, data: list[Data], options: AnswerOptions) -> np.ndarray:
+        """The mean probability of all tags of each sequence, which are the targets, (n,)."""
+        found = self._collect("score", data, options)
+        logarithms = np.array([own["loss"] for own in found], np.float64)
+        return np.maximum(np.mean(np.exp(-logarithms), 0), np.finfo(np.float64).tiny)
+
+
+def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:
+    """Logits of the mean probabilities of several models.
+
+    Args:
+        targets: classes, of which one is right, or labels, of which each may be.
+        outputs: the logits of each, (models, n, size).
+
+    Returns: logits (n, size), float64.
+    """
+    outputs = outputs.astype(np.float64)
+    if isinstance(targets, ClassTargets):
+        return _log_mean(outputs - np.logaddexp.reduce(outputs, -1, keepdims=True))
+    return _log_mean(-np.logaddexp(0, -outputs)) - _log_mean(-np.logaddexp(0, outputs))
+
+
+def _log_mean(logarithms: np.ndarray) -> np.ndarray:
+    """The logarithm of the mean over the first axis, from logarithms."""
+    return np.logaddexp.reduce(logarithms, 0) - np.log(len(logarithms))
+
+
+def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarray:
+    """The tags with the largest product of probabilities that may follow each other.
+
+    Args:
+        probabilities: of each tag at each step, (time, tags).
+        allowed: what may follow what, begin and end, as `bio_constraints` gives it; None for all.
+
+    Returns: tags (time,), int32.
+    """
+    if allowed is None:
+        return probabilities.argmax(-1).astype(np.int32)
+    moves, starts, ends = (np.where(np.asarray(own, bool), 0.0, -np.inf) for own in allowed)
+    scores = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
+    best, origins = scores[0] + starts, []
+    for own in scores[1:]:
+        candidates = best[:, None] + moves
+        origins.append(candidates.argmax(0))
+        best = candidates.max(0) + own
+    tags = [int((best + ends).argmax())]
+    for origin in reversed(origins):
+        tags.append(int(origin[tags[-1]]))
+    return np.array(tags[::-1], np.int32)
+
+
+def _description(run: Run) -> dict[str, Any]:
+    """In what the runs of an ensemble agree, by name."""
+    template, task = run.template, run.task
+    kinds = {
+        "template": template.name,
+        "kind": template.input,
+        "target kind": template.target,
+    }
+    if isinstance(task, TaggerTask):
+        return kinds | {"tags": task.tags.names}
+    if isinstance(task, ManyToOneTask):
+        targets = task.targets
+        names = getattr(targets, "names", None)
+        return kinds | ({"number of values": targets.size} if names is None else {"labels": names})
+    return kinds
+
+
+def _shown(value: Any) -> str:
+    return some_of(value) if isinstance(value, list) else repr(value)

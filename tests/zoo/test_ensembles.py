@@ -1,0 +1,178 @@
+"""Ensembles: averaged predictions of several runs, in Python and on the command line."""
+
+import itertools
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from cli_cases import MANY_TO_ONE, seqzoo
+
+import seqzoo.zoo as zoo
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyAligned,
+    ManyToOne,
+    SeqzooError,
+    Splits,
+    TrainingSettings,
+    train,
+)
+from seqzoo.tasks.metrics.bio import bio_constraints
+from seqzoo.tasks.runs.ensemble import mean_logits, most_probable
+from seqzoo.tasks.targets.classes import ClassTargets
+from seqzoo.tasks.targets.labels import LabelTargets
+
+TEXTS = ["axyzx", "bzzxy", "xxbay"]
+
+
+@pytest.fixture(scope="module")
+def other(trained, tmp_path_factory) -> pathlib.Path:
+    """A run on the same table as `trained`, of another cell, size and seed."""
+    folder = tmp_path_factory.mktemp("other") / "run"
+    words = ["--data", trained / "data.csv", "--cell", "gru", "--units", 5, "--seed", 4]
+    result = seqzoo(*MANY_TO_ONE, *words, "--epochs", 1, "--run", folder)
+    assert result.exit_code == 0, result.stderr
+    return folder
+
+
+def test_mean_logits_are_those_of_mean_probabilities() -> None:
+    outputs = np.random.default_rng(0).normal(0, 3, (3, 4, 5))
+    shares = np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True)
+    found = np.exp(mean_logits(ClassTargets(list("abcde"), 0.0), outputs))
+    np.testing.assert_allclose(found, shares.mean(0), rtol=1e-12)
+    found = mean_logits(LabelTargets(list("abcde")), outputs)
+    wanted = (1 / (1 + np.exp(-outputs))).mean(0)
+    np.testing.assert_allclose(1 / (1 + np.exp(-found)), wanted, rtol=1e-12)
+
+
+def test_the_most_probable_tags_are_well_formed() -> None:
+    names = ["B-X", "I-X", "I-Y", "O"]
+    moves, starts, ends = map(np.asarray, bio_constraints(names))
+    probabilities = np.random.default_rng(1).dirichlet(np.ones(4), 5)
+    best = max(
+        (
+            path
+            for path in itertools.product(range(4), repeat=5)
+            if starts[path[0]]
+            and ends[path[-1]]
+            and all(moves[one][two] for one, two in itertools.pairwise(path))
+        ),
+        key=lambda path: np.prod(probabilities[range(5), path]),
+    )
+    assert most_probable(probabilities, bio_constraints(names)).tolist() == list(best)
+    free = most_probable(probabilities, None)
+    assert free.tolist() == probabilities.argmax(-1).tolist() != list(best)
+
+
+def test_classes_by_mean_probability(trained, other) -> None:
+    folders = [str(trained / "run"), str(other)]
+    ensemble = zoo.ensemble(folders)
+    alone = [[dict(own.alternatives) for own in run.predict(TEXTS)] for run in ensemble.runs]
+    examples = Examples(TEXTS, ["a-text", "b-text", "b-text"])
+    found = ensemble.predict(TEXTS)
+    losses = []
+    for answer, one, two, truth in zip(found, *alone, examples.targets, strict=True):
+        for label, probability in answer.alternatives:
+            assert probability == pytest.approx((one[label] + two[label]) / 2, abs=1e-6)
+        losses.append(-np.log((one[truth] + two[truth]) / 2))
+    figures = ensemble.evaluate(examples)
+    assert figures["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    right = [own.value == truth for own, truth in zip(found, examples.targets, strict=True)]
+    assert figures["accuracy"] == pytest.approx(np.mean(right))
+
+    shown = seqzoo("predict", folders[0], "--with", folders[1], "--json", *TEXTS).stdout
+    lines = [json.loads(line) for line in shown.splitlines()]
+    assert [own["answer"] for own in lines] == [own.value for own in found]
+    assert lines[0]["probability"] == pytest.approx(found[0].probability)
+    scored = json.loads(seqzoo("evaluate", folders[0], "--with", folders[1], "--json").stdout)
+    wanted = ensemble.evaluate(zoo.open_source(zoo.Source(**ensemble.source))[0].test)
+    assert scored["loss"] == pytest.approx(wanted["loss"]) and scored["examples"] == 6
+
+
+def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
+    draw = np.random.default_rng(0)
+    inputs = [draw.normal(size=(4, 1)) for _ in range(12)]
+    settings = TrainingSettings(epochs=1, batch_size=6)
+    runs = []
+    for number, scale in enumerate((1.0, 50.0)):  # each standardises by its own training examples
+        examples = Examples(inputs, [100 + scale * float(own.sum()) for own in inputs])
+        template = ManyToOne("series", "value", cell="vanilla", units=3)
+        runs.append(train(template, Splits(examples), settings, tmp_path / str(number)))
+    ensemble = zoo.ensemble(runs)
+    one, two = ([own.value for own in run.predict(inputs)] for run in runs)
+    wanted = np.add(one, two) / 2
+    found = [own.value for own in ensemble.predict(inputs)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    assert not np.allclose(one, two, rtol=1e-2)
+    truths = np.linspace(90, 120, 12)
+    figures = ensemble.evaluate(Examples(inputs, truths))
+    assert figures["mae"] == pytest.approx(np.abs(wanted - truths).mean(), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_tags_by_mean_probability(tmp_path) -> None:
+    """One run with a CRF and one without; of both together the joint probability is the mean."""
+    sentences = [["an", "Ann"], ["Ann", "Lee", "ran"], ["he", "ran"]] * 2
+    tags = [["O", "B"], ["B", "I", "O"], ["O", "O"]] * 2
+    splits = Splits(Examples(sentences, tags))
+    settings = TrainingSettings(epochs=1, batch_size=6)
+    options = {"cell": "vanilla", "units": 3, "embedding": 3, "minimum_count": 1}
+    runs = [
+        train(
+            ManyToManyAligned("words", "tags", crf=crf, **options),
+            splits,
+            settings,
+            tmp_path / name,
+        )
+        for name, crf in (("with", True), ("without", False))
+    ]
+    ensemble = zoo.ensemble(runs)
+    found = ensemble.predict(sentences[:3])
+    for sentence, answer in zip(sentences, found, strict=False):
+        assert len(answer.value) == len(answer.step_probabilities) == len(sentence)
+        truth = Examples([sentence], [list(answer.value)])
+        # The loss of a run is that of all tags, divided by their number.
+        shares = [np.exp(-run.evaluate(truth)["loss"] * len(sentence)) for run in runs]
+        assert answer.probability == pytest.approx(np.mean(shares), rel=1e-4)
+        loss = ensemble.evaluate(truth)["loss"]
+        assert loss == pytest.approx(-np.log(np.mean(shares)) / len(sentence), rel=1e-4)
+    assert ensemble.evaluate(Examples(sentences, tags))["examples"] == 6
+
+    with pytest.raises(SeqzooError, match="the same tags, got B, I, O in .* and N, O in "):
+        others = Splits(Examples([["a", "b"]] * 4, [["N", "O"]] * 4))
+        template = ManyToManyAligned("words", "tags", **options)
+        zoo.ensemble([*runs, train(template, others, settings, tmp_path / "others")])
+
+
+def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
+    run = trained / "run"
+    config = json.loads((other / "config.json").read_text())
+    for name, change in (
+        ("target", lambda own: own["prepared"]["targets"].update(names=["a-text", "c-text"])),
+        ("data", lambda own: own["source"].update(test=0.3)),
+    ):
+        changed = json.loads(json.dumps(config))
+        change(changed)
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in other.iterdir():
+            if path.is_file():
+                (folder / path.name).write_bytes(path.read_bytes())
+        (folder / "config.json").write_text(json.dumps(changed))
+    for words, said in (
+        (["predict", run, "x", "--with", tmp_path / "target"], "the same labels, got a-text, b"),
+        (
+            ["predict", "python-highlighter", "x", "--with", run],
+            "the same template, got",
+        ),
+        (["predict", "date-normaliser", "x", "--with", run], "averages classes, labels or"),
+        (["predict", run, "x", "--with", tmp_path / "no"], "no is not a run folder"),
+        (["predict", run, "x", "--with", other, "--attention"], "--attention shows one model"),
+        (["evaluate", run, "--with", tmp_path / "data"], "name a file with --data"),
+    ):
+        result = seqzoo(*words)
+        assert result.exit_code == 2 and said in result.stderr, result.stderr
+        assert result.stderr.count("\n") == 1
+    with pytest.raises(SeqzooError, match="at least 2 runs, got 1"):
+        zoo.ensemble([run])
