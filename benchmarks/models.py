@@ -24,12 +24,13 @@ LICENCES = {
     "dates": "Unicode License v3 (CLDR, from Babel)",
     "glyphs": "Bitstream Vera and DejaVu licence (the faces), Unicode License v3 (the names)",
     "python_tokens": "PSF License 2 (Python's standard library)",
+    "text_lines": "Bitstream Vera and DejaVu licence (the faces), PSF License 2 (the words)",
     "python_source": "PSF License 2 (Python's standard library)",
 }
 """Licences of the data of presets that need no file."""
 
 FIGURES = ("examples", "loss", "accuracy", "macro_f1", "exact_match", "token_error", "chrf", "bits")
-FIGURES += ("nats", "perplexity", "bits_per_character")
+FIGURES += ("nats", "perplexity", "bits_per_character", "character_error")
 """The metrics of an evaluation that are on a card."""
 
 

@@ -520,7 +520,7 @@ GROUPS = [
         "ctrl_c",
         {
             "for variable in self.optimizer.variables]": "for variable in []]",
-            "self.totals, *self.carried]": "*self.carried]",
+            "self.totals, *self.lanes]": "*self.lanes]",
         },
     ),
 ]

@@ -55,8 +55,9 @@ class Forecast(Template):
         distribution: what is forecast of each step: a number, some quantiles, or a distribution.
             "negative-binomial" is for counts.
         levels: quantiles that are forecast and reported, between 0 and 1.
-        loss: loss function of numbers; classes, tags, texts and notes have the one that they have.
-            Of "point" forecasts; other distributions have the one that they have.
+        loss: loss function of numbers; other targets have a fixed one.
+            Of "point" forecasts; other distributions have their negative log-likelihood or
+            quantile loss.
         conformal: correct quantiles by how many of the validation values were below them. Point
             forecasts get intervals by that.
         calendar: feed the time of the day, of the week and of the year, as far as training covers

@@ -20,6 +20,7 @@ def task(respond: Any) -> Any:
     return SimpleNamespace(
         signature=[tf.TensorSpec((None, None, 2), tf.float32, "x")],
         signatures=lambda model, options: {},
+        companions=lambda options: [],
         vocabularies={},
         features=None,
         respond=respond,
