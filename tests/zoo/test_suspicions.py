@@ -118,7 +118,8 @@ def test_equal_inputs_and_a_column_named_twice(tmp_path) -> None:
 def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
     rows = "".join(f"{i // 4},word{i},{'XY'[i % 2]}\n" for i in range(24))
     path = write(tmp_path / "t.csv", "sentence,text,label\n" + rows)
-    with pytest.raises(SeqzooError, match=r"Each of the 24 inputs .* is one word; .* \.conll file"):
+    advice = r"name it with --sentence-column; .* \.conll file"
+    with pytest.raises(SeqzooError, match=f"Each of the 24 inputs .* is one word; .* {advice}"):
         open_source(csv_source(path, target_kind="tags"))
 
 

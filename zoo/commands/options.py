@@ -246,6 +246,7 @@ READING = (
     "input",
     "target",
     "time_column",
+    "sentence_column",
     "time_values",
     "date_column",
     "date_format",

@@ -16,6 +16,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
 @options.source_option("input", default="that of the training")
 @options.source_option("time_column", default="that of the training")
+@options.source_option("sentence_column", default="that of the training")
 @options.source_option("date_column", default="that of the training")
 @options.source_option("series_column", default="that of the training")
 @options.source_option("columns", default="those of the training")
@@ -70,6 +71,7 @@ def command(
     input_file: str | None,
     input: str | None,
     time_column: str | None,
+    sentence_column: str | None,
     date_column: str | None,
     series_column: str | None,
     columns: list[str] | None,
@@ -115,9 +117,10 @@ def command(
         raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
     if input_file and text:
         raise click.UsageError("Give texts or --input-file, not both.")
-    if not input_file and (input or time_column or columns or delimiter):
+    if not input_file and (input or time_column or sentence_column or columns or delimiter):
         raise click.UsageError(
-            "--input, --time-column, --columns and --delimiter are for --input-file."
+            "--input, --time-column, --sentence-column, --columns and --delimiter are for "
+            "--input-file."
         )
     if others and (attention or attention_file):
         raise click.UsageError("--attention shows one model; leave --with out.")
@@ -157,7 +160,7 @@ def command(
     if input_file:
         path = pathlib.Path(input_file).expanduser()
         inputs = prediction_inputs.File(
-            path, input, time_column, columns, delimiter, bool(resample)
+            path, input, time_column, sentence_column, columns, delimiter, bool(resample)
         )
     elif text:
         inputs = text

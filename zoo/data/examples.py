@@ -15,7 +15,7 @@ from seqzoo.tasks.data.timed_series import TimedSeries, fault, since_before
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import fields
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, TIME, WEIGHT, Records
+from seqzoo.zoo.data.records import INPUT, SENTENCE, SPLIT, TARGET, TIME, WEIGHT, Records
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
@@ -31,6 +31,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
     roles += [] if source.split_column is None else [SPLIT]
     roles += [] if source.weight_column is None else [WEIGHT]
     roles += [] if source.time_column is None else [TIME]
+    roles += [] if source.sentence_column is None else [SENTENCE]
     return tuple(roles)
 
 
@@ -80,8 +81,8 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
         SeqzooError: a record or a field is malformed, or inputs have unequal shapes; the message
             says where.
     """
-    roles = roles_of(source)
     readers = readers_of(source, folder)
+    roles = tuple(readers)
     numbers: list[int] = []
     values: dict[str, list[Any]] = {role: [] for role in roles}
     for record in records.records:

@@ -50,6 +50,9 @@ FORMATS = {
 }
 """The formats by name."""
 
+TABLES = ("csv", "tsv", "json lines", "parquet")
+"""Formats with named columns and a record per row."""
+
 SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
 
 ADVICE = {
@@ -99,7 +102,8 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
-    """Reads the records of a file with the reader of its format.
+    """Reads the records of a file with the reader of its format; words that have a row each become
+    sentences.
 
     Raises:
         SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
@@ -108,4 +112,11 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     source = request.source
     tagged = source.target_kind == "tags" and "target" in request.roles
     name = format_of(str(path), delimiter=source.delimiter, tagged=tagged)
-    return pkgutil.resolve_name(FORMATS[name].location)(path, request)
+    read_format = pkgutil.resolve_name(FORMATS[name].location)
+    if "sentence_column" not in request.roles or source.sentence_column is None:
+        return read_format(path, request)
+    if name not in TABLES:
+        raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")
+    from seqzoo.zoo.data.word_rows import sentences
+
+    return sentences(read_format(path, request), strict=request.strict)

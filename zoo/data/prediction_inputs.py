@@ -15,7 +15,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data import fields, formats
 from seqzoo.zoo.data.examples import timed
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
-from seqzoo.zoo.data.records import INPUT, TIME, Record, Request, undecoded
+from seqzoo.zoo.data.records import INPUT, SENTENCE, TIME, Record, Request, undecoded
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 
@@ -53,6 +53,8 @@ class File:
         path: the path of the file.
         column: the column of inputs; None for the one used in training.
         time_column: that of the times of steps; None for the one used in training.
+        sentence_column: that of the sentences of words, where each has a row; None for the one used
+            in training, if there is a column of that name.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
         delimiter: what separates its fields, where its name does not say it.
@@ -62,6 +64,7 @@ class File:
     path: pathlib.Path
     column: str | None = None
     time_column: str | None = None
+    sentence_column: str | None = None
     columns: Sequence[str] | None = None
     delimiter: str | None = None
     resample: bool = False
@@ -158,13 +161,23 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         data=str(file.path),
         input=file.column or source.input,
         time_column=file.time_column or source.time_column,
+        sentence_column=file.sentence_column or source.sentence_column,
         columns=file.columns or source.columns,
         delimiter=file.delimiter,
         resample=source.resample or file.resample,
         whole=False,
     )
     roles = (INPUT,) if asked.time_column is None else (INPUT, TIME)
-    records = formats.read(file.path, Request(asked, roles, strict=False, width=width))
+    if asked.sentence_column is not None:
+        roles = (*roles, SENTENCE)
+    try:
+        records = formats.read(file.path, Request(asked, roles, strict=False, width=width))
+    except SeqzooError as error:
+        if error.field != SENTENCE or file.sentence_column is not None:
+            raise
+        # A file may have a sentence per row or line, although that of the training had a word.
+        asked = replace(asked, sentence_column=None)
+        records = formats.read(file.path, Request(asked, (INPUT,), strict=False))
     # Examples are counted from 0 in messages of training, and from 1 in predictions.
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"

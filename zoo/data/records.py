@@ -20,7 +20,7 @@ _HALF = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8, where it is told to go on."""
 
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
-WEIGHT, TIME = "weight_column", "time_column"
+WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
 """Roles of columns, by the fields of a source that name them."""
 
 

@@ -52,6 +52,8 @@ class Source:
             has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time
             since the step before ("elapsed").
+        sentence_column: column with the sentence of each row's word, in tables of one word per row
+            for taggers. It may be empty after the first row of a sentence.
         date_column: column of a table's dates, for forecasts. Dates may be in any common form, and
             missing steps count as missing values; `target` names the columns to forecast, or all
             other columns of numbers are.
@@ -101,6 +103,7 @@ class Source:
     target: str | None = None
     time_column: str | None = None
     time_values: TimeValues = "timestamps"
+    sentence_column: str | None = None
     date_column: str | None = None
     date_format: str | None = None
     frequency: str | None = None
@@ -134,6 +137,12 @@ class Source:
             raise SeqzooError(
                 f"`time_column` is for input 'series', got input {self.kind!r}.",
                 field="time_column",
+            )
+        if self.sentence_column is not None and (self.kind, self.target_kind) != ("words", "tags"):
+            raise SeqzooError(
+                "`sentence_column` is for input 'words' and target 'tags', got input "
+                f"{self.kind!r} and target {self.target_kind!r}.",
+                field="sentence_column",
             )
         self._check_dates()
         if self.delimiter is not None and len(self.delimiter) != 1:

@@ -44,9 +44,10 @@ def _check_sentences(part: Part, source: Source) -> None:
     if len(inputs) > FEW_EXAMPLES and all(len(words) == 1 for words in inputs):
         raise SeqzooError(
             f"Each of the {len(inputs):,} inputs of {part.name} is one word; tags are learned from "
-            f"sentences. Put all words of a sentence in one field of {source.input!r} and their "
-            "tags in another, with spaces between, or write a .conll file: a word and its tag per "
-            "line, an empty line between sentences."
+            "sentences. If a column has the sentence of each word, name it with --sentence-column; "
+            f"else put all words of a sentence in one field of {source.input!r} and their tags in "
+            "another, with spaces between, or write a .conll file: a word and its tag per line, an "
+            "empty line between sentences."
         )
 
 

@@ -146,6 +146,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     found: dict[str, Any] = {}
     if probe.is_file():
         found = _of_format(probe) or _of_columns(read_columns(probe), given)
+    if given.get("sentence_column") is not None:
+        found |= {"kind": "words", "target_kind": "tags"}
     found = {name: value for name, value in found.items() if name not in given}
     if "kind" not in given and "kind" not in found:
         raise SeqzooError(
@@ -179,6 +181,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
                 field=role,
             )
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
+    taken.add(given.get("sentence_column"))
     left = [column for name, column in columns.items() if name not in taken]
     source = _chosen(left, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series"))
     if source is None:

@@ -1,0 +1,82 @@
+"""Tables of one word per row, with a column that says which sentence the word belongs to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.records import INPUT, SENTENCE, TARGET, Record, Records
+
+
+def sentences(records: Records, *, strict: bool) -> Records:
+    """The rows of each sentence as one record, with lists of its words and tags.
+
+    The column of sentences may be empty after the first row of a sentence. Of the columns of splits
+    and weights, the first row of a sentence counts.
+
+    Args:
+        records: one per word, with the role `SENTENCE`.
+        strict: whether a malformed row is an error, instead of being yielded with its sentence.
+
+    Raises:
+        SeqzooError: in strict reading, when a row is read that is malformed or has no word or tag,
+            the first row has no sentence, or a sentence begins twice.
+    """
+    column = records.columns[SENTENCE]
+
+    def joined() -> Iterator[Record]:
+        begun: dict[str, int] = {}
+        rows: list[Record] = []
+        for record in records.records:
+            name = _text(record.fields.get(SENTENCE))
+            error = record.error or _lacking(records, record)
+            if not error and not name and not begun:
+                error = f"begins no sentence: {column!r} is empty"
+            if not error and name and name in begun and name != next(reversed(begun)):
+                error = (
+                    f"has {column!r} {name!r}, as {records.unit} {begun[name]} has; the rows of a "
+                    "sentence must follow each other"
+                )
+            if error and strict:
+                where = records.location(record.number)
+                raise SeqzooError(f"{where} {error}.", location=where)
+            if name and name not in begun:
+                if rows:
+                    yield _sentence(rows)
+                rows = []
+                begun[name] = record.number
+            rows.append(record._replace(error=error))
+        if rows:
+            yield _sentence(rows)
+
+    columns = {role: name for role, name in records.columns.items() if role != SENTENCE}
+    return replace(records, records=joined(), columns=columns)
+
+
+def _lacking(records: Records, record: Record) -> str:
+    """What is wrong with a row that lacks its word or tag."""
+    for role in (INPUT, TARGET):
+        if role in record.fields and not _text(record.fields[role]):
+            return f"has no {records.columns[role]!r}"
+    return ""
+
+
+def _text(field: Any) -> str:
+    """A field as text; empty where a value is missing: None, or NaN in a column of numbers."""
+    return "" if field is None or field != field else str(field).strip()
+
+
+def _sentence(rows: list[Record]) -> Record:
+    """One record of the rows of a sentence; its number is that of the first row."""
+    wrong = next((row for row in rows if row.error), None)
+    if wrong is not None:
+        return Record(wrong.number, {}, wrong.error)
+    fields = {role: field for role, field in rows[0].fields.items() if role != SENTENCE}
+    fields[INPUT] = [_word(row.fields[INPUT]) for row in rows]
+    if TARGET in fields:
+        fields[TARGET] = [row.fields[TARGET] for row in rows]
+    return Record(rows[0].number, fields)
+
+
+def _word(field: Any) -> Any:
+    return field.strip() if isinstance(field, str) else field
