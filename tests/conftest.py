@@ -41,7 +41,7 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+def pytest_itemcollected(item: Any) -> None:
     """Of a test with `quick_for` the parameters named there are quick, and all others slow."""
     mark = item.get_closest_marker("quick_for")
     if mark is not None and item.callspec.id not in mark.args:

@@ -56,7 +56,9 @@ class Workers:
         self.index, self.count = 0, 1
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             resolver: Any = strategy.cluster_resolver
-            jobs = resolver.cluster_spec().as_dict() if resolver is not None else {}
+            if resolver is None:
+                return
+            jobs = resolver.cluster_spec().as_dict()
             # A chief comes before the workers, as in TensorFlow.
             names = [(job, k) for job in ("chief", "worker") for k in range(len(jobs.get(job, ())))]
             if len(names) > 1:

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +17,8 @@ from seqzoo.cells import CELLS, GatedCell, RecurrentCell, VanillaCell, create
 
 @pytest.mark.parametrize("name", CELLS)
 def test_units_must_be_a_whole_number(name):
-    for units in (0, -1, True, 2.5, "8", None):
+    wrong: list[Any] = [0, -1, True, 2.5, "8", None]
+    for units in wrong:
         with pytest.raises(ValueError, match=r"`units` must be a whole number of at least 1, got"):
             create(name, units)
 
