@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seqzoo.zoo.mistakes.errors import errors
     from seqzoo.zoo.presets import get, list_presets
     from seqzoo.zoo.pretrained import card, list_trained, load
+    from seqzoo.zoo.training.repeat import repeat
 
 # Imported on first use: the command line's help needs none of them.
 _LOCATIONS = {
@@ -30,6 +31,7 @@ _LOCATIONS = {
     "list_trained": "seqzoo.zoo.pretrained:list_trained",
     "load": "seqzoo.zoo.pretrained:load",
     "open_source": "seqzoo.zoo.data.open:open_source",
+    "repeat": "seqzoo.zoo.training.repeat:repeat",
 }
 
 
@@ -57,4 +59,5 @@ __all__ = [
     "list_trained",
     "load",
     "open_source",
+    "repeat",
 ]

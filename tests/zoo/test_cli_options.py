@@ -25,7 +25,7 @@ from seqzoo.zoo.data.source import Source
 
 KINDS: list[Any] = [*TEMPLATES.values(), TrainingSettings, Source, Decoding]
 OPTIONS = source_options() | task_options() | training_options() | decoding_options()
-NOT_TYPED = {(Source, "seed"), (Decoding, "answers")}
+NOT_TYPED = {(Source, "seed"), (Source, "fold"), (Decoding, "answers")}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -54,6 +54,18 @@ class TrainCommand(options.Command):
     help="Train on all GPUs of this machine, or with the workers that TF_CONFIG, SLURM or "
     "Kubernetes name.",
 )
+@click.option(
+    "--repeat",
+    type=options.Whole(2),
+    help="Number of trainings, with --seed and the seeds after it: mean and deviation of scores. "
+    "[at least 2]",
+)
+@click.option(
+    "--folds",
+    type=options.Whole(2),
+    help="Number of trainings, each scored on one part of the training and validation examples, "
+    "which it holds out. [at least 2]",
+)
 @click.option("--quiet", is_flag=True, help="Print only the run folder.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the run folder and its metrics as JSON."
@@ -68,6 +80,8 @@ def command(
     device: str | None,
     workers: int | None,
     distribute: str | None,
+    repeat: int | None,
+    folds: int | None,
     quiet: bool,
     as_json: bool,
     **choices: Any,
@@ -87,6 +101,8 @@ def command(
       seqzoo train language-id --device cpu --quiet --json > trained.json
       seqzoo train --from language-id --data names.csv --input name --target country
       seqzoo train --resume --run runs/language-id
+      seqzoo train language-id --repeat 5 --epochs 2
+      seqzoo train reviews.toml --folds 5
       seqzoo train language-id --workers 2
       srun seqzoo train language-id --run /shared/lid --distribute multi-worker
     """
@@ -97,6 +113,31 @@ def command(
     given = options.given(choices)
     if resume and start_from:
         raise click.UsageError("--from is for new runs; a resumed run keeps what it started from.")
+    if repeat or folds:
+        if start_from or workers or distribute:
+            raise click.UsageError(
+                "--repeat and --folds take no --from, --workers or --distribute."
+            )
+        if repeat and folds:
+            raise click.UsageError("Give --repeat or --folds, not both.")
+        from seqzoo.zoo.training.repeat import repeat as train_repeatedly
+
+        repetition = train_repeatedly(
+            name,
+            seeds=repeat,
+            folds=folds,
+            folder=run,
+            resume=resume,
+            quiet=quiet or as_json,
+            device=device,
+            say=functools.partial(click.echo, err=True),
+            **given,
+        )
+        if as_json:
+            click.echo(json.dumps(repetition.to_json(), ensure_ascii=False))
+        else:
+            click.echo(repetition.folder if quiet else repetition.text())
+        return
     shared = distribute == "multi-worker"
     if workers is not None and distribute is None and workers > 1:
         folder = folder_of(name, run, given, start_from, device, resume=resume)

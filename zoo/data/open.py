@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.zoo.data import formats, splits, suspicions
+from seqzoo.zoo.data import folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
 from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.npz import is_in_time
@@ -32,11 +32,15 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     if source.kind == HISTORY:
         return open_histories(source)
     if source.is_file():
-        return _open_files(source)
-    # tfds takes seconds to import.
-    from seqzoo.zoo.data.tfds_builders import open_builder
+        found, source = _open_files(source)
+    else:
+        # tfds takes seconds to import.
+        from seqzoo.zoo.data.tfds_builders import open_builder
 
-    return open_builder(source)
+        found, source = open_builder(source)
+    if source.fold is not None:
+        found = folds.hold_out(found, source.fold, source.target_kind, source.seed)
+    return found, source
 
 
 def open_examples(source: Source, split: str = "test") -> Examples:

@@ -91,6 +91,8 @@ class Source:
             end; of an .npz file, series of shape (time, features) are one; of a table, a column of
             numbers is one series.
         seed: random seed of the shares.
+        fold: part of the training and validation examples that is held out as the test split, as in
+            2/5. None for the splits of the data.
 
     Raises:
         SeqzooError: a value is out of its range.
@@ -126,6 +128,7 @@ class Source:
     sample_rate: int | None = None
     whole: Annotated[bool, Named(off="lines")] = False
     seed: Annotated[int, NotTyped("--seed is that of the training, and must not move examples")] = 0
+    fold: Annotated[str | None, NotTyped("it is set by --folds")] = None
 
     def __post_init__(self) -> None:
         check(self)
@@ -145,6 +148,11 @@ class Source:
                 field="sentence_column",
             )
         self._check_dates()
+        if self.fold is not None and (self.whole or self.kind == HISTORY):
+            raise SeqzooError(
+                "Folds are for examples in any order; a sequence is held out from its end.",
+                field="fold",
+            )
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise SeqzooError(field="delimiter", expected="one character", got=self.delimiter)
         if not self.separator:

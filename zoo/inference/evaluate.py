@@ -40,9 +40,11 @@ def evaluate(
     given = dict(given)
     limit = given.pop("limit", None)
     if others and "data" not in given:
-        _check_held_out(run.runs)
+        _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
+    if others or "data" in given:  # what no fold has: the former test examples, or other ones
+        source = replace(source, fold=None)
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"
     if split == "all" and not source.is_file():
@@ -55,16 +57,21 @@ def evaluate(
     return run.evaluate(examples, answer_options(run, None, decoding), folder=report)
 
 
-def _check_held_out(runs: Sequence[Any]) -> None:
+def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     """Checks that no run of an ensemble was trained on what another one held out.
 
     Raises:
         SeqzooError: their examples, or the splits of these, differ.
     """
     first, *others = runs
-    expected = Source.of_run(first)
+    if split not in (None, "test") and any(Source.of_run(own).fold for own in runs):
+        raise SeqzooError(
+            f"Runs on folds held out the test examples together, and no {split!r}; leave --split "
+            "out, or name a file with --data."
+        )
+    expected = replace(Source.of_run(first), fold=None)
     for other in others:
-        if Source.of_run(other) != expected:
+        if replace(Source.of_run(other), fold=None) != expected:
             raise SeqzooError(
                 f"{other.folder} was trained on other examples than {first.folder}, so what one "
                 "of them held out the other may have seen; name a file with --data."

@@ -1,0 +1,134 @@
+"""Repeated trainings: with several seeds, and on folds of the examples."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from cli_cases import COLUMNS, MANY_TO_ONE, SMALL, seqzoo
+
+import seqzoo.zoo as zoo
+from seqzoo.tasks import Examples, Interrupted, SeqzooError, Splits
+from seqzoo.tasks.runs.run import Run
+from seqzoo.zoo.data.folds import hold_out
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.training import repeat as repeating
+from seqzoo.zoo.training.repeat import Repetition
+
+
+def test_folds_part_the_examples_with_their_classes() -> None:
+    texts = [f"text {n}" for n in range(100)] + ["text 0"] * 3 + ["alone"]
+    labels = ["a" if n % 10 else "b" for n in range(100)] + ["b"] * 3 + ["c"]
+    everything = Examples(texts, labels)
+    splits = Splits(
+        everything.pick(range(20, 104)), everything.pick(range(20)), Examples(["test"], ["a"])
+    )
+    held: Counter = Counter()
+    for number in range(1, 6):
+        found = hold_out(splits, f"{number}/5", "class", seed=0)
+        assert found.validation and found.test
+        parts = [found.train, found.validation, found.test]
+        inputs = [text for part in parts for text in part.inputs]
+        assert sorted(inputs) == sorted(texts)  # all but the test examples, each once
+        sets = [set(part.inputs) for part in parts]
+        assert sum(map(len, sets)) == len(set(texts))  # equal inputs are together
+        assert "alone" in sets[0]  # the only example of its class
+        shares = [
+            len({text for text, own in zip(part.inputs, part.targets, strict=True) if own == "b"})
+            for part in parts
+        ]
+        assert shares[2] == 2 and len(sets[2]) in (20, 21)
+        # 20 of 104 examples were for validation.
+        assert len(sets[1]) == pytest.approx(20 / 104 * 81, abs=1)
+        held.update(sets[2])
+    assert set(held.values()) == {1} and len(held) == 100
+    one, other = (hold_out(splits, "1/5", "class", seed).test for seed in (0, 1))
+    assert one and other and set(one.inputs) != set(other.inputs)
+    with pytest.raises(SeqzooError, match="`folds` must be at most 101, got 102"):
+        hold_out(splits, "1/102", "class", 0)
+    with pytest.raises(SeqzooError, match="a fold such as 2/5, got '6/5'"):
+        hold_out(splits, "6/5", "class", 0)
+
+
+def test_scores_are_summed_up(tmp_path) -> None:
+    figures = {f"seed-{n}": {"mae": mae, "loss": 1.0} for n, mae in enumerate((2.0, 1.0, 6.0))}
+    found = Repetition(tmp_path, "mae", -1, "test", figures)
+    told = found.to_json()
+    assert told["mean"] == 3 and told["standard_deviation"] == pytest.approx(7**0.5)
+    assert told["best"] == {"run": "seed-1", "score": 1.0}
+    assert told["worst"] == {"run": "seed-2", "score": 6.0}
+    assert told["metrics"]["loss"] == {"mean": 1.0, "standard_deviation": 0.0}
+    text = "mae 3.0000 ± 2.6458 on 3 trainings; best 1.0000 (seed-1), worst 6.0000 (seed-2)."
+    assert found.text().endswith(text)
+    assert "standard deviation\t2.6458\t0.0000" in found.text()
+
+
+def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
+    done = []
+    run_plan = repeating.run_plan
+
+    def train(plan, **options):
+        if done == ["seed-3"]:
+            done.append("stopped")
+            raise Interrupted("Stopped.")
+        done.append(plan.folder.name)
+        return run_plan(plan, **options)
+
+    monkeypatch.setattr(repeating, "run_plan", train)
+    folder = tmp_path / "twice"
+    words = [*MANY_TO_ONE, "--data", trained / "data.csv", "--run", folder, "--repeat", 2]
+    result = seqzoo(*words, "--seed", 3, "--quiet")
+    assert result.exit_code == 130 and f"train --resume --run {folder} --repeat 2" in result.stderr
+    again = seqzoo("train", "--resume", "--run", folder, "--repeat", 2, "--json")
+    assert again.exit_code == 0, again.stderr
+    assert done == ["seed-3", "stopped", "seed-4"] and "seed-3: accuracy" in again.stderr
+    told = json.loads(again.stdout)
+    assert told == json.loads((folder / "repetition.json").read_text())
+    # The first is the training that the same options without --repeat give.
+    one, two = told["runs"]["seed-3"], told["runs"]["seed-4"]
+    alone = json.loads((trained / "run" / "scores" / "evaluation.json").read_text())
+    assert one["loss"] == pytest.approx(alone["loss"], rel=1e-6) and one["loss"] != two["loss"]
+    assert told["metrics"]["loss"]["mean"] == pytest.approx(np.mean([one["loss"], two["loss"]]))
+
+    for more, said in (
+        (["--repeat", 2], "exists already"),
+        (["--repeat", 2, "--resume", "--seed", 4], "was started with seed=3, got 4"),
+        (["--repeat", 2, "--folds", 2], "not both"),
+        (["--repeat", 2, "--workers", 2], "take no --from"),
+        (["--repeat", 1], "at least 2"),
+    ):
+        result = seqzoo(*words[:-2], *([] if "--seed" in more else ["--seed", 3]), *more)
+        assert result.exit_code == 2 and said in result.stderr, result.stderr
+    with pytest.raises(SeqzooError, match="holds no repeated training"):
+        zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
+
+
+@pytest.mark.slow
+def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> None:
+    names = dict(zip(SMALL[::2], map(int, SMALL[1::2]), strict=True))
+    options: dict[str, Any] = {name[2:].replace("-", "_"): own for name, own in names.items()}
+    kind, text, label = COLUMNS[1::2]
+    options |= {"data": str(trained / "data.csv"), "kind": kind, "input": text, "target": label}
+    folder = tmp_path / "folds"
+    told: list[str] = []
+    found = zoo.repeat("many-to-one", folds=2, folder=folder, say=told.append, **options)
+    assert told[-1].startswith("2/2  fold-2-of-2: accuracy ") and found.split == "test"
+    held = []
+    for name, figures in found.figures.items():
+        run = Run.open(folder / name)
+        splits, _ = zoo.open_source(Source.of_run(run))
+        assert splits.test
+        held += splits.test.inputs
+        assert run.evaluate(splits.test)["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+        scored = json.loads(seqzoo("evaluate", folder / name, "--json").stdout)
+        assert scored["loss"] == pytest.approx(figures["loss"], rel=1e-5)
+    plain, _ = zoo.open_source(Source.of_run(Run.open(trained / "run")))
+    assert plain.validation and plain.test
+    assert sorted(held) == sorted([*plain.train.inputs, *plain.validation.inputs])
+    # Together they are scored on what neither has seen.
+    runs = [folder / "fold-1-of-2", "--with", folder / "fold-2-of-2"]
+    scored = json.loads(seqzoo("evaluate", *runs, "--json").stdout)
+    assert scored["examples"] == len(plain.test)
+    refused = seqzoo("evaluate", *runs, "--split", "validation")
+    assert refused.exit_code == 2 and "Runs on folds" in refused.stderr

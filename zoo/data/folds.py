@@ -1,0 +1,108 @@
+"""Folds: training and validation examples in parts of equal size, of which one is held out."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.splits import input_key, order
+
+
+def parse_fold(fold: str) -> tuple[int, int]:
+    """Number and count of "2/5", from 1: (2, 5).
+
+    Raises:
+        SeqzooError: it is of another form, or the number is not one of those.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", fold)
+    number, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= count or count < 2:
+        raise SeqzooError(field="fold", expected="a fold such as 2/5", got=fold)
+    return number, count
+
+
+def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
+    """Splits of which a fold is the test split; the former test examples are in none.
+
+    Equal inputs stay together, each fold has its share of each class, and a label that would be
+    held out with all of its examples is trained on instead. Where there was a validation split,
+    as large a share of the examples outside the fold is one again.
+
+    Args:
+        splits: with the training and validation examples that the folds are made of.
+        fold: number and count, as in "2/5".
+        target_kind: of the examples.
+        seed: another one gives other folds.
+
+    Raises:
+        SeqzooError: there are more folds than different inputs.
+    """
+    number, count = parse_fold(fold)
+    parts = [splits.train, *filter(None, [splits.validation])]
+    share = 1 - len(splits.train) / sum(map(len, parts))
+    examples = _joined(parts)
+    labels = [_labels(examples, index, target_kind) for index in range(len(examples))]
+    keys = [input_key(value) for value in examples.inputs]
+    groups: dict[bytes, list[int]] = {}
+    for index in order(keys, seed):
+        groups.setdefault(keys[index], []).append(index)
+    if len(groups) < count:
+        raise SeqzooError(field="folds", expected=f"at most {len(groups)}", got=count)
+    # One after another goes to the next fold, class by class.
+    ordered = list(groups.values())
+    if target_kind in ("class", "labels"):
+        ordered.sort(key=lambda own: labels[own[0]])
+    held = ordered[number - 1 :: count]
+    rest = [own for place, own in enumerate(ordered) if place % count != number - 1]
+    wanted = min(round(share * len(rest)), len(rest) - 1)
+    places = {int((step + 0.5) * len(rest) / wanted) for step in range(wanted)}
+    validation = [own for place, own in enumerate(rest) if place in places]
+    training = [own for place, own in enumerate(rest) if place not in places]
+    known = {label for own in training for index in own for label in labels[index]}
+    for part in (validation, held):
+        for own in list(part):
+            names = {label for index in own for label in labels[index]}
+            if not names <= known:
+                part.remove(own)
+                training.append(own)
+                known |= names
+    if not held:
+        raise SeqzooError(f"Fold {fold} has no example with a label that others have, too.")
+    found = {
+        name: examples.pick(sorted(index for own in part for index in own)) if part else None
+        for name, part in (("train", training), ("validation", validation), ("test", held))
+    }
+    sizes = [len(part) if part else 0 for part in found.values()]
+    told = "{:,} training, {:,} validation, {:,} held-out examples.".format(*sizes)
+    description = f"{splits.name}, fold {number} of {count}: {told}"
+    return replace(splits, **found, description=description)
+
+
+def _joined(parts: Sequence[Examples]) -> Examples:
+    """The examples of several splits, one after another."""
+
+    def of(name: str) -> Any:
+        values = [getattr(own, name) for own in parts]
+        if any(own is None for own in values):
+            return None
+        if all(isinstance(own, np.ndarray) for own in values):
+            return np.concatenate(values)
+        return [each for own in values for each in own]
+
+    names = ("inputs", "targets", "lines", "weights")
+    return replace(parts[0], **{name: of(name) for name in names})
+
+
+def _labels(examples: Examples, index: int, target_kind: str) -> tuple[str, ...]:
+    """The labels of an example; none where its target is a number or a text."""
+    targets: Any = examples.targets
+    if targets is None or target_kind not in ("class", "labels", "tags"):
+        return ()
+    own = targets[index]
+    if target_kind == "class":
+        return (str(own),)
+    return tuple(own.split() if isinstance(own, str) else own)

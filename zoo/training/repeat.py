@@ -1,0 +1,250 @@
+"""Trains the same several times, with other seeds or on other folds, and sums up the scores."""
+
+import os
+import pathlib
+import shlex
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seqzoo.tasks.atomic_files import read_json, write_json, write_text
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same, command
+from seqzoo.tasks.runs.layout import is_run
+from seqzoo.zoo.config import toml_writer
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.output import metric_name, table
+from seqzoo.zoo.training.train import TrainingPlan, folder_of, plan_resumed, run_plan
+
+BASE = f"repetition{CONFIG}"
+"""The file with the settings that all trainings share."""
+
+RESULT = "repetition.json"
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """The scores of trainings that differ in their seed or in what they held out.
+
+    Attributes:
+        folder: with the run folder of each.
+        metric: name of the score.
+        better: 1 where a larger score is better, -1 where a smaller one is.
+        split: that was scored: "validation", or "test", which is the fold where there are folds.
+        figures: of each training by name, such as "seed-3" or "fold-1": its metrics that are
+            single numbers.
+    """
+
+    folder: pathlib.Path
+    metric: str
+    better: int
+    split: str
+    figures: dict[str, dict[str, float]]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The score of each training by name."""
+        return {name: own[self.metric] for name, own in self.figures.items()}
+
+    @property
+    def best(self) -> str:
+        """The name of the training with the best score, which is that of its run folder."""
+        return max(self.scores, key=lambda name: self.better * self.scores[name])
+
+    @property
+    def worst(self) -> str:
+        """The name of the training with the worst score."""
+        return min(self.scores, key=lambda name: self.better * self.scores[name])
+
+    def mean(self, metric: str | None = None) -> float:
+        """The mean of a metric; None for that of the score."""
+        return statistics.fmean(own[metric or self.metric] for own in self.figures.values())
+
+    def deviation(self, metric: str | None = None) -> float:
+        """The standard deviation of a metric over the trainings, from n - 1 of them."""
+        return statistics.stdev(own[metric or self.metric] for own in self.figures.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """What `seqzoo train --repeat 5 --json` prints."""
+        first = next(iter(self.figures.values()))
+        return {
+            "folder": str(self.folder),
+            "split": self.split,
+            "metric": self.metric,
+            "better": self.better,
+            "mean": self.mean(),
+            "standard_deviation": self.deviation(),
+            "best": {"run": self.best, "score": self.scores[self.best]},
+            "worst": {"run": self.worst, "score": self.scores[self.worst]},
+            "runs": self.figures,
+            "metrics": {
+                name: {"mean": self.mean(name), "standard_deviation": self.deviation(name)}
+                for name in first
+            },
+        }
+
+    def text(self) -> str:
+        """A table of all trainings, with mean, standard deviation, best and worst."""
+        names = list(dict.fromkeys([self.metric, *next(iter(self.figures.values()))]))
+        rows = [[run, *(f"{own[name]:.4f}" for name in names)] for run, own in self.figures.items()]
+        rows.append(["mean", *(f"{self.mean(name):.4f}" for name in names)])
+        rows.append(["standard deviation", *(f"{self.deviation(name):.4f}" for name in names)])
+        best, worst = self.best, self.worst
+        return (
+            f"{table(['training', *map(metric_name, names)], rows)}\n\n"
+            f"{metric_name(self.metric)} {self.mean():.4f} ± {self.deviation():.4f} on "
+            f"{len(self.figures)} trainings; best {self.scores[best]:.4f} ({best}), worst "
+            f"{self.scores[worst]:.4f} ({worst})."
+        )
+
+
+def repeat(
+    name: str | None,
+    *,
+    seeds: int | None = None,
+    folds: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    quiet: bool = True,
+    device: str | None = None,
+    say: Callable[[str], Any] = print,
+    **options: Any,
+) -> Repetition:
+    """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
+
+    With `seeds`, the trainings have the seed of the settings and those after it. With `folds`, the
+    training and validation examples are parted into folds with the same share of each class; each
+    training holds one out, which it is scored on, and test examples are left alone.
+
+    Args:
+        name: of a preset or a template, or the path of a configuration file; None to resume.
+        seeds: number of trainings, at least 2; or
+        folds: number of folds, at least 2.
+        folder: to write to, with a run folder for each training; None for runs/NAME.
+        resume: whether to go on in the folder: finished trainings are not repeated.
+        quiet: whether no progress of the trainings is shown.
+        device: "cpu", "gpu" or None for a GPU if there is one.
+        say: receives a line on each training.
+        options: of source, template and training, named as in `seqzoo train`: `epochs=1`,
+            `data="prices.tsv"`, `kind="series"`.
+
+    Returns: the scores; the folder holds them as repetition.json.
+
+    Raises:
+        SeqzooError: a name or a setting is wrong, the folder holds something else, nothing is held
+            out to score, or a training fails.
+        Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call goes on.
+    """
+    if (seeds is None) == (folds is None):
+        raise SeqzooError("Give the number of seeds or of folds, one of them.")
+    field, count = ("repeat", seeds) if folds is None else ("folds", folds)
+    if not isinstance(count, int) or count < 2:
+        raise SeqzooError(field=field, expected="at least 2", got=count)
+    given = os.fspath(folder) if folder is not None else None
+    path = folder_of(name, given, options, device=device, resume=resume)
+    base = _base(path, name, options, resume=resume)
+    plans: dict[str, Choices] = {}
+    for number in range(count):
+        if folds is None:
+            seed = base.settings.seed + number
+            plans[f"seed-{seed}"] = replace(base, settings=replace(base.settings, seed=seed))
+        else:
+            source = replace(base.source, fold=f"{number + 1}/{folds}")
+            # Where the number of folds is another one, so are its folds.
+            plans[f"fold-{number + 1}-of-{folds}"] = replace(base, source=source)
+    records = {}
+    for number, (own, choices) in enumerate(plans.items(), 1):
+        try:
+            record, told = _train(path / own, choices, quiet=quiet, device=device, say=say)
+        except Interrupted as stop:
+            again = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
+            raise Interrupted(f"Stopped in {path / own}. To resume: {again}") from stop
+        records[own] = record
+        say(f"{number}/{count}  {own}: {told}")
+    found = _gathered(path, records)
+    write_json(path / RESULT, found.to_json())
+    return found
+
+
+def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:
+    """The settings that all trainings share, kept in the folder, which is made here.
+
+    Raises:
+        SeqzooError: those of the folder differ, or it has none.
+    """
+    if not resume:
+        base = chosen(name, options)
+        base = replace(base, source=base.source.absolute())
+        path.mkdir(parents=True, exist_ok=True)
+        file = str(path / BASE)
+        told = f"What all trainings in {path} share."
+        write_text(path / BASE, toml_writer.config(base, told, file, ""))
+        return base
+    if not (path / BASE).exists():
+        raise SeqzooError(
+            f"{path} holds no repeated training, so there is none to resume; leave --resume out."
+        )
+    stored = read_config(str(path / BASE))
+    wanted = chosen(name or str(path / BASE), options)
+    wanted = replace(wanted, source=wanted.source.absolute())
+    hint = "resume it with the same settings, or name a new folder with --run"
+    for old, new in zip(stored.parts(), wanted.parts(), strict=True):
+        check_same(path, vars(old), vars(new), hint)
+    return stored
+
+
+def _train(
+    folder: pathlib.Path,
+    choices: Choices,
+    *,
+    quiet: bool,
+    device: str | None,
+    say: Callable[[str], Any],
+) -> tuple[dict[str, Any], str]:
+    """Trains, unless that is done already; returns what `Trained.to_json` says, and its score."""
+    file = folder.with_name(f"{folder.name}.json")
+    if file.exists():
+        record = read_json(file)
+        return record, f"{_score(record)}, trained before"
+    if is_run(folder):
+        plan = plan_resumed(None, str(folder), {}, device)
+    else:
+        plan = TrainingPlan(folder, choices)
+    trained = run_plan(plan, quiet=quiet, say=say, device=device)
+    assert trained is not None  # there are no other workers
+    record = trained.to_json()
+    if not record["split"]:
+        raise SeqzooError(
+            "Nothing is held out to score the trainings on; hold out examples with --test."
+        )
+    write_json(file, record)
+    return record, _score(record)
+
+
+def _score(record: dict[str, Any]) -> str:
+    metric = _metric(record)
+    return f"{metric_name(metric)} {record['figures'][metric]:.4f}"
+
+
+def _metric(record: dict[str, Any]) -> str:
+    """The metric of the score: the task's, or the loss where its evaluation has none."""
+    return record["metric"] if record["metric"] in record["figures"] else "loss"
+
+
+def _gathered(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
+    """All records, with the metrics that each has."""
+    numbers = {
+        run: {name: own for name, own in record["figures"].items() if isinstance(own, float)}
+        for run, record in records.items()
+    }
+    first = next(iter(records.values()))
+    shared = [name for name in first["figures"] if all(name in own for own in numbers.values())]
+    metric = _metric(first)
+    return Repetition(
+        path,
+        metric,
+        first["better"] if metric == first["metric"] else -1,
+        first["split"],
+        {run: {name: own[name] for name in shared} for run, own in numbers.items()},
+    )
