@@ -184,3 +184,29 @@ def check(settings: Any) -> None:
             raise SeqzooError(field=name, expected=expected, got=value)
         if limits.range is not None and value not in limits.range:
             raise SeqzooError(field=name, expected=str(limits.range), got=value)
+
+
+def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
+    """A field of positive whole numbers, at least one of them.
+
+    Raises:
+        SeqzooError: there is none, or one is not a whole number of at least 1.
+    """
+    values = tuple(values) if isinstance(values, list | tuple) else (values,)
+    if not values or any(type(value) is not int or value < 1 for value in values):
+        raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)
+    return values
+
+
+def height_and_width(image_size: Any) -> tuple[int, ...] | None:
+    """The field `image_size` of a template; None for the size of the training images.
+
+    Raises:
+        SeqzooError: it is not two whole numbers of at least 1.
+    """
+    if image_size is None:
+        return None
+    found = whole_numbers("image_size", image_size)
+    if len(found) != 2:
+        raise SeqzooError(field="image_size", expected="a height and a width", got=found)
+    return found

@@ -28,10 +28,11 @@ class Examples:
             of pandas, Polars or pyarrow becomes a list.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
-        lines: the line of each example in its file, in units of `unit`, for messages; or None.
+        lines: the line of each example in its file, in units of `unit`, or its own file, for
+            messages; or None.
         weights: the weight of each example in the loss of training, at least 0; None if all are
             equal. Scores count each example once.
-        unit: "line" or "row", counted from 1, or "example", counted from 0.
+        unit: "line" or "row", counted from 1; "example", counted from 0; or "image", by its file.
 
     Raises:
         SeqzooError: `inputs` is a single text, or something without a length.
@@ -39,7 +40,7 @@ class Examples:
 
     inputs: Any
     targets: Any = None
-    lines: Sequence[int] | None = None
+    lines: Sequence[int | str] | None = None
     unit: str = "line"
     weights: Any = None
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check
+from seqzoo.tasks.fields import Count, Named, Range, Share, check, height_and_width
 from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import LARGEST_SEED
@@ -76,6 +76,8 @@ class ManyToOne(Template):
         label_smoothing: label smoothing. Of "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
+        image_size: height and width that images are resized to, such as 224,224. For rows and
+            pixels. None for those of the training images, which must then be equal.
         permutation_seed: random seed of a fixed order in which pixels are read. None for from left
             to right and from top to bottom.
 
@@ -119,6 +121,7 @@ class ManyToOne(Template):
     label_smoothing: Share = 0.0
     sample_rate: Annotated[int, Range(least=100)] = 16_000
     mel_bins: Count = 40
+    image_size: Sequence[int] | None = None
     permutation_seed: Annotated[int, Range(least=0, most=LARGEST_SEED)] | None = None
 
     def __post_init__(self) -> None:
@@ -132,8 +135,19 @@ class ManyToOne(Template):
                 f"`{name}` is for characters, words and subwords, got input {self.input!r}.",
                 field=name,
             )
+        object.__setattr__(self, "image_size", height_and_width(self.image_size))
+        if self.image_size is not None and self.input not in ("rows", "pixels"):
+            raise SeqzooError(
+                f"`image_size` is for rows and pixels, got input {self.input!r}.",
+                field="image_size",
+            )
         if self.permutation_seed is not None and self.input != "pixels":
             raise SeqzooError(
                 f"`permutation_seed` is for pixels, got input {self.input!r}.",
                 field="permutation_seed",
             )
+
+    def to_config(self) -> dict[str, Any]:
+        # As in JSON, so that a stored template equals a new one.
+        size = self.image_size
+        return super().to_config() | {"image_size": None if size is None else list(size)}

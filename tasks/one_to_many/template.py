@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.fields import Count, Named, Range, Share, check
+from seqzoo.tasks.fields import (
+    Count,
+    Named,
+    Range,
+    Share,
+    check,
+    height_and_width,
+    whole_numbers,
+)
 from seqzoo.tasks.kinds import ONE_TO_MANY, inputs_of, targets_of
 
 if TYPE_CHECKING:
@@ -115,13 +123,8 @@ class OneToMany(Template):
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
-        object.__setattr__(self, "filters", _whole("filters", self.filters))
-        if self.image_size is not None:
-            object.__setattr__(self, "image_size", _whole("image_size", self.image_size))
-            if len(self.image_size) != 2:
-                raise SeqzooError(
-                    field="image_size", expected="a height and a width", got=self.image_size
-                )
+        object.__setattr__(self, "filters", whole_numbers("filters", self.filters))
+        object.__setattr__(self, "image_size", height_and_width(self.image_size))
         if self.encoder == CONVOLUTIONAL and (self.encoder_weights is not None or self.frozen):
             name = "frozen" if self.frozen else "encoder_weights"
             raise SeqzooError(
@@ -135,11 +138,3 @@ class OneToMany(Template):
         config = super().to_config()
         lists = {name: list(config[name]) for name in ("filters", "image_size") if config[name]}
         return config | lists
-
-
-def _whole(name: str, values: Any) -> tuple[int, ...]:
-    """Positive whole numbers, at least one of them."""
-    values = tuple(values) if isinstance(values, list | tuple) else (values,)
-    if not values or any(type(value) is not int or value < 1 for value in values):
-        raise SeqzooError(field=name, expected="whole numbers of at least 1", got=values)
-    return values

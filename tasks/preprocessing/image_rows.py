@@ -9,17 +9,19 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty, finite, moments
+from seqzoo.tasks.preprocessing.images import resized
 
 
 class RowFeatures(Features):
-    """Images of one size, from left to right and from top to bottom; a step is a row with all its
-    channels, or a pixel with its own.
+    """Images of one size, or resized to one, from left to right and from top to bottom; a step is a
+    row with all its channels, or a pixel with its own.
 
     Bytes stay bytes up to the model, which scales them to 0..1; other numbers are standardised.
     Pixels may be read in another order, the same for all images.
 
     Args:
-        template: a template with `input`, "rows" or "pixels", and `maximum_length`.
+        template: a template with `input`, "rows" or "pixels", `maximum_length` and, where images
+            may have any size, `image_size`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
@@ -45,7 +47,7 @@ class RowFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "RowFeatures":
-        images = np.asarray(examples.inputs)
+        images = _of_one_size(template, examples.inputs, examples.places)
         if images.ndim not in (3, 4) or images.dtype.kind not in "buif":
             raise SeqzooError(
                 "Images must be numbers of shape (n, height, width) or (n, height, width, "
@@ -62,7 +64,7 @@ class RowFeatures(Features):
         return cls(template, images.shape[1:], dtype, mean, scale, order)
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        images = np.asarray(inputs)
+        images = _of_one_size(self.template, inputs, places)
         if images.shape[1:] != self.shape:
             raise SeqzooError(
                 f"Images must have shape {self.shape}, as in training, but {places[0]} has "
@@ -114,3 +116,51 @@ class RowFeatures(Features):
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "RowFeatures":
         return cls(template, **{**config, "shape": tuple(config["shape"])})
+
+
+def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarray:
+    """Images as one array, (n, height, width[, channels]), resized as the template says.
+
+    Raises:
+        SeqzooError: they have several sizes, which the template does not resize; or some have
+            channels and others do not, or other ones.
+    """
+    size = getattr(template, "image_size", None)
+    images = inputs if isinstance(inputs, np.ndarray) else [np.asarray(own) for own in inputs]
+    if not len(images):
+        return np.asarray(images)
+    first = images[0]
+    for own, place in zip(images, places, strict=True):
+        if own.shape == first.shape and (size is None or own.size):
+            continue
+        if not own.size:
+            raise empty(place)
+        if own.ndim != first.ndim or own.shape[2:] != first.shape[2:]:
+            raise SeqzooError(
+                f"Images must have the same channels, but {place} has the shape {own.shape} and "
+                f"{places[0]} {first.shape}.",
+                location=place,
+            )
+        if size is None:
+            resizes = hasattr(template, "image_size")
+            resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
+            raise SeqzooError(
+                f"Images must have one size, but {place} has the shape {own.shape} and "
+                f"{places[0]} {first.shape}; bring them to one size{resize}.",
+                location=place,
+            )
+    if size is None or first.ndim not in (2, 3) or first.dtype.kind not in "buif":
+        return np.asarray(images)
+    if isinstance(images, np.ndarray):
+        return _resized(images, size)
+    return np.concatenate([_resized(own[None], size) for own in images])
+
+
+def _resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Images of one size, (n, height, width[, channels]), in another one."""
+    if images.shape[1:3] == tuple(size):
+        return images
+    images = images if images.dtype == np.uint8 else images.astype(np.float32)
+    with_channels = images if images.ndim == 4 else images[..., None]
+    found = resized(tf.constant(with_channels), size).numpy()
+    return found if images.ndim == 4 else found[..., 0]

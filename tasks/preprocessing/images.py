@@ -127,9 +127,12 @@ def decoded(encoded: Any, channels: int) -> Any:
 
 
 def resized(image: Any, size: Sequence[int]) -> Any:
-    """(height, width, channels) -> the same of another size, uint8."""
-    image = tf.image.resize(image, size, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+    """One or several images, ([batch,] height, width, channels) -> the same of another size; uint8,
+    or float32 where they are not bytes."""
+    found = tf.image.resize(image, size, antialias=True)
+    if image.dtype != tf.uint8:
+        return found
+    return tf.cast(tf.clip_by_value(tf.round(found), 0, 255), tf.uint8)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Images in a folder per class, without folders of splits: training, evaluation and checks."""
 
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -47,15 +48,23 @@ def test_classes_are_the_names_of_folders(folder) -> None:
     assert len(open_examples(Source(str(folder), "image"), "all")) == 40
 
 
-def test_training_evaluation_and_check(folder, tmp_path) -> None:
-    result = seqzoo(
-        *("train", "many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run"),
-        *"--units 4 --epochs 1 --batch-size 16".split(),
-    )
+def test_training_evaluation_and_check_of_several_sizes(folder, tmp_path) -> None:
+    photos = shutil.copytree(folder, tmp_path / "photos")
+    save(photos / "dark" / "large.png", np.full((9, 8), 7, np.uint8))
+    save(photos / "same.png", np.full((4, 3), 7, np.uint8))
+    train = ("train", "many-to-one", "--data", photos, "--kind", "rows", "--units", 4)
+    train = (*train, *("--epochs", 1, "--batch-size", 16, "--run", tmp_path / "run"))
+    result = seqzoo(*train)
+    assert result.exit_code == 2
+    assert "large.png has the shape (9, 8)" in result.output and "--image-size" in result.output
+    result = seqzoo(*train, "--image-size", "4,3")
     assert result.exit_code == 0, result.output
-    assert "32 training examples" in result.output
-    result = seqzoo("evaluate", tmp_path / "run", "--data", folder, "--json")
-    assert result.exit_code == 0 and '"examples": 40' in result.output, result.output
+    assert "33 training examples" in result.output
+    result = seqzoo("evaluate", tmp_path / "run", "--data", photos, "--json")
+    assert result.exit_code == 0 and '"examples": 41' in result.output, result.output
+    paths = (photos / "dark" / "large.png", photos / "same.png")
+    large, same = seqzoo("predict", tmp_path / "run", *paths).stdout.splitlines()
+    assert large == same
     result = seqzoo("check", folder, "--no-timing")
     assert "--kind rows" in result.output and "2 labels in 32" in result.output, result.output
 

@@ -186,7 +186,6 @@ def test_bad_field_is_named_with_its_line(
     [
         ("series", [[1, 2]], [[1, 2, 3]], "'in' has 3 numbers per step, expected 2."),
         ("series", [1, 2], [[1, 2]], "'in' has 2 numbers per step, expected 1."),
-        ("rows", [[1, 2]], [[1], [2]], "'in' has 2 x 1 numbers, expected 1 x 2."),
     ],
 )
 def test_inputs_of_unequal_shapes(tmp_path, kind, first, second, message) -> None:

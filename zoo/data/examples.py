@@ -105,7 +105,9 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     if targets is not None and source.target_kind in NAMES:
         labels = [(own,) if isinstance(own, str) else own for own in targets]
     # For a single series of all rows, the first row.
-    lines = numbers[: len(inputs)] if records.unit else None
+    lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
+    if records.places:
+        lines = [records.places[number] for number in numbers]
     weights = values.get(WEIGHT)
     if weights is not None and len(weights) != len(inputs):
         raise SeqzooError(
@@ -132,8 +134,10 @@ def _inputs(
             inputs = _one_series(records, source, inputs)
     elif source.kind in ("rows", "pixels", "vector"):
         shapes = [numbers.shape for numbers in inputs]
-        _check_equal(records, numbers, INPUT, shapes, shapes[0], "numbers")
-        inputs = np.stack(inputs)
+        if source.kind == "vector":
+            _check_equal(records, numbers, INPUT, shapes, shapes[0], "numbers")
+        # Images of several sizes are left to the template, which may resize them.
+        inputs = np.stack(inputs) if len(set(shapes)) == 1 else inputs
     return inputs, source.sample_rate
 
 

@@ -106,7 +106,7 @@ class Inputs:
             return {"anyOf": [file, {"type": "array", "items": number, "minItems": 1}]}
         if self.form == "image":
             rows: dict[str, Any] = number
-            for size in reversed(task.features.shape):
+            for size in reversed(self._shape):
                 bounds = {"minItems": size, "maxItems": size} if size else {"minItems": 1}
                 rows = {"type": "array", "items": rows, **bounds}
             return {"anyOf": [file, rows]}
@@ -175,9 +175,16 @@ class Inputs:
             numbers = numbers.astype(np.uint8)
         return self._fitting(numbers)
 
+    @property
+    def _shape(self) -> tuple[int | None, ...]:
+        """The shape of an image; None for sizes that may be any."""
+        shape = tuple(self.run.task.features.shape)
+        is_resized = self.form == "image" and getattr(self.run.template, "image_size", None)
+        return (None, None, *shape[2:]) if is_resized else shape
+
     def _fitting(self, image: Any) -> Any:
         """An image, if it can be batched with others: of the shape of training, or bytes."""
-        shape = tuple(self.run.task.features.shape)
+        shape = self._shape
         if not isinstance(image, np.ndarray):
             return image
         fits = len(image.shape) == len(shape) and all(
