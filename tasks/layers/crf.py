@@ -146,6 +146,65 @@ class CRF(keras.layers.Layer):
         scores, possible = self._along(emissions, tags, valid)
         return tags[:, :time], ops.where(possible, ops.sum(scores, axis=1), FORBIDDEN)
 
+    def n_best(self, emissions: Any, lengths: Any, count: int) -> tuple[Any, Any]:
+        """The most probable sequences of tags, best first, by Viterbi's algorithm with a list of
+        the `count` best beginnings for each tag.
+
+        Source: Seshadri and Sundberg 1994, the parallel list Viterbi algorithm.
+
+        Args:
+            emissions: shape (batch, time, tags).
+            lengths: number of steps of each row, shape (batch,).
+            count: how many, at least 1.
+
+        Returns:
+            Ids of shape (batch, count, time), int32, 0 in the padding; and their scores by the
+            equation above, (batch, count). Where fewer sequences of a row's length are allowed,
+            the other scores are `FORBIDDEN` and their tags are meaningless.
+
+        Raises:
+            ValueError: the emissions are not of shape (batch, time, tags).
+        """
+        time = ops.shape(emissions)[1]
+        emissions, valid = self._prepare(emissions, lengths)
+        start, into, end = self.scores()
+        batch, ranks = ops.shape(emissions)[0], ops.arange(count, dtype="int32")
+        same = ops.reshape(ops.arange(self.tags * count, dtype="int32"), (self.tags, count))
+
+        def step(first: Any, alpha: Any, emission: Any, still: Any) -> tuple[Any, Any]:
+            # (batch, tags, tags before * count): each tag after each of the best beginnings.
+            paths = alpha[:, None] + into[None, :, :, None]
+            paths = tf.reshape(paths, (batch, self.tags, self.tags * count))
+            values, before = tf.math.top_k(paths, count)
+            begun = ops.where(ranks == 0, start[:, None], FORBIDDEN)[None]
+            moved = ops.where(first, begun, values) + emission[:, :, None]
+            highest = ops.max(moved, axis=(1, 2), keepdims=True)
+            still = still[:, None, None]
+            return ops.where(still, moved - highest, alpha), ops.where(still, before, same)
+
+        def back(_: Any, path: Any, before: Any) -> tuple[Any, Any]:
+            before = tf.reshape(before, (batch, self.tags * count))
+            return ops.take_along_axis(before, path, axis=1), path
+
+        alpha = ops.zeros_like(emissions[:, 0])[:, :, None] + ops.zeros((count,), emissions.dtype)
+        alpha, pointers = scan(step, alpha, (emissions, valid), "int32")
+        ends = tf.reshape(alpha + end[:, None], (batch, self.tags * count))
+        values, last = tf.math.top_k(ends, count)
+        _, paths = scan(back, last, (pointers,), "int32", reverse=True)
+        tags = ops.where(valid[:, :, None], paths // count, 0)
+        tags = ops.transpose(tags, (0, 2, 1))
+
+        def repeated(values: Any) -> Any:
+            return ops.repeat(values, count, axis=0)
+
+        flat = tf.reshape(tags, (batch * count, -1))
+        scores, possible = self._along(repeated(emissions), flat, repeated(valid))
+        scores = tf.reshape(ops.sum(scores, axis=1), (batch, count))
+        # Lists that lack beginnings are filled with copies, whose values are lower than any path's.
+        real = (values > FORBIDDEN / 2) & (valid[:, :1] | (ranks == 0))
+        real &= tf.reshape(possible, (batch, count))
+        return tags[:, :, :time], ops.where(real, scores, FORBIDDEN)
+
     def marginals(self, emissions: Any, lengths: Any) -> Any:
         """Probability of each tag at each step, over all sequences.
 

@@ -10,7 +10,7 @@ from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
-from seqzoo.tasks.layers.crf import CRF
+from seqzoo.tasks.layers.crf import CRF, FORBIDDEN
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
 from seqzoo.tasks.many_to_many_aligned.tagger_metrics import SAMPLES, figures_of
@@ -164,7 +164,8 @@ class TaggerTask(CutsAtSteps, Task):
         """Tags (batch, time), "" in the padding, with their probabilities, and the lengths; for
         text also the tokens, (batch, time)."""
         values, lengths = self.features.transform(*raw)
-        found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        scores = self.scores(model, {"values": values, "lengths": lengths})
+        found = self.tagged(model, scores, lengths)
         names = tf.gather(tf.constant(self.tags.names), found["tags"])
         answer = {
             "tags": tf.where(_inside(values, lengths), names, ""),
@@ -176,7 +177,7 @@ class TaggerTask(CutsAtSteps, Task):
         return answer
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        return self.tagged(model, self.scores(model, batch), batch["lengths"])
+        return self.tagged(model, self.scores(model, batch), batch["lengths"], options.top)
 
     @property
     def calibrated_layer(self) -> str | None:
@@ -198,17 +199,31 @@ class TaggerTask(CutsAtSteps, Task):
         losses = self._outcome(model, scores, batch, found["tags"]).losses
         return {**found, "loss": losses, "count": self.counts(batch)}
 
-    def tagged(self, model: Any, scores: Any, lengths: Any) -> dict[str, Any]:
-        """What `answers` needs, from the scores of each tag at each step, (batch, time, tags)."""
+    def tagged(self, model: Any, scores: Any, lengths: Any, top: int = 1) -> dict[str, Any]:
+        """What `answers` needs, from the scores of each tag at each step, (batch, time, tags).
+
+        Args:
+            model: the model.
+            scores: of its tags.
+            lengths: steps of each row, (batch,).
+            top: the most probable sequences of tags that a CRF gives; above 1 they are "best",
+                (batch, top, time), with "best_log_probabilities", (batch, top).
+        """
         tags = self._best(model, scores, lengths)
         each = self._marginals(model, scores, lengths)
         own = tf.gather(each, tags, axis=2, batch_dims=2)
-        return {
+        found = {
             "tags": tags,
             "probabilities": tf.where(_inside(scores, lengths), own, 0.0),
             "log_probabilities": self._log_likelihood(model, scores, tags, lengths),
             "lengths": lengths,
         }
+        if not self.template.crf or top == 1:
+            return found
+        best, values = model.get_layer("crf").n_best(scores, lengths, top)
+        each = found["log_probabilities"][:, None] + values - values[:, :1]
+        each = tf.where(values > FORBIDDEN / 2, each, FORBIDDEN)
+        return {**found, "best": best, "best_log_probabilities": each}
 
     def _marginals(self, model: Any, scores: Any, lengths: Any) -> Any:
         """The probability of each tag at each step, (batch, time, tags)."""
@@ -227,12 +242,23 @@ class TaggerTask(CutsAtSteps, Task):
         answers = []
         names = ("tags", "lengths", "log_probabilities", "probabilities")
         parts = zip(*(found[name] for name in names), strict=True)
-        for ids, length, log_probability, each in parts:
-            tags = tuple(self.tags.names[tag] for tag in ids[:length])
+        for index, (ids, length, log_probability, each) in enumerate(parts):
+            tags = self._names(ids[:length])
             own = tuple(map(float, each[:length]))
             whole = float(np.exp(log_probability))
-            answers.append(Answer(" ".join(tags), tags, whole, step_probabilities=own))
+            others = ()
+            if "best" in found:
+                values = found["best_log_probabilities"][index]
+                others = tuple(
+                    (" ".join(self._names(best[:length])), float(np.exp(value)))
+                    for best, value in zip(found["best"][index], values, strict=True)
+                    if value > FORBIDDEN / 2
+                )
+            answers.append(Answer(" ".join(tags), tags, whole, others, step_probabilities=own))
         return answers
+
+    def _names(self, ids: Any) -> tuple[str, ...]:
+        return tuple(self.tags.names[tag] for tag in ids)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions

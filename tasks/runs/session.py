@@ -208,7 +208,7 @@ class Session:
             found = {"outputs": [outputs[0]], "steps": [outputs.shape[1]]}
         else:
             count = tf.constant([outputs.shape[1]])
-            tagged = task.tagged(model, tf.constant(outputs), count)
+            tagged = task.tagged(model, tf.constant(outputs), count, self.options.top)
             found = {name: list(own.numpy()) for name, own in tagged.items()}
         return task.answers(found, None, self.options)[0]
 

@@ -85,6 +85,32 @@ def test_equals_a_sum_over_all_paths(allowed: Any, way: Any) -> None:
 
 
 @pytest.mark.parametrize("allowed", [None, ALLOWED], ids=["free", "constrained"])
+@pytest.mark.parametrize("count", [3, 40])
+def test_the_best_paths_of_all(allowed: Any, count: int) -> None:
+    layer = make(allowed)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec((None, None, TAGS), tf.float64),
+            tf.TensorSpec((None,), tf.int32),
+        ],
+    )
+    def run(emissions: Any, lengths: Any) -> Any:
+        return layer.n_best(emissions, lengths, count)
+
+    tags, scores = (x.numpy() for x in run(EMISSIONS, tf.cast(LENGTHS, tf.int32)))
+    assert tags.shape == (len(LENGTHS), count, TIME)
+    for row, length in enumerate(LENGTHS):
+        every = paths(layer, EMISSIONS[row, :length], allowed) if length else {(): 0.0}
+        best = sorted(every, key=lambda path: -every[path])[:count]
+        assert [tuple(own) for own in tags[row, : len(best), :length]] == best
+        np.testing.assert_allclose(scores[row, : len(best)], [every[own] for own in best])
+        assert (scores[row, len(best) :] == FORBIDDEN).all()
+        assert not tags[row, :, length:].any()
+
+
+@pytest.mark.parametrize("allowed", [None, ALLOWED], ids=["free", "constrained"])
 @pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 def test_gradient_is_the_given_tags_minus_the_marginals(allowed: Any, in_graph: bool) -> None:
     layer = make(allowed)

@@ -150,6 +150,18 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
         each = [sum(s for p, s in zip(paths, shares, strict=True) if p[t] == paths[best][t])
                 for t in range(length)]  # fmt: skip
         np.testing.assert_allclose(found["probabilities"][row, :length], each, rtol=1e-4)
+        if not crf:
+            continue
+        possible = [path for path in np.argsort(-shares)[:5] if shares[path]]
+        expected = [(" ".join(names[tag] for tag in paths[p]), shares[p]) for p in possible]
+        found_best = {name: [own[row].numpy()] for name, own in found.items()}
+        (answer,) = task.answers(found_best, None, AnswerOptions())
+        assert [label for label, _ in answer.alternatives] == [label for label, _ in expected]
+        np.testing.assert_allclose(
+            [share for _, share in answer.alternatives],
+            [share for _, share in expected],
+            rtol=1e-4,
+        )
 
 
 def test_each_word_is_read_by_itself_wherever_it_stands() -> None:

@@ -43,6 +43,8 @@ def test_a_sentence_is_split_as_in_training_and_written_beside_its_tags(tagger, 
     assert {len(own) for own in fields} == {10} and [own[1] for own in fields] == words
     assert fields[2][0] == "3" and fields[2][3] == rows[2][1]
     assert fields[2][9] == f"Probability={rows[2][2]}"
+    line = seqzoo("predict", tagger, "--top", 3, "l'homme").stdout.rstrip("\n").split("\t")
+    assert len(set(line[::2])) == 3 and line[1::2] == sorted(line[1::2], reverse=True)
     # It can be read again.
     (tmp_path / "again.conllu").write_text(shown)
     shown = seqzoo(
