@@ -188,6 +188,8 @@ def link_embedded(folder: pathlib.Path, embedded: Callable[[str], pathlib.Path])
 RUNS = {
     "reviews": "train many-to-one --data hard.csv --kind words --input text --target label "
     "--split-column split",
+    "reviews-2": "train many-to-one --data hard.csv --kind words --input text --target label "
+    "--split-column split --seed 1",
     "prices": "train many-to-one --data prices.csv --kind series --input history --target next "
     "--target-kind value",
     "pronunciation": "train pronunciation --data cmudict.tsv",
