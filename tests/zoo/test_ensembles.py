@@ -90,6 +90,7 @@ def test_classes_by_mean_probability(trained, other) -> None:
     assert scored["loss"] == pytest.approx(wanted["loss"]) and scored["examples"] == 6
 
 
+@pytest.mark.slow
 def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     draw = np.random.default_rng(0)
     inputs = [draw.normal(size=(4, 1)) for _ in range(12)]
