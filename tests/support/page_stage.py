@@ -127,6 +127,8 @@ def _write_sentences(folder: pathlib.Path) -> None:
     words = "the\tDET\na\tDET\ndog\tNOUN\nbarks\tVERB".splitlines()
     sentences = "".join("\n".join([f"w{n}\tNOUN", *words]) + "\n\n" for n in range(COUNT))
     (folder / "train.conll").write_text(sentences)
+    rows = "".join(f"Sentence: {n},w{n},NN,B-geo\n,is,VBZ,O\n" for n in range(COUNT))
+    (folder / "ner.csv").write_text(f"Sentence #,Word,POS,Tag\n{rows}")
     for part in ("train", "dev", "test"):
         found = [_conllu([*words, f"{part}{n}\tX"]) for n in range(COUNT)]
         (folder / f"en_ewt-ud-{part}.conllu").write_text("\n".join(found))
