@@ -422,7 +422,7 @@ GROUPS = [
             "-ops.logsumexp(alpha + end": "-ops.logsumexp(alpha",
             "moved, alpha), None": "moved, moved), None",
             "self._moves.T, ops.transpose(": "self._moves.T, (",
-            "ops.where(still, before, same)": "before",
+            "d(moved), alpha), ops.where(still, before, same)": "d(moved), alpha), before",
             "ops.argmax(alpha + end": "ops.argmax(alpha",
             "first + end, steps": "first, steps",
             "ops.softmax(alphas + betas)": "ops.softmax(alphas)",
