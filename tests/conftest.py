@@ -42,10 +42,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_itemcollected(item: Any) -> None:
-    """Of a test with `quick_for` the parameters named there are quick, and all others slow."""
+    """Of a test with `quick_for` the parameters named there are quick, and all others slow, or
+    left to releases with `rest="exhaustive"`."""
     mark = item.get_closest_marker("quick_for")
     if mark is not None and item.callspec.id not in mark.args:
-        item.add_marker("slow")
+        for name in {"slow", mark.kwargs.get("rest", "slow")}:
+            item.add_marker(name)
 
 
 @pytest.fixture(scope="module", autouse=True)

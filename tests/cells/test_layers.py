@@ -94,6 +94,7 @@ POLICIES = ["float64", "float32", "bfloat16", "mixed_bfloat16", "float16", "mixe
     "lstm-float32-plain",
     "gru-reset_after=False-bfloat16-plain",
     "lstm-float64-plain",
+    rest="exhaustive",
 )
 # A loop is compiled for each one that is fast: one of each precision is quick.
 @pytest.mark.parametrize(

@@ -144,17 +144,8 @@ PAIRS = {
 }
 
 
-QUICK = ("activation", "bias", "lambda", "redefined class", "attribute", "tensor")
-
-
 @pytest.mark.quick_for("run-bias", "run-attribute")
-@pytest.mark.parametrize(
-    "first, second",
-    [
-        pytest.param(*pair, id=name, marks=[] if name in QUICK else [pytest.mark.slow])
-        for name, pair in PAIRS.items()
-    ],
-)
+@pytest.mark.parametrize("first, second", PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize(
     "check", [pytest.param(check, marks=BEFORE_RELEASES), check_forward], ids=["trained", "run"]
 )
@@ -213,6 +204,7 @@ def test_directions_layers_and_models_share(shared):
     assert distinct(shared) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_an_attribute_may_change_after_a_call():
     cell = float64(Rated, 0.5)()

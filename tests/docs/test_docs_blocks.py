@@ -40,6 +40,9 @@ ELSEWHERE = {
 OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml")
 """Languages of programs, and of scripts of clusters, that are not run here."""
 
+FIRST_READ = ("README.md", "index.md", "tutorial.md")
+"""The pages that a newcomer reads first."""
+
 NOTEBOOKS = ("gradients.md", "keras.md")
 """Pages whose blocks of Python go on with what those before defined."""
 
@@ -79,9 +82,11 @@ def stage(home, tmp_path, monkeypatch, request) -> pathlib.Path:
 
 
 def _parts() -> list:
-    """The parts of all pages; those that train are slow, but for the first ones of README."""
+    """The parts of all pages. Those that train or export are slow, and but for the pages that a
+    newcomer reads, all after the first one of a page are left to releases."""
     found = []
     for path in PAGES:
+        slow = 0
         for part in [blocks_of(path)] if path.name in NOTEBOOKS else parts_of(path):
             commands = "".join(own.code for own in part if own.language == "sh")
             trains = re.search(
@@ -90,7 +95,10 @@ def _parts() -> list:
             if path.name != "README.md":
                 code = "".join(own.code for own in part if own.language == "python")
                 trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(|Recurrent\(", code)
+            slow += bool(trains)
             marks = [pytest.mark.slow] if trains else []
+            if trains and slow > 1 and path.name not in FIRST_READ:
+                marks = BEFORE_RELEASES
             if "seqzoo compare" in commands:  # a process for each of many trainings
                 marks = BEFORE_RELEASES
             found.append(pytest.param(part, id=f"{path.name}:{part[0].line}", marks=marks))

@@ -106,13 +106,7 @@ def _inputs(name: str, rows: str) -> tuple:
 
 
 @pytest.mark.quick_for("class of characters", "tags of words")
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if k % 2 == 0 else pytest.param(name, marks=pytest.mark.slow)
-        for k, name in enumerate(CASES)
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 def test_an_input_without_a_step_is_answered_alone_as_among_others(name: str) -> None:
     for way in _ways(name):
         none = way(*_inputs(name, "none"))

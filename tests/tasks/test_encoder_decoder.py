@@ -51,6 +51,7 @@ def batch_of(task, examples: Examples, padding: Padding) -> dict:
     return next(iter(batches(data, make_plan(data, padding, len(data)))))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "cell, attention",
@@ -223,6 +224,7 @@ def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib
     assert [text.decode() for text in found] == [*written.values()]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_half_precision_learns() -> None:
     examples = reversals(8, 1)

@@ -159,6 +159,7 @@ def test_padding_enters_nothing(cell: str, tmp_path) -> None:
     assert np.isclose(clean, whole, rtol=1e-4).sum() >= len(texts) - 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.quick_for("gru-float32")
 @pytest.mark.parametrize(
@@ -194,6 +195,7 @@ def test_core_cell_learns_and_is_saved(cell: str, precision: str, tmp_path) -> N
     assert again(tokens)[0].dtype == tf.float32
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("whole", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_resumed_in_mid_epoch_with_the_same_numbers(whole: bool, tmp_path, monkeypatch) -> None:

@@ -34,6 +34,7 @@ def _outputs(model, batch: dict) -> np.ndarray:
     return model(inputs).numpy()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_core_cell_learns_a_batch_and_never_sees_padding(cell: str) -> None:

@@ -116,6 +116,7 @@ def test_saved_without_custom_objects(kind: str, tmp_path) -> None:
     assert again.decoder.dtype_policy.name == "mixed_bfloat16"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]

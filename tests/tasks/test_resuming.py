@@ -137,6 +137,7 @@ def test_resumed_after_sigkill_with_the_same_numbers(tmp_path) -> None:
     assert not list((tmp_path / "killed" / "checkpoints").glob("*temp*"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_float16_learns_and_resumes(tmp_path) -> None:
     chosen = settings(precision="mixed_float16")

@@ -214,6 +214,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     np.testing.assert_allclose(loss, found[0]["loss"], rtol=1e-6)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, precision",

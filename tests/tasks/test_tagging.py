@@ -72,6 +72,7 @@ def _learn(choices: Any, examples: Examples, steps: int) -> tuple[Any, list[floa
     return loop, np.diff([0.0, *totals]).tolist()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_core_cell_learns_a_batch_never_sees_padding_and_is_saved(cell: str, tmp_path) -> None:
@@ -201,6 +202,7 @@ def test_words_become_unknown_in_training_alone() -> None:
     assert (WordIds()(values[:, :, 0], training=True).numpy() == 7).all()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)]

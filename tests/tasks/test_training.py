@@ -132,6 +132,7 @@ def test_bfloat16_learns(tmp_path) -> None:
     assert run.history[-1]["validation_accuracy"] > 0.6
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_patience_ends_training(tmp_path) -> None:
     # Without learning there is nothing better than the first epoch.
