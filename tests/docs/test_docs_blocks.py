@@ -118,6 +118,8 @@ def test_a_page_can_be_followed(part: list[Block], stage, monkeypatch) -> None:
         if block.language == "python":
             if 'format="onnx"' in block.code:
                 pytest.importorskip("onnxruntime")
+            if "import pandas" in block.code:
+                pytest.importorskip("pandas")
             # The newlines make a traceback name the line of the page.
             code = compile("\n" * (block.line - 1) + block.code, str(path), "exec")
             exec(code, notebook if path.name in NOTEBOOKS else {"__name__": "__main__"})

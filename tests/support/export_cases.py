@@ -231,6 +231,8 @@ def _check_answer(answer: Any, said: dict[str, Any]) -> None:
         np.testing.assert_allclose(said["value"], answer.value, rtol=1e-4, atol=1e-5)
         return
     assert said["label"] == answer.label
+    if isinstance(answer.value, tuple) and not said["alternatives"]:
+        return  # the best tags of a CRF alone are exported
     labels = [label for label, _ in answer.alternatives]
     assert [label for label, _ in said["alternatives"]] == labels
     expected = [probability for _, probability in answer.alternatives]

@@ -10,7 +10,6 @@ of Keras, and so does this file in a process of its own, `python -m stored_cells
 import argparse
 import json
 import pathlib
-import sys
 import zlib
 from typing import Any
 
@@ -172,8 +171,7 @@ def main() -> None:
             name: max(differences(name, own).items(), key=lambda pair: pair[1])
             for name, own in stored().items()
         }
-        about = {"backend": keras.backend.backend(), "tensorflow": "tensorflow" in sys.modules}
-        print(json.dumps({**about, "differences": found}))
+        print(json.dumps({"backend": keras.backend.backend(), "differences": found}))
     else:
         print("Stored:", ", ".join(write(arguments.overwrite)) or "nothing new")
 

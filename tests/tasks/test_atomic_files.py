@@ -172,7 +172,7 @@ def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> No
     assert "memory" not in line
 
     # Files that others write, too: what the error names is said.
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "x", str(tmp_path / "other"))
 
     monkeypatch.setattr(training, "plan_new", fails)

@@ -53,7 +53,7 @@ def test_each_example_is_in_one_split_with_its_equals(texts, shares, seed) -> No
     for own in filter(None, found.values()):
         # In the order of the file, with their lines.
         assert own.examples.targets == sorted(own.examples.targets)
-        assert [line - 1 for line in own.examples.lines or ()] == own.examples.targets
+        assert [int(line) - 1 for line in own.examples.lines or ()] == own.examples.targets
         assert [texts[place] for place in own.examples.targets] == own.examples.inputs
     held = [set(own) for own in texts_of(found).values()]
     assert sum(map(len, held)) == len(set(texts))

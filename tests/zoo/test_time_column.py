@@ -173,7 +173,7 @@ def test_commands(tmp_path) -> None:
     one = json.dumps({"values": lines[0]["x"], "times": lines[0]["t"]})
     assert seqzoo("predict", run, one).output == predicted.output.splitlines()[0] + "\n"
     plain = seqzoo("predict", run, "1 2 3")
-    assert plain.exit_code == 2 and "Line 1 lacks the times of its steps" in plain.stderr
+    assert plain.exit_code == 2 and "Input 1 lacks the times of its steps" in plain.stderr
     short = seqzoo("predict", run, '{"values": [1, 2], "times": [1]}')
     assert "must have one time per step, got 1 for 2 steps" in short.stderr
     assert seqzoo("inspect", run, one, "--output", tmp_path / "page").exit_code == 0
