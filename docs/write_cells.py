@@ -30,7 +30,7 @@ def page(family: str) -> str:
     ]
     table = ["| cell | year | products | description |", "| --- | --- | --- | --- |", *rows]
     sections = [_section(name, registry[name].location, described[name]) for name in names]
-    title = family.upper() if family in ("lstm", "gru") else family.replace("-", " ").capitalize()
+    title = {"lstm": "LSTM", "gru": "GRU", "wrappers": "Wrapper"}.get(family, family.capitalize())
     head = f"# {title} cells"
     parts = [head, WRITTEN, _purpose(family), "\n".join(table), *sections]
     measured = source_docs.measured()
@@ -61,7 +61,7 @@ def _measured(names: list[str]) -> str:
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(
         [
-            "## Measured",
+            "## Benchmarks",
             "",
             "Milliseconds of one step of a layer, forward (f) and forward and backward (f + b), by "
             f"batch, time, {'features' if len(shapes[0]) == 4 else 'frame'} and units; in brackets "

@@ -72,7 +72,7 @@ def _results(name: str) -> list[str]:
     measured = _measured(name)
     if not measured:
         return []
-    return ["## Measurements", f"[How they were made](../results.md).\n\n{measured}"]
+    return ["## Measurements", f"[How they were measured](../results.md).\n\n{measured}"]
 
 
 def _settings(facts: dict[str, Any]) -> list[str]:
@@ -82,7 +82,7 @@ def _settings(facts: dict[str, Any]) -> list[str]:
         for own, value in facts[part].items()
     ]
     head = ["| part | setting | value |", "| --- | --- | --- |"]
-    parts = ["## Settings", "Those that differ from the template's defaults:"]
+    parts = ["## Settings", "Settings that differ from the template's defaults:"]
     parts.append("\n".join(head + rows))
     if facts["small"]:
         small = ", ".join(f"`{own}` {_value(value)}" for own, value in facts["small"].items())
@@ -95,15 +95,14 @@ def _title(template: str) -> str:
     return (
         title.replace(" unaligned", ", unaligned")
         .replace(" aligned", ", aligned")
-        .replace(" encoder decoder", ", encoder and decoder")
+        .replace(" encoder decoder", ", encoder-decoder")
     )
 
 
 PICTURES = {
     "language-id": (
         "confusion.png",
-        "Test names of thirteen languages of Europe, and the languages that the pretrained model "
-        "predicts",
+        "Confusion matrix of the pretrained model on test names in thirteen European languages",
     ),
     "glyph-captioner": (
         "captions.png",
@@ -113,7 +112,7 @@ PICTURES = {
     "forecaster": ("forecast.png", "Monthly sunspots: a forecast of months not seen in training"),
     "date-normaliser": (
         "attention.png",
-        "Where the pretrained model looks in the input as it writes each character of the output",
+        "Where the pretrained model attends as it generates each character of the output",
     ),
 }
 """Pictures of a preset's predictions, with their captions; see `write_pictures.py`."""

@@ -1,1 +1,1 @@
-"""Cells of frames, (batch, time, height, width, channels): convolutions in place of products."""
+"""Cells for frames, (batch, time, height, width, channels): convolutions replace matrix products."""

@@ -1,1 +1,1 @@
-"""Cells with an output beside the state, each gated."""
+"""Cells whose output is separate from the state, each with a gate."""

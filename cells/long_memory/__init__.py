@@ -1,1 +1,1 @@
-"""Recurrences made to keep gradients alive over many steps."""
+"""Recurrences designed to keep gradients from vanishing over many steps."""

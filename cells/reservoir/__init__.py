@@ -1,1 +1,1 @@
-"""Recurrences that are not trained: only a readout of their states is."""
+"""Recurrences that are not trained; only a readout of their states is."""
