@@ -1,1 +1,1 @@
-"""Cells for frames, (batch, time, height, width, channels): convolutions replace matrix products."""
+"""Cells for frames, (batch, time, height, width, channels), that convolve instead of multiply."""
