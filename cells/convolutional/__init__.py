@@ -1,1 +1,1 @@
-"""Cells for frames, (batch, time, height, width, channels), that convolve instead of multiply."""
+"""Convolutional cells, for frames of shape (batch, time, height, width, channels)."""
