@@ -35,13 +35,13 @@ examples, each batch padded to its own longest) and `data` (shuffled, everything
 longest of all).
 
 "padding" is the share of padded steps among all steps of inputs and targets, as a mean over the
-epoch and for the worst batch. The time of an epoch is computed from its batches: sorted by their
-number of steps, they are divided into {bins} parts of equal size, the median step of each part is
-measured on some of its batches, with the three ways taking turns, and multiplied by their number.
-The time for tracing and compiling is separate, and covers the batches that were measured.
+epoch and for the worst batch. The time of an epoch is computed from its batches: they are sorted by
+their number of steps and divided into {bins} parts of equal size; the median step of each part is
+measured on some of its batches, with the three ways alternating, and multiplied by their number.
+The time for tracing and compiling is separate, and covers only the batches that were measured.
 "shapes" counts the different shapes in an epoch, "programs" the input lengths for which the time
 loop is compiled. Seconds depend on the machine and its load; "times ours" compares measurements
-that took turns. Made by
+that alternated. Measured by
 
     python -m benchmarks.padding FILES --page docs/data.md
 

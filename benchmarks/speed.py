@@ -43,8 +43,8 @@ SHAPES = (
 )
 PREFACE = """# Speed
 
-The tables give the milliseconds of one step of a single layer (`return_sequences=True`, float32).
-The layers of a row take turns in one process, and each figure is a median.
+The tables give milliseconds for one layer (`return_sequences=True`, float32): a forward pass, or a
+forward and a backward pass. The layers of a row alternate in one process; each figure is a median.
 
 | column | meaning |
 | --- | --- |
@@ -53,7 +53,7 @@ The layers of a row take turns in one process, and each figure is a median.
 | limit | the matrix products alone, for all steps at once; times three for forward and backward |
 | first step | tracing and compiling a new shape |
 
-Masked rows have padding on the right, with lengths from half to all of the steps. Made by
+Masked rows have padding on the right, with lengths from half to all of the steps. Measured by
 
     python -m benchmarks.speed --output docs/speed.md
 """
