@@ -27,7 +27,7 @@ class Decoding:
         coverage_penalty: coverage penalty of beam search; higher favours texts that use all of the
             input. It is beta of the same equation, and needs a model with attention.
         temperature: sampling temperature, which log-probabilities are divided by.
-        top_k: sample from so many most probable tokens. None for all.
+        top_k: sample from this many of the most probable tokens. None for all.
         top_p: sample from the smallest set of tokens with this total probability, among those that
             `top_k` left. Holtzman et al. 2020, section 3.1. None for all.
         minimum_length: minimum length of generated texts, in tokens. The end token is not generated

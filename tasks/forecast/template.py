@@ -28,8 +28,8 @@ class Forecast(Template):
     """The history of series in, all steps of the horizon out: segments of the look-back window ->
     dense -> recurrent layers -> one step for each segment of the horizon -> dense.
 
-    The form is that of SegRNN (Lin et al. 2023), with any cell. Each target is read by itself, with
-    the same weights.
+    The form is that of SegRNN (Lin et al. 2023), with any cell. The targets are processed
+    independently, with shared weights.
 
     Attributes:
         input: input type: a table with dates.
@@ -42,29 +42,29 @@ class Forecast(Template):
         cell_options: options of the cell.
         recompute: keep the states of every N-th step in training and compute those between them
             again in the backward pass, which fits longer sequences into memory. None to keep all.
-        look_back: steps that a forecast looks back at.
+        look_back: number of past steps that a forecast is made from.
         horizon: default number of steps to forecast. All of them are forecast at once.
-        segment: steps of a segment, which the recurrent layers read in one step. None for a season,
-            or a part of it where that leaves more than one segment.
-        form: how the horizon is written. "at-once" runs a step from the last state for each of its
-            segments, which are told apart by their position; "rolled" runs one after another, each
-            reading what the one before wrote.
-        window_normalization: what is subtracted from each window, and added to its forecast again:
+        segment: number of steps per segment, which the recurrent layers read as one step. None for
+            a season, or a part of it where that leaves more than one segment.
+        form: how the horizon is predicted. "at-once" runs a step from the last state for each of
+            its segments, which are told apart by their position; "rolled" predicts one after
+            another, each from the one before.
+        window_normalization: what is subtracted from each window and added back to its forecast:
             "last", the last value; "mean", the mean, after which the window is divided by its
-            deviation; or "none".
-        distribution: what is forecast of each step: a number, some quantiles, or a distribution.
+            standard deviation; or "none".
+        distribution: forecast of each step: a number, quantiles, or a distribution.
             "negative-binomial" is for counts.
-        levels: quantiles that are forecast and reported, between 0 and 1.
+        levels: quantiles to forecast and report, between 0 and 1.
         loss: loss function of numbers; other targets have a fixed one.
             Of "point" forecasts; other distributions have their negative log-likelihood or
             quantile loss.
-        conformal: correct quantiles by how many of the validation values were below them. Point
-            forecasts get intervals by that.
-        calendar: feed the time of the day, of the week and of the year, as far as training covers
-            each twice.
-        season: steps of a season, for the seasonal naive forecast that scores stand beside. None
-            for that of the frequency: 24 of hours, 7 of days, 12 of months.
-        windows: maximum number of windows per epoch, drawn anew for each.
+        conformal: calibrate quantiles by the share of validation values below them. Point forecasts
+            get their intervals in this way.
+        calendar: use time of day, day of week and time of year as inputs, each if the training data
+            span it twice.
+        season: number of steps per season, for the seasonal naive baseline. None for that of the
+            frequency: 24 for hours, 7 for days, 12 for months.
+        windows: maximum number of windows per epoch, sampled anew for each.
 
     Raises:
         SeqzooError: a value is out of its range, or choices do not fit each other.

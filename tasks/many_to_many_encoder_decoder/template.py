@@ -45,7 +45,7 @@ class ManyToManyEncoderDecoder(Template):
             and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
             and are kept in the run. For words that are read; None for no vectors.
         vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words that predictions know beside those of training: the first
+        vectors_vocabulary: words to keep besides those of the training data: the first
             `vectors_keep` of the file of vectors, or all.
         vectors_keep: words at the beginning of the file of vectors that are kept.
         tied: tie input and output embeddings.

@@ -53,7 +53,7 @@ class ManyToOne(Template):
             and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
             and are kept in the run. For words that are read; None for no vectors.
         vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words that predictions know beside those of training: the first
+        vectors_vocabulary: words to keep besides those of the training data: the first
             `vectors_keep` of the file of vectors, or all.
         vectors_keep: words at the beginning of the file of vectors that are kept.
         ngrams: longest n-gram of tokens that is embedded; 1 for none. Its vector is added to the

@@ -63,7 +63,7 @@ class OneToMany(Template):
         frozen: freeze the weights of a keras.applications encoder.
         image_size: height and width that images are resized to, such as 224,224. None for those of
             the training images, which must then be equal.
-        pooling: pooling of an image's feature map: mean, or flatten, which keeps where things are.
+        pooling: pooling of an image's feature map: mean, or flatten, which keeps positions.
             It makes the decoder's first states.
         random_shift: augmentation: maximum shift, as a share of the image size.
         random_zoom: augmentation: maximum zoom, as a share of the image size.

@@ -15,17 +15,20 @@ from seqzoo.zoo.commands import completers, options
 @options.reading
 @click.option(
     "--split",
-    help="Split to look at: validation, test, or another split of the data. "
+    help="Split to examine: validation, test, or another split of the data. "
     "[default: all of a file that DATA names, else test]",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2),
     help="Number of models to train, each on all but one part of the training examples; the "
-    "examples of all parts are looked at instead of the split.",
+    "examples of all parts are examined instead of the split.",
 )
 @click.option(
-    "--top", type=click.IntRange(1), default=5, help="Examples of each likely cause. [default: 5]"
+    "--top",
+    type=click.IntRange(1),
+    default=5,
+    help="Number of examples per likely cause. [default: 5]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @options.device

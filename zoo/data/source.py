@@ -51,32 +51,33 @@ class Source:
         time_column: column or array with the times of a series' steps, for cells that take time. It
             has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
         time_values: meaning of the time column: the time of each step ("timestamps"), or the time
-            since the step before ("elapsed").
+            since the previous step ("elapsed").
         sentence_column: column with the sentence of each row's word, in tables of one word per row
             for taggers. It may be empty after the first row of a sentence.
-        date_column: column of a table's dates, for forecasts. Dates may be in any common form, and
-            missing steps count as missing values; `target` names the columns to forecast, or all
-            other columns of numbers are.
-        date_format: form of the dates, as in "%d/%m/%Y %H:%M". None to find it.
-        frequency: distance of a table's steps, as in hour, "15 minutes", "business day" or month.
-            None to infer it from the dates.
+        date_column: column with the dates of a table, for forecasts. Dates may be in any common
+            form, and missing steps count as missing values; `target` names the columns to forecast,
+            by default all other numeric columns.
+        date_format: format of the dates, as in "%d/%m/%Y %H:%M". None to infer it.
+        frequency: time between two steps of a table, such as hour, "15 minutes", "business day" or
+            month. None to infer it from the dates.
         series_column: column with the name of the series that a row belongs to. None for a table of
             one series.
-        past_columns: columns of numbers that help to forecast and are known up to the last step.
-        known_columns: columns of numbers that help to forecast and are known in the future, too.
-        static_columns: columns of numbers or names that belong to a series as a whole.
-        split_at: dates at which the test begins; or validation and test; or these and the end of
-            the test. For tables with dates; None to hold out shares of the steps, or the last N.
+        past_columns: numeric covariates that are known only up to the last observed step.
+        known_columns: numeric covariates that are also known for the future.
+        static_columns: columns of numbers or names that describe a whole series.
+        split_at: date at which the test begins; or those at which validation and test begin; or
+            these and the end of the test. For tables with dates; None to hold out shares of the
+            steps, or the last N.
         columns: column names of a file that has no header line.
         delimiter: field delimiter, such as ; or tab. None for that of the file's extension.
         separator: separator of labels within one field.
         data_dir: folder of TensorFlow Datasets.
-        resample: resample audio of other sample rates to one.
+        resample: resample all audio to one sample rate.
         split_column: column or array with the split of each example. It is "train", "val", "test",
             or another one, to be scored by its name; what it lacks is held out by its share.
-        weight_column: column or array with the weight of each example in the loss of training. It
-            is a number of at least 0, and only the ratios of weights matter. Scores count each
-            example once.
+        weight_column: column or array with the weight of each example in the training loss. It is a
+            number of at least 0, and only the ratios of weights matter. Scores count each example
+            once.
         duplicates: what to do with inputs that are in several splits. Where each split is a file or
             named by `split_column`, "drop" takes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
