@@ -47,8 +47,8 @@ class TrainingSettings:
     """How a template is trained.
 
     Attributes:
-        epochs: number of training epochs, which are passes over the training examples.
-        batch_size: examples per batch, over all replicas together.
+        epochs: number of epochs (passes over the training examples).
+        batch_size: examples per batch, in total over all replicas.
         batch_steps: maximum time steps per batch, padding included, so that batches of long
             examples are smaller. None for no limit.
         learning_rate: peak learning rate, reached after the warm-up.
@@ -57,60 +57,63 @@ class TrainingSettings:
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
         clip_norm: maximum global norm of gradients. None for no clipping.
-        clip_layer: maximum norm of the gradient of each variable, a kernel, a recurrent kernel or a
-            bias of a layer. Before `clip_norm`. None for no clipping.
-        clip_value: maximum absolute value of each element of gradients. Before `clip_layer` and
+        clip_layer: maximum norm of the gradient of each variable (kernel, recurrent kernel or
+            bias). Applied before `clip_norm`. None for no clipping.
+        clip_value: maximum absolute value of each gradient element. Applied before `clip_layer` and
             `clip_norm`. None for no clipping.
-        accumulate: number of batches whose gradients are accumulated for each update of the
-            weights, as in one large batch. An epoch's last update may have fewer.
+        accumulate: number of batches whose gradients are accumulated for each weight update, as if
+            they were one batch. An epoch's last update may have fewer.
         bptt_every: steps between two backward passes of truncated back-propagation through time;
-            see `bptt_back`. Gradients of a batch are summed over these windows. For templates with
-            a prediction at each step and layers of one direction. None for full back-propagation
-            through each sequence.
-        bptt_back: steps that gradients flow back, at least `bptt_every`; states before are
-            constants (Williams and Peng 1990). None for `bptt_every`.
-        loss_reduction: reduction of the losses in an update. "mean" is the mean loss of all
-            predictions; "sum" sums the loss over the steps of a sequence, as in the definition of
-            back-propagation through time, and takes the mean over sequences. The mean is reported
-            in both cases.
-        average: average of weights to evaluate and keep as the model. "ema" is an exponential
-            moving average over updates (Polyak and Juditsky 1992); "best" is the mean of the best
-            epochs, which are compared by their own weights. None for the weights of the best epoch.
-        decay: decay of the exponential moving average. It is lower in the first updates.
-        average_best: number of best epochs that "best" averages.
-        class_weight: weights of classes in the training loss, "balanced" or by name as in
-            spam=3,ham=1. With "balanced" all classes count equally, however rare; a class without
-            a weight has 1, and only the ratios matter. For the targets "class" and "tags".
-        focal: exponent of the focal loss, which gives less weight to confident correct predictions.
-            For the targets "class", "labels" and "tags". None for cross entropy.
-        calibrate: calibrate probabilities when training ends, by the temperature with the lowest
-            loss on the validation examples. Predictions, scores and exports of the model
-            include it. For the targets "class", "labels" and "tags".
-        patience: epochs without improvement after which training stops. None for no early stop.
+            see `bptt_back`. The gradients of a batch are summed over these windows. For templates
+            with a prediction at each step and layers of one direction. None for full
+            back-propagation through each sequence.
+        bptt_back: steps that each backward pass goes back, at least `bptt_every` (Williams and Peng
+            1990). Earlier states are constants. None for `bptt_every`.
+        loss_reduction: reduction of the loss over the steps of sequences. "mean" is the mean loss
+            of all predictions; "sum" sums the loss over the steps of a sequence, as in the
+            definition of back-propagation through time, and takes the mean over sequences. The mean
+            is reported in both cases.
+        average: weight averaging: the average that is evaluated and kept as the model. "ema" is an
+            exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
+            of the best epochs, which are compared by their own weights. None for the weights of the
+            best epoch.
+        decay: decay of the exponential moving average, for `average` "ema". It is lower in the
+            first updates.
+        average_best: number of best epochs to average, for `average` "best".
+        class_weight: class weights in the training loss: "balanced", or by name, such as
+            spam=3,ham=1. With "balanced" all classes count equally, however rare they are; a class
+            without a weight has 1, and only the ratios matter. For the targets "class" and "tags".
+        focal: exponent (gamma) of the focal loss, which gives less weight to confident correct
+            predictions. For the targets "class", "labels" and "tags". None for cross-entropy.
+        calibrate: calibrate probabilities after training, by temperature scaling on the validation
+            examples. Predictions, scores and exports of the model include it. For the targets
+            "class", "labels" and "tags".
+        patience: epochs without improvement after which training stops. None for no early stopping.
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
             (the one shown beside it) or, for generated texts, which are generated after each
             epoch, "bleu" or "chrf"; the loss breaks ties. None for the loss for generated texts,
             whose exact matches stay at zero for long, and the metric otherwise.
-        initialization: initial weights of the recurrent layers, by name. "orthogonal", "identity"
-            or "spectral-radius:0.9" for the matrix of each gate; "forget-bias:1" or "chrono:500"
-            (the longest dependency in steps) for gates that keep a state; several as in
-            "identity,chrono:500". None for the defaults of the cell.
-        freeze: layers that are not trained, such as embedding,layer_1. An error names those that
-            there are. None to train all.
-        readout: how the output layer is trained. "gradient" trains all weights by back-propagation;
-            "ridge" solves for the output layer alone, in closed form and one epoch, for cells that
-            have no weights to train, such as "echo-state".
-        ridge_penalty: penalty of "ridge", in units of the mean variance of the states. None for the
-            best of a grid in validation.
-        washout: steps at the beginning of each sequence that "ridge" is not fitted to, where each
+        initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
+            "orthogonal", "identity" or "spectral-radius:0.9" for the matrix of each gate;
+            "forget-bias:1" or "chrono:500" (the longest dependency in steps) for gates that keep a
+            state; several as in "identity,chrono:500". None for the defaults of the cell.
+        freeze: layers to freeze, such as embedding,layer_1. An unknown name is answered with those
+            that exist. None to train all of them.
+        readout: how the output layer is trained: by gradient descent, or by ridge regression in
+            closed form. "gradient" trains all weights by back-propagation; "ridge" solves for the
+            output layer alone, in one epoch, for cells that have no weights to train, such as
+            "echo-state".
+        ridge_penalty: penalty of the ridge regression, in units of the mean variance of the states.
+            None for the best of a grid on the validation examples.
+        washout: initial steps of each sequence that the ridge regression leaves out, where each
             step has a target.
         seed: random seed of weights, shuffling and dropout; it does not affect the splits.
         precision: dtype policy of the layers (Keras mixed precision). Losses and metrics are always
             float32.
-        buckets: maximum number of padded lengths.
+        buckets: maximum number of lengths that sequences are padded to.
         checkpoint_seconds: seconds between checkpoints within an epoch.
-        log_health: whether to log the norms of gradients by layer and the share of dead units, in
-            history.csv and for TensorBoard.
+        log_health: log gradient norms by layer and the share of dead units, in history.csv and for
+            TensorBoard.
 
     Raises:
         SeqzooError: a value is out of range.

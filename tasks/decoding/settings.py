@@ -18,30 +18,30 @@ class Decoding:
     Attributes:
         method: decoding method. "greedy" takes the most probable token in each step; "beam" keeps
             the `beam_width` best beginnings; "sample" draws each token by its probability.
-        answers: how many answers an input gets. The best ones of "beam", independent ones of
-            "sample", 1 of "greedy".
+        answers: number of answers per input. The best ones with "beam", independent ones with
+            "sample", 1 with "greedy".
         beam_width: beam size.
         length_penalty: length penalty of beam search; higher favours longer texts. It is alpha of
             Wu et al. 2016, "GNMT", equation 14; 0 ranks by probability alone; translation uses 0.6
             to 1.
-        coverage_penalty: coverage penalty of beam search; higher favours texts that use all of the
-            input. It is beta of the same equation, and needs a model with attention.
+        coverage_penalty: coverage penalty of beam search; higher favours texts that cover all of
+            the input. It is beta of the same equation, and needs a model with attention.
         temperature: sampling temperature, which log-probabilities are divided by.
-        top_k: sample from this many of the most probable tokens. None for all.
-        top_p: sample from the smallest set of tokens with this total probability, among those that
-            `top_k` left. Holtzman et al. 2020, section 3.1. None for all.
+        top_k: number of most probable tokens to sample from. None for all.
+        top_p: nucleus sampling: sample from the smallest set of most probable tokens that have this
+            total probability, after `top_k`. Holtzman et al. 2020, section 3.1. None for all.
         minimum_length: minimum length of generated texts, in tokens. The end token is not generated
-            before; a smaller maximum goes first.
+            before; a smaller maximum takes precedence.
         maximum_length: maximum length of generated texts, in tokens. The end token is forced after
-            so many.
+            that many.
         no_repeat_ngram: size of n-grams that must not repeat within a text. None for no limit.
         repetition_penalty: repetition penalty (CTRL, Keskar et al. 2019); 1 disables it. The logits
             of tokens that the text already holds are divided by it where they are above zero, and
             multiplied where they are below (section 4.1 divides both, which makes the improbable
             more probable).
-        language_model: run folder of a language model that the beam search of
-            many-to-many-unaligned ranks texts by, too. It is one of characters, words or subwords,
-            as the texts are made of. None for none.
+        language_model: run folder of a language model that also scores texts in the beam search of
+            many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
+            words or subwords. None for none.
         language_weight: weight of the language model's log-probabilities.
 
     Raises:

@@ -62,7 +62,7 @@ FORMATS: dict[str, Format] = {
 
 SIGNATURES: dict[str, str] = {
     "explain": "attention of each generated token",
-    "serving_compiled": "loops that XLA compiles, for batches of 32 and more",
+    "serving_compiled": "XLA-compiled loops, for batches of 32 or more",
 }
 """Signatures that a SavedModel gets on request, which make it slower to load."""
 

@@ -40,31 +40,29 @@ class Forecast(Template):
         dropout: dropout rate on layer inputs. Not of the first layer, but on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
-        look_back: number of past steps that a forecast is made from.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
+        look_back: length of the look-back window, in steps.
         horizon: default number of steps to forecast. All of them are forecast at once.
-        segment: number of steps per segment, which the recurrent layers read as one step. None for
-            a season, or a part of it where that leaves more than one segment.
-        form: how the horizon is predicted. "at-once" runs a step from the last state for each of
-            its segments, which are told apart by their position; "rolled" predicts one after
-            another, each from the one before.
-        window_normalization: what is subtracted from each window and added back to its forecast:
-            "last", the last value; "mean", the mean, after which the window is divided by its
-            standard deviation; or "none".
-        distribution: forecast of each step: a number, quantiles, or a distribution.
+        segment: segment length, in steps; the recurrent layers read one segment at a time. None for
+            a season, halved until there are two segments.
+        form: whether the segments of the horizon are forecast all at once, or each from the one
+            before. "at-once" runs one step from the last state for each segment, given its
+            position; "rolled" feeds each segment's forecast to the next step.
+        window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
+            the last value; "mean" subtracts the mean and divides by the standard deviation.
+        distribution: what is forecast for each step: a number, quantiles, or a distribution.
             "negative-binomial" is for counts.
-        levels: quantiles to forecast and report, between 0 and 1.
-        loss: loss function of numbers; other targets have a fixed one.
-            Of "point" forecasts; other distributions have their negative log-likelihood or
-            quantile loss.
-        conformal: calibrate quantiles by the share of validation values below them. Point forecasts
-            get their intervals in this way.
-        calendar: use time of day, day of week and time of year as inputs, each if the training data
-            span it twice.
-        season: number of steps per season, for the seasonal naive baseline. None for that of the
-            frequency: 24 for hours, 7 for days, 12 for months.
-        windows: maximum number of windows per epoch, sampled anew for each.
+        levels: quantile levels to forecast and report, between 0 and 1.
+        loss: loss function for numeric targets; other targets have a fixed one. For "point"
+            forecasts; the others are trained on the quantile loss or the negative log-likelihood.
+        conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
+            gives point forecasts their intervals.
+        calendar: add calendar features: the time of the day, week and year, each if the training
+            data cover it twice.
+        season: season length, in steps, also of the seasonal naive baseline. None for the usual one
+            of the frequency: 24 for hours, 7 for days, 12 for months.
+        windows: maximum number of training windows per epoch, resampled each epoch.
 
     Raises:
         SeqzooError: a value is out of its range, or choices do not fit each other.

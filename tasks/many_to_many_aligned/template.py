@@ -51,30 +51,32 @@ class ManyToManyAligned(Template):
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
-            alone. Not for language models.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not only those of
+            the last. Not for language models.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
-            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
-            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
-            and are kept in the run. For words that are read; None for no vectors.
-        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words to keep besides those of the training data: the first
-            `vectors_keep` of the file of vectors, or all.
-        vectors_keep: words at the beginning of the file of vectors that are kept.
-        vocabulary_size: maximum vocabulary size. Padding and unknown are included.
-        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+            (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
+            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
+            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+        vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
+            map.
+        vectors_vocabulary: words that are known besides those of the training examples: the first
+            `vectors_keep` of the file of word vectors, or all.
+        vectors_keep: number of words to keep from the beginning of the file of word vectors.
+        vocabulary_size: maximum vocabulary size. The padding and unknown tokens count.
+        minimum_count: minimum number of occurrences in training for a token to enter the
+            vocabulary.
         lowercase: lowercase text. The characters of words keep their case.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. Not
             where each character has a target, since it changes their number.
-        characters: units of the character-level layer of each word; 0 for none. It reads in both
-            directions; for "words" with "tags".
+        characters: units of the character-level layer that reads each word; 0 for none. It is
+            bidirectional; for "words" with "tags".
         character_reader: type of the character-level layer. "recurrent" is the same cell as above;
             "convolution" has twice as many filters, so that a word's vector is as large, is three
-            times as fast and, on UD English EWT, 0.2 points less right.
-        character_embedding: embedding size of the characters of a word.
+            times as fast and, on UD English EWT, 0.2 points less accurate.
+        character_embedding: embedding size of characters, for the character-level layer.
         word_dropout: share of words replaced by the unknown token in training. Their characters
             stay; for "words" with "tags".
         crf: decode the tags of a sequence jointly, with a conditional random field.
@@ -82,11 +84,11 @@ class ManyToManyAligned(Template):
             through one window. Texts carry the states on from window to window; series and notes
             take a window from anywhere in the sequence, and begin it with a zero state.
         horizon: default number of steps to forecast.
-        whole: treat the file as one long sequence, or each line as one. No start or end token
+        whole: read the file as one long sequence, or each line as a sequence. No start or end token
             stands between the windows of one text. For "next".
-        loss: loss function of numbers; other targets have a fixed one.
-            None for squared with "values" and series.
-        output_activation: activation of numeric outputs, by its name in Keras. Targets are
+        loss: loss function for numeric targets; other targets have a fixed one. None for squared
+            with "values" and series.
+        output_activation: activation of numeric outputs, by its Keras name. Targets are
             standardised only for the losses squared, absolute and huber without one. None for none,
             or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
         tied: tie input and output embeddings.

@@ -37,29 +37,31 @@ class ManyToManyEncoderDecoder(Template):
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
-            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
-            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
-            and are kept in the run. For words that are read; None for no vectors.
-        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words to keep besides those of the training data: the first
-            `vectors_keep` of the file of vectors, or all.
-        vectors_keep: words at the beginning of the file of vectors that are kept.
+            (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
+            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
+            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+        vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
+            map.
+        vectors_vocabulary: words that are known besides those of the training examples: the first
+            `vectors_keep` of the file of word vectors, or all.
+        vectors_keep: number of words to keep from the beginning of the file of word vectors.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size. On each side.
-        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        minimum_count: minimum number of occurrences in training for a token to enter the
+            vocabulary.
         lowercase: lowercase text. Of the inputs.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. On
             both sides.
-        lowercase_targets: lowercase target texts, in training and in scores.
+        lowercase_targets: lowercase target texts, for training and scoring.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
         label_smoothing: label smoothing. Of the tokens.
-        scheduled_sampling: scheduled-sampling rate: share of decoder inputs replaced by its own
-            predictions in training.
+        scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
+            model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
 

@@ -37,21 +37,22 @@ class ManyToManyUnaligned(Template):
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
-            alone.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not only those of
+            the last.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
         embedding: embedding size. Of characters that are read.
         vocabulary_size: maximum vocabulary size. On each side.
-        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        minimum_count: minimum number of occurrences in training for a token to enter the
+            vocabulary.
         lowercase: lowercase text. Of the inputs.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed. On
             both sides.
-        lowercase_targets: lowercase target texts, in training and in scores.
+        lowercase_targets: lowercase target texts, for training and scoring.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
-        columns_per_step: columns of an image that are one step. Two halve the time of training and
-            of predictions, and leave half the steps for the symbols of a text.
+        columns_per_step: number of image columns per time step. Two halve the time of training and
+            prediction, but also the number of steps, which limits the length of texts.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
 

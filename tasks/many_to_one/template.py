@@ -39,38 +39,39 @@ class ManyToOne(Template):
         layer_activation: activation after each recurrent layer. For linear cells such as "s5" and
             "lru".
         bidirectional: bidirectional layers, or forward-only ones.
-        pooling: pooling over time: the last output, or the mean or maximum of all.
+        pooling: pooling over time: the last output, or the mean or maximum over all steps.
         dropout: dropout rate on layer inputs. Also on the pooled features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        all_layers: feed the outputs of all recurrent layers to the output layer, not of the last
-            alone.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        all_layers: feed the outputs of all recurrent layers to the output layer, not only those of
+            the last.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
         embedding: embedding size.
         vectors: pretrained word vectors: GloVe or word2vec text (.txt, .vec), word2vec binary
-            (.bin), .npz with `words` and `vectors`, or a folder or installed package with an array
-            and a list of words. Texts may be .gz or .zip. They stand beside the trained embedding,
-            and are kept in the run. For words that are read; None for no vectors.
-        vectors_mode: whether vectors are frozen, tuned, or frozen with a tuned linear map.
-        vectors_vocabulary: words to keep besides those of the training data: the first
-            `vectors_keep` of the file of vectors, or all.
-        vectors_keep: words at the beginning of the file of vectors that are kept.
-        ngrams: longest n-gram of tokens that is embedded; 1 for none. Its vector is added to the
-            step that it ends in.
+            (.bin), .npz with arrays "words" and "vectors", or a folder or installed package with an
+            array and a list of words. Texts may be .gz or .zip. They are concatenated to the
+            trained embedding, and are kept in the run. For word inputs; None for no vectors.
+        vectors_mode: whether word vectors are frozen, fine-tuned, or frozen with a trained linear
+            map.
+        vectors_vocabulary: words that are known besides those of the training examples: the first
+            `vectors_keep` of the file of word vectors, or all.
+        vectors_keep: number of words to keep from the beginning of the file of word vectors.
+        ngrams: maximum length of the token n-grams that are embedded; 1 for none. The vector of an
+            n-gram is added at the step where it ends.
         ngram_buckets: hash buckets per n-gram length.
         bag: also feed the sum of all token embeddings to the output layer. It is a bag of
             characters, words, subwords or n-grams.
-        vocabulary_size: maximum vocabulary size. Padding and unknown are included.
-        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
-            With 1 the vector of the unknown is never trained.
+        vocabulary_size: maximum vocabulary size. The padding and unknown tokens count.
+        minimum_count: minimum number of occurrences in training for a token to enter the
+            vocabulary. With 1 the vector of the unknown token is never trained.
         lowercase: lowercase text.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
-        loss: loss function of numbers; other targets have a fixed one.
-            None for squared with "value".
-        output_activation: activation of numeric outputs, by its name in Keras. Targets are
+        loss: loss function for numeric targets; other targets have a fixed one. None for squared
+            with "value".
+        output_activation: activation of numeric outputs, by its Keras name. Targets are
             standardised only for the losses squared, absolute and huber without one. None for none,
             or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
         label_smoothing: label smoothing. Of "class" targets.
@@ -78,8 +79,8 @@ class ManyToOne(Template):
         mel_bins: number of mel bands of the audio spectrogram.
         image_size: height and width that images are resized to, such as 224,224. For rows and
             pixels. None for those of the training images, which must then be equal.
-        permutation_seed: random seed of a fixed order in which pixels are read. None for from left
-            to right and from top to bottom.
+        permutation_seed: random seed of the fixed permutation in which pixels are read. None for
+            left to right, top to bottom.
 
     Raises:
         SeqzooError: a value is out of range.

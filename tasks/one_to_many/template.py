@@ -51,38 +51,39 @@ class OneToMany(Template):
         layers: number of recurrent layers.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
             (Luong), or "none".
-        encoder: image encoder: convolutional, or a model of keras.applications. "convolutional" has
-            convolutions of its own; an application is named as "MobileNetV2" is.
+        encoder: image encoder: convolutional, or a model from keras.applications, such as
+            MobileNetV2. "convolutional" is trained from scratch.
         filters: filters of each convolutional block, such as 32,64. Each block halves height and
             width.
-        normalization: normalisation of the convolutional blocks. "batch" takes the statistics of
-            the examples of a batch. "group" takes those of one example, and so does not see how
-            bright an image is; it is for batches of a few images.
-        encoder_weights: weights of a keras.applications encoder: imagenet, which is downloaded, or
-            a file. The file is made without the classifier. None for random ones.
+        normalization: normalisation of the convolutional blocks. "batch" uses the statistics of a
+            batch. "group" uses those of one example, which removes the brightness of an image; it
+            is for batches of a few images.
+        encoder_weights: weights of a keras.applications encoder: imagenet (downloaded), or a file.
+            The file has no classifier layer. None for random weights.
         frozen: freeze the weights of a keras.applications encoder.
         image_size: height and width that images are resized to, such as 224,224. None for those of
             the training images, which must then be equal.
-        pooling: pooling of an image's feature map: mean, or flatten, which keeps positions.
-            It makes the decoder's first states.
+        pooling: pooling of the image's feature map: mean, or flatten, which keeps positions. The
+            initial states of the decoder are made from it.
         random_shift: augmentation: maximum shift, as a share of the image size.
         random_zoom: augmentation: maximum zoom, as a share of the image size.
-        random_shear: augmentation: maximum shear, as a share of the image height. The top is moved
+        random_shear: augmentation: maximum shear, as a share of the image height. The top moves
             sideways.
         dropout: dropout rate on layer inputs. Also on the encoder's features and the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
-        recompute: keep the states of every N-th step in training and compute those between them
-            again in the backward pass, which fits longer sequences into memory. None to keep all.
+        recompute: gradient checkpointing: keep only the states of every N-th step and recompute the
+            others in the backward pass, to fit longer sequences into memory. None to keep all.
         embedding: embedding size.
         tied: tie input and output embeddings.
         vocabulary_size: maximum vocabulary size.
-        minimum_count: minimum number of occurrences of a token in training to be in the vocabulary.
+        minimum_count: minimum number of occurrences in training for a token to enter the
+            vocabulary.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
-        lowercase_targets: lowercase target texts, in training and in scores.
+        lowercase_targets: lowercase target texts, for training and scoring.
         label_smoothing: label smoothing. Of the tokens.
-        scheduled_sampling: scheduled-sampling rate: share of decoder inputs replaced by its own
-            predictions in training.
+        scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
+            model's own predictions in training.
 
     Raises:
         SeqzooError: a value is out of range.

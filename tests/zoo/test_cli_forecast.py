@@ -104,7 +104,7 @@ def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
             ["predict", "RUN", "--input-file", "TABLE", "--format", "conllu"],
             "text, csv or jsonl, not conllu",
         ),
-        (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of forecast"),
+        (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of the template"),
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of many-to-one, not of forecast"),

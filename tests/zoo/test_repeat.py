@@ -95,7 +95,7 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
         (["--repeat", 2], "exists already"),
         (["--repeat", 2, "--resume", "--seed", 4], "was started with seed=3, got 4"),
         (["--repeat", 2, "--folds", 2], "not both"),
-        (["--repeat", 2, "--workers", 2], "take no --from"),
+        (["--repeat", 2, "--workers", 2], "cannot be combined with --from"),
         (["--repeat", 1], "at least 2"),
     ):
         result = seqzoo(*words[:-2], *([] if "--seed" in more else ["--seed", 3]), *more)

@@ -10,12 +10,14 @@ from seqzoo.zoo.commands import completers, options
 
 @click.command("backtest", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
-@options.source_option("data", default="that of the training")
+@options.source_option("data", default="as in training")
 @click.option(
     "--origins", type=click.IntRange(1), default=5, help="Number of origins. [default: 5]"
 )
 @click.option(
-    "--stride", type=click.IntRange(1), help="Steps between two origins. [default: the horizon]"
+    "--stride",
+    type=click.IntRange(1),
+    help="Number of steps between two origins. [default: the horizon]",
 )
 @click.option(
     "--refit/--no-refit",
@@ -33,9 +35,9 @@ def command(
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Score the forecasts of RUN from several origins, the last of them a horizon before the end.
+    """Backtest the forecasts of RUN from several origins, the last one a horizon before the end.
 
-    Prints the scores from each origin, and their means beside those of baselines.
+    Prints the scores from each origin, and their means next to those of baselines.
 
     \b
     Examples:

@@ -15,13 +15,13 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--timing/--no-timing", default=True, help="Measure how long an epoch takes. [default: yes]"
 )
-@click.option("--html", help="File to write the report to, as a page.")
+@click.option("--html", help="HTML file to write the report to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(data: str, timing: bool, html: str | None, as_json: bool, **choices: Any) -> None:
     """Check DATA before training, and suggest a first training.
 
     DATA is a file, a folder, tfds:NAME, an embedded data set or a preset. The columns of tables and
-    their types are guessed unless they are given. The exit code is 1 if training would fail.
+    their types are inferred unless they are given. The exit code is 1 if training would fail.
 
     \b
     Examples:

@@ -16,12 +16,12 @@ from seqzoo.zoo.commands import completers, options
     "--seeds",
     type=options.Whole(1),
     default=3,
-    help="Trainings per cell, each with its own seed. [at least 1; default: 3]",
+    help="Number of trainings per cell, each with another seed. [at least 1; default: 3]",
 )
 @click.option(
     "--gradient-flow",
     is_flag=True,
-    help="Add how much of a gradient each cell passes back over 10, 100 and 1,000 steps.",
+    help="Also measure how much of a gradient each cell passes back over 10, 100 and 1,000 steps.",
 )
 @options.source
 @options.task
@@ -72,6 +72,6 @@ def command(
     else:
         click.echo(f"{table(*comparison.table())}\n\n{comparison.verdict()}")
         if comparison.flow:
-            click.echo("\nThe share of a gradient that is left, without any training:")
+            click.echo("\nShare of the gradient that is left, before any training:")
             click.echo(table(*flow_table(comparison.flow)))
         click.echo(f"Saved in {comparison.folder}: comparison.md, .csv, .json and .png.")

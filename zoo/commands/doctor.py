@@ -7,7 +7,7 @@ import click
 
 
 @click.command("doctor")
-@click.option("--data-dir", help="Additional folder of TensorFlow Datasets to check.")
+@click.option("--data-dir", help="Additional data directory of TensorFlow Datasets to check.")
 @click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON.")
 def command(data_dir: str | None, as_json: bool) -> None:
     """Check the installation, devices and data sets.
@@ -31,6 +31,6 @@ def command(data_dir: str | None, as_json: bool) -> None:
         rows = [asdict(finding) for finding in findings]
         click.echo(json.dumps({"healthy": not broken, "findings": rows}, ensure_ascii=False))
     else:
-        click.echo("At least one check failed." if broken else "All that is needed works.")
+        click.echo("At least one check failed." if broken else "Everything that is needed works.")
     if broken:
         raise SystemExit(1)

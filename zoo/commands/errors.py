@@ -21,8 +21,8 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--folds",
     type=click.IntRange(2),
-    help="Number of models to train, each on all but one part of the training examples; the "
-    "examples of all parts are examined instead of the split.",
+    help="Number of folds of the training examples, each examined with a model trained on the "
+    "others, instead of a split.",
 )
 @click.option(
     "--top",
@@ -44,9 +44,9 @@ def command(
 ) -> None:
     """Show the most confident mistakes of the classifier in RUN, and likely label errors.
 
-    Mistakes are grouped by likely cause: training has the same text with another label, a rare
+    Mistakes are grouped by likely cause: the same text has another label in training, a rare
     class, unknown words, very short or long inputs, a pair of classes that is often confused. DATA
-    is a file or data set with labels; without it the test split of the training's data is used.
+    is a file or data set with labels; without it, the test split of the run's own data is used.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from seqzoo.zoo.commands import completers, options
 @click.command("evaluate", cls=options.Command)
 @click.argument("run", shell_complete=completers.runs)
 @options.others
-@options.source_option("data", default="that of the training")
+@options.source_option("data", default="as in training")
 @options.reading
 @click.option(
     "--split",

@@ -36,12 +36,12 @@ from seqzoo.zoo.commands import completers, options
     type=click.Choice(list(SIGNATURES)),
     multiple=True,
     help="Additional signature of a SavedModel, which makes it slower to load: "
-    f"{'; '.join(f'{name}, {summary}' for name, summary in SIGNATURES.items())}.",
+    f"{'; '.join(f'{name} ({summary})' for name, summary in SIGNATURES.items())}.",
 )
 @click.option(
     "--top",
     type=options.Whole(1),
-    help="Predictions per input. [at least 1; default: 5; 1 for generated text]",
+    help="Number of predictions per input. [at least 1; default: 5; 1 for generated text]",
 )
 @options.device
 @options.decoding

@@ -11,7 +11,10 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("run", shell_complete=completers.runs)
 @click.argument("text", nargs=-1)
 @click.option(
-    "--count", type=options.Whole(1), default=1, help="Texts per input. [at least 1; default: 1]"
+    "--count",
+    type=options.Whole(1),
+    default=1,
+    help="Number of texts per input. [at least 1; default: 1]",
 )
 @options.source_option("resample")
 @options.device
@@ -26,8 +29,8 @@ def command(
 ) -> None:
     """Generate text with the model in RUN and print it verbatim.
 
-    A language model continues each TEXT, or starts from nothing if there is none; other models take
-    the inputs of `seqzoo predict`.
+    A language model continues each TEXT, or starts from scratch without one; other models take the
+    same inputs as `seqzoo predict`.
 
     \b
     Examples:

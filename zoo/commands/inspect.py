@@ -21,7 +21,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option(
     "--step",
     type=options.Whole(0),
-    help="Step of the answer, from 0, that gradients start from and that is explained. "
+    help="Step of the answer, from 0, to explain and to start gradients from. "
     "[default: the last; all of a generated text]",
 )
 @click.option(
@@ -34,7 +34,7 @@ from seqzoo.zoo.commands import completers, options
     "--figures",
     type=options.OneOf(["png", "svg"]),
     default="png",
-    help="Format of the figures' files. [default: png]",
+    help="File format of the figures. [default: png]",
 )
 @options.source_option("resample")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
@@ -54,7 +54,7 @@ def command(
     """Inspect the model in RUN as it reads each INPUT.
 
     Writes a page with gradients through time, gates, states, attention, the spectra of the
-    recurrent weights, fixed points and what the answers rest on, its figures, and its numbers as
+    recurrent weights, fixed points and attributions, with its figures as files and its numbers in
     inspection.json. RUN may be a preset with a pretrained model. Inputs are given as for predict;
     the first one is shown in detail.
 
@@ -77,7 +77,7 @@ def command(
     folder = pathlib.Path(output or pathlib.Path("inspections") / opened.folder.name).expanduser()
     inspection, sections = inspect(opened, inputs, only or (), step)
     if not sections:
-        raise click.UsageError(f"{run} has nothing to show of {', '.join(only or ())}.")
+        raise click.UsageError(f"{run} has nothing to show for {', '.join(only or ())}.")
     page = write_report(folder, inspection, sections, figures)
     if as_json:
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
@@ -86,4 +86,4 @@ def command(
     for section in sections:
         for name, own in section.data.items() if section.name == "gradients" else ():
             click.echo(f"Gradients of {name}: {own['summary']}")
-    click.echo(f"{page} shows {len(sections)} parts; figures and {NUMBERS} lie beside it.")
+    click.echo(f"{page} has {len(sections)} sections; its figures and {NUMBERS} are beside it.")

@@ -10,15 +10,15 @@ from seqzoo.zoo.commands import completers, options
 @click.command("list")
 @click.argument("what", required=False, type=options.OneOf(completers.KINDS))
 @click.argument("pattern", default="*", shell_complete=completers.of_a_kind)
-@click.option("--family", help="Only cells of this family, such as long-memory.")
+@click.option("--family", help="List only cells of this family, such as long-memory.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print kinds, names and descriptions as JSON."
 )
 def command(what: str | None, pattern: str, family: str | None, as_json: bool) -> None:
     """List cells, templates, presets or data sets whose names match PATTERN.
 
-    The table of cells has the family, the year of publication, the matrix products with a state per
-    time step, and whether the time steps can be computed in parallel.
+    The table of cells has the family, the year of publication, the number of matrix products with
+    the state per time step, and whether the time steps can be computed in parallel.
 
     \b
     Examples:

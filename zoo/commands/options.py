@@ -272,7 +272,7 @@ others = click.option(
     "others",
     multiple=True,
     shell_complete=completers.runs,
-    help="Another run, whose probabilities or numbers are averaged with those of RUN; repeatable.",
+    help="Another run to ensemble with RUN, averaging their probabilities or numbers; repeatable.",
 )
 reading = _of(DATA, source_options(), READING)
 source = _of(DATA, source_options())

@@ -14,54 +14,54 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("text", nargs=-1)
 @options.others
 @click.option("--input-file", help="File with inputs, one per line or in a column.")
-@options.source_option("input", default="that of the training")
-@options.source_option("time_column", default="that of the training")
-@options.source_option("sentence_column", default="that of the training")
-@options.source_option("date_column", default="that of the training")
-@options.source_option("series_column", default="that of the training")
-@options.source_option("columns", default="those of the training")
+@options.source_option("input", default="as in training")
+@options.source_option("time_column", default="as in training")
+@options.source_option("sentence_column", default="as in training")
+@options.source_option("date_column", default="as in training")
+@options.source_option("series_column", default="as in training")
+@options.source_option("columns", default="as in training")
 @options.source_option("delimiter")
 @options.source_option("resample")
 @click.option(
     "--top",
     type=options.Whole(1),
     default=1,
-    help="Predictions per input. [at least 1; default: 1]",
+    help="Number of predictions per input. [at least 1; default: 1]",
 )
 @click.option(
     "--format",
     "form",
     type=options.OneOf(["text", "jsonl", "csv", "conll", "conllu"]),
-    help="Output format: tab-separated text, JSON Lines or CSV; of tags also CoNLL or CoNLL-U, "
-    "a word per line with its tag and probability. [default: text]",
+    help="Output format: tab-separated text, JSON Lines or CSV; for tags also CoNLL or CoNLL-U, "
+    "one word per line with its tag and probability. [default: text]",
 )
 @click.option(
     "--tokenize",
     type=options.OneOf(["auto", "whitespace"]),
-    help="How sentences become the words of a tagger: as in the training data, or at white space "
-    "alone. [default: auto; whitespace in files]",
+    help="How to split sentences into words for a tagger: as in the training data, or at white "
+    "space only. [default: auto; whitespace in files]",
 )
 @click.option(
     "--attention",
     is_flag=True,
-    help="Show where the model looks in the input as it writes each part of its answer.",
+    help="Show the attention over the input for each part of the answer.",
 )
 @click.option(
     "--attention-file",
-    help="Draw it into this .png or .html file; numbered if there are several inputs and a .png.",
+    help="Plot the attention to this .png or .html file; several inputs give numbered .png files.",
 )
 @click.option(
     "--horizon",
     type=click.IntRange(1),
-    help="Steps to forecast of each series in --input-file. [default: that of the training]",
+    help="Number of steps to forecast for each series in --input-file. [default: as in training]",
 )
-@click.option("--plot", help="Draw history and forecasts into this .png file.")
+@click.option("--plot", help="Plot the history and forecasts to this .png file.")
 @click.option(
     "--anomalies",
     is_flag=True,
-    help="List the steps of each series that are far from their forecasts.",
+    help="List the steps of each series whose values are far from their forecasts.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Short for --format jsonl.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
 @options.device
 @options.decoding
 def command(
@@ -91,10 +91,10 @@ def command(
 ) -> None:
     """Predict with the model in RUN, for TEXT arguments, standard input or a file.
 
-    Prints one line per input, in order: the label, a tab and its probability; with --top, further
+    Prints one line per input, in order: the label, a tab and its probability; with --top, more such
     pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
-    than text are given as in files: the path of a sound or an image, or numbers. --input-file takes
-    the formats that training reads: .txt, .csv, .tsv, .jsonl, .parquet, .npz and CoNLL.
+    than text are given as in files: the path of an audio file or an image, or numbers. --input-file
+    takes the formats that training reads: .txt, .csv, .tsv, .jsonl, .parquet, .npz and CoNLL.
 
     \b
     Examples:
@@ -114,7 +114,9 @@ def command(
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
     if as_json and form not in (None, "jsonl"):
-        raise click.UsageError(f"--json is --format jsonl, not {form}; name one of them.")
+        raise click.UsageError(
+            f"--json means --format jsonl, got --format {form}; leave one of them out."
+        )
     if input_file and text:
         raise click.UsageError("Give texts or --input-file, not both.")
     if not input_file and (input or time_column or sentence_column or columns or delimiter):
@@ -123,10 +125,10 @@ def command(
             "--input-file."
         )
     if others and (attention or attention_file):
-        raise click.UsageError("--attention shows one model; leave --with out.")
+        raise click.UsageError("--attention shows a single model; leave --with out.")
     if is_forecast(run):
         if others:
-            raise click.UsageError("Forecasts are those of one run; leave --with out.")
+            raise click.UsageError("A forecast is made by a single run; leave --with out.")
         if not input_file:
             raise click.UsageError("A forecast needs --input-file, a table with the history.")
         if form not in (None, "text", "csv", "jsonl"):
@@ -152,8 +154,8 @@ def command(
         return
     if horizon or plot or anomalies or date_column or series_column:
         raise click.UsageError(
-            "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of "
-            "forecast."
+            "--horizon, --plot, --anomalies, --date-column and --series-column are for runs of the "
+            "template forecast."
         )
     decoding, _ = options.parted(choices)
     inputs: Any = sys.stdin.buffer

@@ -41,11 +41,11 @@ COMMANDS = {
     ),
     "errors": Command(
         "seqzoo.zoo.commands.errors:command",
-        "Show the most confident mistakes, and likely label errors.",
+        "Show the most confident mistakes and likely label errors.",
     ),
     "backtest": Command(
         "seqzoo.zoo.commands.backtest:command",
-        "Score a forecast over several origins.",
+        "Backtest a forecaster from several origins.",
     ),
     "predict": Command(
         "seqzoo.zoo.commands.predict:command",
@@ -57,11 +57,11 @@ COMMANDS = {
     ),
     "export": Command(
         "seqzoo.zoo.commands.export:command",
-        "Export a run as SavedModel, ONNX, LiteRT or Keras file.",
+        "Export a run as a SavedModel, ONNX, LiteRT or Keras model.",
     ),
     "serve": Command(
         "seqzoo.zoo.commands.serve:command",
-        "Serve models over HTTP, with a page to try them on.",
+        "Serve models over HTTP, with a page to try them out.",
     ),
     "compare": Command(
         "seqzoo.zoo.commands.compare:command",
@@ -69,11 +69,11 @@ COMMANDS = {
     ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",
-        "Inspect a run as it reads inputs.",
+        "Inspect gradients, gates and states of a run on inputs.",
     ),
     "explain": Command(
         "seqzoo.zoo.commands.explain:command",
-        "Explain a prediction by parts of its input.",
+        "Show which parts of an input a prediction rests on.",
     ),
     "init": Command(
         "seqzoo.zoo.commands.init:command",

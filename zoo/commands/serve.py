@@ -12,10 +12,10 @@ from seqzoo.zoo.commands import completers, options
 @options.serving
 @options.device
 def command(runs: tuple[str, ...], device: str | None, **choices: Any) -> None:
-    """Serve the models in RUNS over HTTP, with a page to try them on.
+    """Serve the models in RUNS over HTTP, with a page to try them out.
 
-    Each RUN is a folder, or a preset with a pretrained model; NAME=RUN names it in addresses. The
-    requests are those of TensorFlow Serving.
+    Each RUN is a folder, or a preset with a pretrained model; NAME=RUN sets its name in URLs. The
+    REST API is that of TensorFlow Serving.
 
     \b
     Examples:

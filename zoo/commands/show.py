@@ -14,15 +14,15 @@ from seqzoo.zoo.commands.program import program
     "--features",
     type=options.Whole(1, 100_000),
     default=64,
-    help="Input features for the parameter count of a cell. [at least 1; default: 64]",
+    help="Number of input features for the parameter count of a cell. [at least 1; default: 64]",
 )
 @click.option(
     "--units",
     type=options.Whole(1, 100_000),
     default=128,
-    help="Units for the parameter count of a cell. [at least 1; default: 128]",
+    help="Number of units for the parameter count of a cell. [at least 1; default: 128]",
 )
-@click.option("--data-dir", help="Folder of TensorFlow Datasets.")
+@click.option("--data-dir", help="Data directory of TensorFlow Datasets.")
 @click.option("--json", "as_json", is_flag=True, help="Print the details as JSON.")
 def command(name: str, features: int, units: int, data_dir: str | None, as_json: bool) -> None:
     """Show details of NAME, a cell, a template, a preset or a data set.

@@ -33,7 +33,8 @@ class TrainCommand(options.Command):
     "--from",
     "start_from",
     shell_complete=completers.runs,
-    help="Run, or preset with a trained model, to start from: its layers and its preprocessing.",
+    help="Run, or preset with a pretrained model, to fine-tune: its weights and preprocessing are "
+    "the start.",
 )
 @options.source
 @options.task
@@ -46,25 +47,25 @@ class TrainCommand(options.Command):
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Number of processes that train together, started on this machine unless --distribute.",
+    help="Number of data-parallel worker processes, started on this machine without --distribute.",
 )
 @click.option(
     "--distribute",
     type=options.OneOf(STRATEGIES),
-    help="Train on all GPUs of this machine, or with the workers that TF_CONFIG, SLURM or "
-    "Kubernetes name.",
+    help="Train on all GPUs of this machine (mirrored), or on the workers that TF_CONFIG, SLURM or "
+    "Kubernetes names (multi-worker).",
 )
 @click.option(
     "--repeat",
     type=options.Whole(2),
-    help="Number of trainings, with --seed and the seeds after it: mean and deviation of scores. "
-    "[at least 2]",
+    help="Train this many times, with --seed and the seeds after it, for the mean and standard "
+    "deviation of the scores. [at least 2]",
 )
 @click.option(
     "--folds",
     type=options.Whole(2),
-    help="Number of trainings, each scored on one part of the training and validation examples, "
-    "which it holds out. [at least 2]",
+    help="Cross-validate: train this many times, each time holding out another fold of the "
+    "training and validation examples to score on. [at least 2]",
 )
 @click.option("--quiet", is_flag=True, help="Print only the run folder.")
 @click.option(
@@ -89,8 +90,8 @@ def command(
     """Train NAME (a preset, a template or a configuration file) and write a run folder.
 
     Options override the settings of a preset or file. A template needs --data, --kind and, for a
-    table, the columns --input and --target. With --from it takes --kind and the size of its layers
-    from the run, and without NAME all other settings, too.
+    table, the columns --input and --target. With --from, --kind and the layer sizes come from that
+    run; without NAME, so do all other settings.
 
     \b
     Examples:
@@ -116,7 +117,7 @@ def command(
     if repeat or folds:
         if start_from or workers or distribute:
             raise click.UsageError(
-                "--repeat and --folds take no --from, --workers or --distribute."
+                "--repeat and --folds cannot be combined with --from, --workers or --distribute."
             )
         if repeat and folds:
             raise click.UsageError("Give --repeat or --folds, not both.")

@@ -44,42 +44,45 @@ class Source:
             .conllu are for tags, .txt for tags and what is next.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
-        input: column, array or feature of the inputs. None for a guess from the data (not in
+        input: column, array or feature of the inputs. None to infer it from the data (not for
             tables).
-        target: column, array or feature of the targets. None for a guess from the data (not in
+        target: column, array or feature of the targets. None to infer it from the data (not for
             tables).
-        time_column: column or array with the times of a series' steps, for cells that take time. It
-            has one time per step: numbers, or dates and times of ISO 8601, which become seconds.
-        time_values: meaning of the time column: the time of each step ("timestamps"), or the time
+        time_column: column or array with the time of each step of a series, for time-aware cells.
+            Times are numbers, or ISO 8601 dates and times, which become seconds.
+        time_values: what the time column holds: the time of each step ("timestamps"), or the time
             since the previous step ("elapsed").
-        sentence_column: column with the sentence of each row's word, in tables of one word per row
-            for taggers. It may be empty after the first row of a sentence.
+        sentence_column: column that identifies the sentence of each word, in tagging tables with
+            one word per row. It may be empty after the first row of a sentence.
         date_column: column with the dates of a table, for forecasts. Dates may be in any common
-            form, and missing steps count as missing values; `target` names the columns to forecast,
-            by default all other numeric columns.
-        date_format: format of the dates, as in "%d/%m/%Y %H:%M". None to infer it.
-        frequency: time between two steps of a table, such as hour, "15 minutes", "business day" or
+            format, and missing steps count as missing values; `target` names the columns to
+            forecast, by default all other numeric columns.
+        date_format: format of the dates, such as "%d/%m/%Y %H:%M". None to infer it.
+        frequency: time between the steps of a table, such as hour, "15 minutes", "business day" or
             month. None to infer it from the dates.
-        series_column: column with the name of the series that a row belongs to. None for a table of
-            one series.
-        past_columns: numeric covariates that are known only up to the last observed step.
-        known_columns: numeric covariates that are also known for the future.
-        static_columns: columns of numbers or names that describe a whole series.
-        split_at: date at which the test begins; or those at which validation and test begin; or
-            these and the end of the test. For tables with dates; None to hold out shares of the
-            steps, or the last N.
-        columns: column names of a file that has no header line.
-        delimiter: field delimiter, such as ; or tab. None for that of the file's extension.
-        separator: separator of labels within one field.
-        data_dir: folder of TensorFlow Datasets.
-        resample: resample all audio to one sample rate.
-        split_column: column or array with the split of each example. It is "train", "val", "test",
-            or another one, to be scored by its name; what it lacks is held out by its share.
-        weight_column: column or array with the weight of each example in the training loss. It is a
-            number of at least 0, and only the ratios of weights matter. Scores count each example
-            once.
-        duplicates: what to do with inputs that are in several splits. Where each split is a file or
-            named by `split_column`, "drop" takes them from those that are scored earlier.
+        series_column: column with the name of the series that each row belongs to. None for a
+            single series.
+        past_columns: past covariates: numeric columns that are known only up to the last step.
+        known_columns: future covariates: numeric columns that are also known for the steps to
+            forecast.
+        static_columns: static covariates: columns of numbers or names that describe a series as a
+            whole.
+        split_at: dates to split at: the start of the test split; or of validation and test; or
+            these and the end of the test split. For tables with dates; None to hold out
+            `validation` and `test`.
+        columns: column names, for a file without a header line.
+        delimiter: field delimiter, such as ; or tab. None for the one that the file's extension
+            implies.
+        separator: separator between the labels within a field.
+        data_dir: data directory of TensorFlow Datasets.
+        resample: resample audio that has another sample rate.
+        split_column: column or array with the split of each example. Splits are "train", "val",
+            "test", or any other name, to be evaluated by that name; a split that is missing is held
+            out as a share.
+        weight_column: column or array with the weight of each example in the training loss. Weights
+            are numbers of at least 0, and only their ratios matter. Scores count each example once.
+        duplicates: what to do with inputs that occur in more than one split. Where each split is a
+            file or named by `split_column`, "drop" removes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
         validation: validation file, or share of the examples to hold out for validation. A share
             does not touch a tfds data set that has such a split. Of a table with dates it is a
@@ -88,9 +91,9 @@ class Source:
             tfds data set that has such a split. Of a table with dates it is a share of the last
             steps or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
-        whole: treat the file as one long sequence, or each line as one. A text is held out from its
-            end; of an .npz file, series of shape (time, features) are one; of a table, a column of
-            numbers is one series.
+        whole: read the file as one long sequence, or each line as a sequence. A text is held out
+            from its end; of an .npz file, series of shape (time, features) are one; of a table, a
+            column of numbers is one series.
         seed: random seed of the shares.
         fold: part of the training and validation examples that is held out as the test split, as in
             2/5. None for the splits of the data.

@@ -20,24 +20,26 @@ class ServingSettings:
     """How models are served.
 
     Attributes:
-        host: address to listen on. Others than this machine reach it only if it is not a loopback
-            address.
+        host: address to listen on. Other machines reach it only if it is not a loopback address.
         port: port to listen on, 0 for a free one.
-        batch_size: maximum number of inputs of several requests that are predicted together.
-        batch_wait: milliseconds that a request waits for others to be predicted with. Requests that
-            come while a batch is computed share the next one in any case.
-        queue_size: maximum number of waiting requests per model, beyond which the answer is 503.
+        batch_size: maximum number of inputs, from several requests, that are predicted as one
+            batch.
+        batch_wait: milliseconds that a request waits for others to share its batch. Requests that
+            arrive while a batch is computed share the next one in any case.
+        queue_size: maximum number of waiting requests per model; further ones are answered with
+            503.
         timeout: seconds after which a request is answered with 504.
-        body_size: maximum size of a request, in megabytes.
-        instances: maximum number of inputs in a request.
-        length: maximum length of an input, in characters of text, steps of a series or numbers.
-        pixels: maximum number of pixels of an image.
-        seconds: maximum duration of a sound, in seconds.
-        tokens: maximum number of tokens of a generated text, and of steps of a forecast.
+        body_size: maximum size of a request body, in megabytes.
+        instances: maximum number of inputs per request.
+        length: maximum length of an input, in characters of a text, steps of a series or numbers of
+            a vector.
+        pixels: maximum number of pixels per image.
+        seconds: maximum duration of an audio input, in seconds.
+        tokens: maximum number of generated tokens, or of steps of a forecast.
         sessions: maximum number of open sessions per model.
         session_seconds: seconds without a request after which a session ends.
         origins: origins of web pages that may call the server, such as https://example.org.
-        log_format: format of the log of requests on standard error.
+        log_format: format of the request log on standard error.
 
     Raises:
         SeqzooError: a value is out of range.
