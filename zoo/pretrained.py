@@ -31,7 +31,7 @@ def load(name: str) -> Run:
         SeqzooError: the preset does not exist or has no pretrained model; run folders have none.
     """
     if not isinstance(name, str):
-        raise SeqzooError(f"`name` must be that of a preset, got {type(name).__name__}.")
+        raise SeqzooError(f"`name` must be the name of a preset, got {type(name).__name__}.")
     if is_run(name):
         raise SeqzooError(f"{name} is a run folder; open it with seqzoo.tasks.Run.open.")
     folder = folder_of(name)
@@ -64,7 +64,7 @@ def folder_of(name: str) -> pathlib.Path:
     get(name)
     if name not in list_trained():
         raise SeqzooError(
-            f"{name} has no trained model here (there is one of {', '.join(list_trained())}); "
-            f"train it with {command(f'train {name}')}"
+            f"{name} has no pretrained model (only {', '.join(list_trained())} have one); train "
+            f"it with {command(f'train {name}')}"
         )
     return FOLDER / name

@@ -1,4 +1,4 @@
-"""Series with the time between their steps, for cells that take time."""
+"""Series with the time between their steps, for time-aware cells."""
 
 from typing import Any
 

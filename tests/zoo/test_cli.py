@@ -208,7 +208,7 @@ def test_predict_names_bad_lines_and_answers_the_others(trained) -> None:
     assert result.stderr.splitlines() == [
         "Line 2 is empty.",
         "Line 4 is not UTF-8: byte 2 is 0xff.",
-        "1 further line got the same error as line 2: 3",
+        "1 further line had the same error as line 2: 3",
     ]
 
 

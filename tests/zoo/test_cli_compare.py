@@ -72,7 +72,7 @@ def test_what_a_process_says(tmp_path, monkeypatch) -> None:
     ended = processes.run([sys.executable, "-X", "utf8", "-c", code], {"A": "b"})
     assert (ended.code, ended.output, ended.reason) == (1, "b ü\n", "too late")
     killed = processes.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {})
-    assert (killed.code, killed.reason) == (-9, "it ended with -9")
+    assert (killed.code, killed.reason) == (-9, "it exited with code -9")
     # The command line is found from any folder.
     ended = processes.run([sys.executable, "-m", "seqzoo.cli", "--version"], {})
     assert ended.code == 0 and ended.output.startswith("seqzoo ")
@@ -206,7 +206,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     assert result.exit_code == 0, result.output
     assert inside.trained == ["gru-5", "vanilla-5", "gru-6 resumed", "vanilla-6"]
     assert inside.sized == ["gru", "vanilla"]
-    assert result.stderr.count("trained before") == 2
+    assert result.stderr.count("already trained") == 2
     told = json.loads(result.stdout)
     folder = tmp_path / "comparisons/many-to-one"
     assert json.loads((folder / "comparison.json").read_text()) == told

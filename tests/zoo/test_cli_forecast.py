@@ -82,7 +82,7 @@ def test_a_backtest_has_a_row_per_origin(folder: pathlib.Path) -> None:
     text = seqzoo(*words[:-1]).stdout.splitlines()
     assert text[0].startswith("origin\tloss\tmse\tmae") and text[4].startswith("mean\t")
     result = seqzoo("backtest", str(folder / "run"), "--origins", "9")
-    assert result.exit_code == 2 and "take fewer origins, or --refit" in result.stderr
+    assert result.exit_code == 2 and "use fewer origins, or --refit" in result.stderr
 
 
 @pytest.mark.exhaustive

@@ -210,7 +210,7 @@ def test_order_is_kept_over_many(run, tmp_path) -> None:
     shown = ", ".join(str(i + 2) for i in range(50, 1050, 50))
     assert result.stderr.splitlines() == [
         "Line 2 is empty.",
-        f"21 further lines got the same error as line 2: {shown}, ...",
+        f"21 further lines had the same error as line 2: {shown}, ...",
     ]
     distinct = sorted(set(texts) - {""})
     direct = csv.DictReader(

@@ -117,7 +117,7 @@ def test_labels_are_counted_and_compared(tmp_path) -> None:
     spellings = _found(report, "labels", "several ways").values["spellings"]
     assert sorted(map(sorted, spellings)) == [["Down", "down"], ["Up", "up"]]
     assert "Up" in _found(report, "labels", "fewer than 5").values["rare"]
-    balance = _found(report, "labels", "always the most frequent one")
+    balance = _found(report, "labels", "predicting the most frequent one")
     assert balance.state == "note" and balance.values["baseline"] > 0.9
 
 
@@ -230,7 +230,7 @@ def test_command(tmp_path) -> None:
     result = seqzoo("check", _table(tmp_path / "bad.csv", rows), "--no-timing")
     assert result.exit_code == 1 and "BROKEN  rows: 1 of 60: 'text' is empty" in result.stdout
     result = seqzoo("check", tmp_path)
-    assert result.exit_code == 2 and "name its input type with --kind" in result.stderr
+    assert result.exit_code == 2 and "set it with --kind" in result.stderr
     assert seqzoo("check", tmp_path / "none.csv").exit_code == 2
 
 

@@ -113,7 +113,7 @@ def test_gaps_are_missing_values_and_named(tmp_path: pathlib.Path) -> None:
     assert np.isnan(one.values[6]).all() and np.isnan(one.values[8, 0])
     assert (source.target, source.frequency) == ("a,b", "day")
     assert notes == [
-        "Steps are missing and read as missing values: 1 behind 2020-01-06 (line 7).",
+        "Missing steps are read as missing values: 1 after 2020-01-06 (line 7).",
         "3 of 22 values are missing.",
     ]
 
@@ -140,7 +140,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
     }
     splits, _ = open_histories(_table(tmp_path, PANEL, **options))
     assert splits.description.startswith(
-        "t.csv: 2 series, 1 target, one step each day: 2020-01-01 to 2020-01-06 to train on, "
+        "t.csv: 2 series, 1 target, one step per day: 2020-01-01 to 2020-01-06 to train on, "
         "2020-01-07 to 2020-01-08 for validation, 2020-01-09 to 2020-01-10 to test on."
     )
     assert splits.validation is not None and splits.test is not None
@@ -163,7 +163,7 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
         ({}, "line 14: the date 2020-01-01 is in line 2 already.*--series-column"),
         ({"series_column": "shop", "target": "shop"}, "'shop' has two"),
         ({"series_column": "shop", "split_at": ["1999-01-01"]}, "within those of the table"),
-        ({"series_column": "shop", "validation": 10}, "leave something to train on of 12 steps"),
+        ({"series_column": "shop", "validation": 10}, "leave some of the 12 steps to train on"),
         ({"series_column": "shop", "static_columns": ["price"]}, "same in all rows of a series"),
         ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of second"),
         ({"series_column": "shop", "frequency": "2 days"}, "line 3: the date 2020-01-02 is no"),

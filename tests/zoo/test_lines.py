@@ -63,7 +63,9 @@ def test_folder_of_translations_keeps_lines_together(tmp_path) -> None:
     for text, answer in zip(splits.train.inputs, splits.train.targets, strict=True):
         assert text.startswith(f"{answer} a")
     write(tmp_path / "fr.train.txt", "1\n2\n")
-    with pytest.raises(SeqzooError, match="equally many lines in train, got 24 of en, 2 of fr"):
+    with pytest.raises(
+        SeqzooError, match="the same number of lines in train, got 24 of en, 2 of fr"
+    ):
         open_source(source)
 
 

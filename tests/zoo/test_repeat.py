@@ -100,7 +100,7 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
     ):
         result = seqzoo(*words[:-2], *([] if "--seed" in more else ["--seed", 3]), *more)
         assert result.exit_code == 2 and said in result.stderr, result.stderr
-    with pytest.raises(SeqzooError, match="holds no repeated training"):
+    with pytest.raises(SeqzooError, match="has no repeated training to resume"):
         zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
 
 

@@ -129,7 +129,7 @@ def test_predictions_name_the_option(tmp_path) -> None:
     refused = seqzoo("predict", tmp_path / "run", other)
     assert refused.exit_code == 2
     assert refused.stderr == (
-        "Input 1 has 16,000 samples per second, the model was trained with 8,000; --resample "
+        "Input 1 has 16,000 samples per second, but the model was trained with 8,000; --resample "
         "converts it.\n"
     )
     answered = seqzoo("predict", tmp_path / "run", other, "--resample")

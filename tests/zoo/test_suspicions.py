@@ -81,7 +81,7 @@ def test_labels_in_quotes_are_told(tmp_path) -> None:
 def test_labels_written_in_two_ways_are_told(tmp_path, other) -> None:
     rows = "".join(f"{text}\t{other if text == 'text 3' else label}\n" for text, label in ROWS)
     splits, _ = open_source(csv_source(write(tmp_path / "t.tsv", "text\tlabel\n" + rows), seed=1))
-    assert "are two, although they are written nearly alike" in splits.description
+    assert "are different ones, although they are spelled almost alike" in splits.description
 
 
 def test_labels_of_one_way_are_not(tmp_path) -> None:
@@ -133,9 +133,9 @@ def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
         ("a.npy", "numpy.savez"),
         ("a.xlsx", "save it as .csv"),
         ("a.feather", "save it as .parquet"),
-        ("a.json", "one object a line"),
+        ("a.json", "one object per line"),
         ("a.wav", "a table with a column of such files"),
-        ("a.dat", "name its delimiter by --delimiter"),
+        ("a.dat", "set its delimiter with --delimiter"),
     ],
 )
 def test_files_that_are_not_read_are_told_what_to_become(tmp_path, name, told) -> None:
@@ -242,7 +242,7 @@ def test_repeated_errors_are_told_once(trained) -> None:
     answered = seqzoo("predict", trained / "run", stdin="\n".join(lines) + "\n")
     assert answered.exit_code == 2 and len(answered.stdout.splitlines()) == 2
     assert answered.stderr == (
-        "Line 2 is empty.\n21 further lines got the same error as line 2: "
+        "Line 2 is empty.\n21 further lines had the same error as line 2: "
         f"{', '.join(map(str, range(4, 24)))}, ...\n"
     )
 

@@ -142,12 +142,12 @@ def test_a_cell_and_its_times_go_together_before_data_are_read(tmp_path) -> None
     path = write(tmp_path / "a.csv", "not,read\n")
     lacking = seqzoo(*ALIGNED, "--data", path, "--cell", "cfc", *SMALL)
     assert lacking.exit_code == 2 and lacking.stderr.endswith(
-        "The cell 'cfc' needs the time of each step, got none; name the column of times with "
+        "The cell 'cfc' needs the time of each step, got none; name the time column with "
         "--time-column.\n"
     )
     unwanted = seqzoo(*ALIGNED, "--data", path, "--time-column", "t", *SMALL)
     assert unwanted.exit_code == 2 and unwanted.stderr.endswith(
-        "`time_column` is for cells that take time (cfc, ltc, gru-d), got cell 'gru'.\n"
+        "`time_column` is for time-aware cells (cfc, ltc, gru-d), got cell 'gru'.\n"
     )
 
 

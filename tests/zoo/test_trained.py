@@ -69,7 +69,7 @@ def test_a_run_folder_is_opened_otherwise(tmp_path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SeqzooError, match="is a run folder; open it with seqzoo.tasks.Run.op"):
         load(str(tmp_path))
-    with pytest.raises(SeqzooError, match="must be that of a preset, got NoneType"):
+    with pytest.raises(SeqzooError, match="must be the name of a preset, got NoneType"):
         load(None)  # pyright: ignore[reportArgumentType]
 
 
@@ -78,7 +78,7 @@ def test_the_command_line_takes_the_name_of_a_model() -> None:
     assert result.exit_code == 0 and result.stdout.startswith("Dutch\t"), result.output
     result = CliRunner().invoke(main, ["predict", "shakespeare", "To be"])
     assert result.exit_code == 2
-    assert "shakespeare has no trained model here" in result.stderr
+    assert "shakespeare has no pretrained model" in result.stderr
     assert "train it with" in result.stderr
 
 

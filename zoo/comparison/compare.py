@@ -121,7 +121,7 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
         return known
     known |= _counted(base, missing)
     (path / "trainings").mkdir(parents=True, exist_ok=True)
-    _write(path / BASE, base, f"What all trainings in {path} share.")
+    _write(path / BASE, base, f"Settings that all trainings in {path} share.")
     for cell in missing:
         own = known[cell]
         task = replace(base.task, cell=cell, units=own["units"], cell_options=own["options"])
@@ -184,7 +184,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     file = path / "trainings" / f"{cell}-{seed}.json"
     record = read_json(file) if file.exists() else {"peak_bytes": 0}
     if "figures" in record:
-        return f"{_told(record)}, trained before"
+        return f"{_told(record)}, already trained"
     folder = path / "trainings" / f"{cell}-{seed}"
     words = ["train", str(path / f"{cell}{CONFIG}"), "--seed", str(seed), "--run", str(folder)]
     words += ["--quiet", "--json", *(["--device", device] if device else [])]

@@ -37,7 +37,7 @@ class Ended:
     def reason(self) -> str:
         """The reason of its failure: the last line of its output."""
         lines = self.errors.strip().splitlines()
-        return lines[-1].removeprefix("Error: ") if lines else f"it ended with {self.code}"
+        return lines[-1].removeprefix("Error: ") if lines else f"it exited with code {self.code}"
 
 
 def run(words: Sequence[str], variables: dict[str, str]) -> Ended:

@@ -137,8 +137,8 @@ class Comparison:
         said += f"; {second.cell} follows with {second.mean:.4f}"
         if min(len(own.scores) for own in scored) < 2:
             return (
-                f"{said}. One seed says nothing of the spread over seeds, so whether the "
-                f"difference would last is not known; ask for more by --seeds.{note}"
+                f"{said}. One seed says nothing about the spread over seeds, so the difference "
+                f"may be chance; train with more --seeds.{note}"
             )
         alike = [own for own in others if _gap(best, own) <= max(best.spread, own.spread)]
         gap, spread = _gap(best, second), max(best.spread, second.spread)
@@ -158,7 +158,7 @@ class Comparison:
         lines = [
             f"# Cells for {self.name}",
             "",
-            f"Each cell has as many units as bring the whole model nearest to the "
+            f"Each cell has the number of units that brings the whole model closest to the "
             f"{self.wanted:,} parameters that it has with {self.reference}. Seeds: "
             f"{', '.join(map(str, self.seeds))}. Scores are of {self.split} examples, means over "
             f"seeds; {'more' if self.better > 0 else 'less'} is better. Times are medians of "
@@ -183,7 +183,7 @@ class Comparison:
                 "",
                 "## Gradient flow",
                 "",
-                "The share of a gradient that is left at steps before, without any training.",
+                "Share of the gradient that is left so many steps back, before any training.",
                 "",
                 _row(heads),
                 _row(["---"] * len(heads)),

@@ -68,7 +68,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         choices = _of_template(name, given, complete)
     elif pathlib.Path(name).exists():
         raise SeqzooError(
-            f"{name} is data; look at it with `{command(f'check {shlex.quote(name)}')}`, or name a "
+            f"{name} is data; check it with `{command(f'check {shlex.quote(name)}')}`, or name a "
             f"template ({', '.join(TEMPLATES)}) and the data with --data."
         )
     else:
@@ -153,8 +153,8 @@ def check_times(task: Any, source: Source) -> None:
 
     if takes_time(task.cell) and source.time_column is None:
         raise SeqzooError(
-            f"The cell {task.cell!r} needs the time of each step, got none; name the column of "
-            "times with --time-column.",
+            f"The cell {task.cell!r} needs the time of each step, got none; name the time column "
+            f"with --time-column.",
             field="time_column",
         )
     if source.time_column is not None and not takes_time(task.cell):
@@ -162,7 +162,7 @@ def check_times(task: Any, source: Source) -> None:
 
         known = ", ".join(name for name in CELLS if takes_time(name))
         raise SeqzooError(
-            f"`time_column` is for cells that take time ({known}), got cell {task.cell!r}.",
+            f"`time_column` is for time-aware cells ({known}), got cell {task.cell!r}.",
             field="time_column",
         )
 

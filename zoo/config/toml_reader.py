@@ -78,7 +78,9 @@ def read_config(path: str) -> Choices:
     known = ("template", *TABLES)
     for name in file.data:
         if name not in known:
-            raise file.error("", name, f"there is no {name!r} at the top{nearest(name, known)}")
+            raise file.error(
+                "", name, f"there is no {name!r} at the top level{nearest(name, known)}"
+            )
     name = file.data.get("template")
     if name is None:
         raise SeqzooError(

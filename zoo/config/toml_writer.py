@@ -23,8 +23,8 @@ from seqzoo.zoo.presets import PRESETS
 
 TITLES = {
     "source": "Where the examples come from.",
-    "task": "The template's choices.",
-    "training": "How it is trained.",
+    "task": "Settings of the template.",
+    "training": "Settings of the training.",
 }
 DERIVED = ("kind", "target_kind")
 """Fields of a source that are not written, since they repeat the task's input and target."""
@@ -101,8 +101,8 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     lines = [
         *_comment(f"{origin} To train it: {command(f'train {path}')}"),
         *_comment(
-            "Options that are typed there override what stands here. A choice that is taken out "
-            "has its default; paths start from the folder that a command is run in."
+            "Options of the command override the settings here. A setting that is left out has "
+            "its default; paths are relative to the folder that the command is run in."
         ),
         "",
         *_comment(docstrings.first_line(type(task))),
@@ -111,7 +111,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     for name, part in (("source", source), ("task", task), ("training", settings)):
         lines += ["", "", f"# {TITLES[name]}", f"[{name}]"]
         if part is source and not source.data:
-            lines += ["", *_comment(f"`data` is to be filled in: {data}.")]
+            lines += ["", *_comment(f"Fill in `data`: {data}.")]
         lines += _table(name, part, asdict(task.default_settings) if part is settings else {})
     return "\n".join(lines) + "\n"
 

@@ -69,7 +69,7 @@ def parse_dates(
     for index, text in enumerate(texts):
         if not text:
             raise SeqzooError(
-                f"{place(index)}: {column!r} has no date; fill it in or leave the line out.",
+                f"{place(index)}: {column!r} has no date; fill it in or delete the row.",
                 location=place(index),
                 field="date_column",
             )
@@ -94,7 +94,7 @@ def parse_dates(
         bad = max(reached.values())
         raise SeqzooError(
             f"{place(bad)}: {column!r} must be a date like those before it, such as 2024-01-31 or "
-            f"2024-01-31 14:00, got {texts[bad]!r}; name its form with --date-format.",
+            f"2024-01-31 14:00, got {texts[bad]!r}; set its format with --date-format.",
             location=place(bad),
             field="date_column",
             got=texts[bad],
@@ -104,7 +104,7 @@ def parse_dates(
     if len(fitting) > 1:
         raise SeqzooError(
             f"{place(0)}: {column!r} can be read with the day or the month first, got "
-            f"{texts[0]!r}; name its form with --date-format, %d/%m/%Y or %m/%d/%Y.",
+            f"{texts[0]!r}; set its format with --date-format, %d/%m/%Y or %m/%d/%Y.",
             location=place(0),
             field="date_format",
             got=texts[0],
@@ -132,7 +132,7 @@ def _by_format(
             date = datetime.datetime.strptime(text, form)
         except (ValueError, re.error) as error:
             raise SeqzooError(
-                f"{place(index)}: {column!r} must have the form {form!r}, got {text!r}.",
+                f"{place(index)}: {column!r} must have the format {form!r}, got {text!r}.",
                 location=place(index),
                 field="date_format",
                 got=text,

@@ -71,7 +71,9 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
                 training.append(own)
                 known |= names
     if not held:
-        raise SeqzooError(f"Fold {fold} has no example with a label that others have, too.")
+        raise SeqzooError(
+            f"Fold {fold} has no example with a label that also occurs in another fold."
+        )
     found = {
         name: examples.pick(sorted(index for own in part for index in own)) if part else None
         for name, part in (("train", training), ("validation", validation), ("test", held))

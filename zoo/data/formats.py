@@ -30,14 +30,16 @@ class Format(NamedTuple):
 
 FORMATS = {
     "csv": Format(
-        (".csv",), "seqzoo.zoo.data.delimited:read", "Fields with commas between (RFC 4180)."
+        (".csv",), "seqzoo.zoo.data.delimited:read", "Comma-separated fields (RFC 4180)."
     ),
-    "tsv": Format((".tsv", ".tab"), "seqzoo.zoo.data.delimited:read", "Fields with tabs between."),
+    "tsv": Format((".tsv", ".tab"), "seqzoo.zoo.data.delimited:read", "Tab-separated fields."),
     "json lines": Format(
         (".jsonl", ".ndjson"), "seqzoo.zoo.data.json_lines:read", "One JSON object per line."
     ),
     "parquet": Format((".parquet",), "seqzoo.zoo.data.parquet:read", "Columns of typed values."),
-    "text": Format((".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or in all."),
+    "text": Format(
+        (".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or one text in all."
+    ),
     "npz": Format((".npz",), "seqzoo.zoo.data.npz:read", "NumPy arrays of numbers or text."),
     "conll": Format(
         (".conll", ".conllu", ".conllup", ".bio", ".iob", ".iob2"),
@@ -45,7 +47,7 @@ FORMATS = {
         "A word with its tag per line, an empty line between sentences.",
     ),
     "class folders": Format(
-        (), "seqzoo.zoo.data.class_folders:read", "Images, in a folder per class."
+        (), "seqzoo.zoo.data.class_folders:read", "Images, with a folder per class."
     ),
 }
 """The formats by name."""
@@ -56,13 +58,13 @@ TABLES = ("csv", "tsv", "json lines", "parquet")
 SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
 
 ADVICE = {
-    (".mat",): "save its arrays by `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
+    (".mat",): "save its arrays with `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
     (".npy", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"): (
-        "save its arrays by `numpy.savez`, in an .npz file"
+        "save its arrays with `numpy.savez`, in an .npz file"
     ),
     (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
     (".feather", ".arrow", ".orc", ".avro"): "save it as .parquet",
-    (".json",): "write one object a line, in a .jsonl file",
+    (".json",): "write one object per line, in a .jsonl file",
     (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
@@ -96,7 +98,7 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
         return "conll"
     if found is None:
         advice = next((text for endings, text in ADVICE.items() if suffix in endings), None)
-        advice = f"; {advice}." if advice else " (or name its delimiter by --delimiter)."
+        advice = f"; {advice}." if advice else " (or set its delimiter with --delimiter)."
         raise SeqzooError(f"{path} must end in one of {', '.join(SUFFIXES)}{advice}")
     return found
 

@@ -88,7 +88,7 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
     series = f"{len(histories):,} series, " if len(histories) > 1 else ""
     targets = str(source.target).count(",") + 1
     described = (
-        f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step each "
+        f"{name}: {series}{targets} target{'s' * (targets != 1)}, one step per "
         f"{source.frequency}: {', '.join(counts)}."
     )
     return replace(splits, name=name, description=" ".join([described, *notes, *more])), source
@@ -141,16 +141,16 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         if not whole.all():
             bad = own[int(np.argmin(whole))]
             raise SeqzooError(
-                f"{table.place(bad)}: the date {shown_dates(dates[[bad]])[0]} is no whole number "
-                f"of steps behind the first, {shown_dates(dates[own[:1]])[0]}, where one step is "
-                f"one {frequency}; fix it, or name another --frequency.",
+                f"{table.place(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
+                f"number of steps after the first, {shown_dates(dates[own[:1]])[0]}, where a step "
+                f"is one {frequency}; fix it, or set another --frequency.",
                 location=table.place(bad),
                 field="frequency",
             )
         for step in np.flatnonzero(np.diff(steps) > 1):
             size = int(steps[step + 1] - steps[step] - 1)
             before = shown_dates(dates[own[[step]]])[0]
-            gaps.append(f"{size:,} behind {before} ({table.unit} {table.numbers[own[step]]:,})")
+            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[own[step]]:,})")
         length = int(steps[-1]) + 1
 
         def spread(columns: np.ndarray, own: Any = own, steps: Any = steps, length: int = length):
@@ -176,7 +176,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     if gaps:
         more = f" and {len(gaps) - NAMED_GAPS:,} more" if len(gaps) > NAMED_GAPS else ""
         notes.append(
-            f"Steps are missing and read as missing values: {', '.join(gaps[:NAMED_GAPS])}{more}."
+            f"Missing steps are read as missing values: {', '.join(gaps[:NAMED_GAPS])}{more}."
         )
     lacking = [int((~np.isfinite(own.values[: own.end])).sum()) for own in found]
     if sum(lacking):
@@ -229,7 +229,7 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
             raise SeqzooError(f"{source.data} has no number for {name}.", field="split_at")
     notes = []
     if left_out:
-        notes.append(f"{left_out:,} series left out, which begin behind what is trained on.")
+        notes.append(f"{left_out:,} series left out, which begin after the training steps.")
     examples: Any = {name: Examples(own) for name, own in parts.items() if own}
     return Splits(**examples), notes
 
@@ -278,7 +278,7 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
         validation = test - held["validation"]
     if validation < 1:
         raise SeqzooError(
-            f"`validation` and `test` must leave something to train on of {steps:,} steps, got "
+            f"`validation` and `test` must leave some of the {steps:,} steps to train on, got "
             f"{held['validation']:,} and {held['test']:,}.",
             field="validation",
         )
@@ -313,7 +313,9 @@ def _read(path: pathlib.Path, source: Source) -> tuple[list[str], Table]:
     used = [name for wanted in roles.values() for name in wanted]
     if len(set(used)) < len(used):
         twice = next(name for name in used if used.count(name) > 1)
-        raise SeqzooError(f"Each column has one meaning, but {twice!r} has two.", field="target")
+        raise SeqzooError(
+            f"Each column can have only one role, but {twice!r} has two.", field="target"
+        )
     needed = tuple(used if source.target else names)
     records = formats.read(path, _AllColumns(source, needed))
     numbers: list[int] = []
@@ -353,7 +355,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     if not found:
         raise SeqzooError(
             f"`target` must name a column of {table.name} ({', '.join(names)}), since no other "
-            "consists of numbers.",
+            f"column is numeric.",
             field="target",
         )
     return found
@@ -369,8 +371,8 @@ def _frequency(
     found = Frequency.infer(dates[longest])
     if found is None:
         raise SeqzooError(
-            f"{table.name} has one date a series, of which no frequency can be inferred; name it "
-            "with --frequency.",
+            f"{table.name} has one date per series, from which no frequency can be inferred; set "
+            f"it with --frequency.",
             field="frequency",
         )
     return found
@@ -422,7 +424,7 @@ def _static(column: Sequence[Any], rows: np.ndarray, table: Table, name: str) ->
         if _text(column[row]).strip() != first:
             raise SeqzooError(
                 f"{table.place(row)}: {name!r} must be the same in all rows of a series, got "
-                f"{_text(column[row])!r} behind {first!r}.",
+                f"{_text(column[row])!r} after {first!r}.",
                 location=table.place(row),
                 field="static_columns",
             )

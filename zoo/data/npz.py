@@ -149,7 +149,7 @@ class _Reader:
         """Samples between -1 and 1, each with its sample rate."""
         dtype, rate = array.values.dtype, self.source.sample_rate
         if dtype.kind not in "if":
-            raise array.unfit("hold samples, which are floats or integers with a sign")
+            raise array.unfit("hold samples, which are floats or signed integers")
         if rate is None or SAMPLE_RATE in self.arrays.names:
             own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
             if rate not in (None, own) and not self.source.resample:

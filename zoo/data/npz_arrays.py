@@ -116,7 +116,7 @@ class Arrays:
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise SeqzooError(f"{path} is not an .npz file that NumPy can read.") from error
         if not isinstance(self._file, np.lib.npyio.NpzFile):
-            raise SeqzooError(f"{path} holds one array without a name; save it by `numpy.savez`.")
+            raise SeqzooError(f"{path} holds one array without a name; save it with `numpy.savez`.")
         self.names = tuple(self._file.files)
 
     def __enter__(self) -> Self:
@@ -156,8 +156,8 @@ class Arrays:
             raise nothing.error("is damaged") from error
         except ValueError as error:
             raise nothing.error(
-                "holds Python objects, which are not read; join the sequences to one array, and "
-                "save their lengths as 'lengths'"
+                "holds Python objects, which are not read; concatenate the sequences into one "
+                "array, and save their lengths as 'lengths'"
             ) from error
         array = Array(self.path, name, values)
         if values.dtype.kind not in "biufU":

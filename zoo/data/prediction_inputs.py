@@ -249,7 +249,7 @@ def reader(
         samples, rate = value
         if rate != run.template.sample_rate and not resample:
             raise SeqzooError(
-                f"has {rate:,} samples per second, the model was trained with "
+                f"has {rate:,} samples per second, but the model was trained with "
                 f"{run.template.sample_rate:,}; --resample converts it"
             )
         return resampled(samples, rate, run.template.sample_rate)

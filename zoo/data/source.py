@@ -154,7 +154,7 @@ class Source:
         self._check_dates()
         if self.fold is not None and (self.whole or self.kind == HISTORY):
             raise SeqzooError(
-                "Folds are for examples in any order; a sequence is held out from its end.",
+                "Folds are for independent examples; one long sequence is held out from its end.",
                 field="fold",
             )
         if self.delimiter is not None and len(self.delimiter) != 1:

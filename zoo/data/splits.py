@@ -209,7 +209,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
         if begin == ends[name]:
             if name == "train" or shares[name]:
                 unit = "characters" if isinstance(examples.inputs[0], str) else "steps"
-                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to split it.")
+                raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to split.")
             parts[name] = None
             continue
         # Where it begins belongs to the key: parts of a series that repeats itself are others.
@@ -252,7 +252,8 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
             )
         elif common:
             notes.append(
-                f"{common:,} of {part.name} left out, since other splits hold them (--duplicates "
+                f"{common:,} of {part.name} left out, since they are also in other splits "
+                f"(--duplicates "
                 "keep keeps them)."
             )
             parts[name] = part.pick(own)

@@ -77,7 +77,9 @@ def _labels(part: Part) -> list[str]:
     notes = []
     quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]
     if quoted and len(quoted) == len(counts):
-        notes.append(f"The quotes around labels of {part.name}, as in {quoted[0]}, belong to them.")
+        notes.append(
+            f"The quotes around labels of {part.name}, as in {quoted[0]}, are part of the labels."
+        )
     written: dict[str, str] = {}
     for label in counts:
         key = unicodedata.normalize("NFC", " ".join(label.split())).casefold().strip("\"' .")
@@ -86,7 +88,7 @@ def _labels(part: Part) -> list[str]:
         if other != label:
             notes.append(
                 f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
-                "two, although they are written nearly alike."
+                f"different ones, although they are spelled almost alike."
             )
             break
     return notes

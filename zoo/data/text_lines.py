@@ -42,7 +42,7 @@ def _without_targets(path: pathlib.Path, target_kind: str) -> SeqzooError:
     advice = "name a .csv, .tsv or .jsonl file with columns of inputs and targets"
     if target_kind in TEXTS:
         advice += (
-            ", or a folder of texts called LANGUAGE.SPLIT.txt, line by line the same, such as "
+            ", or a folder of parallel texts called LANGUAGE.SPLIT.txt, such as "
             "en.train.txt and fr.train.txt"
         )
     return SeqzooError(f"{path} is plain text, which has no targets; {advice}.")

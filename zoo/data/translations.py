@@ -28,8 +28,7 @@ class Translations(tfds.TranslateFolder):
         for path in sorted(folder.iterdir()):
             if path.name.count(".") != 2 or path.suffix != ".txt":
                 raise SeqzooError(
-                    f"{folder} must hold nothing but texts called LANGUAGE.SPLIT.txt, got "
-                    f"{path.name}."
+                    f"{folder} must contain only texts called LANGUAGE.SPLIT.txt, got {path.name}."
                 )
             language, split, _ = path.name.split(".")
             examples.setdefault(split, {})[language] = split_lines(read_text(path, blank=True))
@@ -38,7 +37,8 @@ class Translations(tfds.TranslateFolder):
             if len(set(counts.values())) > 1:
                 told = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
                 raise SeqzooError(
-                    f"{folder}: all languages must have equally many lines in {split}, got {told}."
+                    f"{folder}: all languages must have the same number of lines in {split}, got "
+                    f"{told}."
                 )
         self._split_examples = examples
         self._languages = sorted({name for texts in examples.values() for name in texts})

@@ -31,11 +31,11 @@ def sentences(records: Records, *, strict: bool) -> Records:
             name = _text(record.fields.get(SENTENCE))
             error = record.error or _lacking(records, record)
             if not error and not name and not begun:
-                error = f"begins no sentence: {column!r} is empty"
+                error = f"does not begin a sentence: {column!r} is empty"
             if not error and name and name in begun and name != next(reversed(begun)):
                 error = (
                     f"has {column!r} {name!r}, as {records.unit} {begun[name]} has; the rows of a "
-                    "sentence must follow each other"
+                    f"sentence must be consecutive"
                 )
             if error and strict:
                 where = records.location(record.number)

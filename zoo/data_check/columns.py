@@ -151,7 +151,7 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     found = {name: value for name, value in found.items() if name not in given}
     if "kind" not in given and "kind" not in found:
         raise SeqzooError(
-            f"What is in {data} cannot be guessed; name its input type with --kind (and what to "
+            f"The input type of {data} cannot be inferred; set it with --kind (and what to "
             "predict with --target-kind).",
             field="kind",
         )

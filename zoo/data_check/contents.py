@@ -130,14 +130,14 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
     deviations = numbers.std(axis=0)
     yield Finding(
         "numbers",
-        f"{numbers.shape[1]} a step, between {numbers.min():.6g} and {numbers.max():.6g}",
+        f"{numbers.shape[1]} per step, between {numbers.min():.6g} and {numbers.max():.6g}",
         values={"least": numbers.min(0).tolist(), "most": numbers.max(0).tolist()},
     )
     constant = np.flatnonzero(deviations == 0)
     if len(constant) and len(numbers) > 1:
         yield Finding(
             "numbers",
-            f"{len(constant)} of {numbers.shape[1]} features never change (number "
+            f"{len(constant)} of {numbers.shape[1]} features are constant (number "
             f"{', '.join(str(own + 1) for own in constant[:5])})",
             "note",
             "leave them out",
@@ -154,7 +154,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
             f"ranges from the median, such as {extreme[np.argmax(np.abs(extreme))]:.6g} in feature "
             f"{feature + 1}",
             "note",
-            "look for faults of the recording, or for codes of missing values such as -999",
+            "look for recording faults, or for codes of missing values such as -999",
             {"numbers": int(far.sum())},
         )
     moving = deviations[deviations > 0]

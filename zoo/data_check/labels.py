@@ -48,7 +48,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     unit = "tags" if source.target_kind == "tags" else "labels"
     yield Finding(
         "labels",
-        f"{len(counts):,} {unit} in {total:,}: {shown}{more}; always the most frequent one is "
+        f"{len(counts):,} {unit} in {total:,}: {shown}{more}; predicting the most frequent one is "
         f"right {share:.1%} of the time",
         "note" if share >= DOMINANT or len(counts) == 1 else "ok",
         "judge a model by the mean accuracy of classes or F1, not by accuracy"
@@ -103,7 +103,7 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
                 f"{len(unknown):,} examples of {name} have a label that does not occur in "
                 f"training, such as {label!r} ({part.examples.place(unknown[0])})",
                 "broken",
-                "training refuses them; move some to training or leave them out",
+                "training rejects them; move some to training or leave them out",
                 {"split": name, "examples": len(unknown)},
             )
 

@@ -44,9 +44,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
     ]
     if len(rows) < 20:
         return
-    advice = (
-        "leave it out of what a model is given; if it is known when predicting, no model is needed"
-    )
+    advice = "leave it out of the inputs; if it is known when predicting, no model is needed"
     if column.content == target.content == "numbers":
         pair = np.array(rows, np.float64)
         if (pair.std(0) > 0).all() and abs(np.corrcoef(*pair.T)[0][1]) > CORRELATED:
@@ -77,7 +75,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
 def _dates(column: Column) -> Iterator[Finding]:
     times = [datetime.fromisoformat(str(own).strip()) for own in column.present]
     if len({own.tzinfo is None for own in times}) > 1:
-        yield Finding("dates", f"{column.name!r}: some have a time zone, others none", "note")
+        yield Finding("dates", f"{column.name!r}: some have a time zone, others do not", "note")
         return
     backwards = sum(later < earlier for earlier, later in zip(times, times[1:], strict=False))
     repeated = len(times) - len(set(times))
@@ -85,7 +83,7 @@ def _dates(column: Column) -> Iterator[Finding]:
     steps = Counter(later - earlier for earlier, later in zip(ordered, ordered[1:], strict=False))
     problems = []
     if backwards:
-        problems.append(f"{backwards:,} rows are earlier than the one before")
+        problems.append(f"{backwards:,} rows are earlier than the previous one")
     if repeated:
         problems.append(f"{repeated:,} occur more than once")
     if steps:
@@ -119,8 +117,8 @@ def _labels_within(part: Part) -> Iterator[Finding]:
     if own >= WITHIN:
         yield Finding(
             "leaks",
-            f"{own:.0%} of texts hold their own label as a word",
+            f"{own:.0%} of texts contain their own label as a word",
             "note",
-            "take it out of the text, or a model learns that alone",
+            "remove it from the text, or a model learns nothing else",
             {"share": own},
         )

@@ -74,7 +74,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         f"{examples:,} examples: "
         f"{', '.join(where[first][:3])} are equal and labelled {shortened(labels)}",
         "note",
-        "no model can get all of them right; decide which is true",
+        "no model can get all of them right; decide which one is right",
         {"inputs": len(wrong), "examples": examples, "locations": where[first]},
     )
 
@@ -94,7 +94,7 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
                 yield Finding(
                     "leaks",
                     f"{alike:,} of {len(held):,} texts of {name} differ from one of training in "
-                    f"case, spaces or punctuation alone ({alike / len(held):.1%})",
+                    f"case, spaces or punctuation only ({alike / len(held):.1%})",
                     "note",
                     "scores are higher than on texts that are new; keep such texts in one split",
                     {"split": name, "texts": alike, "share": alike / len(held)},

@@ -27,7 +27,7 @@ def conclusion(found: DataReport) -> str:
         return "Training would fail; correct what is broken and check again."
     told = f"{notes} thing{'s' * (notes != 1)} to look at. " if notes else "Nothing stands out. "
     lasting = _lasting(found)
-    return f"{told}A first training{lasting}:\n  {found.suggestion.command}"
+    return f"{told}Suggested first training{lasting}:\n  {found.suggestion.command}"
 
 
 def write_page(found: DataReport, path: pathlib.Path) -> None:
@@ -43,7 +43,7 @@ def write_page(found: DataReport, path: pathlib.Path) -> None:
     first = "<p>Training would fail; correct what is broken and check again.</p>"
     if found.suggestion is not None:
         first = (
-            f"<p>A first training{html.escape(_lasting(found))}:</p>"
+            f"<p>Suggested first training{html.escape(_lasting(found))}:</p>"
             f"<pre>{html.escape(found.suggestion.command)}</pre>"
         )
     page = (
@@ -61,5 +61,5 @@ def _lasting(found: DataReport) -> str:
     if not seconds:
         return ""
     if seconds < 90:
-        return f" (about {max(seconds, 1):.0f} s an epoch on this machine)"
-    return f" (about {seconds / 60:.0f} min an epoch on this machine)"
+        return f" (about {max(seconds, 1):.0f} s per epoch on this machine)"
+    return f" (about {seconds / 60:.0f} min per epoch on this machine)"

@@ -125,7 +125,7 @@ def _memory() -> Iterator[Finding]:
     if lines.exists():
         sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", lines.read_text(), re.MULTILINE))
         total, free = (int(sizes[name]) * 1024 for name in ("MemTotal", "MemAvailable"))
-        told = f"{_gib(total)}, {_gib(free)} of them free"
+        told = f"{_gib(total)}, {_gib(free)} of it free"
         values = {"bytes": total, "free_bytes": free}
     else:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -187,7 +187,7 @@ def _layers() -> Iterator[Finding]:
         values = {"cells": names, "run": names[0], "difference": found, "path": path}
         subject = f"layers of {', '.join(names)}"
         if found <= tolerance():
-            told = f"{path} A small {names[0]} gives what the plain loop gives ({found:.0e} apart)."
+            told = f"{path} A small {names[0]} agrees with the plain loop ({found:.0e} apart)."
             yield Finding(subject, told, values=values)
         else:
             told = f"{path} A small {names[0]} is {found:.2g} apart from the plain loop."

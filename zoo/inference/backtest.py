@@ -60,7 +60,7 @@ def backtest(
     if first < 2:
         most = max((len(dates) - horizon - 2) // stride + 1, 0)
         raise SeqzooError(
-            f"`origins` must be at most {most} of a stride of {stride} and {len(dates):,} steps, "
+            f"`origins` must be at most {most} with a stride of {stride} in {len(dates):,} steps, "
             f"got {origins}.",
             field="origins",
         )
@@ -69,8 +69,9 @@ def backtest(
     if not refit and starts[0] <= until:
         first_date, last_date = shown_dates(np.array([starts[0], until]))
         raise SeqzooError(
-            f"The first origin, {first_date}, lies within what {run.folder} was trained on, up to "
-            f"{last_date}; take fewer origins, or --refit.",
+            f"The first origin, {first_date}, lies within the training data of {run.folder}, "
+            f"which end at "
+            f"{last_date}; use fewer origins, or --refit.",
             field="origins",
         )
     found = []

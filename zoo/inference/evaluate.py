@@ -66,7 +66,7 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
     first, *others = runs
     if split not in (None, "test") and any(Source.of_run(own).fold for own in runs):
         raise SeqzooError(
-            f"Runs on folds held out the test examples together, and no {split!r}; leave --split "
+            f"Runs on folds together hold out the test examples, but no {split!r}; leave --split "
             "out, or name a file with --data."
         )
     expected = replace(Source.of_run(first), fold=None)

@@ -73,7 +73,7 @@ class Forecaster:
     def __init__(self, run: Any, given: dict[str, Any] | None = None):
         if run.template.name != FORECAST:
             raise SeqzooError(
-                f"{run.folder} is a run of {run.template.name}, not of {FORECAST}; train one by "
+                f"{run.folder} is a run of {run.template.name}, not of {FORECAST}; train one with "
                 f"`train {FORECAST}`."
             )
         self.run = run
@@ -174,7 +174,8 @@ class Forecaster:
             low, high = found["quantiles"][..., 0], found["quantiles"][..., -1]
             if not (high > low).any():
                 raise SeqzooError(
-                    f"{self.run.folder} forecasts no quantiles to tell anomalies by; train it with "
+                    f"{self.run.folder} forecasts no quantiles to detect anomalies with; train it "
+                    f"with "
                     "--distribution, or with validation examples."
                 )
             deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)

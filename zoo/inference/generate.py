@@ -39,7 +39,7 @@ def generate(
         raise SeqzooError(f"{run.folder} does not generate text; use `{command('predict')}`.")
     task = run.task
     if not inputs and not isinstance(task, ContinuesText):
-        raise SeqzooError(f"{run.folder} needs an input to generate from; name one.")
+        raise SeqzooError(f"{run.folder} needs an input to generate from; give one.")
     values: list[Any] = [text.removeprefix(BYTE_ORDER_MARK) for text in inputs] or [""]
     if not isinstance(task, ContinuesText):
         read = prediction_inputs.reader(run, pathlib.Path.cwd(), resample=resample)

@@ -74,7 +74,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
             shown = ", ".join(place.partition(" ")[2] for place in others[:SHOWN])
             more = ", ..." if len(others) > SHOWN else ""
             yield Reply(
-                f"{len(others):,} further {unit} got the same error as {first}: {shown}{more}",
+                f"{len(others):,} further {unit} had the same error as {first}: {shown}{more}",
                 bad=True,
             )
 

@@ -23,13 +23,13 @@ OFTEN = 3
 """Mistakes from which a pair of classes is confused, if they are also a tenth of all mistakes."""
 
 CAUSES = {
-    "another label in training": "training has the same text, but for case, spaces and signs, with "
-    "the predicted label",
+    "another label in training": "training has the same text, up to case, spaces and punctuation, "
+    "with the predicted label",
     "rare class": f"training has fewer than {FEW_OF_CLASS} examples of the true class",
     "unknown tokens": f"at least {MANY_UNKNOWN:.0%} of the tokens are unknown",
     "very short": f"shorter than all but {TAIL:g}% of the training examples",
     "very long": f"longer than all but {TAIL:g}% of the training examples",
-    "confused pair": "the two classes are often taken for one another",
+    "confused pair": "the two classes are often confused",
     "other": "nothing stands out",
 }
 """The causes in the order in which a mistake is put down to the first that applies."""

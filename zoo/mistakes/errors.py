@@ -147,7 +147,7 @@ def errors(
     opened = open_run(str(run), device) if isinstance(run, str | pathlib.Path) else run
     if opened.template.target != "class":
         raise SeqzooError(
-            f"Mistakes are looked at for target 'class', got {opened.folder} with target "
+            f"Mistakes are shown for target 'class', got {opened.folder} with target "
             f"{opened.template.target!r}."
         )
     for name, value, least in (("folds", folds, 2), ("top", top, 1)):
@@ -155,8 +155,8 @@ def errors(
             raise SeqzooError(field=name, expected=f"at least {least}", got=value)
     if split == "train" and folds is None:
         raise SeqzooError(
-            "What a model was trained on says little of its mistakes; give --folds 5, which trains "
-            "models that did not see the examples that they predict."
+            "A model makes few mistakes on its own training examples; use --folds 5, which trains "
+            "models that have not seen the examples they predict."
         )
     from seqzoo.zoo.data.open import open_examples
 
@@ -194,7 +194,7 @@ def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) ->
     except SeqzooError as error:
         if data is None:
             raise
-        say(f"The training examples are not looked at: {error}")
+        say(f"The training examples are not examined: {error}")
         return None
 
 

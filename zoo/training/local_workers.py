@@ -64,7 +64,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         return codes[0]  # the chief has said why
     if not failed and LOST not in codes:
         return 0
-    how = failed[-1].describe_end() if failed else "The workers lost each other."
+    how = failed[-1].describe_end() if failed else "The workers lost contact with each other."
     again = f" To resume: {resume}" if (folder / CONFIG).exists() else ""
     raise SeqzooError(how + again)
 

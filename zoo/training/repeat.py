@@ -137,7 +137,7 @@ def repeat(
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call goes on.
     """
     if (seeds is None) == (folds is None):
-        raise SeqzooError("Give the number of seeds or of folds, one of them.")
+        raise SeqzooError("Give either the number of seeds or that of folds.")
     field, count = ("repeat", seeds) if folds is None else ("folds", folds)
     if not isinstance(count, int) or count < 2:
         raise SeqzooError(field=field, expected="at least 2", got=count)
@@ -178,13 +178,11 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
         base = replace(base, source=base.source.absolute())
         path.mkdir(parents=True, exist_ok=True)
         file = str(path / BASE)
-        told = f"What all trainings in {path} share."
+        told = f"Settings that all trainings in {path} share."
         write_text(path / BASE, toml_writer.config(base, told, file, ""))
         return base
     if not (path / BASE).exists():
-        raise SeqzooError(
-            f"{path} holds no repeated training, so there is none to resume; leave --resume out."
-        )
+        raise SeqzooError(f"{path} has no repeated training to resume; leave --resume out.")
     stored = read_config(str(path / BASE))
     wanted = chosen(name or str(path / BASE), options)
     wanted = replace(wanted, source=wanted.source.absolute())
@@ -206,7 +204,7 @@ def _train(
     file = folder.with_name(f"{folder.name}.json")
     if file.exists():
         record = read_json(file)
-        return record, f"{_score(record)}, trained before"
+        return record, f"{_score(record)}, already trained"
     if is_run(folder):
         plan = plan_resumed(None, str(folder), {}, device)
     else:
@@ -216,7 +214,7 @@ def _train(
     record = trained.to_json()
     if not record["split"]:
         raise SeqzooError(
-            "Nothing is held out to score the trainings on; hold out examples with --test."
+            "No examples are held out to score the trainings on; hold some out with --test."
         )
     write_json(file, record)
     return record, _score(record)

@@ -70,7 +70,7 @@ def _forecast_summary(trained: Trained, program: str) -> str:
     """The summary of a forecast: its scores beside baselines, and next commands."""
     folder = shlex.quote(str(trained.run.folder))
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
-    scores = "Nothing was held out to score it on."
+    scores = "No steps were held out to score it on."
     if trained.split:
         line, baselines = metrics_line(trained.figures), baselines_table(trained.figures)
         scores = f"On {trained.split} windows: {line}.\n\n{baselines}"

@@ -112,7 +112,9 @@ def folder_of(
     if not resume:
         return plan_new(name, folder, given, start_from, device).folder
     if not folder and name is None:
-        raise SeqzooError("--resume needs --run DIR, or the name that the training started with.")
+        raise SeqzooError(
+            "--resume needs --run DIR, or the name that the training was started with."
+        )
     path = pathlib.Path(folder).expanduser() if folder else _folders(str(name))[0]
     if path is None:
         raise SeqzooError(f"There is no run of {name} in {RUNS} to resume; name it with --run.")
@@ -274,7 +276,7 @@ def run_plan(
     if source.sample_rate:
         task = replace(task, sample_rate=source.sample_rate)
     resume = command(f"train --resume --run {shlex.quote(str(plan.folder))}")
-    set_last_words(f"Stopped at once. To resume from the last checkpoint: {resume}")
+    set_last_words(f"Stopped immediately. To resume from the last checkpoint: {resume}")
     run = train(
         task,
         splits,
