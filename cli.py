@@ -87,8 +87,8 @@ class Commands(click.Group):
             if not _is_lack_of_memory(error):
                 raise
             raise Mistake(
-                "There is not enough memory for this; ask for less: fewer units, a smaller batch, "
-                "shorter sequences, a narrower beam."
+                "There is not enough memory for this; use fewer units, a smaller batch, "
+                "shorter sequences or a narrower beam."
             ) from error
 
 

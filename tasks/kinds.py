@@ -72,23 +72,21 @@ INPUTS: dict[str, InputKind] = {
         _TEXT,
         "text",
         (*SEQUENCES, ALIGNED, UNALIGNED),
-        "A character of a text a step",
+        "One character of a text per step",
         tokens=_TOKENS,
     ),
     "words": InputKind(
-        _TEXT, "text", (*SEQUENCES, ALIGNED), "A word of a text a step", tokens=_TOKENS
+        _TEXT, "text", (*SEQUENCES, ALIGNED), "One word of a text per step", tokens=_TOKENS
     ),
-    "subwords": InputKind(
-        _TEXT, "text", (*SEQUENCES, ALIGNED), "A frequent piece of a word a step"
-    ),
-    "rows": InputKind(_ROWS, "image", (*SEQUENCES, UNALIGNED), "A row of an image a step"),
+    "subwords": InputKind(_TEXT, "text", (*SEQUENCES, ALIGNED), "One subword of a text per step"),
+    "rows": InputKind(_ROWS, "image", (*SEQUENCES, UNALIGNED), "One row of an image per step"),
     "columns": InputKind(
         "seqzoo.tasks.preprocessing.image_columns:ColumnFeatures",
         "image",
         (*SEQUENCES, UNALIGNED),
-        "A column of an image a step",
+        "One column of an image per step",
     ),
-    "pixels": InputKind(_ROWS, "image", SEQUENCES, "A pixel of an image a step"),
+    "pixels": InputKind(_ROWS, "image", SEQUENCES, "One pixel of an image per step"),
     "series": InputKind(
         "seqzoo.tasks.preprocessing.series:SeriesFeatures",
         "series",
@@ -100,7 +98,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.audio:AudioFeatures",
         "sound",
         (*SEQUENCES, UNALIGNED),
-        "A frame of a log-mel spectrogram a step",
+        "One frame of a log-mel spectrogram per step",
     ),
     "image": InputKind(
         "seqzoo.tasks.preprocessing.images:ImageFeatures", "image", (ONE_TO_MANY,), "A whole image"
@@ -109,7 +107,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.vectors:VectorFeatures",
         "numbers",
         (ONE_TO_MANY,),
-        "Numbers without an order in time",
+        "Numbers without a time order",
     ),
     "class": InputKind(
         "seqzoo.tasks.preprocessing.class_names:NameFeatures",
@@ -121,7 +119,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.piano_roll:NoteFeatures",
         "frames",
         (ALIGNED,),
-        "Which of some notes sound, a frame a step",
+        "Which notes sound, one frame per step",
         tokens="seqzoo.tasks.preprocessing.series:SeriesFeatures",
         following="seqzoo.tasks.targets.steps:StepNotes",
     ),
@@ -129,7 +127,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.histories:HistoryFeatures",
         "history",
         (FORECAST,),
-        "A row of a table with dates a step",
+        "One row of a table with dates per step",
     ),
 }
 
@@ -146,7 +144,7 @@ TARGETS: dict[str, TargetKind] = {
     "characters": TargetKind(_TEXTS, GENERATED, "A text, written character by character"),
     "words": TargetKind(_TEXTS, GENERATED, "A text, written word by word"),
     "subwords": TargetKind(_TEXTS, GENERATED, "A text, written piece by piece"),
-    "tags": TargetKind("seqzoo.tasks.targets.tags:Tags", (ALIGNED,), "A name a step"),
+    "tags": TargetKind("seqzoo.tasks.targets.tags:Tags", (ALIGNED,), "One name per step"),
     "values": TargetKind(
         "seqzoo.tasks.targets.steps:StepValues", (ALIGNED,), "One or several numbers per step"
     ),

@@ -11,8 +11,8 @@ WORST = 10
 
 
 NAMES = {
-    "macro_accuracy": "mean accuracy of classes",
-    "macro_f1": "mean F1 of classes",
+    "macro_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
     "entity F1": "entity F1",
 }
 """Metrics that are printed under another name."""

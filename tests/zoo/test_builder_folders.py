@@ -68,7 +68,7 @@ def test_folder_of_translations(translations) -> None:
     for text, answer in zip(splits.train.inputs, splits.train.targets, strict=True):
         assert answer == f"{MOTS[WORDS.index(text[:-1])]}{text[-1]}"
     assert splits.description.startswith("pairs: ")
-    with pytest.raises(SeqzooError, match="that is text: en, fr, xx may be meant"):
+    with pytest.raises(SeqzooError, match="that is text: en, fr, xx would fit"):
         open_source(Source(str(translations), "words", "words"))
     with pytest.raises(SeqzooError, match="one of the features .* got 'de'"):
         open_source(Source(str(translations), "words", "words", input="en", target="de"))

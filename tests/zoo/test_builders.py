@@ -114,7 +114,7 @@ def test_features_that_cannot_be_guessed_or_do_not_fit(tiny, text_features) -> N
 
     features = {**text_features, "title": tfds.features.Text()}
     data, folder = tiny(features, {"train": [{**row, "title": "t"} for row in texts(9)]})
-    with pytest.raises(SeqzooError, match=r"that is text: text, title may be meant \(of"):
+    with pytest.raises(SeqzooError, match=r"that is text: text, title would fit \(of"):
         open_source(Source(data, "words", data_dir=folder))
     with pytest.raises(SeqzooError, match=r"that is an image: none is \(of"):
         open_source(Source(data, "rows", data_dir=folder))

@@ -161,13 +161,13 @@ ERRORS: dict[str, tuple[int, Any, str]] = {
     "nothing": (400, {}, "`instances` must hold at least one input."),
     "field": (400, {"instance": ["a"]}, "There is no field 'instance'"),
     "text": (400, {"instances": "a"}, "`instances` must be a list, got text."),
-    "columns": (400, {"inputs": ["a"]}, "`inputs` is not taken"),
+    "columns": (400, {"inputs": ["a"]}, "`inputs` is not supported"),
     "signature": (400, {"instances": ["a"], "signature_name": "x"}, "must be 'serving_default'"),
     "number": (400, {"instances": ["a", 7]}, "Instance 1 must be text, got 7."),
     "empty": (400, {"instances": ["a", "a", " "]}, "Instance 2 is empty."),
     "half": (400, b'{"instances": ["\\ud800"]}', "Instance 0 is not Unicode text"),
-    "long": (400, {"instances": ["a" * 101]}, "Instance 0 has 101 characters, of which 100 are"),
-    "many": (413, {"instances": ["a"] * 9}, "`instances` has 9 inputs, at most 8 may be."),
+    "long": (400, {"instances": ["a" * 101]}, "Instance 0 has 101 characters; at most 100 are"),
+    "many": (413, {"instances": ["a"] * 9}, "`instances` has 9 inputs, at most 8 are allowed."),
     "large": (413, {"instances": ["a" * 300_000]}, "A request has at most 200,000 bytes."),
     "unknown": (400, {"instances": ["a"], "parameters": {"tpo": 1}}, "did you mean 'top'?"),
     "range": (400, {"instances": ["a"], "parameters": {"top": 0}}, "`top` must be from 1 to 20"),
@@ -192,10 +192,10 @@ def test_other_mistakes_get_theirs(client: Any) -> None:
 
     assert "did you mean 'audio'" in error(404, "GET", "/v1/models/adio")
     assert "There is nothing at /v2" in error(404, "GET", "/v2")
-    assert "does not take GET" in error(405, "GET", PREDICT)
+    assert "does not accept GET" in error(405, "GET", PREDICT)
     error(405, "DELETE", "/v1/models/audio")
     assert "both directions" in error(400, "POST", "/v1/models/characters/sessions", json={})
-    assert "generates no text" in error(
+    assert "does not generate text" in error(
         400, "POST", "/v1/models/audio:stream", json={"instance": "a"}
     )
     body: dict[str, Any] = {"instances": ["../../etc/passwd"]}

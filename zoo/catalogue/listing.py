@@ -46,7 +46,7 @@ def listing(what: str | None, pattern: str, family: str | None = None) -> str:
     """
     found = listed(what, pattern, family)
     if not any(found.values()):
-        raise SeqzooError(f"None of {', '.join(found)} has a name like {pattern!r}.")
+        raise SeqzooError(f"There are no {' or '.join(found)} with a name like {pattern!r}.")
     if what == "cells":
         return _cell_table(list(found["cells"])) + "\n"
     parts = [

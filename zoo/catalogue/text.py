@@ -29,7 +29,7 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
     lines.append(f"Gates: {', '.join(own['gates']) or 'none'}.")
     sizes = f"{own['features']:,} features and {own['units']:,} units"
     if own["parameters"] is None:
-        lines.append("Parameters: that depends on options which it must be given.")
+        lines.append("Parameters: their number depends on required options.")
     else:
         states = " and ".join(f"{_size(size)} units" for size in own["states"])
         lines += [f"States with {sizes}: {states}.", f"Parameters: {own['parameters']:,}."]
@@ -41,8 +41,8 @@ def _cell(own: dict[str, Any], program: str) -> list[str]:
         *lines,
         "",
         *_measured(own["measured"]),
-        "Options, in training --cell-option NAME=VALUE:",
-        table(["option", "default", "what it is"], rows),
+        "Options, set in training with --cell-option NAME=VALUE:",
+        table(["option", "default", "description"], rows),
         "",
         _training(own, program),
     ]
@@ -64,14 +64,14 @@ def _measured(measured: dict[str, Any]) -> list[str]:
     if rows:
         kind = "time, features" if len(measured["speed"][0]["shape"]) == 4 else "time, frame"
         lines += [
-            f"Milliseconds a layer on {measured['machine']}",
+            f"Milliseconds per layer on {measured['machine']}",
             "(in brackets: how many times as long keras.layers.RNN around it takes):",
             table([f"batch, {kind}, units", "forward", "forward and backward"], rows),
         ]
     adding = measured["adding"]
     if adding is not None:
         steps = adding["steps"]
-        learnt = "not learnt" if steps is None else f"learnt in {steps:,} steps"
+        learnt = "not learnt" if steps is None else f"learned in {steps:,} steps"
         lines.append(f"Adding problem of 50 steps: {learnt}, squared error {adding['error']:.4f}.")
     return [*lines, ""] if lines else []
 
@@ -81,7 +81,8 @@ def _training(own: dict[str, Any], program: str) -> str:
     if own["takes"] == "frames":
         kind = own["class"].rpartition(".")[2]
         return (
-            f"It takes frames, which templates do not: use Recurrent({kind}(...)) in a Keras model."
+            f"It reads frames, which templates do not provide: use Recurrent({kind}(...)) in a "
+            f"Keras model."
         )
     times = " --time-column COLUMN" if own["takes"] == "times" else ""
     return f"To train with it: {program} train NAME --cell {own['name']}{times}"
@@ -107,12 +108,12 @@ def _template(own: dict[str, Any], program: str) -> list[str]:
         "",
         own["description"],
         "",
-        "Choices:",
-        table(["choice", "option", "default", "what it is"], rows),
+        "Settings:",
+        table(["setting", "option", "default", "description"], rows),
         "",
         f"Presets of it: {', '.join(own['presets']) or 'none'}.",
         f"To train it: {program} train {own['name']} --data FILE --kind KIND",
-        f"To write all choices to a file: {program} init {own['name']}",
+        f"To write all settings to a file: {program} init {own['name']}",
     ]
 
 
@@ -122,16 +123,16 @@ def _preset(own: dict[str, Any], program: str) -> list[str]:
         lines += _wrapped(f"Data: {own['needs']}.")
     else:
         lines.append(f"Data: {own['data']}.")
-    lines += [f"Template: {own['template']}.", "Choices that differ from its defaults:"]
+    lines += [f"Template: {own['template']}.", "Settings that differ from its defaults:"]
     rows = [
         [part, name, _value(value)]
         for part in ("source", "task", "training")
         for name, value in own[part].items()
     ]
     rows += [["task, small", name, _value(value)] for name, value in own["small"].items()]
-    lines += [table(["of", "choice", "value"], rows), ""]
-    lines.append(f"Cells: {own['cell']}, or by --cell any of {', '.join(own['cells'])}.")
-    lines.append("Sizes: base, or by --size small the one with the choices marked so.")
+    lines += [table(["of", "setting", "value"], rows), ""]
+    lines.append(f"Cells: {own['cell']}, or with --cell any of {', '.join(own['cells'])}.")
+    lines.append("Sizes: base, or with --size small the one with the settings marked so.")
     lines.append(f"Score: {own['score']}." if own["score"] else "Score: not measured yet.")
     return [
         *lines,
@@ -148,17 +149,17 @@ def _card(own: dict[str, Any], program: str) -> list[str]:
     scores = ", ".join(f"{name} {round(value, 4)}" for name, value in card["scores"].items())
     return [
         "",
-        f"A trained model of it comes with the package. On {card['split']} examples: {scores}.",
+        f"A pretrained model comes with the package. On {card['split']} examples: {scores}.",
         f"Trained on {card['data']}, seed {card['seed']}, in {card['training_seconds']:,} s on "
         f"{card['machine']}.",
         f"Licence of the data: {card['licence']}.",
-        f"To ask it: {program} predict {own['name']}",
+        f"To predict with it: {program} predict {own['name']}",
     ]
 
 
 def _dataset(own: dict[str, Any], program: str) -> list[str]:
     lines = [f"{own['name']}, a data set, version {own['version']}", "", own["description"], ""]
-    lines += [table(["feature", "what it is"], [list(row) for row in own["features"].items()]), ""]
+    lines += [table(["feature", "description"], [list(row) for row in own["features"].items()]), ""]
     if own["prepared"]:
         rows = [[name, f"{count:,}"] for name, count in own["splits"].items()]
         size = own["bytes"] / 2**20

@@ -18,8 +18,8 @@ NEEDS = {
     "rows": "an image",
     "pixels": "an image",
     "columns": "an image",
-    "series": "numbers in time",
-    "audio": "sound",
+    "series": "a sequence of numbers",
+    "audio": "audio",
     "class": "a class",
     "labels": "a list of classes",
     "value": "a number",
@@ -27,7 +27,7 @@ NEEDS = {
     "vector": "numbers",
     "notes": "frames of zeros and ones",
     "tags": "a sequence of classes",
-    "values": "numbers in time",
+    "values": "a sequence of numbers",
 }
 
 
@@ -157,7 +157,7 @@ def _chosen(
     fitting = classes or fitting
     if len(fitting) == 1:
         return features[fitting[0]]
-    found = f"{', '.join(fitting)} may be meant" if fitting else "none is"
+    found = f"{', '.join(fitting)} would fit" if fitting else "none is"
     raise SeqzooError(
         f"`{argument}` must name the feature of {source.data} that is {NEEDS[kind]}: {found} "
         f"(of {', '.join(features)})."

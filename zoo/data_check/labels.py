@@ -51,7 +51,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
         f"{len(counts):,} {unit} in {total:,}: {shown}{more}; predicting the most frequent one is "
         f"right {share:.1%} of the time",
         "note" if share >= DOMINANT or len(counts) == 1 else "ok",
-        "judge a model by the mean accuracy of classes or F1, not by accuracy"
+        "judge a model by balanced accuracy or macro F1, not by accuracy"
         if share >= DOMINANT
         else "",
         {"counts": dict(counts.most_common()), "baseline": share},

@@ -167,7 +167,9 @@ def errors(
     )
     if folds is not None:
         if data is not None or split not in (None, "train") or training is None:
-            raise SeqzooError("--folds is for the training examples of the run; name no others.")
+            raise SeqzooError(
+                "--folds is for the training examples of the run; leave DATA and --split out."
+            )
         say(f"Training {folds} models.")
         found = _cross_predictions(opened, training, folds, say)
         return report(opened, training.train, found, None, "training", top)

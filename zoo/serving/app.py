@@ -85,7 +85,7 @@ class Service:
             self.requests,
             self.seconds,
             self.batches,
-            Gauge("seqzoo_queue_requests", "Requests that wait for a model.", self._queues),
+            Gauge("seqzoo_queue_requests", "Requests waiting for a model.", self._queues),
             Gauge("seqzoo_sessions", "Open sessions.", self._open_sessions),
             Gauge("seqzoo_ready", "Whether a model is ready.", self._ready),
             Gauge("process_resident_memory_bytes", "Resident memory.", resident_memory),
@@ -121,7 +121,7 @@ class Service:
         if name not in self.models:
             known = ", ".join(self.models)
             raise Refusal(
-                404, f"There is no model {name!r}, but {known}{nearest(name, self.models)}"
+                404, f"There is no model {name!r}, only {known}{nearest(name, self.models)}"
             )
         model = self.models[name]
         if ready and model.state != "AVAILABLE":
@@ -143,7 +143,7 @@ class Service:
         try:
             return await asyncio.wait_for(asyncio.wrap_future(submit()), seconds)
         except Full as error:
-            raise busy("Too many requests wait already; ask again later.") from error
+            raise busy("Too many requests are waiting; try again later.") from error
         except TimeoutError as error:
             raise Refusal(504, f"There was no answer within {seconds:g} s.") from error
         except SeqzooError as error:
@@ -160,14 +160,16 @@ class Service:
             request, instances=list, parameters=dict, signature_name=str, inputs=ANY
         )
         if "inputs" in body:
-            raise Refusal(400, "`inputs` is not taken; give a list of `instances`.")
+            raise Refusal(400, "`inputs` is not supported; give a list of `instances`.")
         if body.get("signature_name", "serving_default") != "serving_default":
             raise Refusal(400, "`signature_name` must be 'serving_default'.")
         instances, most = body.get("instances"), self.settings.instances
         if not instances:
             raise Refusal(400, "`instances` must hold at least one input.")
         if len(instances) > most:
-            raise Refusal(413, f"`instances` has {len(instances):,} inputs, at most {most} may be.")
+            raise Refusal(
+                413, f"`instances` has {len(instances):,} inputs, at most {most} are allowed."
+            )
         options = self.options(model, body)
         # What is drawn for a seed depends on an input's place among those of its request.
         job = Job(instances, options, alone=options.seed is not None)
@@ -186,9 +188,9 @@ class Service:
         model = self.model(request)
         body = await self.body(request, instance=ANY, parameters=dict)
         if not model.streams:
-            raise Refusal(400, f"{model.name} generates no text; use {model.name}:predict.")
+            raise Refusal(400, f"{model.name} does not generate text; use {model.name}:predict.")
         if "instance" not in body:
-            raise Refusal(400, "`instance` is missing: the input that the text is generated for.")
+            raise Refusal(400, "`instance` is missing: the input to generate a text for.")
         options = self.options(model, body)
 
         def begin() -> tuple[Any, Iterator[str]]:
@@ -265,7 +267,7 @@ class Service:
         model, session = self.session(request)
         body = await self.body(request, part=ANY)
         if "part" not in body:
-            raise Refusal(400, "`part` is missing: what the session is fed.")
+            raise Refusal(400, "`part` is missing: the next part of the input.")
 
         def feed() -> dict[str, Any]:
             (part,) = model.read([body["part"]], part=True)
@@ -410,14 +412,14 @@ async def _refused(_: Request, error: Any) -> Response:
 
 async def _http_error(request: Request, error: Any) -> Response:
     message = {
-        404: f"There is nothing at {request.url.path}; /openapi.json lists all addresses.",
-        405: f"{request.url.path} does not take {request.method}.",
+        404: f"There is nothing at {request.url.path}; /openapi.json lists all routes.",
+        405: f"{request.url.path} does not accept {request.method}.",
     }.get(error.status_code, error.detail)
     return error_response(error.status_code, str(message), error.headers)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
-    return error_response(500, f"The server failed ({type(error).__name__}); its log says more.")
+    return error_response(500, f"The server failed ({type(error).__name__}); see its log.")
 
 
 def _piece(texts: Iterator[str]) -> tuple[str | None, bool]:

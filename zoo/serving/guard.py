@@ -74,13 +74,13 @@ class Guard:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = _name(headers.get(b"host", ""))
         if self.settings.host in LOOPBACK and host not in LOOPBACK:
-            return f"This server answers for {', '.join(LOOPBACK)} alone, not for {host!r}."
+            return f"This server only answers for {', '.join(LOOPBACK)}, not for {host!r}."
         origin = headers.get(b"origin")
         if origin is None or origin in self.settings.origins:
             return ""
         if urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower():
             return ""
-        return f"Pages of {origin} may not call this server; --allow-origins lets them."
+        return f"Pages of {origin} may not call this server; --allow-origins permits them."
 
     def _tell(self, scope: Any, status: int, size: int, seconds: float) -> None:
         route = getattr(scope.get("endpoint"), "__name__", "other")

@@ -40,7 +40,7 @@ class Inputs:
         self.form = INPUTS[run.template.input].form
         if self.form == "history":
             raise SeqzooError(
-                f"{run.folder} forecasts tables with dates, which the server does not take; use "
+                f"{run.folder} forecasts tables with dates, which the server does not support; use "
                 "`predict --input-file`, or export a SavedModel."
             )
         self.tagged_words = run.template.input == "words" and run.template.target == "tags"
@@ -67,7 +67,7 @@ class Inputs:
         if self.form == "image" and not part:
             return self._pixels(instance)
         if len(instance) > self.settings.length:
-            raise SeqzooError(f"has {len(instance):,} entries, of which {self._most} are allowed")
+            raise SeqzooError(f"has {len(instance):,} entries; at most {self._most} are allowed")
         if part and self.form == "image":
             return instance
         return self._read(instance)
@@ -82,7 +82,7 @@ class Inputs:
             "series": "a list of numbers, or of a list of numbers per step",
             "frames": "a list of frames, each a list of zeros and ones",
             "image": 'rows of numbers, or {"b64": an image file in base64}',
-            "sound": 'samples as numbers, or {"b64": a sound file in base64}',
+            "sound": 'samples as numbers, or {"b64": an audio file in base64}',
         }[self.form]
 
     def schema(self) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Inputs:
         else:
             length = len(instance)
         if length > self.settings.length:
-            raise SeqzooError(f"has {length:,} characters, of which {self._most} are allowed")
+            raise SeqzooError(f"has {length:,} characters; at most {self._most} are allowed")
         if instance == "" and isinstance(self.run.task, ContinuesText):
             return instance
         return self._read(instance)
@@ -154,7 +154,7 @@ class Inputs:
             return self._read(data)
         pixels, most = pixel_count(data), self.settings.pixels
         if pixels > most:
-            raise SeqzooError(f"has {pixels:,} pixels, of which {most:,} are allowed")
+            raise SeqzooError(f"has {pixels:,} pixels; at most {most:,} are allowed")
         return self._fitting(self._read(data))
 
     def _samples(self, instance: list) -> np.ndarray:
@@ -162,7 +162,7 @@ class Inputs:
 
         most = int(self.settings.seconds * self.run.template.sample_rate)
         if len(instance) > most:
-            raise SeqzooError(f"has {len(instance):,} samples, of which {most:,} are allowed")
+            raise SeqzooError(f"has {len(instance):,} samples; at most {most:,} are allowed")
         return fields.vector(instance)
 
     def _pixels(self, instance: list) -> np.ndarray:
@@ -207,10 +207,10 @@ def _check_sound(data: bytes, seconds: float) -> None:
         raise SeqzooError(f"has a sample rate of {info.samplerate:,}")
     duration = info.frames / info.samplerate
     if duration > seconds:
-        raise SeqzooError(f"lasts {duration:,.1f} s, of which {seconds:g} s are allowed")
+        raise SeqzooError(f"lasts {duration:,.1f} s; at most {seconds:g} s are allowed")
     samples, most = info.frames * info.channels, round(seconds * SAMPLES_PER_SECOND)
     if samples > most:
-        raise SeqzooError(f"has {samples:,} samples, of which {most:,} are allowed")
+        raise SeqzooError(f"has {samples:,} samples; at most {most:,} are allowed")
 
 
 def _shown(value: Any) -> str:

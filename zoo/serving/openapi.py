@@ -37,7 +37,7 @@ REASONS = {
     408: "The request did not arrive in time.",
     413: "The request is too large.",
     500: "The server failed.",
-    503: "The server is not ready or has too much to do; Retry-After says when to ask again.",
+    503: "The server is not ready or is overloaded; Retry-After says when to try again.",
     504: "There was no answer in time.",
 }
 
@@ -45,8 +45,8 @@ REASONS = {
 def description(models: Mapping[str, ServedModel], settings: ServingSettings) -> dict[str, Any]:
     """The description as JSON."""
     paths: dict[str, Any] = {
-        "/": {"get": _operation("page", "A page to try the models on.", media="text/html")},
-        "/healthz": {"get": _operation("health", "The process answers.", _object("status"))},
+        "/": {"get": _operation("page", "A page to try the models out.", media="text/html")},
+        "/healthz": {"get": _operation("health", "The process is alive.", _object("status"))},
         "/readyz": {
             "get": _operation("ready", "All models are ready.", _object("status"), errors=(503,))
         },
@@ -134,7 +134,7 @@ def _sessions(name: str, one: str, instance: Any, parameters: Any) -> dict[str, 
             "parameters": {"session": "$response.body#/session"},
         }
     }
-    state = _operation(f"{name} session", "How far a session is.", _object("steps"))
+    state = _operation(f"{name} session", "The state of a session.", _object("steps"))
     ended = _operation(f"{name} end session", "Ends a session.", None, status=204)
     fed = _operation(f"{name} step", "Feeds a part.", step, _body({"part": instance}, "part"))
     return {
@@ -163,7 +163,7 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
             own |= {"minimum": int(name != "seed"), "maximum": most[name]}
         own["description"] = texts.get(name, "")
         found[name] = own
-    found["top"]["description"] = "Number of predictions of each input."
+    found["top"]["description"] = "Number of predictions per input."
     return {"type": "object", "properties": found, "additionalProperties": False}
 
 

@@ -72,7 +72,7 @@ async def read_json(
     for name, value in found.items():
         if name not in allowed:
             known = ", ".join(allowed) or "nothing"
-            raise Refusal(400, f"There is no field {name!r}, but {known}{nearest(name, allowed)}")
+            raise Refusal(400, f"There is no field {name!r}, only {known}{nearest(name, allowed)}")
         if not isinstance(value, allowed[name]) or isinstance(value, bool):
             raise Refusal(400, f"`{name}` must be {_expected(allowed[name])}, got {_kind(value)}.")
     return found
@@ -103,7 +103,7 @@ KINDS = {
     dict: "an object",
     list: "a list",
     str: "text",
-    bool: "a truth value",
+    bool: "true or false",
     int: "a number",
     float: "a number",
     type(None): "null",

@@ -65,7 +65,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
             name, folder = pathlib.Path(given).expanduser().resolve().name, given
         if not name or not all(own.isalnum() or own in "-_." for own in name):
             raise SeqzooError(
-                f"{name!r} cannot be a part of an address; name the model, as in name={folder}"
+                f"{name!r} cannot be part of a URL; give the model a name, as in name={folder}"
             )
         if name in found:
             raise SeqzooError(
