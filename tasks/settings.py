@@ -168,7 +168,7 @@ class TrainingSettings:
         if names is None:
             return
         if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-            raise SeqzooError(field="freeze", expected="a list of names of layers", got=names)
+            raise SeqzooError(field="freeze", expected="a list of layer names", got=names)
         # A list, as in JSON, so that stored settings equal new ones.
         object.__setattr__(self, "freeze", list(names) or None)
 

@@ -65,7 +65,7 @@ class History:
             steps, whole = self.frequency.positions(dates)
             if not whole.all() or (np.diff(steps) != 1).any():
                 raise SeqzooError(
-                    f"Dates of a history must be evenly spaced, one each {self.frequency}; give "
+                    f"Dates of a history must be evenly spaced, one per {self.frequency}; give "
                     "missing steps a row of NaN.",
                     field="dates",
                 )

@@ -204,7 +204,7 @@ def answered_alone(
             check=False,
         )
         if process.returncode:
-            lines = process.stderr.strip().splitlines() or ["it ended without a word"]
+            lines = process.stderr.strip().splitlines() or ["it exited without a message"]
             raise SeqzooError(f"The {format} export cannot be loaded and run: {lines[-1]}")
         with np.load(answered / "arrays.npz", allow_pickle=False) as file:
             found: dict[str, Any] = dict(file)

@@ -146,7 +146,7 @@ def _checked(wanted: Export, format: str) -> Format:
         )
     if wanted.steps is not None and format != "litert":
         raise SeqzooError(
-            f"`steps` fixes the length of inputs for litert alone; {format} takes any.",
+            f"`steps` fixes the length of inputs only for litert; {format} accepts any length.",
             field="steps",
         )
     for name in wanted.signatures:

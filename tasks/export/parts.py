@@ -116,8 +116,8 @@ def step_of(task: Any, model: Any) -> Part:
     parts = parts_of(task, model)
     if "step" not in parts:
         raise SeqzooError(
-            f"This model has no `step`, because {no_step(model)}; train one without, or ask the "
-            "whole model."
+            f"This model has no `step`, because {no_step(model)}; train one without, or use the "
+            f"whole model."
         )
     return parts["step"]
 

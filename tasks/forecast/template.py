@@ -103,7 +103,7 @@ class Forecast(Template):
                 field="levels", expected="numbers above 0 and below 1", got=list(self.levels)
             )
         if len(set(self.levels)) < len(self.levels):
-            raise SeqzooError(field="levels", expected="without a duplicate", got=list(self.levels))
+            raise SeqzooError(field="levels", expected="without duplicates", got=list(self.levels))
         if self.segment is not None and self.segment > min(self.look_back, self.horizon):
             expected = (
                 f"at most the horizon ({self.horizon}) and the look-back ({self.look_back} steps)"

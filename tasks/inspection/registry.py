@@ -35,14 +35,14 @@ ANALYSES = {
         "What gates let through, where they saturate, how long units remember.",
     ),
     "states": Analysis(f"{_SECTIONS}:states", "States over time, and what units react to."),
-    "attention": Analysis(f"{_SECTIONS}:attention", "Where the decoder looks for each token."),
+    "attention": Analysis(f"{_SECTIONS}:attention", "What the decoder attends to for each token."),
     "weights": Analysis(
         f"{_SECTIONS}:weights", "Eigenvalues and singular values of the recurrent weights."
     ),
     "fixed-points": Analysis(
         f"{_SECTIONS}:fixed_points", "States that a constant input leaves as they are."
     ),
-    "transitions": Analysis(f"{_SECTIONS}:transitions", "What a CRF thinks of pairs of tags."),
+    "transitions": Analysis(f"{_SECTIONS}:transitions", "How a CRF scores pairs of tags."),
     "embeddings": Analysis(f"{_SECTIONS}:embeddings", "Nearest neighbours of tokens."),
 }
 """In the order of a report."""

@@ -104,7 +104,9 @@ class LanguageModelTask(Task):
         lengths = encoded.lengths - 1
         if targets:
             if not len(flat):
-                raise SeqzooError("A text to model must not be empty, but there is no character.")
+                raise SeqzooError(
+                    "A text to model must have at least one character, but it is empty."
+                )
             joined = Sequences(flat, np.array([len(flat)], np.int32))
             return LaneData(joined, window=self.template.window, whole=True, start=START)
         starts = np.cumsum(lengths) - lengths

@@ -223,7 +223,7 @@ class HistoryFeatures(Features):
             if self.layout.known and future < horizon:
                 raise SeqzooError(
                     f"What is known in the future must be given for all {horizon} steps of the "
-                    f"horizon, but {place} has {future} rows behind its last number.",
+                    f"horizon, but {place} has {future} rows after its last number.",
                     location=place,
                 )
             whole = _window(one, end - look_back, end + horizon, self.frequency)

@@ -138,7 +138,7 @@ def _parted(
             if isinstance(one, TimedSeries):
                 raise SeqzooError(
                     f"A series without times was expected, since the cell takes none, but {place} "
-                    "has times; choose a cell that takes time, or leave them out.",
+                    "has times; choose a time-aware cell, or leave them out.",
                     location=place,
                 )
         return inputs, []
@@ -146,7 +146,7 @@ def _parted(
         if not isinstance(one, TimedSeries):
             raise SeqzooError(
                 f"The cell {cell!r} needs the time of each step, but {place} has none; give a "
-                "`TimedSeries`, or name the column of times with --time-column.",
+                "`TimedSeries`, or name the time column with --time-column.",
                 location=place,
             )
     return [one.values for one in inputs], [one.elapsed for one in inputs]

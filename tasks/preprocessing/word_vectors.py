@@ -88,7 +88,7 @@ def add_vectors(
     if not covered:
         raise SeqzooError(
             f"`vectors`: none of the {len(tokens):,} different words of the training examples is "
-            f"in {path}; is it of another language?",
+            f"in {path}; is it for another language?",
             field="vectors",
         )
     own = set(vocabulary.tokens)

@@ -77,7 +77,7 @@ class Run:
             )
         config = read_json(folder / CONFIG)
         if not isinstance(config, dict) or "template" not in config:
-            raise SeqzooError(f"{folder} is not a run folder: its {CONFIG} is of something else.")
+            raise SeqzooError(f"{folder} is not a run folder: its {CONFIG} is not that of a run.")
         try:
             if config["format"] > FORMAT:
                 raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")

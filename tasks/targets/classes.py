@@ -71,7 +71,7 @@ class ClassTargets(Targets):
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
         if self.smoothing and settings.focal is not None:
             raise SeqzooError(
-                f"`focal` must be none with label smoothing, got {settings.focal} and "
+                f"`focal` must be None with label smoothing, got {settings.focal} and "
                 f"{self.smoothing}.",
                 field="focal",
             )

@@ -91,7 +91,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
         )
     count = sum(map(len, cluster.values()))
     if workers is not None and workers != count:
-        raise SeqzooError(f"--workers {workers}, but {origin} tells of {count} workers.")
+        raise SeqzooError(f"--workers {workers}, but {origin} names {count} workers.")
     import tensorflow as tf
 
     return tf.distribute.cluster_resolver.SimpleClusterResolver(

@@ -163,12 +163,12 @@ class Epochs:
             summary = self.summary()
         except DiskFull as full:
             last = self.checkpoints.last
-            kept = f"To resume from step {last} then: {self.command}" if last else ""
+            kept = f"To resume from step {last} after that: {self.command}" if last else ""
             raise DiskFull(f"{full} {kept}".strip(), location=full.location) from full
         except KeyboardInterrupt:  # the second one, or where there can be no handler
             last = self.checkpoints.last or 0
             raise Interrupted(
-                f"Stopped at once. To resume from step {last}: {self.command}"
+                f"Stopped immediately. To resume from step {last}: {self.command}"
             ) from None
         finally:
             with _unless_full():
@@ -339,8 +339,8 @@ class Epochs:
         """How a training goes on that has lost a worker."""
         last = Checkpoints(self.checkpoints.folder, self.loop).last  # as the chief wrote it
         if not last:
-            return "There is no checkpoint yet; begin a new run."
-        return f"To resume from step {last}, with all workers anew: {self.command}"
+            return "There is no checkpoint yet; start a new run."
+        return f"To resume from step {last}, with all workers restarted: {self.command}"
 
     def check(self) -> None:
         """Looks whether all losses and gradients were numbers.

@@ -339,5 +339,5 @@ def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, repli
         )
     return (
         f"Started on {before} replicas, resumed on {replicas}: batches and learning rates stay as "
-        "they were, so that results differ by rounding, and by the masks of dropout."
+        "they were, so that results differ only by rounding and dropout masks."
     )

@@ -38,7 +38,7 @@ def test_keras_layers_compute_the_same_where_seqzoo_is_not(
     [
         ("series", "Keras has no layer for LEMCell; export to saved-model, onnx or litert, or"),
         ("words", r"Keras has no layer that computes what MaskedPooling \('pooling'\) does"),
-        ("language", "A LanguageModel generates and is no model of layers alone"),
+        ("language", "A LanguageModel generates step by step and is not a model of"),
     ],
 )
 def test_what_keras_cannot_hold_is_refused(name: str, message: str, tmp_path: pathlib.Path) -> None:

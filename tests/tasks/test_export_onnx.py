@@ -88,7 +88,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(
     for precision, format in (("float16", "onnx"), ("int8", "saved-model")):
         with pytest.raises(SeqzooError, match=f"`precision` must be float32.* for {format}, got"):
             formats.export(replace(wanted, precision=precision), tmp_path / "out", format)
-    with pytest.raises(SeqzooError, match="`steps` fixes the length of inputs for litert alone"):
+    with pytest.raises(SeqzooError, match="`steps` fixes the length of inputs only for litert"):
         formats.export(replace(wanted, steps=9), tmp_path / "out", "onnx")
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SeqzooError, match=r"needs onnx and onnxruntime.*'seqzoo\[onnx\]'"):

@@ -209,7 +209,7 @@ def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
         freeze(model, ["layer_2"])
     with pytest.raises(SeqzooError, match="must leave a layer to train"):
         freeze(model, list(weights_by_layer(model)))
-    with pytest.raises(SeqzooError, match="`freeze` must be a list of names of layers, got 'a'"):
+    with pytest.raises(SeqzooError, match="`freeze` must be a list of layer names, got 'a'"):
         TrainingSettings(freeze="a")  # pyright: ignore[reportArgumentType]
 
 

@@ -120,7 +120,7 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
         (template(), {"class_weight": {"Q": 2.0}}, "`class_weight` must name classes (A, B, C), "),
         (template(target="labels"), {"class_weight": "balanced"}, "`class_weight` is for the tar"),
         (template(target="value"), {"focal": 2.0}, "`focal` is for the targets 'class', 'labels'"),
-        (template(label_smoothing=0.1), {"focal": 2.0}, "`focal` must be none with label smooth"),
+        (template(label_smoothing=0.1), {"focal": 2.0}, "`focal` must be None with label smooth"),
         (tagger(crf=True), {"focal": 2.0}, "`focal` is for tags without `crf`"),
         (ManyToManyEncoderDecoder(), {"focal": 2.0}, "`focal` is for the targets"),
         (tagger(crf=True), {"calibrate": True}, "'tags' without `crf`, got target 'tags'"),

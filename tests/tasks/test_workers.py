@@ -152,7 +152,7 @@ def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_
     train(**arguments(folder), resume=True, progress=noted)
     assert noted.notes == [
         "Started on 2 replicas, resumed on 1: batches and learning rates stay as they were, so "
-        "that results differ by rounding, and by the masks of dropout."
+        "that results differ only by rounding and dropout masks."
     ]
     assert_close(alone, folder)
 
@@ -184,7 +184,7 @@ TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index"
             None,
             "names 2 of job 'worker', but this process is number 2",
         ),
-        ({"TF_CONFIG": json.dumps(TWO)}, 3, "--workers 3, but TF_CONFIG tells of 2 workers"),
+        ({"TF_CONFIG": json.dumps(TWO)}, 3, "--workers 3, but TF_CONFIG names 2 workers"),
         ({"SLURM_PROCID": "0"}, None, "SLURM has not set SLURM_STEP_NUM_TASKS"),
         ({"JOB_COMPLETION_INDEX": "0"}, None, "add --workers with the job's `completions`"),
         ({"JOB_COMPLETION_INDEX": "9"}, 10, "The host of pod 9 must be named as in 'train-9."),

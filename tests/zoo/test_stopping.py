@@ -18,7 +18,7 @@ from seqzoo.zoo import stopping
 
 stopping.SECONDS_TO_END = 0.2
 with stopping.answering_signals():
-    stopping.set_last_words("Stopped at once. To go on: x")
+    stopping.set_last_words("Stopped immediately. To go on: x")
     print("ready", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 100_000_000)
 """
@@ -44,7 +44,8 @@ def test_a_second_signal_ends_what_does_not_hear(second) -> None:
     assert time.monotonic() - began < 10
     assert process.returncode == 130
     assert errors == (
-        "Stopping after this step; a second Ctrl-C stops at once.\nStopped at once. To go on: x\n"
+        "Stopping after this step; a second Ctrl-C stops at once.\nStopped immediately. To go on: "
+        "x\n"
     )
 
 

@@ -69,7 +69,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
             )
         if name in found:
             raise SeqzooError(
-                f"Two models are called {name}; name one, as in other={folder}", field="runs"
+                f"Two models are called {name}; rename one, as in other={folder}", field="runs"
             )
         found[name] = folder
     return found
