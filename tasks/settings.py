@@ -69,10 +69,10 @@ class TrainingSettings:
             back-propagation through each sequence.
         bptt_back: steps that each backward pass goes back, at least `bptt_every` (Williams and Peng
             1990). Earlier states are constants. None for `bptt_every`.
-        loss_reduction: reduction of the loss over the steps of sequences. "mean" is the mean loss
-            of all predictions; "sum" sums the loss over the steps of a sequence, as in the
-            definition of back-propagation through time, and takes the mean over sequences. The mean
-            is reported in both cases.
+        loss_reduction: reduction of the loss over time steps. "mean" is the mean loss of all
+            predictions; "sum" sums the loss over the steps of a sequence, as in the definition of
+            back-propagation through time, and takes the mean over sequences. The mean is reported
+            in both cases.
         average: weight averaging: the average that is evaluated and kept as the model. "ema" is an
             exponential moving average over updates (Polyak and Juditsky 1992); "best" is the mean
             of the best epochs, which are compared by their own weights. None for the weights of the

@@ -26,10 +26,11 @@ class Decoding:
             to 1.
         coverage_penalty: coverage penalty of beam search; higher favours texts that cover all of
             the input. It is beta of the same equation, and needs a model with attention.
-        temperature: sampling temperature, which log-probabilities are divided by.
+        temperature: sampling temperature; log-probabilities are divided by it.
         top_k: number of most probable tokens to sample from. None for all.
-        top_p: nucleus sampling: sample from the smallest set of most probable tokens that have this
-            total probability, after `top_k`. Holtzman et al. 2020, section 3.1. None for all.
+        top_p: nucleus sampling: sample from the most probable tokens that together reach this
+            probability, among those that `top_k` keeps. Holtzman et al. 2020, section 3.1. None for
+            all.
         minimum_length: minimum length of generated texts, in tokens. The end token is not generated
             before; a smaller maximum takes precedence.
         maximum_length: maximum length of generated texts, in tokens. The end token is forced after

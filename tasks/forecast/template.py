@@ -35,7 +35,7 @@ class Forecast(Template):
         input: input type: a table with dates.
         target: target type: the steps of the horizon.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
-        units: units per layer and direction. There is one direction.
+        units: number of units per layer and direction. There is one direction.
         layers: number of recurrent layers.
         dropout: dropout rate on layer inputs. Not of the first layer, but on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
@@ -59,7 +59,7 @@ class Forecast(Template):
         conformal: calibrate quantiles on the validation examples, by conformal prediction. It also
             gives point forecasts their intervals.
         calendar: add calendar features: the time of the day, week and year, each if the training
-            data cover it twice.
+            data cover it at least twice.
         season: season length, in steps, also of the seasonal naive baseline. None for the usual one
             of the frequency: 24 for hours, 7 for days, 12 for months.
         windows: maximum number of training windows per epoch, resampled each epoch.

@@ -44,7 +44,7 @@ class ManyToManyAligned(Template):
             step that follows. "next" is a language model of characters, words or subwords, a
             forecaster of series, a composer of notes.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
-        units: units per layer and direction.
+        units: number of units per layer and direction.
         layers: number of recurrent layers.
         bidirectional: bidirectional layers, or forward-only ones. What is "next" must not be seen
             beforehand. None for both directions with tags and values, and one with what is "next".

@@ -29,7 +29,7 @@ class ManyToManyEncoderDecoder(Template):
         target: target type: what a text is made of.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. Of encoder
             and decoder.
-        units: units per layer and direction. Only the encoder may have two directions.
+        units: number of units per layer and direction. Only the encoder may have two directions.
         layers: number of recurrent layers. As many in the encoder as in the decoder.
         bidirectional: bidirectional layers, or forward-only ones. Of the encoder.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
@@ -59,7 +59,8 @@ class ManyToManyEncoderDecoder(Template):
         lowercase_targets: lowercase target texts, for training and scoring.
         maximum_length: maximum sequence length, in steps; longer ones are truncated. None for no
             limit.
-        label_smoothing: label smoothing. Of the tokens.
+        label_smoothing: label smoothing: share of the target probability that is spread over all
+            classes. Of the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
         sample_rate: sample rate of audio, in Hz.

@@ -30,7 +30,7 @@ class ManyToManyUnaligned(Template):
         input: input type.
         target: target type: what a text is made of.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
-        units: units per layer and direction.
+        units: number of units per layer and direction.
         layers: number of recurrent layers.
         bidirectional: bidirectional layers, or forward-only ones. A model that reads in one
             direction can be asked while its input is still coming in.

@@ -32,7 +32,7 @@ class ManyToOne(Template):
         input: input type.
         target: target type: one class, any number of labels, or a value.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
-        units: units per layer and direction.
+        units: number of units per layer and direction.
         layers: number of recurrent layers.
         residual: add the input of each recurrent layer but the first to its output.
         layer_norm: layer normalisation of the input of each recurrent layer but the first.
@@ -59,7 +59,7 @@ class ManyToOne(Template):
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
         ngrams: maximum length of the token n-grams that are embedded; 1 for none. The vector of an
             n-gram is added at the step where it ends.
-        ngram_buckets: hash buckets per n-gram length.
+        ngram_buckets: number of hash buckets per n-gram length.
         bag: also feed the sum of all token embeddings to the output layer. It is a bag of
             characters, words, subwords or n-grams.
         vocabulary_size: maximum vocabulary size. The padding and unknown tokens count.
@@ -74,7 +74,8 @@ class ManyToOne(Template):
         output_activation: activation of numeric outputs, by its Keras name. Targets are
             standardised only for the losses squared, absolute and huber without one. None for none,
             or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
-        label_smoothing: label smoothing. Of "class" targets.
+        label_smoothing: label smoothing: share of the target probability that is spread over all
+            classes. Of "class" targets.
         sample_rate: sample rate of audio, in Hz.
         mel_bins: number of mel bands of the audio spectrogram.
         image_size: height and width that images are resized to, such as 224,224. For rows and

@@ -47,14 +47,14 @@ class OneToMany(Template):
         input: input type: what is described.
         target: target type: what a text is made of.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
-        units: units per layer and direction.
+        units: number of units per layer and direction.
         layers: number of recurrent layers.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
             (Luong), or "none".
         encoder: image encoder: convolutional, or a model from keras.applications, such as
             MobileNetV2. "convolutional" is trained from scratch.
-        filters: filters of each convolutional block, such as 32,64. Each block halves height and
-            width.
+        filters: number of filters of each convolutional block, such as 32,64. Each block halves
+            height and width.
         normalization: normalisation of the convolutional blocks. "batch" uses the statistics of a
             batch. "group" uses those of one example, which removes the brightness of an image; it
             is for batches of a few images.
@@ -81,7 +81,8 @@ class OneToMany(Template):
             vocabulary.
         nfc: normalise text to Unicode NFC, in which "é" is one character however it was typed.
         lowercase_targets: lowercase target texts, for training and scoring.
-        label_smoothing: label smoothing. Of the tokens.
+        label_smoothing: label smoothing: share of the target probability that is spread over all
+            classes. Of the tokens.
         scheduled_sampling: scheduled sampling: share of decoder inputs that are replaced by the
             model's own predictions in training.
 

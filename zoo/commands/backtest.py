@@ -12,7 +12,10 @@ from seqzoo.zoo.commands import completers, options
 @click.argument("run", shell_complete=completers.runs)
 @options.source_option("data", default="as in training")
 @click.option(
-    "--origins", type=click.IntRange(1), default=5, help="Number of origins. [default: 5]"
+    "--origins",
+    type=options.Whole(1),
+    default=5,
+    help="Number of origins. [at least 1; default: 5]",
 )
 @click.option(
     "--stride",

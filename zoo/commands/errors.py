@@ -20,9 +20,9 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--folds",
-    type=click.IntRange(2),
-    help="Number of folds of the training examples, each examined with a model trained on the "
-    "others, instead of a split.",
+    type=options.Whole(2),
+    help="Examine the training examples instead of a split, in this many folds, each with a model "
+    "trained on the others. [at least 2]",
 )
 @click.option(
     "--top",

@@ -52,8 +52,9 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--horizon",
-    type=click.IntRange(1),
-    help="Number of steps to forecast for each series in --input-file. [default: as in training]",
+    type=options.Whole(1),
+    help="Number of steps to forecast for each series in --input-file. "
+    "[at least 1; default: as in training]",
 )
 @click.option("--plot", help="Plot the history and forecasts to this .png file.")
 @click.option(

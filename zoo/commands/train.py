@@ -33,8 +33,8 @@ class TrainCommand(options.Command):
     "--from",
     "start_from",
     shell_complete=completers.runs,
-    help="Run, or preset with a pretrained model, to fine-tune: its weights and preprocessing are "
-    "the start.",
+    help="Run, or preset with a pretrained model, to fine-tune: training starts from its weights "
+    "and preprocessing.",
 )
 @options.source
 @options.task
@@ -46,8 +46,9 @@ class TrainCommand(options.Command):
 @options.device
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
-    help="Number of data-parallel worker processes, started on this machine without --distribute.",
+    type=options.Whole(1),
+    help="Number of data-parallel worker processes; they are started on this machine unless "
+    "--distribute is given. [at least 1]",
 )
 @click.option(
     "--distribute",
@@ -90,8 +91,8 @@ def command(
     """Train NAME (a preset, a template or a configuration file) and write a run folder.
 
     Options override the settings of a preset or file. A template needs --data, --kind and, for a
-    table, the columns --input and --target. With --from, --kind and the layer sizes come from that
-    run; without NAME, so do all other settings.
+    table, the columns --input and --target. --from takes --kind and the layer sizes from that run
+    and, without NAME, all other settings as well.
 
     \b
     Examples:
