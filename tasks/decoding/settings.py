@@ -42,7 +42,7 @@ class Decoding:
             more probable).
         language_model: run folder of a language model that also scores texts in the beam search of
             many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
-            words or subwords. None for none.
+            words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
 
     Raises:

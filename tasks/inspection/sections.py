@@ -91,9 +91,9 @@ def labels_of(subject: Subject, own: LayerTrace) -> tuple[str, ...]:
 def attribution(inspection: Inspection) -> list[Section]:
     """Integrated gradients and occlusion of the answer to each input."""
     text = [
-        "<p>What speaks for the answer is red, what speaks against it blue: by integrated "
-        "gradients, whose values add up to the difference between the score with the input and "
-        "the score without any, and by leaving out one step at a time.</p>"
+        "<p>Red supports the answer, blue opposes it: by integrated gradients, whose values sum "
+        "to the difference between the scores with and without the input, and by occlusion of one "
+        "step at a time.</p>"
     ]
     shown, data = {}, []
     for index, subject in enumerate(inspection.subjects):
@@ -173,8 +173,9 @@ def gradients(inspection: Inspection) -> list[Section]:
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
-        "so many steps before. A line that falls steeply is a gradient that vanishes: what "
-        "happened that long ago cannot be learnt from. Below, how much any gradient could keep.</p>"
+        f"so many steps before. A line that falls steeply is a vanishing gradient: nothing can be "
+        f"learned from what happened that long ago. Below, how much of a gradient can be kept at "
+        f"most.</p>"
         f"<table>{rows}{bounds}</table>"
     )
     data = {
@@ -230,7 +231,7 @@ def gates(inspection: Inspection) -> list[Section]:
         )
         text = (
             "<p>Units from top to bottom, steps of the input from left to right. A gate near 0 is "
-            "closed, near 1 open; where it is either, it hardly learns.</p>"
+            "closed, near 1 open; where it is saturated at either, it hardly learns.</p>"
         )
         if rows:
             text += (
@@ -336,8 +337,9 @@ def attention(inspection: Inspection) -> list[Section]:
         f"attention-{index + 1}": figures.attention_figure(own) for index, own in enumerate(maps)
     }
     text = (
-        "<p>Where the decoder looks as it writes: the input from left to right, the answer from "
-        "top to bottom, darker for more. Of an image, a picture for each token, brighter for more."
+        "<p>What the decoder attends to as it writes: the input from left to right, the answer "
+        "from top to bottom, darker for more weight. For an image, one picture per token, "
+        "brighter for more weight."
         "</p>"
     )
     data = {"maps": [np.round(own.weights, 4).tolist() for own in maps]}
@@ -389,9 +391,9 @@ def fixed_points(inspection: Inspection) -> list[Section]:
             for point in found[:6]
         )
         text = (
-            "<p>Where the state would stay, or nearly so, if every step brought the average of "
-            "this input. Stable points are what the layer falls back to; directions that are not "
-            "stable are decisions. Grey: the way that the states took, in their first two "
+            "<p>Where the state would stay, or nearly so, if every step had the average of this "
+            "input. Stable points are what the layer falls back to; directions that are not "
+            "stable are decisions. Grey: the path of the states, in their first two "
             "principal components.</p><table><tr><th>point</th><th>speed</th><th>unstable "
             f"directions</th><th>largest |eigenvalue|</th></tr>{rows}</table>"
         )
@@ -419,8 +421,8 @@ def transitions(inspection: Inspection) -> list[Section]:
         return []
     found = crf_transitions(inspection.run)
     text = (
-        "<p>How well the tag of the row is followed by that of the column, as the CRF has learnt "
-        "it; grey where that is forbidden.</p>"
+        "<p>How the CRF scores the tag of a column after that of a row; grey where that is "
+        "forbidden.</p>"
     )
     data = {
         "tags": list(found.tags),

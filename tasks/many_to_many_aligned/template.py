@@ -89,8 +89,9 @@ class ManyToManyAligned(Template):
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
-            standardised only for the losses squared, absolute and huber without one. None for none,
-            or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
+            standardised only for the losses squared, absolute and huber without one. None for no
+            activation, or exponential with poisson, sigmoid with bernoulli and softmax with
+            cross-entropy.
         tied: tie input and output embeddings.
 
     Raises:

@@ -72,8 +72,9 @@ class ManyToOne(Template):
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "value".
         output_activation: activation of numeric outputs, by its Keras name. Targets are
-            standardised only for the losses squared, absolute and huber without one. None for none,
-            or exponential with poisson, sigmoid with bernoulli and softmax with cross-entropy.
+            standardised only for the losses squared, absolute and huber without one. None for no
+            activation, or exponential with poisson, sigmoid with bernoulli and softmax with
+            cross-entropy.
         label_smoothing: label smoothing: share of the target probability that is spread over all
             classes. Of "class" targets.
         sample_rate: sample rate of audio, in Hz.

@@ -19,8 +19,8 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--stride",
-    type=click.IntRange(1),
-    help="Number of steps between two origins. [default: the horizon]",
+    type=options.Whole(1),
+    help="Number of steps between two origins. [at least 1; default: the horizon]",
 )
 @click.option(
     "--refit/--no-refit",

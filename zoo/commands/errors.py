@@ -26,9 +26,9 @@ from seqzoo.zoo.commands import completers, options
 )
 @click.option(
     "--top",
-    type=click.IntRange(1),
+    type=options.Whole(1),
     default=5,
-    help="Number of examples per likely cause. [default: 5]",
+    help="Number of examples per likely cause. [at least 1; default: 5]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @options.device
