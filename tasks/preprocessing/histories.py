@@ -369,7 +369,7 @@ class HistoryFeatures(Features):
             offset += len(padded)
         if not flat:
             raise SeqzooError(
-                "There is no step to forecast: no series has a number behind one to look back at."
+                "There is no step to forecast: no series has a number that follows another one."
             )
         return HistoryWindows(
             np.concatenate(flat),

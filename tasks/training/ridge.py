@@ -70,8 +70,8 @@ class RidgeLoop(Loop):
         if cell.trainable_variables:
             raise SeqzooError(
                 field="readout",
-                expected=f"'gradient' for cell {task.template.cell!r}, whose own weights 'ridge' "
-                "leaves as they were drawn; it is for cells without such, 'echo-state'",
+                expected=f"'gradient' for cell {task.template.cell!r}, whose weights 'ridge' would "
+                "leave untrained (it is for cells without trainable weights, such as 'echo-state')",
                 got="ridge",
             )
         kernel, bias = self.layer.kernel, self.layer.bias

@@ -140,7 +140,10 @@ def test_the_next_step_is_fitted(tmp_path):
 @pytest.mark.parametrize(
     "template, message",
     [
-        (ManyToOne("series", "value", cell="gru", units=3), "cells without such, 'echo-state'"),
+        (
+            ManyToOne("series", "value", cell="gru", units=3),
+            "cells without trainable weights, such as 'echo-state'",
+        ),
         (ManyToManyAligned("characters", "next", cell="echo-state", units=3), "language models"),
     ],
 )

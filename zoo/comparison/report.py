@@ -17,7 +17,7 @@ HEADS = (
     "{metric}",
     "lowest",
     "highest",
-    "seconds an epoch",
+    "seconds per epoch",
     "peak memory (MiB)",
 )
 

@@ -78,7 +78,7 @@ def _forecast_summary(trained: Trained, program: str) -> str:
         [
             f"\n{scores}\n",
             f"The run is in {trained.run.folder}: model.keras, config.json, history.csv, scores.",
-            "Next:",
+            "Next steps:",
             f"  {program} predict {folder} --input-file {data} --plot forecast.png",
             f"  {program} export {folder} exported",
             "",
