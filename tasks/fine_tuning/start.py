@@ -129,7 +129,8 @@ class Start:
         if not set(taken) - {OUTPUTS}:
             raise SeqzooError(
                 f"No layer of {self.run.folder} fits the new model: it has {', '.join(before)}, "
-                f"the new model has {', '.join(after)}; none of them have the same name and shape."
+                f"the new model has {', '.join(after)}; no layer has the same name and shape in "
+                f"both."
             )
         return {
             "run": str(pathlib.Path(self.run.folder).absolute()),

@@ -222,7 +222,7 @@ class HistoryFeatures(Features):
             future = len(one) - end
             if self.layout.known and future < horizon:
                 raise SeqzooError(
-                    f"What is known in the future must be given for all {horizon} steps of the "
+                    f"Future covariates must be given for all {horizon} steps of the "
                     f"horizon, but {place} has {future} rows after its last number.",
                     location=place,
                 )

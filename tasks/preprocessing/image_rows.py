@@ -145,7 +145,7 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
             resizes = hasattr(template, "image_size")
             resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
             raise SeqzooError(
-                f"Images must have one size, but {place} has the shape {own.shape} and "
+                f"Images must have the same size, but {place} has the shape {own.shape} and "
                 f"{places[0]} {first.shape}; bring them to one size{resize}.",
                 location=place,
             )

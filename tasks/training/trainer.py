@@ -309,7 +309,7 @@ def _check_same(run: Run, template: Template, settings: TrainingSettings, finger
     ]
     for new, old in pairs:
         stored = {name: value for name, value in old.items() if name not in FREE_TO_CHANGE}
-        check_same(run.folder, stored, new, "resume with the same choices, or begin a new run")
+        check_same(run.folder, stored, new, "resume with the same settings, or start a new run")
     if fingerprint != run.config["data"]["fingerprint"]:
         raise SeqzooError(
             f"The data differ from those that {run.folder} was started with; start a new run."

@@ -143,7 +143,7 @@ BAD = {
     "objects": (
         {"inputs": np.array(SERIES, object), "targets": CLASSES},
         {},
-        "'inputs' holds Python objects, which are not read; join",
+        "'inputs' holds Python objects, which are not read; concatenate",
     ),
     "text": ({"inputs": CLASSES, "targets": CLASSES}, {}, "'inputs' must hold numbers, got 30 of"),
     "complex": (

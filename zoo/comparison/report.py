@@ -160,8 +160,8 @@ class Comparison:
             "",
             f"Each cell has the number of units that brings the whole model closest to the "
             f"{self.wanted:,} parameters that it has with {self.reference}. Seeds: "
-            f"{', '.join(map(str, self.seeds))}. Scores are of {self.split} examples, means over "
-            f"seeds; {'more' if self.better > 0 else 'less'} is better. Times are medians of "
+            f"{', '.join(map(str, self.seeds))}. Scores are means over seeds, on {self.split} "
+            f"examples; {'higher' if self.better > 0 else 'lower'} is better. Times are medians of "
             f"the epochs after the first; memory is the largest of a training's process.",
             "",
             _row(heads),
@@ -241,7 +241,7 @@ class Comparison:
         labels = [f"{own.cell}\n{own.units} units" for own in scored]
         axes.set_xticks(range(len(scored)), labels)
         axes.set_xlim(-0.6, len(scored) - 0.2)
-        better = "more" if self.better > 0 else "less"
+        better = "higher" if self.better > 0 else "lower"
         axes.set_ylabel(f"{self.metric.replace('_', ' ')} ({better} is better)")
         name = self.name.replace("$", r"\$")  # else matplotlib takes it for a formula
         axes.set_title(f"{name}: about {self.wanted:,} parameters each", color=INK)

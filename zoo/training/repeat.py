@@ -93,7 +93,7 @@ class Repetition:
         best, worst = self.best, self.worst
         return (
             f"{table(['training', *map(metric_name, names)], rows)}\n\n"
-            f"{metric_name(self.metric)} {self.mean():.4f} ± {self.deviation():.4f} on "
+            f"{metric_name(self.metric)} {self.mean():.4f} ± {self.deviation():.4f} over "
             f"{len(self.figures)} trainings; best {self.scores[best]:.4f} ({best}), worst "
             f"{self.scores[worst]:.4f} ({worst})."
         )
