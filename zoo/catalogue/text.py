@@ -71,7 +71,7 @@ def _measured(measured: dict[str, Any]) -> list[str]:
     adding = measured["adding"]
     if adding is not None:
         steps = adding["steps"]
-        learnt = "not learnt" if steps is None else f"learned in {steps:,} steps"
+        learnt = "not learnt" if steps is None else f"learnt in {steps:,} steps"
         lines.append(f"Adding problem of 50 steps: {learnt}, squared error {adding['error']:.4f}.")
     return [*lines, ""] if lines else []
 
