@@ -107,7 +107,7 @@ INPUTS: dict[str, InputKind] = {
         "seqzoo.tasks.preprocessing.vectors:VectorFeatures",
         "numbers",
         (ONE_TO_MANY,),
-        "Numbers without a time order",
+        "Numbers without temporal order",
     ),
     "class": InputKind(
         "seqzoo.tasks.preprocessing.class_names:NameFeatures",

@@ -22,7 +22,7 @@ def choose(device: str | None) -> None:
     gpus = tensorflow.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
         raise SeqzooError(
-            f"--device gpu: TensorFlow sees no GPU; leave --device out, or run "
+            "--device gpu: TensorFlow sees no GPU; leave --device out, or run "
             f"`{command('doctor')}`."
         )
     if device == "cpu" and gpus:

@@ -158,13 +158,13 @@ def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) ->
     if "step" not in parts:
         raise SeqzooError(
             f"{FULL} is for a `step`, and this model has none because {why_not}; the runtime has "
-            f"no integer loop, so export it in int8.",
+            "no integer loop, so export it in int8.",
             field="precision",
         )
     if isinstance(wanted.task.features, AudioFeatures):
         raise SeqzooError(
             f"{FULL} is not for audio, whose spectra span more orders of magnitude than a byte "
-            f"can hold; export it in int8.",
+            "can hold; export it in int8.",
             field="precision",
         )
     examples = list(wanted.examples) or made_up(wanted.task)

@@ -34,7 +34,7 @@ class Recurrences:
         if not keeps_contract(cell):
             raise SeqzooError(
                 f"A layer of {type(cell).__name__} cannot be written as ONNX, as it is not a cell "
-                f"of seqzoo; export a saved-model instead."
+                "of seqzoo; export a saved-model instead."
             )
         batch, time = sequences.shape[:2]
         own = _Recurrence(layer, sequences, states, mask)

@@ -117,7 +117,7 @@ def step_of(task: Any, model: Any) -> Part:
     if "step" not in parts:
         raise SeqzooError(
             f"This model has no `step`, because {no_step(model)}; train one without, or use the "
-            f"whole model."
+            "whole model."
         )
     return parts["step"]
 

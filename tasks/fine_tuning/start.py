@@ -130,7 +130,7 @@ class Start:
             raise SeqzooError(
                 f"No layer of {self.run.folder} fits the new model: it has {', '.join(before)}, "
                 f"the new model has {', '.join(after)}; no layer has the same name and shape in "
-                f"both."
+                "both."
             )
         return {
             "run": str(pathlib.Path(self.run.folder).absolute()),

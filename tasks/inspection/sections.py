@@ -173,9 +173,9 @@ def gradients(inspection: Inspection) -> list[Section]:
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
-        f"so many steps before. A line that falls steeply is a vanishing gradient: nothing can be "
-        f"learned from what happened that long ago. Below, how much of a gradient can be kept at "
-        f"most.</p>"
+        "so many steps before. A line that falls steeply is a vanishing gradient: nothing can be "
+        "learnt from what happened that long ago. Below, how much of a gradient can be kept at "
+        "most.</p>"
         f"<table>{rows}{bounds}</table>"
     )
     data = {
@@ -339,8 +339,7 @@ def attention(inspection: Inspection) -> list[Section]:
     text = (
         "<p>What the decoder attends to as it writes: the input from left to right, the answer "
         "from top to bottom, darker for more weight. For an image, one picture per token, "
-        "brighter for more weight."
-        "</p>"
+        "brighter for more weight.</p>"
     )
     data = {"maps": [np.round(own.weights, 4).tolist() for own in maps]}
     return [Section("attention", "Attention", text, shown, data)]

@@ -82,7 +82,7 @@ def _training(own: dict[str, Any], program: str) -> str:
         kind = own["class"].rpartition(".")[2]
         return (
             f"It reads frames, which templates do not provide: use Recurrent({kind}(...)) in a "
-            f"Keras model."
+            "Keras model."
         )
     times = " --time-column COLUMN" if own["takes"] == "times" else ""
     return f"To train with it: {program} train NAME --cell {own['name']}{times}"

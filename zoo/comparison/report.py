@@ -158,7 +158,7 @@ class Comparison:
         lines = [
             f"# Cells for {self.name}",
             "",
-            f"Each cell has the number of units that brings the whole model closest to the "
+            "Each cell has the number of units that brings the whole model closest to the "
             f"{self.wanted:,} parameters that it has with {self.reference}. Seeds: "
             f"{', '.join(map(str, self.seeds))}. Scores are means over seeds, on {self.split} "
             f"examples; {'higher' if self.better > 0 else 'lower'} is better. Times are medians of "

@@ -154,7 +154,7 @@ def check_times(task: Any, source: Source) -> None:
     if takes_time(task.cell) and source.time_column is None:
         raise SeqzooError(
             f"The cell {task.cell!r} needs the time of each step, got none; name the time column "
-            f"with --time-column.",
+            "with --time-column.",
             field="time_column",
         )
     if source.time_column is not None and not takes_time(task.cell):

@@ -355,7 +355,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     if not found:
         raise SeqzooError(
             f"`target` must name a column of {table.name} ({', '.join(names)}), since no other "
-            f"column is numeric.",
+            "column is numeric.",
             field="target",
         )
     return found
@@ -372,7 +372,7 @@ def _frequency(
     if found is None:
         raise SeqzooError(
             f"{table.name} has one date per series, from which no frequency can be inferred; set "
-            f"it with --frequency.",
+            "it with --frequency.",
             field="frequency",
         )
     return found

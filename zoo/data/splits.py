@@ -253,8 +253,7 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         elif common:
             notes.append(
                 f"{common:,} of {part.name} left out, since they are also in other splits "
-                f"(--duplicates "
-                "keep keeps them)."
+                "(--duplicates keep keeps them)."
             )
             parts[name] = part.pick(own)
         later.update(part.keys)

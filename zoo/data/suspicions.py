@@ -88,7 +88,7 @@ def _labels(part: Part) -> list[str]:
         if other != label:
             notes.append(
                 f"The labels {other!r} ({counts[other]:,}) and {label!r} ({counts[label]:,}) are "
-                f"different ones, although they are spelled almost alike."
+                "different ones, although they are spelled almost alike."
             )
             break
     return notes

@@ -35,7 +35,7 @@ def sentences(records: Records, *, strict: bool) -> Records:
             if not error and name and name in begun and name != next(reversed(begun)):
                 error = (
                     f"has {column!r} {name!r}, as {records.unit} {begun[name]} has; the rows of a "
-                    f"sentence must be consecutive"
+                    "sentence must be consecutive"
                 )
             if error and strict:
                 where = records.location(record.number)

@@ -70,8 +70,7 @@ def backtest(
         first_date, last_date = shown_dates(np.array([starts[0], until]))
         raise SeqzooError(
             f"The first origin, {first_date}, lies within the training data of {run.folder}, "
-            f"which end at "
-            f"{last_date}; use fewer origins, or --refit.",
+            f"which end at {last_date}; use fewer origins, or --refit.",
             field="origins",
         )
     found = []

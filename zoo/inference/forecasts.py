@@ -175,8 +175,7 @@ class Forecaster:
             if not (high > low).any():
                 raise SeqzooError(
                     f"{self.run.folder} forecasts no quantiles to detect anomalies with; train it "
-                    f"with "
-                    "--distribution, or with validation examples."
+                    "with --distribution, or with validation examples."
                 )
             deviation = np.maximum((high - low) / (normal[1] - normal[0]), 1e-12)
             seen = history.values[origins]
