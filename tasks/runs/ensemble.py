@@ -135,8 +135,7 @@ class Ensemble:
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, TaggerTask):
-            losses = -np.log(self._joint(data, options))
-            loss = losses.sum() / first.inputs.lengths.sum()
+            loss = -self._log_joint(data, options).sum() / first.inputs.lengths.sum()
             found = self._tagged(data, options)
             figures = self.task.figures(found, first, examples, options)
         else:
@@ -186,19 +185,19 @@ class Ensemble:
             tags.append(most_probable(mean, allowed))
             probabilities.append(mean[np.arange(length), tags[-1]])
         said = Sequences.of(tags)
-        joint = self._joint([replace(own, targets=said) for own in data], options)
+        joint = self._log_joint([replace(own, targets=said) for own in data], options)
         return {
             "tags": tags,
             "lengths": list(lengths),
             "probabilities": probabilities,
-            "log_probabilities": list(np.log(joint)),
+            "log_probabilities": list(joint),
         }
 
-    def _joint(self, data: list[Data], options: AnswerOptions) -> np.ndarray:
-        """The mean probability of all tags of each sequence, which are the targets, (n,)."""
+    def _log_joint(self, data: list[Data], options: AnswerOptions) -> np.ndarray:
+        """The logarithm of the mean probability of all tags of each sequence, which are the
+        targets, (n,). A mean of probabilities would be zero for long sequences."""
         found = self._collect("score", data, options)
-        logarithms = np.array([own["loss"] for own in found], np.float64)
-        return np.maximum(np.mean(np.exp(-logarithms), 0), np.finfo(np.float64).tiny)
+        return _log_mean(-np.array([own["loss"] for own in found], np.float64))
 
 
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:

@@ -18,8 +18,9 @@ from seqzoo.tasks import (
     TrainingSettings,
     train,
 )
+from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.metrics.bio import bio_constraints
-from seqzoo.tasks.runs.ensemble import mean_logits, most_probable
+from seqzoo.tasks.runs.ensemble import Ensemble, mean_logits, most_probable
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
 
@@ -44,6 +45,14 @@ def test_mean_logits_are_those_of_mean_probabilities() -> None:
     found = mean_logits(LabelTargets(list("abcde")), outputs)
     wanted = (1 / (1 + np.exp(-outputs))).mean(0)
     np.testing.assert_allclose(1 / (1 + np.exp(-found)), wanted, rtol=1e-12)
+
+
+def test_long_sequences_have_a_joint_probability(monkeypatch) -> None:
+    ensemble = Ensemble.__new__(Ensemble)
+    found = [{"loss": [1000.0, 2.0]}, {"loss": [1001.0, 2.0]}]
+    monkeypatch.setattr(ensemble, "_collect", lambda *_: found)
+    wanted = [-1000 + np.log((1 + np.exp(-1)) / 2), -2.0]
+    np.testing.assert_allclose(ensemble._log_joint([], AnswerOptions()), wanted, rtol=1e-12)
 
 
 def test_the_most_probable_tags_are_well_formed() -> None:
