@@ -13,7 +13,7 @@ from seqzoo.tasks import Examples, ManyToOne, SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import trainer
 from seqzoo.zoo.mistakes.causes import Predictions, Training, causes_of
-from seqzoo.zoo.mistakes.errors import report
+from seqzoo.zoo.mistakes.errors import report, with_labels_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
 
 
@@ -118,6 +118,14 @@ def test_command(trained, tmp_path) -> None:
     tagger = SimpleNamespace(template=ManyToOne("series", "value"), folder="runs/y")
     with pytest.raises(SeqzooError, match="'class', got runs/y with target 'value'"):
         zoo.errors(tagger)
+
+
+def test_folds_that_lack_a_class_are_not_validated_on_it() -> None:
+    training, validation = Examples(["p", "q"], ["a", "b"]), Examples(["r", "s"], ["c", "b"])
+    chosen = with_labels_of(training, validation)
+    assert chosen is not None and (chosen.inputs, chosen.targets) == (["s"], ["b"])
+    assert with_labels_of(training, Examples(["r"], ["c"])) is None
+    assert with_labels_of(training, None) is None
 
 
 def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> None:

@@ -309,16 +309,27 @@ def _cross_predictions(
         for fold in range(folds):
             say(f"Model {fold + 1} of {folds}.")
             own, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
-            some = Splits(examples.pick(others.tolist()), splits.validation)
+            seen = examples.pick(others.tolist())
+            some = Splits(seen, with_labels_of(seen, splits.validation))
             model = train(run.template, some, run.settings, pathlib.Path(folder) / str(fold))
             held = model.task.encode(replace(examples.pick(own.tolist()), targets=None), False)
             shares = _probabilities(model, held)
             for column, name in enumerate(model.task.targets.names):
                 probabilities[own, columns[name]] = shares[:, column]
-            seen = _predictions(model, held, examples, shares, np.zeros(len(own), int))
-            unknown[own] = seen.unknown
+            found = _predictions(model, held, examples, shares, np.zeros(len(own), int))
+            unknown[own] = found.unknown
     whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(whole, unknown=unknown)
+
+
+def with_labels_of(training: Examples, validation: Examples | None) -> Examples | None:
+    """The validation examples whose label training examples have, which a fold may lack; None
+    where there are none."""
+    if validation is None:
+        return None
+    known = {str(label) for label in training.targets}
+    chosen = [n for n, label in enumerate(validation.targets) if str(label) in known]
+    return validation.pick(chosen) if chosen else None
 
 
 def _rows(mistakes: tuple[Mistake, ...], head: str) -> str:
