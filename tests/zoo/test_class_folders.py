@@ -10,6 +10,7 @@ from cli_cases import seqzoo
 from source_cases import inputs_of, open_source
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import class_folders
 from seqzoo.zoo.data.open import open_examples
 from seqzoo.zoo.data.source import Source
 
@@ -46,6 +47,13 @@ def test_classes_are_the_names_of_folders(folder) -> None:
     first, same, moved = (np.concatenate(inputs_of(own)) for own in (splits, again, other))
     assert (first == same).all() and (first != moved).any()
     assert len(open_examples(Source(str(folder), "image"), "all")) == 40
+
+
+def test_names_of_classes_may_differ_in_case_alone(tmp_path) -> None:
+    for name in ("US", "us"):
+        save(tmp_path / name / "a.png", np.zeros((4, 3), np.uint8))
+    if len(list(tmp_path.iterdir())) == 2:  # not so on disks that ignore case
+        assert class_folders.is_one(tmp_path)
 
 
 def test_training_evaluation_and_check_of_several_sizes(folder, tmp_path) -> None:

@@ -25,8 +25,8 @@ KINDS = ("rows", "pixels", "columns", "image")
 
 def is_one(folder: pathlib.Path) -> bool:
     """Whether images are directly in several folders of a folder, which are not named as splits."""
-    names = {own.name.lower() for own in _classes(folder)}
-    return len(names) > 1 and not names <= SPLITS
+    classes = _classes(folder)
+    return len(classes) > 1 and not {own.name.lower() for own in classes} <= SPLITS
 
 
 def read(path: pathlib.Path, request: Request) -> Records:

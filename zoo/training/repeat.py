@@ -32,7 +32,7 @@ class Repetition:
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored: "validation", or "test", which is the fold where there are folds.
-        figures: of each training by name, such as "seed-3" or "fold-1": its metrics that are
+        figures: of each training by name, such as "seed-3" or "fold-1-of-5": its metrics that are
             single numbers.
     """
 
