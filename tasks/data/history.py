@@ -29,7 +29,7 @@ class History:
         frequency: how far apart steps are; None to infer it from the dates.
 
     Raises:
-        SeqzooError: arrays are not equally long, or dates are not evenly spaced.
+        SeqzooError: arrays are not equally long, or dates are not in order and evenly spaced.
     """
 
     dates: Any
@@ -42,7 +42,19 @@ class History:
     frequency: Frequency | None = None
 
     def __post_init__(self) -> None:
-        dates = np.asarray(self.dates, "datetime64[s]")
+        try:
+            dates = np.asarray(self.dates, "datetime64[s]")
+        except (TypeError, ValueError) as error:
+            raise SeqzooError(
+                f"`dates` of a history must be dates such as 2024-01-31T14:00: {error}.",
+                field="dates",
+            ) from error
+        ordered = dates.ndim == 1 and len(dates) and not np.isnat(dates).any()
+        if not ordered or (np.diff(dates) <= np.timedelta64(0)).any():
+            raise SeqzooError(
+                "`dates` of a history must be one or more dates in order, each of them once.",
+                field="dates",
+            )
         object.__setattr__(self, "dates", dates)
         for name in ("values", "past", "known"):
             try:

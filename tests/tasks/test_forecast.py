@@ -18,6 +18,8 @@ from seqzoo.tasks.metrics.conformal import level_corrections
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.forecasts import Forecaster
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -197,6 +199,21 @@ def test_a_series_that_training_lacks_is_scaled_by_its_own_history(run: Any) -> 
     )
     assert answers[0].dates.astype(str).tolist()[0] == "2021-01-31T00:00:00"
     assert (np.diff(answers[0].quantiles, axis=-1) >= 0).all()
+
+
+def test_series_of_less_than_two_numbers_have_no_anomalies(run: Any, panel: Splits) -> None:
+    forecaster = Forecaster.__new__(Forecaster)
+    forecaster.run, forecaster.source = run, Source("a.csv", "history", "horizon", target="sold")
+    whole = panel.train.inputs[0].cut(40)
+    values = np.full_like(whole.values, np.nan)
+    blank = replace(whole, values=values, name="blank")
+    values = values.copy()
+    values[0] = 1.0
+    one = replace(whole, values=values, name="one")
+    found = forecaster.anomalies([blank, one, whole], least=0.0)
+    assert [row[0] for row in found.rows] == ["a"] * 32  # all but the first look-back
+    with pytest.raises(SeqzooError, match="a series of at least two numbers"):
+        forecaster.anomalies([blank, one])
 
 
 def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:

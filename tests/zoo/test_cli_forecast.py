@@ -105,6 +105,14 @@ def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
             "text, csv or jsonl, not conllu",
         ),
         (["predict", "language-id", "--horizon", "3", "hola"], "are for runs of the template"),
+        (
+            ["predict", "RUN", "--input-file", "TABLE", "--anomalies", "--plot", "a.png"],
+            "leave --horizon and --plot out",
+        ),
+        (
+            ["predict", "RUN", "--input-file", "TABLE", "--plot", "a.xyz"],
+            "`plot` must be a .png file, got 'a.xyz'",
+        ),
         (["train", "forecast", "--data", "TABLE"], "must name a column of"),
         (["train", "forecast"], "forecast needs --data"),
         (["backtest", "language-id"], "is a run of many-to-one, not of forecast"),

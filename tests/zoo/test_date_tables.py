@@ -1,6 +1,7 @@
 """Tables with dates: forms of dates, frequencies, gaps, duplicates, and splits by time."""
 
 import pathlib
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from seqzoo.tasks.data.history import History
 from seqzoo.zoo.data.date_parsing import parse_dates
 from seqzoo.zoo.data.histories import open_histories, read_histories
 from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.inference.backtest import backtest
+from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable
 
 
 def _dates(texts: list[str], form: str | None = None) -> list[str]:
@@ -24,8 +27,11 @@ def _dates(texts: list[str], form: str | None = None) -> list[str]:
     [
         ("2016-07-01 03:00:00", "2016-07-01T03:00:00"),
         ("2016-07-01T03:00:00+02:00", "2016-07-01T01:00:00"),
+        ("2016-07-01 03:00:00+02", "2016-07-01T01:00:00"),
         ("2016/7/1", "2016-07-01T00:00:00"),
         ("20160701", "2016-07-01T00:00:00"),
+        ("2016070103", "2016-07-01T03:00:00"),
+        ("201607010345", "2016-07-01T03:45:00"),
         ("31.12.2016 7:05", "2016-12-31T07:05:00"),
         ("12/31/2016 12:30 AM", "2016-12-31T00:30:00"),
         ("1 January 2016", "2016-01-01T00:00:00"),
@@ -56,6 +62,8 @@ def test_a_wrong_date_is_named_with_its_line() -> None:
         _dates(["2020-02-29", "2020-02-30"])
     with pytest.raises(SeqzooError, match="a.csv, line 3: 'date' has no date"):
         _dates(["2020-02-29", ""])
+    with pytest.raises(SeqzooError, match="a.csv, line 2: 'date' must be a date"):
+        _dates(["0001-01-01 00:00+02:00"])  # before all years that there are
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,13 @@ def test_a_history_has_evenly_spaced_dates() -> None:
         History(days[[0, 1, 3]], range(3))
     with pytest.raises(SeqzooError, match="one row for each of 5 dates"):
         History(days, range(4))
+    for wrong in (days[::-1], days[[0, 1, 1, 2, 3]], [*days[:4], "NaT"]):
+        with pytest.raises(SeqzooError, match="in order, each of them once"):
+            History(wrong, range(5))
+    with pytest.raises(SeqzooError, match="one or more dates"):
+        History([], [], frequency=Frequency.parse("day"))
+    with pytest.raises(SeqzooError, match="must be dates such as 2024-01-31T14:00"):
+        History(["1 May", "2 May"], range(2))
 
 
 def _table(folder: pathlib.Path, text: str, **options: Any) -> Source:
@@ -154,6 +169,10 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
     assert splits.validation is not None and splits.test is not None
     assert [len(splits.train.inputs[0]), splits.validation.inputs[0].since] == [4, 4]
     assert (splits.test.inputs[0].since, len(splits.test.inputs[0])) == (7, 9)
+    # The test may end where the table does.
+    at = _table(tmp_path, PANEL, **options, split_at=["2020-01-05", "2020-01-08", "2020-01-11"])
+    whole = open_histories(at)[0].test
+    assert whole is not None and len(whole.inputs[0]) == 10
 
 
 @pytest.mark.parametrize(
@@ -164,6 +183,14 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
         ({"series_column": "shop", "target": "shop"}, "'shop' has two"),
         ({"series_column": "shop", "split_at": ["1999-01-01"]}, "within those of the table"),
         ({"series_column": "shop", "validation": 10}, "leave some of the 12 steps to train on"),
+        (
+            {"series_column": "shop", "split_at": ["2020-01-05", "2020-01-12 12:00"]},
+            "within those of the table",
+        ),
+        (
+            {"series_column": "shop", "split_at": ["2020-01-05 08:00", "2020-01-05 12:00"]},
+            "at least one step of the table from each to the next, got '?2020-01-05 08:00,",
+        ),
         ({"series_column": "shop", "static_columns": ["price"]}, "same in all rows of a series"),
         ({"series_column": "shop", "frequency": "fortnight"}, "a number and one of second"),
         ({"series_column": "shop", "frequency": "2 days"}, "line 3: the date 2020-01-02 is no"),
@@ -176,6 +203,40 @@ def test_mistakes_are_told_in_one_line(
     with pytest.raises(SeqzooError, match=message) as error:
         open_histories(_table(tmp_path, PANEL, **options))
     assert "\n" not in str(error.value)
+
+
+def test_steps_far_too_short_for_the_dates_are_refused(tmp_path: pathlib.Path) -> None:
+    text = "date,a\n2020-01-01 00:00:00,1\n2020-01-01 00:00:01,2\n2030-01-01 00:00:00,3\n"
+    with pytest.raises(SeqzooError, match="3 rows from 2020-01-01 .* one second; fix the dates"):
+        read_histories(_table(tmp_path, text).absolute())
+
+
+def test_origins_are_those_of_the_longest_series(tmp_path: pathlib.Path, monkeypatch: Any) -> None:
+    rows = [f"2020-01-{day:02},z,{day}" for day in range(1, 13)]
+    rows += [f"2020-01-{day:02},{shop}," for shop in "ab" for day in range(9, 13)]
+    rows[-1] += "4"  # the series b has one number, and the series a none
+    text = "date,shop,sold\n" + "\n".join(rows) + "\n"
+    source = _table(tmp_path, text, series_column="shop", target="sold")
+    run = SimpleNamespace(template=SimpleNamespace(horizon=2))
+    opened = SimpleNamespace(run=run, source=source)
+    monkeypatch.setattr(Forecaster, "open", lambda *_: opened)
+    with pytest.raises(SeqzooError, match="at most 5 of a stride of 2 and 12 steps, got 9"):
+        backtest("run", given={}, origins=9)
+
+
+def test_forecasts_are_of_all_series_whatever_training_was_limited_to(
+    tmp_path: pathlib.Path,
+) -> None:
+    forecaster = Forecaster.__new__(Forecaster)
+    forecaster.source = _table(
+        tmp_path, PANEL, series_column="shop", target="sold", known_columns=["price"], limit=1
+    )
+    assert [own.name for own in forecaster.read(tmp_path / "t.csv")] == ["x", "y"]
+
+
+def test_large_forecasts_keep_their_digits() -> None:
+    found = ForecastTable(["sold"], [[1234567.8], [-123456.2], [0.000123456789], [9.0]])
+    assert found.text("csv").split() == ["sold", "1234568", "-123456", "0.000123457", "9"]
 
 
 def test_columns_with_dates_are_for_tables_with_dates() -> None:

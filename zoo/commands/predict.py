@@ -132,6 +132,10 @@ def command(
             raise click.UsageError("A forecast is made by a single run; leave --with out.")
         if not input_file:
             raise click.UsageError("A forecast needs --input-file, a table with the history.")
+        if anomalies and (horizon or plot):
+            raise click.UsageError(
+                "--anomalies lists steps of the past; leave --horizon and --plot out."
+            )
         if form not in (None, "text", "csv", "jsonl"):
             raise click.UsageError(f"A forecast is printed as text, csv or jsonl, not {form}.")
         given = {

@@ -15,7 +15,7 @@ FULL_CENTURY = 69
 
 _TIME = (
     r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
-    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
 
@@ -24,6 +24,11 @@ FORMS: dict[str, str] = {
         rf"(?P<year>\d{{4}})[-/. ](?P<month>\d{{1,2}})[-/. ](?P<day>\d{{1,2}}){_TIME}"
     ),
     "yearmonthday": rf"(?P<year>\d{{4}})(?P<month>\d{{2}})(?P<day>\d{{2}}){_TIME}",
+    # Of a century, so that most seconds and milliseconds since 1970 are none of these.
+    "yearmonthdayhour": (
+        r"(?P<year>(?:19|20)\d{2})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})"
+        r"(?:(?P<minute>\d{2})(?P<second>\d{2})?)?"
+    ),
     "day/month/year": (
         rf"(?P<day>\d{{1,2}})[-/. ](?P<month>\d{{1,2}})[-/. ](?P<year>\d{{4}}|\d{{2}}){_TIME}"
     ),
@@ -175,11 +180,11 @@ def _date(match: re.Match) -> datetime.datetime | None:
             int(parts.get("minute", 0)),
             int(parts.get("second", 0)),
         )
+        zone = parts.get("zone", "Z")
+        if zone[0] in "+-":
+            digits = zone[1:].replace(":", "")
+            away = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+            date -= away if zone[0] == "+" else -away
     except (ValueError, OverflowError):
         return None
-    zone = parts.get("zone", "Z")
-    if zone[0] in "+-":
-        digits = zone[1:].replace(":", "")
-        away = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-        date -= away if zone[0] == "+" else -away
     return date

@@ -25,6 +25,9 @@ TRUTHS = {"true": 1.0, "false": 0.0}
 NAMED_GAPS = 3
 """Number of gaps that a note names."""
 
+MOST_MISSING = 50_000_000
+"""Maximum number of missing steps of a series, which all take memory."""
+
 COVARIATES = ("past_columns", "known_columns", "static_columns")
 
 
@@ -152,6 +155,13 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
             before = shown_dates(dates[own[[step]]])[0]
             gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[own[step]]:,})")
         length = int(steps[-1]) + 1
+        if length - len(own) > MOST_MISSING:
+            first, last = shown_dates(dates[own[[0, -1]]])
+            raise SeqzooError(
+                f"{table.name} has {len(own):,} rows from {first} to {last}, which are {length:,} "
+                f"steps of one {frequency}; fix the dates, or name another --frequency.",
+                field="frequency",
+            )
 
         def spread(columns: np.ndarray, own: Any = own, steps: Any = steps, length: int = length):
             grid = np.full((length, columns.shape[1]), np.nan)
@@ -264,12 +274,18 @@ def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
                 got=",".join(texts),
             )
         places = [int((grid[:-1] < date).sum()) for date in dates]
-        for place, text in zip(places, texts, strict=True):
-            if not 0 < place <= steps or (place == steps and text != texts[2:3]):
-                if place in (0, steps):
-                    inside = " to ".join(shown_dates(grid[[0, -2]]))
-                    expected = f"dates within those of the table, {inside}"
-                    raise SeqzooError(field="split_at", expected=expected, got=text)
+        for number, (place, text) in enumerate(zip(places, texts, strict=True)):
+            # The third is the end of the test, which may be that of the table.
+            if not 0 < place < steps + (number == 2):
+                inside = " to ".join(shown_dates(grid[[0, -2]]))
+                expected = f"dates within those of the table, {inside}"
+                raise SeqzooError(field="split_at", expected=expected, got=text)
+        if len(set(places)) < len(places):
+            raise SeqzooError(
+                field="split_at",
+                expected="dates with at least one step of the table from each to the next",
+                got=",".join(texts),
+            )
         stop = places[2] if len(places) > 2 else steps
         test = places[1] if len(places) > 1 else places[0]
         validation = places[0] if len(places) > 1 else test - min(held["validation"], test)

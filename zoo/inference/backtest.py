@@ -54,7 +54,11 @@ def backtest(
     run, source = forecaster.run, forecaster.source
     histories, source, _ = read_histories(source.absolute())
     horizon = run.template.horizon
-    dates = max((own.dates[: own.end] for own in histories), key=lambda own: own[-1])
+    known = [own.dates[: own.end] for own in histories if own.end]
+    if not known:
+        raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
+    # Of the series that end last, the longest.
+    dates = max(known, key=lambda own: (own[-1], len(own)))
     stride = int(stride or horizon)
     first = len(dates) - horizon - (origins - 1) * stride
     if first < 2:

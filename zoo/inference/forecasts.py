@@ -93,8 +93,8 @@ class Forecaster:
         return [named] if count == 1 else [name.strip() for name in named.split(",")]
 
     def read(self, path: str | pathlib.Path) -> list[History]:
-        """The series of a table."""
-        return read_histories(replace(self.source, data=str(path)).absolute())[0]
+        """All series of a table, whatever the limit of the training was."""
+        return read_histories(replace(self.source, data=str(path), limit=None).absolute())[0]
 
     def forecast(self, histories: Sequence[History], horizon: int | None = None) -> list[Any]:
         """A `ForecastAnswer` for each series.
@@ -168,6 +168,10 @@ class Forecaster:
                 f"Anomalies need a level below and one above 0.5, got {list(levels)}.",
                 field="levels",
             )
+        # Others have no step with a number before it.
+        histories = [own for own in histories if np.isfinite(own.values).any(1).sum() > 1]
+        if not histories:
+            raise SeqzooError("Anomalies need a series of at least two numbers, but there is none.")
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]
         for history in histories:
             found, origins = self.run.task.one_step(self.run.model, history)
@@ -231,7 +235,10 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
 
 
 def _shown(field: Any) -> str:
-    return f"{field:.6g}" if isinstance(field, float) else str(field)
+    """A field as text; numbers with six digits, and large ones with all before the point."""
+    if not isinstance(field, float):
+        return str(field)
+    return f"{field:.6g}" if abs(field) < 100_000 else f"{field:.0f}"
 
 
 def forecast_text(
@@ -258,8 +265,11 @@ def forecast_text(
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: the run is of another template, or the table does not fit it.
+        SeqzooError: the run is of another template, the table does not fit it, or the plot is no
+            .png file.
     """
+    if plot and pathlib.Path(plot).suffix.lower() != ".png":
+        raise SeqzooError(field="plot", expected="a .png file", got=plot)
     forecaster = Forecaster.open(folder, given, device)
     histories = forecaster.read(path)
     if anomalies:
@@ -267,5 +277,5 @@ def forecast_text(
         return
     answers = forecaster.forecast(histories, horizon)
     if plot:
-        forecaster.plot(plot, histories, answers)
+        forecaster.plot(pathlib.Path(plot).expanduser(), histories, answers)
     yield forecaster.table(answers).text(form)
