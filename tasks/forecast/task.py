@@ -22,7 +22,7 @@ from seqzoo.tasks.preprocessing.histories import HistoryFeatures, HistoryWindows
 from seqzoo.tasks.targets.distributions import DISTRIBUTIONS, Units
 
 ONE_STEP_ROWS = 512
-"""HistoryWindows that are run together to forecast each step of a history."""
+"""Windows that are run together to forecast each step of a history."""
 
 
 @dataclass(frozen=True)

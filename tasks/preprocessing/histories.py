@@ -56,7 +56,7 @@ class Layout(NamedTuple):
 
 
 class HistoryWindows(Sequences):
-    """HistoryWindows of one length, which may overlap.
+    """Windows of one length, which may overlap.
 
     Args:
         flat: the encoded steps of all series, one after the other.
@@ -336,7 +336,7 @@ class HistoryFeatures(Features):
         steps.set_shape([None, None, sum(self.layout)])
         return steps
 
-    # HistoryWindows of whole series, for training and scores.
+    # Windows of whole series, for training and scores.
 
     def windows(self, examples: Examples, *, whole: bool = True) -> HistoryWindows:
         """All windows of examples whose horizon begins at or behind `History.since`.

@@ -223,7 +223,7 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
     stored = run.config.get(STARTED_FROM)
     if start_from is not None:
         folder = start_from.folder if isinstance(start_from, Run) else pathlib.Path(start_from)
-        before = None if stored is None else stored["run"]
+        before = start_of(run)
         if str(folder.absolute()) != before:
             raise SeqzooError(
                 f"{run.folder} was started from {before or 'nothing'}, got {folder}; leave it out "
@@ -237,6 +237,12 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
         raise SeqzooError(
             f"{run.folder} has no checkpoint yet, and the run that it starts from is gone: {error}"
         ) from error
+
+
+def start_of(run: Run) -> str | None:
+    """The folder of the run that the training of a run started from; None if from nothing."""
+    stored = run.config.get(STARTED_FROM)
+    return None if stored is None else stored["run"]
 
 
 def describe(

@@ -9,7 +9,7 @@ from cell_names import BEFORE_RELEASES
 from cli_cases import seqzoo
 
 import seqzoo.zoo as zoo
-from seqzoo.tasks import Examples, ManyToOne, SeqzooError
+from seqzoo.tasks import Examples, Interrupted, ManyToOne, SeqzooError
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training import trainer
 from seqzoo.zoo.mistakes.causes import Predictions, Training, causes_of
@@ -130,9 +130,11 @@ def test_folds_that_lack_a_class_are_not_validated_on_it() -> None:
 
 def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> None:
     run = Run.open(trained / "run")
+    run.config["started_from"] = {"run": "runs/base"}
     parts = []
 
-    def train(template, splits, settings, folder) -> Run:
+    def train(template, splits, settings, folder, *, start_from) -> Run:
+        assert start_from == "runs/base"
         parts.append(splits.train.inputs)
         return run
 
@@ -146,6 +148,13 @@ def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> 
     # Each is left out once.
     assert sum(map(len, parts)) == 2 * 52
     assert all(sum(text in part for part in parts) == 2 for text in texts)
+
+    def stop(*given, **named) -> Run:
+        raise Interrupted("Stopped. To resume: seqzoo train --resume --run /tmp/gone")
+
+    monkeypatch.setattr(trainer, "train", stop)
+    with pytest.raises(Interrupted, match="is not kept. Run it again"):
+        zoo.errors(run, folds=3)
 
 
 @pytest.mark.parametrize("folds", [pytest.param(3, marks=BEFORE_RELEASES)])

@@ -1,7 +1,5 @@
 """Backtests a forecast: scores over several origins, with or without training anew at each."""
 
-import pathlib
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.histories import read_histories, split_by_time
 from seqzoo.zoo.inference.forecasts import Forecaster
 from seqzoo.zoo.output import metric_name, table
+from seqzoo.zoo.training.temporary import train_temporarily
 
 MEAN = "mean"
 """Name of the row with the means over all origins."""
@@ -91,7 +90,8 @@ def backtest(
             raise SeqzooError(f"No series has a number in the {horizon} steps from {shown} on.")
         if refit:
             say(f"Training up to {shown}.")
-            figures = _refitted(run, cut, replace(source, split_at=(shown,))).evaluate(examples)
+            splits, _ = split_by_time(cut, replace(source, split_at=(shown,)))
+            figures = train_temporarily(run, splits).evaluate(examples)
         else:
             figures = run.evaluate(examples)
         found.append({"origin": shown, **figures})
@@ -106,17 +106,6 @@ def _until(histories: Sequence[History], start: Any, horizon: int) -> list[Histo
         if stop and own.dates[0] < start:
             cut.append(own.cut(stop))
     return cut
-
-
-def _refitted(run: Any, histories: Sequence[History], source: Any) -> Any:
-    """A run with the settings of another, trained on what comes before `source.split_at`."""
-    from seqzoo.tasks.training.trainer import train
-
-    splits, _ = split_by_time(histories, source)
-    with tempfile.TemporaryDirectory() as folder:
-        trained = train(run.template, splits, run.settings, pathlib.Path(folder) / "run")
-        _ = trained.model  # read before its folder is gone
-    return trained
 
 
 def _mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The mistakes of a run on held-out examples: `seqzoo errors` from Python."""
 
 import pathlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, Training, causes_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
 from seqzoo.zoo.output import shortened, table
+from seqzoo.zoo.training.temporary import train_temporarily
 
 
 @dataclass(frozen=True)
@@ -290,8 +290,6 @@ def _cross_predictions(
     run: Any, splits: Splits, folds: int, say: Callable[[str], Any]
 ) -> Predictions:
     """Predictions for training examples, each by a model that was trained without it."""
-    from seqzoo.tasks.training.trainer import train
-
     examples = splits.train
     # Equal inputs are in one part.
     keys = [input_key(value) for value in examples.inputs]
@@ -305,19 +303,17 @@ def _cross_predictions(
     columns = {name: column for column, name in enumerate(names)}
     data = run.task.data(examples)
     unknown = np.zeros(len(examples))
-    with tempfile.TemporaryDirectory() as folder:
-        for fold in range(folds):
-            say(f"Model {fold + 1} of {folds}.")
-            own, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
-            seen = examples.pick(others.tolist())
-            some = Splits(seen, with_labels_of(seen, splits.validation))
-            model = train(run.template, some, run.settings, pathlib.Path(folder) / str(fold))
-            held = model.task.encode(replace(examples.pick(own.tolist()), targets=None), False)
-            shares = _probabilities(model, held)
-            for column, name in enumerate(model.task.targets.names):
-                probabilities[own, columns[name]] = shares[:, column]
-            found = _predictions(model, held, examples, shares, np.zeros(len(own), int))
-            unknown[own] = found.unknown
+    for fold in range(folds):
+        say(f"Model {fold + 1} of {folds}.")
+        own, others = np.flatnonzero(part == fold), np.flatnonzero(part != fold)
+        seen = examples.pick(others.tolist())
+        model = train_temporarily(run, Splits(seen, with_labels_of(seen, splits.validation)))
+        held = model.task.encode(replace(examples.pick(own.tolist()), targets=None), False)
+        shares = _probabilities(model, held)
+        for column, name in enumerate(model.task.targets.names):
+            probabilities[own, columns[name]] = shares[:, column]
+        found = _predictions(model, held, examples, shares, np.zeros(len(own), int))
+        unknown[own] = found.unknown
     whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(whole, unknown=unknown)
 

@@ -1,0 +1,33 @@
+"""Trains a run's model anew on other examples, for scores alone: nothing of it is kept."""
+
+import pathlib
+import tempfile
+from typing import Any
+
+from seqzoo.tasks.data.examples import Splits
+from seqzoo.tasks.errors import Interrupted
+
+
+def train_temporarily(run: Any, splits: Splits) -> Any:
+    """Trains with the template, the settings and the start of a run.
+
+    Args:
+        run: the `seqzoo.tasks.runs.run.Run`.
+        splits: the examples.
+
+    Returns: a run whose model is read, and whose folder is gone.
+
+    Raises:
+        SeqzooError: the examples cannot be trained on, or the run that it starts from is gone.
+        Interrupted: Ctrl-C.
+    """
+    from seqzoo.tasks.training.trainer import start_of, train
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "run"
+        try:
+            trained = train(run.template, splits, run.settings, path, start_from=start_of(run))
+        except Interrupted as stop:
+            raise Interrupted("Stopped; what was trained is not kept. Run it again.") from stop
+        _ = trained.model
+    return trained
