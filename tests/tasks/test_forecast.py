@@ -214,6 +214,8 @@ def test_series_of_less_than_two_numbers_have_no_anomalies(run: Any, panel: Spli
     assert [row[0] for row in found.rows] == ["a"] * 32  # all but the first look-back
     with pytest.raises(SeqzooError, match="a series of at least two numbers"):
         forecaster.anomalies([blank, one])
+    with pytest.raises(SeqzooError, match="The series 'blank' has no number to forecast from"):
+        forecaster.forecast([whole, blank])
 
 
 def test_a_second_correction_changes_nothing(run: Any, panel: Splits) -> None:

@@ -105,8 +105,13 @@ class Forecaster:
                 forecasts are appended to the history, and the model is asked again.
 
         Raises:
-            SeqzooError: what is known in the future is not given for all steps.
+            SeqzooError: a series has no number, or what is known in the future is not given for
+                all steps.
         """
+        for own in histories:
+            if not own.end:
+                whose = f"The series {own.name!r}" if own.name else "The table"
+                raise SeqzooError(f"{whose} has no number to forecast from; leave its rows out.")
         wanted = horizon or self.run.template.horizon
         answers, found = self.run.predict(list(histories)), 0
         parts = [answers]
