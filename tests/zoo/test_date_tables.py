@@ -50,10 +50,15 @@ def test_dates_are_read_in_any_common_form(text: str, date: str) -> None:
 
 
 def test_a_column_says_whether_the_day_or_the_month_comes_first() -> None:
-    assert _dates(["01/02/2020", "02/02/2020", "03/02/2020"])[1] == "2020-02-02T00:00:00"
+    weeks = ["03/02/2020", "10/02/2020", "02/03/2020", "09/03/2020"]
+    assert _dates(weeks)[1] == "2020-02-10T00:00:00"
+    months = [f"{month}/1/{year}" for year in (1949, 1950) for month in range(1, 13)]
+    assert _dates(months)[1] == "1949-02-01T00:00:00"
+    assert _dates(["01/01/2019", "01/01/2020"])[1] == "2020-01-01T00:00:00"  # in either case
     assert _dates(["01/02/2020", "01/31/2020"])[0] == "2020-01-02T00:00:00"
-    with pytest.raises(SeqzooError, match="the day or the month first.*--date-format"):
-        _dates(["01/02/2020"])
+    for either in (["01/02/2020"], ["01/01/2020", "02/01/2020", "03/01/2020"]):
+        with pytest.raises(SeqzooError, match="the day or the month first.*--date-format"):
+            _dates(either)
     assert _dates(["01/02/2020"], "%d/%m/%Y") == ["2020-02-01T00:00:00"]
 
 

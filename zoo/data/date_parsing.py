@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seqzoo.tasks.data.frequency import Frequency
 from seqzoo.tasks.errors import SeqzooError
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -118,14 +119,24 @@ def parse_dates(
 
 
 def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The readings with the fewest lengths of steps: dates are rather regular than not."""
-    steps = {
-        name: len(np.unique(np.diff(np.unique(own.astype("datetime64[s]")))))
-        for name, own in fitting.items()
-    }
-    # The months of a year are of three or four lengths.
-    fewest = min(steps.values())
-    return {name: own for name, own in fitting.items() if steps[name] <= max(fewest, 1)}
+    """The readings in which the fewest steps lack a date, since dates are rather regular than not:
+    of "1/1/1949, 2/1/1949, ..., 1/1/1950" months, not days. Equal readings are one."""
+    first, *others = fitting
+    if all(np.array_equal(fitting[first], fitting[own]) for own in others):
+        return {first: fitting[first]}
+    filled = {name: _filled(own) for name, own in fitting.items()}
+    most = max(filled.values())
+    return {name: own for name, own in fitting.items() if filled[name] == most}
+
+
+def _filled(dates: np.ndarray) -> float:
+    """The share of the steps from the first date to the last that have one."""
+    dates = np.unique(dates)
+    frequency = Frequency.infer(dates)
+    if frequency is None:
+        return 1.0
+    steps, whole = frequency.positions(dates)
+    return int(whole.sum()) / (int(steps[-1]) + 1)
 
 
 def _by_format(
