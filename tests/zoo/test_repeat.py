@@ -104,6 +104,14 @@ def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
         zoo.repeat(None, seeds=2, folder=trained / "run", resume=True)
 
 
+def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:
+    (tmp_path / "data.csv").write_text("text\nabc\n")
+    words = [*MANY_TO_ONE, "--data", tmp_path / "data.csv", "--run", tmp_path / "runs"]
+    result = seqzoo(*words, "--repeat", 2)
+    assert result.exit_code == 2 and "must name a column of" in result.stderr, result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.slow
 def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> None:
     names = dict(zip(SMALL[::2], map(int, SMALL[1::2]), strict=True))

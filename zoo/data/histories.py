@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,9 @@ from seqzoo.zoo.data.source import Source
 
 MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
 """What stands for a missing value, in any case."""
+
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+"""Whole numbers with points between groups of three digits."""
 
 TRUTHS = {"true": 1.0, "false": 0.0}
 
@@ -402,8 +406,10 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     """
     found = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
-        for row, field in enumerate(table.columns[name]):
-            number = _number(field, source.delimiter == ";")
+        fields = table.columns[name]
+        decimal_comma = source.delimiter == ";" and any("," in _text(own) for own in fields)
+        for row, field in enumerate(fields):
+            number = _number(field, decimal_comma)
             if number is None or math.isinf(number):
                 raise SeqzooError(
                     f"{table.place(row)}: {name!r} must be a number, got {field!r}.",
@@ -415,14 +421,18 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
 
 
 def _number(field: Any, decimal_comma: bool) -> float | None:
-    """A field as a number; NaN if it is missing, None if it is none."""
+    """A field as a number; NaN if it is missing, None if it is none.
+
+    With a decimal comma, points before groups of three digits are those of thousands, also in a
+    field without a comma.
+    """
     text = _text(field).strip()
     if text.lower() in MISSING_VALUES:
         return math.nan
     if text.lower() in TRUTHS:
         return TRUTHS[text.lower()]
-    if decimal_comma:
-        text = text.replace(".", "").replace(",", ".") if "," in text else text
+    if decimal_comma and ("," in text or _THOUSANDS.fullmatch(text)):
+        text = text.replace(".", "").replace(",", ".")
     try:
         return float(text)
     except ValueError:

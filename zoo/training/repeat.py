@@ -160,6 +160,10 @@ def repeat(
         except Interrupted as stop:
             again = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
             raise Interrupted(f"Stopped in {path / own}. To resume: {again}") from stop
+        except SeqzooError:
+            if not resume:
+                _forget(path)
+            raise
         records[own] = record
         say(f"{number}/{count}  {own}: {told}")
     found = _gathered(path, records)
@@ -190,6 +194,13 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
     for old, new in zip(stored.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)
     return stored
+
+
+def _forget(path: pathlib.Path) -> None:
+    """Removes a folder in which no training has begun, so that a corrected command may name it."""
+    if [own.name for own in path.iterdir()] == [BASE]:
+        (path / BASE).unlink()
+        path.rmdir()
 
 
 def _train(
