@@ -232,7 +232,7 @@ def test_origins_are_those_of_the_longest_series(tmp_path: pathlib.Path, monkeyp
     run = SimpleNamespace(template=SimpleNamespace(horizon=2))
     opened = SimpleNamespace(run=run, source=source)
     monkeypatch.setattr(Forecaster, "open", lambda *_: opened)
-    with pytest.raises(SeqzooError, match="at most 5 of a stride of 2 and 12 steps, got 9"):
+    with pytest.raises(SeqzooError, match="at most 5 with a stride of 2 in 12 steps, got 9"):
         backtest("run", given={}, origins=9)
 
 
