@@ -296,7 +296,7 @@ def test_wrong_choices_and_texts_are_told(tmp_path) -> None:
         _template(cell="gruu").adapt(Examples(["a"]))
     with pytest.raises(SeqzooError, match="example 1 is int"):
         _template().adapt(Examples(["a", 3]))
-    with pytest.raises(SeqzooError, match="must not be empty"):
+    with pytest.raises(SeqzooError, match="must have at least one character"):
         _template(whole=True).adapt(Examples(["ab"])).data(Examples([""]))
     run = _run(tmp_path / "run", ["ab"])
     with pytest.raises(SeqzooError, match="example 0 is NoneType"):

@@ -140,7 +140,7 @@ def test_columns_and_delimiters(run, tmp_path) -> None:
         ([*named, "--input", "wort"], "got 'wort'; did you mean 'word'"),
         ([*named, "axyz"], "Give texts or --input-file, not both"),
         (["predict", run, "axyz", "--input", "word"], "are for --input-file"),
-        ([*named, "--json", "--format", "csv"], "not csv; name one"),
+        ([*named, "--json", "--format", "csv"], "got --format csv; leave one of them out"),
         (["predict", run, "--input-file", path], "must end in one of .* --delimiter"),
         (["predict", run, "--input-file", tmp_path / "no.csv"], "no.csv cannot be read: No such"),
     ):

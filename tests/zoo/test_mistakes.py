@@ -108,7 +108,7 @@ def test_command(trained, tmp_path) -> None:
     )
     for words, said in (
         ([data, "--folds", 2], "--folds is for the training examples"),
-        (["--split", "train"], "give --folds 5"),
+        (["--split", "train"], "use --folds 5"),
         (["--split", "tset"], "did you mean 'test'?"),
         (["nowhere.csv"], "nowhere.csv"),
         (["--folds", 1], "--folds"),
