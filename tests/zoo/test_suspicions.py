@@ -87,9 +87,9 @@ def test_labels_written_in_two_ways_are_told(tmp_path, other) -> None:
 def test_labels_of_one_way_are_not(tmp_path) -> None:
     rows = "".join(f"{text}\t{'aAbB'[i % 4]}\n" for i, (text, _) in enumerate(ROWS))
     splits, _ = open_source(csv_source(write(tmp_path / "l.tsv", "text\tlabel\n" + rows)))
-    assert "nearly alike" not in splits.description
+    assert "almost alike" not in splits.description
     splits, _ = open_source(csv_source(delimited(tmp_path / "t.tsv", "\t")))
-    assert "nearly alike" not in splits.description and "quotes" not in splits.description
+    assert "almost alike" not in splits.description and "quotes" not in splits.description
 
 
 @pytest.mark.parametrize("numbers, told", [(True, "--target-kind value"), (False, "--target.")])
