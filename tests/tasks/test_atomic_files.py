@@ -153,7 +153,7 @@ def test_a_training_that_fills_the_disk_goes_on_where_there_is_room(tmp_path, mo
     assert f"{folder}/checkpoints/step-6 cannot be written" in str(error.value)
     assert "the checkpoint of step 4 is kept" in str(error.value)
     assert str(error.value).endswith(
-        f"To resume from step 4 then: seqzoo train --resume --run {folder}"
+        f"To resume from step 4 after that: seqzoo train --resume --run {folder}"
     )
     assert not [name for name in files(folder / "checkpoints") if "step-6" in name]
     monkeypatch.undo()

@@ -26,7 +26,9 @@ def test_a_gpu_that_is_not_there_is_a_mistake(trained, tmp_path, monkeypatch) ->
     ):
         result = seqzoo(*words, "--device", "gpu")
         assert (result.exit_code, result.stdout) == (2, ""), words
-        assert result.stderr.startswith("Error: --device gpu: TensorFlow sees no GPU here")
+        assert result.stderr.startswith(
+            "Error: --device gpu: TensorFlow sees no GPU; leave --device out"
+        )
     assert files(tmp_path) == []
 
 
