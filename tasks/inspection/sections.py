@@ -47,7 +47,7 @@ class Section:
         title: its heading.
         text: how to read it, in HTML.
         figures: by name.
-        data: its numbers, fit for JSON.
+        data: its numbers, JSON-serialisable.
     """
 
     name: str

@@ -26,6 +26,23 @@ class LengthMask(keras.layers.Layer):
         return keras.KerasTensor(tuple(values.shape[:2]), "bool")
 
 
+def sequence_inputs(features: Any) -> tuple[dict[str, Any], Any, Any]:
+    """The inputs of a network that reads sequences.
+
+    Args:
+        features: how inputs become tensors.
+
+    Returns:
+        The inputs of the model, "values" (batch, time, ...) and "lengths" (batch,); the values
+        again; and the mask of their steps, (batch, time).
+    """
+    shape, dtype = features.step
+    values = keras.Input((None, *shape), dtype=dtype, name="values")
+    lengths = keras.Input((), dtype="int32", name="lengths")
+    mask = LengthMask(name="mask")(values, lengths)
+    return {"values": values, "lengths": lengths}, values, mask
+
+
 @keras.saving.register_keras_serializable(package="seqzoo")
 class NGramEmbedding(keras.layers.Layer):
     """Vectors of n-grams: ids (batch, time) -> (batch, time, size).

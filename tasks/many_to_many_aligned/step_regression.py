@@ -13,7 +13,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
-from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
+from seqzoo.tasks.layers.recurrent import recurrent_stack, sequence_inputs
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
 from seqzoo.tasks.preprocessing.base import Features, finite
@@ -73,13 +73,7 @@ class StepRegressionTask(CutsAtSteps, Task):
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
-        shape, dtype = self.features.step
-        inputs = {
-            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
-            "lengths": keras.Input((), dtype="int32", name="lengths"),
-        }
-        values = inputs["values"]
-        mask = LengthMask(name="mask")(values, inputs["lengths"])
+        inputs, values, mask = sequence_inputs(self.features)
         if self.features.vocabulary is not None:
             values = embed_tokens(self.features, template, values, precision)
         stack = replace(template, bidirectional=template.both_ways)

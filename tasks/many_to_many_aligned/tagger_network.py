@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqzoo.tasks.layers.recurrent import LengthMask, recurrent_stack
+from seqzoo.tasks.layers.recurrent import recurrent_stack, sequence_inputs
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
@@ -61,13 +61,7 @@ def tagger_network(
         tags: number of tags.
         precision: Keras' dtype policy.
     """
-    shape, dtype = features.step
-    inputs = {
-        "values": keras.Input((None, *shape), dtype=dtype, name="values"),
-        "lengths": keras.Input((), dtype="int32", name="lengths"),
-    }
-    values = inputs["values"]
-    mask = LengthMask(name="mask")(values, inputs["lengths"])
+    inputs, values, mask = sequence_inputs(features)
     vectors = values
     if features.vocabulary is not None:
         ids = WordIds(template.word_dropout, name="word_ids")(values)

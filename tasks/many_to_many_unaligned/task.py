@@ -14,10 +14,10 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import UNALIGNED, features_class
 from seqzoo.tasks.layers.recurrent import (
-    LengthMask,
     at_least_float32,
     loss_precision,
     recurrent_stack,
+    sequence_inputs,
 )
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.many_to_many_unaligned.ctc import (
@@ -89,16 +89,10 @@ class UnalignedTask(Task):
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
-        shape, dtype = self.features.step
-        inputs = {
-            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
-            "lengths": keras.Input((), dtype="int32", name="lengths"),
-        }
-        values = inputs["values"]
-        mask = LengthMask(name="mask")(values, inputs["lengths"])
+        inputs, values, mask = sequence_inputs(self.features)
         if self.features.vocabulary is not None:
             values = embed_tokens(self.features, template, values, precision)
-        elif dtype == "uint8":
+        elif self.features.step[1] == "uint8":
             values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
         values = recurrent_stack(template, values, mask, sequence=True, dtype=precision)
         if template.dropout:

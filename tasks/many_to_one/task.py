@@ -12,11 +12,11 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.kinds import features_class, targets_class
 from seqzoo.tasks.layers.readout import inputs_of_layer
 from seqzoo.tasks.layers.recurrent import (
-    LengthMask,
     MaskedPooling,
     NGramEmbedding,
     loss_precision,
     recurrent_stack,
+    sequence_inputs,
 )
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.base import Features
@@ -61,12 +61,7 @@ class ManyToOneTask(Task):
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
-        shape, dtype = self.features.step
-        inputs = {
-            "values": keras.Input((None, *shape), dtype=dtype, name="values"),
-            "lengths": keras.Input((), dtype="int32", name="lengths"),
-        }
-        mask = LengthMask(name="mask")(inputs["values"], inputs["lengths"])
+        inputs, values, mask = sequence_inputs(self.features)
         if self.features.vocabulary is not None:
             values = embed_tokens(self.features, template, inputs["values"], precision)
             if template.ngrams > 1:
@@ -78,11 +73,8 @@ class ManyToOneTask(Task):
                     name="ngrams",
                 )
                 values = keras.layers.add([values, layer(inputs["values"])])
-        elif dtype == "uint8":
-            scale = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")
-            values = scale(inputs["values"])
-        else:
-            values = inputs["values"]
+        elif self.features.step[1] == "uint8":
+            values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
         bag = None
         if template.bag:
             bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)

@@ -52,7 +52,7 @@ def language_model(tmp_path_factory) -> Run:
     return untrained(template, Examples(SENTENCES), tmp_path_factory.mktemp("lm"))
 
 
-def begun(start: Start, template, examples: Examples, frozen=()) -> tuple:
+def fine_tuned(start: Start, template, examples: Examples, frozen=()) -> tuple:
     """The task, the model's weights by layer, and the report of a training that starts so."""
     task = start.adapt(template, examples, frozen)
     model = task.build("float32")
@@ -70,7 +70,7 @@ def test_rows_of_known_tokens_and_labels_are_kept_from_a_packed_model() -> None:
     names = old.task.targets.names
     labels = ["Elvish", names[3], names[40]]
     examples = Examples(["añ\u2603", "b\u2603", "\u2603ç"] * 3, labels * 3)
-    task, new, report = begun(Start(old), old.template, examples)
+    task, new, report = fine_tuned(Start(old), old.template, examples)
     before = {
         layer: {name: np.array(own) for name, own in weights.items()}
         for layer, weights in weights_by_layer(old.model).items()
@@ -107,7 +107,7 @@ def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_mode
         0.3,
     )
     examples = Examples(["The cow; sat", "dog."] * 3, ["a", "b"] * 3)
-    task, new, report = begun(Start(language_model), template, examples)
+    task, new, report = fine_tuned(Start(language_model), template, examples)
     # Its words have joints, and so have those of the classifier.
     known = language_model.task.texts.vocabulary.tokens
     assert task.features.vocabulary.tokens == [*known, "cow"]
@@ -123,7 +123,7 @@ def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_mode
     np.testing.assert_array_equal(new["layer_1"]["cell/kernel"], before["layer_1"]["cell/kernel"])
     assert (report["taken"], report["new"]) == (["embedding", "layer_1"], ["outputs"])
     # What would stay random is not added.
-    fixed, _, _ = begun(Start(language_model), template, examples, ["embedding"])
+    fixed, _, _ = fine_tuned(Start(language_model), template, examples, ["embedding"])
     assert fixed.features.vocabulary.tokens == known
 
 
@@ -138,7 +138,7 @@ def test_a_tagger_finds_the_signs_of_a_language_model_without_joints(language_mo
         tied=False,
     )
     examples = Examples([("cow", ";"), ("dog", ";")] * 2, [("N", "P"), ("V", "P")] * 2)
-    task, new, report = begun(Start(language_model), template, examples)
+    task, new, report = fine_tuned(Start(language_model), template, examples)
     known = language_model.task.texts.vocabulary.tokens
     assert task.features.vocabulary.tokens == [*known, ";", "cow"]
     row = new["embedding"]["embeddings"][len(known) + 2]
@@ -150,7 +150,7 @@ def test_a_tagger_finds_the_signs_of_a_language_model_without_joints(language_mo
 
 def test_a_language_model_goes_on_with_further_words(language_model: Run) -> None:
     template = matching_template(language_model.template)
-    task, new, report = begun(Start(language_model), template, Examples(["the zebra"] * 2))
+    task, new, report = fine_tuned(Start(language_model), template, Examples(["the zebra"] * 2))
     known = language_model.task.texts.vocabulary.tokens
     assert task.texts.vocabulary.tokens == [*known, "zebra"]
     before = weights_by_layer(language_model.model)
@@ -162,7 +162,9 @@ def test_a_language_model_goes_on_with_further_words(language_model: Run) -> Non
     template = matching_template(
         language_model.template, ManyToManyEncoderDecoder, target="characters", minimum_count=1
     )
-    _, new, report = begun(Start(language_model), template, Examples(["the cat"] * 2, ["x"] * 2))
+    _, new, report = fine_tuned(
+        Start(language_model), template, Examples(["the cat"] * 2, ["x"] * 2)
+    )
     assert report["taken"] == ["embedding", "layer_1"] and "decoder_outputs" in report["new"]
 
 
@@ -172,7 +174,7 @@ def test_tags_and_transitions_go_by_their_names(tmp_path) -> None:
     old = untrained(template, Examples(words * 2, [("N", "V"), ("V",)] * 2), tmp_path)
     old.model.get_layer("crf").transitions.assign([[1.0, 2.0], [3.0, 4.0]])
     examples = Examples([("Anna", "sat", "!")] * 2, [("A", "V", "N")] * 2)
-    _, new, _ = begun(Start(old), template, examples)
+    _, new, _ = fine_tuned(Start(old), template, examples)
     np.testing.assert_array_equal(new["crf"]["transitions"], [[0, 0, 0], [0, 1, 2], [0, 3, 4]])
     assert "characters" in new and new["characters"]["embedding/embeddings"].shape[0] == 2 + 6
 
@@ -182,7 +184,7 @@ def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
     series = [np.full((3, 2), own) for own in (1.0, 5.0, 9.0)]
     old = untrained(template, Examples(series, [1.0, 2.0, 6.0]), tmp_path)
     examples = Examples([own * 100 for own in series], [0.0, 7.0, 8.0])
-    task, new, _ = begun(Start(old), template, examples)
+    task, new, _ = fine_tuned(Start(old), template, examples)
     assert (
         task.features.mean == [5.0, 5.0]
         and task.targets.to_config() == old.task.targets.to_config()

@@ -147,7 +147,7 @@ STEPS = 400
 
 
 def _panel(name: str, scale: float, seed: int) -> History:
-    """What a series is follows from what is known of the future, but for noise."""
+    """A series whose values are a known covariate plus noise."""
     random = np.random.default_rng(seed)
     known = random.normal(size=(STEPS, 1))
     noise = random.normal(0, 0.3, STEPS)

@@ -147,7 +147,7 @@ def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_
     assert rows(folder)[0] == pytest.approx(rows(alone)[0], rel=1e-5, abs=1e-6)
     last = tf.train.latest_checkpoint(str(folder / "checkpoints"))
     assert last is not None and STEPS + 10 < int(last.rpartition("-")[2]) <= STEPS + DIES_AT[1]
-    # One process goes on with the states of both workers' lanes.
+    # A single process resumes with the carried states of both workers.
     noted = Noted()
     train(**arguments(folder), resume=True, progress=noted)
     assert noted.notes == [

@@ -25,26 +25,26 @@ def sentences(records: Records, *, strict: bool) -> Records:
     column = records.columns[SENTENCE]
 
     def joined() -> Iterator[Record]:
-        begun: dict[str, int] = {}
+        seen: dict[str, int] = {}
         rows: list[Record] = []
         for record in records.records:
             name = _text(record.fields.get(SENTENCE))
             error = record.error or _lacking(records, record)
-            if not error and not name and not begun:
+            if not error and not name and not seen:
                 error = f"does not begin a sentence: {column!r} is empty"
-            if not error and name and name in begun and name != next(reversed(begun)):
+            if not error and name and name in seen and name != next(reversed(seen)):
                 error = (
-                    f"has {column!r} {name!r}, as {records.unit} {begun[name]} has; the rows of a "
+                    f"has {column!r} {name!r}, as {records.unit} {seen[name]} has; the rows of a "
                     "sentence must be consecutive"
                 )
             if error and strict:
                 where = records.location(record.number)
                 raise SeqzooError(f"{where} {error}.", location=where)
-            if name and name not in begun:
+            if name and name not in seen:
                 if rows:
                     yield _sentence(rows)
                 rows = []
-                begun[name] = record.number
+                seen[name] = record.number
             rows.append(record._replace(error=error))
         if rows:
             yield _sentence(rows)
