@@ -35,6 +35,11 @@ def day(iso: str) -> datetime.date:
     return datetime.date.fromisoformat(iso)
 
 
+def written(locales, iso: str) -> set[str | None]:
+    """A day in every form of a language."""
+    return {form.write(day(iso)) for own in locales.values() for form in own}
+
+
 @pytest.mark.parametrize(
     "text, days",
     [
@@ -64,13 +69,13 @@ def test_readings(text: str, days: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "locale, iso, text",
+    "language, iso, text",
     [
         ("en", "2021-03-25", "Thursday, March 25, 2021"),
         ("en", "2021-03-25", "3/25/2021"),
-        ("en_GB", "2021-03-25", "25/03/2021"),
-        ("en_GB", "2021-03-04", "4 Mar 2021"),
-        ("en_CA", "2021-03-04", "2021-03-04"),
+        ("en", "2021-03-25", "25/03/2021"),
+        ("en", "2021-03-04", "4 Mar 2021"),
+        ("en", "2021-03-04", "2021-03-04"),
         ("de", "2021-03-04", "Donnerstag, 4. März 2021"),
         ("de", "1999-05-31", "31.05.99"),
         ("fr", "2000-12-01", "1 décembre 2000"),
@@ -83,24 +88,23 @@ def test_readings(text: str, days: list[str]) -> None:
         ("tr", "2024-11-25", "25 Kas 2024"),
     ],
 )
-def test_forms_of_well_known_languages(forms, locale: str, iso: str, text: str) -> None:
-    own = forms[locale.split("_")[0]][locale]
-    assert text in {form.write(day(iso)) for form in own}
+def test_forms_of_well_known_languages(forms, language: str, iso: str, text: str) -> None:
+    # In whichever of its locales: which of two that write alike is kept is CLDR's affair.
+    assert text in written(forms[language], iso)
 
 
 @pytest.mark.parametrize(
-    "locale, iso, text",
+    "language, iso, text",
     [
         ("en", "2021-03-04", "3/4/2021"),
-        ("en_GB", "2021-03-04", "04/03/2021"),
+        ("en", "2021-03-04", "04/03/2021"),
         ("en", "2021-03-04", "3/4/21"),
         ("ky", "2021-03-04", "2021-04-03"),
         ("dav", "2024-05-25", "25 Kas 2024"),
     ],
 )
-def test_what_could_be_another_day_is_not_written(forms, locale, iso, text) -> None:
-    own = forms[locale.split("_")[0]][locale]
-    assert text not in {form.write(day(iso)) for form in own}
+def test_what_could_be_another_day_is_not_written(forms, language, iso, text) -> None:
+    assert text not in written(forms[language], iso)
 
 
 def test_native_digits(forms) -> None:
