@@ -9,6 +9,7 @@ from typing import Any
 
 import memory
 import pytest
+import worker_renewal
 from clean_tensorflow import CleanTensorFlow
 from embedded_data import EmbeddedData
 
@@ -26,6 +27,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def pytest_configure(config: pytest.Config) -> None:
     """Quick tests compile quickly: XLA's programs are less optimised, and compute the same. The
     slow tests run the programs that users run."""
+    if getattr(config.option, "maxworkerrestart", "") is None:
+        config.option.maxworkerrestart = "1000"  # see worker_renewal.py; each costs a test at least
     if config.getoption("markexpr") == "not slow":
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
@@ -63,6 +66,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log) if config.getvalue("dist") == "load" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    worker_renewal.end_if_large(item, nextitem)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_testnodedown(node: Any) -> None:
+    worker_renewal.tell(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
+    worker_renewal.go_on(crashitem, report, sched)
 
 
 def _folder(variable: str, holds: str) -> pathlib.Path:
