@@ -13,6 +13,7 @@ Schedule = Literal["cosine", "constant"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 Average = Literal["ema", "best"]
 Reduction = Literal["mean", "sum"]
+EmbeddingUpdates = Literal["dense", "lazy"]
 BestBy = Literal["loss", "metric", "bleu", "chrf"]
 ReadoutFit = Literal["gradient", "ridge"]
 
@@ -56,6 +57,9 @@ class TrainingSettings:
         warmup_steps: warm-up steps, in which the learning rate rises linearly from zero. None for
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
+        embedding_updates: rows of an embedding that an update changes. "dense" updates all rows,
+            since Adam goes on moving rows that a batch does not contain; "lazy" updates only rows
+            with a gradient (LazyAdam), which is faster for large tables.
         clip_norm: maximum global norm of gradients. None for no clipping.
         clip_layer: maximum norm of the gradient of each variable (kernel, recurrent kernel or
             bias). Applied before `clip_norm`. None for no clipping.
@@ -126,6 +130,7 @@ class TrainingSettings:
     schedule: Schedule = "cosine"
     warmup_steps: Annotated[int, Range(least=0)] | None = None
     weight_decay: Annotated[float, Range(least=0, below=math.inf)] = 0.0
+    embedding_updates: EmbeddingUpdates = "dense"
     clip_norm: Annotated[float, Range(above=0, below=math.inf)] | None = 1.0
     clip_layer: Annotated[float, Range(above=0, below=math.inf)] | None = None
     clip_value: Annotated[float, Range(above=0, below=math.inf)] | None = None

@@ -121,7 +121,7 @@ class Translator:
         replacement = self._replaced.get(operation.name)
         if replacement is not None:
             return getattr(replacement, "needs", [])
-        return list(operation.inputs)
+        return [own for own in operation.inputs if own.op.name not in self._variables]
 
     def is_constant(self, operation: Any) -> bool:
         """Whether an operation gives the same whatever the inputs are."""

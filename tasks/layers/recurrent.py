@@ -68,16 +68,18 @@ class NGramEmbedding(keras.layers.Layer):
             shape=((self.longest - 1) * self.buckets, self.size),
             initializer=keras.initializers.RandomNormal(stddev=0.05),
             name="table",
+            autocast=False,  # of the rows alone, see `call`
         )
         self.built = True
 
     def call(self, ids: Any) -> Any:
+        # Not `ops.take`, which reads, and with sparse updates copies, the whole table.
         total, hashed, time = 0, ops.mod(ids, self.buckets), ops.shape(ids)[1]
         for back in range(1, self.longest):
             earlier = ops.pad(ids, [[0, 0], [back, 0]])[:, :time]
             hashed = ops.mod(hashed * HASH + earlier + 1, self.buckets)
             rows = hashed + (back - 1) * self.buckets
-            total += ops.take(ops.cast(self.table, self.compute_dtype), rows, axis=0)
+            total += ops.cast(tf.gather(self.table.value, rows), self.compute_dtype)
         return total
 
     def compute_output_spec(self, ids: Any) -> Any:

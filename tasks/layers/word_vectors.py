@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
@@ -40,6 +41,7 @@ class VectorTable(keras.layers.Layer):
             shape=(self.size, self.dimension),
             initializer="zeros",
             trainable=self.mode == "tuned",
+            autocast=False,  # of the rows alone, see `call`
         )
         if self.mode == "mapped":
             self.map = self.add_weight(
@@ -48,7 +50,8 @@ class VectorTable(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Ids (batch, time) -> vectors (batch, time, dimension)."""
-        vectors = ops.cast(ops.take(self.vectors, inputs, axis=0), self.compute_dtype)
+        # Not `ops.take`, which reads, and with sparse updates copies, the whole table.
+        vectors = ops.cast(tf.gather(self.vectors.value, inputs), self.compute_dtype)
         return ops.matmul(vectors, self.map) if self.mode == "mapped" else vectors
 
     def get_config(self) -> dict:

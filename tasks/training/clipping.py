@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.sparse_gradients import values_of
 
 
 def clip(
@@ -16,7 +17,7 @@ def clip(
     and Bengio 2013, section 3.2).
 
     Args:
-        gradients: dense, one per variable.
+        gradients: one per variable, dense or sparse with each row once.
         norm: their global norm.
         settings: has the limits.
         scale: the loss was multiplied by this; None for a loss that was not scaled.
@@ -32,12 +33,13 @@ def clip(
 
     if settings.clip_value is not None:
         limit = scaled(settings.clip_value)
-        largest = [tf.reduce_max(tf.abs(own)) for own in gradients]
+        largest = [tf.reduce_max(tf.abs(values_of(own))) for own in gradients]
         exceeded |= tf.reduce_max(tf.stack(largest)) > limit
         gradients = [tf.clip_by_value(own, -limit, limit) for own in gradients]
     if settings.clip_layer is not None:
         limit = scaled(settings.clip_layer)
-        exceeded |= tf.reduce_max(tf.stack([tf.norm(own) for own in gradients])) > limit
+        norms = [tf.norm(values_of(own)) for own in gradients]
+        exceeded |= tf.reduce_max(tf.stack(norms)) > limit
         gradients = [tf.clip_by_norm(own, limit) for own in gradients]
     if settings.clip_norm is not None:
         limit = scaled(settings.clip_norm)

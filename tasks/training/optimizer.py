@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.lazy_adam import LazyAdam, LazyLossScale
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -56,11 +57,14 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
     if not settable:
         rate = LearningRate(rate, steps, warmup, settings.schedule == "cosine")
     # With None the optimizer leaves the pass over all weights out.
-    optimizer = keras.optimizers.Adam(rate, weight_decay=settings.weight_decay or None)
+    lazy = settings.embedding_updates == "lazy"
+    kind = LazyAdam if lazy else keras.optimizers.Adam
+    optimizer = kind(rate, weight_decay=settings.weight_decay or None)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     take_gradients_as_they_are(optimizer)
     if settings.precision == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(optimizer)
+        scaled = LazyLossScale if lazy else keras.optimizers.LossScaleOptimizer
+        return scaled(optimizer)
     return optimizer
 
 

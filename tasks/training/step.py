@@ -18,6 +18,7 @@ from seqzoo.tasks.training.clipping import clip
 from seqzoo.tasks.training.health import GradientNorms
 from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
+from seqzoo.tasks.training.sparse_gradients import nonzero_rows, unique_rows
 from seqzoo.tasks.training.truncation import truncated_gradients
 from seqzoo.tasks.training.workers import SEED_STRIDE, Workers
 
@@ -319,15 +320,27 @@ class Loop:
                 self.settings,
                 lambda part: scaled(self._forward(part, training=True)[0]),
             )
-        # Dense, because sums over the rows of a sparse gradient come in no fixed order.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        gradients = [self._row_form(gradient) for gradient in gradients]
         if self.replicas > 1:
             context: Any = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            # Of sparse gradients, a row now occurs once for each replica.
+            gradients = [self._row_form(gradient) for gradient in gradients]
         return gradients, whole, totals, tf.math.is_finite(loss), carried
+
+    def _row_form(self, gradient: Any) -> Any:
+        """A gradient whose rows, of an embedding, occur once: sparse for lazy updates, else dense.
+
+        Keras' optimizers take repeated rows as well, but sum them in no fixed order.
+        """
+        sparse = isinstance(gradient, tf.IndexedSlices)
+        if sparse and self.settings.embedding_updates == "lazy":
+            return unique_rows(gradient)
+        return tf.convert_to_tensor(gradient)
 
     def _hold_replica(self, batch: dict[str, Any]) -> tuple[Any, tuple, list]:
         gradients, whole, totals, finite, carried = self._gradients(batch)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         sums = [gradient * tf.cast(whole, gradient.dtype) for gradient in gradients]
         return self._figures(totals, finite), carried, [*sums, whole]
 
@@ -336,9 +349,15 @@ class Loop:
         if held:
             *sums, before = held
             share, whole = whole / (before + whole), before + whole
+            sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
             gradients = [
-                own / tf.cast(whole, own.dtype) + gradient * tf.cast(share, own.dtype)
+                own / tf.cast(whole, own.dtype)
+                + tf.convert_to_tensor(gradient) * tf.cast(share, own.dtype)
                 for own, gradient in zip(sums, gradients, strict=True)
+            ]
+            gradients = [
+                nonzero_rows(own) if rows else own
+                for own, rows in zip(gradients, sparse, strict=True)
             ]
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)

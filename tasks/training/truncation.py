@@ -10,6 +10,7 @@ from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.protocols import Cuts
 from seqzoo.tasks.settings import TrainingSettings
+from seqzoo.tasks.training.sparse_gradients import nonzero_rows
 
 
 def check_truncation(task: Any, settings: TrainingSettings) -> None:
@@ -63,12 +64,14 @@ def truncated_gradients(
         loss: the loss of a part of the batch, a scalar.
 
     Returns:
-        One dense gradient per trainable variable.
+        One gradient per trainable variable; for lazy updates, those of embeddings are sparse and
+        have each row once.
     """
     every: Any = settings.bptt_every
     back = settings.bptt_back or every
     layers = recurrent_layers(model)
     weights = [variable.value for variable in model.trainable_variables]
+    sparse = [False] * len(weights)
 
     def body(index: Any, states: list, sums: list) -> tuple[Any, list, list]:
         end = (index + 1) * every
@@ -81,6 +84,7 @@ def truncated_gradients(
             with run_by(passing):
                 value = loss(part)
         gradients = tape.gradient(value, weights)
+        sparse[:] = (isinstance(own, tf.IndexedSlices) for own in gradients)
         sums = [
             own if gradient is None else own + tf.convert_to_tensor(gradient)
             for own, gradient in zip(sums, gradients, strict=True)
@@ -105,7 +109,9 @@ def truncated_gradients(
     _, _, sums = tf.while_loop(
         lambda index, *_: index < count, body, (tf.constant(0), states, zeros)
     )
-    return sums
+    if settings.embedding_updates == "dense":
+        return sums
+    return [nonzero_rows(own) if rows else own for own, rows in zip(sums, sparse, strict=True)]
 
 
 def recurrent_layers(model: Any) -> list[Any]:

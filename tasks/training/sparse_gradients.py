@@ -1,0 +1,37 @@
+"""Gradients of embeddings, as the rows that a batch looks up instead of the whole table."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """A sparse gradient in which each row occurs once, as the sum of its parts.
+
+    TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
+    lookups, so that the result is the same in every run. Rows whose sum is zero, such as those of
+    padding, are left out.
+
+    Args:
+        gradient: its rows may be repeated.
+    """
+    rows, positions = tf.unique(gradient.indices)
+    sums = tf.math.unsorted_segment_sum(gradient.values, positions, tf.size(rows))
+    return _without_zeros(sums, rows, gradient.dense_shape)
+
+
+def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
+    """The rows of a dense gradient that are not zero."""
+    shape = tf.shape(gradient)
+    return _without_zeros(gradient, tf.range(shape[0]), shape)
+
+
+def values_of(gradient: Any) -> tf.Tensor:
+    """The numbers of a gradient, without the rows of zeros that a sparse one leaves out."""
+    return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+
+
+def _without_zeros(values: tf.Tensor, rows: tf.Tensor, shape: Any) -> tf.IndexedSlices:
+    # NaN counts as a number here: it must reach whoever looks for it.
+    moved = tf.reduce_any(values != 0, axis=list(range(1, values.shape.rank)))
+    return tf.IndexedSlices(tf.boolean_mask(values, moved), tf.boolean_mask(rows, moved), shape)
