@@ -8,14 +8,14 @@ from seqzoo.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class STARCell(RecurrentCell):
-    """One gate, and a candidate that sees the input alone; made for deep stacks.
+    """One gate, and a candidate that only sees the input; made for deep stacks.
 
         z = tanh(W x + b)
         k = sigmoid(Wk x + Uk h + bk)
         h = tanh((1 - k) * h + k * z)
 
     Gradients keep their size across layers as well as across steps: stack up to twelve. Columns:
-    candidate, gate, of which the gate alone has a recurrent product.
+    candidate, gate, of which only the gate has a recurrent product.
 
     Reference: Turkoglu, D'Aronco, Wegner and Schindler, "Gating Revisited: Deep Multi-layer RNNs
     That Can Be Trained", IEEE TPAMI 44 (2022), arXiv 1911.11033, equation 9.

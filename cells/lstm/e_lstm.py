@@ -16,7 +16,7 @@ class ELSTMCell(CellWithGates):
         h = o * c
 
     States are [h, c], of which h is not fed back. Columns: forget, candidate, output. vf and vz
-    have one weight a unit and start at zero. c stays between -1 and 1 if it starts there.
+    have one weight per unit and start at zero. c stays between -1 and 1 if it starts there.
 
     For learning online: with feedback unit by unit, the exact gradient of real-time recurrent
     learning is cheap for one layer. The paper plays DMLab and Atari games with it.

@@ -20,7 +20,7 @@ PARTS = (
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class LSTMVariantCell(CellWithGates):
-    """The LSTM of a study of what each of its parts is good for, without one of them.
+    """The LSTM without one of its parts, from a study of what each contributes.
 
         i = sigmoid(Wi x + Ui h + pi * c + bi)         1 without the input gate (NIG)
         f = sigmoid(Wf x + Uf h + pf * c + bf)         1 without the forget gate (NFG)
@@ -31,11 +31,12 @@ class LSTMVariantCell(CellWithGates):
 
     With `peepholes=False`, the p are left out (NP): without nothing else that is `lstm`, and with
     peepholes it is `peephole-lstm`; both of these are faster. Coupled gates (CIFG) are
-    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, those that there
-    are. The paper's eighth variant, full gate recurrence (FGR), is not here: it made results worse.
+    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, as far as
+    present. The paper's eighth variant, full gate recurrence (FGR), made results worse and is not
+    here.
 
-    To see what a part does for your data. The paper finds the forget gate and the output activation
-    the parts that matter most.
+    For measuring what a part contributes on your data. The paper finds that the forget gate and the
+    output activation matter most.
 
     Reference: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, "LSTM: A Search Space
     Odyssey", IEEE Transactions on Neural Networks and Learning Systems 28(10), 2017, section II and

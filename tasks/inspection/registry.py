@@ -1,4 +1,4 @@
-"""All analyses by name: where the part of a report that shows each is made, and what it tells."""
+"""All analyses by name: where the part of a report that shows each is made, and what it shows."""
 
 import pkgutil
 from collections.abc import Callable

@@ -18,7 +18,7 @@ CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
 """Seconds of what repeats itself in a calendar."""
 
 REPETITIONS = 2
-"""How often training must see a cycle before a model is told of it."""
+"""How often training must see a cycle before a model gets it as a feature."""
 
 
 class Layout(NamedTuple):

@@ -1,4 +1,4 @@
-"""Strategies by name: all GPUs of a machine, or the workers that the environment tells of."""
+"""Strategies by name: all GPUs of a machine, or the workers named by the environment."""
 
 import json
 import os
@@ -66,7 +66,7 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
 
 
 def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
-    """The resolver of the cluster that an environment tells of.
+    """The resolver of the cluster that an environment names.
 
     Args:
         environment: of the process.

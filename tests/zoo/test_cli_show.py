@@ -66,7 +66,8 @@ def test_list_of_a_family() -> None:
     assert found[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
     # W, u and b of 64 features and 128 units
     size = f"1\t{64 * 128 + 128 + 128:,}"
-    assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\tEach unit hears of itself alone" in found
+    about = "Each unit only sees its own past state"
+    assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\t{about}" in found
     assert {line.split("\t")[1] for line in found[1:]} == {"long-memory"}
     wrong = seqzoo("list", "--family", "long-memry")
     assert wrong.exit_code == 2 and "did you mean 'long-memory'?" in wrong.stderr

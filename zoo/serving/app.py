@@ -292,7 +292,7 @@ class Service:
         return JSONResponse({"models": models})
 
     async def status(self, request: Request) -> Response:
-        """The state of a model, as TensorFlow Serving tells it."""
+        """The state of a model, as TensorFlow Serving reports it."""
         model = self.model(request, ready=False)
         failed = model.state == "FAILED"
         version = {
