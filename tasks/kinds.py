@@ -6,12 +6,16 @@ files depend on forms, not kinds: a kind with a new form also needs a reader.
 """
 
 import pkgutil
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound", "history"]
+from seqzoo.tasks.errors import SeqzooError, nearest
+
+Form = Literal["text", "name", "numbers", "series", "frames", "image", "sound", "history", "static"]
 """The form of an input in memory: a string; a string that is one of a few; an array of shape (n,);
 arrays of shape (time, features), of any numbers or of zeros and ones; uint8 (height, width[,
-channels]) or the bytes of an image file; samples, float (time,); a `History`."""
+channels]) or the bytes of an image file; samples, float (time,); a `History`; a number or a name,
+which may be missing."""
 
 TimeValues = Literal["timestamps", "elapsed"]
 """What the times of a series are: the time of each step, or the time since the step before."""
@@ -131,6 +135,28 @@ INPUTS: dict[str, InputKind] = {
     ),
 }
 
+STATICS: dict[str, InputKind] = {
+    "number": InputKind(
+        "seqzoo.tasks.preprocessing.statics:NumberFeatures",
+        "static",
+        (),
+        "A number, which may be missing",
+    ),
+    "category": InputKind(
+        "seqzoo.tasks.preprocessing.statics:CategoryFeatures",
+        "static",
+        (),
+        "One of some names, which may be missing",
+    ),
+    "static": InputKind(
+        "seqzoo.tasks.preprocessing.statics:StaticFeatures",
+        "static",
+        (),
+        "A number if all training examples have numbers, else a category",
+    ),
+}
+"""Inputs that only stand beside a sequence."""
+
 TARGETS: dict[str, TargetKind] = {
     "class": TargetKind(
         "seqzoo.tasks.targets.classes:ClassTargets", (MANY_TO_ONE,), "One of a few names"
@@ -159,6 +185,13 @@ TARGETS: dict[str, TargetKind] = {
 TEXTS = tuple(name for name, kind in INPUTS.items() if kind.form == "text")
 """The kinds of text."""
 
+FURTHER: dict[str, InputKind] = {
+    **{name: kind for name, kind in INPUTS.items() if MANY_TO_ONE in kind.templates},
+    "vector": INPUTS["vector"],
+    **STATICS,
+}
+"""The kinds of inputs that can stand beside another one."""
+
 
 def inputs_of(template: str | None = None) -> Any:
     """The `Literal` of the input types of a template; of all of them, if none is named."""
@@ -174,6 +207,24 @@ def targets_of(template: str | None = None) -> Any:
     ]
 
 
+def check_kinds(further_inputs: Mapping[str, Any]) -> None:
+    """Checks the kind of each further input.
+
+    Raises:
+        SeqzooError: one is no kind that can stand beside another input.
+    """
+    for name, kind in further_inputs.items():
+        if not isinstance(name, str) or not name:
+            raise SeqzooError(field="further_inputs", expected="kinds by name", got=name)
+        if kind not in FURTHER:
+            raise SeqzooError(
+                f"The further input {name!r} must be one of {', '.join(FURTHER)}, got {kind!r}"
+                f"{nearest(str(kind), FURTHER)}",
+                field="further_inputs",
+                got=kind,
+            )
+
+
 def load(location: str) -> Any:
     """The class at a "module:Class"."""
     return pkgutil.resolve_name(location)
@@ -186,7 +237,7 @@ def features_class(name: str, *, tokens: bool = False) -> Any:
         name: the name of the kind.
         tokens: whether there is a prediction for each token.
     """
-    kind = INPUTS[name]
+    kind = INPUTS[name] if name in INPUTS else STATICS[name]
     return load(tokens and kind.tokens or kind.location)
 
 

@@ -121,6 +121,8 @@ class TaskModel(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
         """Predictions for tensors of raw inputs, as an exported model gives them."""
+        if isinstance(inputs, dict):
+            inputs = [inputs[spec.name] for spec in self.task.signature]
         raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
         return self.task.respond(self.network, tuple(raw), AnswerOptions())
 

@@ -3,7 +3,7 @@
 import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 WORST = 10
@@ -112,6 +112,12 @@ def shown_target(target: Any) -> str:
 def one_line(text: str) -> str:
     """A label as a field of a line: tabs and line ends become spaces."""
     return " ".join(text.splitlines()).replace("\t", " ")
+
+
+def shown_inputs(value: Any) -> str:
+    """The texts, numbers and names of several inputs in one line; empty for other inputs."""
+    parts = value.values() if isinstance(value, Mapping) else ()
+    return shortened(" | ".join(str(own) for own in parts if isinstance(own, str | int | float)))
 
 
 def shortened(text: str, most: int = 60) -> str:

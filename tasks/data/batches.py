@@ -60,12 +60,14 @@ class Data:
             next; None where each is run in one piece.
         importance: shape (n,), float32: the weight of each example in the loss of training; None
             if all are equal. It is not the weight of rows, which tells examples from filler.
+        further: other inputs of the same examples; each is padded to its longest one of a batch.
     """
 
     inputs: Sequences
     targets: np.ndarray | Sequences | None = None
     window: int | None = None
     importance: np.ndarray | None = None
+    further: tuple[Sequences, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -98,6 +100,8 @@ class Data:
             arrays["targets"] = self.targets
         if self.importance is not None:
             arrays["importance"] = self.importance
+        for number, own in enumerate(self.further, 1):
+            arrays |= {f"flat_{number}": own.flat, f"lengths_{number}": own.lengths}
         return arrays
 
     @cached_property
@@ -106,6 +110,8 @@ class Data:
         arrays = {**self.arrays, "starts": self.inputs.starts}
         if isinstance(self.targets, Sequences):
             arrays["target_starts"] = self.targets.starts
+        for number, own in enumerate(self.further, 1):
+            arrays[f"starts_{number}"] = own.starts
         with tf.device("CPU:0"):
             return {name: tf.constant(array) for name, array in arrays.items()}
 
@@ -349,9 +355,9 @@ def batches(data: Data, plan: Plan) -> Any:
 
     Each is a dictionary: "values" (batch, time, ...), zero behind a sequence's end; "lengths"
     (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
-    with "target_lengths" (batch,) where these are sequences, and "importance" (batch,); "rows"
-    (batch,), int32, which examples they are; and all that the plan says of parts of examples, see
-    `Plan.views`.
+    with "target_lengths" (batch,) where these are sequences, and "importance" (batch,); "values_1"
+    and "lengths_1" of the first further input, and so on; "rows" (batch,), int32, which examples
+    they are; and all that the plan says of parts of examples, see `Plan.views`.
     """
     tensors = data.tensors
     with tf.device("CPU:0"):
@@ -384,6 +390,14 @@ def batches(data: Data, plan: Plan) -> Any:
             )
         if "importance" in tensors:
             batch["importance"] = tf.gather(tensors["importance"], own)
+        for number in range(1, len(data.further) + 1):
+            ends = tf.gather(tensors[f"lengths_{number}"], own)
+            batch[f"values_{number}"], batch[f"lengths_{number}"] = _padded(
+                tensors[f"flat_{number}"],
+                tf.gather(tensors[f"starts_{number}"], own),
+                ends,
+                tf.maximum(tf.reduce_max(ends), 1),
+            )
         return batch
 
     steps = (plan.bounds[:-1], plan.bounds[1:], plan.lengths, plan.target_lengths)
@@ -464,6 +478,12 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
             batch["target_lengths"] = ends
         elif targets is not None:
             batch["targets"] = targets[batch["rows"]]
+        for number, further in enumerate(data.further, 1):
+            ends = further.lengths[batch["rows"]]
+            starts_of = further.starts[batch["rows"]]
+            longest = ends.max(initial=1)
+            padded = _padded_array(further.flat, starts_of, ends, longest)
+            batch |= {f"values_{number}": padded, f"lengths_{number}": ends}
         yield batch
 
 

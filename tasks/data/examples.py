@@ -25,7 +25,8 @@ class Examples:
             `TimedSeries` for cells that take time; for "audio" float arrays of shape (samples,);
             for "image" arrays of uint8, (height, width) or (height, width, channels), or the bytes
             of image files; for "vector" arrays of shape (features,); for "class" strings. A column
-            of pandas, Polars or pyarrow becomes a list.
+            of pandas, Polars or pyarrow becomes a list. For templates with further inputs a dict
+            of these for each example, or a dict of columns or a data frame.
         targets: for "class" strings; for "labels" sequences of strings; for "value" numbers of
             shape (n,) or (n, k); None if there are no targets.
         lines: the line of each example in its file, in units of `unit`, or its own file, for
@@ -45,6 +46,8 @@ class Examples:
     weights: Any = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.inputs, Mapping) or _is_frame(self.inputs):
+            object.__setattr__(self, "inputs", rows_of(self.inputs))
         # A column of pandas is indexed by labels that need not be positions.
         for name in ("inputs", "targets", "weights"):
             object.__setattr__(self, name, listed(getattr(self, name)))
@@ -56,7 +59,7 @@ class Examples:
         cls,
         columns: Any,
         *,
-        input: str,
+        input: str | Sequence[str],
         target: str | None = None,
         weight: str | None = None,
         time: str | None = None,
@@ -66,7 +69,8 @@ class Examples:
 
         Args:
             columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
-            input: the name of the column of inputs.
+            input: the name of the column of inputs; or the names of several, for templates with
+                further inputs, of which values may be missing.
             target: the name of the column of targets; None if there are none.
             weight: the name of the column of weights; None if all are equal.
             time: the name of the column with the times of a series' steps, for cells that take
@@ -78,7 +82,12 @@ class Examples:
             SeqzooError: a column does not exist or has no rows, a value is missing, the columns
                 have different lengths, or times do not fit their series.
         """
-        inputs = take_column(columns, input, "input")
+        if isinstance(input, str):
+            inputs = take_column(columns, input, "input")
+        else:
+            inputs = rows_of(
+                {name: take_column(columns, name, "input", optional=True) for name in input}
+            )
         others = {}
         for field, name in (("target", target), ("weight", weight), ("time", time)):
             if name is None:
@@ -161,13 +170,37 @@ def listed(values: Any) -> Any:
     return values
 
 
-def take_column(columns: Any, name: str, argument: str) -> Any:
+def rows_of(columns: Any) -> list[dict[str, Any]]:
+    """The rows of columns, each a dictionary.
+
+    Args:
+        columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
+
+    Raises:
+        SeqzooError: the columns have different lengths, or one is not a list of values.
+    """
+    names = _names(columns)
+    taken = {name: take_column(columns, name, "inputs", optional=True) for name in names}
+    lengths = {name: len(values) for name, values in taken.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name!r} has {count:,}" for name, count in lengths.items())
+        raise SeqzooError(f"Columns must be equally long, but {shown}.")
+    return [dict(zip(names, row, strict=True)) for row in zip(*taken.values(), strict=True)]
+
+
+def _is_frame(values: Any) -> bool:
+    """Whether inputs are a data frame or a table, and not one column or a list."""
+    return hasattr(values, "columns") and hasattr(values, "__getitem__")
+
+
+def take_column(columns: Any, name: str, argument: str, *, optional: bool = False) -> Any:
     """Takes one column.
 
     Args:
         columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
         name: the name of the column.
         argument: the argument that named it, for messages.
+        optional: whether values may be missing.
 
     Returns: a list, or an array if the dict has one.
 
@@ -187,9 +220,10 @@ def take_column(columns: Any, name: str, argument: str) -> Any:
         raise SeqzooError(f"Column {name!r} must be a list of values, got {type(values).__name__}.")
     if not len(values):
         raise SeqzooError(f"Column {name!r} has no rows.")
-    if getattr(values, "ndim", 1) == 1:  # tasks check the numbers in arrays of higher rank
+    # Tasks check the numbers in arrays of higher rank.
+    if getattr(values, "ndim", 1) == 1 and not optional:
         for index, value in enumerate(values):
-            if _is_missing(value):
+            if is_missing(value):
                 raise SeqzooError(
                     f"example {index}: {name!r} is missing ({value}); fill it in or drop the row.",
                     location=f"example {index}",
@@ -216,7 +250,8 @@ def _names(columns: Any) -> list:
     return list(names)
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, or a missing value of pandas."""
     if value is None or type(value).__name__ in MISSING:
         return True
     return not hasattr(value, "__len__") and bool(value != value)  # NaN differs from itself

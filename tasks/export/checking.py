@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from seqzoo.tasks.export.parts import Part, input_specs, takes_ids
 from seqzoo.tasks.preprocessing.class_names import NameFeatures
 from seqzoo.tasks.preprocessing.histories import HistoryFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures
+from seqzoo.tasks.preprocessing.statics import CategoryFeatures, NumberFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 
 TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
@@ -37,6 +40,16 @@ EXAMPLES = 8
 def made_up(task: Any) -> list[Any]:
     """Raw inputs of the right kind, drawn at random; always the same."""
     random, features = np.random.default_rng(0), task.features
+    if isinstance(features, JoinedFeatures):
+        columns = [
+            made_up(SimpleNamespace(features=own, signature=own.signature))
+            for own in features.parts
+        ]
+        return [dict(zip(features.names, row, strict=True)) for row in zip(*columns, strict=False)]
+    if isinstance(features, CategoryFeatures):
+        return [*features.vocabulary.tokens[: EXAMPLES - 2], "", "unknown"]
+    if isinstance(features, NumberFeatures):
+        return [None, *random.normal(features.mean, features.scale, EXAMPLES - 1).tolist()]
     if isinstance(features, NameFeatures):
         return list(features.vocabulary.tokens[:EXAMPLES])
     if isinstance(features, TextFeatures):

@@ -170,6 +170,11 @@ def _checked(wanted: Export, format: str) -> Format:
         raise SeqzooError(
             f"`format` must be saved-model for {FORECAST}, got {format!r}.", field="format"
         )
+    if format != "saved-model" and getattr(wanted.task.template, "further_inputs", None):
+        raise SeqzooError(
+            f"`format` must be saved-model for models with further inputs, got {format!r}.",
+            field="format",
+        )
     if format != "saved-model" and wanted.task.features.takes_time:
         raise SeqzooError(
             f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "

@@ -94,6 +94,8 @@ def no_step(model: Any) -> str | None:
     if isinstance(model, Generator | LanguageModel | NextStep):
         return None
     for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            return "it reads several inputs"
         if isinstance(layer, keras.layers.Bidirectional):
             return "it reads its input in both directions"
         if isinstance(layer, MaskedPooling):

@@ -13,6 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fine_tuning.layers import DECODER, OUTPUTS, weights_by_layer
 from seqzoo.tasks.fine_tuning.templates import check_matching
 from seqzoo.tasks.kinds import TEXTS
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, WORD, TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -75,6 +76,8 @@ class Start:
         fixed = {FROZEN_WITH[name] for name in frozen if name in FROZEN_WITH}
         if old.features.vectors is not None:
             fixed.add(WORD)
+        if isinstance(old.features, JoinedFeatures):  # each encoder is taken over as a whole
+            fixed |= old.features.vocabularies.keys()
         words = task.vocabularies
         if config.get("features", {}).get("joined"):
             own = TextFeatures.learn(learned, examples, joined=True).vocabulary

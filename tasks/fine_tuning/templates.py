@@ -10,6 +10,8 @@ from seqzoo.tasks.errors import SeqzooError
 
 READING = (
     "input",
+    "further_inputs",
+    "join",
     "lowercase",
     "nfc",
     "ngrams",
@@ -28,6 +30,7 @@ READING = (
 
 ENCODING = (
     "cell",
+    "join_units",
     "units",
     "cell_options",
     "bidirectional",

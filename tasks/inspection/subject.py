@@ -11,6 +11,7 @@ import seqzoo.cells
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.inspection.trace import Trace, trace
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
 
@@ -109,6 +110,11 @@ def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
 def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The model's inputs, and the labels of their steps."""
     features = run.task.features
+    if isinstance(features, JoinedFeatures):
+        raise SeqzooError(
+            f"A model with one input was expected, got {run.folder} with the inputs "
+            f"{', '.join(features.names)}; inspect it without an input."
+        )
     raw = features.raw([value], ["the input"])
     values, lengths = map(tf.convert_to_tensor, features.transform(*raw))
     if not int(lengths[0]):
@@ -131,7 +137,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
     inputs, labels = _encoded(run, value)
 
     def outputs(given: dict[str, Any]) -> Any:
-        return task.outputs(model, given["values"], given["lengths"])
+        return task.outputs(model, given)
 
     names = getattr(task.targets, "names", None)
     with seqzoo.cells.portable():

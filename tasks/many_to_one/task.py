@@ -9,17 +9,12 @@ import tensorflow as tf
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
-from seqzoo.tasks.kinds import features_class, targets_class
+from seqzoo.tasks.kinds import targets_class
 from seqzoo.tasks.layers.readout import inputs_of_layer
-from seqzoo.tasks.layers.recurrent import (
-    MaskedPooling,
-    NGramEmbedding,
-    loss_precision,
-    recurrent_stack,
-    sequence_inputs,
-)
-from seqzoo.tasks.layers.word_vectors import embed_tokens
+from seqzoo.tasks.layers.recurrent import loss_precision, sequence_inputs
+from seqzoo.tasks.many_to_one.network import encode_joined, encode_sequence
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import Targets
@@ -47,44 +42,26 @@ class ManyToOneTask(Task):
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
         targets = targets_class(template.target).learn(template, examples)
-        return cls(template, features_class(template.input).learn(template, examples), targets)
+        return cls(template, features_of(template).learn(template, examples), targets)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        features = features_class(template.input)
         targets = targets_class(template.target)
         return cls(
             template,
-            features.from_config(template, config["features"], vocabularies),
+            features_of(template).from_config(template, config["features"], vocabularies),
             targets.from_config(template, config["targets"]),
         )
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
-        inputs, values, mask = sequence_inputs(self.features)
-        if self.features.vocabulary is not None:
-            values = embed_tokens(self.features, template, inputs["values"], precision)
-            if template.ngrams > 1:
-                layer = NGramEmbedding(
-                    template.ngrams,
-                    template.ngram_buckets,
-                    values.shape[-1],
-                    dtype=precision,
-                    name="ngrams",
-                )
-                values = keras.layers.add([values, layer(inputs["values"])])
-        elif self.features.step[1] == "uint8":
-            values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
-        bag = None
-        if template.bag:
-            bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
-        whole = template.pooling != "last"
-        values = recurrent_stack(template, values, mask, sequence=whole, dtype=precision)
-        if whole:
-            pool = MaskedPooling(template.pooling, dtype=precision, name="pooling")
-            values = pool(values, mask)
-        if bag is not None:
-            values = keras.layers.concatenate([values, bag])
+        features = self.features
+        if isinstance(features, JoinedFeatures):
+            inputs, values = encode_joined(template, features, precision)
+        else:
+            inputs, values, mask = sequence_inputs(features)
+            ids = inputs["values"]
+            values = encode_sequence(template, features, ids, values, mask, precision)
         if template.dropout:
             values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)
         outputs = keras.layers.Dense(
@@ -94,10 +71,12 @@ class ManyToOneTask(Task):
 
     def encode(self, examples: Examples, targets: bool) -> Data:
         encoded = self.targets.encode(examples) if targets else None
-        return Data(self.features.encode(examples), encoded)
+        features = self.features
+        further = features.encode_further(examples)
+        return Data(features.encode(examples), encoded, further=further)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        outputs = self.outputs(model, batch["values"], batch["lengths"], training)
+        outputs = self.outputs(model, batch, training)
         losses, sums = self.targets.objective(outputs, batch["targets"])
         if not training or self.weighting == Weighting():
             return Outcome(losses, sums)
@@ -110,9 +89,9 @@ class ManyToOneTask(Task):
         else:
             super().weigh(settings, data)
 
-    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
-        """The outputs for encoded inputs, (batch, outputs), float32."""
-        return model({"values": values, "lengths": lengths}, training=training)
+    def outputs(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
+        """The outputs for the encoded inputs of a batch, (batch, outputs), float32."""
+        return model({name: batch[name] for name in model.input}, training=training)
 
     @property
     def logits(self) -> bool:
@@ -130,11 +109,11 @@ class ManyToOneTask(Task):
         return self.targets.measure(sums, count)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        outputs = self.outputs(model, *self.features.transform(*raw))
+        outputs = self.outputs(model, self.features.tensors(*raw))
         return self.targets.decode(outputs, options.top)
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        return {"outputs": self.outputs(model, batch["values"], batch["lengths"])}
+        return {"outputs": self.outputs(model, batch)}
 
     @property
     def calibrated_layer(self) -> str | None:
@@ -143,7 +122,7 @@ class ManyToOneTask(Task):
     def class_logits(
         self, model: Any, batch: dict[str, Any], options: AnswerOptions
     ) -> dict[str, Any]:
-        return {"logits": self.outputs(model, batch["values"], batch["lengths"])}
+        return {"logits": self.outputs(model, batch)}
 
     def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
         return self.targets.decisions(np.stack(found["logits"]), np.asarray(data.targets))

@@ -10,7 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check, height_and_width
-from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_kinds, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import LARGEST_SEED
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
@@ -21,6 +21,7 @@ else:
     Input, Target = inputs_of(MANY_TO_ONE), targets_of(MANY_TO_ONE)
 
 Pooling = Literal["last", "mean", "max"]
+Join = Literal["concatenate", "compare"]
 LayerActivation = Literal["linear", "relu", "gelu", "tanh"]
 
 
@@ -31,6 +32,13 @@ class ManyToOne(Template):
     Attributes:
         input: input type.
         target: target type: one class, any number of labels, or a value.
+        further_inputs: inputs beside the first one, by name, and the kind of each: "number",
+            "category", "static" (a number or a category, as the training examples have it),
+            "vector", or any kind of input. Each has an encoder of its own, with the same options.
+        join: how the encoders' vectors are joined: concatenated, or also compared. To compare two
+            inputs of one kind, u and v, they share their vocabulary and their encoder, and
+            |u - v| and u * v are added (InferSent).
+        join_units: units of the dense layer after joined vectors; 0 for none.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -93,6 +101,11 @@ class ManyToOne(Template):
 
     input: Input
     target: Target = "class"
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
+    join: Join = "concatenate"
+    join_units: Annotated[int, Range(least=0)] = 128
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -132,6 +145,7 @@ class ManyToOne(Template):
         check_cell(self)
         check_loss(self)
         check_vectors(self)
+        self._check_further_inputs()
         if self.input not in TEXTS and (self.ngrams > 1 or self.bag):
             name = "bag" if self.bag else "ngrams"
             raise SeqzooError(
@@ -148,6 +162,21 @@ class ManyToOne(Template):
             raise SeqzooError(
                 f"`permutation_seed` is for pixels, got input {self.input!r}.",
                 field="permutation_seed",
+            )
+
+    def _check_further_inputs(self) -> None:
+        """Checks the kinds of further inputs.
+
+        Raises:
+            SeqzooError: one is no kind, or there are not two inputs to compare.
+        """
+        check_kinds(self.further_inputs)
+        alike = list(self.further_inputs.values()).count(self.input)
+        if self.join == "compare" and alike != 1:
+            raise SeqzooError(
+                f"`join` 'compare' needs one further input of the kind {self.input!r}, got "
+                f"{alike}; name it in `further_inputs`, or join by 'concatenate'.",
+                field="join",
             )
 
     def to_config(self) -> dict[str, Any]:

@@ -23,12 +23,14 @@ class Features(ABC):
         vocabulary: for text, otherwise None.
         vectors: of words, from elsewhere; otherwise None.
         takes_time: whether the last feature of `values` is the time since the step before.
+        in_time: whether inputs have steps in time; else there is one step.
     """
 
     chunk = 1024
     vocabulary: Any = None
     vectors: Any = None
     takes_time: bool = False
+    in_time: bool = True
 
     @classmethod
     @abstractmethod
@@ -57,6 +59,11 @@ class Features(ABC):
         """Tensors of `signature` -> values (batch, time) or (batch, time, features), and lengths
         (batch,), int32; with TensorFlow operations only. There is at least one step, of padding if
         all sequences are empty."""
+
+    def tensors(self, *raw: Any) -> dict[str, Any]:
+        """Tensors of `signature` -> the inputs of a network by name, "values" and "lengths"."""
+        values, lengths = self.transform(*raw)
+        return {"values": values, "lengths": lengths}
 
     @property
     def remarks(self) -> Sequence[str]:
@@ -92,8 +99,12 @@ class Features(ABC):
         """`transform`, traced once for any number of examples."""
         return tf.function(self.transform, input_signature=self.signature, autograph=False)
 
-    def encode(self, examples: Examples) -> Sequences:
+    def encode(self, examples: Examples, *, optional: bool = False) -> Sequences:
         """Transforms all examples.
+
+        Args:
+            examples: raw ones.
+            optional: whether sequences may be empty.
 
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
@@ -105,11 +116,15 @@ class Features(ABC):
                 examples.inputs[part.start : part.stop], [examples.place(i) for i in part]
             )
             values, steps = (tensor.numpy() for tensor in self._graph(*raw))
-            if not steps.all():
+            if not optional and not steps.all():
                 raise empty(examples.place(part[int(np.argmin(steps))]))
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])
             lengths.append(steps)
         return Sequences(np.concatenate(flat), np.concatenate(lengths))
+
+    def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
+        """The inputs beside the sequences of `encode`; none by default."""
+        return ()
 
 
 def empty(where: str) -> SeqzooError:

@@ -21,6 +21,8 @@ class NameFeatures(Features):
         vocabulary: the names of all classes.
     """
 
+    in_time = False
+
     def __init__(self, template: Any, vocabulary: Vocabulary):
         self.template = template
         self.vocabulary = vocabulary

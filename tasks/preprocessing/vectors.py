@@ -20,6 +20,8 @@ class VectorFeatures(Features):
         scale: standard deviation of each feature, in training.
     """
 
+    in_time = False
+
     def __init__(self, template: Any, mean: list, scale: list):
         self.template = template
         self.mean = mean

@@ -166,7 +166,8 @@ class Run:
         """Predicts for raw inputs.
 
         Args:
-            inputs: as `Examples.inputs`, such as a list of strings or a column of a data frame.
+            inputs: as `Examples.inputs`, such as a list of strings or a column of a data frame; or
+                a dict of columns for a model with several inputs.
             options: the options of the predictions.
             lines: the line of each input in its file, counted from 1, for error messages; None if
                 there is no file.

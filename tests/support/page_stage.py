@@ -71,6 +71,17 @@ def write_files(folder: pathlib.Path) -> None:
     dates = np.arange("2016-07-01", "2018-03-01", dtype="datetime64[D]")
     rows = [f"{day},{step % 7},{step % 5}\n" for step, day in enumerate(dates)]
     (folder / "ETTh1.csv").write_text("date,HUFL,OT\n" + "".join(rows))
+    regions = ["north", "south", ""]
+    _table(
+        folder / "offers.csv",
+        "title,body,price,region,sold",
+        lambda n: (_sentence(2), _sentence(), n if n % 5 else "", regions[n % 3], labels[n % 2]),
+    )
+    _table(
+        folder / "entailment.tsv",
+        "premise,hypothesis,label",
+        lambda n: (_sentence(), _sentence(2), ["entails", "contradicts", "neutral"][n % 3]),
+    )
     _table(folder / "new.csv", "text", lambda n: (_sentence(),))
     reviews = {"text": [_sentence() for _ in range(COUNT)], "label": labels * (COUNT // 2)}
     pq.write_table(pa.table(reviews), folder / "reviews.parquet")

@@ -102,7 +102,9 @@ def test_page_has_every_option_as_the_help_has_it() -> None:
         options = [param for param in command.params if isinstance(param, click.Option)]
         assert text.count("\n| `--") == len(options)
         for option in options:
-            row = f"| `{'/'.join([*option.opts, *option.secondary_opts])}` | {option.help}"
+            row = (
+                f"| `{'/'.join([', '.join(option.opts), *option.secondary_opts])}` | {option.help}"
+            )
             assert text.count(row) == 1, row
 
 

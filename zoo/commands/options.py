@@ -193,6 +193,9 @@ PARSERS: dict[Any, dict[str, Any]] = {
 }
 """How click reads a value, by the type of its field."""
 
+ALIASES = {"static_columns": ("--static",)}
+"""Shorter options of some fields."""
+
 FURTHER: dict[str, dict[str, Any]] = {
     "data": {"shell_complete": completers.data},
     "cell": {"shell_complete": completers.cells},
@@ -210,7 +213,13 @@ def _click_option(option: Option, subject: str) -> Callable:
         settings["type"] = OrNone(click.types.convert_type(settings["type"]))
     settings |= FURTHER.get(option.name, {})
     return click.option(
-        option.flags, option.name, help=option.help, cls=Grouped, subject=subject, **settings
+        option.flags,
+        *ALIASES.get(option.name, ()),
+        option.name,
+        help=option.help,
+        cls=Grouped,
+        subject=subject,
+        **settings,
     )
 
 
@@ -245,6 +254,7 @@ SERVING = "Serving"
 READING = (
     "input",
     "target",
+    "further_inputs",
     "time_column",
     "sentence_column",
     "time_values",

@@ -79,7 +79,7 @@ def _table(listed: Sequence[click.Option]) -> str:
 
 
 def _row(option: click.Option) -> str:
-    names = "/".join([*option.opts, *option.secondary_opts])
+    names = "/".join([", ".join(option.opts), *option.secondary_opts])
     text = option.help or ""
     if isinstance(option.type, click.Choice):
         text += f" One of {', '.join(map(str, option.type.choices))}."

@@ -154,7 +154,7 @@ def _help(
         remarks.append(f"{'default' if default is None else field_types.NONE}: {meaning}")
     if name in DEFAULTS:
         remarks.append(f"default: {DEFAULTS[name]}")
-    elif defaults and default not in (None, MISSING) and type_ is not bool:
+    elif defaults and default not in (None, MISSING, {}) and type_ is not bool:
         shown = f"{default:g}" if isinstance(default, float) else default
         shown = "none" if shown == () else shown
         remarks.append(f"default: {shown}")

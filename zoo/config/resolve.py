@@ -11,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.fine_tuning.templates import matching_template
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config.options import TASK_NAMES, task_options
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import Source, input_columns, kinds_of
 from seqzoo.zoo.presets import PRESETS
 
 CONFIG = ".toml"
@@ -103,12 +103,12 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     kind = base.task if base else TEMPLATES[name] if name else type(run.template)
     task = matching_template(run.template, kind, **_of(kind, given, TASK_NAMES))
     if "data" in given:
-        source = Source(given["data"], task.input, task.target)
+        source = Source(given["data"], **kinds_of(task))
     elif name in TEMPLATES or (base is not None and not base.source.data):
         raise SeqzooError(f"{name} needs --data: {needs(str(name))}.")
     else:
         source = base.source if base else Source.of_run(run)
-        source = replace(source, kind=task.input, target_kind=task.target)
+        source = replace(source, **kinds_of(task))
     settings = base.settings if base else task.default_settings
     if name is None:
         settings = replace(run.settings, freeze=None)
@@ -127,6 +127,7 @@ def overridden(choices: Choices, given: dict[str, Any]) -> Choices:
     Raises:
         SeqzooError: the template has no such option, or its value is out of range.
     """
+    given = input_columns(given, given.get("kind", choices.task.input))
     task = _of(choices.task, given, TASK_NAMES)
     settings = _of(choices.settings, given)
     source = _of(choices.source, given)
@@ -175,12 +176,13 @@ def _of_template(name: str, given: dict[str, Any], complete: bool) -> Choices:
                 continue  # there is nothing to choose
             if option not in given:
                 raise SeqzooError(f"{name} needs --{option}; see `{command('train --help')}`.")
+    given = input_columns(given, given.get("kind"))
     # Options may only be valid together: those of the task are set at once.
     typed = _of(template, given, TASK_NAMES)
     if "input" not in typed and _has_no_default(template, "input"):
         typed["input"] = get_args(get_type_hints(template)["input"])[0]
     task = template(**typed)
-    source = Source(given.get("data", ""), task.input, task.target)
+    source = Source(given.get("data", ""), **kinds_of(task))
     return Choices(task, task.default_settings, source)
 
 

@@ -11,11 +11,11 @@ from seqzoo.tasks.errors import SeqzooError, command, nearest
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import field_types
 from seqzoo.zoo.config.resolve import Choices
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import Source, kinds_of
 
 TABLES = ("source", "task", "training")
-MOVED = {"kind": "input", "target_kind": "target"}
-"""Fields that have another name in the source than in the task; a file has that of the task."""
+MOVED = {"kind": "input", "target_kind": "target", "further_inputs": "further_inputs"}
+"""Fields that the source shares with the task, by their names there; a file has them once."""
 
 
 class _File:
@@ -96,8 +96,7 @@ def read_config(path: str) -> Choices:
     template: Any = TEMPLATES[name]
     task = _made(file, "task", template, _values(file, "task", template))
     values = _values(file, "source", Source)
-    kinds = {"kind": task.input, "target_kind": task.target}
-    source = _made(file, "source", Source, {"data": "", **values, **kinds})
+    source = _made(file, "source", Source, {"data": "", **values, **kinds_of(task)})
     values = _values(file, "training", TrainingSettings)
     settings = _made(
         file, "training", TrainingSettings, {**asdict(task.default_settings), **values}

@@ -18,7 +18,7 @@ from seqzoo.tasks.runs.layout import is_run
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings, field_types
 from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen, needs, overridden
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import Source, kinds_of
 from seqzoo.zoo.presets import PRESETS
 
 TITLES = {
@@ -26,8 +26,8 @@ TITLES = {
     "task": "Settings of the template.",
     "training": "Settings of the training.",
 }
-DERIVED = ("kind", "target_kind")
-"""Fields of a source that are not written, since they repeat the task's input and target."""
+DERIVED = ("kind", "target_kind", "further_inputs")
+"""Fields of a source that are not written, since they repeat the task's."""
 
 
 def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -> str:
@@ -77,9 +77,7 @@ def of_run(folder: pathlib.Path) -> Choices:
     try:
         task = TEMPLATES[stored["template"]].from_config(stored["task"])
         settings = TrainingSettings(**stored["training"])
-        source = Source(
-            **(stored["source"] or {"data": "", "kind": task.input, "target_kind": task.target})
-        )
+        source = Source(**(stored["source"] or {"data": "", **kinds_of(task)}))
     except (KeyError, TypeError) as error:
         raise SeqzooError(f"{folder / layout.CONFIG} is damaged: {error!r}.") from error
     return Choices(task, settings, source)

@@ -10,12 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.examples import Examples, rows_of
 from seqzoo.tasks.data.timed_series import TimedSeries, fault, since_before
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import FURTHER as FURTHER_KINDS
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.zoo.data import fields
-from seqzoo.zoo.data.records import INPUT, SENTENCE, SPLIT, TARGET, TIME, WEIGHT, Records
+from seqzoo.zoo.data.records import (
+    INPUT,
+    SENTENCE,
+    SPLIT,
+    TARGET,
+    TIME,
+    WEIGHT,
+    Records,
+    further_roles,
+)
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, input_key
@@ -32,7 +42,7 @@ def roles_of(source: Source) -> tuple[str, ...]:
     roles += [] if source.weight_column is None else [WEIGHT]
     roles += [] if source.time_column is None else [TIME]
     roles += [] if source.sentence_column is None else [SENTENCE]
-    return tuple(roles)
+    return (*roles, *further_roles(source))
 
 
 def input_reader(source: Source, folder: pathlib.Path) -> Callable[[Any], Any]:
@@ -64,6 +74,8 @@ def readers_of(source: Source, folder: pathlib.Path) -> dict[str, Callable[[Any]
         readers[WEIGHT] = fields.weight
     if TIME in roles:
         readers[TIME] = fields.times
+    for role, kind in further_roles(source).items():
+        readers[role] = fields.further_reader(kind, folder)
     return readers
 
 
@@ -100,6 +112,12 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     inputs, rate = _inputs(records, numbers, source, values[INPUT])
     if TIME in roles:
         inputs = _timed(records, numbers, source, inputs, values[TIME])
+    if source.further_inputs:
+        columns = {records.columns[INPUT]: inputs}
+        for role, kind in further_roles(source).items():
+            own, rate = _inputs(records, numbers, source, values[role], role, kind)
+            columns[records.columns[role]] = own
+        inputs = rows_of(columns)
     targets = _targets(records, numbers, source, values.get(TARGET))
     labels = None
     if targets is not None and source.target_kind in NAMES:
@@ -121,34 +139,49 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
 
 
 def _inputs(
-    records: Records, numbers: Sequence[int], source: Source, inputs: Any
+    records: Records,
+    numbers: Sequence[int],
+    source: Source,
+    inputs: Any,
+    role: str = INPUT,
+    kind: str | None = None,
 ) -> tuple[Any, int | None]:
-    """The inputs for a task, and the sample rate of audio."""
-    form = INPUTS[source.kind].form
+    """The inputs for a task, and the sample rate of audio.
+
+    Args:
+        records: that they were read from.
+        numbers: of the records.
+        source: what its fields are.
+        inputs: the fields that were read.
+        role: of their column.
+        kind: of the inputs; None for that of the source.
+    """
+    kind = kind or source.kind
+    form = FURTHER_KINDS[kind].form if role != INPUT else INPUTS[kind].form
     if form == "sound":
-        return _sounds(records, numbers, source, inputs)
+        return _sounds(records, numbers, source, inputs, role)
     if form in ("series", "frames"):
         widths = [series.shape[1:] for series in inputs]
-        _check_equal(records, numbers, INPUT, widths, widths[0], "numbers per step")
-        if source.kind == "series" and source.target_kind == "next":
+        _check_equal(records, numbers, role, widths, widths[0], "numbers per step")
+        if kind == "series" and source.target_kind == "next":
             inputs = _one_series(records, source, inputs)
-    elif source.kind in ("rows", "pixels", "vector"):
+    elif kind in ("rows", "pixels", "vector"):
         shapes = [numbers.shape for numbers in inputs]
-        if source.kind == "vector":
-            _check_equal(records, numbers, INPUT, shapes, shapes[0], "numbers")
+        if kind == "vector":
+            _check_equal(records, numbers, role, shapes, shapes[0], "numbers")
         # Images of several sizes are left to the template, which may resize them.
         inputs = np.stack(inputs) if len(set(shapes)) == 1 else inputs
     return inputs, source.sample_rate
 
 
 def _sounds(
-    records: Records, numbers: Sequence[int], source: Source, inputs: Sequence[Any]
+    records: Records, numbers: Sequence[int], source: Source, inputs: Sequence[Any], role: str
 ) -> tuple[list[np.ndarray], int | None]:
     rate = source.sample_rate or inputs[0][1]
     rates = [own or rate for _, own in inputs]
     if not source.resample:
         what, advice = "samples per second", "; --resample converts all audio to one rate"
-        _check_equal(records, numbers, INPUT, rates, rate, what, advice)
+        _check_equal(records, numbers, role, rates, rate, what, advice)
     pairs = zip(inputs, rates, strict=True)
     return [resampled(samples, own, rate) for (samples, _), own in pairs], rate
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import STATICS, TEXTS
 from seqzoo.zoo.data.sound import read_sound
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -272,6 +273,32 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
         "audio": lambda field: audio(field, folder),
         "history": no_history,
     }[kind]
+
+
+def further_reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
+    """The function that reads a further input of a kind; texts, numbers and categories may be
+    missing."""
+    if kind in STATICS:
+        return static
+    own = reader(kind, folder)
+    if kind not in TEXTS:
+        return own
+    return lambda field: "" if _is_empty(field) else own(field)
+
+
+def static(field: Any) -> Any:
+    """A number or a category, as it is; None where it is missing."""
+    if _is_empty(field):
+        return None
+    if isinstance(field, np.generic):
+        return field.item()
+    if not isinstance(field, str | bytes | int | float):
+        raise SeqzooError(f"must be a number or a name, got {_shown(field)}")
+    return text(field).strip() if isinstance(field, str | bytes) else field
+
+
+def _is_empty(field: Any) -> bool:
+    return field is None or (isinstance(field, str | bytes) and not field.strip())
 
 
 def no_history(field: Any) -> Any:

@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.kinds import INPUTS
+from seqzoo.tasks.kinds import INPUTS, STATICS
 from seqzoo.zoo.data import suspicions
 from seqzoo.zoo.data.npz_arrays import Array, Arrays
-from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, TIME, WEIGHT, Record, Records, Request
+from seqzoo.zoo.data.records import (
+    INPUT,
+    SPLIT,
+    TARGET,
+    TIME,
+    WEIGHT,
+    Record,
+    Records,
+    Request,
+    further_roles,
+)
 from seqzoo.zoo.data.source import Source
 
 IN_TIME = ("series", "frames", "sound")
@@ -66,7 +76,8 @@ class _Reader:
         self.request = request
         self.source = request.source
         self.found = {
-            role: arrays.find(request.name(role), role, USUAL[role]) for role in request.roles
+            role: arrays.find(request.name(role), role.partition(".")[0], USUAL.get(role, ()))
+            for role in request.roles
         }
 
     def records(self) -> Records:
@@ -91,6 +102,13 @@ class _Reader:
                 raise self.found[WEIGHT].unfit(f"hold a weight for each of {_count(inputs)}")
         if TIME in self.found:
             columns[TIME] = _times(self.found[TIME], inputs)
+        for role, kind in further_roles(self.source).items():
+            own = self.found[role] if role in self.found else None
+            if own is None:
+                continue
+            columns[role] = _statics(own) if kind in STATICS else self._inputs(own, kind)
+            if len(columns[role]) != len(inputs):
+                raise own.unfit(f"hold an input for each of {_count(inputs)}")
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),
@@ -107,10 +125,11 @@ class _Reader:
             return ()
         return (suspicions.shape_of(array.values.shape, array.name, whole=count == 1),)
 
-    def _inputs(self, array: Array) -> Sequence[Any]:
-        form = _form(self.source)
+    def _inputs(self, array: Array, kind: str = "") -> Sequence[Any]:
+        kind = kind or self.source.kind
+        form = INPUTS[kind].form
         if form not in IN_TIME:
-            return _things(array, form, self.source.kind)
+            return _things(array, form, kind)
         sequences = self._sequences(array, form)
         return self._sounds(array, sequences) if form == "sound" else sequences
 
@@ -174,6 +193,13 @@ class _Reader:
         if kind == "value" and array.values.ndim in (1, 2):
             return array.finite(array.numbers())
         raise array.unfit(f"hold what is {kind!r}")
+
+
+def _statics(array: Array) -> Sequence[Any]:
+    """A number or a name for each example; NaN where it is missing."""
+    if array.values.ndim != 1:
+        raise array.unfit("have shape (n,)")
+    return array.values.tolist()
 
 
 def _things(array: Array, form: str, kind: str) -> Any:

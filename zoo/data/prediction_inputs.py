@@ -11,13 +11,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from seqzoo.tasks.data.timed_series import fault
-from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.zoo.data import fields, formats
 from seqzoo.zoo.data.examples import timed
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
-from seqzoo.zoo.data.records import INPUT, SENTENCE, TIME, Record, Request, undecoded
+from seqzoo.zoo.data.records import (
+    FURTHER,
+    INPUT,
+    SENTENCE,
+    TIME,
+    Record,
+    Request,
+    further_roles,
+    undecoded,
+)
 from seqzoo.zoo.data.sound import resampled
 from seqzoo.zoo.data.source import Source
+
+FIRST = ""
+"""The name of the first of several inputs of a file, whose column may have another name than in
+training."""
 
 VALUES, TIMES = "values", "times"
 """The parts of a series with times, as keys of a JSON object."""
@@ -167,7 +181,8 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
         resample=source.resample or file.resample,
         whole=False,
     )
-    roles = (INPUT,) if asked.time_column is None else (INPUT, TIME)
+    roles: tuple[str, ...] = (INPUT,) if asked.time_column is None else (INPUT, TIME)
+    roles = (*roles, *further_roles(source))
     if asked.sentence_column is not None:
         roles = (*roles, SENTENCE)
     try:
@@ -182,7 +197,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     first = 1 if records.unit == "example" else 0
     unit: Any = "Line" if records.unit == "line" else "Row"
     found = (
-        Asked(record.number + first, _field(record), record.error or None, unit)
+        Asked(record.number + first, _fields(record, source), record.error or None, unit)
         for record in records.records
     )
     in_time = source.kind == "series" and source.target_kind == "next"
@@ -193,6 +208,14 @@ def _field(record: Record) -> Any:
     """The input of a record, with the times of its steps if it has some."""
     value = record.fields.get(INPUT)
     return {VALUES: value, TIMES: record.fields[TIME]} if TIME in record.fields else value
+
+
+def _fields(record: Record, source: Source) -> Any:
+    """The input of a record, or all of its inputs by name; the first one has the name ""."""
+    if not source.further_inputs or record.error:
+        return _field(record)
+    further = {name: record.fields[f"{FURTHER}{name}"] for name in source.further_inputs}
+    return {FIRST: _field(record), **further}
 
 
 def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
@@ -235,13 +258,21 @@ def reader(
     source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
     split = splitter_of(run) if tagged and tokenize == "auto" else None
+    further = {
+        name: fields.further_reader(kind, folder) for name, kind in source.further_inputs.items()
+    }
 
     def read(field: Any) -> Any:
+        if source.further_inputs:
+            return _joined(field, run.task.features.names, read_first, further)
+        return read_first(field)
+
+    def read_first(field: Any) -> Any:
         if isinstance(field, list | tuple) and tagged:
             return fields.words(field)
         if split is not None:
             return split(fields.text(field))
-        if run.task.features.takes_time:
+        if source.kind == "series" and takes_time(run.template.cell):
             return _timed_series(field, source)
         value = own(field)
         if run.template.input != "audio":
@@ -255,6 +286,49 @@ def reader(
         return resampled(samples, rate, run.template.sample_rate)
 
     return read
+
+
+def _joined(
+    field: Any,
+    names: Sequence[str],
+    read_first: Callable[[Any], Any],
+    further: dict[str, Callable[[Any], Any]],
+) -> dict[str, Any]:
+    """Several inputs: columns of a file, or a JSON object as text.
+
+    Args:
+        field: what was given.
+        names: of all inputs, the first one first.
+        read_first: reads the first one.
+        further: reads each other one.
+
+    Raises:
+        SeqzooError: one of them is missing or malformed.
+    """
+    listed = ", ".join(names)
+    if isinstance(field, str):
+        try:
+            field = json.loads(field)
+        except ValueError:
+            field = None
+    if not isinstance(field, dict):
+        example = json.dumps(dict.fromkeys(names, "..."), ensure_ascii=False)
+        raise SeqzooError(
+            f"must have the inputs {listed}; predict from a file with --input-file, or write "
+            f"{example}"
+        )
+    found = {}
+    for name in names:
+        own = FIRST if name == names[0] and FIRST in field else name
+        if own not in field:
+            raise SeqzooError(
+                f"must have the inputs {listed}, but lacks {name!r}{nearest(name, field)[:-1]}"
+            )
+        try:
+            found[name] = (further.get(name) or read_first)(field[own])
+        except SeqzooError as error:
+            raise SeqzooError(f"has an input {name!r} that {error}") from error
+    return found
 
 
 def splitter_of(run: Any) -> Any:

@@ -23,6 +23,14 @@ INPUT, TARGET, SPLIT = "input", "target", "split_column"
 WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
 """Roles of columns, by the fields of a source that name them."""
 
+FURTHER = "further_inputs."
+"""The role of a further input begins so, and ends in its name."""
+
+
+def further_roles(source: Source) -> dict[str, str]:
+    """The roles of a source's further inputs, with the kind of each."""
+    return {f"{FURTHER}{name}": kind for name, kind in source.further_inputs.items()}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -43,7 +51,12 @@ class Request:
 
     def name(self, role: str) -> str | None:
         """The column of a role; None if the source does not name one."""
-        return getattr(self.source, role)
+        return role.removeprefix(FURTHER) if role in self.further else getattr(self.source, role)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The roles of further inputs."""
+        return tuple(role for role in self.roles if role.startswith(FURTHER))
 
 
 class Record(NamedTuple):
@@ -99,16 +112,16 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
     chosen = {}
     listed = ", ".join(names)
     for role in request.roles:
-        name = request.name(role)
+        name, field = request.name(role), role.partition(".")[0]
         if name is None and len(names) == 1 and request.roles == (INPUT,):
             name = names[0]
         if name is None:
-            raise SeqzooError(f"`{role}` must name a column of {path}: {listed}.", field=role)
+            raise SeqzooError(f"`{field}` must name a column of {path}: {listed}.", field=field)
         if name not in names:
             raise SeqzooError(
-                f"`{role}` must name a column of {path} ({listed}), got {name!r}"
+                f"`{field}` must name a column of {path} ({listed}), got {name!r}"
                 f"{nearest(name, names)}",
-                field=role,
+                field=field,
                 got=name,
             )
         chosen[role] = name
@@ -121,9 +134,10 @@ def refuse_columns(path: object, request: Request) -> None:
     Raises:
         SeqzooError: the request names one.
     """
-    for role in (SPLIT, WEIGHT, TIME):
+    for role in (SPLIT, WEIGHT, TIME, *request.further):
         if role in request.roles:
-            raise SeqzooError(f"`{role}` is for tables and arrays, got {path}.")
+            field = role.partition(".")[0]
+            raise SeqzooError(f"`{field}` is for tables and arrays, got {path}.", field=field)
 
 
 def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:

@@ -2,13 +2,20 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
-from seqzoo.tasks.kinds import TimeValues, inputs_of, targets_of
+from seqzoo.tasks.kinds import (
+    MANY_TO_ONE,
+    TARGETS,
+    TimeValues,
+    check_kinds,
+    inputs_of,
+    targets_of,
+)
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
 from seqzoo.zoo.datasets import DATASETS
 
@@ -34,6 +41,38 @@ DATED = ("date_column", "date_format", "frequency", "series_column", *LISTS[:-1]
 """Fields that are for tables with dates."""
 
 
+def kinds_of(template: Any) -> dict[str, Any]:
+    """The fields of a source that are those of the template."""
+    return {
+        "kind": template.input,
+        "target_kind": template.target,
+        "further_inputs": dict(getattr(template, "further_inputs", {})),
+    }
+
+
+def input_columns(fields: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
+    """Fields in which the columns of `input`, and static ones, are told apart.
+
+    "title,body" are an input and a further one of the same kind; of a model that does not forecast,
+    static columns are further inputs.
+
+    Args:
+        fields: of a source, as they are typed.
+        kind: that of the input; None where it is not known.
+    """
+    if kind in (None, HISTORY):
+        return dict(fields)
+    found, further = dict(fields), {}
+    if isinstance(found.get("input"), str):
+        first, *others = [name.strip() for name in found["input"].split(",")]
+        further = dict.fromkeys(others, kind)
+        found["input"] = first
+    further |= dict.fromkeys(found.pop("static_columns", None) or (), "static")
+    if further:
+        found["further_inputs"] = {**further, **(found.get("further_inputs") or {})}
+    return found
+
+
 @dataclass(frozen=True)
 class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
@@ -48,6 +87,9 @@ class Source:
             tables).
         target: column, array or feature of the targets. None to infer it from the data (not for
             tables).
+        further_inputs: further input columns and the kind of each: a kind of input, "vector",
+            "number", "category" or "static". They are the template's `further_inputs`; "static" is
+            a number or a category, as the training examples have it.
         time_column: column or array with the time of each step of a series, for time-aware cells.
             Times are numbers, or ISO 8601 dates and times, which become seconds.
         time_values: what the time column holds: the time of each step ("timestamps"), or the time
@@ -65,8 +107,8 @@ class Source:
         past_columns: past covariates: numeric columns that are known only up to the last step.
         known_columns: future covariates: numeric columns that are also known for the steps to
             forecast.
-        static_columns: static covariates: columns of numbers or names that describe a series as a
-            whole.
+        static_columns: static covariates: columns of numbers or names that describe a series, or
+            another input of many-to-one, as a whole.
         split_at: dates to split at: the start of the test split; or of validation and test; or
             these and the end of the test split. For tables with dates; None to hold out
             `validation` and `test`.
@@ -107,6 +149,9 @@ class Source:
     target_kind: TargetKind = "class"
     input: str | None = None
     target: str | None = None
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
     time_column: str | None = None
     time_values: TimeValues = "timestamps"
     sentence_column: str | None = None
@@ -139,6 +184,12 @@ class Source:
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
+            )
+        check_kinds(self.further_inputs)
+        if self.further_inputs and MANY_TO_ONE not in TARGETS[self.target_kind].templates:
+            raise SeqzooError(
+                f"`further_inputs` are for {MANY_TO_ONE}, got target {self.target_kind!r}.",
+                field="further_inputs",
             )
         if self.time_column is not None and self.kind != "series":
             raise SeqzooError(
@@ -231,7 +282,7 @@ class Source:
                 f"{run.folder} was trained from Python, so the location of its data is unknown; "
                 "name a file with --data, or continue in Python."
             )
-        known = {"data": data, "kind": run.template.input, "target_kind": run.template.target}
+        known = {"data": data, **kinds_of(run.template)}
         try:
             return cls(**(run.source or known))
         except TypeError as error:

@@ -100,6 +100,11 @@ def input_key(value: Any) -> bytes:
         return value
     if isinstance(value, list | tuple):  # of words
         return json.dumps(value).encode("utf-8")
+    if isinstance(value, Mapping):  # several inputs
+        keys = {str(name): input_key(own) for name, own in value.items()}
+        return b"".join(repr((name, len(key))).encode() + key for name, key in keys.items())
+    if value is None:  # missing
+        return b""
     array = np.asarray(value)
     return repr((array.shape, array.dtype.str)).encode() + array.tobytes()
 

@@ -50,8 +50,9 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
         raise SeqzooError(
             f"`weight_column` is for files; {source.data} has features for inputs and targets."
         )
-    if source.time_column is not None:
-        raise SeqzooError(f"`time_column` is for tables and arrays, got {source.data}.")
+    for name in ("time_column", "further_inputs"):
+        if getattr(source, name):
+            raise SeqzooError(f"`{name}` is for tables and arrays, got {source.data}.", field=name)
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)

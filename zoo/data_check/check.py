@@ -82,6 +82,8 @@ def check(
         data = given.pop("data")
         given.pop("seed")
         fields = {**given, **fields}
+    if fields.get("kind") != HISTORY and fields.get("date_column") is None:
+        fields = columns.told_apart(data, fields)
     if fields.get("kind") == HISTORY or any(fields.get(own) is not None for own in DATED):
         raise SeqzooError(
             f"Tables with dates are checked as `train forecast` reads them, got {data}.",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.records import Request
-from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.source import Source, input_columns
 
 LOOKED_AT = 20_000
 """Rows from which kinds are guessed, and in which leaks are looked for."""
@@ -158,6 +158,28 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     return Guess(Source(data, **{**found, **given}), found)
 
 
+def told_apart(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields with several columns of `input`, and static ones, as further inputs.
+
+    Args:
+        data: see `guess`.
+        given: fields of `Source`; the kind of further columns is that of the first one.
+
+    Raises:
+        SeqzooError: as `guess`.
+    """
+    if "," not in (given.get("input") or "") and not given.get("static_columns"):
+        return dict(given)
+    kind = given.get("kind")
+    if kind is None:
+        others = ("static_columns", "further_inputs")
+        first = {name: own for name, own in given.items() if name not in others}
+        if first.get("input"):
+            first["input"] = first["input"].split(",")[0].strip()
+        kind = guess(data, first).source.kind
+    return input_columns(given, kind)
+
+
 def _format(source: Source) -> str:
     return formats.format_of(source.data, delimiter=source.delimiter)
 
@@ -181,7 +203,7 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
                 field=role,
             )
     taken = {given.get(name) for name in ("split_column", "weight_column", "time_column")}
-    taken.add(given.get("sentence_column"))
+    taken |= {given.get("sentence_column"), *(given.get("further_inputs") or ())}
     left = [column for name, column in columns.items() if name not in taken]
     source = _chosen(left, given.get("input"), INPUT_NAMES, ("text", "audio", "image", "series"))
     if source is None:

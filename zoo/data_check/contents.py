@@ -4,13 +4,16 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from seqzoo.tasks.kinds import INPUTS
+from seqzoo.tasks.data.examples import is_missing
+from seqzoo.tasks.kinds import INPUTS, TEXTS
 from seqzoo.zoo.data.source import Source
-from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data.splits import Part, input_key
+from seqzoo.zoo.data_check.columns import OF_A_KIND, is_number
 from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
@@ -34,12 +37,41 @@ def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     """Findings on the inputs of all splits."""
     form = INPUTS[source.kind].form
     part = parts["train"]
+    if source.further_inputs:
+        rows = list(part.examples.inputs)
+        for name in source.further_inputs:
+            yield _further(name, source.further_inputs[name], [row[name] for row in rows])
+        first = [row[source.input] for row in rows]
+        part = replace(part, examples=replace(part.examples, inputs=first))
     if form in ("text", "name"):
         yield from _texts(part, source)
     elif form == "series":
         yield from _series(part)
     elif form == "numbers":
         yield from _features(np.asarray(part.examples.inputs, np.float64), part)
+
+
+def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
+    """A finding on a further input: how many values are missing, how many differ, and whether a few
+    that are not numbers make categories of a column."""
+    known = [own for own in values if not is_missing(own) and not (own == "" and kind in TEXTS)]
+    missing = len(values) - len(known)
+    keys = {input_key(own) for own in known}
+    fix = "leave it out, since it says nothing" if len(keys) < 2 else ""
+    if kind == "static":
+        wrong = [own for own in known if not is_number(own)]
+        if 0 < len(wrong) <= (1 - OF_A_KIND) * len(known):
+            fix = (
+                f"{len(wrong):,} of them are not numbers, such as {wrong[0]!r}, so all are read as "
+                f"categories; correct them, or choose --further-input {name}=category"
+            )
+    return Finding(
+        "further inputs",
+        f"{name!r}: {len(keys):,} different values, {missing:,} of {len(values):,} missing",
+        "note" if fix else "ok",
+        fix,
+        {"input": name, "different": len(keys), "missing": missing},
+    )
 
 
 def _texts(part: Part, source: Source) -> Iterator[Finding]:

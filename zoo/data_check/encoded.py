@@ -33,6 +33,8 @@ def template_of(source: Source) -> Any:
     for name in TARGETS[source.target_kind].templates:
         if name in INPUTS[source.kind].templates:
             options: dict[str, Any] = {"input": source.kind, "target": source.target_kind}
+            if source.further_inputs:
+                options["further_inputs"] = dict(source.further_inputs)
             if source.kind == "audio" and source.sample_rate is not None:
                 options["sample_rate"] = source.sample_rate
             if source.time_column is not None:
@@ -65,7 +67,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
             yield Finding(
                 "vocabulary",
                 f"{share:.2%} of the {kind} of {name} are not in the vocabulary of "
-                f"{len(task.features.vocabulary):,} learned from training",
+                f"{len(task.vocabularies['vocabulary']):,} learned from training",
                 "note" if share > UNKNOWN_RATE else "ok",
                 _advice(kind) if share > UNKNOWN_RATE else "",
                 {"split": name, "share": share},

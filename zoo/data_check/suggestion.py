@@ -91,6 +91,10 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
     """Options as they are typed, from fields of a source or of settings."""
     words = []
     for name, value in fields.items():
+        if isinstance(value, Mapping):
+            option = f"--{name.replace('_', '-').removesuffix('s')}"
+            words += [f"{option} {shlex.quote(f'{key}={own}')}" for key, own in value.items()]
+            continue
         flag = f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)

@@ -15,7 +15,7 @@ from seqzoo.zoo.data.splits import input_key
 from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.mistakes.causes import CAUSES, Predictions, Training, causes_of
 from seqzoo.zoo.mistakes.label_errors import likely_label_errors
-from seqzoo.zoo.output import shortened, table
+from seqzoo.zoo.output import shortened, shown_inputs, table
 from seqzoo.zoo.training.temporary import train_temporarily
 
 
@@ -224,7 +224,7 @@ def report(
         value = examples.inputs[index]
         return Mistake(
             examples.place(index),
-            shortened(value) if isinstance(value, str) else "",
+            shortened(value) if isinstance(value, str) else shown_inputs(value),
             found.names[int(truths[index])],
             found.names[other],
             float(found.probabilities[index, other]),

@@ -43,6 +43,11 @@ class Inputs:
                 f"{run.folder} forecasts tables with dates, which the server does not support; use "
                 "`predict --input-file`, or export a SavedModel."
             )
+        if getattr(run.template, "further_inputs", None):
+            raise SeqzooError(
+                f"{run.folder} has several inputs, which the server does not support; use "
+                "`predict --input-file`, or export a SavedModel."
+            )
         self.tagged_words = run.template.input == "words" and run.template.target == "tags"
         self._read = prediction_inputs.reader(run, NOWHERE, resample=True)
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ import numpy as np
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.timed_series import TimedSeries
 from seqzoo.tasks.kinds import FORECAST as FORECAST_TEMPLATE
-from seqzoo.zoo.output import baselines_table, metrics_line, shortened, shown_target, table
+from seqzoo.zoo.output import (
+    baselines_table,
+    metrics_line,
+    shortened,
+    shown_inputs,
+    shown_target,
+    table,
+)
 from seqzoo.zoo.training.train import Trained
 
 SAMPLE = 8
@@ -102,7 +109,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     targets = None if examples.targets is None else [examples.targets[index] for index in chosen]
     shown = [_shown(value, examples.place(i)) for value, i in zip(inputs, chosen, strict=True)]
     # The shortest, so that it is not truncated.
-    if shown[0] == examples.place(chosen[0]):
+    if shown[0] == examples.place(chosen[0]) or isinstance(inputs[0], Mapping):
         asked = typed(inputs[0], run.template.input, run.source.get("time_values", "elapsed"))
     else:
         asked = shlex.quote(min(shown, key=len))
@@ -164,6 +171,8 @@ def _shown(value: Any, place: str) -> str:
         return shortened(value)
     if isinstance(value, tuple) and all(isinstance(word, str) for word in value):
         return shortened(" ".join(value))
+    if isinstance(value, Mapping):
+        return shown_inputs(value) or place
     return place
 
 
@@ -175,6 +184,11 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
         kind: of the input.
         time_values: what the times of a series are; see `Source`.
     """
+    if isinstance(value, Mapping):  # several inputs
+        try:
+            return shlex.quote(json.dumps(value, ensure_ascii=False))
+        except TypeError:  # not only texts and numbers
+            return "--input-file FILE"
     if kind in FILES:
         return FILES[kind]
     if isinstance(value, TimedSeries):

@@ -1,0 +1,241 @@
+"""Several inputs of one example, each encoded by the features of its own kind."""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.tasks.data.batches import Sequences
+from seqzoo.tasks.data.examples import Examples, is_missing
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.kinds import TEXTS, features_class
+from seqzoo.tasks.layers.recurrent import takes_time
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+
+
+class JoinedFeatures(Features):
+    """The features of several inputs, which are named: an example is a dictionary of them.
+
+    The first one is the sequence that `template.input` describes, and the other ones are those of
+    `template.further_inputs`. Two that are compared (`template.join`) share their features.
+
+    Args:
+        template: a template with `input`, `further_inputs` and `join`.
+        names: the names of all inputs.
+        kinds: the kind of each.
+        parts: the features of each.
+    """
+
+    def __init__(
+        self,
+        template: Any,
+        names: Sequence[str],
+        kinds: Sequence[str],
+        parts: Sequence[Features],
+    ):
+        self.template = template
+        self.names = tuple(names)
+        self.kinds = tuple(kinds)
+        self.parts = tuple(parts)
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> "JoinedFeatures":
+        further = template.further_inputs
+        names = (_first_name(further, examples), *further)
+        kinds = [template.input, *further.values()]
+        if takes_time(template.cell):
+            for name, kind in further.items():
+                if getattr(features_class(kind), "in_time", False):
+                    raise SeqzooError(
+                        field="cell",
+                        expected=f"a cell without time beside the further input {name!r}, which is "
+                        f"{kind!r}",
+                        got=template.cell,
+                    )
+        joined = cls(template, names, kinds, ())
+        columns = [joined.column(examples, name) for name in names]
+        compared = joined.compared
+        if compared is not None:
+            both = [columns[0].inputs, columns[compared].inputs]
+            columns[0] = Examples([value for own in both for value in own])
+        parts: list[Features] = []
+        for number, (kind, column) in enumerate(zip(kinds, columns, strict=True)):
+            if number == compared:
+                parts.append(parts[0])
+                continue
+            own = features_class(kind).learn(part_template(template, kind), column)
+            kinds[number] = getattr(own, "kind", kind)
+            parts.append(own)
+        return cls(template, names, kinds, parts)
+
+    @property
+    def compared(self) -> int | None:
+        """The number of the input that the first one is compared with; None for none."""
+        if self.template.join != "compare":
+            return None
+        return self.kinds.index(self.kinds[0], 1)
+
+    def column(self, examples: Examples, name: str) -> Examples:
+        """One input of all examples.
+
+        Raises:
+            SeqzooError: an example has no such input.
+        """
+        values = self._values(examples.inputs, name, examples.places)
+        counted = range(len(examples)) if examples.lines is None else examples.lines
+        unit = "example" if examples.lines is None else examples.unit
+        return Examples(values, lines=counted, unit=f"{name!r} of {unit}")
+
+    def _values(self, inputs: Any, name: str, places: Sequence[str]) -> list[Any]:
+        number, values = self.names.index(name), []
+        empty = "" if number and self.kinds[number] in TEXTS else None
+        for row, place in zip(inputs, places, strict=True):
+            if not isinstance(row, Mapping) or name not in row:
+                raise self._lacking(row, name, place)
+            value = row[name]
+            values.append(empty if empty is not None and is_missing(value) else value)
+        return values
+
+    def _lacking(self, row: Any, name: str, place: str) -> SeqzooError:
+        expected = ", ".join(self.names)
+        if not isinstance(row, Mapping):
+            return SeqzooError(
+                f"An input of this model has the columns {expected}; give a dictionary of them, "
+                f"but {place} is {type(row).__name__}.",
+                location=place,
+            )
+        return SeqzooError(
+            f"An input of this model has the columns {expected}, but {place} lacks {name!r}"
+            f"{nearest(name, map(str, row))}",
+            location=place,
+        )
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        found: list[Any] = []
+        for name, part in zip(self.names, self.parts, strict=True):
+            values = self._values(inputs, name, places)
+            found += part.raw(values, [f"{name!r} of {place}" for place in places])
+        return tuple(found)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        return self.parts[0].transform(*raw[: len(self.parts[0].signature)])
+
+    def tensors(self, *raw: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        rest = list(raw)
+        for number, part in enumerate(self.parts):
+            count = len(part.signature)
+            own, rest = rest[:count], rest[count:]
+            found |= {f"{key}{suffix(number)}": value for key, value in part.tensors(*own).items()}
+        return found
+
+    def encode(self, examples: Examples, *, optional: bool = False) -> Sequences:
+        return self.parts[0].encode(self.column(examples, self.names[0]), optional=optional)
+
+    def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
+        return tuple(
+            part.encode(self.column(examples, name), optional=True)
+            for name, part in zip(self.names[1:], self.parts[1:], strict=True)
+        )
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return [remark for part in dict.fromkeys(self.parts) for remark in part.remarks]
+
+    @property
+    def signature(self) -> list:
+        found, taken = [], set()
+        for name, part in zip(self.names, self.parts, strict=True):
+            name = re.sub(r"\W", "_", name)
+            for spec in part.signature:
+                own = name if len(part.signature) == 1 else f"{name}_{spec.name}"
+                while own in taken:
+                    own += "_"
+                taken.add(own)
+                found.append(tf.TensorSpec(spec.shape, spec.dtype, own))
+        return found
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return self.parts[0].step
+
+    @property
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {
+            f"{key}{suffix(number)}": own
+            for number, part in enumerate(self.parts)
+            if number != self.compared
+            for key, own in part.vocabularies.items()
+        }
+
+    def to_config(self) -> dict[str, Any]:
+        return {
+            "names": list(self.names),
+            "kinds": list(self.kinds),
+            "parts": [
+                None if number == self.compared else part.to_config()
+                for number, part in enumerate(self.parts)
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "JoinedFeatures":
+        parts: list[Features] = []
+        for number, (kind, own) in enumerate(zip(config["kinds"], config["parts"], strict=True)):
+            if own is None:
+                parts.append(parts[0])
+                continue
+            known = {}
+            for key, vocabulary in vocabularies.items():
+                if number == 0 or key.endswith(suffix(number)):
+                    known[key.removesuffix(suffix(number))] = vocabulary
+            view = part_template(template, kind)
+            parts.append(features_class(kind).from_config(view, own, known))
+        return cls(template, config["names"], config["kinds"], parts)
+
+
+def suffix(number: int) -> str:
+    """The end of the names of an input's tensors: "" of the first one, "_1" of the next."""
+    return f"_{number}" if number else ""
+
+
+def part_template(template: Any, kind: str) -> Any:
+    """A template's options for an input of a kind, as its features and layers read them."""
+    options = dict(vars(template)) | {"input": kind}
+    if kind != "words":
+        options["vectors"] = None
+    if kind not in TEXTS:
+        options |= {"ngrams": 1, "bag": False}
+    return SimpleNamespace(**options)
+
+
+def features_of(template: Any) -> type[Features]:
+    """The class of the features of a template that may have several inputs."""
+    return JoinedFeatures if template.further_inputs else features_class(template.input)
+
+
+def _first_name(further: Mapping[str, str], examples: Examples) -> str:
+    """The name of the input that is not among the further ones.
+
+    Raises:
+        SeqzooError: there is none, or more than one.
+    """
+    row = examples.inputs[0]
+    listed = ", ".join(further)
+    if not isinstance(row, Mapping):
+        raise SeqzooError(
+            f"Inputs must be dictionaries, because of the further inputs {listed}, but "
+            f"{examples.place(0)} is {type(row).__name__}."
+        )
+    names = [name for name in row if name not in further]
+    if len(names) != 1:
+        got = ", ".join(map(repr, names)) or "none"
+        raise SeqzooError(
+            f"Inputs must have one column beside the further inputs {listed}, got {got}; name all "
+            "others in `further_inputs`.",
+            field="further_inputs",
+        )
+    return names[0]

@@ -1,0 +1,184 @@
+"""Numbers and categories that stand beside a sequence, and may be missing."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from seqzoo.tasks.data.examples import Examples, is_missing
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.text import encoded
+from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
+
+MISSING_NUMBERS = ("na", "n/a", "nan", "null", "none", "-", "?")
+"""How files write a number that is missing, in lower case."""
+
+
+class NumberFeatures(Features):
+    """A number, standardised by the training examples, and whether it is missing: (batch, 1, 2).
+
+    A missing number is NaN in the raw input, and its standardised value is 0, the mean.
+
+    Args:
+        mean: of the numbers of the training examples.
+        scale: their standard deviation; 1 if it is zero.
+    """
+
+    kind = "number"
+    in_time = False
+
+    def __init__(self, mean: float, scale: float):
+        self.mean = mean
+        self.scale = scale
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> "NumberFeatures":
+        (values,) = cls(0.0, 1.0).raw(examples.inputs, examples.places)
+        known = values[np.isfinite(values)].astype(np.float64)
+        if not known.size:
+            return cls(0.0, 1.0)
+        return cls(float(known.mean()), float(known.std()) or 1.0)
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        numbers = [_number(value, place) for value, place in zip(inputs, places, strict=True)]
+        return (np.array(numbers, np.float32),)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        (values,) = raw
+        missing = tf.math.is_nan(values)
+        scaled = tf.where(missing, 0.0, (values - self.mean) / self.scale)
+        steps = tf.stack([scaled, tf.cast(missing, tf.float32)], -1)[:, None]
+        return steps, tf.ones(tf.shape(values), tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None,), tf.float32, "number")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (2,), "float32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "NumberFeatures":
+        return cls(**config)
+
+
+class CategoryFeatures(Features):
+    """The id of a category: (batch, 1), int32.
+
+    Categories that occur in training less often than `minimum_count`, or not at all, share the id
+    of the unknown one. A missing category is the empty text, with an id of its own if some are
+    missing in training.
+
+    Args:
+        vocabulary: the known categories.
+    """
+
+    kind = "category"
+    in_time = False
+
+    def __init__(self, vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def learn(cls, template: Any, examples: Examples) -> "CategoryFeatures":
+        (names,) = cls(Vocabulary([])).raw(examples.inputs, examples.places)
+        counts = Counter(names.tolist())
+        return cls(Vocabulary.learn(counts, len(counts) + SPECIAL, template.minimum_count))
+
+    def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
+        names = [_name(value, place) for value, place in zip(inputs, places, strict=True)]
+        return (encoded(names, places),)
+
+    def transform(self, *raw: Any) -> tuple[Any, Any]:
+        ids = self.vocabulary.ids(raw[0])
+        return ids[:, None], tf.ones(tf.shape(ids), tf.int32)
+
+    @property
+    def signature(self) -> list:
+        return [tf.TensorSpec((None,), tf.string, "category")]
+
+    @property
+    def step(self) -> tuple[tuple[int, ...], str]:
+        return (), "int32"
+
+    def to_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "CategoryFeatures":
+        return cls(vocabularies["vocabulary"])
+
+
+class StaticFeatures:
+    """Numbers if all training examples have numbers, else categories."""
+
+    @staticmethod
+    def learn(template: Any, examples: Examples) -> Features:
+        """Makes the features of the one or the other."""
+        known = [value for value in examples.inputs if not _is_missing_number(value)]
+        numbers = bool(known) and all(map(_is_number, known))
+        return (NumberFeatures if numbers else CategoryFeatures).learn(template, examples)
+
+
+def _is_missing(value: Any) -> bool:
+    return is_missing(value) or (isinstance(value, str) and not value.strip())
+
+
+def _is_missing_number(value: Any) -> bool:
+    return _is_missing(value) or (
+        isinstance(value, str) and value.strip().lower() in MISSING_NUMBERS
+    )
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _number(value: Any, place: str) -> float:
+    """A number; NaN for a missing one."""
+    if _is_missing_number(value):
+        return float("nan")
+    if not isinstance(value, bool | np.bool_) and not _is_number(value):
+        raise SeqzooError(
+            f"A number was expected, but {place} is {value!r}; correct it, or leave it empty if it "
+            "is missing.",
+            location=place,
+            got=value,
+        )
+    number = float(value)
+    if abs(number) > np.finfo(np.float32).max:
+        raise SeqzooError(f"A number must be finite, but {place} is {value!r}.", location=place)
+    return number
+
+
+def _name(value: Any, place: str) -> str:
+    """A category as text, 3.0 as 3; empty for a missing one."""
+    if _is_missing(value):
+        return ""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        raise SeqzooError(
+            f"A category must be text or a whole number, but {place} is {value!r}.",
+            location=place,
+            got=value,
+        )
+    return value.strip()

@@ -1,0 +1,161 @@
+"""Several inputs of one example: text beside categories and numbers, and pairs of texts."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings, train
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.run import Run
+
+SETTINGS = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.03)
+OPTIONS = {"cell": "sru", "units": 8, "embedding": 8, "join_units": 16, "pooling": "mean"}
+
+
+def xor(count: int, seed: int) -> Examples:
+    """The label is whether exactly one of two is so: the text has "up", the region is north."""
+    random = np.random.default_rng(seed)
+    rows, labels = [], []
+    for _ in range(count):
+        up, north = random.random(2) < 0.5
+        words = random.permutation([*random.choice(["red", "green", "blue"], 3), "ud"[not up]])
+        age = None if random.random() < 0.1 else float(random.integers(20, 60))
+        region = "north" if north else "south"
+        rows.append({"text": " ".join(words), "region": region, "age": age})
+        labels.append("yes" if up != north else "no")
+    return Examples(rows, labels)
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return Splits(xor(500, 0), test=xor(200, 1))
+
+
+@pytest.fixture(scope="module")
+def run(splits, tmp_path_factory) -> Run:
+    template = ManyToOne("words", further_inputs={"region": "category", "age": "static"}, **OPTIONS)
+    folder = tmp_path_factory.mktemp("joined") / "run"
+    train(template, splits, SETTINGS, folder)
+    return Run.open(folder)
+
+
+def test_a_label_that_needs_two_inputs_is_learned(run, splits):
+    assert run.task.features.kinds == ("words", "category", "number")
+    assert run.evaluate(splits.test)["accuracy"] > 0.95
+
+
+def test_inputs_are_rows_or_columns(run):
+    columns = {"age": [30.0, np.nan], "region": ["north", "nowhere"], "text": ["u red", "d"]}
+    rows = [{name: own[index] for name, own in columns.items()} for index in range(2)]
+    answers = run.predict(columns)
+    assert answers[0].label == "no"
+    for one, other in zip(answers, run.predict(rows), strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("u", "An input of this model has the columns text, region, age; give a dictionary"),
+        ({"text": "u", "regoin": "a", "age": 1}, "lacks 'region'; did you mean 'regoin'?"),
+        ({"text": "u", "region": "a", "age": "old"}, "but 'age' of example 0 is 'old'; correct it"),
+        ({"text": "", "region": "a", "age": 1}, "'text' of example 0 has none"),
+        ({"text": "u", "region": 1.5, "age": 1}, "'region' of example 0 is 1.5"),
+    ],
+)
+def test_wrong_inputs_have_one_clear_line(run, row, message):
+    with pytest.raises(SeqzooError, match=message.replace("?", r"\?")):
+        run.predict([row])
+
+
+def test_numbers_are_standardised_and_missing_ones_marked(run, splits):
+    features = run.task.features.parts[2]
+    known = np.array([row["age"] for row in splits.train.inputs if row["age"] is not None])
+    values, lengths = features.transform(*features.raw([known[0], None, "n/a"], [""] * 3))
+    expected = (known[0] - known.mean()) / known.std()
+    np.testing.assert_allclose(values[:, 0], [[expected, 0], [0, 1], [0, 1]], rtol=1e-5)
+    np.testing.assert_array_equal(lengths, [1, 1, 1])
+
+
+def test_rare_and_new_categories_are_unknown(run):
+    features = run.task.features.parts[1]
+    (names,) = features.raw(["north", "nowhere", None], [""] * 3)
+    ids, _ = features.transform(tf.constant(names))
+    assert ids[0, 0] > 1 and ids[1, 0] == ids[2, 0] == 1
+
+
+def test_compared_texts_share_their_encoder_and_vocabulary():
+    words = ["a b", "c", "a", "b c"]
+    rows = [{"one": one, "other": other, "n": 1} for one in words for other in words]
+    examples = Examples(rows, [str(row["one"] == row["other"]) for row in rows])
+    further = {"other": "words", "n": "number"}
+    task = ManyToOne(
+        "words", further_inputs=further, join="compare", minimum_count=1, **OPTIONS
+    ).adapt(examples)
+    assert task.vocabularies.keys() == {"vocabulary"}
+    model = task.build()
+    assert sum("embeddings" in own.path for own in model.weights) == 1
+    u, v = np.array([[1.0, -2.0]]), np.array([[3.0, 1.0]])
+    said = model.get_layer("comparison")(u, v)
+    np.testing.assert_allclose(said, [[1, -2, 3, 1, 2, 3, 3, -2]])
+    with pytest.raises(SeqzooError, match="`join` 'compare' needs one further input of the kind"):
+        ManyToOne("words", further_inputs={"n": "number"}, join="compare")
+
+
+def test_any_kind_stands_beside_any_other():
+    random = np.random.default_rng(0)
+    rows = [
+        {
+            "signal": random.normal(size=(3 + index, 2)),
+            "note": ["", "a b c", "b"][index % 3],
+            "picture": random.integers(0, 256, (4, 3)).astype(np.uint8),
+            "vector": random.normal(size=5),
+        }
+        for index in range(6)
+    ]
+    further = {"note": "characters", "picture": "rows", "vector": "vector"}
+    examples = Examples(rows, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    task = ManyToOne("series", further_inputs=further, target="value", **OPTIONS).adapt(examples)
+    model, data = task.build(), task.data(examples)
+    assert [len(own) for own in data.further] == [6, 6, 6]
+
+    def outputs(rows):
+        raw = map(tf.constant, task.features.raw(rows, examples.places))
+        return task.outputs(model, task.features.tensors(*raw))
+
+    for name, value in {"note": "c", "picture": rows[0]["picture"][::-1]}.items():
+        assert not np.allclose(outputs(rows), outputs([{**row, name: value} for row in rows]))
+
+
+def test_columns_of_a_frame_may_have_missing_values():
+    columns = {"text": ["a", "b"], "age": [1.0, None], "label": ["x", "y"]}
+    examples = Examples.from_columns(columns, input=["text", "age"], target="label")
+    assert examples.inputs == [{"text": "a", "age": 1.0}, {"text": "b", "age": None}]
+    with pytest.raises(SeqzooError, match="one column beside the further inputs age, got 'text'"):
+        ManyToOne("words", further_inputs={"age": "number"}).adapt(
+            Examples([{"text": "a", "title": "b", "age": 1}] * 2, ["x", "y"])
+        )
+    with pytest.raises(SeqzooError, match="'age' must be one of .*; did you mean 'number'"):
+        ManyToOne("words", further_inputs={"age": "numbr"})
+
+
+@pytest.mark.slow
+def test_one_of_two_inputs_says_nothing(splits, tmp_path):
+    rows = [{"text": row["text"], "age": row["age"]} for row in splits.train.inputs]
+    other = [{"text": row["text"], "age": row["age"]} for row in splits.test.inputs]
+    alone = Splits(Examples(rows, splits.train.targets), test=Examples(other, splits.test.targets))
+    template = ManyToOne("words", further_inputs={"age": "number"}, **OPTIONS)
+    run = train(template, alone, SETTINGS, tmp_path / "run")
+    assert 0.35 < run.evaluate(alone.test)["accuracy"] < 0.65
+
+
+@pytest.mark.slow
+def test_a_saved_model_takes_named_inputs(run, tmp_path):
+    assert run.export(tmp_path / "exported")["difference"] < 1e-5
+    served = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
+    said = served(
+        text=tf.constant(["u red"]), region=tf.constant(["south"]), age=tf.constant([np.nan])
+    )
+    assert said["label"].numpy()[0].decode() == "yes"
+    with pytest.raises(SeqzooError, match="`format` must be saved-model for models with further"):
+        run.export(tmp_path / "onnx", format="onnx")
