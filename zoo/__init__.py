@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from seqzoo.zoo.data_check.check import check
     from seqzoo.zoo.datasets import list_datasets
     from seqzoo.zoo.diagnostics.doctor import doctor
+    from seqzoo.zoo.hyperparameters.search import search
     from seqzoo.zoo.inference.open_run import ensemble
     from seqzoo.zoo.mistakes.errors import errors
     from seqzoo.zoo.presets import get, list_presets
@@ -32,6 +33,7 @@ _LOCATIONS = {
     "load": "seqzoo.zoo.pretrained:load",
     "open_source": "seqzoo.zoo.data.open:open_source",
     "repeat": "seqzoo.zoo.training.repeat:repeat",
+    "search": "seqzoo.zoo.hyperparameters.search:search",
 }
 
 
@@ -60,4 +62,5 @@ __all__ = [
     "load",
     "open_source",
     "repeat",
+    "search",
 ]

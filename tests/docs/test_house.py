@@ -42,9 +42,9 @@ def test_every_package_that_is_imported_is_declared() -> None:
         return {name for name in found if names.get(name, name) not in known}
 
     extras = project["optional-dependencies"]
-    # Formats of exports and the server are extras.
+    # Formats of exports, the server and the search are extras.
     dependencies = [*project["dependencies"]]
-    for name in ("onnx", "litert", "serve"):
+    for name in ("onnx", "litert", "serve", "search"):
         dependencies += extras[name]
     assert missing([*PACKAGE, ROOT / "cli.py"], dependencies) == set()
     others = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("docs/*.py")]

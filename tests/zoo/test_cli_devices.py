@@ -80,7 +80,7 @@ def test_other_processes_import_this_very_package(monkeypatch) -> None:
 
     monkeypatch.setenv("PYTHONPATH", "/other")
     monkeypatch.setattr(seqzoo, "__file__", "/checkout/seqzoo.py")
-    assert processes._environment()["PYTHONPATH"] == "/checkout:/other"
+    assert processes.environment()["PYTHONPATH"] == "/checkout:/other"
     monkeypatch.setattr(seqzoo, "__file__", "/site/seqzoo/__init__.py")
     monkeypatch.delenv("PYTHONPATH")
-    assert processes._environment()["PYTHONPATH"] == "/site"
+    assert processes.environment()["PYTHONPATH"] == "/site"

@@ -67,6 +67,10 @@ COMMANDS = {
         "seqzoo.zoo.commands.compare:command",
         "Compare cells at equal parameter count.",
     ),
+    "search": Command(
+        "seqzoo.zoo.commands.search:command",
+        "Search hyperparameters, and write the best configuration.",
+    ),
     "inspect": Command(
         "seqzoo.zoo.commands.inspect:command",
         "Inspect gradients, gates and states of a run on inputs.",

@@ -57,7 +57,7 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,
-            env={**_environment(), **variables},
+            env={**environment(), **variables},
             start_new_session=True,
         )
         # Not SIGINT, which it ignores if this process was started in the background.
@@ -80,7 +80,7 @@ def _written(file: Any) -> str:
     return file.read().decode("utf-8", "replace")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """An environment in which `python -m seqzoo.cli` is this very package, installed or not."""
     import seqzoo
 

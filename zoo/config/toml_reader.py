@@ -3,6 +3,7 @@
 import pathlib
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, fields
 from typing import Any, get_type_hints
 
@@ -14,6 +15,9 @@ from seqzoo.zoo.config.resolve import Choices
 from seqzoo.zoo.data.source import Source, kinds_of
 
 TABLES = ("source", "task", "training")
+SEARCH = "search"
+"""The table with the space of `seqzoo search`; a training has no use for it."""
+
 MOVED = {"kind": "input", "target_kind": "target", "further_inputs": "further_inputs"}
 """Fields that the source shares with the task, by their names there; a file has them once."""
 
@@ -75,7 +79,7 @@ def read_config(path: str) -> Choices:
             message has the line and the nearest name.
     """
     file = _File(pathlib.Path(path).expanduser())
-    known = ("template", *TABLES)
+    known = ("template", *TABLES, SEARCH)
     for name in file.data:
         if name not in known:
             raise file.error(
@@ -102,6 +106,25 @@ def read_config(path: str) -> Choices:
         file, "training", TrainingSettings, {**asdict(task.default_settings), **values}
     )
     return Choices(task, settings, source)
+
+
+def read_search_table(path: str) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """The table [search] of a file, and the location of each of its keys.
+
+    Args:
+        path: a TOML file, see `read_config`.
+
+    Returns:
+        The table, empty if there is none, and a function from a key to "mine.toml, line 7".
+
+    Raises:
+        SeqzooError: the file cannot be read, or `search` is not a table.
+    """
+    file = _File(pathlib.Path(path).expanduser())
+    table = file.data.get(SEARCH, {})
+    if not isinstance(table, dict):
+        raise file.error("", SEARCH, f"`{SEARCH}` must be a table, [{SEARCH}], got {table!r}.")
+    return table, lambda name: file.place(SEARCH, name)
 
 
 def _values(file: _File, table: str, kind: Any) -> dict[str, Any]:

@@ -114,6 +114,20 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def search_table(space: Mapping[str, Any]) -> str:
+    """The table [search] of a configuration file.
+
+    Args:
+        space: ranges and choices by name of an option, as `seqzoo.zoo.config.toml_reader` reads
+            them.
+    """
+    lines = ["", "", "# What `seqzoo search` varies: ranges, and lists of choices.", "[search]"]
+    lines += [
+        f"{'.'.join(map(_key, name.split('.', 1)))} = {_value(own)}" for name, own in space.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
     """The lines of a dataclass's fields; nested tables come last.
 

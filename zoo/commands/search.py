@@ -1,0 +1,106 @@
+"""The command `seqzoo search`: searches hyperparameters."""
+
+import functools
+import json
+import re
+from typing import Any
+
+import click
+
+from seqzoo.zoo.commands import completers, options
+
+UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class Duration(click.ParamType):
+    """A time such as 1h30m, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", str(value))
+        seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+        if "".join(map("".join, parts)) != value or not seconds:
+            self.fail(f"must be a time such as 90s, 45m or 1h30m, got {value!r}.", param, ctx)
+        return seconds
+
+
+@click.command("search", cls=options.Command)
+@click.argument("name", shell_complete=completers.trainable)
+@click.option(
+    "--trials",
+    type=options.Whole(1),
+    help="Number of trials. [at least 1; default: 30, or as many as --time allows]",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Duration(),
+    help="Time for all trials of the folder, such as 90s, 45m or 1h30m; trials that run when it is "
+    "over are stopped after a checkpoint. [default: no limit]",
+)
+@click.option(
+    "--parallel",
+    type=options.Whole(1),
+    default=1,
+    help="Number of processes that train at the same time. [at least 1; default: 1]",
+)
+@click.option(
+    "--pruner",
+    type=options.OneOf(["median", "hyperband", "none"]),
+    default="median",
+    help="How a trial is ended early: if after an epoch it is worse than the median of the others "
+    "(median), by Hyperband (hyperband), or not at all (none). [default: median]",
+)
+@options.source
+@options.task
+@options.training
+@click.option("--run", help="Folder to write. [default: searches/NAME]")
+@options.device
+@click.option("--json", "as_json", is_flag=True, help="Print the trials as JSON.")
+def command(
+    name: str,
+    trials: int | None,
+    seconds: float | None,
+    parallel: int,
+    pruner: Any,
+    run: str | None,
+    device: str | None,
+    as_json: bool,
+    **choices: Any,
+) -> None:
+    """Search hyperparameters of NAME (a preset, a template or a configuration file).
+
+    Each trial is a training with other options, which Optuna draws from the table [search] of the
+    configuration file or, without one, around learning rate, batch size, units, dropout and cell of
+    NAME. Trials are compared by their validation scores. The same command continues after Ctrl-C;
+    `seqzoo train FOLDER/best.toml` trains the best trial again.
+
+    \b
+    Examples:
+      seqzoo search language-id --trials 10 --epochs 1 --limit 10000
+      seqzoo search reviews.toml --trials 30 --time 1h
+      seqzoo search reviews.toml --time 8h --parallel 2 --pruner hyperband
+      seqzoo search many-to-one --data reviews.csv --kind words --input text --target label
+    """
+    from seqzoo.zoo.hyperparameters.search import search
+    from seqzoo.zoo.output import table
+
+    found = search(
+        name,
+        trials=trials,
+        seconds=seconds,
+        parallel=parallel,
+        pruner=pruner,
+        folder=run,
+        device=device,
+        say=functools.partial(click.echo, err=True),
+        **options.given(choices),
+    )
+    if as_json:
+        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+    else:
+        click.echo(f"{table(*found.table())}\n\n{found.verdict()}")
+        click.echo(f"Saved in {found.folder}: best.toml, search.csv, .json and .png.")

@@ -1,0 +1,107 @@
+"""What a search and its worker processes say to each other, a line of JSON each.
+
+The search sends trials, and after each epoch whether to go on; a worker sends epochs and results.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError
+
+COMPLETE, PRUNED, FAILED, UNFINISHED = "complete", "pruned", "failed", "unfinished"
+"""How a trial can end; an unfinished one goes on when the search does."""
+
+
+class Pruned(Exception):
+    """The search has ended a trial after an epoch."""
+
+
+class OutOfMemory(SeqzooError):
+    """A trial needs more memory than there is; its process is replaced."""
+
+
+class Channel:
+    """A worker's side. It ends the process when the search has gone.
+
+    Args:
+        descriptor: of the pipe to write to. The search's lines come on standard input.
+    """
+
+    def __init__(self, descriptor: int):
+        self._output = os.fdopen(descriptor, "w", encoding="utf-8")
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            self._lines.put(order or None)
+            if not order:
+                return
+        os._exit(1)  # in the middle of an epoch; checkpoints are consistent at any time
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next line; None where there are no more trials."""
+        return self._lines.get()
+
+    def send(self, event: str, **values: Any) -> None:
+        """Sends an event."""
+        self._output.write(json.dumps({"event": event, **values}) + "\n")
+        self._output.flush()
+
+    def report(self, epoch: int, score: float) -> None:
+        """Reports the score of an epoch, counted from 1.
+
+        Raises:
+            Pruned: the search ends the trial.
+        """
+        self.send("epoch", epoch=epoch, score=score)
+        answer = self.receive()
+        if answer is None or answer["prune"]:
+            raise Pruned
+
+
+def work(
+    channel: Channel,
+    begin: Callable[[], Mapping[str, Any]],
+    train: Callable[[dict[str, Any], Channel], Mapping[str, Any]],
+) -> int:
+    """Trains one trial after another until there are no more.
+
+    Args:
+        channel: to the search.
+        begin: opens the data; returns what all trials share: "metric" and "better".
+        train: trains the trial of an order, with its "number", "values" and "resume", reports its
+            epochs, and returns its "score", "epoch", "epochs" and "parameters".
+
+    Returns:
+        The exit code.
+    """
+    try:
+        shared = begin()
+    except SeqzooError as error:
+        channel.send("error", message=str(error))
+        return 2
+    channel.send("ready", **shared)
+    while (order := channel.receive()) is not None:
+        try:
+            channel.send("end", state=COMPLETE, **train(order, channel))
+        except Pruned:
+            channel.send("end", state=PRUNED)
+        except (Interrupted, KeyboardInterrupt):
+            channel.send("end", state=UNFINISHED)
+            return 130
+        except DiskFull as error:  # the other trials would fail as well
+            channel.send("error", message=str(error))
+            return 2
+        except OutOfMemory as error:
+            channel.send("end", state=FAILED, error=str(error))
+            return 2
+        except SeqzooError as error:
+            channel.send("end", state=FAILED, error=str(error))
+    return 0

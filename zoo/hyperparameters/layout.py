@@ -1,0 +1,29 @@
+"""Names of the files in the folder of a search."""
+
+import pathlib
+
+from seqzoo.zoo.config.resolve import CONFIG
+
+SEARCHES = pathlib.Path("searches")
+
+SETTINGS = f"search{CONFIG}"
+"""The settings that are searched around, with the space in the table [search]."""
+
+BEST = f"best{CONFIG}"
+"""The settings of the best trial, to be trained."""
+
+JOURNAL = "trials.log"
+"""Optuna's journal of all trials."""
+
+LOCK = ".lock"
+"""A file that a running search holds locked."""
+
+
+def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:
+    """The run folder of a trial."""
+    return folder / "trials" / str(number)
+
+
+def log_file(folder: pathlib.Path, index: int) -> pathlib.Path:
+    """What a worker process writes to standard output and standard error."""
+    return folder / "logs" / f"worker-{index}.log"

@@ -1,0 +1,230 @@
+"""What a search comes to: a table of trials, a plot, and a sentence on the best."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seqzoo.tasks.atomic_files import replacing, write_json, write_table
+from seqzoo.zoo.hyperparameters.channel import COMPLETE, FAILED, PRUNED, UNFINISHED
+from seqzoo.zoo.hyperparameters.layout import BEST
+from seqzoo.zoo.output import metric_name
+
+ORDER = (COMPLETE, PRUNED, UNFINISHED, FAILED)
+"""States in the order of the table."""
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial.
+
+    Attributes:
+        number: of it, from 0; its run folder is trials/NUMBER.
+        state: "complete", "pruned", "failed" or "unfinished".
+        score: validation score of its best epoch so far; None without one.
+        epoch: the best epoch, from 1; None without one.
+        epochs: number of epochs that it was trained for.
+        parameters: parameter count of the model; None where it is not complete.
+        seconds: training time.
+        options: the values of the options that are searched.
+        given: whether these are the values that the search began with.
+        error: why it failed; empty if it did not.
+        same_as: the trial with the same options, whose result this one has; or None.
+    """
+
+    number: int
+    state: str
+    score: float | None
+    epoch: int | None
+    epochs: int
+    parameters: int | None
+    seconds: float
+    options: dict[str, Any]
+    given: bool = False
+    error: str = ""
+    same_as: int | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """All of a search.
+
+    Attributes:
+        name: what was trained.
+        metric: name of the score.
+        better: 1 where a larger score is better, -1 where a smaller one is.
+        trials: in the order in which they began.
+        importances: share of each option in what decides the score, the largest first; empty where
+            too few trials are complete.
+        folder: that it is written to.
+    """
+
+    name: str
+    metric: str
+    better: int
+    trials: Sequence[TrialResult]
+    importances: Mapping[str, float]
+    folder: pathlib.Path
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The complete trial with the best score, the first of equal ones; None without one."""
+        done = [own for own in self.trials if own.state == COMPLETE]
+        return min(done, key=self._rank, default=None)
+
+    @property
+    def config(self) -> pathlib.Path:
+        """The configuration file of the best trial, for `seqzoo train`."""
+        return self.folder / BEST
+
+    def ordered(self) -> list[TrialResult]:
+        """The best trial first; pruned, unfinished and failed ones follow."""
+        return sorted(self.trials, key=lambda own: (ORDER.index(own.state), self._rank(own)))
+
+    def _rank(self, own: TrialResult) -> float:
+        return float("inf") if own.score is None else -self.better * own.score
+
+    def told(self, own: TrialResult) -> str:
+        """What came of a trial: "validation accuracy 0.8412 in epoch 2 of 3, 12.1 s"."""
+        if own.state == FAILED:
+            return f"failed: {own.error}"
+        score = f"validation {metric_name(self.metric)} {_number(own.score)}"
+        if own.same_as is not None:
+            return f"{score}, as trial {own.same_as}"
+        place = f"epoch {own.epoch} of {own.epochs}"
+        if own.state == COMPLETE:
+            return f"{score} in {place}, {own.seconds:.1f} s"
+        return f"{own.state} after epoch {own.epochs}, {score}, {own.seconds:.1f} s"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table: one row a trial, of plain values; None for what there is not."""
+        return [
+            {
+                "trial": own.number,
+                "state": own.state,
+                "score": own.score,
+                "epoch": own.epoch,
+                "epochs": own.epochs,
+                "parameters": own.parameters,
+                "seconds": own.seconds,
+                **own.options,
+                "error": own.error,
+            }
+            for own in self.ordered()
+        ]
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Heads and rows as a person reads them."""
+        names = list(dict.fromkeys(name for own in self.trials for name in own.options))
+        heads = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
+        heads += ["seconds", *names, "state"]
+        rows = [
+            [
+                str(own.number),
+                _number(own.score),
+                "-" if own.epoch is None else f"{own.epoch}/{own.epochs}",
+                "-" if own.parameters is None else f"{own.parameters:,}",
+                f"{own.seconds:.1f}",
+                *(_value(own.options[name]) if name in own.options else "-" for name in names),
+                own.state,
+            ]
+            for own in self.ordered()
+        ]
+        return heads, rows
+
+    def verdict(self) -> str:
+        """The best trial beside that with the given options, and what the options matter."""
+        best = self.best
+        if best is None:
+            return "No trial is complete."
+        metric = f"validation {metric_name(self.metric)}"
+        said = f"Best: trial {best.number}, {metric} {_number(best.score)}"
+        given = next((own for own in self.trials if own.given and own.state == COMPLETE), None)
+        if given is not None:
+            before = f"{_number(given.score)} with the given options"
+            said += f", {before}" if given is not best else ", which has the given options"
+        counts = {state: sum(own.state == state for own in self.trials) for state in ORDER}
+        parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        lines = [f"{said}. Trials: {parts}."]
+        if self.importances:
+            shares = ", ".join(f"{name} {share:.0%}" for name, share in self.importances.items())
+            lines.append(f"What mattered: {shares}.")
+        lines += [f"Trial {own.number} failed: {own.error}" for own in self.trials if own.error]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, JSON-serialisable."""
+        best = self.best
+        return {
+            "name": self.name,
+            "metric": self.metric,
+            "better": self.better,
+            "split": "validation",
+            "best": None if best is None else {**asdict(best), "config": str(self.config)},
+            "importances": dict(self.importances),
+            "trials": [asdict(own) for own in self.trials],
+        }
+
+    def write(self) -> None:
+        """Writes search.csv, .json and .png into the folder."""
+        write_table(self.folder / "search.csv", self.rows())
+        write_json(self.folder / "search.json", self.to_json())
+        if self.best is not None:
+            self.plot(self.folder / "search.png")
+
+    def plot(self, path: pathlib.Path) -> None:
+        """Plots the score of each trial with the best so far, and the importance of each option."""
+        from matplotlib.figure import Figure
+
+        from seqzoo.tasks.plots import INK, TRAINING, VALIDATION
+
+        both = bool(self.importances)
+        figure = Figure(figsize=(11 if both else 6.5, 4.2), layout="constrained")
+        axes = figure.add_subplot(1, 1 + both, 1)
+        better = "higher" if self.better > 0 else "lower"
+        metric = metric_name(self.metric)
+        for state, mark, label in ((COMPLETE, "o", "complete"), (PRUNED, "x", "pruned")):
+            own = [
+                trial for trial in self.trials if trial.state == state and trial.score is not None
+            ]
+            if own:
+                numbers, scores = [trial.number for trial in own], [trial.score for trial in own]
+                axes.plot(numbers, scores, mark, color=TRAINING, alpha=0.7, label=label)
+        steps: list[tuple[int, float]] = []
+        for trial in self.trials:
+            if trial.state == COMPLETE and trial.score is not None:
+                if not steps or self.better * trial.score > self.better * steps[-1][1]:
+                    steps.append((trial.number, trial.score))
+        last = max(trial.number for trial in self.trials)
+        axes.step(
+            [*(number for number, _ in steps), last],
+            [*(score for _, score in steps), steps[-1][1]],
+            where="post",
+            color=VALIDATION,
+            label="best so far",
+        )
+        axes.set_xlabel("trial")
+        axes.set_ylabel(f"validation {metric} ({better} is better)")
+        axes.set_title(self.name.replace("$", r"\$"), color=INK)
+        axes.legend(frameon=False)
+        axes.grid(axis="y", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        if both:
+            axes = figure.add_subplot(1, 2, 2)
+            names = list(self.importances)[::-1]
+            bars = axes.barh(names, [self.importances[name] for name in names], color=TRAINING)
+            axes.bar_label(bars, fmt="{:.0%}", padding=3, color=INK)
+            axes.set_title("importance", color=INK)
+            axes.set_xlim(0, 1.15 * max(self.importances.values()))
+            axes.xaxis.set_visible(False)
+            axes.spines[["top", "right", "bottom"]].set_visible(False)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=140)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

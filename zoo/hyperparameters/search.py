@@ -1,0 +1,534 @@
+"""Searches hyperparameters: draws trials, has worker processes train them, and keeps the best.
+
+Nothing here imports TensorFlow.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import pathlib
+import queue
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from seqzoo.tasks.atomic_files import occupied, write_text
+from seqzoo.tasks.errors import Interrupted, SeqzooError, check_same
+from seqzoo.zoo.config import toml_writer
+from seqzoo.zoo.config.resolve import CONFIG, Choices, chosen
+from seqzoo.zoo.config.toml_reader import read_config, read_search_table
+from seqzoo.zoo.hyperparameters import workers as processes
+from seqzoo.zoo.hyperparameters.channel import COMPLETE, FAILED, PRUNED, UNFINISHED
+from seqzoo.zoo.hyperparameters.layout import BEST, JOURNAL, LOCK, SEARCHES, SETTINGS, trial_folder
+from seqzoo.zoo.hyperparameters.report import Search, TrialResult
+from seqzoo.zoo.hyperparameters.space import (
+    Space,
+    applied,
+    current,
+    default_space,
+    located,
+    read_space,
+)
+from seqzoo.zoo.hyperparameters.workers import Worker, unended
+from seqzoo.zoo.output import metric_name
+from seqzoo.zoo.training.local_workers import share_of_cores
+
+Pruner = Literal["median", "hyperband", "none"]
+
+TRIALS = 30
+"""Number of trials where neither it nor a time is given."""
+
+STUDY = "search"
+"""Name of the study in the journal."""
+
+UNJUDGED = 4
+"""Complete trials before the median pruner ends others."""
+
+
+def search(
+    name: str,
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    space: Mapping[str, Any] | None = None,
+    parallel: int = 1,
+    pruner: Pruner = "median",
+    folder: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    say: Callable[[str], Any] = print,
+    **options: Any,
+) -> Search:
+    """Searches hyperparameters: `seqzoo search` from Python.
+
+    Each trial is a training with other options, which Optuna's tree-structured Parzen estimator
+    (Bergstra et al. 2011) draws from the space. The first one has the given options, if they are in
+    the space. Trials are compared by the validation score of their best epoch; test examples are
+    not used. A call with the folder of an earlier one goes on with its trials.
+
+    Args:
+        name: of a preset or a template, or the path of a configuration file.
+        trials: number of trials in the folder; None for 30, or as many as `seconds` allow.
+        seconds: seconds for all trials in the folder; when they are over, trials that run are
+            stopped after a checkpoint. None for no limit.
+        space: options to search by name, each with a list of choices or a range such as
+            {"low": 0.1, "high": 0.5}; None for the table [search] of the file, or a default.
+        parallel: number of processes that train at the same time.
+        pruner: how a trial is ended early: "median", if after an epoch it is worse than the median
+            of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or "none".
+        folder: to write to; None for searches/NAME.
+        device: of the trainings: "cpu", "gpu" or None for a GPU if there is one.
+        say: receives a line on each trial.
+        options: of source, template and training, named as in `seqzoo search`: `epochs=1`,
+            `data="prices.tsv"`, `kind="series"`.
+
+    Returns: the trials; the folder holds them as a table, JSON and a plot, and the configuration of
+        the best one as best.toml.
+
+    Raises:
+        SeqzooError: Optuna is not installed, a name, an option or the space is wrong, the folder
+            holds another search, there are no validation examples, or no trial is complete.
+        Interrupted: Ctrl-C; the same call continues.
+    """
+    if importlib.util.find_spec("optuna") is None:
+        raise SeqzooError(
+            "A search needs optuna, which cannot be imported; install the extra: python -m pip "
+            "install 'seqzoo[search]'."
+        )
+    for field, value in (("trials", trials), ("parallel", parallel)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise SeqzooError(field=field, expected="at least 1", got=value)
+    if seconds is not None and not seconds > 0:
+        raise SeqzooError(field="seconds", expected="above 0", got=seconds)
+    if pruner not in ("median", "hyperband", "none"):
+        raise SeqzooError(field="pruner", expected="median, hyperband or none", got=pruner)
+    if trials is None and seconds is None:
+        trials = TRIALS
+    choices = chosen(name, options)
+    choices = replace(choices, source=choices.source.absolute())
+    searched = _space(name, space, choices)
+    stem = pathlib.Path(name).stem if name.endswith(CONFIG) else name
+    path = pathlib.Path(folder).expanduser() if folder is not None else SEARCHES / stem
+    with _begun(path, choices, searched) as base:
+        running = _Running(path, stem, base, searched, pruner, device, say)
+        running.run(trials, seconds, parallel)
+        return running.result()
+
+
+def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Space:
+    """The space that is given, that of the file, or the default one.
+
+    Raises:
+        SeqzooError: it is wrong; in a file, the message has the line.
+    """
+    place = None
+    if given is None and name.endswith(CONFIG):
+        given, place = read_search_table(name)
+    if place is not None and not given:
+        given = None
+    try:
+        return default_space(choices) if given is None else read_space(given, choices)
+    except SeqzooError as error:
+        raise located(error, place) from error
+
+
+@contextlib.contextmanager
+def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choices]:
+    """Makes the folder of a search, or opens one with the same settings, and holds it locked.
+
+    A folder that was made for a search in which no trial has begun is removed.
+
+    Raises:
+        SeqzooError: the folder has other settings, is not of a search, or another process uses it.
+    """
+    new = not (path / SETTINGS).exists()
+    if new and occupied(path):
+        raise SeqzooError(
+            f"{path} exists already and is not a search; name another folder with --run."
+        )
+    if not new:
+        hint = "continue with the same settings, or name another folder with --run"
+        stored = read_config(str(path / SETTINGS))
+        for old, now in zip(stored.parts(), choices.parts(), strict=True):
+            check_same(path, vars(old), vars(now), hint)
+        before = _table(read_space(read_search_table(str(path / SETTINGS))[0], stored))
+        wanted = _table(space)
+        names = dict.fromkeys([*before, *wanted])
+        check_same(path, {own: before.get(own) for own in names}, wanted, hint)
+        choices = stored
+    path.mkdir(parents=True, exist_ok=True)
+    with open(path / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SeqzooError(
+                f"Another search is running in {path}; wait until it ends."
+            ) from error
+        if new:
+            text = toml_writer.config(choices, "Settings of a search.", str(path / SETTINGS), "")
+            write_text(path / SETTINGS, text + toml_writer.search_table(_table(space)))
+        try:
+            yield choices
+        finally:
+            if new and not (path / JOURNAL).exists():
+                shutil.rmtree(path)
+
+
+def _table(space: Space) -> dict[str, Any]:
+    return {name: own.to_config() for name, own in space.items()}
+
+
+class _Running:
+    """A search while it runs.
+
+    Args:
+        path: its folder.
+        name: what is trained.
+        base: the settings that are searched around.
+        space: the space.
+        pruner: see `search`.
+        device: see `search`.
+        say: receives a line on each trial.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        name: str,
+        base: Choices,
+        space: Space,
+        pruner: Pruner,
+        device: str | None,
+        say: Callable[[str], Any],
+    ):
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.path, self.name, self.base, self.space = path, name, base, space
+        self.device, self.say = device, say
+        self.distributions = {own: part.distribution() for own, part in space.items()}
+        self.pruner = {
+            "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=UNJUDGED),
+            "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=base.settings.epochs),
+            "none": optuna.pruners.NopPruner,
+        }[pruner]()
+        self.study: Any = None
+        self.events: Any = queue.Queue()
+        self.workers: list[Worker] = []
+        self.interrupted: list[int] = []
+        self.began: dict[int, float] = {}
+        self.counted = time.monotonic()
+        self.total: int | None = None
+        if (path / JOURNAL).exists():
+            self._open({})
+
+    def _open(self, shared: Mapping[str, Any]) -> None:
+        """Opens the study, or makes it with what trials share: "metric" and "better"."""
+        import optuna
+        from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+        file = self.path / JOURNAL
+        # What a process has left that was killed while it wrote.
+        file.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
+        if file.exists():
+            content = file.read_bytes()
+            os.truncate(file, content.rfind(b"\n") + 1)
+        lock = JournalFileOpenLock(str(file))
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
+        known = storage.get_all_studies()
+        if known:
+            direction = known[0].directions[0].name.lower()
+        else:
+            direction = "maximize" if shared["better"] > 0 else "minimize"
+        self.study = optuna.create_study(
+            study_name=STUDY,
+            storage=storage,
+            direction=direction,
+            load_if_exists=True,
+            pruner=self.pruner,
+        )
+        before = self.study.get_trials(deepcopy=False)
+        # The seed of a search that goes on is another one, or it would draw the same trials again.
+        self.study.sampler = optuna.samplers.TPESampler(
+            seed=self.base.settings.seed + len(before), constant_liar=True
+        )
+        if not known:
+            for key, value in shared.items():
+                self.study.set_user_attr(key, value)
+            self.study.set_user_attr("seconds", 0.0)
+            given = current(self.space, self.base)
+            if given is not None:
+                drawn = {own: self.space[own].drawn(value) for own, value in given.items()}
+                self.study.enqueue_trial(drawn, user_attrs={"given": True})
+        self.interrupted = [own.number for own in before if own.state.name == "RUNNING"]
+
+    def run(self, trials: int | None, seconds: float | None, parallel: int) -> None:
+        """Runs trials until there are so many, or the time is over.
+
+        Raises:
+            Interrupted: Ctrl-C.
+            SeqzooError: a worker cannot work.
+        """
+        self.total = trials
+        self.counted = time.monotonic()
+        if self._left(seconds) <= 0 or not self._count_left():
+            return
+        try:
+            cores = share_of_cores(parallel) if parallel > 1 else [set()]
+            for index in range(min(parallel, self._count_left())):
+                self._start(index + 1, cores[index], shared=parallel > 1)
+            while unended(self.workers):
+                left = self._left(seconds)
+                if left <= 0:
+                    self.say("The time is over; trials that run are stopped after a checkpoint.")
+                    self._stop()
+                    return
+                with contextlib.suppress(queue.Empty):
+                    self._handle(*self.events.get(timeout=min(left, 3600.0)), parallel)
+        except KeyboardInterrupt:
+            self._stop()
+            done = f"{len(self._finished())}{f' of {trials}' if trials else ''} trials"
+            if self.study is not None:
+                self._gathered().write()
+            raise Interrupted(
+                f"Stopped after {done}, which {self.path} keeps. Run the same command again to "
+                "resume."
+            ) from None
+        finally:
+            for worker in self.workers:
+                worker.kill()
+
+    def _start(self, index: int, cores: set[int], *, shared: bool) -> None:
+        made = Worker(index, self.path, self.device, self.events, cores, shared=shared)
+        self.workers.append(made)
+
+    def _left(self, seconds: float | None) -> float:
+        """The seconds that are left; those since the last call are counted."""
+        now = time.monotonic()
+        if self.study is None:
+            self.counted, spent = now, 0.0
+        else:
+            spent = self.study.user_attrs["seconds"] + now - self.counted
+            self.counted = now
+            self.study.set_user_attr("seconds", spent)
+        return float("inf") if seconds is None else seconds - spent
+
+    def _finished(self) -> list[Any]:
+        if self.study is None:
+            return []
+        return [own for own in self.study.get_trials(deepcopy=False) if own.state.is_finished()]
+
+    def _count_left(self) -> int:
+        """The number of trials that are still to be trained or to be finished."""
+        if self.total is None:
+            return 1 << 30
+        running = sum(own.number is not None for own in unended(self.workers))
+        return max(0, self.total - len(self._finished()) - running)
+
+    def _handle(self, worker: Worker, event: Mapping[str, Any] | None, parallel: int) -> None:
+        """Deals with an event of a worker; None where it has ended."""
+        if event is None:
+            worker.ended = True
+            if worker.number is not None:
+                self._end(worker, {"state": FAILED, "error": worker.reason()})
+            elif not worker.ready:
+                raise SeqzooError(worker.reason())
+            if self._count_left():
+                cores = share_of_cores(parallel)[worker.index - 1] if parallel > 1 else set()
+                self._start(worker.index, cores, shared=parallel > 1)
+        elif event["event"] == "error":
+            raise SeqzooError(event["message"])
+        elif event["event"] == "ready":
+            worker.ready = True
+            if self.study is None:
+                self._open({key: event[key] for key in ("metric", "better")})
+                self.counted = time.monotonic()
+            self._give(worker)
+        elif event["event"] == "epoch":
+            worker.send(prune=self._report(worker.number, event["epoch"], event["score"]))
+        else:
+            number = worker.number
+            self._end(worker, event)
+            if event["state"] != UNFINISHED:
+                self._give(worker)
+            elif number is not None:  # another process goes on with it
+                self.interrupted.append(number)
+
+    def _trial(self, number: int | None) -> Any:
+        """A running trial, which may have been drawn by an earlier process."""
+        import optuna
+
+        (stored,) = (own for own in self.study.get_trials(deepcopy=False) if own.number == number)
+        return optuna.trial.Trial(self.study, stored._trial_id)
+
+    def _give(self, worker: Worker) -> None:
+        """Gives a worker its next trial; without one it ends."""
+        while self._count_left():
+            if self.interrupted:
+                number = self.interrupted.pop(0)
+            else:
+                number = self.study.ask(self.distributions).number
+            trial = self._trial(number)
+            if self._repeats(trial):
+                continue
+            worker.number = number
+            self.began[number] = time.monotonic()
+            worker.send(number=number, values=self._values(trial.params))
+            return
+        worker.send()
+
+    def _values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of options for what Optuna has drawn."""
+        return {name: self.space[name].value(own) for name, own in drawn.items()}
+
+    def _repeats(self, trial: Any) -> bool:
+        """Whether a trial has the values of a complete one, whose result it then gets: trainings
+        are deterministic."""
+        for own in self._finished():
+            if own.state.name == "COMPLETE" and own.params == trial.params:
+                for key in ("epoch", "epochs", "parameters"):
+                    trial.set_user_attr(key, own.user_attrs[key])
+                trial.set_user_attr("same_as", own.number)
+                trial.set_user_attr("seconds", 0.0)
+                self.study.tell(trial.number, own.value)
+                self._tell(trial.number)
+                return True
+        return False
+
+    def _report(self, number: int | None, epoch: int, score: float) -> bool:
+        """Keeps the score of an epoch; returns whether the trial is to be ended."""
+        trial = self._trial(number)
+        known = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        if epoch not in known:  # a resumed one may report it again
+            trial.report(score, epoch)
+        # After its last epoch a trial is complete.
+        last = trial.params.get("epochs", self.base.settings.epochs)
+        return epoch < last and bool(trial.should_prune())
+
+    def _end(self, worker: Worker, event: Mapping[str, Any]) -> None:
+        """Keeps the result of a worker's trial."""
+        import optuna
+
+        number, worker.number = worker.number, None
+        assert number is not None
+        trial = self._trial(number)
+        before = trial.user_attrs.get("seconds", 0.0)
+        spent = before + time.monotonic() - self.began.pop(number)
+        trial.set_user_attr("seconds", round(spent, 3))
+        for key in ("epoch", "epochs", "parameters", "error"):
+            if key in event:
+                trial.set_user_attr(key, event[key])
+        states = {
+            PRUNED: optuna.trial.TrialState.PRUNED,
+            FAILED: optuna.trial.TrialState.FAIL,
+        }
+        if event["state"] == COMPLETE:
+            self.study.tell(number, event["score"])
+        elif event["state"] in states:
+            self.study.tell(number, state=states[event["state"]])
+        if event["state"] in states:
+            shutil.rmtree(trial_folder(self.path, number), ignore_errors=True)
+        if event["state"] != UNFINISHED:
+            self._tell(number)
+
+    def _tell(self, number: int) -> None:
+        """Says what came of a trial, and writes the best one if that is it."""
+        result = self._gathered()
+        (own,) = (trial for trial in result.trials if trial.number == number)
+        best = result.best is not None and result.best.number == number
+        if best:
+            self._write_best(result)
+        total = f"/{self.total}" if self.total else ""
+        said = f"{len(self._finished())}{total}  trial {number}: {result.told(own)}"
+        options = ", ".join(f"{name}={_shown(value)}" for name, value in own.options.items())
+        self.say(f"{said}{', best so far' if best else ''}  ({options})")
+
+    def _stop(self) -> None:
+        """Has all workers write a checkpoint and end; keeps the results that they still have."""
+        for worker in unended(self.workers):
+            worker.stop()
+        until = time.monotonic() + processes.SECONDS_TO_SAVE
+        while unended(self.workers) and time.monotonic() < until:
+            with contextlib.suppress(queue.Empty):
+                worker, event = self.events.get(timeout=max(0.01, until - time.monotonic()))
+                if event is None:
+                    worker.ended = True
+                elif event["event"] == "end":
+                    self._end(worker, event)
+                elif event["event"] == "epoch":
+                    worker.send(prune=self._report(worker.number, event["epoch"], event["score"]))
+
+    def _gathered(self) -> Search:
+        """The trials so far."""
+        attributes = self.study.user_attrs
+        metric, better = attributes["metric"], attributes["better"]
+        trials = []
+        for own in self.study.get_trials(deepcopy=False):
+            if own.state.name == "WAITING":
+                continue
+            scores = own.intermediate_values
+            state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}
+            told = own.user_attrs
+            best = max(scores, key=lambda epoch: better * scores[epoch], default=None)
+            trials.append(
+                TrialResult(
+                    number=own.number,
+                    state=state.get(own.state.name, UNFINISHED),
+                    score=own.value if own.state.name == "COMPLETE" else scores.get(best),
+                    epoch=told.get("epoch", best),
+                    epochs=told.get("epochs", max(scores, default=0)),
+                    parameters=told.get("parameters"),
+                    seconds=told.get("seconds", 0.0),
+                    options=self._values(own.params),
+                    given=told.get("given", False),
+                    error=told.get("error", ""),
+                    same_as=told.get("same_as"),
+                )
+            )
+        return Search(self.name, metric, better, trials, {}, self.path)
+
+    def _write_best(self, found: Search) -> None:
+        best = found.best
+        assert best is not None and best.score is not None
+        told = (
+            f"Trial {best.number} of a search for {self.name}: validation "
+            f"{metric_name(found.metric)} {best.score:.4f}."
+        )
+        choices = applied(best.options, self.base)
+        text = toml_writer.config(choices, told, str(self.path / BEST), "")
+        write_text(self.path / BEST, text)
+
+    def result(self) -> Search:
+        """The search as it is now, which is written to the folder.
+
+        Raises:
+            SeqzooError: no trial is complete.
+        """
+        found = replace(self._gathered(), importances=_importances(self.study))
+        found.write()
+        if found.best is None:
+            failed = [own for own in found.trials if own.state == FAILED]
+            if failed and len(failed) == len(found.trials):
+                raise SeqzooError(f"All trials failed: {failed[0].error}")
+            raise SeqzooError(
+                f"No trial in {self.path} is complete yet; run the same command with more time."
+            )
+        self._write_best(found)
+        return found
+
+
+def _importances(study: Any) -> dict[str, float]:
+    """How much of the score each option decides, in shares of 1, the largest first; empty where too
+    few trials are complete."""
+    import optuna
+
+    done = [own for own in study.get_trials(deepcopy=False) if own.state.name == "COMPLETE"]
+    if len(done) < UNJUDGED or len({own.value for own in done}) < 2:
+        return {}
+    return dict(optuna.importance.get_param_importances(study))
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

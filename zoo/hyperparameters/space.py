@@ -1,0 +1,304 @@
+"""The space of a search: ranges and choices of options, from a configuration file or by default."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, get_origin, get_type_hints
+
+from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.fields import Range, hints_of, note, plain
+from seqzoo.zoo.catalogue import source_docs
+from seqzoo.zoo.config import field_types
+from seqzoo.zoo.config.resolve import Choices
+
+SEARCHED_OF_SOURCE = ("past_columns", "known_columns", "static_columns", "resample")
+"""Fields of a source that change what a model reads, and not which examples it is scored on."""
+
+FIXED = {
+    "input": "it is the same for all trials",
+    "target": "it is the same for all trials",
+    "further_inputs": "they are the same for all trials",
+    "best_by": "it is what trials are compared by",
+    "seed": "the best of several seeds is the luckiest one; see `train --repeat`",
+}
+"""Fields that cannot be searched, and why."""
+
+FORMS = "a list of choices, or a range such as {low = 0.1, high = 0.5}"
+
+FACTOR = 5
+"""By default a learning rate is at most this many times larger or smaller than that given."""
+
+CELLS = ("gru", "lstm", "mgu")
+"""Cells that are tried by default, besides the one given."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range of numbers, both ends included.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        log: whether the logarithm is drawn, so that 0.001 to 0.01 is as likely as 0.01 to 0.1.
+        step: distance between two values; None for any number, or any whole number.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def __contains__(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not self.low <= value <= self.high:
+            return False
+        steps = 0.0 if self.step is None else (value - self.low) / self.step
+        return abs(steps - round(steps)) < 1e-9
+
+    def distribution(self) -> Any:
+        """The `optuna.distributions.BaseDistribution`."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        if isinstance(self.low, int):
+            return IntDistribution(self.low, int(self.high), self.log, int(self.step or 1))
+        return FloatDistribution(self.low, self.high, self.log, self.step)
+
+    def value(self, drawn: Any) -> Any:
+        """The value of an option for what Optuna has drawn: 0.15, and not 0.15000000000000002."""
+        return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
+
+    def drawn(self, value: Any) -> Any:
+        """What Optuna has for a value."""
+        return value
+
+    def to_config(self) -> dict[str, Any]:
+        """The range as it is written to a file."""
+        told = {"low": self.low, "high": self.high}
+        return (
+            told | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Some values.
+
+    Attributes:
+        values: the values, of any type that the option takes.
+    """
+
+    values: tuple[Any, ...]
+
+    def __contains__(self, value: Any) -> bool:
+        return any(_label(own) == _label(value) for own in self.values)
+
+    def distribution(self) -> Any:
+        """The `optuna.distributions.BaseDistribution`."""
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(list(map(_label, self.values)))
+
+    def value(self, drawn: Any) -> Any:
+        """The value of an option for what Optuna has drawn."""
+        return next(own for own in self.values if _label(own) == drawn)
+
+    def drawn(self, value: Any) -> Any:
+        """What Optuna has for a value."""
+        return _label(value)
+
+    def to_config(self) -> list[Any]:
+        """The choices as they are written to a file."""
+        return [field_types.NONE if own is None else own for own in self.values]
+
+
+Space = Mapping[str, Interval | Choice]
+"""What is searched, by the name of a field, or of an entry of one: "cell_options.reset_after"."""
+
+
+def _label(value: Any) -> str:
+    """A value as Optuna stores it. Text, since 1, 1.0 and True are one value to it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval | Choice]:
+    """Reads a space.
+
+    Args:
+        table: ranges and choices by name of an option, as in the table [search] of a file.
+        choices: the settings that are searched around.
+
+    Raises:
+        SeqzooError: an option does not exist, cannot be searched, or does not take such values; its
+            `field` is the option.
+    """
+    space: dict[str, Interval | Choice] = {}
+    for name, given in table.items():
+        part = _owner(name, choices)
+        hint = hints_of(type(part))[name]
+        if get_origin(plain(hint)) is Mapping and isinstance(given, Mapping):
+            for own, inner in given.items():
+                space[f"{name}.{own}"] = _read(f"{name}.{own}", inner, _Values(Any, None))
+        else:
+            values = _Values(get_type_hints(type(part))[name], note(hint, Range))
+            space[name] = _read(name, given, values)
+    if not space:
+        raise SeqzooError(
+            f"The space is empty; [search] needs options, each with {FORMS}.", field="search"
+        )
+    return space
+
+
+class _Values(NamedTuple):
+    """The values that an option takes."""
+
+    type: Any
+    range: Range | None
+
+
+def _owner(name: str, choices: Choices) -> Any:
+    """The dataclass of the settings that has a field.
+
+    Raises:
+        SeqzooError: there is none, or it cannot be searched.
+    """
+    if name in FIXED:
+        raise SeqzooError(f"`{name}` cannot be searched: {FIXED[name]}.", field=name)
+    task, settings, source = choices.parts()
+    for part in (settings, task, source):
+        if any(own.name == name for own in fields(part)):
+            if part is source and name not in SEARCHED_OF_SOURCE:
+                raise SeqzooError(
+                    f"`{name}` cannot be searched: trials must be scored on the same examples.",
+                    field=name,
+                )
+            return part
+    known = [own.name for part in (settings, task) for own in fields(part) if own.name not in FIXED]
+    raise SeqzooError(
+        f"{task.name} has no option {name!r} to search{nearest(name, known)}", field=name
+    )
+
+
+def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
+    if isinstance(given, list | tuple):
+        values = tuple(_fitted(name, own, allowed) for own in given)
+        if len({_label(own) for own in values}) < max(2, len(values)):
+            raise SeqzooError(field=name, expected="at least two different choices", got=given)
+        return Choice(values)
+    if not isinstance(given, Mapping) or not {"low", "high"} <= given.keys():
+        raise SeqzooError(field=name, expected=FORMS, got=given)
+    for own in given:
+        if own not in ("low", "high", "log", "step"):
+            known = ("low", "high", "log", "step")
+            raise SeqzooError(
+                f"The range of `{name}` has no {own!r}{nearest(own, known)}", field=name
+            )
+    low, high = (_fitted(name, given[own], allowed) for own in ("low", "high"))
+    if not all(isinstance(own, int | float) and not isinstance(own, bool) for own in (low, high)):
+        raise SeqzooError(
+            field=name, expected="a list of choices, since it is no number", got=given
+        )
+    if not (isinstance(low, int) and isinstance(high, int)):
+        low, high = float(low), float(high)
+    log, step = given.get("log", False), given.get("step")
+    if low >= high:
+        raise SeqzooError(field=name, expected="a range whose `low` is below `high`", got=given)
+    if not isinstance(log, bool):
+        raise SeqzooError(field=name, expected="a range whose `log` is true or false", got=given)
+    if log and (low <= 0 or step is not None):
+        expected = "without `step` where it has `log`" if low > 0 else "above 0 where it has `log`"
+        raise SeqzooError(field=name, expected=expected, got=given)
+    whole = isinstance(low, int)
+    if step is not None:
+        if type(step) not in ((int,) if whole else (int, float)) or not 0 < step <= high - low:
+            expected = f"a range whose `step` is {'whole and ' * whole}above 0, within the range"
+            raise SeqzooError(field=name, expected=expected, got=given)
+        # The last step, so that the largest value is one.
+        last = int((high - low) / step + 1e-9)
+        high = low + last * step if whole else round(low + last * step, 12)
+    return Interval(low, high, log, step)
+
+
+def _fitted(name: str, value: Any, allowed: _Values) -> Any:
+    """A value of an option, converted to its type.
+
+    Raises:
+        SeqzooError: it is of another type, or out of range.
+    """
+    try:
+        found = field_types.fitted(value, allowed.type)
+    except field_types.Unfit as error:
+        raise SeqzooError(f"`{name}` {error}", field=name) from error
+    if allowed.range is not None and found is not None and found not in allowed.range:
+        raise SeqzooError(field=name, expected=str(allowed.range), got=value)
+    if name == "cell" and found not in source_docs.cells():
+        known = source_docs.cells()
+        raise SeqzooError(f"There is no cell {found!r}{nearest(str(found), known)}", field=name)
+    return found
+
+
+def default_space(choices: Choices) -> dict[str, Interval | Choice]:
+    """A space around settings: learning rate, batch size, units, dropout, and the cell where others
+    can take its place."""
+    task, settings, source = choices.parts()
+    space: dict[str, Interval | Choice] = {}
+    if settings.readout == "gradient":
+        rate, batch = settings.learning_rate, settings.batch_size
+        space["learning_rate"] = Interval(rate / FACTOR, rate * FACTOR, log=True)
+        space["batch_size"] = Choice(tuple(dict.fromkeys([max(1, batch // 2), batch, 2 * batch])))
+    units = task.units
+    step = max(1, units // 4)
+    low = max(1, units - 2 * step)
+    space["units"] = Interval(low, low + (2 * units - low) // step * step, step=step)
+    if any(own.name == "dropout" for own in fields(task)):
+        space["dropout"] = Interval(0.0, 0.6, step=0.05)
+    if not task.cell_options and source.time_column is None and settings.readout == "gradient":
+        space["cell"] = Choice(tuple(dict.fromkeys([task.cell, *CELLS])))
+    return space
+
+
+def current(space: Space, choices: Choices) -> dict[str, Any] | None:
+    """The values that settings have now; None where one is outside the space."""
+    found = {}
+    for name, own in space.items():
+        field, _, entry = name.partition(".")
+        value = getattr(_owner(field, choices), field)
+        if entry:
+            if entry not in value:
+                return None
+            value = value[entry]
+        if isinstance(own, Interval) and isinstance(own.low, float) and type(value) is int:
+            value = float(value)
+        if value not in own:
+            return None
+        found[name] = value
+    return found
+
+
+def applied(values: Mapping[str, Any], choices: Choices) -> Choices:
+    """Settings with the values of a trial.
+
+    Raises:
+        SeqzooError: the values do not fit together.
+    """
+    made: list[dict[str, Any]] = [{}, {}, {}]
+    parts = choices.parts()
+    for name, value in values.items():
+        field, _, entry = name.partition(".")
+        owner = _owner(field, choices)
+        own = made[next(i for i, part in enumerate(parts) if part is owner)]
+        if entry:
+            value = {**own.get(field, getattr(owner, field)), entry: value}
+        own[field] = value
+    task, settings, source = made
+    return Choices(
+        replace(choices.task, **task),
+        replace(choices.settings, **settings),
+        replace(choices.source, **source),
+    )
+
+
+def located(error: SeqzooError, place: Callable[[str], str] | None) -> SeqzooError:
+    """An error in a space, with the line of its file."""
+    return error if place is None else error.at(place(re.split(r"\.", error.field)[0]))

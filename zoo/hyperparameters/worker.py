@@ -1,0 +1,170 @@
+"""A process of a search, which trains trials and scores them on validation examples alone."""
+
+import gc
+import pathlib
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.runs.layout import CHECKPOINTS, is_run
+from seqzoo.zoo.config.resolve import Choices
+from seqzoo.zoo.config.toml_reader import read_config
+from seqzoo.zoo.hyperparameters.channel import Channel, OutOfMemory, Pruned, work
+from seqzoo.zoo.hyperparameters.layout import SETTINGS, trial_folder
+from seqzoo.zoo.hyperparameters.space import applied
+from seqzoo.zoo.stopping import answering_signals
+
+
+class Trainings:
+    """The trainings of a worker, which share their data.
+
+    Args:
+        folder: of the search.
+        device: see `seqzoo.zoo.devices.choose`.
+    """
+
+    def __init__(self, folder: pathlib.Path, device: str | None):
+        self._folder = folder
+        self._device = device
+        self._choices = read_config(str(folder / SETTINGS))
+        self._opened: Any = None
+        self._splits: Any = None
+        self._source: Any = None
+
+    def begin(self) -> dict[str, Any]:
+        """Opens the data; returns the metric of the trials, and which way it improves.
+
+        Raises:
+            SeqzooError: there are no validation examples, or the data cannot be used.
+        """
+        from seqzoo.tasks.startup import start_devices
+        from seqzoo.zoo import devices
+
+        devices.choose(self._device)
+        start_devices()
+        task, settings, source = self._choices.parts()
+        splits, _ = self._open(source)
+        if not splits.validation:
+            raise SeqzooError(
+                "A search compares trials on validation examples, and none are held out; hold some "
+                "out with --validation."
+            )
+        adapted = self._task(task).adapt(splits.train)
+        by = settings.best_by or adapted.best_by
+        self._key = f"validation_{adapted.metric if by == 'metric' else by}"
+        self._better = {"metric": adapted.better, "loss": -1}.get(by, 1)
+        return {"metric": self._key.removeprefix("validation_"), "better": self._better}
+
+    def train(self, order: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
+        """Trains a trial.
+
+        Raises:
+            Pruned: the search ended it.
+            Interrupted: Ctrl-C, after a checkpoint.
+            OutOfMemory: there is not enough memory.
+            SeqzooError: its options do not fit together, or the training failed.
+        """
+        folder = trial_folder(self._folder, order["number"])
+        try:
+            choices = applied(order["values"], self._choices)
+            found = self._train(choices, folder, channel)
+        except (Pruned, SeqzooError):
+            raise
+        except Exception as error:
+            raise _explained(error) from error
+        # Only a resumed training needs them.
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        return found
+
+    def _open(self, source: Any) -> tuple[Any, Any]:
+        """The splits of a source, which are kept for the next trial."""
+        from seqzoo.zoo.data.open import open_source
+
+        if self._opened != source:
+            self._splits, self._source = open_source(source)
+            self._opened = source
+        return self._splits, self._source
+
+    def _task(self, task: Any) -> Any:
+        rate = self._source.sample_rate
+        return replace(task, sample_rate=rate) if rate else task
+
+    def _train(self, choices: Choices, folder: pathlib.Path, channel: Channel) -> dict[str, Any]:
+        import keras
+
+        from seqzoo.tasks.layers.recurrent import make_cell
+        from seqzoo.tasks.training.trainer import train
+        from seqzoo.zoo.config.resolve import check_times
+
+        keras.utils.clear_session()  # the models of earlier trials
+        gc.collect()
+        task, settings, source = choices.parts()
+        make_cell(task)
+        check_times(task, source)
+        splits, opened = self._open(source)
+        run = train(
+            self._task(task),
+            splits,
+            settings,
+            folder,
+            source=opened.to_config(),
+            resume=is_run(folder),
+            progress=_reports(channel, self._key),
+        )
+        best = max(
+            run.history, key=lambda row: (self._better * row[self._key], -row["validation_loss"])
+        )
+        kept = run.history[-1].get(self._key.replace("validation_", "averaged_"))
+        return {
+            "score": best[self._key] if kept is None else kept,
+            "epoch": best["epoch"],
+            "epochs": len(run.history),
+            "parameters": run.model.count_params(),
+        }
+
+
+def _reports(channel: Channel, key: str) -> Any:
+    """The progress of a training, which reports a figure of each epoch."""
+    from seqzoo.tasks.training.progress import Silent
+
+    class Reports(Silent):
+        def row(self, row: dict[str, Any]) -> None:
+            channel.report(row["epoch"], row[key])
+
+    return Reports()
+
+
+def _explained(error: Exception) -> SeqzooError:
+    """An error that is not the library's, in one line."""
+    import tensorflow as tf
+
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return OutOfMemory(
+            "There is not enough memory for it; it needs fewer units, a smaller batch or "
+            "shorter sequences."
+        )
+    told = " ".join(str(error).split())
+    return SeqzooError(f"{type(error).__name__}: {told[:200]}")
+
+
+def main(words: Sequence[str]) -> int:
+    """Works for a search.
+
+    Args:
+        words: the folder of the search, the device or "", and the descriptor to write to.
+    """
+    folder, device, descriptor = words
+    channel = Channel(int(descriptor))
+    try:
+        with answering_signals():
+            trainings = Trainings(pathlib.Path(folder), device or None)
+            return work(channel, trainings.begin, trainings.train)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

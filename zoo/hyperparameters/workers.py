@@ -1,0 +1,119 @@
+"""The worker processes of a search, as the search sees them."""
+
+import json
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqzoo.zoo.comparison.processes import environment
+from seqzoo.zoo.hyperparameters.layout import log_file
+
+PROGRAM: tuple[str, ...] = (sys.executable, "-m", "seqzoo.zoo.hyperparameters.worker")
+"""The command of a worker, without its arguments."""
+
+SECONDS_TO_SAVE = 60.0
+"""Seconds that a worker has to write a checkpoint when it is stopped, before it is killed."""
+
+
+class Worker:
+    """A process that trains one trial after another.
+
+    Args:
+        index: of it, from 1.
+        folder: of the search.
+        device: of the trainings, or None.
+        events: receives the worker with each of its events, and with None when it has ended.
+        cores: the processor cores that it may use; empty for all.
+        shared: whether other workers may use the same GPU.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        folder: pathlib.Path,
+        device: str | None,
+        events: "queue.Queue[tuple[Worker, Mapping[str, Any] | None]]",
+        cores: set[int],
+        *,
+        shared: bool,
+    ):
+        self.index = index
+        self.number: int | None = None
+        """The trial that it trains."""
+        self.ready = False
+        self.ended = False
+        self._events = events
+        self._log = log_file(folder, index)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        receiver, sender = os.pipe()
+        # TensorFlow would take all memory of a GPU for the first worker.
+        variables = {"TF_FORCE_GPU_ALLOW_GROWTH": "true"} if shared else {}
+        with open(self._log, "wb") as log:
+            self.process = subprocess.Popen(
+                [*PROGRAM, str(folder), device or "", str(sender)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**environment(), **variables},
+                pass_fds=[sender],
+                start_new_session=True,  # or a terminal would send it Ctrl-C a second time
+            )
+        os.close(sender)
+        if cores:
+            try:
+                os.sched_setaffinity(self.process.pid, cores)
+            except ProcessLookupError:
+                pass
+        self._thread = threading.Thread(target=self._read, args=(receiver,), daemon=True)
+        self._thread.start()
+
+    def _read(self, receiver: int) -> None:
+        with open(receiver, encoding="utf-8") as lines:
+            for line in lines:
+                self._events.put((self, json.loads(line)))
+        self.process.wait()
+        self._events.put((self, None))
+
+    def send(self, **order: Any) -> None:
+        """Sends a line; nothing says that there are no more trials."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its end is an event
+
+    def stop(self) -> None:
+        """Asks it to write a checkpoint and to end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+    def reason(self) -> str:
+        """A sentence on why it ended."""
+        code = self.process.wait()
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = "; there may not have been enough memory" if code == -signal.SIGKILL else ""
+            return f"Its process was ended by {name}{hint}."
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = f": {lines[-1].strip()}" if lines else "."
+        return f"Its process ended with exit code {code}{said}"
+
+
+def unended(workers: Sequence[Worker]) -> list[Worker]:
+    """Those that have not ended."""
+    return [own for own in workers if not own.ended]
