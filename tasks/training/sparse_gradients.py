@@ -1,8 +1,13 @@
 """Gradients of embeddings, as the rows that a batch looks up instead of the whole table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
+
+LARGE = 2**18
+"""Numbers in an embedding from which on replicas exchange only rows of its gradient. Smaller ones
+travel with all dense gradients, which costs less than messages of their own."""
 
 
 def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
@@ -24,6 +29,30 @@ def nonzero_rows(gradient: tf.Tensor) -> tf.IndexedSlices:
     """The rows of a dense gradient that are not zero."""
     shape = tf.shape(gradient)
     return _without_zeros(gradient, tf.range(shape[0]), shape)
+
+
+def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
+    """The sums of the gradients of all replicas, in the same order in each of them.
+
+    Of large embeddings only rows that have a gradient are exchanged. A row of the result may occur
+    once for each replica; in all other gradients that were sparse, once.
+
+    Args:
+        gradients: of this replica, in its replica context.
+    """
+    sparse = [isinstance(own, tf.IndexedSlices) for own in gradients]
+    exchanged = [
+        unique_rows(own)
+        if rows and own.shape.num_elements() >= LARGE
+        else tf.convert_to_tensor(own)
+        for own, rows in zip(gradients, sparse, strict=True)
+    ]
+    context: Any = tf.distribute.get_replica_context()
+    sums = context.all_reduce(tf.distribute.ReduceOp.SUM, exchanged)
+    return [
+        nonzero_rows(own) if rows and not isinstance(own, tf.IndexedSlices) else own
+        for own, rows in zip(sums, sparse, strict=True)
+    ]
 
 
 def values_of(gradient: Any) -> tf.Tensor:

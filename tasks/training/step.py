@@ -18,7 +18,7 @@ from seqzoo.tasks.training.clipping import clip
 from seqzoo.tasks.training.health import GradientNorms
 from seqzoo.tasks.training.initialization import initialize_layers
 from seqzoo.tasks.training.optimizer import make_optimizer
-from seqzoo.tasks.training.sparse_gradients import nonzero_rows, unique_rows
+from seqzoo.tasks.training.sparse_gradients import nonzero_rows, sum_over_replicas, unique_rows
 from seqzoo.tasks.training.truncation import truncated_gradients
 from seqzoo.tasks.training.workers import SEED_STRIDE, Workers
 
@@ -320,12 +320,9 @@ class Loop:
                 self.settings,
                 lambda part: scaled(self._forward(part, training=True)[0]),
             )
-        gradients = [self._row_form(gradient) for gradient in gradients]
         if self.replicas > 1:
-            context: Any = tf.distribute.get_replica_context()
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            # Of sparse gradients, a row now occurs once for each replica.
-            gradients = [self._row_form(gradient) for gradient in gradients]
+            gradients = sum_over_replicas(gradients)
+        gradients = [self._row_form(gradient) for gradient in gradients]
         return gradients, whole, totals, tf.math.is_finite(loss), carried
 
     def _row_form(self, gradient: Any) -> Any:

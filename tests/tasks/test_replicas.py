@@ -21,15 +21,18 @@ from dataclasses import replace
 from seqzoo.tasks import Examples, ManyToManyEncoderDecoder, ManyToOne, OneToMany, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.training.optimizer import take_gradients_as_they_are
+from seqzoo.tasks.training.sparse_gradients import LARGE
 from seqzoo.tasks.training.step import Loop, held_gradients
 
 random = np.random.default_rng(0)
 words = ["abc", "b", "cab", "aaaa", "bca", "ca", "acb"]
 images = random.integers(0, 256, (7, 6, 6, 1)).astype(np.uint8)
 small = {"units": 4, "embedding": 3, "cell": "gru"}
+# A table that is large enough for its rows to be exchanged.
+large = {"ngrams": 2, "ngram_buckets": LARGE // 3 + 1, **small}
 cases = {
-    "class": (ManyToOne("characters", minimum_count=1, **small), Examples(words, [*"xyxyxyy"])),
-    "accumulated": (ManyToOne("characters", **small), Examples(words, [*"xyxyxyy"])),
+    "class": (ManyToOne("characters", minimum_count=1, **large), Examples(words, [*"xyxyxyy"])),
+    "accumulated": (ManyToOne("characters", **large), Examples(words, [*"xyxyxyy"])),
     "text": (ManyToManyEncoderDecoder(minimum_count=1, **small), Examples(words, words[::-1])),
     # The last batch has one image, and so one replica none.
     "image": (OneToMany(filters=(4, 3), **small), Examples(images, words)),
@@ -39,7 +42,8 @@ padding = Padding([4], [5])
 both = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 strategies = {1: tf.distribute.get_strategy(), 2: both}
 for name, (template, examples) in cases.items():
-    choices = {"text": {"clip_norm": 0.1}, "accumulated": {"accumulate": 2, "clip_layer": 0.05}}
+    lazy = {"embedding_updates": "lazy", "accumulate": 2, "clip_layer": 0.05}
+    choices = {"text": {"clip_norm": 0.1, "embedding_updates": "lazy"}, "accumulated": lazy}
     settings = TrainingSettings(**{"batch_size": 6, "clip_norm": None, **choices.get(name, {})})
     for replicas, strategy in strategies.items():
         task = template.adapt(examples)

@@ -45,7 +45,12 @@ def arguments(folder: pathlib.Path) -> dict:
     return {
         "template": language,
         "splits": Splits(text(4 * 8 * (STEPS + 1), 1), text(500, 2)),
-        "settings": settings(batch_size=4, checkpoint_seconds=0.0, schedule="constant"),
+        "settings": settings(
+            batch_size=4,
+            checkpoint_seconds=0.0,
+            schedule="constant",
+            embedding_updates="lazy",
+        ),
         "folder": folder,
     }
 
@@ -56,11 +61,12 @@ from seqzoo.tasks.training.clusters import make_strategy
 strategy = make_strategy("multi-worker")
 from test_workers import DIES_AT, arguments
 from seqzoo.tasks import SeqzooError
-from seqzoo.tasks.training import epochs
+from seqzoo.tasks.training import epochs, sparse_gradients
 from seqzoo.tasks.training.progress import Silent
 from seqzoo.tasks.training.trainer import train
 
 epochs.TELL_SECONDS = 0.0
+sparse_gradients.LARGE = 1  # so that rows are exchanged
 folder, action = sys.argv[1:]
 
 class Dying(Silent):
