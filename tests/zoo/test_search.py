@@ -339,7 +339,7 @@ def test_data_without_validation_are_refused(tmp_path) -> None:
             "kind": "characters",
             "input": "text",
             "target": "label",
-            "validation": "0",
+            "validation": 0.0,
         },
     )
     (tmp_path / SETTINGS).write_text(toml_writer.config(choices, "", "", ""))
