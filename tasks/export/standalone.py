@@ -84,7 +84,8 @@ class Model:
         return found, {name: found.pop(f"next_{name}") for name in states}
 
     def predict(self, inputs, decoding=None):
-        """Answers to raw inputs: "label", "value", "probability" and "alternatives" each.
+        """Answers to raw inputs: "label", "value", "probability" and "alternatives" each; of texts
+        also "token_probabilities", the geometric mean over the tokens of each alternative.
 
         Args:
             inputs: texts, class names, or arrays, as the model was trained on.
@@ -249,7 +250,7 @@ class Model:
         else:
             drawn = [search.rows(states, starts, constants) for _ in range(choices["answers"])]
             found = list(zip(*drawn, strict=True))
-        return [self._written(own) for own in found]
+        return [self._written(own, int(search.has_end)) for own in found]
 
     def _read(self, text):
         """The last token of a prompt, and the states behind those before it."""
@@ -259,10 +260,14 @@ class Model:
             _, states = self.step(states, tokens=np.array([token], np.int32))
         return ids[-1], states
 
-    def _written(self, found):
+    def _written(self, found, ends):
+        """An answer of tokens and log-probability of each alternative; `ends` counts the tokens
+        that end one."""
+        each = [math.exp(logarithm / max(1, len(tokens) + ends)) for tokens, logarithm in found]
         ranked = [(self._joined(tokens), math.exp(logarithm)) for tokens, logarithm in found]
         label, probability = ranked[0]
-        return {"label": label, "value": label, "probability": probability, "alternatives": ranked}
+        answer = {"label": label, "value": label, "probability": probability}
+        return {**answer, "alternatives": ranked, "token_probabilities": each}
 
     def _joined(self, ids):
         """Ids of tokens -> the text."""
@@ -285,7 +290,7 @@ class Model:
         tensors = self.tensors(inputs)
         found = self.run("serving", **tensors)["log_probabilities"].astype(np.float64)
         return [
-            self._written(_transcripts(logs[:length], self.answer["banned"], choices))
+            self._written(_transcripts(logs[:length], self.answer["banned"], choices), 0)
             for logs, length in zip(found, tensors["lengths"], strict=True)
         ]
 

@@ -92,6 +92,9 @@ def command(
 ) -> None:
     """Predict with the model in RUN, for TEXT arguments, standard input or a file.
 
+    RUN is a run folder, a preset with a trained model, or a folder or file that `seqzoo export`
+    wrote for ONNX or LiteRT, which is run without TensorFlow.
+
     Prints one line per input, in order: the label, a tab and its probability; with --top, more such
     pairs. An invalid input is reported on standard error, and the exit code is then 2. Inputs other
     than text are given as in files: the path of an audio file or an image, or numbers. --input-file
@@ -106,11 +109,13 @@ def command(
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
       seqzoo predict date-normaliser --attention "3 mars 2021"
+      seqzoo predict exported/serving.onnx --json "Zuid-Korea"
       seqzoo predict runs/upos-tagger --format conllu "Doesn't it work?"
       seqzoo predict runs/translator --method beam --beam-width 8 "Good morning."
     """
     from seqzoo.zoo.data import prediction_inputs
     from seqzoo.zoo.inference.attention_text import AttentionOutput
+    from seqzoo.zoo.inference.exported import export_folder, exported_lines
     from seqzoo.zoo.inference.forecasts import forecast_text, is_forecast
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
@@ -127,7 +132,26 @@ def command(
         )
     if others and (attention or attention_file):
         raise click.UsageError("--attention shows a single model; leave --with out.")
-    if is_forecast(run):
+    exported = export_folder(run)
+    if exported is not None:
+        refused = {
+            "--with": others,
+            "--input-file": input_file,
+            "--attention": attention or attention_file,
+            "--tokenize": tokenize,
+            "--resample": resample,
+            "--device gpu": device == "gpu",
+            "--horizon": horizon,
+            "--plot": plot,
+            "--anomalies": anomalies,
+        }
+        for option, value in refused.items():
+            if value:
+                raise click.UsageError(
+                    f"{option} is for runs, and {run} is an exported model, which takes texts or "
+                    "lines of standard input; name the run instead."
+                )
+    if exported is None and is_forecast(run):
         if others:
             raise click.UsageError("A forecast is made by a single run; leave --with out.")
         if not input_file:
@@ -180,18 +204,22 @@ def command(
             f"--attention is printed as text or as JSON; leave --format {form} out."
         )
     failed = False
-    for line in prediction_lines(
-        run,
-        inputs,
-        top,
-        form,
-        decoding,
-        device,
-        resample=bool(resample),
-        attention=AttentionOutput(attention_file) if shows else None,
-        tokenize=tokenize,
-        others=others,
-    ):
+    if exported is not None:
+        lines = exported_lines(exported, inputs, top, form, decoding)
+    else:
+        lines = prediction_lines(
+            run,
+            inputs,
+            top,
+            form,
+            decoding,
+            device,
+            resample=bool(resample),
+            attention=AttentionOutput(attention_file) if shows else None,
+            tokenize=tokenize,
+            others=others,
+        )
+    for line in lines:
         click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad
     if failed:

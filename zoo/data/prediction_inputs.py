@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from seqzoo.tasks.data.timed_series import fault
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.zoo.data import fields, formats
 from seqzoo.zoo.data.examples import timed
 from seqzoo.zoo.data.lines import BYTE_ORDER_MARK, without_mark
@@ -253,6 +252,8 @@ def reader(
         tokenize: how sentences become the words of a tagger: "auto" as the training data were
             split, see `SentenceSplitter`; or at "whitespace" alone.
     """
+    from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
+
     resample = resample or (run.source or {}).get("resample", False)
     own = fields.reader(run.template.input, folder)
     source = Source.of_run(run, "")

@@ -134,13 +134,12 @@ def prediction_lines(
     size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))
     if form == "csv":
-        further = [(f"answer_{n}", f"probability_{n}") for n in range(2, options.top + 1)]
-        yield Reply(_record(["line", "answer", "probability", *itertools.chain(*further)]))
+        yield Reply(csv_head(options.top))
 
     def replies() -> Iterator[Reply]:
         nonlocal chunk
         while chunk:
-            yield from _replies(run, chunk, options, form, attention)
+            yield from replies_of(run, chunk, options, form, attention)
             chunk = list(itertools.islice(asked, size))
 
     yield from replies() if size == 1 else told_once(replies())
@@ -148,13 +147,29 @@ def prediction_lines(
         attention.write()
 
 
-def _replies(
+def csv_head(top: int) -> str:
+    """The header of predictions as CSV, with so many answers each."""
+    further = [(f"answer_{n}", f"probability_{n}") for n in range(2, top + 1)]
+    return _record(["line", "answer", "probability", *itertools.chain(*further)])
+
+
+def replies_of(
     run: Any,
     chunk: Sequence[Asked],
     options: AnswerOptions,
     form: Form,
     attention: AttentionOutput | None,
 ) -> Iterator[Reply]:
+    """The output for some inputs, in order.
+
+    Args:
+        run: the run, or what predicts like one.
+        chunk: the inputs.
+        options: of the predictions.
+        form: format of the output.
+        attention: shows where the model looks; None for answers alone.
+    """
+
     def answered(numbers: Iterable[int], found: Sequence[Any]) -> dict[int, Reply]:
         numbers = list(numbers)
         maps: list[Any] = [None] * len(numbers)

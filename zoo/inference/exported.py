@@ -1,0 +1,206 @@
+"""Predictions of an exported model, with onnxruntime or LiteRT and without TensorFlow."""
+
+import io
+import itertools
+import json
+import pathlib
+import wave
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+from typing import Any
+
+from seqzoo.tasks.atomic_files import read_json
+from seqzoo.tasks.base import Answer, AnswerOptions
+from seqzoo.tasks.decoding.settings import Decoding
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.formats import FORMATS
+from seqzoo.zoo.data.prediction_inputs import Asked, of_arguments, of_lines
+from seqzoo.zoo.inference.options import answer_options
+from seqzoo.zoo.inference.prediction_lines import (
+    LINES_AT_ONCE,
+    TAGGED,
+    Form,
+    Reply,
+    csv_head,
+    replies_of,
+    told_once,
+)
+
+ABOUT = "model.json"
+"""The file of an export that describes it."""
+
+SUFFIXES_OF_PARTS = (".onnx", ".tflite")
+"""Extensions of the files of an exported model's parts."""
+
+GENERATED = ("texts", "transcripts")
+"""Kinds of answers that are generated, with options of decoding."""
+
+
+def export_folder(path: str) -> pathlib.Path | None:
+    """The folder of an exported model; None if the path is not one.
+
+    Args:
+        path: the folder, or one of its .onnx or .tflite files.
+
+    Raises:
+        SeqzooError: it is such a file without the rest of its export.
+    """
+    found = pathlib.Path(path).expanduser()
+    if found.suffix in SUFFIXES_OF_PARTS and found.is_file():
+        if not (found.parent / ABOUT).is_file():
+            raise SeqzooError(
+                f"{path} has no {ABOUT} next to it, which `seqzoo export` writes; keep the files "
+                "of an export together."
+            )
+        return found.parent
+    return found if (found / ABOUT).is_file() else None
+
+
+class ExportedModel:
+    """An exported model that predicts as a run does.
+
+    Args:
+        folder: of the export.
+
+    Raises:
+        SeqzooError: its runtime is not installed, or the export is damaged.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        from seqzoo.tasks.export import standalone
+
+        about = read_json(folder / ABOUT)
+        self.folder = folder
+        self._standalone = standalone
+        try:
+            self._model = standalone.Model(folder)
+        except ImportError as error:
+            extra = FORMATS[about["format"]].extra
+            raise SeqzooError(
+                f"{folder} needs {error.name}, which cannot be imported; install the extra: python "
+                f"-m pip install 'seqzoo[{extra}]'."
+            ) from error
+        except (KeyError, ValueError) as error:
+            raise SeqzooError(f"The export in {folder} is damaged: {error!r}.") from error
+        self.kind = self._model.answer["kind"]
+        self.template = SimpleNamespace(target=self.kind)
+        self.task = self
+
+    def tokens(self, value: Any) -> Sequence[str] | None:
+        """The words that tags are of; None for numbers."""
+        return self._model.tokens(value) if isinstance(value, str | tuple) else None
+
+    def options(self, top: int, given: dict[str, Any]) -> AnswerOptions:
+        """The options of predictions; see `seqzoo.zoo.inference.options.answer_options`.
+
+        Raises:
+            SeqzooError: the model generates no text, or the options contradict each other.
+        """
+        task = SimpleNamespace()
+        if self.kind in GENERATED:
+            stored = dict(self._model.answer["decoding"])
+            stored.pop("seed", None)
+            task.decoding = Decoding(**stored)
+        return answer_options(SimpleNamespace(folder=self.folder, task=task), top, given)
+
+    def read(self, asked: Asked) -> Asked:
+        """An input as the model takes it, or what is wrong with it."""
+        if asked.wrong:
+            return asked
+        about, text = self._model.input, asked.field
+        if about["kind"] in ("arrays", "sequences", "columns"):
+            try:
+                return replace(asked, field=self._numbers(text))
+            except (OSError, ValueError, EOFError, wave.Error) as error:
+                return replace(asked, wrong=f"cannot be read: {str(error).rstrip('.')}")
+        if not text.strip() and not self._model.answer.get("goes_on"):
+            return replace(asked, wrong="is empty")
+        return asked
+
+    def _numbers(self, text: str) -> Any:
+        """A series or a vector that is typed, or a file of numbers or sound."""
+        import numpy as np
+
+        if pathlib.Path(text).suffix in (".npy", ".wav"):
+            return self._standalone._opened(self._model.input, text)
+        if text.lstrip().startswith("["):
+            return np.asarray(json.loads(text), np.float32)
+        return np.asarray([float(own) for own in text.replace(",", " ").split()], np.float32)
+
+    def predict(
+        self,
+        inputs: Sequence[Any],
+        options: AnswerOptions,
+        *,
+        lines: Sequence[int] = (),
+        unit: str = "line",
+    ) -> list[Answer]:
+        """Answers to raw inputs, as `Run.predict` gives them.
+
+        Raises:
+            SeqzooError: an input is not as the model takes it.
+        """
+        decoding = None
+        if options.decoding is not None:
+            decoding = {**asdict(options.decoding), "seed": options.seed}
+        elif self.kind == "class":
+            self._model.answer["top"] = options.top
+        try:
+            found = self._model.predict(inputs, decoding)
+        except ValueError as error:
+            place = f"{unit} {lines[0]}".capitalize() if lines else ""
+            message = str(error).rstrip(".")
+            raise SeqzooError(f"{message}.").at(place) from error
+        return [
+            Answer(
+                label=own["label"],
+                value=tuple(own["value"]) if isinstance(own["value"], list) else own["value"],
+                probability=own["probability"],
+                alternatives=tuple(own["alternatives"]),
+                token_probabilities=tuple(own.get("token_probabilities", ())),
+            )
+            for own in found
+        ]
+
+
+def exported_lines(
+    folder: pathlib.Path,
+    given: Any,
+    top: int,
+    form: Form,
+    decoding: dict[str, Any],
+) -> Iterator[Reply]:
+    """The output for each input, in order, as `prediction_lines` has it for a run.
+
+    Args:
+        folder: of the export.
+        given: lines in UTF-8, or texts from the command line.
+        top: predictions per input.
+        form: format of the output.
+        decoding: the given options of text generation.
+
+    Raises:
+        SeqzooError: the export cannot be run, or has no such output.
+    """
+    if form in TAGGED:
+        raise SeqzooError(
+            f"--format {form} needs the probability of each tag, which an exported model does not "
+            "give; name the run."
+        )
+    model = ExportedModel(folder)
+    options = model.options(top, decoding)
+    if model.kind == "tags":
+        yield Reply("An exported model splits sentences at white space.", aside=True)
+    if form == "csv":
+        yield Reply(csv_head(options.top))
+    found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)
+    asked = map(model.read, found)
+    typed = isinstance(given, io.IOBase) and given.isatty()
+    size = 1 if typed else LINES_AT_ONCE
+
+    def replies() -> Iterator[Reply]:
+        while chunk := list(itertools.islice(asked, size)):
+            yield from replies_of(model, chunk, options, form, None)
+
+    yield from replies() if size == 1 else told_once(replies())
