@@ -1,4 +1,4 @@
-"""The contract that every cell keeps: what happens in one time step."""
+"""The contract of all cells: what happens in one time step."""
 
 import random
 from collections import namedtuple
@@ -14,7 +14,7 @@ from seqzoo.cells.private_keras import DropoutRNNCell
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """One step of a recurrence, divided so that it can be run fast; abstract.
+    """One step of a recurrence, divided into parts so that it runs fast; abstract.
 
     A step is three parts:
 
@@ -29,9 +29,9 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     Deviations from this plan are declared: gates without a recurrent product (`recurrent_gates`),
     weights with one number per unit that `step` reads (`unit_weights`), matrices computed from
     the weights once per sequence (`input_matrix`, `recurrent_matrix`). `Recurrent` and
-    `keras.layers.RNN` both run such a cell; the former makes one product of a step's input and a
-    hand-written backward pass of it. A cell whose recurrence has another form overrides `advance`
-    instead, and `build` where its weights differ.
+    `keras.layers.RNN` both run such a cell; the former computes the products of all inputs at once
+    and uses a hand-written backward pass. A cell whose recurrence has another form overrides
+    `advance` instead, and `build` where its weights differ.
 
     Args:
         units: size of the output and of each state, at least 1.
@@ -54,7 +54,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     Raises:
         ValueError: `units`, `dropout` or `recurrent_dropout` is out of its range, an option is not
-            of its type, or `activity_regularizer` is given, which the layer takes.
+            of its type, or `activity_regularizer` is given, which is an option of the layer.
     """
 
     gates: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     """Name of cuDNN's kernel that computes the same with the default options: "lstm" or "gru"."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
-        """Checks the types of the options, before any of them is used."""
+        """Checks the types of the options before any of them is used."""
         check_types(cls, options)
         return super().__new__(cls, *args, **options)
 
@@ -145,7 +145,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if isinstance(cls.gates, property):
-            return  # a cell around another one has those of that
+            return  # a wrapper has those of its inner cell
         renamed = "gates" in vars(cls) and "recurrent_gates" not in vars(cls)
         if renamed or cls.recurrent_gates is None:
             cls.recurrent_gates = cls.gates
@@ -330,9 +330,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def combines_output(self) -> bool:
-        """Whether the output is made of that of an inner cell, `cell`, and enters no later step.
+        """Whether the output is computed from an inner cell's, `cell`, and enters no later step.
 
-        `combine(outputs, inputs)` makes it, for one step or for all at once; see `OutputWrapper`.
+        `combine(outputs, inputs)` computes it, for one step or for all at once; see
+        `OutputWrapper`.
         """
         return False
 
@@ -357,8 +358,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         Returns:
             Gradients of x (one per gate), of r (or None if equal to those of x), and of the old
-            states; with `unit_weights` also theirs, in the shape of a state, before they are
-            summed over the batch.
+            states; with `unit_weights` also of these, in the shape of a state, not yet summed over
+            the batch.
         """
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
@@ -388,7 +389,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
 
     def step_weights(self) -> tuple:
-        """The last arguments of `step`: the named tuple of `unit_weights`, if there are any."""
+        """The further arguments of `step`: the named tuple of `unit_weights`, if there are any."""
         if not self.unit_weights:
             return ()
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
@@ -397,13 +398,13 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     def prepare(self, inputs: Any, training: bool) -> Any:
         """(..., features) -> what `project` takes; the layer calls it once for all steps.
 
-        For cells that draw numbers anew for each step, which they append as further columns: no
-        loop draws any, so that the backward pass meets the same.
+        Cells that need random numbers for each step append them here as further columns, rather
+        than draw them in the loop, so that the backward pass sees the same ones.
         """
         return inputs
 
     def projected(self, inputs: Any, training: bool = False) -> Any:
-        """(..., features) -> what steps take of them, by `prepare` and `project`."""
+        """(..., features) -> the projected inputs of the steps, by `prepare` and `project`."""
         return self.project(self.prepare(inputs, training))
 
     def input_mask(self, inputs: Any, training: bool) -> Any:
@@ -411,7 +412,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         if not (training and self.dropout):
             return None
         mask = ops.cast(self.get_dropout_mask(inputs), inputs.dtype)
-        if self.takes_time:  # no dropout on the elapsed time
+        if self.takes_time:  # the elapsed time has no dropout
             mask = ops.concatenate([mask[..., :-1], ops.ones_like(mask[..., -1:])], axis=-1)
         return mask
 

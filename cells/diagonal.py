@@ -1,4 +1,4 @@
-"""What cells with a linear, diagonal, complex recurrence share: no product is within it."""
+"""Shared base of cells with a linear, diagonal, complex recurrence, which has no matrix product."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +15,8 @@ class DiagonalCell(RecurrentCell):
         y = read(s, skip(x))
 
     s and l are complex, kept as real and imaginary parts. States are [y, Re s, Im s]. A cell writes
-    `coefficients`, `drive` and `skip`. As y does not enter the recurrence, the fast loop makes the
-    products of all steps at once before and after it.
+    `coefficients`, `drive` and `skip`. Since y does not enter the recurrence, the fast loop
+    computes the products of all steps at once, before and after it.
 
     Args:
         units: size of y.
@@ -72,5 +72,5 @@ class DiagonalCell(RecurrentCell):
 
 
 def drawn(value: Any) -> Callable:
-    """An initializer that gives a value that was drawn before."""
+    """An initializer that returns a value drawn earlier."""
     return lambda shape, dtype=None: ops.cast(value, dtype)

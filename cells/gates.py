@@ -90,7 +90,7 @@ class CellWithShortcut(CellWithGates):
         return ops.concatenate([super().project(inputs), past], axis=-1)
 
     def split_shortcut(self, x: Any) -> tuple[Any, Any]:
-        """A projected input as a named tuple of the gates' parts and the shortcut."""
+        """Splits a projected input into a named tuple of the gates' parts, and the shortcut."""
         columns, past = ops.split(x, [len(self.gates) * self.units], axis=-1)
         return self.split(columns), past
 

@@ -25,7 +25,7 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
       dependency expected, in steps: their bias is log(u), u uniform from 1 to value - 1, and that
       of an input gate its negative.
 
-    A gate that forgets where it is open, as that of a gated cell, gets the negative.
+    A gate that forgets when it is open, such as that of the gated cell, gets the negative.
 
     Reference: "identity": Le, Jaitly and Hinton, "A Simple Way to Initialize Recurrent Networks of
     Rectified Linear Units", arXiv 1504.00941, 2015; "forget-bias": Jozefowicz, Zaremba and
@@ -36,8 +36,8 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
     Args:
         cell: the cell, built.
         name: one of `NAMES`.
-        value: the number, where the name has one.
-        seed: of what is drawn.
+        value: the number, for names that take one.
+        seed: random seed.
 
     Raises:
         ValueError: there is no such name, the cell has no such matrix or gate, or `value` is out of
@@ -61,10 +61,11 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
 
 
 def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
-    """The gates on which it depends what share of a state is kept, by one step's equations.
+    """The gates that decide what share of a state is kept, found from the equations of one step.
 
     Returns:
-        1 for gates that keep where they are open, -1 for those that forget, by name.
+        by gate name, 1 for gates that keep the state when they are open, -1 for those that forget
+        it.
     """
     if not cell.recurs_by_product:
         return {}
@@ -79,7 +80,8 @@ def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
 
 
 def _kept(cell: RecurrentCell, gate: str, value: float) -> np.ndarray:
-    """What is left of each of a step's states of one, next to a state of zero."""
+    """How much of a state is kept in a step: the new states from states of one, minus those from
+    states of zero."""
     dtype = cell.compute_dtype
     zeros = ops.zeros((1, cell.units), dtype)
     x = cell.Gates(*[zeros + value if name == gate else zeros for name in cell.gates])

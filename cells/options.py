@@ -1,4 +1,4 @@
-"""What the options of cells must be: types are checked here, ranges in the cells."""
+"""Checks the types of cells' options; ranges are checked in the cells."""
 
 import inspect
 import math
@@ -15,11 +15,11 @@ EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite numbe
 
 
 def check_types(kind: type, options: dict[str, Any]) -> None:
-    """Checks options against the annotations of `__init__`, of a cell and of its base classes.
+    """Checks options against the annotations of `__init__` in a cell's class and its base classes.
 
     Args:
         kind: the class of the cell.
-        options: those that were given by name.
+        options: the options that were given, by name.
 
     Raises:
         ValueError: one is not of its type, or a number is not finite.

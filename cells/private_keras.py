@@ -1,4 +1,4 @@
-"""The names that Keras does not publish and seqzoo rests on, in one place; tried with 3.15."""
+"""The private names of Keras that seqzoo depends on, in one place; tested with 3.15."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ backend: Any = keras.src.backend
 # Keras resets the masks of cells of this kind before each sequence.
 DropoutRNNCell: Any = keras.src.layers.rnn.dropout_rnn_cell.DropoutRNNCell
 
-# What `keras.Model(inputs, outputs)` gives.
+# The class of `keras.Model(inputs, outputs)`.
 Functional: Any = keras.src.models.functional.Functional
 
 _state: Any = keras.src.backend.common.global_state
@@ -25,11 +25,11 @@ _SHARED = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
 
 @contextmanager
 def nothing_shared() -> Iterator[None]:
-    """Objects that are serialized here are not taken for others of the file that is being read.
+    """Within it, objects that are serialized are not mistaken for objects of the file being loaded.
 
-    While a model is loaded, Keras knows objects by their address. A layer that is copied through
-    its configuration meanwhile, as `keras.layers.Bidirectional` does with the one that it is given,
-    may lie where one lay before that is gone, and be taken for its copy.
+    While a model is loaded, Keras knows objects by their address. A layer that is meanwhile copied
+    through its configuration, as `keras.layers.Bidirectional` copies the layer it is given, may be
+    allocated at the address of a deleted one and be mistaken for it.
     """
     before = {name: _state.get_global_attribute(name) for name in _SHARED}
     for name in _SHARED:

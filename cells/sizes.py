@@ -1,7 +1,7 @@
 """States and parameters of each cell, with 64 features and 128 units.
 
 Written by `python -m docs.write_cell_sizes`, so that listing the cells needs no TensorFlow. Frames
-are of 8 by 8.
+are 8 by 8.
 """
 
 SIZES: dict[str, tuple[int, int]] = {

@@ -1,4 +1,4 @@
-"""Tests whether a cell keeps the contract of `RecurrentCell`: one call for a cell of your own."""
+"""Tests whether a cell of your own satisfies the contract of `RecurrentCell`, in one call."""
 
 import inspect
 import pathlib
@@ -40,12 +40,12 @@ def run_cell_test(
     """Runs a cell on all paths and in all the ways that layers use it.
 
     A step has the shapes and types that the cell declares; the configuration rebuilds the cell,
-    and a saved model is loaded and answers as before; half precision gives what full precision
-    gives, but for its digits; each kind of dropout changes what is trained and nothing else; a
-    sequence in two parts gives what it gives in one; the fast loops, the plain loop and
+    and a saved model is loaded and answers as before; half precision gives the results of full
+    precision, up to rounding; each kind of dropout changes what is trained and nothing else; a
+    sequence run in two parts gives the same results as in one; the fast loops, the plain loop and
     `keras.layers.RNN` give the same outputs and states, with dropout, with a mask, from given
-    states and backwards; the fast loops' gradients are those of automatic differentiation; what
-    stands in masked steps changes nothing. Takes some seconds, most of them to compile the loops.
+    states and backwards; the fast loops' gradients are those of automatic differentiation; the
+    values of masked steps do not matter. Takes some seconds, most of them to compile the loops.
 
     Args:
         cell: the class.
@@ -55,7 +55,7 @@ def run_cell_test(
         **options: of the cell.
 
     Raises:
-        AssertionError: the cell does not keep the contract; the message says what differs.
+        AssertionError: the cell violates the contract; the message says what differs.
     """
     trial = _Trial(cell, units, input_shape, tolerance, options)
     trial.check_step()
@@ -92,7 +92,8 @@ class _Trial:
         self.states = [self.random.normal(0, 0.7, (BATCH, *shape_of(size))) for size in sizes]
 
     def make(self, dtype: str = "float64", **options: Any) -> RecurrentCell:
-        """The cell, built, with the same weights each time, which no initializer made zero."""
+        """The built cell, with the same weights each time; random ones, even if an initializer
+        gives zeros."""
         cell = self.kind(self.units, dtype=dtype, **self.options, **options)
         features = self.shape[-1] + self.kind.takes_time
         cell.build((None, *self.shape[:-1], features))
@@ -131,7 +132,7 @@ class _Trial:
                 self.expect(f"one of the {name}", state, size)
 
     def expect(self, what: str, tensor: Any, size: Any) -> None:
-        """A tensor has the shape and the type that the cell declares."""
+        """Checks that a tensor has the shape and the type that the cell declares."""
         shape, dtype = (BATCH, *shape_of(size)), self.cell.compute_dtype
         self.require(
             (tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype)) == (shape, dtype),
@@ -243,7 +244,7 @@ class _Trial:
         other = np.where(shown, self.x, self.random.normal(0, 9, self.x.shape))
         changed = self.differentiated(fast, other)
         self.same("results with other values in masked steps", changed[0], results)
-        # The first gradient is that of the input itself.
+        # The first gradient is the input's own.
         pairs = [(a, b) for a, b in zip(changed[1], gradients, strict=True) if b is not None]
         for ours, theirs in pairs:
             self.same("gradients with other values in masked steps", ours, theirs)
@@ -272,11 +273,11 @@ class _Trial:
         return results, tape.gradient(loss, [given, *states, *weights])
 
     def same(self, what: str, actual: Any, expected: Any, tolerance: float | None = None) -> None:
-        """Nests of tensors are equal but for rounding."""
+        """Checks that nests of tensors are equal up to rounding."""
         limit = self.tolerance if tolerance is None else tolerance
         pairs = zip(keras.tree.flatten(actual), keras.tree.flatten(expected), strict=True)
         largest = max(_error(a, b) for a, b in pairs)
-        # Not the opposite comparison: an error that is not a number is one.
+        # Not the opposite comparison, so that NaN counts as an error.
         self.require(
             largest <= limit,
             f"{what} must be the same, but their relative error is {largest:.2g} "

@@ -75,7 +75,7 @@ class Interrupted(SeqzooError):
 
 
 class WorkerLost(SeqzooError):
-    """Another worker of a training has ended, or can no longer be reached."""
+    """Another worker of a training run has ended, or can no longer be reached."""
 
 
 class DiskFull(SeqzooError):
@@ -89,7 +89,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def some_of(names: Sequence[str]) -> str:
-    """Names for a message, of many only the first ones: "a, b, c and 160 more"."""
+    """Names for a message; if there are many, only the first ones: "a, b, c and 160 more"."""
     more = len(names) - LISTED_NAMES
     return ", ".join(names) if more < 2 else f"{', '.join(names[:LISTED_NAMES])} and {more:,} more"
 
@@ -116,7 +116,7 @@ def check_same(
     """Checks that a resumed run has the settings that it was started with.
 
     Args:
-        folder: of a training or a comparison.
+        folder: folder of a run or a comparison.
         stored: its settings.
         wanted: the current settings; a missing one counts as different.
         hint: what to do instead.

@@ -31,7 +31,7 @@ GENERATED = (ENCODER_DECODER, ONE_TO_MANY, UNALIGNED)
 
 
 class InputKind(NamedTuple):
-    """The type of the elements of an input."""
+    """An input type."""
 
     location: str
     """The class of `Features` that encodes it, "module:Class"."""
@@ -194,14 +194,14 @@ FURTHER: dict[str, InputKind] = {
 
 
 def inputs_of(template: str | None = None) -> Any:
-    """The `Literal` of the input types of a template; of all of them, if none is named."""
+    """The `Literal` of the input types of a template, or of all input types if none is given."""
     return Literal[
         tuple(name for name, kind in INPUTS.items() if template in (None, *kind.templates))
     ]
 
 
 def targets_of(template: str | None = None) -> Any:
-    """The `Literal` of the target types of a template; of all of them, if none is named."""
+    """The `Literal` of the target types of a template, or of all target types if none is given."""
     return Literal[
         tuple(name for name, kind in TARGETS.items() if template in (None, *kind.templates))
     ]

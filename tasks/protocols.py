@@ -28,7 +28,7 @@ class Generates(Protocol):
 
 @runtime_checkable
 class StreamsText(Protocol):
-    """Predictions are texts, whose tokens can be had one after another."""
+    """Predictions are texts that can be streamed token by token."""
 
     texts: Texts
 
@@ -75,19 +75,21 @@ class ShowsTokens(Protocol):
 
 @runtime_checkable
 class Transcribes(Protocol):
-    """Its answer is found from the outputs of all steps of an input."""
+    """The answer is decoded from the outputs of all steps of an input."""
 
     def transcribe(self, outputs: Any, lengths: Any, options: AnswerOptions) -> dict[str, Any]:
-        """What `Task.answers` needs, from outputs (batch, time, size) and lengths (batch,)."""
+        """The tensors that `Task.answers` needs, from outputs (batch, time, size) and lengths
+        (batch,)."""
         ...
 
 
 class Readout(NamedTuple):
-    """A batch as the output layer of a model sees it; n are its predictions, such as steps.
+    """The inputs and targets of the output layer for a batch; n is the number of predictions, such
+    as steps.
 
     Attributes:
-        features: what enters the layer, (n, d).
-        goals: what should leave it, (n, k).
+        features: inputs of the layer, (n, d).
+        goals: its desired outputs, (n, k).
         inside: whether each counts, and is not padding, (n,) of bool.
     """
 
@@ -110,8 +112,8 @@ class FitsReadout(Protocol):
         ...
 
     def readout(self, model: Any, batch: dict[str, Any], washout: int) -> Readout:
-        """What the layer sees of a batch, without the first `washout` steps of a sequence, where
-        each step has a prediction."""
+        """The `Readout` of a batch, without the first `washout` steps of a sequence if each step
+        has a prediction."""
         ...
 
 
@@ -131,7 +133,8 @@ class Calibrates(Protocol):
         ...
 
     def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
-        """What `class_logits` found, as (n, classes), and the indices of the true classes, (n,)."""
+        """The results of `class_logits` as (n, classes), and the indices of the true classes,
+        (n,)."""
         ...
 
 
@@ -153,7 +156,7 @@ class Corrects(Protocol):
 
 @runtime_checkable
 class Cuts(Protocol):
-    """There is a loss at each step, so that a batch can be cut in time."""
+    """There is a loss at each step, so that a batch can be cut along time."""
 
     def steps(self, batch: dict[str, Any]) -> Any:
         """The number of steps of a batch, padding included."""
@@ -171,7 +174,7 @@ class Cuts(Protocol):
         Args:
             batch: with targets.
             start: its first step.
-            stop: the step behind its last one; sequences end there.
+            stop: the step after its last one; sequences end there.
             size: steps of its tensors, at least those between.
         """
         ...

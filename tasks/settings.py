@@ -1,4 +1,4 @@
-"""How a template is trained: the choices that do not belong to the model."""
+"""How a template is trained: the settings that do not belong to the model."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -13,9 +13,8 @@ from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
 
-# What TensorFlow says on every machine without an NVIDIA driver, or with oneDNN. The 303 of cuInit
-# is "there is no driver"; with a driver that does not work it says something else, and that is
-# shown.
+# TensorFlow's messages on every machine without an NVIDIA driver, or with oneDNN. cuInit's error
+# 303 means "there is no driver"; a driver that does not work gives another message, which is shown.
 NOISE = re.compile(
     rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"
@@ -46,7 +45,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Chooses for `import keras`, whose configuration file may name another one.
+    # Sets the backend for `import keras`, whose configuration file may name another one.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _filtered_errors():
         tensorflow = importlib.import_module("tensorflow")
@@ -62,8 +61,8 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a message of TensorFlow is shown: all but warnings that functions of this package are
-    traced several times, which is so by design, as each model has graphs of its own."""
+    """Whether a message of TensorFlow is shown: all except warnings that functions of this package
+    are traced several times, which is by design, since each model has its own graphs."""
     if "triggered tf.function retracing" not in record.getMessage():
         return True
     frame = sys._getframe()
@@ -79,7 +78,8 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @functools.cache
 def start_devices(*, quiet_loggers: bool = True) -> None:
-    """Makes TensorFlow's devices ready, as the first operation does; masks are turned quietly then.
+    """Initialises TensorFlow's devices, as the first operation would, and silences oneDNN's
+    complaint about transposing masks.
 
     Apart from `start_tensorflow`, because devices can no longer be configured after it.
 
@@ -88,18 +88,18 @@ def start_devices(*, quiet_loggers: bool = True) -> None:
     """
     start_tensorflow(quiet_loggers=quiet_loggers)
     tensorflow = importlib.import_module("tensorflow")
-    # oneDNN complains once a process, as an error, where it is first given truth values to turn.
+    # oneDNN reports an error, once per process, when it first transposes booleans.
     with _filtered_errors(), tensorflow.device("CPU:0"):
         tensorflow.transpose([[True]])
 
 
 @contextlib.contextmanager
 def _filtered_errors() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, native code's included; gives it out again
+    """Holds back output to file descriptor 2, including that of native code, and writes it out
     afterwards, except for `NOISE`."""
     try:
         original = os.dup(2)
-    except OSError:  # closed: there is nothing to keep clean
+    except OSError:  # closed, so there is nothing to filter
         yield
         return
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-"""A template as a `keras.Model` that is fitted, evaluated and asked with raw inputs."""
+"""A template as a `keras.Model` with `fit`, `evaluate` and `predict` on raw inputs."""
 
 import json
 from dataclasses import asdict, replace
@@ -44,14 +44,14 @@ def keras_model(
 
     Args:
         template: the template with its options.
-        examples: the training examples, of which it learns vocabularies, classes and scales; `fit`
-            takes these or others.
+        examples: the training examples, from which it learns vocabularies, classes and scales;
+            `fit` takes these or others.
         settings: for the batch size, the optimizer, the seed and the precision; by default the
             template's. Schedules and checkpoints are those of Keras, by callbacks.
 
     Raises:
-        SeqzooError: the template does not fit the examples, or a setting is one that only `train`
-            has.
+        SeqzooError: the template does not fit the examples, or a setting is only supported by
+            `train`.
 
     Example:
         model = keras_model(ManyToOne(cell="gru"), Examples(texts, labels))
@@ -86,7 +86,7 @@ class TaskModel(keras.Model):
 
     `fit` and `evaluate` take raw inputs `x` and targets `y`: lists, arrays, columns of pandas, or a
     batched `tf.data.Dataset` of pairs. The loss and the metric are those of the template;
-    `compile` takes any optimizer. A `.keras` file has the vocabularies and classes too.
+    `compile` takes any optimizer. A `.keras` file includes the vocabularies and classes.
 
     Attributes:
         task: the template with what it learned from examples.
@@ -111,7 +111,8 @@ class TaskModel(keras.Model):
 
     @property
     def classes(self) -> list[str] | None:
-        """The names of what `predict` gives the probabilities of; None for other predictions."""
+        """The names of the classes or labels whose probabilities `predict` returns; None for other
+        predictions."""
         return getattr(getattr(self.task, "targets", None), "names", None)
 
     @property
@@ -175,7 +176,7 @@ class TaskModel(keras.Model):
         validation = None if held_out is None else self._dataset(held_out, judging)
         for own in callbacks:
             choose_mode(own, self.task)
-        # As Keras continues one data set over the epochs, each has batches of its own.
+        # Keras continues one data set over all epochs, so each epoch has different batches.
         return super().fit(
             batches(data, join_plans(plans)),
             epochs=epochs,
@@ -272,7 +273,7 @@ class TaskModel(keras.Model):
         """The mean loss of a batch; adds it to the metrics and carries states on."""
         weights = batch["weights"]
         if self._carried:
-            # `_Forgetting` has given them as many rows as the batches have.
+            # `_Forgetting` has given them the number of rows of the batches.
             batch = {**batch, "carried": tuple(own.read_value() for own in self._carried)}
         outcome = self.task.forward(self.network, batch, training)
         for variable, state in zip(self._carried, outcome.carried, strict=True):
@@ -320,7 +321,7 @@ class TaskModel(keras.Model):
             },
             "settings": asdict(self.settings),
         }
-        # As it comes out of a file: Keras would write tuples in a form of its own.
+        # As it would be read from a file: Keras would write tuples in a form of its own.
         return json.loads(json.dumps(config))
 
     @classmethod
@@ -376,7 +377,7 @@ class _Metric(keras.metrics.Metric):
 
 
 class _Forgetting(keras.callbacks.Callback):
-    """Begins each pass over the data with states of zero."""
+    """Resets the carried states to zero before each pass over the data."""
 
     def __init__(self, forget: Any, rows: int, scored: int):
         super().__init__()
@@ -390,7 +391,7 @@ class _Forgetting(keras.callbacks.Callback):
 
 
 def _of_train(name: str) -> SeqzooError:
-    """The error for what only `train` has."""
+    """The error for settings that only `train` supports."""
     return SeqzooError(
         f"`{name}` is for `seqzoo.tasks.train`; a Keras model is fitted without it: leave it out, "
         "or train with `train`.",

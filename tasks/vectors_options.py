@@ -9,7 +9,7 @@ VectorsVocabulary = Literal["frequent", "all"]
 
 
 def check_vectors(template: Any) -> None:
-    """Checks that vectors are those of words that are read.
+    """Checks that word vectors are only used for word inputs.
 
     Raises:
         SeqzooError: the input is not words, or the words are also what is predicted.

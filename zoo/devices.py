@@ -10,7 +10,8 @@ def choose(device: str | None) -> None:
     """Starts TensorFlow with the chosen devices; to be called before it computes.
 
     Args:
-        device: "cpu" hides all GPUs; "gpu" checks that there is one; None takes what there is.
+        device: "cpu" hides all GPUs; "gpu" checks that there is one; None uses a GPU if there is
+            one.
 
     Raises:
         SeqzooError: there is no GPU, or devices are in use already.

@@ -13,7 +13,7 @@ class Finding:
         message: what was found.
         state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
         fix: a command or a sentence on what to do; empty if there is nothing to do.
-        values: the same for programs, JSON-serialisable.
+        values: the same as JSON-serialisable values.
     """
 
     subject: str

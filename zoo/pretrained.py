@@ -17,7 +17,7 @@ FOLDER = pathlib.Path(__file__).parent / "models"
 
 
 def list_trained() -> list[str]:
-    """The presets of which there is a trained model."""
+    """The presets that have a trained model."""
     return [name for name in PRESETS if is_run(FOLDER / name)]
 
 

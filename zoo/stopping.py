@@ -17,7 +17,7 @@ _last_words = ["Stopped."]
 
 
 def set_last_words(words: str) -> None:
-    """Sets the message of a command that is stopped at once."""
+    """Sets the message that a command prints if it is stopped at once."""
     _last_words[0] = words
 
 

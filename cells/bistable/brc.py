@@ -1,4 +1,4 @@
-"""The bistable recurrent cell, whose units feed back to themselves alone."""
+"""The bistable recurrent cell, in which each unit feeds back only to itself."""
 
 from keras import ops, saving
 
@@ -14,12 +14,12 @@ class BRCCell(CellWithGates):
         n = tanh(Wn x + a * h)
         h = c * h + (1 - c) * n
 
-    Columns: feedback, update, candidate, of which the last has no bias. va and vc have one weight a
-    unit and start at one, as in the authors' code. Where a is above one and the input is zero, h
-    keeps its sign for ever; below one, h goes to zero. h stays between -1 and 1 where it starts
+    Columns: feedback, update, candidate; the candidate has no bias. va and vc have one weight per
+    unit and start at one, as in the authors' code. If a is above one and the input is zero, h
+    keeps its sign forever; below one, h decays to zero. h stays between -1 and 1 if it starts
     there. RecurrentLayers has further biases.
 
-    For memories that must not fade, over hundreds of steps; `nbrc` lets units change one another's
+    For memories that must not fade, over hundreds of steps; `nbrc` lets units change each other's
     feedback.
 
     Reference: Vecoven, Ernst and Drion, "A Bio-inspired Bistable Recurrent Cell Allows for

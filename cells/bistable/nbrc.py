@@ -14,8 +14,8 @@ class NBRCCell(CellWithGates):
         n = tanh(Wn x + a * h)
         h = c * h + (1 - c) * n
 
-    Columns: feedback, update, candidate, of which the last has neither a recurrent product nor a
-    bias. h stays between -1 and 1 if it starts there. RecurrentLayers documents Ua h and Uc h
+    Columns: feedback, update, candidate; the candidate has neither a recurrent product nor a bias.
+    h stays between -1 and 1 if it starts there. RecurrentLayers documents Ua h and Uc h
     and adds the projected inputs a second time instead.
 
     For memories that must not fade: in the paper it recalls over 600 steps, where a GRU and an LSTM

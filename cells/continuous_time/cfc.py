@@ -29,11 +29,12 @@ class CfCCell(RecurrentCell):
     the one before; without any, the heads see x and h. Columns of `head_kernel`: g, k, a, b.
 
     The paper's equation has s = sigmoid(-f * t), with one head f. The authors' code adds a second
-    one, b, without which g and k weigh the same after no time; this is the code's form. The code
-    has 0.666 for 2/3.
+    one, b, without which g and k would have equal weight at t = 0; this cell follows the code. The
+    code has 0.666 for 2/3.
 
-    For irregularly sampled series where an ODE solver is too slow: the paper reports one to five
-    orders of magnitude. Its defaults for the backbone: 1 to 3 layers of 64 to 256 units.
+    For irregularly sampled series where an ODE solver is too slow: the paper reports speed-ups of
+    one to five orders of magnitude. Its defaults for the backbone: 1 to 3 layers of 64 to 256
+    units.
 
     Reference: Hasani, Lechner, Amini, Liebenwein, Ray, Tschaikowski, Teschl and Rus, "Closed-form
     continuous-time neural networks", Nature Machine Intelligence 4, 2022, equations 2 and 10; the
@@ -48,7 +49,7 @@ class CfCCell(RecurrentCell):
         **kwargs: see `RecurrentCell`; `activation` is that of g and k.
 
     Raises:
-        ValueError: `variant` is not one of the three, or a number of the backbone is out of range.
+        ValueError: `variant` is not one of the three, or an option of the backbone is out of range.
     """
 
     gates = ("backbone",)
@@ -83,7 +84,7 @@ class CfCCell(RecurrentCell):
 
     @property
     def _first_width(self) -> int:
-        """Columns of the first layer: of the backbone, or of the heads where there is none."""
+        """Columns of the first layer: of the backbone, or of the heads if there is no backbone."""
         heads = VARIANTS[self.variant] * self.units
         return self.backbone_units if self.backbone_layers else heads
 

@@ -24,11 +24,11 @@ class GRUDCell(CellWithGates):
         x' = m * x + (1 - m) * x'
         d = (1 - m) * d
 
-    The inputs' features are n values x and then n marks m, 1 where a value was observed and 0 where
-    it is missing; a missing value may be any finite number. t is the time since the step before, d
-    that since each feature was last observed, x' its last observed value. States are [h, x', d];
-    x' starts at the mean. Columns: update, reset, candidate. wx starts at 0.1, so that a value has
-    lost two thirds of its weight after a time of ten.
+    The inputs' features are n values x and then n mask values m, 1 where a value was observed and 0
+    where it is missing; a missing value may be any finite number. t is the time since the previous
+    step, d the time since each feature was last observed, x' its last observed value. States are
+    [h, x', d]; x' starts at the mean. Columns: update, reset, candidate. wx starts at 0.1, so that
+    a value has lost two thirds of its weight after a time of ten.
 
     For clinical and sensor series in which the gaps are informative. The paper standardises the
     inputs, so that the mean is 0, and uses 49 to 67 units.
@@ -42,7 +42,8 @@ class GRUDCell(CellWithGates):
         **kwargs: see `CellWithGates`.
 
     Raises:
-        ValueError: the features are not as many marks as values, or not as many as `mean` has.
+        ValueError: there are not as many mask values as values, or `mean` has another number of
+            features.
     """
 
     gates = ("update", "reset", "candidate")

@@ -11,7 +11,7 @@ from seqzoo.cells.gates import masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvLSTMCell(FrameCell):
-    """An LSTM of maps: convolutions, written (.), take the place of products.
+    """An LSTM of maps: convolutions, written (.), replace the matrix products.
 
         i = sigmoid(Wi (.) x + Ui (.) h + pi * c + bi)
         f = sigmoid(Wf (.) x + Uf (.) h + pf * c + bf)
@@ -21,8 +21,9 @@ class ConvLSTMCell(FrameCell):
         h = o * tanh(c)
 
     States are [h, c], (batch, height, width, units). Gates: input, forget, candidate, output. The
-    peepholes p have a weight for each place and unit, and start at zero; o sees the new c. Keras'
-    ConvLSTM2D has no peepholes: with `peepholes=False` weights have the shapes and order of its.
+    peepholes p have a weight for each position and unit, and start at zero; o sees the new c.
+    Keras' ConvLSTM2D has no peepholes: with `peepholes=False` the weights have the same shapes and
+    order.
 
     For radar, satellite and video frames. The paper stacks two or three layers of 64 to 256 units
     with kernels of 3 or 5 to forecast rain.

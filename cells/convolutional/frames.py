@@ -1,4 +1,4 @@
-"""What cells of frames share: convolutions of the input and of the state."""
+"""Shared base of the convolutional cells: convolutions of the input and of the state."""
 
 from typing import Any
 

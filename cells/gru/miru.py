@@ -16,7 +16,7 @@ class MiRU1Cell(CellWithGates):
         n = tanh(Wn x + Un (r * h) + bn)
         h = a * h + (1 - a) * n
 
-    a is `update_coefficient`. Columns: reset, candidate. h stays between -1 and 1 where it starts
+    a is `update_coefficient`. Columns: reset, candidate. h stays between -1 and 1 if it starts
     there.
 
     For small devices that keep learning.
@@ -60,7 +60,7 @@ class MiRU2Cell(RecurrentCell):
         n = tanh(Wn x + Un (d * h) + bn)
         h = a * h + (1 - a) * n
 
-    a is `update_coefficient`, d is `reset_coefficient`. h stays between -1 and 1 where it starts
+    a is `update_coefficient`, d is `reset_coefficient`. h stays between -1 and 1 if it starts
     there.
 
     For small devices: a third of a GRU's weights, with equal results in the paper.

@@ -20,8 +20,8 @@ class SGUCell(CellWithGates):
         h = (1 - z) * h + z * n
 
     Columns: gate, update. The hard sigmoid is that of Keras 3, clip(z / 6 + 1 / 2, 0, 1); at
-    the time of the paper it was clip(z / 5 + 1 / 2, 0, 1). States may grow more than those of
-    `dsgu`, according to the paper.
+    the time of the paper it was clip(z / 5 + 1 / 2, 0, 1). According to the paper, states may grow
+    larger than those of `dsgu`.
 
     For sequences with few classes: fewer weights than a GRU, and faster to learn long dependencies
     in the paper.
@@ -77,8 +77,8 @@ class DSGUCell(CellWithGates):
         z = hard_sigmoid(Wz x + Uz h + bz)
         h = (1 - z) * h + z * n
 
-    Columns of W: gate, update; of U: gate, update, candidate. h stays between 0 and 1 where it
-    starts there. The hard sigmoid is that of Keras 3, see `sgu`.
+    Columns of W: gate, update; of U: gate, update, candidate. h stays between 0 and 1 if it starts
+    there. The hard sigmoid is that of Keras 3, see `sgu`.
 
     Reference: Gao and Glowacka, "Deep Gate Recurrent Neural Network", ACML 2016 (PMLR 63).
 

@@ -8,10 +8,9 @@ from keras import ops
 
 
 def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
-    """The time between each step and the step that is run before it.
+    """The time between each step and the step run before it.
 
-    Masked steps add to the elapsed time. The step that is run first keeps the time before the
-    sequence.
+    Masked steps add to the elapsed time. The first step run keeps the time before the sequence.
 
     Args:
         elapsed: (batch, time), the time since the previous step.
@@ -44,7 +43,8 @@ def elapsed_in_order(elapsed: Any, mask: Any, go_backwards: bool) -> Any:
 def check_elapsed(elapsed: Any, sequences: Any) -> None:
     """Raises ValueError if there is not one time per step, or if a time is negative or NaN.
 
-    Values are looked at in TensorFlow's eager mode; with another backend, if they are NumPy's.
+    Values are checked only in TensorFlow's eager mode or, with another backend, if they are NumPy
+    arrays.
     """
     steps, times = _time(sequences), _time(elapsed)
     if None not in (steps, times) and steps != times:

@@ -39,20 +39,20 @@ class Recurrent(keras.layers.RNN):
         stateful: start each batch from the final states of the previous batch.
         unroll: unroll the loop over the steps in the graph.
         zero_output_for_mask: return zeros for masked steps instead of repeating the last output.
-        fast: whether compiled loops may be used; without, Keras' loop runs the cell, which alone
-            has second-order gradients.
-        recompute: for sequences whose steps do not fit in memory: keep the states of every k-th
-            step for the gradient, and compute the steps between them once more in the backward
-            pass; None to keep what every step computes. Memory is least near the square root of
-            the number of steps.
+        fast: whether compiled loops may be used; otherwise Keras' loop runs the cell, which is the
+            only one with second-order gradients.
+        recompute: for sequences too long for memory: keep only the states of every k-th step for
+            the gradient, and recompute the steps between them in the backward pass; None to keep
+            the values of every step. Memory use is lowest near the square root of the number of
+            steps.
         **kwargs: of `keras.layers.Layer`, among them `activity_regularizer`, a penalty on the
             outputs.
 
     Raises:
         ValueError: `cell` is a class; a call lacks the elapsed time that the cell needs, or has one
-            that it does not take; inputs have too few or too many axes; elapsed time is not one per
-            step, or negative or not a number, which is looked at in eager mode alone; or
-            `recompute` is out of range or has no use.
+            that it does not take; inputs have too few or too many axes; there is not one elapsed
+            time per step, or (checked only in eager mode) one is negative or not a number; or
+            `recompute` is out of range or has no effect here.
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class Recurrent(keras.layers.RNN):
         projected = self.cell.projected(sequences, training)
         projected, mask = self._in_order_of_running(projected, mask)
         if mask is not None and keras.backend.backend() == "jax" and len(sequences.shape) > 3:
-            mask = _spread(mask, sequences)  # its loop broadcasts masks with vectors alone
+            mask = _spread(mask, sequences)  # its loop broadcasts masks only with vectors
 
         def step(x, states):
             return self.cell.advance(x, list(states), recurrent_mask)

@@ -1,4 +1,4 @@
-"""What the antisymmetric recurrences share: the recurrent matrix and its two options."""
+"""Shared base of the antisymmetric recurrences: the recurrent matrix and its two options."""
 
 from typing import Any
 

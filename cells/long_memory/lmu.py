@@ -18,8 +18,8 @@ class LMUCell(RecurrentCell):
         h = tanh(W x + U h + V m)
 
     A and B are fixed: they keep the best polynomial of degree `order` - 1 of the last `theta` steps
-    of u. States are [h, m]; ex, eh and em encode into one number a step. There are no biases, as in
-    the paper.
+    of u. States are [h, m]; ex, eh and em encode each step into one number. There are no biases, as
+    in the paper.
 
     Reference: Voelker, Kajic and Eliasmith, "Legendre Memory Units: Continuous-Time Representation
     in Recurrent Neural Networks", NeurIPS 2019, equations 1 to 7, zero-order hold.

@@ -16,7 +16,7 @@ class SCRNCell(RecurrentCell):
         h = sigmoid(A x + R h + P s + b)
         y = U h + V s
 
-    States are [y, h, s]; the output y is linear, for the softmax of the paper. The paper
+    States are [y, h, s]; the output y is linear, for the paper's softmax. The paper
     fixes alpha at 0.95. Columns: hidden, context.
 
     Reference: Mikolov, Joulin, Chopra, Mathieu and Ranzato, "Learning Longer Memory in Recurrent

@@ -17,8 +17,8 @@ class UnICORNNCell(RecurrentCell):
         y = y + s * z
 
     States are [y, z], position and velocity; y is the output. A step has no matrix product. Meant
-    for stacks of two or three layers. Implementations that put a matrix in the place of w, as some
-    collections do, are of another model.
+    for stacks of two or three layers. Implementations that replace w with a matrix, as some
+    collections do, compute another model.
 
     Reference: Rusch and Mishra, "UnICORNN: A Recurrent Model for Learning Very Long Time
     Dependencies", ICML 2021, equation 3.

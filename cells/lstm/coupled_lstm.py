@@ -19,7 +19,7 @@ class CoupledLSTMCell(CellWithGates):
         c = (1 - i) * c + i * g
         h = o * tanh(c)
 
-    States are [h, c]. Columns: input, candidate, output. c stays between -1 and 1 where it starts
+    States are [h, c]. Columns: input, candidate, output. c stays between -1 and 1 if it starts
     there. The paper's variants all have peepholes, which are left out here.
 
     A smaller LSTM that does as well: the paper finds no significant loss on three tasks.
@@ -29,8 +29,8 @@ class CoupledLSTMCell(CellWithGates):
 
     Args:
         units: size of h and of c.
-        unit_forget_bias: whether bi starts at minus one, which forgets as an LSTM does whose
-            forget bias is one.
+        unit_forget_bias: whether bi starts at minus one, which corresponds to a forget bias of one
+            in an LSTM.
         **kwargs: see `RecurrentCell`.
     """
 

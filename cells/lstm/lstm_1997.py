@@ -19,7 +19,7 @@ class LSTM1997Cell(CellWithGates):
 
     States are [h, c]. Columns: input, candidate, output. The paper squashes with
     4 * sigmoid(z) - 2 and 2 * sigmoid(z) - 1, which are the two scaled tanh above; RecurrentLayers
-    has plain tanh in both places. Each memory block has one cell here. The paper begins with
+    has plain tanh in both places. Here each memory block has one cell. The paper begins with
     negative biases of the output gates, so that memory is not misused as a bias.
 
     For sequences of bounded length, or to see what forgetting is good for: nothing ever leaves c.
@@ -29,7 +29,7 @@ class LSTM1997Cell(CellWithGates):
 
     Args:
         units: size of h and of c.
-        output_gate_bias: where bo starts.
+        output_gate_bias: initial value of bo.
         **kwargs: see `RecurrentCell`.
     """
 

@@ -29,11 +29,10 @@ class LSTMVariantCell(CellWithGates):
         o = sigmoid(Wo x + Uo h + po * c + bo)         1 without the output gate (NOG)
         h = o * tanh(c)                                without tanh: no output activation (NOAF)
 
-    With `peepholes=False`, the p are left out (NP): without nothing else that is `lstm`, and with
-    peepholes it is `peephole-lstm`; both of these are faster. Coupled gates (CIFG) are
-    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, as far as
-    present. The paper's eighth variant, full gate recurrence (FGR), made results worse and is not
-    here.
+    With `peepholes=False`, the p are left out (NP): with nothing else left out this is `lstm`, and
+    with peepholes `peephole-lstm`; both of these are faster. Coupled gates (CIFG) are
+    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, as far as present.
+    The paper's eighth variant, full gate recurrence (FGR), made results worse and is not here.
 
     For measuring what a part contributes on your data. The paper finds that the forget gate and the
     output activation matter most.

@@ -20,13 +20,13 @@ class MassConservingLSTMCell(CellWithGates):
         h = o * m
         c = (1 - o) * m
 
-    x is the first `mass_features` features of the input, a the others, which steer. I has a row for
-    each of the former and R a row for each unit; softmax makes each row sum to one, so the sum of
-    the new h and c is that of x and the old c. States are [h, c], of which h is not fed back.
-    Columns: output, input (row by row), redistribution (row by row): a cell has units squared of
-    the last. br starts at the identity, so that masses stay where they are, and bo at -3, so that
-    they leave slowly, as in the authors' code. `dropout` drops mass too, so leave it at zero.
-    The cell of RecurrentLayers that is named MCLSTM is another one.
+    x is the first `mass_features` features of the input, a the others, which control the gates. I
+    has a row for each of the former and R a row for each unit; softmax makes each row sum to one,
+    so the sum of the new h and c is that of x and the old c. States are [h, c], of which h is not
+    fed back. Columns: output, input (row by row), redistribution (row by row): a cell has units
+    squared of the last. br starts at the identity, so that masses stay where they are, and bo at
+    -3, so that they leave slowly, as in the authors' code. `dropout` drops mass too, so leave it at
+    zero. The cell named MCLSTM in RecurrentLayers is a different one.
 
     For water, energy, goods: quantities that obey a conservation law, given in the same unit. The
     paper models rainfall and runoff with 64 units.
@@ -36,8 +36,8 @@ class MassConservingLSTMCell(CellWithGates):
 
     Args:
         units: size of h and of c.
-        mass_features: how many features, the first ones, are masses, at least 1.
-        output_gate_bias: where bo starts.
+        mass_features: number of features, counted from the first, that are masses, at least 1.
+        output_gate_bias: initial value of bo.
         **kwargs: see `RecurrentCell`.
 
     Raises:

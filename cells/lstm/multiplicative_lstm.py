@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MultiplicativeLSTMCell(CellWithGates):
-    """An LSTM whose gates see, for the state, its product m with a projection of the input.
+    """An LSTM whose gates see, in place of the state, its product m with a projection of the input.
 
         m = (Wm x) * (Um h)
         i = sigmoid(Wi x + Ui m + bi)
@@ -21,7 +21,7 @@ class MultiplicativeLSTMCell(CellWithGates):
         h = tanh(o * c)
 
     States are [h, c]. Columns of W: input, forget, candidate, output, multiplier (without a bias);
-    Um is the weight `multiplier_kernel`. The output gate acts inside of tanh, as in the paper;
+    Um is the weight `multiplier_kernel`. The output gate acts inside tanh, as in the paper;
     RecurrentLayers has o * tanh(c).
 
     For characters and other inputs of few kinds: each input has a recurrent matrix of its own. The

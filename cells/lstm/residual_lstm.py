@@ -19,8 +19,8 @@ class ResidualLSTMCell(CellWithShortcut):
         o = sigmoid(Wo x + Uo h + po * c + bo)
         h = o * (P tanh(c) + s)
 
-    s is x where it has as many features as the cell has units, as in the paper's upper layers, else
-    Ws x. States are [h, c]. Columns: input, forget, candidate, output.
+    s is x if it has as many features as the cell has units, as in the paper's upper layers,
+    otherwise Ws x. States are [h, c]. Columns: input, forget, candidate, output.
 
     For stacks: in the paper the error falls up to ten layers, while that of the LSTM rises.
 

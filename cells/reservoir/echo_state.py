@@ -14,7 +14,7 @@ class EchoStateCell(RecurrentCell):
     """h = (1 - leak) * h + leak * tanh(W x + U h + b), W, U and b being random and never trained.
 
     U is sparse and scaled to a spectral radius; below one, two initial states end in the same
-    states (the echo state property) for the inputs that are usual. Only a layer that reads the
+    states (the echo state property) for the usual inputs. Only a layer that reads the
     states is trained.
 
     Reference: Jaeger, "The 'echo state' approach to analysing and training recurrent neural

@@ -18,8 +18,9 @@ class FeedForwardCell(RecurrentCell):
     each step. As a language model it is that of Bengio et al., over n-grams of window + 1 tokens;
     under the mean over all steps, a bag of n-grams.
 
-    States are h and what the inputs so far add to each of the next steps, first W1 x + W2 x1 + ...,
-    so that a step is elementwise. The kernel's columns are W0, W1, W2 and so on.
+    States are h and the contributions of the inputs so far to each of the next steps, starting with
+    W1 x + W2 x1 + ..., so that a step is elementwise. The kernel's columns are W0, W1, W2 and so
+    on.
 
     Reference: Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme Recognition Using Time-Delay
     Neural Networks", IEEE Transactions on Acoustics, Speech, and Signal Processing 37 (1989),
@@ -28,11 +29,11 @@ class FeedForwardCell(RecurrentCell):
 
     Args:
         units: size of h.
-        window: number of inputs that it sees, this one included, at least 1.
+        window: number of inputs in the window, the current one included, at least 1.
         **kwargs: see `RecurrentCell`.
 
     Raises:
-        ValueError: `window` is out of its range; see `RecurrentCell`, too.
+        ValueError: `window` is out of its range; see also `RecurrentCell`.
     """
 
     recurrent_gates = ()

@@ -13,9 +13,10 @@ class TRNNCell(CellWithGates):
         f = sigmoid(Wf x + bf)
         h = f * h + (1 - f) * z
 
-    Columns: candidate, forget. No matrix takes the state, so each unit keeps its meaning in time.
+    Columns: candidate, forget. No matrix multiplies the state, so each unit keeps its meaning over
+    time.
 
-    For comparison with gated cells: in the paper it equals them on characters and words.
+    For comparison with gated cells, which it equals on characters and words in the paper.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

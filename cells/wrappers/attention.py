@@ -19,11 +19,11 @@ class AttentionCell(WrapperCell):
         q = sum of ak * hk, and likewise for each further state
         h, s = cell(x, [q, ...])
 
-    and h and the further states go onto the tape, from which the oldest fall. The paper's tape is
-    as long as the sequence; this one holds `window` steps. States are those of the cell, q, a tape
-    for each state of the cell, (batch, window * units), and marks of which of its places are
-    filled. The tape is empty at first, whatever states a sequence begins with. A cell fits whose
-    states all have as many units.
+    and h and the further states are appended to the tape, which drops the oldest. The paper's tape
+    is as long as the sequence; this one holds `window` steps. States are those of the cell, q, a
+    tape for each state of the cell, (batch, window * units), and a mask of its filled positions.
+    The tape is empty at first, whatever the initial states. All states of the inner cell must have
+    `units` units.
 
     For reading texts, where the paper's LSTMN relates words to earlier ones; it uses 300 units for
     language models and 168 for sentiment.
@@ -33,7 +33,7 @@ class AttentionCell(WrapperCell):
 
     Args:
         units: size of the output and of the inner cell.
-        window: steps that the tape holds, at least 1.
+        window: number of steps on the tape, at least 1.
         **kwargs: see `WrapperCell`.
 
     Raises:
@@ -89,7 +89,7 @@ class AttentionCell(WrapperCell):
         past = [ops.reshape(tape, (-1, self.window, self.units)) for tape in tapes]
         z = ops.matmul(past[0], ops.convert_to_tensor(self.memory_score)) + scored[:, None]
         e = ops.matmul(ops.tanh(z), ops.convert_to_tensor(self.score))[..., 0]
-        # Within the range of float16; where no place is filled, the tapes are zeros.
+        # Within the range of float16; while no position is filled, the tapes are zeros.
         a = ops.softmax(ops.where(filled > 0.5, e, ops.cast(-3e4, e.dtype)), axis=-1)
         attended = [ops.sum(a[..., None] * each, axis=1) for each in past]
         h, new = self.cell.advance(x, attended, recurrent_mask)

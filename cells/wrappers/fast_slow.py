@@ -1,4 +1,4 @@
-"""The fast-slow network: fast cells in a row, and a slow one that hears the first of them."""
+"""The fast-slow network: fast cells in sequence, and a slow one that reads the first of them."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FastSlowCell(WrapperCell):
-    """Fast cells share one state in turn, each going on where the one before it ended.
+    """Fast cells update one state in turn, each continuing where the previous one ended.
 
         h = fast1(x, f)
         g = slow(h, s)
         h = fast2(g, f)
         h = fastk(0, f)                                for k from 3 to `fast_cells`
 
-    Each fast cell leaves its new states in f, and the slow one in s. States are f, then s; the
+    Each fast cell stores its new states in f, and the slow one in s. States are f, then s; the
     output is the last h.
-    Any cell of vectors fits, whose number of features is free.
+    Any cell for vectors with any number of features can be wrapped.
 
     For language models of characters: the paper's FS-LSTM-4 has four fast LSTMs of 700 to 900 units
     and a slow one of 400 to 1500, with zoneout and layer normalisation.
@@ -30,7 +30,7 @@ class FastSlowCell(WrapperCell):
 
     Args:
         units: size of the output and of the fast cells.
-        fast_cells: how many fast cells, at least 2.
+        fast_cells: number of fast cells, at least 2.
         slow_units: size of the slow cell; None for `units`.
         **kwargs: see `WrapperCell`.
 

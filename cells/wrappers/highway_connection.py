@@ -17,12 +17,12 @@ class HighwayConnectionCell(OutputWrapper):
         t = sigmoid(Wt x + bt)
         y = t * h + (1 - t) * x
 
-    States are y, which no later step sees, and those of the cell. Where there are not as many
-    features as units, x is projected for y, by `shortcut_kernel`. bt starts at `transform_bias`, so
-    that a new layer lets most of its input through. Any cell of vectors fits. `highway` is another
-    cell, with the connection within its recurrence.
+    States are y, which no later step sees, and those of the cell. If the number of features differs
+    from the number of units, x is projected for y, by `shortcut_kernel`. bt starts at
+    `transform_bias`, so that a new layer lets most of its input through. Any cell for vectors can
+    be wrapped. `highway` is a different cell, with the connection inside its recurrence.
 
-    For deep stacks that a plain residual connection makes unsteady. The paper starts bt from -1 to
+    For deep stacks that are unstable with plain residual connections. The paper starts bt at -1 to
     -3.
 
     Reference: Srivastava, Greff and Schmidhuber, "Training Very Deep Networks", NeurIPS 2015,
@@ -30,7 +30,7 @@ class HighwayConnectionCell(OutputWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        transform_bias: where bt starts.
+        transform_bias: initial value of bt.
         **kwargs: see `WrapperCell`.
     """
 

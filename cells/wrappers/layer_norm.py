@@ -20,16 +20,16 @@ class LayerNormCell(SameFormWrapper):
 
     gx and gr have a weight for each unit of each gate and start at one. The paper's LSTM also
     normalises the memory within its last line, which no wrapper can reach; TensorFlow Addons does
-    so. A cell fits whose step has one recurrent product, and one product of the input.
+    so. The inner cell's step must have one recurrent product and one product of the input.
 
-    For long sequences and for training at high learning rates, where it steadies the states.
+    For long sequences and for training at high learning rates, where it stabilises the states.
 
     Reference: Ba, Kiros and Hinton, "Layer Normalization", arXiv 1607.06450, 2016, equations 4 and
     20 to 22.
 
     Args:
         units: size of the output and of the inner cell.
-        epsilon: what is added to the variance, above 0.
+        epsilon: added to the variance, above 0.
         **kwargs: see `WrapperCell`.
 
     Raises:

@@ -12,8 +12,9 @@ class ResidualCell(OutputWrapper):
         h, s = cell(x, s)
         y = h + x
 
-    States are y, which no later step sees, and those of the cell. Where there are not as many
-    features as units, x is projected first, by `shortcut_kernel`. Any cell of vectors fits.
+    States are y, which no later step sees, and those of the cell. If the number of features differs
+    from the number of units, x is projected first, by `shortcut_kernel`. Any cell for vectors can
+    be wrapped.
 
     For deep stacks: the paper's translation system has eight layers of LSTM, six of them residual.
 

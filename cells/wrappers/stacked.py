@@ -17,10 +17,10 @@ class StackedCell(WrapperCell):
         hk, sk = cellk([h(k-1), x], sk)                 for k from 2 to `layers`
         y = V [h1, h2, ...] + c
 
-    With `skips=False`, cellk sees h(k-1) alone and y is the last h. States are y, which no later
-    step sees, and those of the cells, from the lowest up. Any cell of vectors fits. Layers that are
-    stacked as layers, `Recurrent` on `Recurrent`, are faster; this is for skips, and for where one
-    cell is asked for.
+    With `skips=False`, cellk sees only h(k-1) and y is the last h. States are y, which no later
+    step sees, and those of the cells, from the lowest up. Any cell for vectors can be wrapped.
+    Stacking layers, `Recurrent` on `Recurrent`, is faster; this cell is for skip connections, and
+    for code that takes a single cell.
 
     Reference: Graves, "Generating Sequences With Recurrent Neural Networks", arXiv 1308.0850, 2013,
     section 2, equations 1 to 4: skip connections from the input to all layers, and from all layers
@@ -28,7 +28,7 @@ class StackedCell(WrapperCell):
 
     Args:
         units: size of y and of each cell.
-        layers: how many cells, at least 1.
+        layers: number of cells, at least 1.
         skips: whether there are skip connections.
         **kwargs: see `WrapperCell`.
 
@@ -43,7 +43,8 @@ class StackedCell(WrapperCell):
         self.layers = layers
         self.skips = skips
         first, kind = self.cell, type(self.cell)
-        # Each copy has initializers of its own, so that weights of equal shape start apart.
+        # Each copy has initializers of its own, so that weights of equal shape start with different
+        # values.
         copies = [kind.from_config(first.get_config()) for _ in range(layers - 1)]
         self.cells = [first, *copies]
 

@@ -10,13 +10,13 @@ from seqzoo.cells.wrappers.wrapper import SameFormWrapper
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class WeightDropCell(SameFormWrapper):
-    """In training, entries of the recurrent matrix are left out, the same ones in a whole batch.
+    """In training, entries of the recurrent matrix are dropped, the same ones for a whole batch.
 
         U' = U * m / (1 - rate)
         s = cell(x, s), with U' for U
 
-    m is 0 with probability `rate` and 1 otherwise, drawn once for all steps of a batch. So the loop
-    of the inner cell serves as it is. A cell fits whose step has one recurrent product.
+    m is 0 with probability `rate` and 1 otherwise, drawn once for all steps of a batch. So the
+    inner cell's own loop can run it. The inner cell's step must have one recurrent product.
 
     The regulariser of the AWD-LSTM, for language models of words: the paper uses 0.5.
 
@@ -25,7 +25,7 @@ class WeightDropCell(SameFormWrapper):
 
     Args:
         units: size of the output and of the inner cell.
-        rate: share of the matrix that is left out, from 0 to below 1.
+        rate: share of the matrix's entries that are dropped, from 0 to below 1.
         **kwargs: see `WrapperCell`.
 
     Raises:
@@ -54,7 +54,7 @@ class WeightDropCell(SameFormWrapper):
         return super().recurrent_mask(h, training)
 
     def reset_recurrent_dropout_mask(self):
-        """Keras calls it after each sequence."""
+        """Called by Keras after each sequence."""
         super().reset_recurrent_dropout_mask()
         self._drawn_mask = None
 

@@ -1,4 +1,4 @@
-"""What cells around another cell share: how the inner cell is named, made and saved."""
+"""Shared base of the wrapper cells: how the inner cell is given, made and saved."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -12,17 +12,18 @@ from seqzoo.cells.registry import REGISTRY
 
 
 class WrapperCell(RecurrentCell):
-    """A cell around another one; abstract.
+    """A cell that wraps another one; abstract.
 
     Args:
         units: size of the output and of the inner cell.
-        cell: the inner cell: its name, as for `create`, or a cell of as many units.
-        cell_options: options of the inner cell's class, where `cell` is a name.
+        cell: the inner cell: its name, as for `create`, or a cell with the same number of units.
+        cell_options: options of the inner cell's class, if `cell` is a name.
         **kwargs: see `RecurrentCell`; all but the dropout rates and the seed go to the inner cell,
-            where `cell` is a name.
+            if `cell` is a name.
 
     Raises:
-        ValueError: there is no cell of that name, it has other units, or it does not fit.
+        ValueError: there is no cell of that name, its number of units differs, or it cannot be
+            wrapped.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class WrapperCell(RecurrentCell):
         self.cell = inner
 
     def check(self, inner: RecurrentCell) -> None:
-        """Raises ValueError where an inner cell does not fit."""
+        """Raises ValueError if an inner cell cannot be wrapped."""
         if inner.takes_time or inner.input_rank != 2:
             self.refuse(inner, "a cell of vectors, without elapsed time")
         drawing = (inner.prepare, inner.recurrent_mask)
@@ -80,7 +81,7 @@ class WrapperCell(RecurrentCell):
         return self.cell.project(inputs)
 
     def get_config(self) -> dict:
-        # The options of the cell stand in its own configuration.
+        # The options of the cell are in its own configuration.
         inner = keras.saving.serialize_keras_object(self.cell)
         return {**super().get_config(), "cell": inner, "cell_options": None}
 
@@ -144,7 +145,7 @@ class SameFormWrapper(WrapperCell):
 
 
 class OutputWrapper(WrapperCell):
-    """A wrapper that makes an output of the inner cell's and of the input; abstract.
+    """A wrapper that computes its output from the inner cell's output and the input; abstract.
 
     The output enters no later step, so the inner cell runs on its own fast loop, and `combine` is
     called once for all steps. States are the output, then those of the inner cell.
@@ -175,13 +176,13 @@ class OutputWrapper(WrapperCell):
             )
 
     def shortcut(self, inputs: Any) -> Any:
-        """The inputs, projected where there are not as many features as units."""
+        """The inputs, projected if the number of features differs from the number of units."""
         if self.shortcut_kernel is None:
             return inputs
         return ops.matmul(inputs, ops.convert_to_tensor(self.shortcut_kernel))
 
     def combine(self, outputs: Any, inputs: Any) -> Any:
-        """(..., units) of the inner cell and (..., features) -> (..., units)."""
+        """The output: (..., units) of the inner cell and inputs (..., features) -> (..., units)."""
         raise NotImplementedError
 
     def project(self, inputs):
@@ -197,12 +198,12 @@ class OutputWrapper(WrapperCell):
 def make(
     cell: Any, units: int, options: Mapping[str, Any] | None, given: Mapping[str, Any]
 ) -> RecurrentCell:
-    """An inner cell, by name, from its configuration, or as it is.
+    """Makes an inner cell from a name or a configuration, or returns the given one.
 
     Args:
         cell: as `WrapperCell` takes it.
-        units: that it is to have.
-        options: of the cell's class.
+        units: number of units it must have.
+        options: options of the cell's class.
         given: the wrapper's own options.
     """
     if options is not None and not isinstance(options, Mapping):

@@ -1,4 +1,4 @@
-"""Zoneout: states that now and then stay as they are."""
+"""Zoneout: states that randomly keep their previous values."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ class ZoneoutCell(SameFormWrapper):
         s = m * s + (1 - m) * n
 
     m is 1 with probability `rate` for the cell's first state and `memory_rate` for its others, 0
-    otherwise, drawn anew for each step; without training it is that probability itself. Any cell of
-    vectors fits.
+    otherwise, drawn independently for each step; outside training it is that probability itself.
+    Any cell for vectors can be wrapped.
 
     A regulariser for recurrences that dropout would make forget. The paper uses 0.05 for h and 0.5
     for c of an LSTM in language models of characters.
@@ -49,7 +49,7 @@ class ZoneoutCell(SameFormWrapper):
 
     @property
     def gates(self):
-        """Those of the inner cell, and a mask for each state."""
+        """The gates of the inner cell, and a mask for each state."""
         return (*self.cell.gates, *(f"kept_{k}" for k in range(len(self._sizes))))
 
     @property

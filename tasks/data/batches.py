@@ -1,5 +1,5 @@
-"""Batches: examples as arrays, the plan of which make a batch and how long it is, and the
-batches themselves, as a `tf.data` pipeline or as arrays."""
+"""Batches: examples as arrays, plans that group them into padded batches, and the batches
+themselves, as a `tf.data` pipeline or as arrays."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,15 +49,13 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Data:
-    """Examples as a model takes them.
-
-    Subclasses are data that are cut into batches in another way.
+    """Encoded examples. Subclasses are cut into batches in other ways.
 
     Attributes:
         inputs: the sequences that batches are sorted by.
         targets: array of shape (n, ...), or sequences with separate lengths, or None.
-        window: steps that a sequence is cut to, the state being carried from one window to the
-            next; None where each is run in one piece.
+        window: length of the windows that sequences are cut into, with the state carried from one
+            to the next; None if sequences are not cut.
         importance: shape (n,), float32: the weight of each example in the loss of training; None
             if all are equal. It is not the weight of rows, which tells examples from filler.
         further: other inputs of the same examples; each is padded to its longest one of a batch.
@@ -92,7 +90,7 @@ class Data:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """All that the data consist of, by name."""
+        """The arrays that the data consist of, by name."""
         arrays = {"flat": self.inputs.flat, "lengths": self.inputs.lengths}
         if isinstance(self.targets, Sequences):
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
@@ -106,7 +104,7 @@ class Data:
 
     @cached_property
     def tensors(self) -> dict[str, Any]:
-        """The arrays where a `tf.data` pipeline reads them, with the sequences' starts."""
+        """The arrays as tensors for a `tf.data` pipeline, with the starts of the sequences."""
         arrays = {**self.arrays, "starts": self.inputs.starts}
         if isinstance(self.targets, Sequences):
             arrays["target_starts"] = self.targets.starts
@@ -130,7 +128,7 @@ class Padding:
 
     @classmethod
     def choose(cls, data: Data, most: int, batch_size: int, *, epochs: int = 1) -> "Padding":
-        """The lengths that cost the least time, compiling included; see `choose_lengths`."""
+        """The lengths that cost the least time, compilation included; see `choose_lengths`."""
         lengths = [data.inputs.lengths]
         if data.window is not None:
             lengths = [np.minimum(lengths[0], data.window)]
@@ -232,7 +230,7 @@ class Plan:
 def choose_lengths(
     lengths: np.ndarray, most: int, batch_size: int, *, epochs: int = 1
 ) -> list[int]:
-    """Padded lengths that cost the least time, compiling included, shortest first.
+    """Padded lengths that cost the least time, compilation included, shortest first.
 
     Args:
         lengths: lengths of all training sequences.
@@ -425,8 +423,8 @@ def cut_steps(
     Args:
         batch: of `batches`.
         start: its first step.
-        stop: the step behind its last one; sequences end there.
-        size: steps of its tensors, zeros behind the batch's own steps.
+        stop: the step after its last one; sequences end there.
+        size: steps of its tensors, with zeros after the batch's own steps.
         names: tensors with a time axis, (batch, time, ...).
     """
     part = dict(batch)
@@ -441,16 +439,16 @@ def cut_steps(
 
 
 def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, np.ndarray]]:
-    """The same batches as arrays, made when they are asked for.
+    """Yields the same batches as arrays, made on demand.
 
-    A `tf.data` pipeline takes 40 to 100 ms to trace and to start, which a training does not feel,
-    and an answer does.
+    A `tf.data` pipeline takes 40 to 100 ms to trace and start, which does not matter in training
+    but does for a single prediction.
 
     Args:
         data: the examples.
         plan: their batches.
-        trim: pads only to the longest sequence of a batch and leaves out rows that only fill up,
-            for a graph that takes any shape at no cost.
+        trim: whether to pad only to the longest sequence of a batch and to leave out filler rows,
+            for graphs that take any shape at no cost.
     """
     inputs, targets, views = data.inputs, data.targets, dict(plan.views)
     if "starts" in views:  # parts of examples, and the same parts of targets

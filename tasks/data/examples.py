@@ -76,7 +76,7 @@ class Examples:
             time: the name of the column with the times of a series' steps, for cells that take
                 time; None if there is none.
             time_values: what this column has: the time of each step ("timestamps"), or the time
-                since the step before ("elapsed").
+                since the previous step ("elapsed").
 
         Raises:
             SeqzooError: a column does not exist or has no rows, a value is missing, the columns

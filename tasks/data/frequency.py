@@ -105,8 +105,8 @@ class Frequency:
         return months // self.count, (months % self.count == 0) & at_time & on_day
 
     def at(self, dates: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """The dates of steps counted from the first of some dates, which say on which day of a
-        month steps are."""
+        """The dates of steps, counted from the first of `dates`, from which the day of the month is
+        taken."""
         positions = np.asarray(positions, np.int64)
         if self.unit == "second":
             return dates[0] + (positions * self.count).astype("timedelta64[s]")
@@ -124,7 +124,7 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """Usual number of steps of a season; 1 where steps are too long for one."""
+        """Usual number of steps in a season; 1 if steps are too long for one."""
         if self.unit == "month":
             return max(12 // self.count, 1) if 12 % self.count == 0 else 1
         if self.unit == "business day":

@@ -1,4 +1,4 @@
-"""A series with dates and what is known beside it: the raw input of a forecast."""
+"""A series with dates and covariates: the raw input of a forecast."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,14 +19,14 @@ class History:
 
     Attributes:
         dates: of the steps, datetime64, (time,); evenly spaced.
-        values: what is forecast, (time,) or (time, targets). Rows behind the last number are the
-            future, of which covariates may be known.
+        values: what is forecast, (time,) or (time, targets). Rows after the last number are the
+            future, for which covariates may be known.
         past: covariates that are known up to the last number, (time, past).
-        known: covariates that are known in the future, too, (time, known).
+        known: covariates that are also known for the future, (time, known).
         static: numbers or names that belong to the series as a whole.
         name: of the series.
-        since: the first step that is scored or learnt; those before are only looked back at.
-        frequency: how far apart steps are; None to infer it from the dates.
+        since: the first step that is scored or trained on; earlier ones are only input.
+        frequency: time between steps; None to infer it from the dates.
 
     Raises:
         SeqzooError: arrays are not equally long, or dates are not in order and evenly spaced.
@@ -87,7 +87,7 @@ class History:
 
     @property
     def end(self) -> int:
-        """The step behind the last number."""
+        """The step after the last number."""
         seen = np.flatnonzero(np.isfinite(self.values).any(1))
         return int(seen[-1]) + 1 if len(seen) else 0
 

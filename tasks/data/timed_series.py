@@ -16,8 +16,8 @@ class TimedSeries:
 
     Attributes:
         values: numbers of shape (time,) or (time, features).
-        elapsed: the time since the step before, (time,), at least 0, in any unit; the first is the
-            time before the series, usually 0.
+        elapsed: the time since the previous step, (time,), at least 0, in any unit; the first is
+            the time before the series, usually 0.
 
     Raises:
         SeqzooError: there is not one time per step, or a time is negative or not finite.
@@ -72,7 +72,7 @@ def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str
     Args:
         times: the times.
         steps: the number of steps.
-        meaning: what they are.
+        meaning: "timestamps" or "elapsed", the time since the previous step.
     """
     if times.ndim != 1:
         return f"must have shape (time,), got {times.shape}"
@@ -93,7 +93,7 @@ def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str
 
 
 def since_before(timestamps: np.ndarray) -> np.ndarray:
-    """The time since the step before, 0 for the first, (time,)."""
+    """The time since the previous step, 0 for the first, (time,)."""
     return np.diff(timestamps, prepend=timestamps[:1])
 
 
@@ -105,7 +105,7 @@ def timed_column(
     Args:
         inputs: values of each series.
         times: times of each.
-        meaning: what they are.
+        meaning: "timestamps" or "elapsed", the time since the previous step.
 
     Raises:
         SeqzooError: as `TimedSeries`, with the example.

@@ -16,9 +16,9 @@ class Windows:
     """Windows of sequences, one after the other; each array has the shape (n,).
 
     Attributes:
-        rows: which sequence each is of.
-        starts: where it begins among all steps.
-        lengths: of it.
+        rows: the sequence of each window.
+        starts: its first step among all steps.
+        lengths: its length.
         first: whether it is the first one of its sequence.
     """
 
@@ -43,9 +43,9 @@ class Windows:
 
     @classmethod
     def shifted(cls, sequences: Sequences, window: int, random: np.random.Generator) -> "Windows":
-        """Full windows of one sequence that begin at another place each time, so that no step is
-        always a window's first one. Less than two windows are left out at the ends; how many
-        windows there are never changes."""
+        """Full windows of one sequence, with a random offset, so that no step is always a window's
+        first one. Fewer steps than two windows have are left out at the ends; the number of
+        windows does not depend on the offset."""
         steps = int(sequences.lengths[0])
         if steps <= window:
             return cls.of(sequences, np.array([0]), window)
@@ -58,7 +58,7 @@ class Windows:
 
 @dataclass(frozen=True)
 class LaneData(Data):
-    """Texts that are run in windows, the state being carried from each to the next.
+    """Texts that are run in windows, with the state carried from each to the next.
 
     Attributes:
         whole: whether there is but one sequence, a part of an endless one.
@@ -82,11 +82,11 @@ class LaneData(Data):
 
 @dataclass(frozen=True)
 class SampledData(Data):
-    """Sequences of which an epoch of training takes at most so many, drawn anew for each, and all
-    else takes all.
+    """Sequences that are subsampled in training: each epoch draws at most `most` of them; otherwise
+    all are used.
 
     Attributes:
-        most: sequences of an epoch.
+        most: maximum number of sequences per epoch.
     """
 
     most: int = 1
@@ -110,7 +110,7 @@ class SampledData(Data):
 
 @dataclass(frozen=True)
 class CropData(Data):
-    """Sequences of which training takes parts at random places, and all else takes the whole.
+    """Sequences that are cropped at random positions in training, and otherwise used as a whole.
 
     Attributes:
         steps: of a part.
@@ -160,7 +160,7 @@ def window_plan(
         padding: what batches of shorter sequences are padded to.
         batch_size: rows in a batch.
         whole: whether there is but one sequence, a part of an endless one, so that each lane
-            begins with `start`. With a seed its windows begin at another place in each epoch.
+            begins with `start`. With a seed its windows have another offset in each epoch.
         start: id of the token that begins a sequence.
         seed: shuffles; None for none, and for lanes that begin inside of a sequence with `WARM_UP`
             steps of weight 0, so that each step that counts is scored with what stands before it.
@@ -211,7 +211,7 @@ def crop_plan(
 
 
 def _by_length(data, lengths, padding, most, batch_size, multiple, seed) -> Plan:
-    """A plan of anything that has lengths up to `most`."""
+    """A plan for rows of lengths up to `most`."""
     ends = [end for end in padding.inputs if end < most] + [most]
     sized = Data(Sequences(data.inputs.flat, lengths))
     return make_plan(sized, Padding(ends, []), batch_size, multiple=multiple, seed=seed)

@@ -68,13 +68,13 @@ class BeamSearch:
             start: shape (batch * width,): the tokens before the first ones.
 
         Returns:
-            "tokens" (batch, answers, steps) with `PADDING` behind an end, "lengths" and "scores"
+            "tokens" (batch, answers, steps) with `PADDING` after the end, "lengths" and "scores"
             (batch, answers), best first, "log_probabilities" (batch, answers, steps + 1) with that
             of the end at the answer's length; "attention" (batch, answers, steps, source) if asked
             for.
         """
         rows = self.batch * self.width
-        # All but one beam do not exist, for all would go the same way.
+        # All beams but the first start disabled, because they would be identical.
         first = tf.one_hot(tf.zeros([self.batch], tf.int32), self.width, 0.0, NONE)
         variables: dict[str, Any] = {
             "previous": start,
@@ -142,7 +142,8 @@ class BeamSearch:
         if guided.remembers:
             new["history"] = write(tf.gather(variables["history"], rows), tokens, t)
 
-        # A further token lowers every score, save for what the length penalty may still give back.
+        # A further token lowers every score, except for the gain that the length penalty may still
+        # give.
         reachable = scores[:, 0]
         if self.choices.length_penalty:
             reachable /= self._length_penalty(self.limits)

@@ -31,10 +31,10 @@ class Decoded(NamedTuple):
             0, where a beam search found fewer answers.
         scores: shape (batch, answers): what "beam" ranks by, best first; else the
             log-probabilities.
-        token_log_probabilities: shape (batch, answers, time + 1): that of the end token stands at
-            the answer's length; zeros follow.
+        token_log_probabilities: shape (batch, answers, time + 1): that of the end token is at the
+            answer's length, followed by zeros.
         attention: shape (batch, answers, time, source): that of the step which generated the
-            token; zeros behind the answer. None where the model reports none, or none is asked for.
+            token; zeros after the answer. None if the model reports none, or none was requested.
     """
 
     tokens: Any
@@ -71,22 +71,21 @@ def decode(
 ) -> Decoded:
     """Generates texts.
 
-    The end token is forced where an answer has its maximum length, and where constraints leave
-    nothing else. It counts in every log-probability, so that those of long and short answers can
-    be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
+    The end token is forced when an answer reaches its maximum length, and when the constraints
+    allow nothing else. It counts in every log-probability, so that those of long and short answers
+    can be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
 
     Args:
         step: (tokens (rows,) int32, states) -> (logits (rows, vocabulary), new states, attention
             (rows, source) or None). The new states have the shapes and types of the old ones. Rows
-            are independent; those of one input stand side by side.
+            are independent; those of one input are adjacent.
         states: initial ones, a nest of tensors with the leading axis batch.
         choices: how texts are generated.
         start: token before the first one: an id, or a tensor (batch,).
-        end: id of the end token; None where there is none, and all answers get as long as they
-            may.
+        end: id of the end token; None if there is none, and all answers reach their maximum length.
         vocabulary_size: number of ids.
-        constants: nest of tensors with the leading axis batch that all steps need, such as what
-            attention looks at; `step` gets it, for all rows, as a third argument. Beams share it,
+        constants: nest of tensors with the leading axis batch that all steps need, such as the
+            memory of attention; `step` gets it, for all rows, as a third argument. Beams share it,
             while states are moved around in each step.
         source_lengths: shape (batch,): how many steps of the source count for the coverage
             penalty; None for all.
@@ -95,11 +94,10 @@ def decode(
             constraints; they count in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
         seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
-            row, so that what is drawn depends on nothing but the row, or None for other answers
-            each time.
+            row, so that samples depend only on the row, or None for different answers each time.
         banned: ids that must not be generated.
-        report_attention: whether the answers have the model's attention, if it has any; to keep it
-            of each step takes time.
+        report_attention: whether the answers include the model's attention, if it has any, which
+            takes time.
 
     Raises:
         SeqzooError: arguments do not fit each other.
@@ -121,7 +119,7 @@ def decode(
         if prefix_lengths is None:
             prefix_lengths = tf.fill([batch], tf.shape(prefix)[1])
         prefix_lengths = tf.cast(prefix_lengths, tf.int32)
-        # A prefix is given in full.
+        # A prefix is always output in full.
         limits = tf.maximum(limits, tf.maximum(prefix_lengths, 0))
 
     beam = choices.method == "beam"
@@ -135,7 +133,7 @@ def decode(
     if prefix is not None:
         prefix, prefix_lengths = repeat((prefix, prefix_lengths), width)
     guided = GuidedModel(model, choices, banned, each, prefix, prefix_lengths)
-    # The loops must know in advance; a graph drops the unused parts of this step.
+    # The loops must know this in advance; a graph prunes the unused parts of this step.
     attention = model(start, states)[2]
     attends = report_attention and attention is not None
     if beam:

@@ -1,4 +1,4 @@
-"""A model's step together with what may be generated in it."""
+"""A model's step, with the constraints on what it may generate."""
 
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ class Proposal(NamedTuple):
     Attributes:
         log_probabilities: shape (rows, ids): the model's.
         free: shape (rows, ids): these after the repetition penalty.
-        scores: shape (rows, ids): what a search goes by: the same with -inf for what must not
-            come.
+        scores: shape (rows, ids): the scores that a search uses: the same with -inf for tokens that
+            are not allowed.
         states: the model's new states.
         attention: shape (rows, source), or None.
     """
@@ -61,7 +61,7 @@ class Model:
         inputs = (tokens, states) if self.constants is None else (tokens, states, self.constants)
         logits, new, attention = self.step(*inputs)
         logits = tf.ensure_shape(tf.cast(logits, tf.float32), [None, self.vocabulary_size])
-        # A cell may return its states in another kind of sequence than it was given.
+        # A cell may return its states in another type of sequence than it was given.
         new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
         new = tf.nest.map_structure(
             lambda a, b: tf.ensure_shape(a, [None, *b.shape[1:]]), new, states

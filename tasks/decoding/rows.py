@@ -26,7 +26,7 @@ def generate_rows(
         attends: whether to report the model's attention.
 
     Returns:
-        "tokens" (rows, steps) with `PADDING` behind an end, "lengths" (rows,),
+        "tokens" (rows, steps) with `PADDING` after the end, "lengths" (rows,),
         "log_probabilities" (rows, steps + 1) with that of the end at the row's length, and, if
         asked for, "attention" (rows, steps, source), of all steps that were run.
     """
@@ -58,7 +58,7 @@ def generate_rows(
 
 
 def first_variables(guided: GuidedModel, states: Any, start: Any) -> dict[str, Any]:
-    """What `next_tokens` is given for the first tokens.
+    """The variables of `next_tokens` for the first tokens.
 
     Args:
         guided: the model, with constraints for each row.

@@ -9,7 +9,7 @@ from seqzoo.tasks.decoding.settings import Decoding
 
 
 def numbers_for(choices: Decoding, batch: Any, seed: Any) -> Any:
-    """The random numbers that texts are drawn by, (steps + 1, rows, 1); None where none is drawn.
+    """The random numbers for sampling, (steps + 1, rows, 1); None without sampling.
 
     Args:
         choices: the options of generation.
@@ -18,7 +18,7 @@ def numbers_for(choices: Decoding, batch: Any, seed: Any) -> Any:
     """
     if choices.method != "sample":
         return None
-    # Not as many as the batch needs, on which the numbers of a row could depend.
+    # Not only as many as this batch needs, because the numbers of a row would then depend on it.
     numbers = random_numbers(seed, batch, choices.answers, choices.maximum_length)
     return tf.transpose(tf.concat([numbers, numbers[:, -1:]], 1))[:, :, None]
 
@@ -52,15 +52,15 @@ def row_seeds(seed: Any, rows: Any) -> Any:
 def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
     """One random number in [0, 1) for each token that may be drawn.
 
-    Those of a row depend on its own seed alone, or on a common seed and the row's position: never
-    on how many rows there are.
+    Those of a row depend only on its own seed, or on a common seed and the row's position: never on
+    the number of rows.
 
     Args:
         seed: a number, a pair of numbers, a tensor (batch, 2) with a pair for each row, or None
             for numbers that differ each time.
         batch: number of rows.
-        answers: to a row.
-        steps: of an answer, a number or a tensor.
+        answers: answers per row.
+        steps: steps per answer, a number or a tensor.
 
     Returns:
         Shape (batch * answers, steps).
@@ -86,8 +86,8 @@ def random_numbers(seed: Any, batch: Any, answers: int, steps: Any) -> Any:
 def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> Any:
     """Draws one token per row.
 
-    The temperature is applied first; of what it gives, the `top_k` most probable are kept; of
-    these, made to sum to 1, the fewest that reach `top_p`.
+    The temperature is applied first; then the `top_k` most probable tokens are kept; of these,
+    normalised to sum to 1, the fewest that reach `top_p`.
 
     Args:
         scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
@@ -116,8 +116,9 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         before = tf.cumsum(probabilities, axis=1, exclusive=True)
         probabilities = tf.where(before < top_p, probabilities, 0.0)
     sums = tf.cumsum(probabilities, axis=1)
-    # The first that passes the number. Sums that are made in parallel need not rise: what has no
-    # probability must not be drawn, and where rounding leaves none, the most probable is.
+    # The first token whose cumulative sum exceeds the number. Parallel sums need not be monotonic,
+    # so tokens of probability zero are excluded; if rounding leaves none, the most probable is
+    # taken.
     passes = (sums > number * sums[:, -1:]) & (probabilities > 0)
     at = tf.argmax(tf.where(passes, 2.0, probabilities), axis=1, output_type=tf.int32)
     return at if tokens is None else tf.gather(tokens, at, batch_dims=1)

@@ -26,8 +26,8 @@ def score(
     Args:
         step: as `decode` takes it.
         states: initial ones, a nest of tensors with the leading axis batch.
-        tokens: shape (batch, time), int32, without the end token; what stands behind a sequence
-            does not matter.
+        tokens: shape (batch, time), int32, without the end token; values after the end of a
+            sequence do not matter.
         lengths: shape (batch,): of the sequences.
         start: token before the first one: an id, or a tensor (batch,).
         end: id of the end token, which counts; None where there is none.
@@ -35,8 +35,8 @@ def score(
         constants: as `decode` takes them.
 
     Returns:
-        Sums, shape (batch,), and what they are made of, shape (batch, time + 1): that of the end
-        token stands at the sequence's length, zeros follow.
+        Sums, shape (batch,), and their terms, shape (batch, time + 1): that of the end token is at
+        the sequence's length, followed by zeros.
 
     Raises:
         SeqzooError: `end` is not an id.

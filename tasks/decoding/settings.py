@@ -37,8 +37,8 @@ class Decoding:
             that many.
         no_repeat_ngram: size of n-grams that must not repeat within a text. None for no limit.
         repetition_penalty: repetition penalty (CTRL, Keskar et al. 2019); 1 disables it. The logits
-            of tokens that the text already holds are divided by it where they are above zero, and
-            multiplied where they are below (section 4.1 divides both, which makes the improbable
+            of tokens that the text already contains are divided by it if they are positive, and
+            multiplied if they are negative (section 4.1 divides both, which makes the improbable
             more probable).
         language_model: run folder of a language model that also scores texts in the beam search of
             many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
@@ -46,7 +46,8 @@ class Decoding:
         language_weight: weight of the language model's log-probabilities.
 
     Raises:
-        SeqzooError: a value is out of range, or a language model is not for the method.
+        SeqzooError: a value is out of range, or a language model is given with another method than
+            beam search.
     """
 
     method: Method = "greedy"

@@ -1,4 +1,4 @@
-"""A text that is generated token by token, for a reader who sees it grow."""
+"""Generates a text token by token and yields it as it grows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ class TokenStream:
             )
         self.longest = choices.maximum_length
 
-        # What of the opening is no tensor; known once `begin` is traced.
+        # The parts of the opening that are not tensors; known once `begin` is traced.
         fixed: dict[str, Any] = {}
 
         def guided(constants: Any) -> GuidedModel:
@@ -54,7 +54,7 @@ class TokenStream:
             start = tf.broadcast_to(tf.cast(opening["start"], tf.int32), [1])
             variables = first_variables(guided(constants), opening["states"], start)
             numbers = numbers_for(choices, tf.constant(1), opening["seed"])
-            # A graph returns no None.
+            # A graph cannot return None.
             return variables, [constants or ()], [() if numbers is None else numbers]
 
         def step(t: Any, variables: Any, constants: Any, numbers: Any) -> tuple[Any, Any]:

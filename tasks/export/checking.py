@@ -1,4 +1,4 @@
-"""An export compared with the model in Python, in a process that has nothing of ours."""
+"""Compares an export with the model in Python, in a process without seqzoo."""
 
 import json
 import pathlib
@@ -38,7 +38,7 @@ EXAMPLES = 8
 
 
 def made_up(task: Any) -> list[Any]:
-    """Raw inputs of the right kind, drawn at random; always the same."""
+    """Random raw inputs of the right kind; the same ones each time."""
     random, features = np.random.default_rng(0), task.features
     if isinstance(features, JoinedFeatures):
         columns = [
@@ -81,7 +81,7 @@ def made_up(task: Any) -> list[Any]:
 
 
 def comparable(task: Any, options: AnswerOptions) -> AnswerOptions:
-    """How texts are generated to be compared: as asked, but never at random and not for long."""
+    """How texts are generated for a comparison: as requested, but never at random, and short."""
     if getattr(task, "decoding", None) is None:
         return options
     choices = options.decoding or task.decoding
@@ -150,7 +150,7 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
 
 
 def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
-    """What a part gives in Python."""
+    """The results of a part in Python."""
     with seqzoo.cells.portable():
         found = part.run(**{name: tf.constant(own) for name, own in given.items()})
     return {name: own.numpy() for name, own in found.items()}
@@ -163,7 +163,7 @@ def answered_alone(
     inputs: Sequence[Any] = (),
     decoding: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[dict]]:
-    """What an export answers in a process of its own.
+    """The results of an export in a process of its own.
 
     Args:
         folder: of the export.
@@ -205,7 +205,7 @@ def answered_alone(
             "decoding": decoding,
         }
         (given / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
-        # Isolated, and in a folder where no package of ours lies.
+        # Isolated, and in a folder without our packages.
         process = subprocess.run(
             [
                 *(sys.executable, "-I", "-B", fresh_process.__file__),
@@ -228,7 +228,7 @@ def answered_alone(
 def compare(
     expected: dict[str, np.ndarray], found: dict[str, Any], format: str, precision: str = "float32"
 ) -> float:
-    """The largest difference between results, as a share of the largest of each.
+    """The largest difference between results, relative to the largest value of each.
 
     Raises:
         SeqzooError: texts differ, or numbers by more than `TOLERANCE`.
@@ -270,7 +270,7 @@ def compare(
 def compare_answers(
     expected: Sequence[Answer], found: Sequence[dict], format: str, precision: str
 ) -> None:
-    """Compares the answers of predict.py with ours; of weights in float32 they are the same.
+    """Compares the answers of predict.py with the model's; with float32 weights they are equal.
 
     Raises:
         SeqzooError: a label differs, or a probability by more than `TOLERANCE`.
@@ -296,7 +296,7 @@ def compare_answers(
 
 
 def _flat(value: Any) -> list[float]:
-    """Numbers in any nesting; of labels none."""
+    """The numbers in any nesting; none for labels."""
     if isinstance(value, list | tuple):
         return [number for own in value for number in _flat(own)]
     return [] if isinstance(value, str) else [float(value)]
@@ -321,11 +321,11 @@ def check_parts(
         steps: arguments of the step; by default some at random.
 
     Raises:
-        SeqzooError: it answers otherwise.
+        SeqzooError: its results differ.
     """
     examples = list(wanted.examples[:EXAMPLES]) or made_up(task)
     given = part_inputs(task, parts, examples)
-    if steps:  # of one example: those of several may differ in length
+    if steps:  # of one example, because several may differ in length
         first = [own for own in steps if _sizes(own) == _sizes(steps[0])][:EXAMPLES]
         given["step"] = {name: np.concatenate([own[name] for own in first]) for name in steps[0]}
     expected = {
@@ -348,5 +348,5 @@ def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:
 
 
 def _answers_alike(task: Any) -> bool:
-    """Whether predict.py answers what the model is asked; of notes it knows no answers."""
+    """Whether predict.py gives the same predictions as the model; it does not support notes."""
     return not hasattr(task.features, "notes")

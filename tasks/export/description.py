@@ -1,4 +1,4 @@
-"""model.json: what `predict.py`, which lies beside an exported model, has to know of it."""
+"""model.json: what `predict.py`, which lies next to an exported model, needs to know."""
 
 import pathlib
 import shutil
@@ -57,7 +57,7 @@ def write_description(
         parts: by name.
         files: of the parts.
         outputs: names of their results.
-        time: steps that a part takes, where these are fixed.
+        time: number of steps that a part takes, if it is fixed.
     """
     described = {
         name: {
@@ -120,7 +120,7 @@ def _input(task: Any) -> dict[str, Any]:
             about["character_vocabulary"] = features.characters.tokens
             about["word_characters"] = WORD_CHARACTERS
     texts = getattr(task, "texts", None)
-    if texts is not None and texts.features is features:  # a language model reads what it writes
+    if texts is not None and texts.features is features:  # a language model reads its own output
         about["removed"] = START_TOKEN + END_TOKEN + (JOINT if texts.joined else "")
         about["split"] = "joined words" if texts.joined else choices.input
     return about

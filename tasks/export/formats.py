@@ -69,16 +69,16 @@ SIGNATURES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Export:
-    """What is exported, and how.
+    """What to export, and how.
 
     Attributes:
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
-        predict: raw inputs and how they are asked -> the answers of the model in Python.
-        examples: raw inputs that the export is tried on; none for some that are made up.
+        predict: (raw inputs, options) -> the predictions of the model in Python.
+        examples: raw inputs that the export is tested on; empty for random ones.
         precision: of the weights.
-        steps: how many steps an input has, where a runtime wants them fixed; None for any number.
+        steps: number of steps of an input, for runtimes that need it fixed; None for any number.
         check: whether the export is loaded and compared in a process of its own.
         signatures: further ones of a SavedModel: "explain", "serving_compiled".
     """
@@ -97,7 +97,7 @@ class Export:
 def export(
     wanted: Export, folder: str | os.PathLike, format: str = "saved-model"
 ) -> dict[str, Any]:
-    """Writes a model in one of `FORMATS`; nothing is left of an export that fails.
+    """Writes a model in one of `FORMATS`; an export that fails leaves nothing behind.
 
     Args:
         wanted: what, and how.
@@ -105,12 +105,12 @@ def export(
         format: key of `FORMATS`.
 
     Returns:
-        "files", the bytes of each by name, and "difference", the largest one from the model in
-        Python as a share of the largest result, where it was checked.
+        "files", the size of each in bytes by name, and "difference", the largest difference from
+        the model in Python, relative to the largest result, if it was checked.
 
     Raises:
         SeqzooError: there is no such format, the model cannot be written in it, an extra is not
-            installed, the folder exists, or the export answers otherwise than the model.
+            installed, the folder exists, or the results of the export differ from the model's.
     """
     chosen = _checked(wanted, format)
     module, _, name = chosen.location.partition(":")
@@ -127,10 +127,10 @@ def export(
 
 
 def _checked(wanted: Export, format: str) -> Format:
-    """The format, if it is there and can be written here.
+    """The format, if it exists and can be written here.
 
     Raises:
-        SeqzooError: it is not.
+        SeqzooError: it does not exist, or cannot be written here.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)

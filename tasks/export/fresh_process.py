@@ -1,4 +1,4 @@
-"""Runs an export in a process that has its runtime, NumPy and nothing of ours.
+"""Runs an export in a process that has only its runtime and NumPy, without seqzoo.
 
     python -I fresh_process.py FOLDER GIVEN ANSWERED
 
@@ -65,7 +65,7 @@ def main(folder, given, answered):
         sys.modules[name] = None  # pyright: ignore[reportArgumentType]
     with np.load(given / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    if asked["arrays"]:  # raw inputs that are no texts
+    if asked["arrays"]:  # raw inputs that are not texts
         asked["inputs"] = [arrays.pop(f"raw/{n}") for n in range(asked["arrays"])]
     answers = []
     if asked["format"] == "saved-model":

@@ -1,4 +1,4 @@
-"""A trained model as a Keras file of Keras' own layers: to go on with where seqzoo is not there."""
+"""A trained model as a Keras file with only Keras' own layers, for use without seqzoo."""
 
 import pathlib
 from typing import Any
@@ -32,10 +32,10 @@ LAYERS: dict[type, Any] = {
 
 
 def keras_model(model: Any) -> Any:
-    """The same model of Keras' own layers, with the same weights.
+    """Rebuilds the model with Keras' own layers and the same weights.
 
     Raises:
-        SeqzooError: Keras has no layer for one of the model.
+        SeqzooError: Keras has no equivalent of one of the model's layers.
     """
     if not isinstance(model, Functional):
         raise SeqzooError(
@@ -105,7 +105,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: Keras has no layer for one of the model, or the file answers otherwise.
+        SeqzooError: Keras has no equivalent of one of the model's layers, or the results of the
+            file differ.
     """
     task, model = wanted.task, in_float32(wanted.task, wanted.model)
     keras_model(model).save(folder / "model.keras")
@@ -114,7 +115,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     given = encoded_inputs(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
     outputs = ops.convert_to_numpy(model(given))
     found, _ = answered_alone(folder, "keras", {"model": given})
-    if outputs.ndim == 3:  # what stands in the padding means nothing
+    if outputs.ndim == 3:  # values in the padding do not matter
         inside = (range(outputs.shape[1]) < given["lengths"][:, None])[..., None]
         outputs, found["model/outputs"] = outputs * inside, found["model/outputs"] * inside
     return compare({"model/outputs": outputs}, found, "keras")

@@ -9,9 +9,9 @@ import tensorflow as tf
 def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, Any, list]:
     """A runner, see `seqzoo.cells.engine.runners`, for one row.
 
-    Steps are read from the projected inputs by their number, and written to an array of a size
-    that is known when the loop begins, of layers that return them: LiteRT copies the array at each
-    step. Where a mask leaves a step out, the states stay as they are and its output is zero.
+    Steps are read from the projected inputs by index. Layers that return sequences write them to an
+    array whose size is known when the loop begins; LiteRT copies the array at each step. Masked
+    steps leave the states unchanged and have an output of zero.
     """
     cell = layer.cell
     x = cell.projected(sequences)
@@ -46,7 +46,7 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
 
 
 def _sized(state: Any, batch: int | None, size: int) -> Any:
-    """A state whose shape the graph knows, as far as it can; LiteRT has no `tf.ensure_shape`."""
+    """A state with as much of its static shape as is known; LiteRT has no `tf.ensure_shape`."""
     if batch is None or state.shape.as_list() == [batch, size]:
         return state
     return tf.reshape(state, [batch, size])

@@ -1,4 +1,4 @@
-"""A trained model as LiteRT files of built-in operations, one a part, with plain Python beside them
+"""A trained model as LiteRT files of built-in operations, one per part, with a plain Python script
 that turns raw inputs into tensors and tensors into answers."""
 
 import contextlib
@@ -44,15 +44,15 @@ def litert_model(
 
     Args:
         part: the function.
-        precision: of the weights: "float32", "float16", or "int8", where products are of bytes as
-            far as the runtime has such.
+        precision: of the weights: "float32", "float16", or "int8", where matrix products use bytes
+            if the runtime supports it.
         steps: time steps of inputs; None for any number.
-        calibration: arguments of a part without a loop, which tell the range of each activation:
-            with "int8" these are bytes, too, as far as the runtime has such; arguments and results
-            stay as they are.
+        calibration: example arguments of a part without a loop, which determine the range of each
+            activation: with "int8" activations are bytes, too, if the runtime supports it;
+            arguments and results keep their types.
 
     Raises:
-        SeqzooError: LiteRT has no built-in operation for one of the part.
+        SeqzooError: one of the part's operations is not built into LiteRT.
     """
     specs = [_row(spec, steps) for spec in part.inputs]
     with run_by(run_loop), seqzoo.cells.portable():
@@ -85,7 +85,7 @@ def litert_model(
 
 
 def _row(spec: Any, steps: int | None) -> Any:
-    """The argument for one row, and for a fixed number of steps where there is one."""
+    """The argument for one row, with a fixed number of steps if one is given."""
     shape = [1, *spec.shape[1:]]
     if len(shape) > 1 and shape[1] is None:
         shape[1] = steps
@@ -94,10 +94,10 @@ def _row(spec: Any, steps: int | None) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the converter says of itself."""
+    """Within it, the converter's own messages are silenced."""
     logger, level = tf.get_logger(), tf.get_logger().level
     logger.setLevel(logging.ERROR)
-    # It is written in C++, past Python's streams.
+    # They are written by C++ code, which bypasses Python's streams.
     kept = os.dup(2)
     with (
         open(os.devnull, "w") as nowhere,
@@ -114,10 +114,11 @@ def _quiet() -> Iterator[None]:
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:
-    """Writes a file a part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
+    """Writes one file per part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: an operation is none of LiteRT's, or the files answer otherwise than the model.
+        SeqzooError: an operation is not built into LiteRT, or the results of the files differ from
+            the model's.
     """
     task = wanted.task
     model = in_float32(task, wanted.model)
@@ -150,7 +151,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) -> list[dict]:
-    """Arguments of the step as it reads examples.
+    """Arguments of the step, recorded while it reads examples.
 
     Raises:
         SeqzooError: the model has no step, or reads sound.
@@ -172,7 +173,7 @@ def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) ->
 
 
 def _shortened(wanted: Export) -> Export:
-    """The export, to be tried on inputs that are as long as it takes."""
+    """The export, with its example inputs cut to the fixed number of steps."""
     if wanted.steps is None:
         return wanted
     return replace(wanted, examples=[own[: wanted.steps] for own in wanted.examples])

@@ -1,4 +1,4 @@
-"""A TensorFlow graph as ONNX nodes: each operation by its name, constants computed beforehand."""
+"""Translates a TensorFlow graph to ONNX nodes, operation by operation, with constants folded."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.onnx_operations import RENAMED, SAME_NAME, WRITTEN
 
 OPSET = 18
-"""Version of ONNX' operators: the first in which all reductions take their axes as an input."""
+"""Version of ONNX's operators: the first in which all reductions take their axes as an input."""
 
 PASSED_ON = ("Identity", "StopGradient", "PreventGradient", "EnsureShape", "Snapshot")
 
 
 class Writer:
-    """Nodes of an ONNX graph as they are added, and the constants that they read.
+    """Collects the nodes and constants of an ONNX graph.
 
     Args:
-        prefix: what all names in the graph begin with; a subgraph has one of its own.
+        prefix: prefix of all names in the graph; each subgraph has its own.
     """
 
     def __init__(self, prefix: str = ""):
@@ -31,12 +31,12 @@ class Writer:
         self._count = 0
 
     def name(self, hint: str) -> str:
-        """A name that is not taken."""
+        """A new, unique name."""
         self._count += 1
         return f"{self.prefix}{hint}_{self._count}"
 
     def constant(self, value: Any, hint: str = "constant") -> str:
-        """The name of a constant; equal ones are one."""
+        """The name of a constant; equal constants are shared."""
         from onnx import numpy_helper
 
         value = np.array(value, order="C")
@@ -47,11 +47,11 @@ class Writer:
         return self._known[key]
 
     def integers(self, *values: int) -> str:
-        """The name of a vector of integers, as shapes, axes and places are told."""
+        """The name of a constant vector of integers, such as a shape, axes or indices."""
         return self.constant(np.array(values, np.int64))
 
     def add(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
-        """Adds a node; returns the name of its output, or names where there are several."""
+        """Adds a node; returns the name of its output, or names if there are several."""
         from onnx import helper
 
         names = [self.name(kind.lower()) for _ in range(outputs)]
@@ -59,19 +59,19 @@ class Writer:
         return names[0] if outputs == 1 else names
 
     def cast(self, value: str, dtype: Any) -> str:
-        """The value in another type."""
+        """Adds a cast; returns its name."""
         return self.add("Cast", [value], to=element_type(dtype))
 
 
 class Translator:
-    """Writes what tensors of a traced function are computed by.
+    """Translates the operations that compute tensors of a traced function.
 
     Args:
         function: a concrete function; its variables are read as they are now.
-        writer: what the nodes are added to.
+        writer: collects the nodes.
         inputs: by the names of its placeholders, the names that they have in the ONNX graph.
-        replaced: by the names of operations, functions that write what stands for them:
-            (translator, operation) -> the names of its outputs.
+        replaced: by the names of operations, functions that write their replacements: (translator,
+            operation) -> the names of its outputs.
 
     Raises:
         SeqzooError: `translate` met an operation that it does not know.
@@ -95,10 +95,10 @@ class Translator:
         self._session: Any = None
 
     def translate(self, tensor: Any) -> str:
-        """The name of what holds a tensor's value."""
+        """Writes the nodes that compute a tensor; returns its ONNX name."""
         if self.is_constant(tensor.op):
             return self.writer.constant(self.value(tensor), "weight")
-        # Deep graphs: what comes before is written first, without recursion.
+        # Iterative rather than recursive, because graphs may be deep.
         pending = [tensor.op]
         while pending:
             operation = pending[-1]
@@ -124,7 +124,7 @@ class Translator:
         return [own for own in operation.inputs if own.op.name not in self._variables]
 
     def is_constant(self, operation: Any) -> bool:
-        """Whether an operation gives the same whatever the inputs are."""
+        """Whether the result of an operation does not depend on the inputs."""
         pending = [operation]
         while pending:
             own = pending[-1]
@@ -178,7 +178,7 @@ class Translator:
             )
         return [self.writer.add(own, [self.translate(value) for value in operation.inputs])]
 
-    # What the functions of `onnx_operations` read of an operation.
+    # Helpers for the functions of `onnx_operations`.
 
     def at(self, operation: Any, index: int) -> str:
         """The name of an operation's input."""
@@ -213,7 +213,7 @@ class Translator:
 
 
 def element_type(dtype: Any) -> int:
-    """ONNX' number of a type."""
+    """ONNX's number of a type."""
     from onnx import helper
 
     dtype = tf.as_dtype(dtype).as_numpy_dtype

@@ -1,4 +1,4 @@
-"""A trained model as ONNX files, one a part, with plain Python beside them that turns raw inputs
+"""A trained model as ONNX files, one per part, with a plain Python script that turns raw inputs
 into tensors and tensors into answers."""
 
 import logging
@@ -76,10 +76,11 @@ def _described(name: str, spec: Any) -> Any:
 
 
 def write(wanted: Export, folder: pathlib.Path) -> float | None:
-    """Writes a file a part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
+    """Writes one file per part, model.json and predict.py; see `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: an operation has no translation, or the files answer otherwise than the model.
+        SeqzooError: an operation has no translation, or the results of the files differ from the
+            model's.
     """
     import onnx
 
@@ -107,17 +108,15 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _quantise(path: pathlib.Path) -> None:
-    """Makes bytes of weights; activations stay floats, and are rounded as they come.
-
-    Products whose logarithm is taken, the spectra of sound, stay as they are: a byte has not enough
-    orders of magnitude.
+    """Quantises weights to bytes; activations stay floats and are quantised dynamically. Products
+    whose logarithm is taken, as in audio spectra, are left out: the range of a byte is too small.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logger = logging.getLogger()
     level = logger.level
-    logger.setLevel(logging.ERROR)  # it warns of what it leaves as it is
+    logger.setLevel(logging.ERROR)  # it warns about operations that it leaves unchanged
     try:
         model = onnx.load(str(path))
         kept = _before_logarithms(model.graph)

@@ -1,4 +1,4 @@
-"""How TensorFlow's operations are written as those of ONNX."""
+"""Translations of TensorFlow's operations to ONNX."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def _gather(t: Translator, op: Any) -> str:
     if not batched:
         return t.writer.add("Gather", [t.table(op), t.at(op, 1)], axis=axis)
     places = op.inputs[1].shape.rank
-    if axis == batched and places == batched:  # one entry a row
+    if axis == batched and places == batched:  # one entry per row
         at = t.writer.add("Unsqueeze", [t.at(op, 1), t.writer.integers(places)])
         at = t.writer.cast(at, np.int64)
         return t.writer.add("GatherND", [t.table(op), at], batch_dims=batched)
@@ -374,7 +374,8 @@ def _floor_division(t: Translator, op: Any) -> str:
     left, right = t.at(op, 0), t.at(op, 1)
     if op.outputs[0].dtype.is_floating:
         return t.writer.add("Floor", [t.writer.add("Div", [left, right])])
-    # Integer division rounds to zero in ONNX, down here; the remainder has the divisor's sign.
+    # ONNX's integer division rounds towards zero, TensorFlow's down; the remainder has the
+    # divisor's sign.
     rest = t.writer.add("Mod", [left, right])
     return t.writer.add("Div", [t.writer.add("Sub", [left, rest]), right])
 

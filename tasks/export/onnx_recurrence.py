@@ -1,5 +1,5 @@
-"""Recurrent layers in ONNX: its own LSTM, GRU and RNN where a cell is one of these, a Scan of the
-cell's step for every other."""
+"""Recurrent layers in ONNX: its own LSTM, GRU and RNN operators if the cell matches one of them,
+otherwise a Scan over the cell's step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,12 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.onnx_graph import Translator, Writer, element_type
 
 ACTIVATIONS = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu"}
-"""Nonlinearities of ONNX' recurrent operators, by Keras' names."""
+"""Nonlinearities of ONNX's recurrent operators, by Keras' names."""
 
 
 class Recurrences:
-    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders where layers run, and
-    knows what a translator writes for each."""
+    """A runner, see `seqzoo.cells.engine.runners`: it puts placeholders in the place of layers, and
+    knows their translations."""
 
     def __init__(self) -> None:
         self.replaced: dict[str, Callable] = {}
@@ -48,13 +48,13 @@ class Recurrences:
             before.partner, own.partner = own, before
         outputs, *new = tensors
         if layer.go_backwards:
-            # In the order of running, as Keras has it, which turns them round again.
+            # In the order in which the steps ran, as Keras expects, which reverses them again.
             outputs = tf.reverse(outputs, [1])
         return new[0], outputs, new
 
 
 class _Part:
-    """One output of a recurrence: what a translator calls in place of a placeholder."""
+    """One output of a recurrence, called by the translator in place of a placeholder."""
 
     def __init__(self, recurrence: "_Recurrence", index: int):
         self.recurrence = recurrence
@@ -62,7 +62,7 @@ class _Part:
 
     @property
     def needs(self) -> list[Any]:
-        """The tensors that are to be written before."""
+        """The tensors that must be written first."""
         own = self.recurrence
         both = [own] if own.partner is None else [own, own.partner]
         return [tensor for one in both for tensor in one.inputs]
@@ -84,7 +84,7 @@ class _Recurrence:
         self.kind = _operator(self.cell)
         self.partner: _Recurrence | None = None
         self._names: list[str] | None = None
-        # The cell's own part of the graph that reads the input alone.
+        # The part of the cell's graph that depends only on the input.
         self.projected: Any = None
         if not self.kind:
             self.projected = self.cell.projected(sequences)
@@ -95,7 +95,8 @@ class _Recurrence:
         return [first, *self.states, *([] if self.mask is None else [self.mask])]
 
     def pairs_with(self, other: "_Recurrence") -> bool:
-        """Whether this layer and one that runs backwards are the two directions of one."""
+        """Whether this layer and a backward one are the two directions of one bidirectional
+        layer."""
         return (
             self.kind is not None
             and self.kind == other.kind
@@ -140,8 +141,9 @@ def _numpy(value: Any) -> np.ndarray:
 
 
 def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ONNX' W (gates * units, features), R (gates * units, units) and B (2 * gates * units,)."""
-    # Places of ONNX' gates among ours: input, output, forget, candidate; update, reset, candidate.
+    """ONNX's W (gates * units, features), R (gates * units, units) and B (2 * gates * units,)."""
+    # Indices of ONNX's gates among ours: input, output, forget, candidate; update, reset,
+    # candidate.
     order = {"LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2], "RNN": [0]}[kind]
     count, units = len(order), cell.units
 
@@ -203,7 +205,7 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
 
 
 def _is_zero(tensor: Any, translator: Translator) -> bool:
-    """Whether a state is known to be zeros, of however many rows."""
+    """Whether a state is known to be zeros, for any number of rows."""
     operation = tensor.op
     if operation.type == "Fill":
         tensor = operation.inputs[1]
@@ -213,7 +215,7 @@ def _is_zero(tensor: Any, translator: Translator) -> bool:
 
 
 def _lengths(mask: Any, translator: Translator) -> str:
-    """How many steps count, (batch,), int32; those that do stand in front."""
+    """The number of unmasked steps, which come first, (batch,), int32."""
     writer = translator.writer
     number = writer.cast(translator.translate(mask), np.int32)
     return writer.add("ReduceSum", [number, writer.integers(1)], keepdims=0)
@@ -247,7 +249,7 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     names = {tensor.op.name: body.name("input") for tensor in function.inputs[: len(specs)]}
     inner = Translator(function, body, names)
     results = [inner.translate(tensor) for tensor in function.outputs]
-    # An output that is an input or a constant, or stands twice, needs a node of its own.
+    # An output that is an input or a constant, or occurs twice, needs a node of its own.
     results = [body.add("Identity", [result]) for result in results]
     described = [
         helper.make_tensor_value_info(name, element_type(spec.dtype), [None, spec.shape[1]])

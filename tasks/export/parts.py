@@ -1,13 +1,12 @@
 """The numeric functions that a model consists of: what leaves Python for other runtimes.
 
     serving    a batch of whole inputs -> answers as numbers
-    encode     a batch of whole inputs -> what a decoder looks at, and the states it begins with
+    encode     a batch of whole inputs -> the memory of a decoder, and its initial states
     step       one step and the states before it -> the answer of the step and the states after it
 
-Texts go in as ids and come out as ids, and images that are read by columns go in as those; numbers,
-sound and other images go in as they are. States are
-arguments and results, named by layer and number: "layer_1_state_1", and "next_layer_1_state_1"
-behind the step. Sizes of batch and time are free.
+Texts go in and come out as ids; images that are read by columns go in as columns; numbers, sound
+and other images go in as they are. States are arguments and results, named by layer and number:
+"layer_1_state_1", and "next_layer_1_state_1" after the step. Sizes of batch and time are free.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,7 +46,7 @@ class Part:
     """A function of tensors by name.
 
     Attributes:
-        run: tensors by name -> results by name, in TensorFlow operations alone.
+        run: tensors by name -> results by name, with TensorFlow operations only.
         inputs: the `tf.TensorSpec`s of its arguments.
         states: names of the states among these.
     """
@@ -76,7 +75,7 @@ def parts_of(task: Any, model: Any) -> dict[str, Part]:
 
 def in_float32(task: Any, model: Any) -> Any:
     """The model, or the same with the same weights where it computes in another precision."""
-    layers = model._flatten_layers()  # the public list leaves out those within layers
+    layers = model._flatten_layers()  # the public list lacks nested layers
     if all(layer.compute_dtype == "float32" for layer in layers):
         return model
     with seqzoo.cells.portable():
@@ -86,7 +85,7 @@ def in_float32(task: Any, model: Any) -> Any:
 
 
 def no_step(model: Any) -> str | None:
-    """Why a model cannot be run step by step; None where it can."""
+    """Why a model cannot be run step by step; None if it can."""
     if isinstance(model, NextStep) and takes_time(model.choices["cell"]):
         return "its answer depends on when the next step comes"
     if isinstance(model, SegmentForecaster):
@@ -125,8 +124,8 @@ def step_of(task: Any, model: Any) -> Part:
 
 
 class Carried:
-    """A runner, see `seqzoo.cells.engine.runners`, that hands layers states from outside and keeps
-    the states that they end with.
+    """A runner, see `seqzoo.cells.engine.runners`, that gives layers their initial states and keeps
+    their final ones.
 
     Args:
         states: of all layers, in the order in which these are run.
@@ -186,8 +185,8 @@ def named_states(specs: Sequence[Any], states: Sequence[Any], prefix: str = "") 
 
 
 def input_specs(task: Any) -> tuple[Any, ...]:
-    """Whole inputs of a part: ids and lengths of texts, columns of images that are read so, all
-    else as it is."""
+    """The `tf.TensorSpec`s of whole inputs: ids and lengths for texts, columns for images read by
+    columns, raw inputs otherwise."""
     if not takes_ids(task) and not isinstance(task.features, ColumnFeatures):
         return tuple(task.signature)
     if isinstance(task.features, NameFeatures):
@@ -200,7 +199,7 @@ def input_specs(task: Any) -> tuple[Any, ...]:
 
 
 def takes_ids(task: Any) -> bool:
-    """Whether inputs are strings, which leave as ids."""
+    """Whether inputs are strings, which parts take as ids."""
     return isinstance(task.features, TextFeatures | NameFeatures)
 
 
@@ -223,7 +222,7 @@ def _inside(values: Any, lengths: Any) -> Any:
 
 
 def answer_of(task: Any, outputs: Any) -> dict[str, Any]:
-    """A model's outputs as people read them."""
+    """The prediction, as named tensors, from a model's outputs."""
     targets = getattr(task, "targets", None)
     if isinstance(task, Transcribes):
         return {"log_probabilities": tf.nn.log_softmax(outputs)}
@@ -263,7 +262,7 @@ def _serving(task: Any, model: Any) -> Part:
 
 def step_specs(task: Any) -> tuple[Any, ...]:
     """One step as arguments: an id, numbers as data have them, or the samples of a window; for a
-    cell that takes time, also the time since the step before."""
+    cell that takes time, also the time since the previous step."""
     features = task.features
     if isinstance(features, AudioFeatures):
         return (tf.TensorSpec([None, features.window], tf.float32, "samples"),)
@@ -294,13 +293,13 @@ def run_steps(
     """Runs a model over some steps from given states.
 
     Args:
-        task: what it was built by.
-        model: neither a language model nor one that encodes.
+        task: the task that built the model.
+        model: not a language model and not an encoder-decoder.
         steps: each (batch, time, ...), see `step_specs`.
         states: in the order of `state_specs`.
 
     Returns:
-        Its outputs, of each step or of the last, and the states behind.
+        The outputs of each step or of the last, and the states after them.
     """
     values, carried = encoded_steps(task, *steps), Carried(states)
     with run_by(carried):

@@ -1,4 +1,4 @@
-"""How a model reads examples step by step: the arguments of its step, as they occur."""
+"""The arguments of a model's step, recorded while it reads examples step by step."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -50,7 +50,7 @@ def _read(step: Any, part: Part, tensors: dict[str, Any]) -> Iterator[dict]:
 
 
 def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
-    """(time, ...): what the step reads, one after the other."""
+    """(time, ...): the inputs of the step, in order."""
     spec, whole = part.inputs[0], next(iter(tensors.values()))[0]
     if spec.name == "tokens":  # a language model begins with the start token
         whole = np.concatenate([[START], whole])
@@ -70,7 +70,7 @@ def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
 
 
 def _next(found: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """The states behind a step, and what stays as it is."""
+    """The states after a step, and the arguments that do not change."""
     new = {name: found[f"{NEXT}{name}"].numpy() for name in before if f"{NEXT}{name}" in found}
     return {**before, **new}
 

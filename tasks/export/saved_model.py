@@ -27,14 +27,14 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     `seqzoo.tasks.export.formats`.
 
     Raises:
-        SeqzooError: a graph would run in this process alone, because a function in it was traced
-            before; or the SavedModel answers otherwise than the model.
+        SeqzooError: a graph would only run in this process, because a function in it was traced
+            before; or the results of the SavedModel differ from the model's.
     """
     task, model, options = wanted.task, wanted.model, wanted.options
     ways = signatures_of(task, model, options, wanted.signatures)
     with seqzoo.cells.portable():
         module = tf.Module()
-        # Only objects that a module tracks are saved with it.
+        # Only the objects that a module tracks are saved with it.
         models = [model, *task.companions(options)]
         module.weights = [variable.value for own in models for variable in own.variables]
         module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
@@ -60,18 +60,18 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
 
 
 def _repeated(rows: np.ndarray) -> np.ndarray:
-    """As many rows as compiled loops want."""
+    """Repeats rows until there are enough for the compiled loops."""
     return rows[np.arange(FEWEST_ROWS) % len(rows)]
 
 
 def _repeatable(task: Task, options: AnswerOptions) -> bool:
-    """Whether the same question gets the same answer each time."""
+    """Whether the same input gives the same prediction each time."""
     choices = options.decoding or getattr(task, "decoding", None)
     return choices is None or choices.method != "sample" or options.seed is not None
 
 
 def _check(name: str, function: Any) -> None:
-    """Refuses a graph that would not load and run wherever TensorFlow runs."""
+    """Raises an error for a graph that would not load and run wherever TensorFlow runs."""
     if found := unportable_operations(function.graph.as_graph_def(), name == COMPILED):
         raise SeqzooError(
             f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "

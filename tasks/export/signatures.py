@@ -1,4 +1,4 @@
-"""What an exported SavedModel can be asked beside "serving_default": steps, states, generation."""
+"""Signatures of an exported SavedModel besides "serving_default": steps, states, generation."""
 
 from collections.abc import Callable, Collection
 from types import SimpleNamespace
@@ -42,7 +42,7 @@ def signatures_of(
     """All signatures of a model by name.
 
         serving_default   raw inputs -> answers
-        step              one step and states -> its answer and the states behind it ("next_...")
+        step              one step and states -> its answer and the states after it ("next_...")
         chunk             some steps and states -> their answers and the states behind them
         initial_state     "batch" -> the states before the first step
         encode            raw inputs, or ids -> what a decoder looks at, and its first states
@@ -56,7 +56,7 @@ def signatures_of(
         task: the task of the model.
         model: the trained model.
         options: the options of the predictions.
-        further: which of `ON_REQUEST` are wished for.
+        further: which of `ON_REQUEST` to include.
 
     Raises:
         SeqzooError: the model has none of these.
@@ -94,7 +94,7 @@ def _compiled(task: Any, model: Any, options: AnswerOptions) -> Signature:
 
 
 def _explain(task: Any, model: Any, options: AnswerOptions) -> Signature:
-    """Raw inputs -> a text, and where the model looked as it wrote each token."""
+    """Raw inputs -> a text, and the attention weights of each of its tokens."""
     if getattr(getattr(model, "decoder", None), "attention", None) is None:
         raise SeqzooError(
             f"`{EXPLAIN}` shows attention, which this model does not have; models of "
@@ -152,7 +152,7 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
 def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
     """Generation whose choices are arguments: "maximum_length"; "beam", the beam size, 0 or 1 for
     none; "temperature", 0 for the most probable token of each step; "top_k" and "top_p", 0 for all
-    tokens; "seed", below 0 for another each time. Beam search goes first."""
+    tokens; "seed", negative for a different one each time. Beam search takes precedence."""
     base = vars(options.decoding or task.decoding)
     choices = [
         tf.TensorSpec([], tf.int32, "maximum_length"),

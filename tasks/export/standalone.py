@@ -40,8 +40,8 @@ class Model:
 
     Args:
         folder: that holds model.json; that of this file by default.
-        threads: of the runtime. More than one rarely pays: the products of a time step are small,
-            and threads wait for each other at each.
+        threads: number of threads of the runtime. More than one rarely helps: the products of a
+            time step are small, and threads would wait for each other at every step.
 
     Attributes:
         about: all of model.json.
@@ -79,7 +79,7 @@ class Model:
         }
 
     def step(self, states, **inputs):
-        """One step: states by name and what the step reads -> results by name, and new states."""
+        """One step: states and inputs by name -> results by name, and new states."""
         found = self.run("step", **inputs, **states)
         return found, {name: found.pop(f"next_{name}") for name in states}
 
@@ -153,7 +153,7 @@ class Model:
         return rows.reshape(len(rows) // about["columns"], -1)
 
     def tokens(self, text):
-        """The tokens of a text; of a sentence that is a sequence of words, those."""
+        """The tokens of a text; a sentence given as a sequence of words is returned as it is."""
         about = self.input
         if not isinstance(text, str):
             text = " ".join(re.sub(r"\s", "\u00a0", word) for word in text)
@@ -175,7 +175,7 @@ class Model:
         return split(text)[: about["maximum_length"]]
 
     def ids(self, text):
-        """The ids of a text's tokens; with the characters of words, a row of ids a word."""
+        """The ids of a text's tokens; with the characters of words, a row of ids per word."""
         about, tokens = self.input, self.tokens(text)
         if about["kind"] == "text":
             return [self._id(token) for token in tokens]
@@ -226,7 +226,7 @@ class Model:
             end -= lengths[end - 1]
         return pieces
 
-    # Texts that the model writes.
+    # Texts that the model generates.
 
     def _generated(self, texts, choices):
         if self.answer["goes_on"]:
@@ -253,7 +253,7 @@ class Model:
         return [self._written(own, int(search.has_end)) for own in found]
 
     def _read(self, text):
-        """The last token of a prompt, and the states behind those before it."""
+        """The last token of a prompt, and the states after all tokens before it."""
         ids = [self.answer["start"], *self.ids(text)]
         states = self.initial_states()
         for token in ids[:-1]:
@@ -284,7 +284,7 @@ class Model:
             text = re.sub(f"{JOINT} {JOINT}?| {JOINT}", "", text).replace(JOINT, "")
         return text if about["goes_on"] else text.strip(" \t\n\v\f\r")
 
-    # Texts that are read off the probabilities of each step.
+    # Texts decoded from the probabilities of each step.
 
     def _transcribed(self, inputs, choices):
         tensors = self.tensors(inputs)
@@ -294,7 +294,7 @@ class Model:
             for logs, length in zip(found, tensors["lengths"], strict=True)
         ]
 
-    # Sequences that go on.
+    # Continuations of sequences.
 
     def _followed(self, series):
         (tensors,) = [self.tensors([series])]
@@ -329,7 +329,8 @@ class _OnnxPart:
 
 
 class _LiteRTPart:
-    """A part that LiteRT runs, a row at a time; a fixed time is filled up with padding."""
+    """A part that LiteRT runs, one row at a time; with a fixed number of steps, inputs are
+    padded."""
 
     def __init__(self, path, about, threads):
         from ai_edge_litert.interpreter import Interpreter
@@ -388,7 +389,7 @@ class _Search:
         self.random = np.random.default_rng(choices.get("seed"))
 
     def propose(self, t, tokens, states, histories, constants):
-        """Log-probabilities, what a search goes by, attention, and the new states."""
+        """Log-probabilities, the scores for the search, attention, and the new states."""
         tokens = np.where(np.asarray(tokens) < self.size, tokens, PADDING).astype(np.int32)
         found, states = self.model.step(states, tokens=tokens, **constants)
         logits = found["logits"]
@@ -509,8 +510,8 @@ class _Search:
 
 
 def _transcripts(logs, banned, choices):
-    """Symbols and log-probability of the most probable texts; logs (time, ids), the first of which
-    is the blank."""
+    """Symbols and log-probability of the most probable texts, from log-probabilities (time, ids),
+    with the blank first."""
     allowed = logs.copy()
     allowed[:, banned] = -np.inf
     if choices["method"] == "greedy":
@@ -635,7 +636,7 @@ def _lengths(rows):
 
 
 def _padded(rows, dtype):
-    """Rows of any length as one array; a step at least, of padding."""
+    """Rows of any length as one padded array of at least one step."""
     whole = np.zeros((len(rows), max(1, *map(len, rows)), *rows[0].shape[1:]), dtype)
     for place, row in zip(whole, rows, strict=True):
         place[: len(row)] = row
@@ -668,7 +669,7 @@ def _pattern(text):
 
 
 def _words(text):
-    """Runs of letters, digits and inner apostrophes; every other sign is a word of its own."""
+    """Runs of letters, digits and inner apostrophes; every other character is a word of its own."""
     text = _pattern(r"([^LETTERS\t\n\f\r '’])").sub(r" \1 ", text)
     text = _pattern(r"(\A|[\t\n\f\rSPACES])(['’]+)").sub(r"\1\2 ", text)
     text = _pattern(r"(['’]+)(\Z|[\t\n\f\rSPACES])").sub(r" \1\2", text)
@@ -676,7 +677,7 @@ def _words(text):
 
 
 def _joined_words(text):
-    """The same, with a joint at signs that no space stood beside."""
+    """The same, with joints where there was no space."""
     text = text.replace(JOINT, "")
     text = _pattern("[\t-\r\x1c-\x1f\x85SPACES]+").sub(" ", text).strip(" \t\n\v\f\r")
     for pattern, replacement in (
@@ -694,7 +695,7 @@ def _joined_words(text):
 
 
 def _guessed_spaces(text):
-    """Words joined by spaces -> the same as text is mostly written."""
+    """Words joined by spaces -> the same with spaces as usual in text."""
     text = _pattern(r"([UNMARKED]) - ([UNMARKED])").sub(r"\1-\2", text)
     text = re.sub(r" ([,.;:!?…)\]}])", r"\1", text)
     return re.sub(r"([(\[{]) ", r"\1", text)
@@ -723,7 +724,7 @@ def _opened(about, argument):
 
 
 def main(arguments):
-    """Answers the inputs of a command line, a line each."""
+    """Prints a prediction per line for the inputs of a command line."""
     model = Model()
     try:
         answers = model.predict([_opened(model.input, argument) for argument in arguments])

@@ -1,1 +1,1 @@
-"""Trainings that start from a trained model: other data, other labels, another template."""
+"""Training that starts from a trained model: other data, other labels, another template."""

@@ -22,7 +22,7 @@ def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
 
     Layers that read inputs have the same names in all templates: "embedding", "ngrams",
     "characters", "vectors", "layer_1" and so on, in one or both directions. Others are "outputs",
-    "crf", "bridge", and, of a text that is generated from an input, "decoder_embedding",
+    "crf", "bridge", and, if a text is generated from an input, "decoder_embedding",
     "decoder_layer_1", "decoder_attention", "decoder_outputs".
     """
     found: dict[str, dict[str, Any]] = {}

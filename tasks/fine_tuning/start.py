@@ -1,4 +1,5 @@
-"""What a training takes over from a run: preprocessing, vocabularies, and the weights of layers."""
+"""What is reused from a run in fine-tuning: preprocessing, vocabularies, and the weights of
+layers."""
 
 import pathlib
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ FROZEN_WITH = {"embedding": WORD, "characters": CHARACTERS}
 
 @dataclass(frozen=True)
 class Start:
-    """The run that a training starts from.
+    """The run that fine-tuning starts from.
 
     Attributes:
         run: the run; its model may be packed.
@@ -42,7 +43,8 @@ class Start:
         """A template adapted to its training examples, with the preprocessing of the run.
 
         Labels are those of the examples. Vocabularies are those of the run, followed by tokens that
-        only the examples have; subwords, and words that have vectors from elsewhere, gain none.
+        occur only in the examples; nothing is added to subwords, or to words with pretrained
+        vectors.
 
         Args:
             template: the template.
@@ -91,7 +93,7 @@ class Start:
         return template.restore(config, vocabularies)
 
     def load(self) -> None:
-        """Reads the weights of the run, which `transfer` takes.
+        """Reads the weights of the run for `transfer`.
 
         Raises:
             SeqzooError: there are none yet, or they are damaged.
@@ -101,7 +103,8 @@ class Start:
     def transfer(self, task: Any, model: Any) -> dict[str, Any]:
         """Gives the layers of a new model the weights of the run's layers of the same names.
 
-        The rows of tokens and labels go by their names. A layer of another shape stays as it is.
+        The rows of tokens and labels are matched by name. A layer of another shape keeps its
+        initial weights.
 
         Args:
             task: of the new model.
@@ -150,7 +153,7 @@ class Start:
 
 
 def sentences(report: dict[str, Any]) -> list[str]:
-    """What `Start.transfer` took over, for people."""
+    """What `Start.transfer` reused, as sentences."""
     text = f"From {report['run']}: {', '.join(report['taken'])}"
     for name, word in (("new", "new"), ("unused", "not used")):
         text += f"; {word}: {', '.join(report[name])}" if report[name] else ""
@@ -169,9 +172,8 @@ def _alike(features: Any, old: Any) -> bool:
 
 
 def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
-    """An old vocabulary with the tokens that only a new one has behind it.
-
-    The signs of start and end of texts come first, because their ids are fixed.
+    """An old vocabulary, followed by the tokens that only a new one has. The start and end tokens
+    come first, because their ids are fixed.
     """
     known = set(old.tokens)
     signs = [token for token in new.tokens[:2] if token in (START_TOKEN, END_TOKEN)]
@@ -184,7 +186,8 @@ def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
 
 
 def _rows(task: Any) -> dict[str, list[str]]:
-    """The names of the rows, or of the columns, of the weights of layers that have such."""
+    """The names of the rows, or of the columns, of the weights of layers that have a row or column
+    per token or label."""
 
     def tokens(name: str) -> list[str]:
         return ["<padding>", "<unknown>", *task.vocabularies[name].tokens]
@@ -241,10 +244,11 @@ def _named_axes(layer: str, path: str, axes: int) -> tuple[int, ...]:
 
 
 def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
-    """The places of the names that both lists have: in the one and in the other, (names, 2)."""
+    """The indices of the names that both lists have, in each of them, (names, 2)."""
     places = {name: place for place, name in enumerate(stored)}
     for name, place in list(places.items()):
-        # A sign of a language model carries a joint where no space stands; elsewhere it has none.
+        # Punctuation in a language model carries a joint where there is no space; elsewhere it has
+        # none.
         places.setdefault(name.replace(JOINT, ""), place)
     found = [(place, places[name]) for place, name in enumerate(names) if name in places]
     return np.array(found, np.int64).reshape(-1, 2)

@@ -53,12 +53,12 @@ def matching_template(
     Args:
         old: the template of the run that the training starts from.
         kind: another template, whose other options are its defaults; or an instance of it, with
-            its own. None for that of the old run with all its options.
+            its own. None for the template of the old run with all its options.
         **options: of the new template, such as `target`.
 
     Raises:
-        SeqzooError: an option must be as in the old run, and is given otherwise; or it does not
-            exist, or is out of range.
+        SeqzooError: an option must match the old run but is given another value, does not exist, or
+            is out of range.
 
     Example:
         matching_template(Run.open("runs/language-model").template, ManyToOne, dropout=0.3)

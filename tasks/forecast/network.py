@@ -30,7 +30,7 @@ class SegmentForecaster(keras.Model):
         layout: the sizes of the parts of an encoded step, see `Layout`.
         series: number of series in training.
         outputs: numbers for each step and target.
-        center: which of these is what a step is expected to be.
+        center: which of these is the point forecast.
         levels: number of quantiles that are corrected.
         gaps: whether segments say which of their values are missing.
         cell: name of the cell in `seqzoo.cells.CELLS`.
@@ -107,7 +107,7 @@ class SegmentForecaster(keras.Model):
         self.between = keras.layers.Dropout(dropout, dtype=precision)
         self.positions = keras.layers.Embedding(self.written, units, dtype=precision)
         self.channels = keras.layers.Embedding(self.layout.values, units, dtype=precision)
-        # Series that training lacks have index 0: the mean of none, as all are at first.
+        # Series that were not in training have index 0, whose vector stays at its initial value.
         self.owners = keras.layers.Embedding(series + 1, units, "zeros", dtype=precision)
         self.about = keras.layers.Dense(units, use_bias=False, dtype=precision, name="about")
         self.output_layer = keras.layers.Dense(segment * outputs, dtype="float32", name="outputs")
@@ -129,8 +129,8 @@ class SegmentForecaster(keras.Model):
         """Runs over windows.
 
         Args:
-            values: encoded steps, (batch, look-back + horizon, features); of the horizon only what
-                is known in the future is read.
+            values: encoded steps, (batch, look-back + horizon, features); of the horizon only the
+                known covariates are read.
             training: whether dropout is on.
 
         Returns:
@@ -150,7 +150,7 @@ class SegmentForecaster(keras.Model):
         shared = tf.concat([behind["past"], behind["known"]], -1)[:, :, None]
         own.append(tf.repeat(shared, targets, 2))
         steps = tf.concat(own, -1)
-        # Earliest steps fill the first segment up.
+        # The first segment is filled up by repeating the earliest steps.
         steps = tf.pad(steps, [[0, 0], [self.read * size - look_back, 0], [0, 0], [0, 0]])
         width = steps.shape[-1]
         steps = tf.reshape(steps, [-1, self.read, size, targets, width])
@@ -176,7 +176,8 @@ class SegmentForecaster(keras.Model):
         return tf.transpose(outputs, [0, 2, 1, 3]), level, spread
 
     def _window_scales(self, values: Any, observed: Any) -> tuple[Any, Any]:
-        """What windows (batch, time, targets) are normalised by, (batch, 1, targets) each."""
+        """The level and spread that windows (batch, time, targets) are normalised by, (batch, 1,
+        targets) each."""
         zeros = tf.zeros_like(values[:, :1])
         normalization = self.choices["normalization"]
         if normalization == "none":
@@ -192,7 +193,7 @@ class SegmentForecaster(keras.Model):
         return level, tf.maximum(tf.sqrt(apart / count), SMALLEST_SPREAD)
 
     def _queries(self, behind: dict[str, Any], ahead: dict[str, Any]) -> Any:
-        """What is known of each segment of the horizon, (batch, targets, segments, units)."""
+        """The input of each segment of the horizon, (batch, targets, segments, units)."""
         size, targets = self.choices["segment"], self.layout.values
         positions = self.positions(tf.range(self.written))
         channels = self.channels(tf.range(targets))[:, None]
@@ -202,7 +203,7 @@ class SegmentForecaster(keras.Model):
         known = tf.pad(ahead["known"], padding)
         calendar = tf.pad(ahead["calendar"], padding)[:, ::size]  # of the first step of each
         static = tf.repeat(behind["static"][:, :1], self.written, 1)
-        rows = tf.shape(known)[0]  # not -1, since there may be no numbers
+        rows = tf.shape(known)[0]  # not -1, since there may be no static numbers
         known = tf.reshape(known, [rows, self.written, size * self.layout.known])
         about = tf.concat([known, calendar, static], -1)
         if about.shape[-1]:
@@ -249,7 +250,8 @@ class SegmentForecaster(keras.Model):
         return tf.stack(found, 1)
 
     def _reset_dropout(self) -> None:
-        """Cells keep the dropout masks of a sequence, whose rows may be others here."""
+        """Resets the dropout masks that cells keep for a sequence, because the rows may differ
+        here."""
         for layer in self.recurrent:
             layer.cell.reset_dropout_mask()
             layer.cell.reset_recurrent_dropout_mask()

@@ -28,10 +28,10 @@ def plot_forecasts(
 
     Args:
         path: the .png file.
-        histories: what was looked back at.
+        histories: the histories before the forecasts.
         answers: a `ForecastAnswer` of each.
         targets: names of the targets.
-        truths: what came, (horizon, targets) each, where it is known.
+        truths: the actual values, (horizon, targets) each, where they are known.
     """
     panels = [(own, column) for own in range(len(answers)) for column in range(len(targets))]
     panels = panels[:PANELS]

@@ -33,7 +33,7 @@ class ForecastAnswer(Answer):
         series: its name.
         dates: of the steps of the horizon, datetime64[s], (horizon,).
         quantiles: of each level, target and step, (horizon, targets, levels); None for point
-            forecasts that no validation gave intervals.
+            forecasts without calibrated intervals.
     """
 
     series: str = ""
@@ -94,8 +94,8 @@ class ForecastTask(Task):
 
     @property
     def segment(self) -> int:
-        """Steps of a segment: a season, halved until there are two segments to read and to
-        write."""
+        """Steps of a segment: a season, halved until both the look-back and the horizon have two
+        segments."""
         template = self.template
         if template.segment is not None:
             return template.segment
@@ -156,12 +156,12 @@ class ForecastTask(Task):
     ) -> dict[str, Any]:
         outputs, units, truth, observed = self._run(model, batch)
         quantiles = self.distribution.quantiles(outputs, units)
-        # In units of the window, so that what varies more is corrected by more.
+        # In units of the window, so that windows that vary more are corrected by more.
         above = (truth[..., None] - quantiles) / units.spread[..., None]
         return {"above": tf.where(observed[..., None], above, math.nan)}
 
     def corrections(self, found: dict[str, list]) -> np.ndarray:
-        # Not of the median, which is what is forecast.
+        # Not for the median, which is the forecast.
         levels = [math.nan if level == 0.5 else level for level in self.template.levels]
         return level_corrections(np.stack(found["above"]), levels)
 
@@ -201,7 +201,7 @@ class ForecastTask(Task):
         folder: pathlib.Path,
         options: AnswerOptions,
     ) -> None:
-        """Writes forecasts.png: the last window of each series, with what came."""
+        """Writes forecasts.png: the last window of each series, with the actual values."""
         from seqzoo.tasks.forecast.plot import PANELS, plot_forecasts
 
         histories, answers, truths, behind = [], [], [], 0
@@ -240,8 +240,8 @@ class ForecastTask(Task):
 
         Args:
             model: the trained model.
-            history: with more steps than one; those of the first look-back are not forecast, except
-                where there are no others.
+            history: with more than one step; those of the first look-back window are not forecast,
+                unless there are no others.
 
         Returns: "values", (steps, targets), and "quantiles", (steps, targets, levels); and which
             steps of the history these are of.

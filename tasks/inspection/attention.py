@@ -1,4 +1,4 @@
-"""Where a model with attention looks in its input at each step of its answer."""
+"""Attention maps: which parts of its input a model attends to at each step of its answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from seqzoo.tasks.inspection.trace import step_by_step
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Attention of one input.
+    """The attention over one input.
 
     Attributes:
-        source: names of the input's steps, or of the places of an image's grid.
+        source: names of the input's steps, or of the cells of an image's grid.
         tokens: of the answer.
         weights: (tokens, source); each row sums up to 1.
         answer: the text that the model wrote.
-        grid: rows and columns of the places of an image; None for sequences.
+        grid: rows and columns of an image's grid; None for sequences.
     """
 
     source: tuple[str, ...]
@@ -40,7 +40,7 @@ def has_attention(model: object) -> bool:
 
 
 def attention_map(subject: Subject) -> AttentionMap:
-    """The attention of a model to an input as it writes its answer, its end included.
+    """The attention of a model over an input while it generates its answer, the end token included.
 
     Raises:
         SeqzooError: the model has no attention.
@@ -63,12 +63,13 @@ def attention_map(subject: Subject) -> AttentionMap:
 def attention_of(
     run: Any, inputs: Sequence[Any], options: AnswerOptions | None = None
 ) -> list[AttentionMap]:
-    """Where a model looks as it writes its answers, as `Run.predict` with the same options does.
+    """The attention of a model while it generates the answers that `Run.predict` gives with the
+    same options.
 
     Args:
         run: a `seqzoo.tasks.Run`.
         inputs: raw inputs, as `Run.predict` takes them.
-        options: of the predictions; of several answers the first one is shown.
+        options: of the predictions; if there are several answers, the first one is shown.
 
     Raises:
         SeqzooError: the model has no attention, or an input is wrong.
@@ -108,7 +109,7 @@ def check_attention(run: Any) -> None:
 
 
 def _grid(model: Any) -> tuple[int, int] | None:
-    """Rows and columns of the places of an image; None for sequences."""
+    """Rows and columns of an image's grid; None for sequences."""
     places = tuple(getattr(model.encoder, "places", ()))
     return (int(places[0]), int(places[1])) if len(places) == 2 else None
 

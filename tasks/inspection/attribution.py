@@ -40,8 +40,8 @@ class Attribution:
     Attributes:
         values: (time,) for sequences; (height, width) for images.
         score: score of the prediction with the complete input.
-        baseline: the same with nothing of the input: with vectors of zeros for tokens, which are
-            numbers of average size where a template standardises them, and with a black image.
+        baseline: its score for an empty input: zero vectors for tokens, zeros for numbers, which
+            are their mean if they are standardised, and a black image.
         method: "integrated gradients" or "occlusion".
     """
 
@@ -63,15 +63,14 @@ def integrated_gradients(
 
         IG_t = x_t * integral of d score(a x) / d x_t over a from 0 to 1
 
-    x are the vectors that the model makes of tokens, n-grams included, and the numbers themselves
-    otherwise; an n-gram counts for the step that it ends in. The values of all steps add up to
-    score - baseline.
+    x are the embeddings of tokens, n-grams included, and the numbers themselves otherwise; an
+    n-gram counts for the step that it ends in. The values of all steps add up to score - baseline.
 
     Args:
         subject: model, input and prediction.
         step: step of the prediction; by default all of a generated text, otherwise the last one.
-        points: of the path, 64 of them run in one forward and one backward pass; by default as many
-            as bring the sum within a hundredth of the difference, from 64 to 1,024.
+        points: number of points on the path, 64 of which are run in one forward and one backward
+            pass; by default from 64 to 1,024, until the sum is within 1% of the difference.
     """
     if points is None:
         points = POINTS
@@ -95,7 +94,7 @@ def integrated_gradients(
         gradients = tape.gradient(value, [own.scaled for own in vectors])
         for own, gradient in zip(vectors, gradients, strict=True):
             if gradient is not None:
-                # If all rows have the same input, the gradient is already the weighted sum.
+                # Since all rows have the same input, its gradient is already the weighted sum.
                 product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(own.whole[0])
                 total = total + own.by_step(product)
     ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
@@ -105,7 +104,7 @@ def integrated_gradients(
 
 def occlusion(subject: Subject, step: int | None = None) -> Attribution:
     """The effect of each step of the input, or region of an image, on the score of a prediction:
-    the score, less the score with the vectors of that step set to zero.
+    the score minus the score with the vectors of that step set to zero.
 
     Args:
         subject: model, input and prediction.
@@ -138,7 +137,7 @@ def _regions(subject: Subject) -> np.ndarray:
 
 @dataclass
 class _Vectors:
-    """Vectors of the input's steps: as the model made them, and as it went on with them."""
+    """Vectors of the input's steps: as computed, and as passed on."""
 
     whole: Any
     scaled: Any

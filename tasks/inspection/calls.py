@@ -1,4 +1,4 @@
-"""Looks at what a layer returns, or changes it, without a change to the model."""
+"""Observes or changes what a layer returns, without changing the model."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def changed_output(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Within it, a layer returns what `change` makes of its output."""
+    """Within it, a layer returns `change(output)` instead of its output."""
     call = layer.call
 
     def changed(*given: Any, **options: Any) -> Any:

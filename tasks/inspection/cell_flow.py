@@ -1,4 +1,4 @@
-"""The gradient flow of cells side by side, before any training."""
+"""Compares the gradient flow of untrained cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class CellFlow:
 
     Attributes:
         cell: its name.
-        units: of it.
+        units: its number of units.
         norms: of d loss / d state from 0 steps back on, (distance + 1,).
-        shares: by steps back: how much of the gradient is left there.
+        shares: by steps back: the share of the gradient that is left there.
         decay: of the norms.
     """
 
@@ -43,7 +43,7 @@ def cell_flows(
     distances: Sequence[int] = DISTANCES,
     seed: int = 0,
 ) -> list[CellFlow]:
-    """How much of the gradient of a last step reaches states before it, for freshly made cells.
+    """How much of the last step's gradient reaches earlier states, for newly created cells.
 
     The inputs are standard normal; the loss is the product of the last output with a random
     direction.
@@ -54,7 +54,7 @@ def cell_flows(
         seed: of the weights and the inputs.
 
     Raises:
-        SeqzooError: a cell reads frames, which have no vector of inputs.
+        SeqzooError: a cell reads frames instead of vectors.
     """
     named = cells if isinstance(cells, Mapping) else {name: {"units": 32} for name in cells}
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Figures of what is found inside a model, by matplotlib."""
+"""The figures of an inspection, drawn by matplotlib."""
 
 import io
 import warnings
@@ -75,7 +75,7 @@ def gradient_figure(
 
 
 def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
-    """What share of a gradient is left at which step back, a line per cell; both axes are
+    """The share of the gradient that is left by steps back, one line per cell; both axes are
     logarithmic."""
     figure, grid = _panel(3.6)
     axes = grid[0, 0]
@@ -123,8 +123,8 @@ def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
 
 
 def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
-    """A heat map a gate, units from top to bottom in the order of their means, steps from left to
-    right."""
+    """One heat map per gate: units from top to bottom in the order of their means, steps from left
+    to right."""
     figure, grid = _panel(1.6 * len(gates) + 0.6, rows=len(gates))
     for axes, gate in zip(grid[:, 0], gates, strict=True):
         values = gate.values.T[np.argsort(-gate.values.mean(0), kind="stable")]
@@ -147,7 +147,7 @@ def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
 
 
 def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
-    """How often gates take which value; saturated ones stand at the ends."""
+    """Histograms of gate values; saturated gates are at the ends."""
     bounded = [own for own in gates if own.bounded]
     figure, grid = _panel(2.2, columns=max(len(bounded), 1))
     for axes, gate, colour in zip(grid[0], bounded, _colours(), strict=False):
@@ -184,8 +184,8 @@ def state_figure(states: np.ndarray, labels: Sequence[str], units: Sequence[int]
 
 
 def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) -> Figure:
-    """Trajectories in their first two principal components, with the fixed and slow points, and
-    the eigenvalues at the stillest of them."""
+    """Trajectories in their first two principal components, with the fixed and slow points, and the
+    eigenvalues at the slowest of them."""
     mean, directions = principal_components(np.concatenate(list(states)))
     figure, grid = _panel(3.5, columns=2)
     axes = grid[0, 0]
@@ -255,7 +255,8 @@ def transition_figure(own: Transitions) -> Figure:
 
 
 def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str) -> Figure:
-    """An image, and beside it what each part does for the answer: red for, blue against."""
+    """An image, and next to it the contribution of each part to the answer: red for, blue
+    against."""
     figure = Figure(figsize=(FIGURE_WIDTH * 0.8, 2.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -269,7 +270,7 @@ def image_attribution_figure(image: np.ndarray, values: np.ndarray, method: str)
 
 
 def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -> Figure:
-    """A bar a step: what it does for the answer."""
+    """One bar per step: its contribution to the answer."""
     figure, grid = _panel(2.2)
     axes = grid[0, 0]
     colours = [COLOURS[1] if value > 0 else COLOURS[0] for value in values]
@@ -282,7 +283,7 @@ def attribution_figure(values: np.ndarray, labels: Sequence[str], method: str) -
 
 
 def _label_steps(axes: Any, labels: Sequence[str]) -> None:
-    """Labels below the steps: all of them where there is room."""
+    """Labels the steps: all of them if there is room."""
     names = [_plain(label) for label in visible(labels)]
     if len(names) > LABELLED_STEPS:
         places = np.linspace(0, len(names) - 1, 12).astype(int)
@@ -295,7 +296,7 @@ def _label_steps(axes: Any, labels: Sequence[str]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name as a figure can show it: short, and without what matplotlib takes for a formula."""
+    """A name for a figure: short, and escaped where matplotlib would read a formula."""
     name = name if len(name) <= 16 else name[:15] + "…"
     return name.replace("$", r"\$")
 
@@ -308,7 +309,7 @@ def rendered(figure: Figure, form: str = "png") -> bytes:
     """A figure as PNG or SVG."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # A character without a glyph draws as a box; that is no reason for a warning.
+        # A character without a glyph is drawn as a box, without a warning.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         with matplotlib.rc_context({"font.size": 9}):
             figure.savefig(buffer, format=form, dpi=150)

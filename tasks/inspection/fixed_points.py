@@ -39,8 +39,8 @@ class Point:
 
     @property
     def unstable(self) -> int:
-        """In how many directions a state moves away from it: eigenvalues outside of the unit
-        circle. A stable point, an attractor, has none."""
+        """Number of unstable directions: eigenvalues outside the unit circle. A stable point, an
+        attractor, has none."""
         return int((np.abs(self.eigenvalues) > 1).sum())
 
 
@@ -50,17 +50,17 @@ def fixed_points(
     """Points where q(s) = |F(s) - s|^2 / 2 has a minimum, F being a step of the cell with a
     constant input (Sussillo and Barak 2013).
 
-    Each start is led downhill by the steps of Levenberg and Marquardt, all starts at once. Where q
-    ends at zero the point is fixed, else it is slow.
+    Minimises q from all starts at once, by the Levenberg-Marquardt method. A point with q = 0 is
+    fixed, otherwise it is slow.
 
     Args:
         cell: any cell, built.
-        starts: states to begin from, such as those that inputs led to, (starts, n).
+        starts: initial states, such as those reached on some inputs, (starts, n).
         inputs: the constant input, (features,); zeros by default.
-        iterations: steps of the search at most.
+        iterations: maximum number of steps of the search.
 
     Returns:
-        Different points, the stillest first.
+        Distinct points, the slowest first.
     """
     sizes = tree.flatten(cell.state_size)
     features = _features(cell) if inputs is None else len(inputs)
@@ -88,7 +88,7 @@ def fixed_points(
         step = tf.linalg.solve(normal, right).numpy()[..., 0]
         tried = moved(states[own] + step)
         better = np.linalg.norm(tried, axis=1) < np.linalg.norm(move[own], axis=1)
-        # The descent has ended where steps are small, or where none leads down any more.
+        # The search has converged if steps are small, or if none decreases q any more.
         size = np.linalg.norm(step, axis=1)
         ended = size < 1e-6 * (1 + np.linalg.norm(states[own], axis=1))
         states[own[better]] += step[better]

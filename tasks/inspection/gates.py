@@ -31,7 +31,7 @@ class GateTrace:
     Attributes:
         name: of the gate, as the cell names it.
         values: in the order of the input, (time, units).
-        bounded: whether it is a gate in the narrow sense, with values between 0 and 1.
+        bounded: whether it is a gate in the strict sense, with values between 0 and 1.
     """
 
     name: str
@@ -57,12 +57,12 @@ class GateTrace:
 def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
     """The values of a layer's gates over an input, by the names that the cell gives them.
 
-    A gate is found where it is made: of the nonlinear operations of a step, the first one whose
-    result changes with the gate's columns of the projected input. So it needs no help from the
-    cell, and says nothing of gates that no nonlinearity makes.
+    A gate is found in the graph of a step: it is the result of the first nonlinear operation that
+    depends on the gate's columns of the projected input. So it needs no support from the cell, but
+    cannot find gates without a nonlinearity.
 
     Args:
-        own: the layer's trace.
+        own: the trace of the layer.
         row: row of the batch.
 
     Returns:
@@ -158,7 +158,7 @@ class _Gates:
 
 @dataclass(frozen=True)
 class _Made:
-    """What an activation of the cell made, and the operations that it took."""
+    """The result of an activation of the cell, and the operations that compute it."""
 
     output: Any
     inside: frozenset[Any]
@@ -224,10 +224,10 @@ class Memory:
 
     Attributes:
         state: its number, from 0.
-        kept: what a unit keeps of itself in a step, past the recurrent product: geometric mean of
-            the absolute values over the steps, (units,). Of an LSTM's memory that is its forget
-            gate, of a GRU's state its update gate.
-        lengths: 1 / (1 - kept), the steps after which a share of about 1 / e is left, (units,).
+        kept: the factor by which a unit keeps its own value in a step, apart from the recurrent
+            product: geometric mean of the absolute values over the steps, (units,). For an LSTM's
+            memory it is the forget gate, for a GRU's state the update gate.
+        lengths: 1 / (1 - kept), the number of steps after which about 1 / e is left, (units,).
     """
 
     state: int
@@ -242,12 +242,12 @@ class Memory:
 def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
-    It is what stands in the equations before the unit's old state, whichever gate that is and
-    whichever sign it has: d new / d old of a unit with the recurrent product held still. Of cells
-    whose recurrence is no single product, it is the diagonal of the step's Jacobian.
+    It is computed from the factor of the unit's old state in the equations, whichever gate and sign
+    that has: d new / d old of a unit with the recurrent product held constant. For cells whose
+    recurrence is not a single product, it is the diagonal of the step's Jacobian.
 
     Args:
-        own: the layer's trace.
+        own: the trace of the layer.
         row: row of the batch.
     """
     cell = own.cell

@@ -19,16 +19,16 @@ Verdict = Literal["vanishing", "exploding", "healthy"]
 
 @dataclass(frozen=True)
 class Decay:
-    """How norms change from step to step, going back in time.
+    """How norms change from step to step, backwards in time.
 
     Attributes:
-        rate: factor of a step back, of the straight line through the logarithms of the norms that
-            fits best: 0.9 where a tenth is lost at each step.
-        half_life: steps back after which half is left; infinite where nothing is lost; negative,
-            the steps after which it has doubled, where it grows.
-        verdict: "vanishing" where less than `VANISHED` is left at the last step, "exploding" where
-            more than `EXPLODED` times as much is there, else "healthy".
-        steps: how many steps back that is.
+        rate: factor per step back, from a straight line fitted to the logarithms of the norms: 0.9
+            if a tenth is lost at each step.
+        half_life: steps back after which half is left; infinite if nothing is lost; negative if the
+            norm grows, minus the steps after which it has doubled.
+        verdict: "vanishing" if less than `VANISHED` is left at the last step, "exploding" if it is
+            more than `EXPLODED` times as large, otherwise "healthy".
+        steps: number of steps back.
     """
 
     rate: float
@@ -46,8 +46,7 @@ class Decay:
 
 
 def decay(norms: np.ndarray) -> Decay:
-    """What norms say, the first of them being that of the chosen step, the last one that of the
-    step furthest back.
+    """The decay of norms, given from the chosen step to the step furthest back.
 
     Zeros after the last positive norm are an underflow and count as zero gradient.
 
@@ -99,8 +98,8 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
     """The flow of gradients through each layer that the loss of a trace depends on.
 
     Args:
-        traced: `trace` with a loss, such as that of one step: the steps back are then counted from
-            there.
+        traced: `trace` with a loss, such as that of one step, from which the steps back are then
+            counted.
         row: row of the batch.
     """
     return [
@@ -120,5 +119,5 @@ def _flow(own: LayerTrace, row: int) -> GradientFlow:
     last = int(np.flatnonzero(norms)[-1])
     positions = np.append(-1, own.positions)[last::-1]
     norms, by_state = norms[last::-1], by_state[:, last::-1]
-    # The last point is the initial state, which belongs to no step of the input.
+    # The last point is the initial state, which does not belong to a step of the input.
     return GradientFlow(own.name, positions, norms, by_state, decay(norms))

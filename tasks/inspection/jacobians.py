@@ -77,8 +77,8 @@ class JacobianFlow:
 def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
     """Per-step Jacobians of a layer, and the norms of their products.
 
-    The norm of a product bounds what is left of any gradient after so many steps back, whatever the
-    loss is.
+    The norm of a product bounds what is left of any gradient after that many steps back, whatever
+    the loss.
 
     Args:
         own: the layer's trace.
@@ -94,7 +94,7 @@ def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> Jac
 
 
 def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> JacobianFlow:
-    """The same of Jacobians in the order of running, (steps, n, n)."""
+    """The same for given Jacobians in the order in which the steps ran, (steps, n, n)."""
     back = tf.constant(jacobians[::-1].astype(np.float64))
     product, log_scale = tf.eye(back.shape[-1], dtype=tf.float64), 0.0
     each, scales = [product], [0.0]

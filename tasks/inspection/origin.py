@@ -1,4 +1,4 @@
-"""Where in a model the first number that is NaN or infinite comes up: layer, part and time step."""
+"""Finds where in a model the first NaN or infinity arises: layer, part and time step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 @dataclass(frozen=True)
 class Origin:
-    """The place of the first number that is not finite.
+    """The origin of the first number that is not finite.
 
     Attributes:
-        part: what it is a part of: "weights", "input", the name of a gate, "state", "gradient" or
+        part: where it is: "weights", "input", the name of a gate, "state", "gradient" or
             "loss".
         layer: name of the recurrent layer, or path of the weights; empty for the loss.
         step: time step of the input, from 0; None for weights and the loss.
@@ -29,7 +29,8 @@ class Origin:
     row: int | None = None
 
     def sentence(self) -> str:
-        """The place in words: "it began in the gate update of layer 1, at time step 7 of row 3"."""
+        """The origin in words: "it began in the gate update of layer 1, at time step 7 of row
+        3"."""
         if self.part == "loss":
             return "it began in the loss itself: all recurrent states and gradients are finite"
         if self.part == "weights":
@@ -52,7 +53,7 @@ def find_origin(
         loss: a scalar from its result; None for the forward pass alone.
 
     Returns:
-        The place, or None where all numbers are finite.
+        The origin, or None if all numbers are finite.
     """
     for path, weight in weights_by_path(model).items():
         if not np.isfinite(np.asarray(weight.value, np.float64)).all():
@@ -92,7 +93,7 @@ def _backwards(own: LayerTrace) -> Origin | None:
     bad: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.gradients]).all(0)
     if not bad.any():
         return None
-    # Going back in time, the last step is the first one.
+    # Backwards in time, the last step comes first.
     step = int(np.flatnonzero(bad.any(0))[-1])
     row = int(np.flatnonzero(bad[:, step])[0])
     return Origin("gradient", own.name, int(own.positions[step]), row)

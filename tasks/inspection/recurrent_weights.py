@@ -16,9 +16,9 @@ class Spectrum:
     """One square part of the recurrent weights, or one that is not square.
 
     Attributes:
-        gate: whose part it is.
+        gate: the name of the gate.
         singular_values: largest first, (n,).
-        eigenvalues: complex, largest modulus first, (n,); None where the part is not square.
+        eigenvalues: complex, largest modulus first, (n,); None if the part is not square.
     """
 
     gate: str
@@ -27,7 +27,7 @@ class Spectrum:
 
     @property
     def radius(self) -> Any:
-        """Spectral radius; None where the part is not square."""
+        """Spectral radius; None if the part is not square."""
         return None if self.eigenvalues is None else float(np.abs(self.eigenvalues[0]))
 
 
@@ -43,9 +43,9 @@ def spectrum(matrix: np.ndarray, gate: str = "") -> Spectrum:
 def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
     """The matrices that a cell multiplies its first state by, (units, n), by gate.
 
-    Those are the columns of `recurrent_matrix`, as the step uses them: of a cell that makes its
-    matrix from other weights, what it made. A cell without a recurrent product has none. Of a cell
-    of Keras, the columns of its `recurrent_kernel` are cut into squares.
+    They are the columns of `recurrent_matrix` as the step uses it, even if a cell computes it from
+    other weights. A cell without a recurrent product has none. For Keras' own cells, the columns of
+    `recurrent_kernel` are split into square matrices.
 
     Args:
         cell: any cell, built.
@@ -79,7 +79,8 @@ def recurrent_spectra(cell: Any) -> list[Spectrum]:
 
 
 def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Spectral radii, or largest singular values of parts that are not square, as training went.
+    """Spectral radii, or largest singular values of parts that are not square, over the course of
+    training.
 
     Args:
         cells: the cell at different times, by names such as "epoch 3".

@@ -1,4 +1,4 @@
-"""All analyses by name: where the part of a report that shows each is made, and what it shows."""
+"""The registry of analyses: the function that makes the sections of each, and a summary."""
 
 import pkgutil
 from collections.abc import Callable
@@ -9,8 +9,8 @@ class Analysis(NamedTuple):
     """An analysis that is not imported yet.
 
     Attributes:
-        location: "module:function" of what makes its sections.
-        summary: one line that says what it tells.
+        location: "module:function" that makes its sections.
+        summary: one line on what it shows.
     """
 
     location: str

@@ -23,18 +23,18 @@ MOST_INPUTS = 8
 def inspect(
     run: Any, inputs: Sequence[Any], only: Sequence[str] = (), step: int | None = None
 ) -> tuple[Inspection, list[Section]]:
-    """All that can be said of what happens inside a model as it reads some inputs.
+    """Analyses what happens inside a model as it reads some inputs.
 
     Args:
         run: a `seqzoo.tasks.Run`.
         inputs: raw inputs, as `Run.predict` takes them, from one to `MOST_INPUTS`; the first one is
             shown in detail.
         only: names in `ANALYSES`; all of them by default.
-        step: of the answer that gradients start from and that is explained; the last one by
-            default, and of a generated text all of it.
+        step: the step of the answer that is explained and that gradients start from; by default the
+            last one, or the whole of a generated text.
 
     Returns:
-        What was looked at, and the sections of a report.
+        The `Inspection`, and the sections of a report.
 
     Raises:
         SeqzooError: an input, a name or a step is wrong.
@@ -49,7 +49,7 @@ def inspect(
                 field="only",
             )
     subjects = tuple(subject(run, value) for value in inputs)
-    # Of further inputs the steps may be fewer: the last one of each.
+    # Further inputs may have fewer steps, so the last one of each.
     traces = tuple(own.trace(step if own is subjects[0] else None) for own in subjects)
     found = Inspection(run, subjects, traces, step)
     sections = []
@@ -65,13 +65,13 @@ def write_report(
     sections: Sequence[Section],
     form: str = "png",
 ) -> pathlib.Path:
-    """Writes a page that needs nothing beside it, its figures as files, and its numbers as JSON.
+    """Writes a self-contained page, its figures as files, and its numbers as JSON.
 
     Args:
-        folder: made where it is not there; files of an earlier report are replaced.
-        inspection: what was looked at.
-        sections: what was found.
-        form: of the figures' files, "png" or "svg".
+        folder: created if needed; files of an earlier report are replaced.
+        inspection: the model and its inputs.
+        sections: the results.
+        form: format of the figures' files, "png" or "svg".
 
     Returns:
         The path of the page.
@@ -112,7 +112,7 @@ def write_report(
 
 
 def _about(inspection: Inspection) -> tuple[str, str]:
-    """The title, and what model and inputs were looked at."""
+    """The title, and a description of the model and its inputs."""
     run, template = inspection.run, inspection.run.template
     title = run.folder.name
     rows = []

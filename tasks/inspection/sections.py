@@ -59,11 +59,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model with the inputs that it is looked at with.
+    """A model with the inputs of an inspection.
 
     Attributes:
         run: the `Run`.
-        subjects: one an input; the first one is shown in detail.
+        subjects: one per input; the first one is shown in detail.
         traces: of each, with the loss of the chosen step of the answer.
         step: of the answer, as it was chosen; None for each analysis' own default.
     """
@@ -74,7 +74,7 @@ class Inspection:
     step: int | None = None
 
     def layers(self, index: int = 0) -> list[LayerTrace]:
-        """The layers that read an input or write its answer, step by step; none that reads the
+        """The layers that read an input or write its answer, step by step; not those that read the
         characters of words."""
         return [own for own in self.traces[index].layers if own.inputs.shape[0] == 1]
 
@@ -135,7 +135,7 @@ def attribution(inspection: Inspection) -> list[Section]:
 
 
 def coloured(subject: Subject, own: Attribution) -> str:
-    """The input's tokens on backgrounds that say what they do for the answer."""
+    """The input's tokens, with backgrounds coloured by their contributions to the answer."""
     limit = float(np.abs(own.values).max()) or 1.0
     gap = "" if subject.run.template.input == "characters" else " "
     parts = []
@@ -200,7 +200,8 @@ def gradients(inspection: Inspection) -> list[Section]:
 
 
 def _recent_jacobians(own: LayerTrace, position: int) -> Any:
-    """Over the last steps before a position of the input, in the order of running."""
+    """The Jacobians of the last steps before a position of the input, in the order in which they
+    ran."""
     last = int(np.flatnonzero(own.positions == max(position, 0))[0])
     start = max(0, last + 1 - JACOBIAN_STEPS)
     part = slice(start, last + 1)
@@ -268,7 +269,7 @@ def gates(inspection: Inspection) -> list[Section]:
 
 
 def states(inspection: Inspection) -> list[Section]:
-    """States over time, units that react to events, and where else the state is alike."""
+    """States over time, units that react to events, and steps with similar states."""
     sections = []
     for number, own in enumerate(inspection.layers()):
         subject = inspection.subjects[0]
@@ -304,7 +305,7 @@ def states(inspection: Inspection) -> list[Section]:
 
 
 def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[str, Any]) -> str:
-    """Where else the state is like that of the first input's middle."""
+    """Steps whose state is similar to that in the middle of the first input."""
     step = len(outputs[0]) // 2
     places = similar_states(outputs[0][step], outputs, top=6)
     places = [own for own in places if (own.input, own.step) != (0, step)][:5]

@@ -1,4 +1,4 @@
-"""States over time: which units react to something, and where else a state is alike."""
+"""States over time: which units react to an event, and which steps have similar states."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def _words(labels: Sequence[str]) -> np.ndarray:
-    """Which labels belong to words."""
+    """Whether each label belongs to a word."""
     return np.array([any(c.isalnum() for c in label) for label in labels], bool)
 
 
@@ -55,7 +55,7 @@ it is so there."""
 
 @dataclass(frozen=True)
 class Reaction:
-    """How a unit goes along with an event.
+    """How strongly a unit correlates with an event.
 
     Attributes:
         unit: its index.
@@ -67,7 +67,7 @@ class Reaction:
 
 
 def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
-    """All units, those first that react most to an event.
+    """All units, those that react most to an event first.
 
     Args:
         states: of one or several inputs, one after another, (steps, units).
@@ -84,7 +84,7 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
 
 @dataclass(frozen=True)
 class Place:
-    """A step of an input whose state is like another.
+    """A step of an input whose state is similar to a given one.
 
     Attributes:
         input: index of the input.
@@ -100,13 +100,13 @@ class Place:
 def similar_states(
     state: np.ndarray, states: Sequence[np.ndarray], top: int = 10, units: Sequence[int] = ()
 ) -> list[Place]:
-    """Where else the state is like this: the question of LSTMVis (Strobelt et al. 2018).
+    """The steps whose states are most similar to a given one, as in LSTMVis (Strobelt et al. 2018).
 
     Args:
-        state: the one that is looked for, (units,).
+        state: the given state, (units,).
         states: of the inputs to be searched, each (steps, units).
-        top: places at most, the most alike first.
-        units: those that are compared; all by default.
+        top: maximum number of steps, the most similar first.
+        units: the units to compare; all by default.
     """
     chosen = list(units) or slice(None)
     wanted = np.asarray(state, np.float64)[chosen]

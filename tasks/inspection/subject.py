@@ -32,10 +32,10 @@ class Subject:
             tokens of a text.
         scores: the model's inputs, of any batch size -> (batch, answer steps), float32: the
             log-probability of what is answered there, or of numbers the value itself,
-            standardised. Larger is surer.
+            standardised. Larger means more certain.
         measure: the meaning of a score, in words.
-        of_inputs: the step of the input that each step of the answer belongs to, or None where
-            they do not go together.
+        of_inputs: the step of the input that each step of the answer belongs to, or None if they do
+            not correspond.
         whole: whether an answer of several steps is one: the text of a model that generates it.
     """
 
@@ -70,8 +70,8 @@ class Subject:
         return step % count
 
     def score(self, scores: Any, step: int | None) -> Any:
-        """Of `scores`, (batch, answer steps), that of one step, (batch,); with None that of the
-        whole answer, the sum, where it is a text, else that of the last step."""
+        """Selects from `scores`, (batch, answer steps), the score of one step, (batch,); with None
+        the sum over the whole answer if it is a text, otherwise that of the last step."""
         if step is None and self.whole:
             return tf.reduce_sum(scores, 1)
         return scores[:, self.step(step)]

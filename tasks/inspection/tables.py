@@ -1,4 +1,5 @@
-"""What a model has learnt of its tokens and tags: neighbours among embeddings, CRF transitions."""
+"""What a model has learned about its tokens and tags: nearest neighbours of embeddings, CRF
+transitions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ def _embedding(layer: Any) -> Any:
 
 
 def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
-    """The tokens whose vectors are most like that of a token, with the cosines.
+    """The tokens whose vectors are most similar to that of a token, with the cosines.
 
     Raises:
         SeqzooError: the model has no such token, or no embeddings.
@@ -55,7 +56,7 @@ def neighbours(run: Any, token: str, top: int = 10) -> list[tuple[str, float]]:
 
 @dataclass(frozen=True)
 class Transitions:
-    """Scores of a CRF, as learnt; minus infinity where a step is forbidden.
+    """Learned scores of a CRF; minus infinity where a step is forbidden.
 
     Attributes:
         tags: names.

@@ -18,7 +18,7 @@ from seqzoo.tasks.inspection.layers import recurrent_layers
 class LayerTrace:
     """The values of one recurrent layer, or of one direction of it.
 
-    Steps are counted in the order in which the layer ran them; `positions` says where each stands
+    Steps are counted in the order in which the layer ran them; `positions` has the position of each
     in the input. Index 0 of states and their gradients is the initial state, index t + 1 the state
     after step t.
 
@@ -27,7 +27,7 @@ class LayerTrace:
         layer: the `Recurrent` layer.
         inputs: the inputs of the cell, (batch, time, features).
         states: one array per state, (batch, time + 1, size).
-        gradients: d loss / d state, shaped like `states`; None where no loss was given or the loss
+        gradients: d loss / d state, shaped like `states`; None if no loss was given or the loss
             does not depend on the layer.
         positions: position of each step in the input, (time,).
     """

@@ -19,11 +19,11 @@ class Attention(keras.layers.Layer):
         weights = softmax of the scores over the memory's steps
         context = sum over these of weights * m
 
-    U m are the keys. They are the same for all queries, so that a decoder that asks step by step
-    makes them once: `layer(query, memory, mask, keys=layer.keys(memory))`.
+    U m are the keys. They are the same for all queries, so a decoder that runs step by step
+    computes them once: `layer(query, memory, mask, keys=layer.keys(memory))`.
 
-    Scores and their softmax are float32 under mixed precision. Where a mask leaves no step, weights
-    and context are zero. What stands in masked steps does not matter as long as it is finite.
+    Scores and their softmax are float32 under mixed precision. If all steps are masked, weights and
+    context are zero. The values of masked steps do not matter as long as they are finite.
 
     Source: additive, Bahdanau, Cho and Bengio 2015, section A.1.2; multiplicative, Luong, Pham and
     Manning 2015, "general" in section 3.1.
@@ -85,14 +85,14 @@ class Attention(keras.layers.Layer):
     def call(
         self, queries: Any, memory: Any, mask: Any = None, keys: Any = None
     ) -> tuple[Any, Any]:
-        """Looks at a memory.
+        """Attends to a memory.
 
         Args:
             queries: shape (batch, steps, units).
             memory: shape (batch, source, features).
-            mask: which steps of the memory there are, shape (batch, source) of bool; all by
+            mask: which steps of the memory are valid, shape (batch, source) of bool; all by
                 default.
-            keys: `keys(memory)`, if it is at hand.
+            keys: `keys(memory)`, if already computed.
 
         Returns:
             The context, (batch, steps, features), and the weights, (batch, steps, source).
@@ -102,10 +102,10 @@ class Attention(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, :]
             scores = ops.where(mask, scores, -1e30)
-        # Keras warns of a softmax over one step; its gradient, zero, has to be there all the same.
+        # Keras warns about a softmax over one step; its gradient, zero, is needed all the same.
         weights = scores * 0 + 1 if scores.shape[-1] == 1 else ops.softmax(scores)
         if mask is not None:
-            weights = ops.where(mask, weights, 0.0)  # without any step, softmax is uniform
+            weights = ops.where(mask, weights, 0.0)  # softmax is uniform if all steps are masked
         weights = ops.cast(weights, self.compute_dtype)
         return ops.matmul(weights, ops.cast(memory, self.compute_dtype)), weights
 
@@ -119,13 +119,13 @@ class Attention(keras.layers.Layer):
         )
 
     def compute_mask(self, *_: Any, **__: Any) -> None:
-        """None: whoever uses the outputs has the mask of the queries."""
+        """None: the outputs have the mask of the queries, which the caller has."""
 
     def _scores(self, queries: Any, keys: Any) -> Any:
         """(batch, steps, source), in float32."""
         precision = keras.backend.result_type(self.compute_dtype, "float32")
         if self.kind == "multiplicative":
-            # float16 ends at 65504, which a product of long vectors can pass.
+            # The maximum of float16 is 65504, which a product of long vectors can exceed.
             queries, keys = ops.cast(queries, precision), ops.cast(keys, precision)
             return ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
         queries = self._product(queries, self.query_kernel)
@@ -137,7 +137,7 @@ class Attention(keras.layers.Layer):
 
         if queries.shape[1] == 1:
             return ops.cast(score(queries[:, 0], keys, kernel), precision)[:, None, :]
-        # Step by step, and made again for the gradient: (batch, steps, source, units) is large, and
+        # Step by step, and recomputed for the gradient: (batch, steps, source, units) is large, and
         # on a CPU the detour through memory took longer.
         score = keras.remat(score)
         each = ops.transpose(queries, (1, 0, 2))

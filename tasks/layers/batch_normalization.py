@@ -1,4 +1,4 @@
-"""Batch normalisation with the statistics of a batch over all of its replicas."""
+"""Batch normalisation with statistics over all replicas."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ class BatchNormalization(keras.layers.Layer):
 
         y = gamma (x - mean) / sqrt(variance + epsilon) + beta
 
-    Differs from Keras' layer in that mean and variance are those of the batch over all replicas,
-    each by a pass of its own, and of the rows that there are.
+    Differs from Keras' layer in that mean and variance are computed over all replicas, in two
+    passes, and without filler rows.
 
     Args:
         momentum: share of the moving statistics that is kept in a step.

@@ -22,17 +22,18 @@ class CRF(keras.layers.Layer):
         score(y) = start[y_1] + sum_t e_t[y_t] + sum_t transitions[y_t-1, y_t] + end[y_n]
         P(y) = exp(score(y)) / sum over all y' of length n of exp(score(y'))
 
-    A call passes the emissions on, so that a model with this layer after its network owns and saves
-    its weights; the methods do the rest. They take tensors and arrays, in graphs and outside of
-    them. Steps from a row's length on are padding: their emissions and tags may be
-    anything. A mask ends here: a loss of one number a sequence cannot be multiplied with it. All
-    is computed in float32 whatever the precision of the emissions, or in float64 under that policy.
+    A call returns the emissions unchanged, so that a model with this layer after its network tracks
+    and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
+    eagerly. Steps from a row's length on are padding: their emissions and tags may be anything. The
+    mask is not passed on, because a loss of one number per sequence cannot be multiplied with it.
+    Everything is computed in float32 whatever the precision of the emissions, or in float64 under
+    that policy.
 
     Source: Lafferty, McCallum and Pereira 2001; as a layer on a recurrent network: Lample et al.
     2016, section 2.2.
 
     Args:
-        tags: how many there are, at least 1.
+        tags: number of tags, at least 1.
         allowed: what may occur at all, three nested lists of bool: of shape (tags, tags), from a
             row's tag to a column's; of shape (tags,), what a sequence may begin with; of shape
             (tags,), what it may end with. Everything by default. `bio_constraints` makes them.
@@ -51,7 +52,7 @@ class CRF(keras.layers.Layer):
         self._constrained = allowed is not None
         self._moves, self._starts, self._ends = _checked(allowed, tags)
         self._precision = "float64" if self.compute_dtype == "float64" else "float32"
-        # Created here, so that the methods can be used before the layer is called.
+        # Created here, so that the methods work before the layer is called.
         self.transitions = self._weight("transitions", (tags, tags))
         self.start = self._weight("start", (tags,))
         self.end = self._weight("end", (tags,))
@@ -155,12 +156,12 @@ class CRF(keras.layers.Layer):
         Args:
             emissions: shape (batch, time, tags).
             lengths: number of steps of each row, shape (batch,).
-            count: how many, at least 1.
+            count: number of sequences, at least 1.
 
         Returns:
             Ids of shape (batch, count, time), int32, 0 in the padding; and their scores by the
-            equation above, (batch, count). Where fewer sequences of a row's length are allowed,
-            the other scores are `FORBIDDEN` and their tags are meaningless.
+            equation above, (batch, count). If fewer sequences of a row's length are allowed, the
+            other scores are `FORBIDDEN` and their tags are meaningless.
 
         Raises:
             ValueError: the emissions are not of shape (batch, time, tags).
@@ -240,9 +241,8 @@ class CRF(keras.layers.Layer):
         return ops.where(valid[:, :, None], ops.softmax(alphas + betas), 0.0)[:, :time]
 
     def _prepare(self, emissions: Any, lengths: Any) -> tuple[Any, Any]:
-        """Emissions, zero in the padding, and which steps are none, shape (batch, time).
-
-        There is at least one step, since loops of none give arrays of unknown shape.
+        """Emissions, zero in the padding, and which steps are padding, shape (batch, time). There
+        is at least one step, since loops without steps give arrays of unknown shape.
         """
         shape = tuple(emissions.shape)
         if len(shape) != 3 or shape[2] != self.tags:

@@ -1,4 +1,4 @@
-"""What the output layer of a functional model sees."""
+"""The inputs of the output layer of a functional model."""
 
 from typing import Any
 

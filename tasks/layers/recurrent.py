@@ -48,8 +48,8 @@ class NGramEmbedding(keras.layers.Layer):
     """Vectors of n-grams: ids (batch, time) -> (batch, time, size).
 
     A step gets the sum of the vectors of the 2-gram, the 3-gram, ... up to the longest that end in
-    it; before the first step stand zeros. N-grams with equal hashes share a vector
-    (Bojanowski et al. 2017, section 3.2).
+    it; the sequence is padded with zeros before the first step. N-grams with equal hashes share a
+    vector (Bojanowski et al. 2017, section 3.2).
 
     Args:
         longest: length of the longest n-gram, at least 2.
@@ -115,7 +115,7 @@ class MaskedPooling(keras.layers.Layer):
             count = ops.maximum(ops.sum(ops.cast(steps, "float32"), axis=1), 1)
             count = ops.sqrt(count) if self.mode == "sum" else count
             return total / ops.cast(count, total.dtype)
-        lowest = ops.cast(-6e4, sequence.dtype)  # float16 ends at 65504
+        lowest = ops.cast(-6e4, sequence.dtype)  # the maximum of float16 is 65504
         highest = ops.max(ops.where(steps, sequence, lowest), axis=1)
         return ops.where(ops.any(steps, axis=1), highest, 0)
 
@@ -204,7 +204,7 @@ def make_cell(template: Any) -> Any:
 
 
 def takes_time(cell: str) -> bool:
-    """Whether the cell of this name takes the time since the step before."""
+    """Whether the cell of this name takes the time since the previous step."""
     return cell in seqzoo.cells.CELLS and seqzoo.cells.CELLS[cell].takes_time
 
 
@@ -219,7 +219,7 @@ def without_time(cell: str, values: Any) -> tuple[Any, Any]:
 
 
 def after_one(cell: Any, values: Any) -> Any:
-    """What a cell takes in a step after one unit of time: values (..., features), with a one as
+    """The inputs of a cell in a step after one unit of time: values (..., features), with a one as
     the last feature for a cell that takes time."""
     if not cell.takes_time:
         return values
@@ -227,7 +227,7 @@ def after_one(cell: Any, values: Any) -> Any:
 
 
 def with_time(values: Any, elapsed: Any) -> Any:
-    """What a layer is called with: the pair if there is an elapsed time."""
+    """The inputs of a layer: a pair if there is an elapsed time."""
     return values if elapsed is None else (values, elapsed)
 
 
@@ -284,17 +284,17 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
     """The output of a template's stacked recurrent layers.
 
     Args:
-        template: has `bidirectional`, `all_layers` and what `cell_choices` reads; where it also has
-            `residual`, `layer_norm` and `layer_activation`, they say what stands between layers.
+        template: has `bidirectional`, `all_layers` and what `cell_choices` reads; if it also has
+            `residual`, `layer_norm` and `layer_activation`, they say what is put between layers.
         values: shape (batch, time, features); for a cell that takes time, the last feature is the
-            time since the step before.
+            time since the previous step.
         mask: shape (batch, time); passed to each layer, because Keras may not do so.
         sequence: whether the last layer returns all steps.
         dtype: Keras' dtype policy.
 
     Returns:
-        Shape (batch, time, units) or (batch, units), twice the units where bidirectional, and times
-        the layers with `all_layers`.
+        Shape (batch, time, units) or (batch, units), twice the units if bidirectional, and times
+        the number of layers with `all_layers`.
     """
     values, elapsed = without_time(template.cell, values)
     stack = recurrent_layers(

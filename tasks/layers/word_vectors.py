@@ -1,4 +1,4 @@
-"""Embeddings of words, some of whose vectors were trained elsewhere."""
+"""Embeddings of words, some of which have pretrained vectors."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ class KnownWords(keras.layers.Embedding):
 
 @keras.saving.register_keras_serializable("seqzoo")
 class VectorTable(keras.layers.Layer):
-    """Vectors of words that were trained elsewhere.
+    """Pretrained vectors of words.
 
     Args:
         size: number of ids.
         dimension: of the vectors.
-        mode: "frozen" keeps them, "tuned" trains them, "mapped" trains a linear map of them that
-            begins as the identity.
+        mode: "frozen" keeps them, "tuned" trains them, "mapped" trains a linear map of them,
+            initially the identity.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -62,11 +62,11 @@ class VectorTable(keras.layers.Layer):
 def embed_tokens(
     features: Any, template: Any, ids: Any, precision: str, *, words: Any = None
 ) -> Any:
-    """The embedding of tokens, with the vectors of words beside it where a template has some.
+    """The embedding of tokens, concatenated with word vectors if the template has some.
 
     Args:
         features: a `TextFeatures`.
-        template: has `embedding`, and `vectors_mode` where there are vectors.
+        template: has `embedding`, and `vectors_mode` if there are vectors.
         ids: Keras tensor (batch, time).
         precision: Keras' dtype policy.
         words: the same before any were replaced by the unknown token, for their vectors; `ids` by

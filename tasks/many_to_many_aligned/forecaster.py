@@ -81,8 +81,8 @@ class ForecasterTask(StepRegressionTask):
         counted, inside = batch.get("counted"), None
         if counted is not None:
             inside = tf.range(tf.shape(counted)[1]) < batch["lengths"][:, None] - 1
-        # All steps behind a sequence's end are behind those that count, and need no mask, except
-        # where states are passed on.
+        # The padding comes after all steps that count, and needs no mask unless states are passed
+        # on.
         given, following = self._pairs(batch["values"])
         outputs, _ = model(given, steps=inside, training=training)
         return self.outcome(outputs, following, batch["lengths"] - 1, counted)
@@ -132,7 +132,7 @@ class ForecasterTask(StepRegressionTask):
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
         figures = self.targets.figures(said, [own[1:] for own in truth])
         if isinstance(self.targets, StepValues):
-            # What a model would reach that always answers with the step before.
+            # The score of always predicting the previous step.
             last = np.concatenate([np.diff(own, axis=0) for own in truth]) * self.targets.scale
             figures |= {f"{name}_of_last": value for name, value in errors(last).items()}
         return figures
@@ -158,7 +158,7 @@ class ForecasterTask(StepRegressionTask):
             until = tf.where(is_last, tf.ones_like(until), until)
             values = tf.concat([values[..., :-1], until[..., None]], -1)
         outputs, states = model(values, steps=tf.range(tf.shape(values)[1]) < lengths[:, None])
-        # Of a sequence without a step, what the model says before any.
+        # For an empty sequence, the prediction from the initial state.
         output = tf.gather(outputs, tf.maximum(lengths - 1, 0), batch_dims=1)
         numbers = None
         if choices.method == "sample":

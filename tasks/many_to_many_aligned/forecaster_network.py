@@ -33,7 +33,8 @@ class NextStep(keras.Model):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        all_layers: whether the output layer sees the outputs of all layers, not of the last alone.
+        all_layers: whether the output layer sees the outputs of all layers, not only those of the
+            last.
         precision: Keras' dtype policy of the layers.
         **kwargs: of `keras.Model`.
     """
@@ -102,7 +103,7 @@ class NextStep(keras.Model):
         return self.output_layer(values), last
 
     def features(self, values: Any, steps: Any = None, training: bool = False) -> tuple[Any, list]:
-        """What enters the output layer, (batch, time, units), and the last states; see `call`."""
+        """The inputs of the output layer, (batch, time, units), and the last states; see `call`."""
         last, outputs = [], []
         values, elapsed = without_time(self.choices["cell"], values)
         for layer in self.recurrent:
@@ -112,7 +113,7 @@ class NextStep(keras.Model):
         return self.dropout(self._seen(outputs), training=training), last
 
     def _seen(self, outputs: list) -> Any:
-        """What the output layer sees of the outputs of all layers."""
+        """The inputs of the output layer, from the outputs of all layers."""
         return tf.concat(outputs, -1) if self.choices["all_layers"] else outputs[-1]
 
     def step(self, values: Any, states: Sequence) -> tuple[Any, list]:

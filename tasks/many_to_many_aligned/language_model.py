@@ -31,7 +31,7 @@ SHORTEST = 16
 
 
 class Prompts(Data):
-    """Beginnings of texts, which are far shorter than the windows of training."""
+    """Prompts, which are far shorter than the windows of training."""
 
     def plan(
         self,
@@ -48,8 +48,8 @@ class LanguageModelTask(Task):
     """A language model of characters, words or subwords.
 
     Training runs over windows of the texts and carries the states from each to the next; see
-    `seqzoo.tasks.data.windows`. The loss is the cross entropy of all tokens; of sets of texts, that
-    of the end of each, too.
+    `seqzoo.tasks.data.windows`. The loss is the cross entropy of all tokens, including the end of
+    each text if the data are separate texts.
 
     Args:
         template: the options, a `ManyToManyAligned`.
@@ -94,8 +94,8 @@ class LanguageModelTask(Task):
         return model
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        """Texts to be learnt or scored, with a window; or else prompts, which begin with a start
-        token."""
+        """Encodes texts for training or scoring, in windows; otherwise prompts, which begin with a
+        start token."""
         encoded = self.texts.encode(examples.inputs, examples.places)
         if targets and not self.template.whole:
             return LaneData(encoded, window=self.template.window, start=START)
@@ -205,7 +205,8 @@ class LanguageModelTask(Task):
 
         Returns:
             "log_probability", float32, and "tokens", int32, (batch,): of all tokens and of the end
-            token, if there is one; what decoding reports of the same text without a prompt.
+            token, if there is one; equal to what decoding reports for the same text without a
+            prompt.
         """
         tokens, lengths = self.texts.ids(text)
         states = model.decoder.zero_states(tf.shape(tokens)[0])

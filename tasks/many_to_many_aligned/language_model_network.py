@@ -66,7 +66,7 @@ class LanguageModel(keras.Model):
         return cls(decoder, name=config["name"])
 
     def get_build_config(self) -> dict:
-        # An empty one would be taken for none, and the weights would not be loaded.
+        # Keras would take an empty one for none, and would not load the weights.
         return {"tokens": 2}
 
     def build_from_config(self, config: dict) -> None:

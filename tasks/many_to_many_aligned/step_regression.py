@@ -25,7 +25,7 @@ from seqzoo.tasks.targets.steps import StepValues
 
 
 class AlignedData(Data):
-    """Sequences with targets that are as long as they are."""
+    """Sequences with targets of the same length."""
 
     def plan(
         self,
@@ -106,8 +106,8 @@ class StepRegressionTask(CutsAtSteps, Task):
         return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
-        """Losses and metrics over the first `lengths` steps of sequences, or over those of them
-        that are `counted`, (batch, time)."""
+        """Losses and metrics over the first `lengths` steps of sequences, or only over those among
+        them that are `counted`, (batch, time)."""
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         if counted is not None:
             inside &= counted

@@ -34,9 +34,9 @@ class TaggerTask(CutsAtSteps, Task):
     """A model that predicts a tag for each step.
 
     The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
-    are summed over steps. The value of an `Answer` is a tuple of tags, as a target is a sequence
-    of them, and its probability is that of all of them together. The metric is the F1 of entities
-    where all tags are those of BIO or BIOES, else the accuracy of steps.
+    are summed over steps. The value of an `Answer` is a tuple of tags, like a target, and its
+    probability is their joint probability. The metric is the F1 of entities if all tags are BIO or
+    BIOES, otherwise the accuracy of steps.
 
     Args:
         template: the options, a `ManyToManyAligned`.
@@ -200,7 +200,8 @@ class TaggerTask(CutsAtSteps, Task):
         return {**found, "loss": losses, "count": self.counts(batch)}
 
     def tagged(self, model: Any, scores: Any, lengths: Any, top: int = 1) -> dict[str, Any]:
-        """What `answers` needs, from the scores of each tag at each step, (batch, time, tags).
+        """The tensors that `answers` needs, from the scores of each tag at each step, (batch, time,
+        tags).
 
         Args:
             model: the model.

@@ -29,13 +29,13 @@ def figures_of(
         tags: the meaning of the ids.
         said: predicted ids of each sequence, without padding.
         truth: the true ones.
-        tokens: of the first sequences, which are shown; None for one of numbers.
-        unknown: which of all steps, one sequence after the other, has a word that training did
-            not keep; None where there are no words.
+        tokens: of the first sequences, for the samples; None for sequences of numbers.
+        unknown: whether the word of each step, one sequence after the other, is out of vocabulary;
+            None if there are no words.
         probabilities: of the predicted tags, one sequence after the other.
 
     Returns:
-        "accuracy" and "errors" of steps, "sequence_accuracy" (all of whose steps are right),
+        "accuracy" and "errors" of steps, "sequence_accuracy" (sequences with all steps right),
         "macro_accuracy" over tags, "steps"; "classes", "confusions" and "confusion" as for
         classes; for words "unknown_share" and "unknown_accuracy"; for BIO and BIOES "entities",
         the span scores; "calibration" of steps; "samples", tokens with their tags.

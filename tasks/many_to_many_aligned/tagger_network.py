@@ -16,8 +16,8 @@ from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 class WordIds(keras.layers.Layer):
     """The ids of words: (batch, time, 1 + characters) -> (batch, time).
 
-    In training some words become unknown, at random, so that the network learns to tell what it
-    can from their characters and neighbours.
+    In training some words, at random, become unknown, so that the network learns to use their
+    characters and neighbours.
 
     Args:
         rate: share of the words that become unknown.
@@ -56,7 +56,7 @@ def tagger_network(
     Args:
         template: a `ManyToManyAligned`.
         features: of the inputs.
-        characters_size: number of ids of the characters of words, or None where they are not read.
+        characters_size: number of ids of the characters of words, or None if they are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.
         precision: Keras' dtype policy.
@@ -65,7 +65,8 @@ def tagger_network(
     vectors = values
     if features.vocabulary is not None:
         ids = WordIds(template.word_dropout, name="word_ids")(values)
-        # A word's vector stays where its own embedding is replaced by the unknown's.
+        # A word keeps its pretrained vector when its embedding is replaced by that of the unknown
+        # token.
         words = WordIds(name="words")(values) if features.vectors is not None else None
         vectors = embed_tokens(features, template, ids, precision, words=words)
     if characters_size is not None:

@@ -33,7 +33,7 @@ class ManyToManyEncoderDecoder(Template):
         layers: number of recurrent layers. As many in the encoder as in the decoder.
         bidirectional: bidirectional layers, or forward-only ones. Of the encoder.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
-            (Luong), or "none", where the decoder has but the encoder's last states.
+            (Luong), or "none", with which the decoder has only the encoder's last states.
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.

@@ -2,8 +2,8 @@
 
 Source: Graves et al. 2006, "Connectionist temporal classification".
 
-An alignment names a symbol or the blank at each step; the text that it stands for has equal
-neighbours merged first and blanks left out then, so "a a - a b -" is "a a b".
+An alignment names a symbol or the blank at each step; its text results from merging equal
+neighbours and then removing blanks, so "a a - a b -" is "a a b".
 """
 
 from typing import Any
@@ -26,8 +26,8 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
         logits: (batch, time, ids).
         lengths: (batch,), int32: steps of each row, at least one.
         targets: (batch, symbols), int32, without blanks.
-        target_lengths: (batch,), int32; one a step at most, and a step between equal
-            neighbours; else TensorFlow raises an error.
+        target_lengths: (batch,), int32; at most one per step, and with a further step between equal
+            neighbours; otherwise TensorFlow raises an error.
 
     Returns: (batch,), float32.
     """
@@ -38,8 +38,8 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
     some = tf.where(empty[:, None], UNKNOWN, some)
     inside = tf.range(tf.shape(some)[1]) < tf.maximum(target_lengths, 1)[:, None]
     places = tf.where(inside)
-    # Of a sparse target the loss is computed in C++, thirteen times as fast as of a dense one:
-    # 39 ms against 527, forward and backward, at (64, 200, 100).
+    # For sparse targets the loss is computed in C++, thirteen times as fast as for dense ones: 39
+    # ms instead of 527, forward and backward, at (64, 200, 100).
     sparse = tf.SparseTensor(places, tf.gather_nd(some, places), tf.shape(some, tf.int64))
     losses = tf.nn.ctc_loss(
         sparse, logits, None, lengths, logits_time_major=False, blank_index=BLANK
@@ -52,7 +52,7 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
 def best_alignment(
     log_probabilities: Any, lengths: Any, targets: Any, target_lengths: Any
 ) -> tuple[Any, Any]:
-    """Where each symbol of a text stands in the most probable of its alignments (Viterbi).
+    """The position of each symbol of a text in its most probable alignment (Viterbi).
 
     Args:
         log_probabilities: (batch, time, ids).
@@ -61,8 +61,8 @@ def best_alignment(
         target_lengths: (batch,), int32, that fit into the steps.
 
     Returns:
-        The first step of each symbol, and the step behind its last one, both (batch, symbols),
-        int32; zeros behind a text.
+        The first step of each symbol, and the step after its last one, both (batch, symbols),
+        int32; zeros after the end of a text.
     """
     batch, symbols = tf.shape(targets)[0], tf.shape(targets)[1]
     time = tf.shape(log_probabilities)[1]

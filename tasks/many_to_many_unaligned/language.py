@@ -1,4 +1,4 @@
-"""A language model of ours as the `Language` of a search: what it says of the next symbol."""
+"""A seqzoo language model as the `Language` of a search: its probabilities of the next symbol."""
 
 import functools
 from typing import Any
@@ -31,7 +31,7 @@ class FusedLanguage:
         self.weight = weight
         known = {token: place for place, token in enumerate(run.task.texts.vocabulary.tokens, 2)}
         own = [known.get(token, UNKNOWN) for token in vocabulary.tokens]
-        # In front are the blank, which it is not asked for, and the unknown.
+        # The first ids are the blank, which has no score, and the unknown token.
         self.ids = np.array([UNKNOWN, UNKNOWN, *own], np.int32)
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
@@ -51,10 +51,10 @@ class FusedLanguage:
 
 @functools.lru_cache(maxsize=4)
 def language_model(folder: str, target: str) -> Any:
-    """The run of a language model for texts of a target type, with its model read.
+    """Opens the run of a language model for texts of a target type, and loads its model.
 
     Raises:
-        SeqzooError: it is not a run, not a language model, or one of other symbols.
+        SeqzooError: it is not a run, not a language model, or has another kind of tokens.
     """
     from seqzoo.tasks.runs.run import Run
 

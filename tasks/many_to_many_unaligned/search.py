@@ -17,9 +17,8 @@ MULTIPLIER = 0x5851F42D4C957F2D
 
 
 class Language(Protocol):
-    """What a search knows of texts beside the model that it reads from.
-
-    Scores are of the same ids; `states` are a nest of tensors whose first axis is rows.
+    """A prior on texts for the search, in addition to the recogniser. Scores are of the same ids;
+    `states` are a nest of tensors whose first axis is rows.
     """
 
     def first(self, rows: Any) -> tuple[Any, Any, Any]:
@@ -28,7 +27,7 @@ class Language(Protocol):
         ...
 
     def step(self, symbols: Any, states: Any) -> tuple[Any, Any, Any]:
-        """Behind a symbol (rows,): the same."""
+        """The same after a symbol (rows,)."""
         ...
 
 
@@ -60,8 +59,8 @@ def greedy_search(log_probabilities: Any, lengths: Any) -> tuple[Any, Any, Any, 
         lengths: (batch,), int32: steps of each row.
 
     Returns:
-        Symbols (batch, symbols), int32, `PADDING` behind them; their number (batch,); the first
-        step of each symbol, and the step behind its last one, (batch, symbols).
+        Symbols (batch, symbols), int32, then `PADDING`; their number (batch,); the first step of
+        each symbol, and the step after its last one, (batch, symbols).
     """
     ids = tf.argmax(log_probabilities, -1, tf.int32)
     time = tf.shape(ids)[1]
@@ -91,18 +90,18 @@ def prefix_beam_search(
 
     Alignments of the same prefix are summed in every step, as in Hannun et al. 2014, "First-pass
     large vocabulary continuous speech recognition using bi-directional recurrent DNNs", algorithm
-    1; a prefix that is found from a shorter one while it is kept itself is one beam.
+    1; a prefix that is reached both from a shorter one and from itself is one beam.
 
     Args:
         log_probabilities: (batch, time, ids); `IMPOSSIBLE` for symbols that must not be found.
         lengths: (batch,), int32: steps of each row.
         width: beam size.
         answers: number of texts, at most `width`.
-        language: is added to the log-probabilities by which texts are ranked.
+        language: its scores are added to the log-probabilities by which texts are ranked.
 
     Returns:
-        Symbols (batch, answers, symbols), int32; their numbers (batch, answers); what they are
-        ranked by, (batch, answers), best first, and -inf where there are fewer texts.
+        Symbols (batch, answers, symbols), int32; their numbers (batch, answers); the scores they
+        are ranked by, (batch, answers), best first, and -inf if there are fewer texts.
     """
     batch, time, size = tf.unstack(tf.shape(log_probabilities))
     beams = _first_beams(batch, width)
@@ -161,7 +160,7 @@ def _first_beams(batch: Any, width: Any) -> Beams:
 
 
 def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
-    """The beams behind a step, which beam each comes from, and its new symbol, `BLANK` for none.
+    """The beams after a step, the beam that each comes from, and its new symbol, `BLANK` for none.
 
     Args:
         beams: before the step.
@@ -174,7 +173,7 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
     # A prefix that stays as it is: a blank follows, or its last symbol again.
     blank = whole + step[:, BLANK, None]
     symbol = beams.symbol + tf.gather(step, beams.last, axis=1, batch_dims=1)
-    # One that gets longer: by the symbol that it ends in only behind a blank.
+    # One that gets longer: by its own last symbol only after a blank.
     ids = tf.range(size)
     before = tf.where(ids == beams.last[..., None], beams.blank[..., None], whole[..., None])
     longer = tf.where(ids == BLANK, IMPOSSIBLE, before + step[:, None])
@@ -228,7 +227,7 @@ def _longer_name(name: Any, symbol: Any) -> Any:
 
 
 def _informed(language: Any, knowledge: tuple, parents: Any, symbols: Any) -> tuple:
-    """What a language knows behind a step of the search: states, scores, scores of the end."""
+    """The state of a language after a step of the search: states, scores, scores of the end."""
     batch, width = tf.unstack(tf.shape(parents))
     rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
     kept = tf.nest.map_structure(lambda own: tf.gather(own, rows), knowledge)
@@ -255,7 +254,7 @@ def _traced_back(order: Any, parents: Any, symbols: Any) -> Any:
         parents: (time, batch, beams).
         symbols: (time, batch, beams).
 
-    Returns: (batch, answers, time), `BLANK` where there is none.
+    Returns: (batch, answers, time), `BLANK` if there is none.
     """
     time = tf.shape(parents)[0]
     written = tf.TensorArray(tf.int32, time, element_shape=[None, None])

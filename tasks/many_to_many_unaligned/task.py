@@ -54,8 +54,9 @@ off."""
 class UnalignedTask(Task):
     """A model from a sequence to a shorter text in the same order, with CTC.
 
-    The loss is the negative log-probability of a text, summed over its alignments, by the number of
-    its symbols and its end. The metric is the share of wrong symbols in greedy search.
+    The loss is the negative log-probability of a text, summed over its alignments, divided by the
+    number of its symbols plus one for the end. The metric is the share of wrong symbols in greedy
+    search.
 
     Args:
         template: the options, a `ManyToManyUnaligned`.
@@ -116,7 +117,7 @@ class UnalignedTask(Task):
         Raises:
             SeqzooError: one needs more steps than its input has.
         """
-        # The end stands behind each target, so that no neighbours are of two texts.
+        # Each target is followed by its end token, so that neighbours never belong to two texts.
         repeats = np.append(targets.flat[1:] == targets.flat[:-1], False).astype(np.int64)
         needed = targets.lengths - 1 + np.add.reduceat(repeats, targets.starts)
         (wrong,) = np.nonzero(needed > inputs.lengths)
@@ -137,7 +138,7 @@ class UnalignedTask(Task):
         return self._outcome(logits, batch)
 
     def _outcome(self, logits: Any, batch: dict[str, Any]) -> Outcome:
-        # The end behind each target is for other templates: here a text ends with its input.
+        # The end token of targets is for other templates: here a text ends with its input.
         targets, count = batch["targets"], batch["target_lengths"] - 1
         losses = ctc_losses(logits, batch["lengths"], targets, count)
         said, lengths, *_ = greedy_search(_allowed(logits), batch["lengths"])
@@ -163,8 +164,8 @@ class UnalignedTask(Task):
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """The best "text" with its "log_probability"; "texts" and "log_probabilities", (batch,
-        answers); the "symbols" of the best one, (batch, time), "" behind them, each with its
-        first step, "starts", and the step behind its last one, "stops"."""
+        answers); the "symbols" of the best one, (batch, time), followed by "", each with its first
+        step, "starts", and the step after its last one, "stops"."""
         values, lengths = self.features.transform(*raw)
         found = self.infer(model, {"values": values, "lengths": lengths}, options)
         return {
@@ -193,7 +194,7 @@ class UnalignedTask(Task):
             options: how texts are searched.
 
         Raises:
-            SeqzooError: the options are those of texts that are written token by token.
+            SeqzooError: the options are for texts that are generated token by token.
         """
         choices = options.decoding or self.decoding
         _check_decoding(choices)
@@ -302,7 +303,7 @@ def _allowed(scores: Any) -> Any:
 
 
 def _check_decoding(choices: Any) -> None:
-    """Refuses options that a search over alignments does not have.
+    """Raises an error for options that a search over alignments does not have.
 
     Raises:
         SeqzooError: there is one.

@@ -33,7 +33,7 @@ class ManyToManyUnaligned(Template):
         units: number of units per layer and direction.
         layers: number of recurrent layers.
         bidirectional: bidirectional layers, or forward-only ones. A model that reads in one
-            direction can be asked while its input is still coming in.
+            direction can predict while its input is still arriving.
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.

@@ -1,4 +1,4 @@
-"""Calibration of probabilities: how far they are from the shares of right predictions."""
+"""Calibration of probabilities: how far they are from the shares of correct predictions."""
 
 from typing import Any
 
@@ -67,8 +67,8 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     section 4.2).
 
     The cross entropy is convex in the inverse of the temperature, so the zero of its derivative is
-    found by bisection. The temperature is in `TEMPERATURES`: where all predictions are right, the
-    lower the better, and where logits say nothing of the classes, the higher.
+    found by bisection. The temperature is in `TEMPERATURES`: if all predictions are right, lower is
+    always better, and if the logits say nothing about the classes, higher.
 
     Args:
         logits: (n, classes).

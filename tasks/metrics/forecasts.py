@@ -25,7 +25,7 @@ def forecast_figures(
 
     MSE, MAE and RMSE are of values that are standardised by their series' mean and deviation in
     training. MASE divides by the mean error of the seasonal naive forecast in training (Hyndman and
-    Koehler 2006), of steps that are a season apart. sMAPE is in percent, up to 200. CRPS is twice
+    Koehler 2006), over steps that are a season apart. sMAPE is in percent, up to 200. CRPS is twice
     the quantile loss, averaged over the levels. Coverage is the share of values between the lowest
     and the highest quantile.
 
@@ -88,7 +88,8 @@ class _Series:
             self.trained = min(self.trained, one.since)
 
     def seasonal_error(self, season: int) -> np.ndarray:
-        """Mean distance of steps of training that are a season apart, (targets,); NaN of fewer."""
+        """Mean absolute difference of training steps that are a season apart, (targets,); NaN if
+        there are too few."""
         values = self.values[: self.trained]
         if len(values) <= season:
             return np.full(len(self.mean), np.nan)
@@ -101,7 +102,7 @@ class _Series:
 def _ahead(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
 ) -> np.ndarray:
-    """The true values of windows, (windows, horizon, targets); NaN where there are none."""
+    """The true values of windows, (windows, horizon, targets); NaN if unknown."""
     found = np.full((len(owners), horizon, series[0].values.shape[1]), np.nan)
     for index, own in enumerate(series):
         chosen = np.flatnonzero(owners == index)
@@ -124,7 +125,7 @@ def _naive(
 def _seasonal(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int, season: int
 ) -> np.ndarray:
-    """The value a season before; where a series is younger than that, its last one."""
+    """The value a season before, or the last one if the series is too short."""
     found = _naive(series, owners, origins, horizon)
     back = np.arange(horizon) % season - season
     for index, own in enumerate(series):

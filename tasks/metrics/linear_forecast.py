@@ -16,8 +16,8 @@ MOST_WINDOWS = 20_000
 
 
 class LinearForecast:
-    """Ridge regression from the steps of the look-back, minus the last of them, to the horizon,
-    minus the same; one for all series and targets, as NLinear (Zeng et al. 2023) is.
+    """Ridge regression from the look-back to the horizon, both minus the last value of the
+    look-back; one for all series and targets, like NLinear (Zeng et al. 2023).
 
     Args:
         weights: shape (look-back + 1, horizon), the last row for a constant.
@@ -48,7 +48,7 @@ class LinearForecast:
         ]
         if not windows or max(map(len, series)) < 2 * length:
             return None
-        # Of each series the last windows choose the penalty.
+        # The last windows of each series choose the penalty.
         ends = [max(round(len(own) * (1 - HELD_OUT)), 1) for own in windows]
         fitted = _Sums(
             np.concatenate([own[:end] for own, end in zip(windows, ends, strict=True)]), look_back
@@ -75,7 +75,7 @@ class LinearForecast:
         found = np.zeros((len(owners), self.horizon, series[0].shape[1]))
         for index, own in enumerate(series):
             chosen = np.flatnonzero(owners == index)
-            # Series that begin within a window go on backwards with their first value.
+            # Series that begin within a window are extended backwards with their first value.
             padded = np.pad(own, ((self.look_back, 0), (0, 0)), mode="edge")
             steps = origins[chosen][:, None] + np.arange(self.look_back)
             for target in range(own.shape[1]):

@@ -32,12 +32,12 @@ def bleu(
     Args:
         answers: predicted texts.
         references: lists of texts.
-        tokenize: sacrebleu's tokenizer; "none" for text whose tokens spaces part already, "char"
-            for characters.
+        tokenize: sacrebleu's tokenizer; "none" for text whose tokens are already separated by
+            spaces, "char" for characters.
         lowercase: whether to ignore case.
 
     Returns:
-        "bleu_1" to "bleu_4", with n-grams of up to so many tokens; "brevity_penalty";
+        "bleu_1" to "bleu_4", with n-grams of up to that many tokens; "brevity_penalty";
         "length_ratio", tokens of the answers by those of the references; "signature".
 
     Raises:
@@ -98,8 +98,8 @@ def error_rates(answers: Sequence[Sequence], references: Sequence[Sequence]) -> 
         references: lists of these.
 
     Returns:
-        "exact_match", "sequence_error" (what is left to 1), "token_error" (edits by tokens of the
-        references, so that it may pass 1; None without any), "sequences", "edits", "tokens".
+        "exact_match", "sequence_error" (1 minus that), "token_error" (edits divided by tokens of
+        the references, so it may exceed 1; None without any), "sequences", "edits", "tokens".
 
     Raises:
         ValueError: there are no predictions, or one has no references.
@@ -182,7 +182,7 @@ def span_scores(
     Returns:
         "precision", "recall" and "f1" of all entities, their counts "entities" (in the references),
         "answered" and "correct", "macro_f1" over types, and "types", a row of the same figures for
-        each type. Precision without an answer is None, as is recall without an entity.
+        each type. Precision is None without predicted entities, recall without true ones.
 
     Raises:
         ValueError: there are more sequences or tags of one than of the other.

@@ -1,4 +1,4 @@
-"""Grids of features from images: convolutions of our own, or one of Keras' applications."""
+"""Feature maps of images: convolutional blocks, or one of Keras' applications."""
 
 import contextlib
 import inspect
@@ -19,12 +19,12 @@ GROUPS = 8
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ConvolutionalGrid(keras.layers.Layer):
-    """Stages of a convolution, a normalisation and a maximum over each 2 by 2 places.
+    """Blocks of a convolution, a normalisation and 2 by 2 max-pooling.
 
         x = max over 2 x 2 of relu(normalise(W3x3 * x))
 
     Args:
-        filters: of each stage.
+        filters: number of filters of each block.
         normalization: "batch" (Ioffe and Szegedy 2015), "group" (Wu and He 2018), which cannot
             tell a dark surface from a bright one, or "none".
         **kwargs: of `keras.layers.Layer`.
@@ -60,9 +60,9 @@ class ConvolutionalGrid(keras.layers.Layer):
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, filters).
 
         Args:
-            images: of any number of channels; of four, the last one is opacity, before white.
-            there: which images there are, (batch,) of bool, whose statistics those of a batch are;
-                all by default.
+            images: of any number of channels; of four, the last one is opacity, over white.
+            there: which rows are images, (batch,) of bool; only these count in the batch
+                statistics; all by default.
             training: whether to use the statistics of the batch.
         """
         values = ops.cast(opaque(images) / 255, self.compute_dtype)
@@ -92,12 +92,12 @@ class ApplicationGrid(keras.layers.Layer):
         size: height and width of the images.
         weights: path of a file, "imagenet" or None; not part of the configuration, because a saved
             layer has its weights.
-        frozen: whether the weights stay as they are, statistics included.
+        frozen: whether the weights and statistics are frozen.
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
-        SeqzooError: there is no such application, images are too small for it, or the weights are
-            not its own.
+        SeqzooError: there is no such application, images are too small for it, or the weights do
+            not fit it.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class ApplicationGrid(keras.layers.Layer):
     def call(self, images: Any, there: Any = None, training: bool = False) -> Any:
         """Images (batch, height, width, channels), 0 to 255 -> (batch, rows, columns, features).
 
-        Images of one channel are grey; of four, the last one is opacity, before white.
+        Images of one channel are grey; of four, the last one is opacity, over white.
         """
         del there  # an application takes no mask
         values = opaque(images)
@@ -146,7 +146,7 @@ class ApplicationGrid(keras.layers.Layer):
 
 
 def opaque(images: Any) -> Any:
-    """Images as float32; of four channels, three: what is seen before white."""
+    """Images as float32; images of four channels are composited over white, to three."""
     values = ops.cast(images, "float32")
     if values.shape[-1] != 4:
         return values
@@ -175,7 +175,7 @@ def application_module(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _policy(policy: Any) -> Iterator[None]:
-    """Applications take the policy of all layers, and none of their own."""
+    """Applications take the global dtype policy, and none of their own."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -1,4 +1,4 @@
-"""Encoders of one thing: an image, a vector or a class."""
+"""Encoders of an image, a vector or a class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,13 @@ from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, Convolutional
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class RandomView(keras.layers.Layer):
-    """Moves, zooms and shears images at random in training, each image on its own.
-
-    What comes in from outside is what stands at the edge.
+    """Shifts, zooms and shears images at random in training, each image independently. Pixels from
+    outside are those at the edge.
 
     Args:
-        shift: share of height and width that an image is moved by, at most.
-        zoom: share that height and width are made larger or smaller by, at most.
-        shear: share of the height that its top is moved sideways by against its middle, at most.
+        shift: maximum shift, as a share of height and width.
+        zoom: maximum change of height and width, as a share.
+        shear: maximum sideways shift of the top relative to the middle, as a share of the height.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -38,7 +37,8 @@ class RandomView(keras.layers.Layer):
         zoom_x, zoom_y, shear, left, up = tf.unstack(random, axis=1)
         wide, high = 1 + self.shares["zoom"] * zoom_x, 1 + self.shares["zoom"] * zoom_y
         slant = self.shares["shear"] * 2 * shear
-        # Where (x, y) of the output is read: around the middle of the image, then moved.
+        # The position that (x, y) of the output is read from: relative to the middle of the image,
+        # then shifted.
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
         from_x = middle_x * (1 - wide) - middle_y * slant + self.shares["shift"] * width * left
         from_y = middle_y * (1 - high) + self.shares["shift"] * height * up
@@ -59,7 +59,7 @@ class RandomView(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class ImageEncoder(keras.layers.Layer):
-    """An image to a grid of features: each place is a step of the memory, row by row.
+    """An image to a feature map, each position of which is a step of the memory, row by row.
 
     Args:
         grid: the layer from images to a grid.
@@ -90,16 +90,15 @@ class ImageEncoder(keras.layers.Layer):
         """Rows and columns of the grid, once it is built."""
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
-        """Images (batch, 1, height, width[, channels]) -> memory, mask, and a summary a layer.
+        """Images (batch, 1, height, width[, channels]) -> memory, mask, and a summary per layer.
 
-        Steps behind the first one are padding; a row of length 0 has no image, and only fills up
-        the batch.
+        Steps after the first one are padding; a row of length 0 has no image, and is a filler row.
         """
         images = values[:, 0]
         images = images[..., None] if len(images.shape) == 3 else images
         there = places = None
         if training:
-            # A batch's statistics must be those of images that there are.
+            # The batch statistics must exclude filler rows.
             rows, places = _rows_there(lengths)
             images, there = tf.gather(images, rows), tf.gather(lengths > 0, rows)
         grid = self.grid(self.view(images, training=training), there, training=training)
@@ -134,8 +133,8 @@ class ImageEncoder(keras.layers.Layer):
 
 
 def _rows_there(lengths: Any) -> tuple[Any, Any]:
-    """The rows of a length above 0, or the first one where there is none; and of all rows, where
-    among these each one stands: those of length 0 get one that is there."""
+    """The rows of a length above 0, or the first one if there are none; and for each row its index
+    among these: rows of length 0 get that of an existing one."""
     there = tf.cast(lengths > 0, tf.int32)
     some = tf.where(there > 0)[:, 0]
     rows = tf.cond(tf.size(some) > 0, lambda: some, lambda: tf.zeros([1], tf.int64))
@@ -144,7 +143,7 @@ def _rows_there(lengths: Any) -> tuple[Any, Any]:
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class VectorEncoder(keras.layers.Layer):
-    """A vector or the id of a class to a memory of one step, which is the summary too.
+    """A vector or the id of a class to a memory of one step, which is also the summary.
 
     Args:
         vocabulary_size: number of ids, or None for vectors.
@@ -177,9 +176,8 @@ class VectorEncoder(keras.layers.Layer):
             self.first = keras.layers.Embedding(vocabulary_size, units, dtype=policy)
 
     def call(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
-        """(batch, 1[, features]) -> memory (batch, 1, units), mask, and a summary a layer.
-
-        Steps behind the first one are padding.
+        """(batch, 1[, features]) -> memory (batch, 1, units), mask, and a summary per layer. Steps
+        after the first one are padding.
         """
         memory = self.dropout(self.first(values[:, :1]), training=training)
         mask = tf.ones(tf.shape(memory)[:2], tf.bool)

@@ -35,13 +35,14 @@ CONVOLUTIONAL = "convolutional"
 
 @dataclass(frozen=True)
 class OneToMany(Template):
-    """One thing in, a text of any length out: encoder -> bridge -> decoder with attention.
+    """An image, a vector or a class in, a text of any length out: encoder -> bridge -> decoder with
+    attention.
 
-    An image becomes a grid of features. With attention the decoder looks at the grid in each step
-    (Xu et al. 2015, "Show, Attend and Tell"); without it the decoder's first states are all that
-    it has of the image (Vinyals et al. 2015, "Show and Tell"). A vector or a class is a grid of one
-    place: with attention it is handed to each step. The alpha channel of
-    an image is composited over white.
+    An image becomes a grid of features. With attention the decoder attends to the grid in each step
+    (Xu et al. 2015, "Show, Attend and Tell"); without it the decoder's initial states are all that
+    it sees of the image (Vinyals et al. 2015, "Show and Tell"). A vector or a class is a grid of
+    one position: with attention it is an input of each step. The alpha channel of an image is
+    composited over white.
 
     Attributes:
         input: input type: what is described.

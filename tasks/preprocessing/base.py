@@ -15,8 +15,8 @@ from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
 
 class Features(ABC):
-    """An input type. `transform` is the only way from raw inputs to a model: training, our
-    own predictions and the exported graph all take it.
+    """An input type. `transform` is the only way from raw inputs to a model: training, prediction
+    and the exported graph all use it.
 
     Attributes:
         chunk: number of examples that are transformed together.

@@ -30,8 +30,8 @@ class Layout(NamedTuple):
         past: covariates that are not known in the future.
         known: covariates that are.
         calendar: sines and cosines of the date.
-        static: numbers of the series.
-        series: its index in training from 1, or 0 if it was not there.
+        static: static covariates of the series.
+        series: its index in training from 1, or 0 if it was not in training.
         mean: of each target in its series.
         scale: the deviation of each target in its series.
     """
@@ -83,7 +83,7 @@ class HistoryWindows(Sequences):
 class HistoryFeatures(Features):
     """Series with dates; each target is standardised by its series' mean and deviation in training.
 
-    A series that training did not have is standardised by the steps that are looked back at.
+    A series that was not in training is standardised by its look-back window.
 
     Args:
         template: a `Forecast`.
@@ -177,10 +177,10 @@ class HistoryFeatures(Features):
         """Steps of a season."""
         return self.template.season or self.frequency.season
 
-    # From a history to what `transform` takes.
+    # From a history to the inputs of `transform`.
 
     def check(self, one: Any, place: str) -> History:
-        """A history that fits those of training.
+        """Checks that a history fits those of training.
 
         Raises:
             SeqzooError: it does not.
@@ -257,7 +257,7 @@ class HistoryFeatures(Features):
         known, dates = given.get("known"), given.get("dates")
         known = None if known is None else _last(known, self.length, math.nan)
         if dates is not None:
-            # Earlier steps than there are get dates in even steps.
+            # Steps before the first one get evenly spaced dates.
             dates = _last_dates(dates, self.length, self.frequency.seconds)
         steps = self.steps(
             tf.concat([values, future], 1),
@@ -303,7 +303,7 @@ class HistoryFeatures(Features):
         mean: Any,
         scale: Any,
     ) -> Any:
-        """Encoded steps in `layout`, (rows, time, features); parts that there are none of are None.
+        """Encoded steps in `layout`, (rows, time, features); parts that do not exist are None.
 
         Args:
             values: (rows, time, targets), NaN where missing.
@@ -339,10 +339,8 @@ class HistoryFeatures(Features):
     # Windows of whole series, for training and scores.
 
     def windows(self, examples: Examples, *, whole: bool = True) -> HistoryWindows:
-        """All windows of examples whose horizon begins at or behind `History.since`.
-
-        A window whose horizon is longer than what is left of its series is filled with missing
-        values, and so is one whose series begins within it.
+        """All windows of examples whose horizon begins at or after `History.since`. A window that
+        extends beyond either end of its series is filled with missing values.
 
         Args:
             examples: histories.
@@ -414,12 +412,12 @@ class HistoryFeatures(Features):
         index = self.names.get(one.name) if len(self.names) > 1 else 0
         if index is not None:
             return self.mean[index], self.scale[index]
-        # Of a series that training lacks, the steps before those that are scored.
+        # For a series that was not in training, the steps before those that are scored.
         mean, scale = _moments(one.values[: one.since or len(one)])
         return mean.astype(np.float32), scale.astype(np.float32)
 
     def _static(self, values: Sequence[Any], place: str) -> np.ndarray:
-        """Numbers standardised, names as zeros and a one, float32."""
+        """Numbers standardised, names one-hot, float32."""
         encoded: list[float] = []
         for value, learned in zip(values, self.config["static"], strict=True):
             if isinstance(learned, list):
@@ -454,7 +452,7 @@ class HistoryFeatures(Features):
         return (sum(self.layout),), "float32"
 
     def made_up(self) -> list[Any]:
-        """Histories that look like those of training, drawn at random; always the same."""
+        """Random histories that look like those of training; the same ones each time."""
         random, horizon = np.random.default_rng(0), self.template.horizon
         found = []
         for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):
@@ -497,7 +495,8 @@ def _check_type(one: Any, place: str) -> None:
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each column without missing values; 0 and 1 where there is none."""
+    """Mean and deviation of each column, ignoring missing values; 0 and 1 if there are no
+    others."""
     observed = np.isfinite(values)
     count = np.maximum(observed.sum(0), 1)
     mean = np.where(observed, values, 0).sum(0) / count
@@ -511,7 +510,7 @@ def _pooled(arrays: Sequence[np.ndarray]) -> tuple[list[float], list[float]]:
 
 
 def _learn_static(values: Sequence[Any]) -> Any:
-    """The mean and deviation of numbers, or the names that there are."""
+    """The mean and deviation of numbers, or the names that occur."""
     try:
         numbers = np.array([[float(value)] for value in values])
     except (TypeError, ValueError):
@@ -521,8 +520,8 @@ def _learn_static(values: Sequence[Any]) -> Any:
 
 
 def _window(one: History, begin: int, stop: int, frequency: Frequency) -> History:
-    """The steps of a history from `begin` to `stop`, which may lie outside of it: there are missing
-    values then."""
+    """The steps of a history from `begin` to `stop`, which may lie outside of it, where values are
+    missing."""
     inside = slice(max(begin, 0), min(stop, len(one)))
     padding = ((inside.start - begin, max(stop - max(len(one), inside.start), 0)), (0, 0))
     parts: Any = {
@@ -534,14 +533,14 @@ def _window(one: History, begin: int, stop: int, frequency: Frequency) -> Histor
 
 
 def _last(values: Any, steps: int, padding: float) -> Any:
-    """The last steps of (rows, time, features), padded in front."""
+    """The last steps of (rows, time, features), padded at the beginning."""
     missing = tf.maximum(steps - tf.shape(values)[1], 0)
     padded = tf.pad(values, [[0, 0], [missing, 0], [0, 0]], constant_values=padding)
     return tf.ensure_shape(padded[:, -steps:], [None, steps, values.shape[-1]])
 
 
 def _last_dates(dates: Any, steps: int, seconds: int) -> Any:
-    """The last dates of (rows, time), with earlier ones in front where there are too few."""
+    """The last dates of (rows, time), preceded by earlier ones if there are too few."""
     missing = tf.maximum(steps - tf.shape(dates)[1], 0)
     earlier = dates[:, :1] - tf.cast(tf.range(missing, 0, -1), tf.int64) * seconds
     return tf.ensure_shape(tf.concat([earlier, dates], 1)[:, -steps:], [None, steps])

@@ -61,8 +61,8 @@ class ColumnFeatures(Features):
         """An image as an array of `shape` and `dtype`.
 
         Raises:
-            SeqzooError: it has another height or other channels, is not of bytes where those of
-                training are, or has no column.
+            SeqzooError: it has another height or number of channels, is not of bytes although those
+                of training are, or has no column.
         """
         image = np.asarray(one)
         expected = tuple(
@@ -104,7 +104,7 @@ class ColumnFeatures(Features):
         images, lengths = raw
         values = tf.transpose(images, [0, 2, 1, *range(3, len(self.shape) + 1)])
         rows, width = tf.shape(values)[0], tf.shape(values)[1]
-        # What lies behind an image may be anything, and may be in its last step.
+        # Values after the end of an image are arbitrary, and may be in its last step.
         inside = tf.sequence_mask(lengths, width)
         inside = tf.reshape(inside, [rows, width, *[1] * (len(self.shape) - 1)])
         values = tf.where(inside, values, tf.zeros((), values.dtype))

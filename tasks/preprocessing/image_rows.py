@@ -20,13 +20,13 @@ class RowFeatures(Features):
     Pixels may be read in another order, the same for all images.
 
     Args:
-        template: a template with `input`, "rows" or "pixels", `maximum_length` and, where images
-            may have any size, `image_size`.
+        template: a template with `input`, "rows" or "pixels", `maximum_length` and, if images may
+            have any size, `image_size`.
         shape: (height, width) or (height, width, channels).
         dtype: "uint8" or "float32".
         mean: of numbers that are not bytes, a list with one entry.
         scale: their standard deviation.
-        order: the place of the pixel that each step reads; None for the order of the image.
+        order: the index of the pixel that each step reads; None for the order of the image.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RowFeatures(Features):
         seed = getattr(template, "permutation_seed", None)
         order = None
         if seed is not None:
-            # Stored with the task: NumPy may draw otherwise in later versions.
+            # Stored with the task, because later versions of NumPy may draw other numbers.
             order = np.random.default_rng(seed).permutation(int(np.prod(images.shape[1:3])))
             order = order.tolist()
         return cls(template, images.shape[1:], dtype, mean, scale, order)
@@ -122,8 +122,8 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
     """Images as one array, (n, height, width[, channels]), resized as the template says.
 
     Raises:
-        SeqzooError: they have several sizes, which the template does not resize; or some have
-            channels and others do not, or other ones.
+        SeqzooError: they have several sizes, which the template does not resize; or different
+            numbers of channels.
     """
     size = getattr(template, "image_size", None)
     images = inputs if isinstance(inputs, np.ndarray) else [np.asarray(own) for own in inputs]

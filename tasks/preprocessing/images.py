@@ -121,14 +121,14 @@ def decoded(encoded: Any, channels: int) -> Any:
     image = tf.io.decode_image(encoded, expand_animations=False)
     has = tf.shape(image)[2]
     colours = tf.gather(image, tf.where(has >= 3, [0, 1, 2], [0, 0, 0]), axis=2)
-    # The last of two or four channels is opacity; decoding a JPEG with it is an error.
+    # The last of two or four channels is the alpha channel; decoding a JPEG with one is an error.
     opacity = tf.where(has % 2 == 0, image[:, :, -1:], tf.constant(255, tf.uint8))
     return tf.concat([colours, opacity], 2)
 
 
 def resized(image: Any, size: Sequence[int]) -> Any:
     """One or several images, ([batch,] height, width, channels) -> the same of another size; uint8,
-    or float32 where they are not bytes."""
+    or float32 if they are not bytes."""
     found = tf.image.resize(image, size, antialias=True)
     if image.dtype != tf.uint8:
         return found
@@ -140,7 +140,7 @@ def _naming_image(place: str) -> Iterator[None]:
     """Adds the location of an example to the error of an image that cannot be decoded.
 
     Raises:
-        SeqzooError: the block decoded something other than an image.
+        SeqzooError: the block decoded something that is not an image.
     """
     try:
         yield

@@ -1,9 +1,9 @@
 """Unicode's composed form (NFC) of texts, in the graph: the same text however it was typed.
 
 A character with a mark may be written as one code point or as two ("é", "e" and U+0301); macOS
-writes file names in the second way. TensorFlow has no operation for this outside of
-`tensorflow-text`, which an exported model could not be loaded without; so it is written in
-TensorFlow's own operations here, with tables from Python's `unicodedata`.
+writes file names in the second way. TensorFlow has no operation for this except in
+`tensorflow-text`, which loading an exported model would then need; so it is implemented here with
+TensorFlow's own operations, with tables from Python's `unicodedata`.
 
 Source: Unicode Standard Annex 15; The Unicode Standard, chapter 3.11 (canonical ordering and
 composition) and 3.12 (Hangul syllables).
@@ -35,14 +35,15 @@ NONE = np.array([-1])
 
 
 class _Tables(NamedTuple):
-    """What is known of code points; each first column is sorted, so that it can be searched.
+    """Properties of code points; the first column of each table is sorted, so that it can be
+    searched.
 
     Attributes:
         classes: code points with a combining class other than 0, and these classes.
         decompositions: code points that have a canonical one, and up to `LONGEST` code points; 0
             for none.
         compositions: pairs of code points, first * CODES + second, and what they are composed to.
-        pattern: of texts that hold no code point which this form may change.
+        pattern: matches texts without a code point that normalisation may change.
     """
 
     classes: tuple[np.ndarray, np.ndarray]
@@ -66,7 +67,7 @@ def _tables() -> _Tables:
             continue
         whole[code] = [ord(own) for own in apart.ljust(LONGEST, "\0")]
         pair = [int(own, 16) for own in unicodedata.decomposition(character).split()]
-        # Those that are excluded from composition are written apart in this form.
+        # Characters that are excluded from composition stay decomposed in NFC.
         if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
             composed[pair[0] * CODES + pair[1]] = code
             seconds.add(pair[1])
@@ -86,7 +87,7 @@ def _sorted(known: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ranges(codes: list[int]) -> list[str]:
-    """Sorted code points as ranges of a regular expression."""
+    """Sorted code points as ranges for a regular expression."""
     ranges: list[list[int]] = []
     for code in codes:
         if ranges and ranges[-1][1] == code - 1:
@@ -105,7 +106,7 @@ def composed(texts: Any) -> Any:
     return tf.cond(tf.reduce_all(plain), lambda: texts, lambda: _some_composed(texts, plain))
 
 
-# Traced once, for all graphs that compose texts: it is larger than the rest of most of them.
+# Traced once for all graphs that compose texts, because it is larger than the rest of most of them.
 @tf.function(
     input_signature=[tf.TensorSpec((None,), tf.string), tf.TensorSpec((None,), tf.bool)],
     autograph=False,
@@ -147,7 +148,7 @@ def _decomposed(codes: Any, rows: Any) -> tuple[Any, Any]:
     )
     hangul = (syllable >= 0) & (syllable < SYLLABLE_COUNT)
     apart = tf.where(hangul[:, None], letters, apart)
-    # The first is kept even if it is 0, which a text may hold.
+    # The first is kept even if it is 0, which a text may contain.
     kept = tf.concat([tf.ones_like(apart[:, :1], tf.bool), apart[:, 1:] > 0], 1)
     rows = tf.broadcast_to(rows[:, None], tf.shape(apart))
     return tf.boolean_mask(apart, kept), tf.boolean_mask(rows, kept)
@@ -168,9 +169,10 @@ def _ordered(codes: Any, rows: Any) -> tuple[Any, Any]:
 def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
     """Decomposed code points in order, and their texts -> the same, composed.
 
-    In each round every character takes in the first of the code points behind it that it can be
-    composed with and that no other one stands in the way of; a mark that it has passed over is not
-    tried again. There are as many rounds as a character takes in code points, and one.
+    In each round every character is composed with the first following code point that it can be
+    composed with and that is not blocked; a mark that it has passed over is not tried again. The
+    number of rounds is the largest number of code points that a character is composed with, plus
+    one.
     """
     known, table = _tables().compositions
 
@@ -187,8 +189,8 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         return pair, found | open_ | closed
 
     def round_(codes: Any, classes: Any, rows: Any, passed: Any, places: Any, _: Any) -> tuple:
-        # `places` are the code points' own from before the first round; `passed` is, of a
-        # character, the place up to which it has been composed.
+        # `places` are the positions of the code points before the first round; `passed` is the
+        # position up to which a character has been composed.
         count = tf.size(codes, tf.int64)
         here = tf.range(count)
         starter = _starters(classes)
@@ -198,7 +200,7 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         free |= tf.gather(classes, tf.maximum(here - 1, 0)) < classes
         fits &= (starter >= 0) & (tf.gather(rows, behind) == rows) & free
         fits &= places > tf.gather(passed, behind)
-        # A character that is taken in itself takes in nothing in this round.
+        # A character that is composed with a previous one does not change otherwise in this round.
         fits &= ~(tf.gather(fits, behind) & (starter >= 0))
         first = tf.math.unsorted_segment_min(
             tf.where(fits, here, count), tf.where(fits, starter, -1), count
@@ -221,15 +223,15 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
 
 
 def _starters(classes: Any) -> Any:
-    """Combining classes (n,) -> for each code point the place of the last one before it that is no
-    mark; -1 for none."""
+    """Combining classes (n,) -> for each code point the position of the last one before it that is
+    not a mark; -1 for none."""
     starts = tf.where(classes == 0)[:, 0]
     before = tf.cumsum(tf.cast(classes == 0, tf.int64), exclusive=True)
     return tf.gather(tf.concat([NONE, starts], 0), before)
 
 
 def _searched(values: Any, known: np.ndarray) -> tuple[Any, Any]:
-    """Where values stand in a sorted table, and whether they do."""
+    """The positions of values in a sorted table, and whether they are in it."""
     table = tf.constant(known)
     place = tf.minimum(tf.searchsorted(table, values), len(known) - 1)
     return place, tf.gather(table, place) == values

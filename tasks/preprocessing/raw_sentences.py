@@ -1,4 +1,4 @@
-"""Sentences as people type them to words as a tagger's training data have them."""
+"""Splits sentences as people type them into words as in a tagger's training data."""
 
 import re
 import unicodedata
@@ -16,19 +16,17 @@ LONGEST_CLITIC = 7
 class SentenceSplitter:
     """Splits raw sentences by a rule that is derived from the words of the training data.
 
-    Text is split at white space. A word that training knows stays whole, such as "U.S.". Of any
-    other, signs that training has as words of their own are split off at both ends, and then what
-    training has as the shorter part of a contraction: a word that ends in an apostrophe in front
-    ("l'" of "l'homme"), one that begins with an apostrophe or a hyphen behind ("'s" of "dog's",
-    "-t-il" of "va-t-il"), or "n't".
-
-    A text in which a full stop or a comma stands by itself is split already, and only at white
-    space.
+    Text is split at white space. A word that occurs in training stays whole, such as "U.S.". From
+    others, punctuation marks that are words of the training data are split off at both ends, and
+    then the shorter part of contractions in the training data: a prefix that ends in an apostrophe
+    ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of "dog's",
+    "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma stands by itself has
+    been split already, and is split only at white space.
 
     Args:
-        words: the vocabulary of the training data, the most frequent first. A contraction that it
-            has as a whole is split if both of its parts are more frequent.
-        lowercase: whether these are lowercase, whatever a text is.
+        words: the vocabulary of the training data, the most frequent first. A contraction that also
+            occurs as a whole is split if both of its parts are more frequent.
+        lowercase: whether these are lowercase, even if texts are not.
     """
 
     def __init__(self, words: Sequence[str], lowercase: bool = False):
@@ -46,13 +44,13 @@ class SentenceSplitter:
         """The splitter of a tagger's `TokenFeatures`."""
         words = features.vocabulary.tokens  # pyright: ignore[reportAttributeAccessIssue]
         vectors = features.vectors  # pyright: ignore[reportAttributeAccessIssue]
-        if vectors is not None:  # others were not split as the training data are
+        if vectors is not None:  # other inputs were not split like the training data
             words = words[: vectors.own - SPECIAL]
         return cls(words, features.template.lowercase)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def remark(self) -> str:
-        """Why signs cannot be split off; empty if they can."""
+        """Why punctuation cannot be split off; empty if it can."""
         if self.signs:
             return ""
         return (
@@ -86,14 +84,15 @@ class SentenceSplitter:
         return [*before, *self._contraction(part), *reversed(after)]
 
     def _ending(self, part: str) -> str:
-        """The longest of several signs at the end that are one word of training, such as "..."."""
+        """The longest punctuation at the end that is one word in the training data, such as
+        "..."."""
         found = re.search(r"[^\w\s]{2,}$", part)
         signs = found[0] if found else ""
         sizes = range(min(len(signs), len(part) - 1), 1, -1)
         return next((part[-size:] for size in sizes if part[-size:] in self.known), "")
 
     def _contraction(self, part: str) -> list[str]:
-        """The parts of a word, as training spells those that it knows."""
+        """The parts of a contraction, spelled as in the training data."""
         if self._stays(part) or len(part) < 2:
             return [self._spelled(part)]
         plain = self._folded(part)
@@ -108,7 +107,7 @@ class SentenceSplitter:
         return [part]
 
     def _stays(self, part: str) -> bool:
-        """Whether a word is one of training, and more frequent than its parts."""
+        """Whether a word occurs in training, and more often than its parts."""
         if not self._knows(part):
             return False
         plain, last = self._folded(part), len(self.ranks)
@@ -135,7 +134,7 @@ class SentenceSplitter:
         return plain in self.known or (self.lowercase and plain.lower() in self.known)
 
     def _spelled(self, word: str) -> str:
-        """A word with the apostrophe that training has."""
+        """A word with the apostrophe used in the training data."""
         return word if word in self.known else self.known.get(_plain(word), word)
 
 

@@ -17,8 +17,8 @@ class SeriesFeatures(Features):
     """One or several numbers per step; for cells that take time, with the time between steps.
 
     Times are in units of their mean in training, so that a model does not depend on whether data
-    have seconds or days. Beside times, features of zeros and ones alone are not standardised:
-    gru-d takes such marks of what was observed.
+    have seconds or days. In series with times, features that are only zeros and ones are not
+    standardised: gru-d takes such masks of observed values.
 
     Args:
         template: a template with `cell` and `maximum_length`.
@@ -53,7 +53,7 @@ class SeriesFeatures(Features):
         return features
 
     def check(self, inputs: Any, places: Sequence[str]) -> list[np.ndarray]:
-        """Arrays of shape (time, features), float32, each fit to be learnt from."""
+        """Arrays of shape (time, features), float32, checked for training."""
         series = []
         for one, place in zip(inputs, places, strict=True):
             one = finite(_two_axes(one, place), place)
@@ -133,7 +133,7 @@ def _parted(
         SeqzooError: an input has times that the cell does not take, or lacks those that it needs.
     """
     if cell is None:
-        # An array of all series has no times, and is not looked through.
+        # An array of all series has no times, and need not be searched.
         for one, place in zip(inputs, places, strict=True) if isinstance(inputs, list) else ():
             if isinstance(one, TimedSeries):
                 raise SeqzooError(

@@ -1,11 +1,11 @@
 """Subwords: pieces of words that are learned from texts, and found by operations in the graph.
 
-The pieces are those of SentencePiece's unigram language model. Its processor is an operation of its
-own, which an exported model could not be loaded with; so the search for the most probable pieces of
-a word is written in TensorFlow's operations here.
+The pieces are those of SentencePiece's unigram language model. Its processor is a custom operation,
+without which an exported model could not be loaded; so the search for the most probable pieces of a
+word is implemented here with TensorFlow's own operations.
 
 Source: Kudo 2018, "Subword Regularization", section 3 (the model and the Viterbi search); Kudo and
-Richardson 2018, "SentencePiece" (the sign of a space).
+Richardson 2018, "SentencePiece" (the space symbol).
 """
 
 import io
@@ -131,7 +131,7 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
 
 
 def _shorter(scores: Any) -> Any:
-    """The length, less one, of the best last piece up to each character."""
+    """The length, minus one, of the best last piece up to each character."""
     # The scores of the best pieces up to the character before, the one before that, and so on.
     words = tf.shape(scores)[0]
     before = tf.fill([words, LONGEST_PIECE - 1], -float("inf"))
@@ -146,7 +146,7 @@ def _shorter(scores: Any) -> Any:
 
 
 def _candidates(characters: Any, vocabulary: Vocabulary) -> tuple[Any, Any]:
-    """The candidate pieces that end at a character, by their length less one.
+    """The candidate pieces that end at a character, by their length minus one.
 
     Args:
         characters: ragged (words, characters); below, "all" counts those of all words.

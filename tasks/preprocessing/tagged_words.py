@@ -1,4 +1,4 @@
-"""Words, with their characters, or characters alone to ids, in the graph: a step a token."""
+"""Words with their characters, or only characters, to ids, in the graph: one step per token."""
 
 import re
 from collections import Counter
@@ -34,16 +34,16 @@ class TokenFeatures(TextFeatures):
 
     A sentence is a sequence of words or one string. A string is split at white space, but not at
     no-break spaces; white space inside a word of a sequence becomes one. So a sentence whose words
-    are joined with spaces gives the same words, and an exported model needs no more than that.
+    are joined with spaces gives the same words, and an exported model can take such strings.
 
-    Values are the ids of tokens (batch, time); where the characters of words are read, an id of
-    the word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
+    Values are the ids of tokens (batch, time); if the characters of words are read, an id of the
+    word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
 
     Args:
         template: has `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: of tokens.
         characters: vocabulary of the characters of words, if these are read.
-        vectors: word vectors from elsewhere, or None.
+        vectors: pretrained word vectors, or None.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class TokenFeatures(TextFeatures):
         """Strings (batch,) -> tokens, ragged (batch, time), unchanged."""
         if self.template.input == "characters":
             return split_characters(text)
-        # `split` only knows ASCII spaces.
+        # `split` only recognises ASCII spaces.
         return tf.strings.split(
             tf.strings.regex_replace(text, r"[^\PZ\x{A0}\x{2007}\x{202F}]", " ")
         )

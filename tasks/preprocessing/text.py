@@ -25,13 +25,13 @@ def split_characters(text: Any) -> Any:
 def split_words(text: Any) -> Any:
     """Strings (batch,) -> words, ragged (batch, words).
 
-    A word is a run of letters, marks, digits and inner apostrophes; every other sign that is no
-    space is a word of its own.
+    A word is a run of letters, marks, digits and inner apostrophes; every other character that is
+    not a space is a word of its own.
     """
     text = tf.strings.regex_replace(text, r"([^\pL\pM\pN\s'’])", r" \1 ")
     text = tf.strings.regex_replace(text, r"(^|[\s\pZ])(['’]+)", r"\1\2 ")
     text = tf.strings.regex_replace(text, r"(['’]+)($|[\s\pZ])", r" \1\2")
-    # `split` only knows ASCII spaces.
+    # `split` only recognises ASCII spaces.
     return tf.strings.split(tf.strings.regex_replace(text, r"\pZ", " "))
 
 
@@ -103,8 +103,9 @@ class TextFeatures(Features):
     Args:
         template: a template with `input`, `lowercase`, `nfc` and `maximum_length`.
         vocabulary: the vocabulary of the training examples, and the words of `vectors`.
-        vectors: word vectors from elsewhere, or None.
-        joined: whether words carry joints, as those of the language model whose layers are used.
+        vectors: pretrained word vectors, or None.
+        joined: whether words carry joints, like those of the language model whose layers are
+            reused.
     """
 
     def __init__(
@@ -159,11 +160,11 @@ class TextFeatures(Features):
         return tokens[:, : self.template.maximum_length]
 
     def tokens(self, text: Any) -> Any:
-        """Strings (batch,) -> tokens (batch, time), "" behind the text."""
+        """Strings (batch,) -> tokens (batch, time), "" after the end."""
         return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
 
     def ids(self, tokens: Any) -> Any:
-        """Tokens, a string tensor, -> ids; with word vectors an unknown one has the id of its
+        """Tokens, a string tensor, -> ids; with word vectors, an unknown token gets the id of its
         lowercase form."""
         ids = self.vocabulary.ids(tokens)
         if self.vectors is None:
@@ -204,5 +205,5 @@ class TextFeatures(Features):
 
 
 def stored_vectors(config: dict) -> WordVectors | None:
-    """The vectors of features that were opened again, without their table; or None."""
+    """The vectors of features that were loaded from a run, without their table; or None."""
     return WordVectors(**config["vectors"]) if "vectors" in config else None

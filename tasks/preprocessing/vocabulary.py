@@ -89,7 +89,7 @@ class Vocabulary:
         read = _scored(rows) or cls(rows)
         tokens = read.tokens
         whole = all(isinstance(token, str) for token in tokens) and len(set(tokens)) == len(tokens)
-        # With fewer tokens a model would still predict, but wrongly.
+        # With missing tokens a model would still predict, but wrongly.
         if not whole or size not in (None, len(tokens) + SPECIAL):
             raise SeqzooError(f"The vocabulary {path} is damaged: it is not the one trained with.")
         return read

@@ -1,12 +1,12 @@
-"""Words whose signs remember where no space stood, so that a text comes back as it was written.
+"""Words with marks where there was no space, so that the original text can be restored.
 
-A word is a run of letters, marks, digits and inner apostrophes, every other sign a word of its own,
-as in `split_words`. A sign that stood right beside another word carries a joint on that side:
+A word is a run of letters, marks, digits and inner apostrophes, every other character a word of its
+own, as in `split_words`. Punctuation directly next to another word carries a joint on that side:
 
     3.5 km (net), it's  ->  3  |.|  5  km  (|  net  |)  |,  it's        where | is the joint
 
-Words of letters carry none, so that "net" is one token wherever it stands; of two signs the second
-carries it. Source: the joiners of OpenNMT's Tokenizer, "conservative" mode.
+Words of letters carry none, so that "net" is the same token everywhere; between two punctuation
+marks the second carries it. Source: the joiners of OpenNMT's Tokenizer, "conservative" mode.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def split_joined_words(texts: Any) -> Any:
         (rf"{JOINT}* {JOINT}*", " "),
         (rf"^{JOINT}+|{JOINT}+$", ""),
         (rf"{JOINT}+", JOINT),
-        # It belongs to the sign behind it, or else to the one in front.
+        # It belongs to the punctuation mark after it, or else to the one before.
         (rf"{JOINT}([{LETTERS}])", rf"{JOINT} \1"),
         (rf"{JOINT}([^ ])", rf" {JOINT}\1"),
     ):
@@ -52,8 +52,8 @@ def split_joined_words(texts: Any) -> Any:
 
 
 def join_words(words: Any) -> Any:
-    """Words with joints (..., time), "" for none -> strings (...), each with a space in front of it
-    unless its first word is joined to what stands before."""
+    """Words with joints (..., time), "" for none -> strings (...), each preceded by a space unless
+    its first word is joined to the text before it."""
     texts = tf.strings.reduce_join(tf.where(words == "", "", " " + words), -1)
     texts = tf.strings.regex_replace(texts, f"{JOINT} {JOINT}?| {JOINT}", "")
     return tf.strings.regex_replace(texts, JOINT, "")

@@ -1,4 +1,4 @@
-"""Word vectors trained elsewhere: GloVe, word2vec, fastText, arrays with a list of words."""
+"""Pretrained word vectors: GloVe, word2vec, fastText, arrays with a list of words."""
 
 import contextlib
 import gzip
@@ -33,12 +33,12 @@ class WordVectors:
     """Vectors for the ids of a vocabulary.
 
     Attributes:
-        own: number of ids, padding and unknown included, that have a trained embedding, too; the
-            tokens behind them were only found in the file of vectors.
+        own: number of ids, padding and unknown included, that also have a trained embedding; later
+            tokens occur only in the file of vectors.
         dimension: of the vectors.
         coverage: share of the training examples' tokens that have a vector.
-        table: shape (ids, dimension), float32, zeros for tokens without one; None in a run that
-            was opened again, whose model holds them.
+        table: shape (ids, dimension), float32, zeros for tokens without one; None in a loaded run,
+            whose model has them.
         notes: sentences on how the file was read.
     """
 
@@ -72,11 +72,11 @@ def add_vectors(
         vocabulary: learned from the training examples.
         counts: how often each token, UTF-8, occurs in them.
         path: of the vectors, see `read_vectors`.
-        keep: number of words at the beginning of the file to keep although the examples lack them,
-            for predictions; None for all.
+        keep: number of words at the beginning of the file to keep even if they do not occur in the
+            examples, for predictions; None for all.
 
     Raises:
-        SeqzooError: the vectors cannot be read, or none of them is of a token.
+        SeqzooError: the vectors cannot be read, or no token has one.
     """
     tokens = {token.decode("utf-8"): count for token, count in counts.items()}
     wanted = {*tokens, *(token.lower() for token in tokens)}
@@ -103,7 +103,7 @@ def add_vectors(
 
 
 def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
-    """Reads vectors in one pass; what is not kept is not parsed.
+    """Reads vectors in one pass; vectors that are not kept are not parsed.
 
     Args:
         path: GloVe or word2vec text (.txt, .vec), word2vec binary (.bin), each also as .gz or .zip
@@ -296,7 +296,7 @@ def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfil
 
 
 def _is_binary(first: bytes) -> bool:
-    """Whether the line behind the header holds no numbers as text."""
+    """Whether the line after the header is not numbers in text form."""
     fields = first.partition(b"\n")[2].partition(b"\n")[0].split()
     try:
         [float(own) for own in fields[1:4]]
@@ -313,7 +313,7 @@ def _text(path: str, stream: BinaryIO, width: int) -> Rows:
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)
             raise _error(path, f"has {got} numbers for word {number:,}, expected {width}")
-        # A word may hold spaces; its numbers are the last ones.
+        # A word may contain spaces; the numbers come last.
         word, *numbers = line.rsplit(None, width)
 
         def vector(numbers: list[bytes] = numbers, number: int = number) -> np.ndarray:

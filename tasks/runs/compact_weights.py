@@ -40,7 +40,7 @@ def pack(run: Any, folder: str | os.PathLike, card: dict[str, Any]) -> None:
     for path, weight in weights_by_path(run.model).items():
         for name, array in _packed(weight.numpy()).items():
             arrays[f"{path}.{name}"] = array
-    # The location of the data is of no use elsewhere.
+    # The location of the data is useless elsewhere.
     config = {**run.config, "source": {**run.source, "data_dir": None}}
     with creating(folder) as temporary:
         for name, vocabulary in run.task.vocabularies.items():
@@ -54,8 +54,8 @@ def unpack(model: Any, path: pathlib.Path) -> None:
     """Sets all weights of a model from a file written by `pack`, by their paths.
 
     Raises:
-        SeqzooError: the file is damaged, or of another model: it has other weights, or one of
-            another shape or kind of number.
+        SeqzooError: the file is damaged, or belongs to another model, with other weights, shapes or
+            types.
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -82,7 +82,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
                 f"{tuple(weight.shape)}, got {array.dtype} of shape {array.shape}; pack the run "
                 "again."
             )
-    # Only now, so that a model is never partly set.
+    # Only now, so that a model is never left partly set.
     for place, weight in weights.items():
         weight.assign(found[place])
 

@@ -1,4 +1,4 @@
-"""Corrects the quantiles of a trained forecast by what its validation examples were."""
+"""Corrects the quantiles of a trained forecaster, based on its validation examples."""
 
 import pathlib
 
@@ -11,9 +11,8 @@ from seqzoo.tasks.runs.predictor import Inference
 
 
 def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
-    """Sets the correction of a run's model, which predictions, scores and exports then have.
-
-    It follows from uncorrected quantiles, so that a second time changes nothing.
+    """Sets the correction of a run's model, which predictions, scores and exports then include. It
+    is computed from uncorrected quantiles, so that repeating it changes nothing.
 
     Args:
         folder: the run folder.

@@ -29,18 +29,18 @@ class Ensemble:
 
     The probability of a class, or of a label, is the mean over the runs; numbers are means in the
     units of the data. The tags of a sequence are the most probable ones of each step by mean
-    probability, kept well formed where a CRF binds them to that, and their joint probability is the
-    mean of those that the runs give to all of them. Cells, sizes and vocabularies may differ.
+    probability, kept well formed if a CRF requires it, and their joint probability is the mean of
+    those of the runs. Cells, sizes and vocabularies may differ.
 
     Attributes:
-        runs: its runs, of which the first says how raw inputs are read.
+        runs: its runs; the first one determines how raw inputs are read.
 
     Args:
         runs: two or more runs, or their folders.
 
     Raises:
-        SeqzooError: there are fewer, they are of other kinds, labels or numbers of values than each
-            other, or their predictions cannot be averaged, as texts cannot.
+        SeqzooError: there are fewer, they differ in kinds, labels or numbers of values, or their
+            predictions, such as texts, cannot be averaged.
     """
 
     def __init__(self, runs: Sequence[Run | str | os.PathLike]):
@@ -156,7 +156,7 @@ class Ensemble:
         ]
 
     def _outputs(self, data: list[Data], options: AnswerOptions) -> tuple[Any, np.ndarray]:
-        """Targets, and outputs (n, size) from which they make the averaged predictions."""
+        """Targets, and outputs (n, size) that decode to the averaged predictions."""
         found = [np.stack(own["outputs"]) for own in self._collect("infer", data, options)]
         targets = self.task.targets
         if not isinstance(targets, ValueTargets):
@@ -171,7 +171,8 @@ class Ensemble:
         return ValueTargets(targets.mean, targets.scale, loss), outputs.astype(np.float32)
 
     def _tagged(self, data: list[Data], options: AnswerOptions) -> dict[str, list]:
-        """What `TaggerTask.answers` and `figures` need, of the averaged probabilities."""
+        """The tensors that `TaggerTask.answers` and `figures` need, from the averaged
+        probabilities."""
         lengths = data[0].inputs.lengths
         found = self._collect("marginals", data, options)
         for run, own in zip(self.runs, data, strict=True):
@@ -221,11 +222,12 @@ def _log_mean(logarithms: np.ndarray) -> np.ndarray:
 
 
 def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarray:
-    """The tags with the largest product of probabilities that may follow each other.
+    """The allowed sequence of tags with the largest product of probabilities.
 
     Args:
         probabilities: of each tag at each step, (time, tags).
-        allowed: what may follow what, begin and end, as `bio_constraints` gives it; None for all.
+        allowed: the allowed transitions, starts and ends, as `bio_constraints` returns them; None
+            for all.
 
     Returns: tags (time,), int32.
     """
@@ -245,7 +247,7 @@ def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarra
 
 
 def _description(run: Run) -> dict[str, Any]:
-    """In what the runs of an ensemble agree, by name."""
+    """The properties that the runs of an ensemble must share, by name."""
     template, task = run.template, run.task
     kinds = {
         "template": template.name,

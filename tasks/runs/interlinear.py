@@ -19,7 +19,7 @@ def interlinear(
 
     Args:
         tokens: words or characters; unprintable ones are escaped as in Python.
-        tags: as many tags.
+        tags: one tag per token.
         truth: the true tags, if available.
         width: maximum columns of a line.
 

@@ -35,7 +35,7 @@ GRAPHS = 64
 
 
 class Inference:
-    """A model and its inference graphs, each traced once; those used last are kept.
+    """A model and its inference graphs, each traced once; the most recently used are kept.
 
     Args:
         task: the task.
@@ -45,14 +45,14 @@ class Inference:
     """
 
     def __init__(self, task: Task, model: Any, settings: TrainingSettings, padding: Padding):
-        # Not typed: each template has more than the contracts say.
+        # Not typed, because templates have more than the contracts say.
         self.task: Any = task
         self.model = model
         self.settings = settings
         self.padding = padding
         self._graphs: OrderedDict[Any, Any] = OrderedDict()
-        self._seconds: dict[Any, float] = {}  # of generating, by shapes
-        self._lock = threading.Lock()  # several threads may ask one run
+        self._seconds: dict[Any, float] = {}  # of generation, by shapes
+        self._lock = threading.Lock()  # several threads may use one run
 
     def collect(self, ask: Callable, data: Data, options: AnswerOptions) -> dict[str, list]:
         """The results of `Task.infer` or `Task.score` for all examples, in order; those of several
@@ -68,11 +68,11 @@ class Inference:
             carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
         generates = data.window is None and isinstance(self.task, Generates)
         found: dict[str, list] = {}
-        # Filler rows are left out where that compiles nothing; those of windows carry
-        # states from one batch to the next.
+        # Filler rows are left out if that causes no compilation; with windows, rows carry states
+        # from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
         for batch, longest in zip(trimmed, plan.lengths, strict=True):
-            # A number for the graph, not a part of it: another seed traces nothing.
+            # An input of the graph, not a constant, so that another seed does not retrace it.
             seed = None if options.seed is None else seed_tensor(options.seed)
             key = (ask.__name__, replace(options, seed=None), few)
             compiled = False
@@ -137,7 +137,7 @@ class Inference:
         return stream.run(tensors)
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What was made for a key, kept until `GRAPHS` others have been used since."""
+        """The value made for a key, kept until `GRAPHS` others have been used since."""
         with self._lock:
             if key not in self._graphs:
                 self._graphs[key] = make()
@@ -158,7 +158,7 @@ class Inference:
         """The graph of `ask` for batches like this one, kept for the next call."""
         if isinstance(self.task, Generates):
             asked = replace(options, seed=None)
-        else:  # of all others the number of answers is chosen after the graph
+        else:  # for all others the number of answers is chosen after the graph
             asked = None
 
         def make() -> Any:
@@ -178,7 +178,7 @@ class Inference:
 
 
 def seed_tensor(seed: int) -> Any:
-    """A random seed as a number of a graph."""
+    """A random seed as an input of a graph."""
     return tf.constant(seed, tf.int64)
 
 

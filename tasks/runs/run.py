@@ -45,7 +45,7 @@ class Run:
         folder: its folder.
         config: all of config.json.
         template: the template with its choices.
-        task: the same with what it learnt from examples before training.
+        task: the template with what it learned from examples before training.
         settings: how it was trained.
         source: how to open its data again, as passed to `train`.
         padding: the lengths that batches are padded to.
@@ -83,7 +83,7 @@ class Run:
                 raise SeqzooError(f"{folder} was written by a newer seqzoo; update this one.")
             sizes = config.get("vocabulary_sizes", {})
             for name in config["vocabularies"].values():
-                # A run from elsewhere is read, and packed again, in its own folder alone.
+                # An external run is read, and packed again, only within its own folder.
                 if pathlib.Path(name).name != name or name in ("", ".."):
                     raise SeqzooError(
                         f"{folder / CONFIG} must name vocabularies in its own folder, got {name!r}."
@@ -186,7 +186,7 @@ class Run:
         return self.task.answers(found, examples.inputs, options)
 
     def attention(self, inputs: Any, options: AnswerOptions | None = None) -> list[Any]:
-        """Where the model looks in its inputs as it writes its answers.
+        """The model's attention over its inputs while it generates its answers.
 
         Args:
             inputs: as `predict` takes them.
@@ -206,10 +206,9 @@ class Run:
         return attention_of(self, examples.inputs, options) if len(examples) else []
 
     def stream(self, value: Any, options: AnswerOptions | None = None) -> Iterator[str]:
-        """Generates a text for one raw input, and yields what there is of it after each token.
-
-        The last one is the text that `predict` gives. One may differ from the next in more than
-        what comes behind it, where words decide on the spaces before them.
+        """Generates a text for one raw input, and yields the text so far after each token. The last
+        one is the text that `predict` returns. A text need not be a prefix of the next one, because
+        words may change the spaces before them.
 
         Args:
             value: the input.
@@ -232,7 +231,7 @@ class Run:
             options: the options of its predictions.
 
         Raises:
-            SeqzooError: the model has to see its input as a whole.
+            SeqzooError: the model needs its whole input at once.
         """
         return Session(self._stepper, _options(options))
 
@@ -313,28 +312,28 @@ class Run:
         check: bool = True,
         signatures: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Writes the model in a format that needs nothing of ours to load, and compares what was
-        written with the model, in a process of its own.
+        """Writes the model in a format that can be loaded without seqzoo, and compares the result
+        with the model, in a process of its own.
 
         Args:
             folder: to write.
-            options: how the model is asked.
+            options: the options of the predictions.
             format: "saved-model", "onnx" or "litert"; see `seqzoo.tasks.export.formats`.
-            precision: of the weights: "float32", or what else the format has.
+            precision: of the weights: "float32", or another one that the format supports.
             steps: how many steps an input has, for LiteRT; None for any number.
-            examples: raw inputs to compare answers on; by default some that are made up.
+            examples: raw inputs to compare answers on; by default random ones.
             check: whether to compare.
             signatures: further ones of a SavedModel, which make it slower to load: "explain", the
                 attention of each generated token, and "serving_compiled", with loops that XLA
                 compiles, for batches of 32 and more; see docs/deployment.md.
 
         Returns:
-            "files", the bytes of each by name, and "difference", the largest one from the model as
-            a share of the largest result.
+            "files", the size of each in bytes by name, and "difference", the largest difference
+            from the model, relative to the largest result.
 
         Raises:
             SeqzooError: the folder exists, there is no model yet, the format cannot hold the model,
-                its extra is not installed, or what was written answers otherwise than the model.
+                its extra is not installed, or the results of the export differ from the model's.
         """
         wanted = Export(
             self.task,

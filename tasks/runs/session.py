@@ -37,7 +37,7 @@ class Stepper:
         model: its model.
 
     Raises:
-        SeqzooError: the model has to see its input as a whole.
+        SeqzooError: the model needs its whole input at once.
     """
 
     def __init__(self, task: Any, model: Any):
@@ -73,19 +73,18 @@ class Stepper:
         return [tf.cast(own, tf.float32) for own in initial_states(self.layers, 1)]
 
     def run(self, steps: np.ndarray, states: list[Any]) -> tuple[np.ndarray, list[Any]]:
-        """Steps (time, ...) and the states before them -> outputs of the last or of all, and the
-        states behind them."""
+        """Steps (time, ...) and the states before them -> outputs of the last step or of all, and
+        the states after them."""
         outputs, last = self._run(tf.constant(steps[None]), states)
         return outputs.numpy(), [tf.cast(own, tf.float32) for own in last]
 
 
 class Session:
-    """One input that comes in parts: what is fed is read at once and not kept.
-
-    After any parts the answer is the one that `Run.predict` gives for all of them as one input, but
-    for tags and numbers of each step, of which it has those of the last part; for the next step of
-    a series, of which it has one; and for language models, whose answer is the next token. Where a
-    text is found from the outputs of all steps, these are kept; the input is not.
+    """One input that comes in parts: each part is processed at once and not kept. After each part
+    the answer equals that of `Run.predict` for all parts so far as one input, except that tags and
+    numbers per step are only those of the last part, a forecast has only the next step, and a
+    language model answers with the next token. If a text is decoded from the outputs of all steps,
+    these are kept; the input is not.
 
     Args:
         stepper: of the run.
@@ -111,8 +110,8 @@ class Session:
                 pixels), samples of sound of any number.
 
         Raises:
-            SeqzooError: the part is empty or of another shape, or the input is longer than what
-                the model reads of any.
+            SeqzooError: the part is empty or of another shape, or the input is longer than the
+                model's maximum length.
         """
         task = self.stepper.task
         if isinstance(task.features, AudioFeatures):
@@ -124,7 +123,7 @@ class Session:
         return self._answer(self._run(steps))
 
     def _check_limit(self, count: int) -> None:
-        """Refuses further steps beyond those that the model reads of any input."""
+        """Raises an error if the input exceeds the model's maximum length."""
         limit = getattr(self.stepper.task.template, "maximum_length", None)
         if limit is not None and self.steps + count > limit:
             raise SeqzooError(
@@ -149,7 +148,8 @@ class Session:
         if complete:
             self._run(self._windows(complete))
             self._samples = self._samples[complete * features.hop :]
-        # The rest, filled with silence as at the end of a sound, counts for this answer alone.
+        # The rest, padded with silence as at the end of an audio input, counts only for this
+        # answer.
         rest = -(-len(self._samples) // features.hop)
         silence = np.zeros(features.window, np.float32)
         held = self._samples
@@ -170,7 +170,7 @@ class Session:
             outputs = self._run(features.steps_of(image[:, :complete]))
         self._image = image[:, complete:]
         if self._image.shape[1]:
-            # The rest, filled up as at the end of an image, counts for this answer alone.
+            # The rest, padded as at the end of an image, counts only for this answer.
             outputs, _ = self.stepper.run(features.steps_of(self._image), self._states)
         return self._answer(outputs)
 

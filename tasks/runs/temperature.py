@@ -26,7 +26,8 @@ def check_calibrates(task: Any, validation: Data | None) -> None:
     """Checks that a task can be calibrated.
 
     Raises:
-        SeqzooError: it has no probabilities that a temperature scales, or no validation examples.
+        SeqzooError: it has no probabilities that a temperature could scale, or no validation
+            examples.
     """
     template = task.template
     if not isinstance(task, Calibrates) or task.calibrated_layer is None:
@@ -53,10 +54,9 @@ def collect_logits(inference: Inference, data: Data) -> tuple[np.ndarray, np.nda
 
 def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> str:
     """Divides the weights of a run's last layer by the temperature that suits validation examples
-    best, so that the model and all that is exported of it have calibrated probabilities; writes
-    the temperature with the figures before and after to calibration.json.
-
-    A model that is calibrated already stays as it is, also if the process was killed in between.
+    best, so that the model and its exports have calibrated probabilities; writes the temperature,
+    with the figures before and after, to calibration.json. A model that is already calibrated does
+    not change, even if the process was killed in between.
 
     Args:
         folder: the run folder.
@@ -64,7 +64,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
         validation: the examples.
 
     Returns:
-        A sentence for people where the best temperature is outside of the searched range; else "".
+        A remark if the best temperature is outside the searched range; otherwise "".
     """
     path = folder / MODEL
     if (folder / CALIBRATION).exists():
@@ -83,7 +83,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
             "before": _figures(logits, targets),
             "after": _figures(logits / temperature, targets),
         }
-        # First, so that the model of this digest is never calibrated twice.
+        # Written first, so that the model with this digest is never calibrated twice.
         write_json(folder / CALIBRATION, figures)
     return remark(temperature)
 

@@ -10,8 +10,8 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
     A part of a path is the attribute that holds a layer, or in a functional model the layer's name,
-    and the last part the weight's own name. Names that Keras counts up in each process are in no
-    path, as long as the layers of functional models that have weights are named.
+    and the last part the weight's own name. Names that Keras numbers within each process do not
+    occur in paths, as long as the layers with weights in functional models are named.
     """
     found: dict[str, Any] = {}
     inner: set[int] = set()

@@ -19,8 +19,8 @@ class Targets(ABC):
         metric: name of the metric that is reported beside the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
-        logits: whether outputs are log-odds, whose scale says how sure a model is.
-        weighs: whether losses can be weighted by class or by how sure the model is.
+        logits: whether outputs are log-odds, whose scale expresses the model's confidence.
+        weighs: whether losses can be weighted by class or by the model's confidence.
     """
 
     metric = ""
@@ -57,7 +57,7 @@ class Targets(ABC):
         shape (batch, `sums`)."""
 
     def weighting(self, settings: TrainingSettings, targets: np.ndarray) -> Weighting:
-        """The weights of losses that a training asks for; where `weighs`.
+        """The weights of losses that the training settings ask for; only if `weighs`.
 
         Args:
             settings: the training settings.
@@ -69,18 +69,19 @@ class Targets(ABC):
         raise NotImplementedError
 
     def weighted(self, losses: Any, outputs: Any, targets: Any, weighting: Weighting) -> Any:
-        """The losses of `objective`, weighted, (batch,); where `weighs`."""
+        """The losses of `objective`, weighted, (batch,); only if `weighs`."""
         raise NotImplementedError
 
     def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Encoded targets as choices of one class each: logits (n, classes), and the indices of the
-        true classes, (n,); where `logits`."""
+        true classes, (n,); only if `logits`."""
         raise NotImplementedError
 
     @abstractmethod
     def goals(self, targets: Any) -> Any:
-        """Numbers whose conditional means decide as the outputs do, (batch, `size`): what a readout
-        is fitted to by least squares. For log-odds, the decision lies at zero or at the largest."""
+        """Numbers that a readout is fitted to by least squares, (batch, `size`): their conditional
+        means give the same decisions as the outputs. For log-odds, the decision is at zero or at
+        the largest."""
 
     @abstractmethod
     def measure(self, sums: np.ndarray, weight: float) -> float:

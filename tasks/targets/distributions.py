@@ -1,7 +1,7 @@
-"""What a forecast says of a step: a number, quantiles, or the parameters of a distribution.
+"""The outputs of a forecast for a step: a number, quantiles, or the parameters of a distribution.
 
-A network's outputs are in units of the window that it reads: `restored` takes them back to the
-standardised scale of the series, or for counts to counts.
+A network's outputs are in units of the window that it reads: `restored` converts them to the
+standardised scale of the series, or to counts.
 """
 
 import math
@@ -35,7 +35,7 @@ class Units(NamedTuple):
 
 
 class Distribution(ABC):
-    """What is forecast of each step; `outputs` are (batch, horizon, targets, `size`), float32.
+    """A type of forecast; `outputs` are (batch, horizon, targets, `size`), float32.
 
     Args:
         levels: quantiles to report.
@@ -55,7 +55,7 @@ class Distribution(ABC):
 
     @property
     def center(self) -> int:
-        """Which output is what a step is expected to be."""
+        """Index of the output that is the point forecast."""
         return 0
 
     @abstractmethod
@@ -73,7 +73,7 @@ class Distribution(ABC):
 
 
 class Point(Distribution):
-    """One number, which quantiles equal until they are corrected."""
+    """One number; all quantiles equal it until they are corrected."""
 
     has_quantiles = False
 
@@ -190,8 +190,8 @@ class StudentT(Distribution):
         signs = tf.constant([1.0 if level > 0.5 else -1.0 for level in self.levels])
 
         def above(share: Any) -> Any:
-            # P(|t| > size) = I(freedom / (freedom + size^2); freedom / 2, 1 / 2), of which the
-            # search looks for the share x = freedom / (freedom + size^2).
+            # P(|t| > size) = I(freedom / (freedom + size^2); freedom / 2, 1 / 2), and the search
+            # looks for the share x = freedom / (freedom + size^2).
             half = tf.broadcast_to(0.5 * freedom, tf.shape(share))
             return tf.math.betainc(half, 0.5 * tf.ones_like(share), share) >= 2 * tails
 

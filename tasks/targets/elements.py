@@ -69,8 +69,8 @@ class ElementLoss:
         return self.function == "linear" and self.name in ("squared", "absolute", "huber")
 
     def scales(self, values: np.ndarray) -> tuple[list[float], list[float]]:
-        """The mean and the deviation that targets, (n, elements), are standardised with; 0 and 1
-        where they are not."""
+        """The mean and the deviation that targets, (n, elements), are standardised with; 0 and 1 if
+        they are not."""
         if self.standardises:
             return moments(values)
         return [0.0] * values.shape[1], [1.0] * values.shape[1]

@@ -82,7 +82,7 @@ class LabelTargets(Targets):
         return tf.reduce_mean(each * focal_weight(each, weighting.focal), -1)
 
     def decisions(self, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Of no and yes for each label; the softmax of 0 and a logit is its sigmoid.
+        # Logits of no and yes for each label; the softmax of 0 and a logit is its sigmoid.
         logits = outputs.reshape(-1)
         return np.stack([np.zeros_like(logits), logits], -1), targets.reshape(-1).astype(int)
 

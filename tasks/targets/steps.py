@@ -31,7 +31,7 @@ class StepTargets(ABC):
     @classmethod
     @abstractmethod
     def of_features(cls, features: Any, loss: ElementLoss) -> "StepTargets":
-        """Those that are the steps of inputs, which some `Features` make.
+        """Targets that are the steps of inputs, encoded by some `Features`.
 
         Args:
             features: the features.
@@ -53,7 +53,7 @@ class StepTargets(ABC):
         Args:
             outputs: the model's.
             numbers: random ones in [0, 1), (rows, size), or None for the most probable step.
-            temperature: what log-odds are divided by where numbers are random.
+            temperature: divides log-odds in sampling.
         """
 
     def predicted(self, outputs: Any) -> Any:
@@ -106,7 +106,7 @@ class StepValues(StepTargets):
         return self.loss(outputs, targets), tf.reduce_mean(absolute, -1)
 
     def following(self, outputs: Any, numbers: Any, temperature: float) -> Any:
-        del numbers, temperature  # the mean is all that the model knows
+        del numbers, temperature  # the prediction is only a mean
         return outputs
 
     def predicted(self, outputs: Any) -> Any:
@@ -146,7 +146,7 @@ class StepNotes(StepTargets):
 
     @classmethod
     def of_features(cls, features: Any, loss: ElementLoss) -> "StepNotes":
-        del loss  # notes have their own
+        del loss  # notes have no scale
         return cls(features.notes)
 
     def goals(self, targets: Any) -> Any:
@@ -172,7 +172,8 @@ class StepNotes(StepTargets):
         each = np.logaddexp(0, logits) - logits * there
         return {
             "nll": float(each.sum(1).mean()),
-            # Of notes: those that sound in both, by those that sound in either (Bay et al. 2009).
+            # Accuracy of notes: those that sound in both, divided by those that sound in either
+            # (Bay et al. 2009).
             "note_accuracy": hits / either if either else 1.0,
             "note_f1": f1(hits, int(said.sum()), int(there.sum())),
         }

@@ -1,4 +1,4 @@
-"""Tags by name: from the targets of examples to ids, and what may follow what."""
+"""Tags by name: from the targets of examples to ids, and the allowed transitions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,8 +17,9 @@ class Tags:
 
     Args:
         names: of the tags, in the order of their ids.
-        well_formed: whether each sequence of training was well formed BIO or BIOES. A CRF is then
-            bound to that; tags of another kind, such as IOB1's, it learns from examples alone.
+        well_formed: whether each sequence of training was well formed BIO or BIOES. A CRF then only
+            allows well-formed tags; other kinds of tags, such as IOB1, it learns only from
+            examples.
     """
 
     def __init__(self, names: list[str], well_formed: bool):
@@ -55,7 +56,7 @@ class Tags:
 
     @property
     def constraints(self) -> tuple | None:
-        """What `CRF` takes for `allowed`."""
+        """The argument `allowed` of `CRF`."""
         return bio_constraints(self.names) if self.well_formed else None
 
     def encode(self, examples: Examples, lengths: np.ndarray) -> Sequences:
@@ -81,7 +82,7 @@ class Tags:
         return Sequences.of(found)
 
     def check(self, encoded: Sequences, examples: Examples) -> None:
-        """Checks what a CRF that is bound to well-formed tags is to score.
+        """Checks the tags of examples for a CRF that only allows well-formed ones.
 
         Raises:
             SeqzooError: some are not, and would have no probability.

@@ -32,8 +32,8 @@ there were joints), and with them."""
 
 
 def guessed_spaces(text: Any) -> Any:
-    """Words joined by spaces -> the same as text is mostly written: "Well - known , sir ." becomes
-    "Well-known, sir."; what "3. 5" or "10: 30" was is not known."""
+    """Words joined by spaces -> the same with spaces as usual in text: "Well - known , sir ."
+    becomes "Well-known, sir."; the original of "3. 5" or "10: 30" cannot be known."""
     text = tf.strings.regex_replace(text, r"([\pL\pN]) - ([\pL\pN])", r"\1-\2")
     text = tf.strings.regex_replace(text, r" ([,.;:!?…)\]}])", r"\1")
     return tf.strings.regex_replace(text, r"([(\[{]) ", r"\1")
@@ -83,7 +83,7 @@ class Texts:
         choices: the options of the tokenisation.
         vocabulary: begins with `START_TOKEN` and `END_TOKEN`.
         longest: number of tokens of the longest text in training, without the end.
-        tokenization: `JOINED`, or `LOSSY` for texts that were learnt before there was another one.
+        tokenization: `JOINED`, or `LOSSY` for texts learned before other tokenisations existed.
     """
 
     def __init__(
@@ -176,8 +176,8 @@ class Texts:
         return self.choices.input == "subwords" or self.joined
 
     def tokens(self, texts: Sequence[str]) -> list[list[str]]:
-        """The tokens of each text, as scores count them: a space too many or too few is a wrong
-        token. Of subwords, which are of our making, it is the words."""
+        """The tokens of each text, as counted in scores: an extra or missing space is a wrong
+        token. For subwords, which depend on the model, these are the words."""
         return [
             [token.decode("utf-8") for token in row]
             for chunk in self._chunks(texts, texts)
@@ -198,8 +198,8 @@ class Texts:
         )
 
     def _clean(self, texts: Any) -> Any:
-        """Strings -> the same in the right case, without the signs of start and end (and without
-        the joints of words)."""
+        """Strings -> the same in the right case, without the start and end tokens (and without the
+        joints of words)."""
         signs = START_TOKEN + END_TOKEN + (JOINT if self.joined else "")
         texts = tf.strings.regex_replace(texts, f"[{signs}]", "")
         return self.features.cased(texts)
@@ -212,7 +212,7 @@ class Texts:
         """
         start = 0
         while start < len(texts):
-            # Texts may be books, of which a thousand would not fit into memory.
+            # Texts may be books, a thousand of which would not fit into memory.
             stop, characters = start, 0
             while stop < min(len(texts), start + TextFeatures.chunk) and characters < CHUNK:
                 # Entries that are not strings are reported by `raw`.

@@ -1,4 +1,4 @@
-"""Weights of losses in training: by class, by how sure the model is, and by example."""
+"""Weights of losses in training: by class, by the model's confidence, and by example."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from seqzoo.tasks.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Weighting:
-    """What the loss of each prediction is multiplied by in training.
+    """The weights of the losses of predictions in training.
 
     Attributes:
         classes: weight of each class, in the order of the outputs; their mean over the training
@@ -32,7 +32,7 @@ class Weighting:
     def of(
         cls, settings: TrainingSettings, names: Sequence[str], counts: np.ndarray
     ) -> "Weighting":
-        """The weighting that training settings ask for.
+        """Makes the weighting that training settings ask for.
 
         Args:
             settings: the training settings.
@@ -40,7 +40,7 @@ class Weighting:
             counts: how often each class is a target in training.
 
         Raises:
-            SeqzooError: a weight is of a class that does not exist.
+            SeqzooError: a weight is for a class that does not exist.
         """
         chosen = settings.class_weight
         if chosen is None:
@@ -86,7 +86,7 @@ def refuse(settings: TrainingSettings, expected: str, names: Sequence[str]) -> N
 
     Args:
         settings: the training settings.
-        expected: what they are for.
+        expected: the targets that they are for.
         names: the fields that do not fit.
     """
     for name in names:

@@ -15,7 +15,7 @@ def bibtex(name: str, reference: str) -> str:
     Returns:
         The entry, or "" if the reference has no title or no year.
     """
-    # A semicolon ends a paper: its title has none.
+    # A semicolon ends a paper, since titles have none.
     found = FORM.match(reference.partition("; ")[0].strip())
     year = re.search(r"\b(?:19|20)\d\d\b", found["venue"]) if found else None
     if not found or not year:

@@ -89,11 +89,11 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
 
 
 def measurements(name: str) -> dict[str, Any]:
-    """What was measured of a cell.
+    """The measurements of a cell.
 
     Returns:
-        "machine"; "speed", by "shape" the "milliseconds" and "times_keras", which is how many times
-        as long `keras.layers.RNN` around the same cell takes, each a pair of forward, and forward
+        "machine"; "speed", by "shape" the "milliseconds" and "times_keras", the time of
+        `keras.layers.RNN` around the same cell relative to it, each a pair of forward, and forward
         and backward; and "adding", the "steps" in which the adding problem was learnt (None if not)
         and the "error" at the end. What has not been measured is empty or None.
     """
@@ -141,7 +141,7 @@ def _cell(name: str, features: int, units: int) -> dict[str, Any]:
     if not any(option["required"] for option in settings):
         cell = seqzoo.cells.create(name, units)
         config = cell.get_config()
-        shown["gates"] = list(cell.gates)  # a cell around another one has those of that
+        shown["gates"] = list(cell.gates)  # a wrapper has those of its inner cell
         shown["options"] = [option for option in settings if option["name"] in config]
         frames = (8, 8) if cell.input_rank == 4 else ()
         try:

@@ -1,4 +1,4 @@
-"""The command `seqzoo explain`: colours a text by what it does for a model's answer."""
+"""The command `seqzoo explain`: colours a text by its contributions to a model's answer."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The command `seqzoo export`: writes a model for programs that have nothing of seqzoo."""
+"""The command `seqzoo export`: writes a model for programs without seqzoo."""
 
 from typing import Any
 

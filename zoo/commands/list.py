@@ -1,4 +1,4 @@
-"""The command `seqzoo list`: lists names with a line each."""
+"""The command `seqzoo list`: lists names, one per line."""
 
 import json
 

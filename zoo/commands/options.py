@@ -73,7 +73,7 @@ class Grouped(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help shows its options by subject, those of the command alone last."""
+    """A command whose help shows its options by subject, followed by its own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         subjects: dict[str, list[tuple[str, str]]] = {}
@@ -235,7 +235,7 @@ def _of(
 
 
 def source_option(name: str, default: str = "") -> Callable:
-    """The option of a source's field, where a command has another default than training."""
+    """The option of a source's field, for a command whose default differs from training."""
     option = source_options()[name]
     if default:
         option = replace(option, help=f"{option.help.partition(' [')[0]} [default: {default}]")
@@ -243,7 +243,7 @@ def source_option(name: str, default: str = "") -> Callable:
 
 
 def source_beside(*others: str) -> Callable:
-    """The options of a source but for the fields that a command has in another way."""
+    """The options of a source, except for the fields that a command defines differently."""
     return _of(DATA, source_options(), [name for name in source_options() if name not in others])
 
 

@@ -1,4 +1,4 @@
-"""How this program was called, for the commands that it suggests."""
+"""The name that this program was called by, for the commands that it suggests."""
 
 import sys
 

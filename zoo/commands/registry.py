@@ -1,7 +1,5 @@
-"""All commands by name: where each is defined, and what the overview says of it.
-
-`seqzoo --help` and completion of command names read this alone; a command is imported when it is
-called.
+"""All commands by name: where each is defined, and its line in the overview. `seqzoo --help` and
+completion of command names read only this; a command is imported when it is called.
 """
 
 import pkgutil

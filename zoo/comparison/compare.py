@@ -42,13 +42,13 @@ def compare(
 ) -> Comparison:
     """Compares cells at an equal number of parameters: `seqzoo compare` from Python.
 
-    Each cell is trained with each seed, in a process of its own. Trainings that the folder already
-    holds are not repeated.
+    Each cell is trained with each seed, in a process of its own. Training runs that the folder
+    already has are not repeated.
 
     Args:
         name: of a preset or a template, or the path of a configuration file.
         cells: names of the cells.
-        seeds: trainings per cell, with the seed of the settings and those after it.
+        seeds: training runs per cell, with the seed of the settings and those after it.
         gradient_flow: whether to add how much of a gradient each cell passes back over 10, 100 and
             1,000 steps before any training.
         folder: to write to; None for comparisons/NAME.
@@ -92,7 +92,7 @@ def compare(
 
 
 def _begun(path: pathlib.Path, choices: Choices) -> Choices:
-    """The settings that all trainings share; those of the folder, if it has some.
+    """The settings that all training runs share; those of the folder, if it has any.
 
     Raises:
         SeqzooError: they differ, or the folder is not a comparison.
@@ -112,8 +112,8 @@ def _begun(path: pathlib.Path, choices: Choices) -> Choices:
 
 
 def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str, Any]:
-    """Units, parameters and options of each cell: counted once, and kept in the folder, which is
-    made here. Each cell gets a file of choices to train with."""
+    """Units, parameters and options of each cell: computed once, and stored in the folder, which is
+    created here. Each cell gets a file with its settings."""
     file = path / "sizes.json"
     known = read_json(file) if file.exists() else {}
     missing = [cell for cell in cells if cell not in known]
@@ -176,7 +176,7 @@ def _write(path: pathlib.Path, choices: Choices, origin: str) -> None:
 
 
 def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
-    """Trains a cell with a seed, unless that is done already; returns the result.
+    """Trains a cell with a seed, unless that has been done; returns the result.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -191,7 +191,7 @@ def _train(path: pathlib.Path, cell: str, seed: int, device: str | None) -> str:
     if is_run(folder):
         words.append("--resume")
     ended = run([sys.executable, "-m", "seqzoo.cli", *words], {})
-    # For a resumed training, the larger of its peaks.
+    # If training was resumed, the larger of its peaks.
     record = {"peak_bytes": max(record["peak_bytes"], ended.peak_bytes)}
     if ended.code == 0:
         record |= json.loads(ended.output.rstrip("\n").rpartition("\n")[2])

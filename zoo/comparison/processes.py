@@ -1,7 +1,7 @@
 """Runs Python processes, measures them, and stops them on Ctrl-C.
 
-Nothing here imports TensorFlow: the system counts the memory of a process that starts another one
-towards the other's peak, so the one that starts them has to stay small.
+Nothing here imports TensorFlow: the system counts the memory of a parent process towards the peak
+of its child, so the parent has to stay small.
 """
 
 import os

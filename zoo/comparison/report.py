@@ -1,4 +1,4 @@
-"""What a comparison of cells comes to: a table, a plot, and a sentence on which cell is best."""
+"""The result of a comparison of cells: a table, a plot, and a sentence on which cell is best."""
 
 import pathlib
 import statistics
@@ -24,16 +24,16 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Result:
-    """A cell with all of its finished trainings.
+    """A cell with all of its finished training runs.
 
     Attributes:
         cell: its name.
         units: units per layer.
         parameters: parameter count of the model.
-        scores: one a seed; no number where the metric has none.
-        seconds: of epochs of all seeds, without those that compiled.
-        peak_bytes: the largest memory that one of its trainings took.
-        failed: messages of its failed trainings, by seed.
+        scores: one per seed; NaN if the metric is undefined.
+        seconds: of the epochs of all seeds, without those that include compilation.
+        peak_bytes: the largest peak memory of its training runs.
+        failed: messages of its failed training runs, by seed.
     """
 
     cell: str
@@ -57,15 +57,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of a comparison.
+    """A comparison.
 
     Attributes:
         name: what was trained.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored.
-        reference: the cell whose number of parameters the others were brought to.
-        wanted: that number.
+        reference: the cell whose parameter count the others were matched to.
+        wanted: that parameter count.
         seeds: of each cell.
         results: the best cell first; those without a score last.
         folder: that it is written to.
@@ -84,7 +84,7 @@ class Comparison:
     flow: Sequence[dict[str, Any]] = ()
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table: one row a cell, of plain numbers; None for what there is not."""
+        """The table: one row of plain numbers per cell; None for missing ones."""
         return [
             {
                 "cell": own.cell,
@@ -102,7 +102,7 @@ class Comparison:
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Heads and rows as a person reads them."""
+        """Column names and rows of a table for people."""
         heads = [
             head.format(metric=self.metric.replace("_", " "), reference=self.reference)
             for head in HEADS
@@ -243,7 +243,7 @@ class Comparison:
         axes.set_xlim(-0.6, len(scored) - 0.2)
         better = "higher" if self.better > 0 else "lower"
         axes.set_ylabel(f"{self.metric.replace('_', ' ')} ({better} is better)")
-        name = self.name.replace("$", r"\$")  # else matplotlib takes it for a formula
+        name = self.name.replace("$", r"\$")  # else matplotlib reads it as a formula
         axes.set_title(f"{name}: about {self.wanted:,} parameters each", color=INK)
         axes.grid(axis="y", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""How many units give a model with one cell as many parameters as with another."""
+"""Finds the number of units at which cells have equal parameter counts."""
 
 import json
 import sys
@@ -27,18 +27,18 @@ class Size:
 
 
 def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, Size]:
-    """The size of each cell, as near as can be to the parameters of one.
+    """The size of each cell at which its parameter count is closest to that of the reference.
 
     Args:
-        choices: of the model, with the units and options that the reference cell has.
-        reference: name of the cell that the others are made equal to.
-        cells: names of those to be sized.
+        choices: the settings of the model, with the units and options of the reference cell.
+        reference: name of the reference cell.
+        cells: names of the cells to size.
 
     Returns:
         A size for each of `cells`, and for the reference.
 
     Raises:
-        SeqzooError: the data or the choices cannot be trained on.
+        SeqzooError: the data or the settings cannot be trained on.
     """
     from seqzoo.cells import CELLS
     from seqzoo.tasks.layers.recurrent import make_cell
@@ -85,7 +85,7 @@ def nearest_units(count: Callable[[int], int], wanted: int, start: int) -> int:
         low, high = max(1, low // 2), low
     turn = 0
     while high - low > 1:
-        # By turns where a straight line would be, which is quick, and the middle, which is sure.
+        # Alternates between linear interpolation, which is fast, and bisection, which is safe.
         share = (wanted - count(low)) / (count(high) - count(low)) if turn % 2 == 0 else 0.5
         middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
         low, high = (middle, high) if count(middle) <= wanted else (low, middle)
@@ -104,7 +104,7 @@ def main(words: Sequence[str]) -> int:
     """Computes the sizes of cells in a separate process.
 
     Args:
-        words: a file of choices, then the names of cells.
+        words: a file of settings, then the names of cells.
 
     Returns:
         0, with the sizes as JSON on standard output; 2, with a line on standard error.

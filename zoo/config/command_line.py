@@ -1,4 +1,4 @@
-"""Settings as the options that they are given with on the command line."""
+"""Settings as options of the command line."""
 
 import shlex
 from collections.abc import Mapping

@@ -46,5 +46,5 @@ def entries(docstring: str, section: str) -> dict[str, str]:
 
 @cache
 def choices(kind: type) -> dict[str, str]:
-    """What each field of a dataclass is, by the "Attributes" of its docstring."""
+    """The description of each field of a dataclass, from the "Attributes" of its docstring."""
     return entries(inspect.getdoc(kind) or "", "Attributes")

@@ -1,7 +1,7 @@
 """The options of the command line, made from the fields of settings, their types and docstrings.
 
-Nothing here knows how a command line is made: `seqzoo.zoo.commands.options` makes click options of
-these, `seqzoo show` and the reference page name them.
+Nothing here depends on click: `seqzoo.zoo.commands.options` makes click options of these, `seqzoo
+show` and the reference page list them.
 """
 
 import re
@@ -34,14 +34,14 @@ REGISTRIES = {
 
 @dataclass(frozen=True)
 class Option:
-    """What the command line has for one field, which several templates may share.
+    """The command-line option of one field, which several templates may share.
 
     Attributes:
         name: of the field.
-        flags: as they are typed: "--units", or of a switch "--lowercase/--keep-case".
+        flags: as typed: "--units", or for a switch "--lowercase/--keep-case".
         type: of the value: int, float, str, bool, a `Literal`, a sequence or a mapping.
         takes_none: whether "none" may be typed for None.
-        help: what it does, with its range and its default.
+        help: its description, with its range and its default.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Option:
 
 
 def option_of(kind: type, name: str) -> str:
-    """The option of a dataclass's field, "--cell-option"; empty where it has none."""
+    """The option of a dataclass's field, "--cell-option"; empty if it has none."""
     hint = hints_of(kind)[name]
     if note(hint, NotTyped) is not None:
         return ""
@@ -69,7 +69,7 @@ def source_options() -> dict[str, Option]:
 
 @cache
 def task_options() -> dict[str, Option]:
-    """The options of all templates; one that several have says where they differ."""
+    """The options of all templates; the help of a shared one says where they differ."""
     found = _options(list(TEMPLATES.values()))
     return {name: own for name, own in found.items() if name not in source_options()}
 
@@ -97,8 +97,8 @@ def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Opti
 
     Args:
         kinds: the dataclasses.
-        defaults: whether the help tells the fields' defaults; presets have others of templates and
-            of training.
+        defaults: whether the help gives the fields' defaults, which presets override for templates
+            and training.
     """
     owners: dict[str, list[type]] = {}
     for kind in kinds:
@@ -112,7 +112,7 @@ def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Opti
 def _option(name: str, kinds: Sequence[type], defaults: bool) -> Option:
     hints = [hints_of(kind)[name] for kind in kinds]
     types = [plain(hint) for hint in hints]
-    if get_origin(types[0]) is Literal:  # of each template those that it knows
+    if get_origin(types[0]) is Literal:  # each template gets those that it has
         type_: Any = Literal[tuple(dict.fromkeys(own for each in types for own in get_args(each)))]
     else:
         type_ = types[0]
@@ -162,7 +162,7 @@ def _help(
 
 
 def _with_options(text: str, kind: type) -> str:
-    """A text in which the options of other fields stand for these: "`top_k`" becomes "--top-k"."""
+    """A text with the names of fields replaced by their options: "`top_k`" becomes "--top-k"."""
     names = {field.name for field in fields(kind)}
 
     def option(name: re.Match) -> str:
@@ -172,5 +172,5 @@ def _with_options(text: str, kind: type) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """What stands before the first full stop that ends a sentence, and not "et al. 2019"."""
+    """The text before the first full stop that ends a sentence, unlike that of "et al. 2019"."""
     return re.split(r"\.(?=\s+[A-Z\"`]|$)", text, maxsplit=1)[0]

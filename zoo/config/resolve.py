@@ -91,8 +91,8 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
         given: see `chosen`.
 
     Raises:
-        SeqzooError: the name does not exist, an option is invalid or missing, or it must be as in
-            the run and is given otherwise.
+        SeqzooError: the name does not exist, an option is invalid or missing, or it must match the
+            run but is given another value.
     """
     given, base = dict(given), None
     if name is not None and name not in TEMPLATES:
@@ -116,7 +116,7 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
 
 
 def needs(name: str) -> str:
-    """What --data must name for a preset, a template or a file without data."""
+    """A description of the --data that a preset, a template or a file without data needs."""
     own = PRESETS[name].needs if name in PRESETS else ""
     return own or f"a data set or a file; see `{command('train --help')}`"
 

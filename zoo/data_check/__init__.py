@@ -1,1 +1,1 @@
-"""Looks at data before training: what is wrong, what is suspicious, what to train."""
+"""Checks data before training: what is wrong, what is suspicious, what to train."""

@@ -65,10 +65,11 @@ def check(
         data: a preset, an embedded data set, tfds:NAME, or a file or folder.
         timing: whether to measure how long an epoch takes here, some seconds.
         say: is called with each finding as soon as there is one.
-        fields: of `Source`, such as `kind` and `target`; what is left out is guessed for tables.
+        fields: of `Source`, such as `kind` and `target`; fields that are not given are guessed for
+            tables.
 
     Raises:
-        SeqzooError: the data do not exist, cannot be read at all, or what is in them cannot be
+        SeqzooError: the data do not exist, cannot be read at all, or their content cannot be
             guessed.
     """
     name = data if data in PRESETS else None

@@ -50,7 +50,7 @@ class Column:
 
     Attributes:
         name: its name.
-        values: of each row; text, or values of the format. None where there is none.
+        values: of each row; text, or values of the format. None if missing.
     """
 
     name: str
@@ -185,7 +185,7 @@ def _format(source: Source) -> str:
 
 
 def _of_format(source: Source) -> dict[str, str]:
-    """The kinds of a file whose format says them; empty for others."""
+    """The kinds of a file whose format determines them; empty for others."""
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},
@@ -194,7 +194,7 @@ def _of_format(source: Source) -> dict[str, str]:
 
 
 def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Kinds and columns of a table, as far as its values say them."""
+    """Kinds and columns of a table, as far as its values determine them."""
     for role in ("input", "target"):
         if given.get(role) is not None and given[role] not in columns:
             raise SeqzooError(
@@ -218,7 +218,8 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
 
 
 def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:
-    """A table of dates and numbers is a series to forecast, its last column the one in question."""
+    """Guesses that a table of dates and numbers is a series to forecast, with its last column as
+    the target."""
     numbers = [column.name for column in columns if column.content == "numbers"]
     if not numbers or not any(column.content == "dates" for column in columns):
         return {}

@@ -1,4 +1,4 @@
-"""Targets: how labels are distributed and written, and numbers that stand out."""
+"""Checks of targets: how labels are distributed and written, and outliers among numbers."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -71,12 +71,12 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 
 def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Labels that differ in case, spaces, quotes or the form of Unicode alone."""
+    """Labels that differ only in case, spaces, quotes or Unicode normalisation."""
     counts = Counter(label for part in parts.values() for own in part.labels or () for label in own)
     forms: dict[str, list[str]] = defaultdict(list)
     for label in counts:
         key = unicodedata.normalize("NFKC", " ".join(label.split())).casefold().strip("\"' .")
-        # Single letters, as in handwriting, may well differ in case alone.
+        # Single letters, as in handwriting, may well differ only in case.
         forms[key if len(key) > 1 else label].append(label)
     alike = [own for own in forms.values() if len(own) > 1]
     if alike:

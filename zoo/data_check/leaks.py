@@ -1,4 +1,4 @@
-"""Columns and texts that give the answer away, and dates out of order."""
+"""Checks for columns and texts that leak the label, and for dates out of order."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -102,7 +102,7 @@ def _dates(column: Column) -> Iterator[Finding]:
 
 
 def _labels_within(part: Part) -> Iterator[Finding]:
-    """Whether texts hold their own labels as words, and hardly any of the others."""
+    """Whether texts contain their own labels as words, and hardly any others."""
     inputs = part.examples.inputs
     if part.labels is None or not all(isinstance(own, str) for own in list(inputs)[:100]):
         return

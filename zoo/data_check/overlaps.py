@@ -80,7 +80,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
 
 
 def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
-    """Texts of training that differ from held-out ones in case, spaces and punctuation alone."""
+    """Training texts that differ from held-out ones only in case, spaces and punctuation."""
     train = parts["train"].examples.inputs
     if isinstance(train, np.ndarray) or not all(isinstance(own, str) for own in train[:100]):
         return

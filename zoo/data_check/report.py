@@ -21,7 +21,7 @@ pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius:
 
 
 def conclusion(found: DataReport) -> str:
-    """What the findings come to, and the suggested command."""
+    """A summary of the findings, and the suggested command."""
     notes = sum(finding.state == "note" for finding in found.findings)
     if found.suggestion is None:
         return "Training would fail; correct what is broken and check again."

@@ -1,4 +1,4 @@
-"""Reads data for a check: what training would refuse is found, and the rest is read."""
+"""Reads data for a check: rows that training would reject are reported, and the rest is read."""
 
 import pathlib
 from collections import Counter
@@ -23,11 +23,11 @@ PLACES = 3
 
 @dataclass(frozen=True)
 class Rows:
-    """Examples in their splits, as far as they can be read.
+    """The readable examples, by split.
 
     Attributes:
         source: with its guesses resolved and absolute paths.
-        parts: "train", and "validation" and "test" where there are any.
+        parts: "train", and "validation" and "test" if there are any.
         findings: on what could not be read.
     """
 

@@ -37,13 +37,13 @@ SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A first training: a start to measure others against, not a tuned choice.
+    """A first training: a baseline for others, not a tuned choice.
 
     Attributes:
         template: the name of the template.
         options: options of the command by name, such as "units".
         command: the whole command.
-        epoch_seconds: estimated seconds per epoch here; None where it was not measured.
+        epoch_seconds: estimated seconds per epoch here; None if it was not measured.
     """
 
     template: str

@@ -34,10 +34,10 @@ def list_datasets() -> list[str]:
 
 
 def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core.DatasetBuilder:
-    """The prepared builder of an embedded data set; prepares it where that is not done yet.
+    """The prepared builder of an embedded data set; prepares it if needed.
 
-    Prints nothing. What is prepared appears all at once: a process that is killed meanwhile leaves
-    no half data set, and two processes may prepare the same one.
+    Prints nothing. The folder appears in one step, complete: a process that is killed leaves no
+    partial data set, and two processes may prepare the same one.
 
     Args:
         name: a name in `DATASETS`.
@@ -57,14 +57,14 @@ def load(name: str, data_dir: str | os.PathLike[str] | None = None) -> tfds.core
 
 
 def default_data_dir() -> pathlib.Path:
-    """The folder that prepared data sets are kept in where none is named."""
+    """The default folder of prepared data sets."""
     if os.environ.get("TFDS_DATA_DIR"):
         return pathlib.Path(os.environ["TFDS_DATA_DIR"]).expanduser()
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "seqzoo"
 
 
 def _is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-    # The builder's own method logs a warning where there is nothing yet.
+    # The builder's own method logs a warning if there is nothing yet.
     return (pathlib.Path(builder.data_path) / "dataset_info.json").is_file()
 
 
@@ -80,11 +80,11 @@ def _prepare(builder_class: type, folder: pathlib.Path) -> tfds.core.DatasetBuil
         ) from error
     try:
         # tfds writes into a folder beside the final one and renames it at the end. Its messages
-        # and progress bars would break into those of the command that needs the data.
+        # and progress bars would interrupt those of the command that needs the data.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder_class(data_dir=folder).download_and_prepare()
     except Exception:
-        # Another process may have been faster, and its folder then stands in the way.
+        # Another process may have been faster, and its folder then exists already.
         if not _is_prepared(builder_class(data_dir=folder)):
             raise
     return builder_class(data_dir=folder)

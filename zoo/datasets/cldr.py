@@ -1,7 +1,7 @@
-"""Names of things in the languages of the world, read from the CLDR data that Babel carries.
+"""Names of things in the languages of the world, read from the CLDR data included in Babel.
 
 The raw material of the `languages` data set: what each locale itself calls territories, languages,
-scripts, currencies, cities, time zones, months, days and units. Needs Babel alone.
+scripts, currencies, cities, time zones, months, days and units. Needs only Babel.
 """
 
 import collections
@@ -15,13 +15,13 @@ from typing import Any
 import babel
 from babel import localedata
 
-# Left out whole, since most of their names are those of a better known language. The share, in
-# CLDR 47, of their names that stand in the other one: what is left would be a riddle, and the
-# better known language would lose its own words.
+# Left out completely, because most of their names are those of a better known language. The
+# percentages are the shares of their names, in CLDR 47, that also occur in the other one: the rest
+# could not be told apart, and the better known language would lose its own words.
 NEAR_COPIES = {
     "bs_Cyrl": "sr",  # 71%
     "en_Dsrt": "en",  # English letter by letter in the Deseret and Shavian alphabets,
-    "en_Shaw": "en",  # which nobody means by English text
+    "en_Shaw": "en",  # which nobody would call English text
     "kxv_Deva": "hi",  # 53%; Kuvi in its own, Latin, letters stays
     "kxv_Orya": "or",  # 28%
     "kxv_Telu": "te",  # 79%
@@ -31,9 +31,9 @@ NEAR_COPIES = {
     "yue": "zh",  # 90% of traditional Chinese
 }
 
-# These locales keep the name of another language for what they have no name for. A name that is
-# equal to the other's does not count as theirs. (Without this English keeps 511 names and gives
-# 770 to Wolof, Xhosa, Filipino and Igbo.)
+# These locales use the names of another language where they have none of their own. A name that
+# equals the other's does not count as theirs. (Without this, English keeps 511 names and loses 770
+# to Wolof, Xhosa, Filipino and Igbo.)
 BORROWERS = {
     "en": ("fil", "ha", "ie", "ig", "om", "so", "wo", "xh"),
     "es": ("qu",),
@@ -65,10 +65,9 @@ def typed(text: str) -> str:
 
 
 def clean(name: str) -> str:
-    """The name as a person would type it, without bracketed years; empty where it is no word.
-
-    No words of a language are: single characters, names with digits left or without a letter, and
-    names all in capitals (codes and abbreviations).
+    """The name as a person would type it, without bracketed years; empty if it is not a word.
+    Single characters, names that contain digits or no letter, and names all in capitals (codes and
+    abbreviations) are not words.
     """
     text = typed(_PLACEHOLDER.sub("", _DATED.sub("", unicodedata.normalize("NFC", name))))
     if len(text) < 2 or _DIGIT.search(text) or text.isupper() or not _LETTER.search(text):
@@ -84,9 +83,9 @@ def english_name(language: str) -> str:
 def names(minimum: int) -> dict[str, dict[str, str]]:
     """Every language's own names, each with the item that it names.
 
-    A name stays only where it belongs to one language alone, whatever its case; a language stays
-    only with `minimum` names or more. Languages are dropped one at a time, that with the fewest
-    names first, so that each gives back to the others the names that they shared.
+    A name is kept only if it belongs to a single language, ignoring case; a language is kept only
+    if it has at least `minimum` names. Languages are dropped one at a time, the one with the fewest
+    names first, so that the names it shared return to the others.
 
     Returns: language -> name -> item, such as names(300)["fr"]["Allemagne"] == "territories/DE";
         languages and names in a fixed order.
@@ -121,7 +120,7 @@ def names(minimum: int) -> dict[str, dict[str, str]]:
 
 
 def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
-    """language -> name in lower case -> (name, item), before any is left out for being shared."""
+    """language -> name in lower case -> (name, item), before shared names are left out."""
     found: dict[str, dict[str, tuple[str, str]]] = collections.defaultdict(dict)
     for locale in sorted(localedata.locale_identifiers()):
         language = locale.split("_")[0]
@@ -137,10 +136,11 @@ def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
 
 
 def _own_data(locale: str) -> dict[str, Any]:
-    """A locale without what it inherits from another: Haitian Creole would carry all of French.
+    """A locale without what it inherits from another: Haitian Creole would otherwise contain all of
+    French.
 
-    Not by `localedata.load`, whose cache does not tell whole locales from such parts of them:
-    whichever is asked for first, the other would get.
+    Not by `localedata.load`, whose cache does not distinguish complete locales from such parts:
+    whichever is loaded first would be returned for both.
     """
     with open(localedata.resolve_locale_filename(locale), "rb") as file:
         return pickle.load(file)
@@ -159,7 +159,7 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"cities/{zone}", entry["city"]
     for zone, entry in data.get("meta_zones", {}).items():
         long = _table(entry.get("long"))
-        # One form a zone: the summer and winter forms are the same words with one more.
+        # One form per zone: the summer and winter forms only add a word.
         for form in ("generic", "standard"):
             if form in long:
                 yield f"zones/{zone}", long[form]
@@ -181,14 +181,15 @@ def _table(entry: object) -> dict:
 
 
 def _in_own_script(keys: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Leaves out names in a script that a language hardly uses: they are another's, or codes."""
+    """Leaves out names in a script that a language hardly uses: they belong to another language, or
+    are codes."""
     scripts = {key: _script(name) for key, (name, _) in keys.items()}
     used = collections.Counter(scripts.values())
     return {key: named for key, named in keys.items() if used[scripts[key]] >= 0.03 * len(keys)}
 
 
 def _script(name: str) -> str:
-    """The script of a name's first letter that is not Latin, else Latin ("IPA 拼音" is Chinese)."""
+    """The script of a name's first non-Latin letter, otherwise Latin ("IPA 拼音" is Chinese)."""
     letter = _OUTSIDE_LATIN.search(name)
     return _letter_script(letter[0]) if letter else "LATIN"
 

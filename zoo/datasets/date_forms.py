@@ -1,7 +1,7 @@
-"""The forms that dates take in the locales of the world, read from the CLDR that Babel carries.
+"""The forms that dates take in the locales of the world, read from the CLDR data included in Babel.
 
-The raw material of the `dates` data set: which patterns each locale has, and which days cannot be
-written in them without doubt. Needs Babel alone.
+The raw material of the `dates` data set: which patterns each locale has, and which days are
+ambiguous in them. Needs only Babel.
 """
 
 import collections
@@ -26,7 +26,7 @@ WELL_KNOWN = frozenset(
 """The languages whose words count where a language that fewer people know has them, too."""
 
 # The zero of each numbering system that is some locale's default; Babel names them but does not
-# hold them. The other digits follow it.
+# include their digits. The other digits follow it.
 ZEROS = {
     "adlm": "\U0001e950",
     "arab": "\u0660",
@@ -54,8 +54,8 @@ class Form:
     Attributes:
         locale: the locale's identifier, such as "en_GB".
         pattern: CLDR's, such as "EEE, d MMM y".
-        months: the months that the form names without doubt, 1 to 12; None where it writes months
-            as numbers.
+        months: the months whose names are unambiguous in this form, 1 to 12; None if it writes
+            months as numbers.
     """
 
     locale: str
@@ -63,11 +63,11 @@ class Form:
     months: frozenset[int] | None
 
     def write(self, day: datetime.date, native: bool = False) -> str | None:
-        """The day in this form; None where the text could be read as another day, too.
+        """The day in this form; None if the text could also be read as another day.
 
         Args:
             day: what to write.
-            native: whether to write the locale's own digits, where it has such.
+            native: whether to write the locale's own digits, if it has any.
         """
         if self.months is None and readings(_bare(self, day)) != {day}:
             return None
@@ -78,12 +78,12 @@ class Form:
 
 
 def readings(text: str) -> set[datetime.date]:
-    """Every day that a date without words can mean to somebody; none where it is no date.
+    """Every day that a numeric date can mean to somebody; none if it is not a date.
 
     A year of four digits that stands first is followed by the month and the day, as in ISO 8601.
-    Else the order is any that a well-known language has with these signs between the numbers:
-    points stand between day, month and year alone, slashes in more than one order. Where there is
-    none, or those make no date, it is any. Years of two digits are those from `PIVOT` on.
+    Otherwise the order is any that a well-known language uses with these separators: points are
+    only used for day, month and year, slashes for more than one order. If there is none, or none of
+    them gives a date, any order is possible. Years of two digits are those from `PIVOT` on.
     """
     numbers = _NUMBER.findall(text)
     if len(numbers) != 3:
@@ -99,7 +99,7 @@ def readings(text: str) -> set[datetime.date]:
 
 
 def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
-    """What three numbers mean, read in some orders."""
+    """The days that three numbers mean in the given orders."""
     found = set()
     for order in orders:
         values = dict(zip(order, map(int, numbers), strict=True))
@@ -117,7 +117,7 @@ def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
 def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
     """The orders of day, month and year in dates without words of `WELL_KNOWN` languages.
 
-    Returns: what stands before, between and behind the numbers, and whether the year has four
+    Returns: the text before, between and after the numbers, and whether the year has four
         digits -> orders, such as "dmy".
     """
     found = collections.defaultdict(set)
@@ -137,7 +137,7 @@ def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
 
 
 def _signs(text: str) -> tuple[str, ...]:
-    """What stands before, between and behind the numbers of a date."""
+    """The text before, between and after the numbers of a date."""
     return tuple(_NUMBER.split(text))
 
 
@@ -146,12 +146,12 @@ def forms() -> dict[str, dict[str, list[Form]]]:
 
     Left out are locales without month names, and those that write all as an earlier one of their
     language does; forms with a month of one letter; those that name the month but have a year of
-    two digits; and those for which CLDR has placeholders alone ("2021 M03 4", English weekdays in
+    two digits; and those for which CLDR has only placeholders ("2021 M03 4", English weekdays in
     another language).
 
     One word may name different months in a form that two languages have: "25 Kas 2024" is in
     November in Turkish and in May in Taita. It keeps the meaning that it has in `WELL_KNOWN`
-    languages; where there is none, or more than one, it is left out of that form in all of them.
+    languages; if there is none, or more than one, it is left out of that form in all of them.
 
     Returns: language -> locale -> forms, such as forms()["en"]["en_GB"]; in a fixed order.
     """
@@ -181,7 +181,7 @@ def forms() -> dict[str, dict[str, list[Form]]]:
 
 @functools.cache
 def digits(locale: str) -> dict[int, str]:
-    """The locale's own digits, for `str.translate`; empty where they are 0-9."""
+    """The locale's own digits, for `str.translate`; empty if they are 0-9."""
     zero = ZEROS.get(_locale(locale).default_numbering_system)
     return {ord("0") + n: chr(ord(zero) + n) for n in range(10)} if zero else {}
 
@@ -200,7 +200,7 @@ def _meanings(forms: Iterable[Form]) -> dict[str, set[int]]:
 
 
 def _certain(form: Form, meanings: dict[str, set[int]]) -> Form:
-    """The form with those months alone that its words name without doubt."""
+    """The form, restricted to the months whose names are unambiguous."""
     if form.months is None:
         return form
     kept = {month for month in form.months if meanings[_bare(form, _sample(month))] == {month}}
@@ -208,7 +208,7 @@ def _certain(form: Form, meanings: dict[str, set[int]]) -> Form:
 
 
 def _form(identifier: str, pattern: str) -> Form | None:
-    """A locale's form; None where CLDR has placeholders alone for its words."""
+    """A locale's form; None if CLDR has only placeholders for its words."""
     locale = _locale(identifier)
     fields = [match[0] for match in _FIELD.finditer(pattern) if match[1]]
     weekdays = [field for field in fields if field[0] in "Ec"]
@@ -226,7 +226,7 @@ def _form(identifier: str, pattern: str) -> Form | None:
     words = [_parsed(months[0]).apply(_sample(month), locale) for month in range(1, 13)]
     if any(map(_PLACEHOLDER.fullmatch, words)):
         return None
-    # Some locales have nothing but numbers for names.
+    # Some locales only have numbers instead of names.
     named = all(any(map(str.isalpha, word)) for word in words)
     return Form(identifier, pattern, frozenset(range(1, 13)) if named else None)
 
@@ -248,7 +248,7 @@ def _is_clear(pattern: str) -> bool:
 
 
 def _bare(form: Form, day: datetime.date) -> str:
-    """The day in a form without its weekday, whose name may hold a number ("thứ 5")."""
+    """The day in a form without its weekday, whose name may contain a number ("thứ 5")."""
     return cldr.typed(_parsed(_without_weekday(form.pattern)).apply(day, _locale(form.locale)))
 
 

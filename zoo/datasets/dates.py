@@ -30,27 +30,28 @@ class Pair(NamedTuple):
 class Dates(tfds.core.GeneratorBasedBuilder):
     """Dates as people write them, in 280 languages -> ISO 8601.
 
-    Made, without a download, from the Unicode CLDR that Babel carries; see `date_forms.py`. `text`
-    is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium, short
-    ("25/03/2021"), with or without the day of the week; `iso` is the same day as "2021-03-25".
-    All days are of the Gregorian calendar. Half of the dates in a locale with digits of its own are
-    written in those. The years are 1900 to 2099, two thirds of the dates are of 1980 to 2039.
+    Made, without a download, from the Unicode CLDR data included in Babel; see `date_forms.py`.
+    `text` is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium,
+    short ("25/03/2021"), with or without the day of the week; `iso` is the same day as
+    "2021-03-25". All days are of the Gregorian calendar. In locales with their own digits, half of
+    the dates are written in them. The years are 1900 to 2099, two thirds of the dates are of 1980
+    to 2039.
 
-    Each text stands once and has one right answer:
+    Each text occurs once and has one right answer:
 
-    - Numbers alone are kept only where they can be read in one way. 2021-03-04 is March 4: a year
+    - Numeric dates are kept only if they can be read in one way. 2021-03-04 is March 4: a year
       of four digits that stands first is followed by month and day. 25/03/2021 and 3/25/2021 are
       the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept. With
-      points between the numbers well-known languages write the day first: 03.04.2021 is April 3.
+      points between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
     - Two digits are a year of 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
     - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
-      has one meaning in the forms that both write alike, that of the better known language.
+      has one meaning in forms that both languages write alike: that of the better known language.
 
-    Split by the day: no day of one split stands in another in any locale, so that the test asks
-    for dates that training has not shown in any form. A language gets its share of the dates
-    whatever the number of its locales, 31 well-known ones four times that of the others; half of it
-    is in the language's own locale, the rest in regional ones that write dates in another way,
-    where there are such.
+    Split by day: no day of one split occurs in another in any locale, so that the test dates do not
+    occur in training in any form. A language gets its share of the dates regardless of the number
+    of its locales, 31 well-known ones four times that of the others; half of the share is in the
+    language's main locale, the rest in regional ones that write dates differently, if there are
+    any.
     """
 
     # The second number is Babel's release; see `Languages`.
@@ -88,7 +89,7 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
     """Draws dates, each text once; the same ones every time.
 
     Args:
-        count: how many; above a few hundred thousand the short forms run out.
+        count: number of dates; above a few hundred thousand the short forms run out.
         seed: of the draw.
     """
     languages = list(date_forms.forms().items())

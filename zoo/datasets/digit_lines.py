@@ -1,6 +1,6 @@
-"""The data set `digit_lines`: MNIST digits side by side -> the number that they are.
+"""The data set `digit_lines`: MNIST digits side by side -> the number they form.
 
-It is not among the embedded ones, since it needs those of MNIST. To prepare it in a folder:
+It is not among the embedded ones, since it needs MNIST. To prepare it in a folder:
 
     DigitLines(data_dir="prepared").download_and_prepare()
 """
@@ -29,13 +29,13 @@ PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"
 class DigitLines(tfds.core.GeneratorBasedBuilder):
     """One to ten MNIST digits side by side -> their number.
 
-    Made from the data set `mnist` of tfds, which is downloaded where it is not prepared yet. Each
+    Made from the data set `mnist` of tfds, which is downloaded if needed. Each
     digit is cut to its own columns; between digits are one to twelve empty columns. `image` is 28
-    pixels high and as wide as it gets, white on black, and `text` the number as digits.
+    pixels high and as wide as needed, white on black, and `text` the number as digits.
 
-    The splits have the digits of MNIST's own: of its training digits the last 5,000 are for
-    validation, and no test digit is in another split. Each digit is used once; those of training
-    four times, in other numbers.
+    The splits follow MNIST's own: the last 5,000 training digits are for validation, and no test
+    digit is in another split. Each digit is used once, those of training four times, in different
+    numbers.
     """
 
     VERSION = tfds.core.Version("1.0.0")

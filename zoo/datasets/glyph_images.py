@@ -1,6 +1,6 @@
-"""Characters drawn from the DejaVu faces that matplotlib carries, without those that look alike.
+"""Characters drawn in the DejaVu typefaces included in matplotlib, without those that look alike.
 
-The raw material of the `glyphs` data set. Needs matplotlib and NumPy alone.
+The raw material of the `glyphs` data set. Needs only matplotlib and NumPy.
 """
 
 import collections
@@ -44,9 +44,8 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
     """Draws the characters that a face has, in the order of their numbers.
 
     White on black, all in one size on one baseline, so that capitals are larger than small letters
-    and an accent is above or below; centred from left to right. Outlines are not fitted to the
-    pixels. Left out are characters without a Unicode name or without ink, and those that are larger
-    than the image.
+    and an accent is above or below; centred from left to right. Outlines are not hinted. Left out
+    are characters without a Unicode name or without ink, and those that are larger than the image.
 
     Args:
         face: a name in `FACES`.
@@ -61,7 +60,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
 
     path = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", f"{FACES[face]}.ttf")
     font = FT2Font(str(path))
-    # As many pixels as the outlines have units: hinting then moves nothing.
+    # With one pixel per unit of the outlines, hinting changes nothing.
     font.set_size(2048, 72)
     renderer = RendererAgg(SIZE, SIZE, 72)
     context = renderer.new_gc()
@@ -92,7 +91,7 @@ def draw(face: str, characters: Collection[str] | None = None) -> dict[str, np.n
 def png(image: np.ndarray) -> bytes:
     """A gray image, uint8 of shape (height, width), as a PNG file.
 
-    TensorFlow's encoder, called once an image, makes of seconds minutes on a busy machine.
+    TensorFlow's encoder, called once per image, turns seconds into minutes on a busy machine.
     """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -112,7 +111,7 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
     characters = sorted(images)
     ink = np.stack([images[c] for c in characters]).astype(np.float32) / 255  # (n, SIZE, SIZE)
     # Squares of 4 by 4 pixels, averaged: four times their distance is never more than that of the
-    # images, and sixteen times quicker to find.
+    # images, and is sixteen times faster to compute.
     squares = ink.reshape(-1, SIZE // 4, 4, SIZE // 4, 4).mean((2, 4)).reshape(len(ink), -1) * 4
     norms = (squares**2).sum(1)
     for start in range(0, len(ink), 512):
@@ -126,11 +125,10 @@ def look_alikes(images: dict[str, np.ndarray]) -> Iterator[tuple[str, str]]:
 
 
 def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
-    """Leaves out characters that another one cannot be told from: A, the Greek Alpha.
-
-    Of two characters that are alike in a face, it keeps the one with the lower number. Where they
-    are so in a third of the faces that have both, or more, the other is left out of all faces. One
-    image never stands for two characters, in whatever faces.
+    """Leaves out characters that look like another one, such as A and the Greek Alpha. Of two
+    characters that look alike in a face, it keeps the one with the lower number. If they do so in
+    at least a third of the faces that have both, the other is left out of all faces. No image ever
+    stands for two characters, in any faces.
 
     Args:
         faces: face -> character -> image.

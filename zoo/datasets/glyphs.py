@@ -10,8 +10,8 @@ import tensorflow_datasets as tfds
 
 from seqzoo.zoo.datasets import glyph_images, hash_splits
 
-# Each is one step away from faces that are trained on: slanted, bold or both, with and without
-# serifs, of fixed and of free width are all seen, these three mixtures are not.
+# Each differs in one property from faces in training: slanted, bold or both, with and without
+# serifs, fixed and proportional width all occur there, but not these three combinations.
 UNSEEN_FACES = ("DejaVu Sans Oblique", "DejaVu Sans Mono Bold", "DejaVu Serif Bold Italic")
 
 UNSEEN_CHARACTERS = 20
@@ -36,25 +36,25 @@ class Glyph(NamedTuple):
 class Glyphs(tfds.core.GeneratorBasedBuilder):
     """Pictures of characters in twelve faces -> their Unicode names.
 
-    Drawn, without a download, from the twelve DejaVu text faces that matplotlib carries; see
+    Drawn, without a download, from the twelve DejaVu text faces included in matplotlib; see
     `glyph_images.py`. `image` is 40 by 40 pixels, white on black; `caption` is the character's
     Unicode name in lower case ("latin small letter e with acute"); `character` and `face` say what
-    it is. A face's missing characters are left out.
-
-    Many characters cannot be told from their picture: the Latin, Greek and Cyrillic A, a micro sign
-    and a mu. Of characters that look alike (they differ by less ink than one pixel holds) the one
-    with the lowest number stays; one that looks like it in a third of the faces that have both is
-    left out of all faces, else of those alone. No picture has two captions.
+    it is. Characters that a face lacks are left out. Many characters cannot be told apart in a
+    picture: the Latin, Greek and Cyrillic A, a micro sign and a mu. Of characters that look alike
+    (they differ by less ink than one pixel holds) the one with the lowest number stays; one that
+    looks like it in a third of the faces that have both is left out of all faces, otherwise only of
+    those. No picture has two captions.
 
     The splits:
 
     - `train`: nine faces of the seen characters.
-    - `validation` and `test`: the seen characters in three faces that are not trained on (Sans
-      Oblique, Sans Mono Bold, Serif Bold Italic); a quarter of the characters for validation. What
-      looks in these faces, pixel by pixel, as it does in training is left out: arrows are not
-      slanted.
-    - `test_characters`: one character of twenty, by a hash, that no other split has, in all faces.
-      Its caption has to be put together from the words of others.
+    - `validation` and `test`: the seen characters in three faces that do not occur in training
+        (Sans
+      Oblique, Sans Mono Bold, Serif Bold Italic); a quarter of the characters for validation.
+      Characters whose pixels in these faces equal those in training are left out: arrows, for
+      example, are not slanted.
+    - `test_characters`: one in twenty characters, by a hash, in all faces; they are in no other
+        split. Their captions must be composed from words of others.
     """
 
     # The second number is matplotlib's release, which decides the pixels.

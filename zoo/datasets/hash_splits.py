@@ -1,4 +1,4 @@
-"""Which examples are held out: decided by a hash, so that it is the same everywhere and always."""
+"""Decides by a hash which examples are held out, so that splits are the same everywhere."""
 
 import functools
 import hashlib
@@ -11,5 +11,5 @@ def split_of(item: str) -> str:
 
 
 def draw(item: str) -> int:
-    """A number below 2**64 that looks random and depends on the item alone."""
+    """A pseudorandom number below 2**64 that depends only on the item."""
     return int.from_bytes(hashlib.sha256(item.encode("utf-8")).digest()[:8], "big")

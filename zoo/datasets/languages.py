@@ -15,30 +15,29 @@ MINIMUM_NAMES = 300
 class Languages(tfds.core.GeneratorBasedBuilder):
     """Names of countries, languages, currencies, months and the like -> their language.
 
-    Made, without a download, from the Unicode CLDR that Babel carries; see `cldr.py` for the rules
-    and the reasons. `text` is the name, `language` the code of its language (a `ClassLabel`);
+    Made, without a download, from the Unicode CLDR data included in Babel; see `cldr.py` for the
+    rules and the reasons. `text` is the name, `language` the code of its language (a `ClassLabel`);
     `info.metadata["english_names"]` maps codes to English names.
 
     Held out are *items*, not strings: all names of one item in all languages (Peru, the euro with
-    its plural forms, Tuesday) are in one split, by a hash of the item. So no string stands in two
-    splits, and the test asks for names of things that training has not named in any language.
+    its plural forms, Tuesday) are in one split, by a hash of the item. So no string is in two
+    splits, and the test names are of things that training does not name in any language.
 
     Names that several languages share ("Canada", "Honduras") have no single right answer and are
-    left out, upper and lower case taken as equal: each string has one language. Locales that
-    repeat a better known language are left out or do not count for what they repeat, so that the
-    better known keeps its words; Bokmål and Nynorsk are one, Norwegian; Serbian holds both of its
-    scripts, Chinese simplified and traditional. Languages with fewer than 300 names of their own
-    are left out.
+    left out, ignoring case: each string has one language. Locales that copy a better known language
+    are left out, or the copied names are, so that the better known one keeps its words; Bokmål and
+    Nynorsk are both Norwegian; Serbian includes both of its scripts, Chinese both simplified and
+    traditional. Languages with fewer than 300 names of their own are left out.
     """
 
-    # The second number is Babel's release, since its CLDR decides the names: a new one is a new
-    # data set, and prepared data of another release is not taken for it.
+    # The second number is Babel's release, since its CLDR decides the names: a new release is a new
+    # data set, so that prepared data of another release is not mistaken for it.
     VERSION = tfds.core.Version("1.{}{:02d}.0".format(*map(int, babel.__version__.split(".")[:2])))
     RELEASE_NOTES = {str(VERSION): f"First form, from Babel {babel.__version__}."}
 
     def _info(self) -> tfds.core.DatasetInfo:
-        # Which languages there are takes seconds to find out, so that prepared data must bring it
-        # along: `_split_generators` fills in the labels and the metadata, tfds keeps them.
+        # Finding out which languages there are takes seconds, so prepared data must include it:
+        # `_split_generators` fills in the labels and the metadata, and tfds stores them.
         return tfds.core.DatasetInfo(
             builder=self,
             description=Languages.__doc__,

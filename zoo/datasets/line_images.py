@@ -1,6 +1,7 @@
-"""Lines of text drawn in the DejaVu faces that matplotlib carries, with slant, spacing and noise.
+"""Lines of text drawn in the DejaVu typefaces included in matplotlib, with slant, spacing and
+noise.
 
-The raw material of the `text_lines` data set. Needs matplotlib and NumPy alone.
+The raw material of the `text_lines` data set. Needs only matplotlib and NumPy.
 """
 
 import functools
@@ -28,7 +29,7 @@ class Style(NamedTuple):
         spacing: added between letters, in pixels.
         shift: of the baseline upwards, in pixels.
         ink: brightness of letters, from 0 to 255.
-        noise: standard deviation of what is added to each pixel.
+        noise: standard deviation of the noise added to each pixel.
     """
 
     em: float
@@ -52,8 +53,8 @@ class Style(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """A letter of a face: points (n, 2) with their codes, and how far the next one stands, in
-    units of the face."""
+    """A letter of a face: points (n, 2) with their codes, and the advance to the next one, in units
+    of the face."""
 
     points: np.ndarray
     codes: np.ndarray
@@ -67,7 +68,7 @@ def outline(face: str, letter: str) -> Outline:
 
     path = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", f"{FACES[face]}.ttf")
     font = FT2Font(str(path))
-    # As many pixels as the outlines have units: hinting then moves nothing.
+    # With one pixel per unit of the outlines, hinting changes nothing.
     font.set_size(UNITS, 72)
     glyph = font.load_char(ord(letter))
     points, codes = font.get_path()

@@ -1,6 +1,6 @@
-"""The source of Python's standard library, as it stands beside the running Python.
+"""The source of the standard library of the running Python.
 
-The raw material of `python_source` and `python_tokens`. Needs Python alone.
+The raw material of `python_source` and `python_tokens`. Needs only Python.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from seqzoo.tasks.errors import SeqzooError
 
-# Tests; what others installed; and tables that programs wrote: the character maps of `encodings`
+# Tests, third-party packages, and generated tables: the character maps of `encodings`
 # and the help texts of `pydoc_data`, a sixth of all.
 LEFT_OUT = frozenset(
     "test tests idle_test site-packages dist-packages __pycache__ encodings pydoc_data".split()
@@ -23,14 +23,14 @@ VERSION = "1.{}{:02d}.{}".format(*sys.version_info[:3])
 def sources(folder: pathlib.Path | None = None) -> Iterator[tuple[str, str]]:
     """Each file of the library: its path below `folder`, such as "json/decoder.py", and its text.
 
-    Left out are tests, files of tables, files that are empty, and what was made for this machine
-    when Python was built. Lines end in "\\n". In the order of the paths.
+    Tests, files of tables, empty files, and files generated for this machine when Python was built
+    are left out. Lines end in "\\n". Sorted by path.
 
     Args:
         folder: where to look; by default the library of the running Python.
 
     Raises:
-        SeqzooError: there is no source, as where Python keeps its library in an archive.
+        SeqzooError: there is no source, for example because the library is in an archive.
     """
     folder = folder or pathlib.Path(sysconfig.get_path("stdlib"))
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))

@@ -9,15 +9,15 @@ from seqzoo.zoo.datasets.hash_splits import split_of
 
 
 class PythonSource(tfds.core.GeneratorBasedBuilder):
-    """The source of Python's standard library, one file an example.
+    """The source of Python's standard library, one example per file.
 
-    Read, without a download, from the library beside the running Python; see `python_library.py`.
-    `text` is a whole file, `path` where it stands in the library ("json/decoder.py"). Left out are
-    tests and the folders `encodings` and `pydoc_data`, which are mostly tables that programs wrote.
-    A tenth of the files each is for validation and for the test, by a hash of the path.
+    Read, without a download, from the library of the running Python; see `python_library.py`.
+    `text` is a whole file, `path` its path in the library ("json/decoder.py"). Tests and the
+    folders `encodings` and `pydoc_data`, which are mostly generated tables, are left out. A tenth
+    of the files each is held out for validation and testing, by a hash of the path.
 
-    The version is that of Python: 1.311.7 for Python 3.11.7. Some systems deliver Python without
-    parts of its library (tkinter, idlelib), which are then missing here.
+    The version is that of Python: 1.311.7 for Python 3.11.7. Some systems ship Python without parts
+    of its library (tkinter, idlelib), which are then missing here.
     """
 
     VERSION = tfds.core.Version(python_library.VERSION)

@@ -1,6 +1,6 @@
 """Python source, each character with the class of the token that it is part of.
 
-What the `python_tokens` data set is labelled with. Needs Python alone.
+The labels of the `python_tokens` data set. Needs only Python.
 """
 
 import builtins
@@ -27,7 +27,7 @@ CLASSES = (
 )
 """What a character can be part of; see `highlight`."""
 
-# The last ones are put there by the `site` module, for people at a prompt.
+# The last ones are added by the `site` module, for interactive use.
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) - {
     "copyright", "credits", "exit", "help", "license", "quit",
 }  # fmt: skip
@@ -40,23 +40,23 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
 
     - `keyword`: reserved words, True, False and None among them; `match`, `case` and `type` are
       names.
-    - `builtin`: names that Python brings along (len, int, ValueError), but not as an attribute
-      (`self.id`) nor as the name of an argument (`f(type=1)`).
+    - `builtin`: Python's built-in names (len, int, ValueError), but not as an attribute (`self.id`)
+        or the name of an argument (`f(type=1)`).
     - `function`, `class`: the name after `def` and after `class`; elsewhere it is a `name`.
     - `decorator`: `@` and the dotted name after it.
     - `docstring`: a string that is a statement of its own; all other strings are `string`, with
       their prefix and quotes, and f-strings with the expressions in them.
     - `operator`: operators, brackets, commas, colons and the like.
-    - `space`: all between the tokens: spaces, line ends, a backslash at the end of a line.
+    - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.
 
     Args:
         source: a whole file or whole statements, with "\\n" at the ends of lines.
 
     Returns: one of `CLASSES` a character; the positions after each statement, comment line or blank
-        line, where the source could be cut.
+    line, where the source can be split.
 
     Raises:
-        SyntaxError: the source cannot be cut into tokens.
+        SyntaxError: the source cannot be tokenised.
     """
     starts = list(itertools.accumulate((len(line) for line in io.StringIO(source)), initial=0))
     classes = ["space"] * len(source)

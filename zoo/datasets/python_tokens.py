@@ -32,18 +32,18 @@ class Piece(NamedTuple):
 
 
 class PythonTokens(tfds.core.GeneratorBasedBuilder):
-    """Pieces of Python source -> what each character is: syntax highlighting.
+    """Pieces of Python source -> the class of each character: syntax highlighting.
 
-    Made, without a download, from the standard library beside the running Python; see
+    Made, without a download, from the standard library of the running Python; see
     `python_library.py` for its files and `python_syntax.py` for the classes: keyword, builtin,
     function, class, decorator, name, number, string, docstring, comment, operator and space. `text`
     is a piece of 40 to 400 characters, `labels` has one class for each of them (characters, not
     bytes), `path` is the file.
 
-    A piece is made of whole statements, so that it never begins within a string or a bracket and
-    every label can be told from the piece alone. A statement that is longer (a docstring, a table)
-    is left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash;
-    each text once. A tenth of the files each is for validation and for the test, by a hash of the
+    A piece consists of whole statements, so that it never begins within a string or a bracket, and
+    every label follows from the piece itself. A statement that is longer (a docstring, a table) is
+    left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash; each
+    text once. A tenth of the files each is held out for validation and testing, by a hash of the
     path.
 
     The version is that of Python; see `PythonSource`.
@@ -85,11 +85,11 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
 
 
 def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> Iterator[Piece]:
-    """Cuts files into pieces; each text once, and some of them alone.
+    """Cuts files into pieces; each text once; only a share of them is kept.
 
     Args:
-        sources: path and text of each file; those that do not tokenise are passed over.
-        percent: how many of a hundred pieces to keep, by a hash of the text.
+        sources: path and text of each file; those that do not tokenise are skipped.
+        percent: percentage of the pieces to keep, by a hash of the text.
     """
     seen = set()
     for path, text in sources:
@@ -105,7 +105,8 @@ def pieces(sources: Iterable[tuple[str, str]], percent: int = KEPT_PERCENT) -> I
 
 
 def _spans(text: str, ends: list[int]) -> Iterator[tuple[int, int]]:
-    """Where the pieces of a text are: as many statements as fit, without blank lines around."""
+    """The spans of the pieces of a text: as many statements as fit, without surrounding blank
+    lines."""
     start = last = 0
     for end in [*ends, len(text)]:
         if end - start > LONGEST_PASSAGE:

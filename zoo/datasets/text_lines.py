@@ -26,17 +26,18 @@ MOST_WORDS = 3
 class TextLines(tfds.core.GeneratorBasedBuilder):
     """Pictures of lines of one to three words -> their text.
 
-    Drawn, without a download, in the twelve DejaVu text faces that matplotlib carries, each line in
-    a size, slant, spacing, brightness and noise of its own; see `line_images.py`. The words are
+    Drawn, without a download, in the twelve DejaVu text faces included in matplotlib, each line
+    with its own size, slant, spacing, brightness and noise; see `line_images.py`. The words are
     those of the help texts of Python's own library (`pydoc_data.topics`), most of them in lower
-    case, some capitalised or in capitals; one in ten is followed by a comma or a full stop, and
-    one in ten is a number. `image` is 24 pixels high and as wide as the line, white on black;
-    `text` is what it says, and `face` the face.
+    case, some capitalised or in capitals; one in ten is followed by a comma or a full stop, and one
+    in ten is a number. `image` is 24 pixels high and as wide as the line, white on black; `text` is
+    its text, and `face` the typeface.
 
     The splits:
 
-    - `train`: nine faces and nine words of ten, by a hash.
-    - `validation`: the same words in three faces that are not trained on (Sans Oblique, Sans Mono
+    - `train`: nine faces and nine in ten words, by a hash.
+    - `validation`: the same words in three faces that do not occur in training (Sans Oblique, Sans
+        Mono
       Bold, Serif Bold Italic).
     - `test`: the other words, in these three faces.
     """
@@ -86,7 +87,7 @@ def line(split: str, number: int) -> tuple[str, str, np.ndarray]:
 
 
 def _word(words: tuple[str, ...], random: np.random.Generator) -> str:
-    """A word as it stands in a line, or a number."""
+    """A word as written in a line, or a number."""
     word = words[random.integers(len(words))]
     shape = random.random()
     if shape < 0.1:
@@ -99,7 +100,8 @@ def _word(words: tuple[str, ...], random: np.random.Generator) -> str:
 
 @functools.cache
 def words_of(split: str) -> tuple[str, ...]:
-    """The words of a split, in alphabetical order: one of ten, by a hash, is of the test alone."""
+    """The words of a split, in alphabetical order: one in ten, by a hash, is only in the test
+    split."""
     found = {
         word.lower()
         for text in pydoc_data.topics.topics.values()

@@ -1,4 +1,5 @@
-"""Checks the installation: packages, devices, whether layers compute right here, and data sets."""
+"""Checks the installation: packages, devices, whether layers compute correctly here, and data
+sets."""
 
 import os
 import pathlib
@@ -42,7 +43,7 @@ VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", 
 def doctor(data_dir: str | None = None) -> list[Finding]:
     """Checks the installation, devices and data sets: `seqzoo doctor` from Python.
 
-    Nothing is raised for what is broken; it is in the findings, as `state` "broken" with a `fix`.
+    Problems are not raised as errors; they are findings with `state` "broken" and a `fix`.
 
     Args:
         data_dir: additional folder of TensorFlow Datasets to check.
@@ -72,7 +73,7 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from look()
-    except Exception as error:  # whatever is wrong here is to be reported
+    except Exception as error:  # whatever is wrong here must be reported
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         yield Finding(subject, reason, "broken", "install seqzoo again in a fresh environment")
 

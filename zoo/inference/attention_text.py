@@ -58,7 +58,7 @@ def as_text(own: Any) -> str:
 
 
 class AttentionOutput:
-    """Keeps what was shown and draws it into a file at the end.
+    """Collects attention maps and draws them into a file at the end.
 
     Args:
         path: of a .png or .html file; None for no file.
@@ -79,7 +79,7 @@ class AttentionOutput:
             self._maps.append(own)
 
     def write(self) -> None:
-        """Draws all that was kept.
+        """Draws all collected maps.
 
         Raises:
             SeqzooError: the file cannot be written.

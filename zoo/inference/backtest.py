@@ -1,4 +1,4 @@
-"""Backtests a forecast: scores over several origins, with or without training anew at each."""
+"""Backtests a forecast: scores over several origins, with or without retraining at each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def backtest(
         origins: number of origins.
         stride: steps between two of them; None for the horizon.
         refit: whether a model is trained at each origin, with the settings of the run, on the steps
-            before it; otherwise the run's is asked.
+            before it; otherwise the run's own model is used.
         say: receives a sentence per training.
         device: see `seqzoo.zoo.devices.choose`.
 
@@ -46,8 +46,8 @@ def backtest(
         them, and "mean", the mean of all; JSON-serialisable.
 
     Raises:
-        SeqzooError: the run is of another template, there are too few steps, or the run's model
-            has been trained on steps behind an origin.
+        SeqzooError: the run is of another template, there are too few steps, or the run's model has
+            been trained on steps after an origin.
     """
     forecaster = Forecaster.open(folder, given, device)
     run, source = forecaster.run, forecaster.source
@@ -56,7 +56,7 @@ def backtest(
     known = [own.dates[: own.end] for own in histories if own.end]
     if not known:
         raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
-    # Of the series that end last, the longest.
+    # The longest of the series that end last.
     dates = max(known, key=lambda own: (own[-1], len(own)))
     stride = int(stride or horizon)
     first = len(dates) - horizon - (origins - 1) * stride
@@ -99,7 +99,7 @@ def backtest(
 
 
 def _until(histories: Sequence[History], start: Any, horizon: int) -> list[History]:
-    """The steps of series up to a horizon behind an origin."""
+    """The steps of series up to one horizon after an origin."""
     cut = []
     for own in histories:
         stop = min(int((own.dates < start).sum()) + horizon, len(own))

@@ -43,7 +43,7 @@ def evaluate(
         _check_held_out(run.runs, split)
     stored = Source.of_run(run, given.get("data"))
     source = replace(stored, weight_column=None, **given)  # scores do not weight examples
-    if others or "data" in given:  # what no fold has: the former test examples, or other ones
+    if others or "data" in given:  # examples that are in no fold: the test examples, or other ones
         source = replace(source, fold=None)
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"
@@ -79,8 +79,8 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
 
 
 def _sample(examples: Examples, limit: int, seed: int) -> Examples:
-    """At most so many examples, drawn as a source draws them: the same every time, and equal inputs
-    together, whose targets are references of each other.
+    """At most `limit` examples, sampled like those of a source: the same ones each time, with equal
+    inputs kept together, because their targets are references for each other.
 
     Raises:
         SeqzooError: the limit is below 1.

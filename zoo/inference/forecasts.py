@@ -64,7 +64,7 @@ class Forecaster:
 
     Args:
         run: the run.
-        given: fields of its source that are others in the files to read.
+        given: fields of its source that differ for the files to read.
 
     Raises:
         SeqzooError: the run is of another template, or was trained from Python.
@@ -93,7 +93,7 @@ class Forecaster:
         return [named] if count == 1 else [name.strip() for name in named.split(",")]
 
     def read(self, path: str | pathlib.Path) -> list[History]:
-        """All series of a table, whatever the limit of the training was."""
+        """All series of a table, regardless of the limit used in training."""
         return read_histories(replace(self.source, data=str(path), limit=None).absolute())[0]
 
     def forecast(self, histories: Sequence[History], horizon: int | None = None) -> list[Any]:
@@ -101,12 +101,11 @@ class Forecaster:
 
         Args:
             histories: the series.
-            horizon: steps to forecast; None for the horizon of the model. For more than that,
-                forecasts are appended to the history, and the model is asked again.
+            horizon: steps to forecast; None for the horizon of the model. If it is longer,
+                forecasts are appended to the history, and the model is run again.
 
         Raises:
-            SeqzooError: a series has no number, or what is known in the future is not given for
-                all steps.
+            SeqzooError: a series has no number, or known covariates are not given for all steps.
         """
         for own in histories:
             if not own.end:
@@ -153,11 +152,11 @@ class Forecaster:
         plot_forecasts(pathlib.Path(path), histories, answers, self.targets)
 
     def anomalies(self, histories: Sequence[History], least: float = UNUSUAL) -> ForecastTable:
-        """The steps that are far from what the steps before them let expect.
+        """The steps that are far from their forecasts.
 
         Each step is forecast from those before it alone. Its score is its distance from the
-        forecast, divided by the deviation that the outer quantiles would have if the distribution
-        were normal.
+        forecast, divided by the standard deviation implied by the outer quantiles of a normal
+        distribution.
 
         Args:
             histories: the series.
@@ -173,7 +172,7 @@ class Forecaster:
                 f"Anomalies need a level below and one above 0.5, got {list(levels)}.",
                 field="levels",
             )
-        # Others have no step with a number before it.
+        # In other series no step follows a number.
         histories = [own for own in histories if np.isfinite(own.values).any(1).sum() > 1]
         if not histories:
             raise SeqzooError("Anomalies need a series of at least two numbers, but there is none.")
@@ -240,7 +239,7 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
 
 
 def _shown(field: Any) -> str:
-    """A field as text; numbers with six digits, and large ones with all before the point."""
+    """A field as text; numbers with six digits, and large ones with all digits before the point."""
     if not isinstance(field, float):
         return str(field)
     return f"{field:.6g}" if abs(field) < 100_000 else f"{field:.0f}"
@@ -261,7 +260,7 @@ def forecast_text(
 
     Args:
         folder: of the run.
-        path: of a table with the history, and what is known of the future behind it.
+        path: path of a table with the history, followed by the known covariates of the future.
         given: fields of the source that were given.
         horizon: steps to forecast; None for that of the model.
         form: "text", "csv" or "jsonl".

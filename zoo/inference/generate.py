@@ -1,4 +1,4 @@
-"""Text that a run generates, as it is printed: a language model's prompts are continued."""
+"""Generates text for printing; language models continue their prompts."""
 
 import pathlib
 from collections.abc import Iterator, Sequence

@@ -57,8 +57,8 @@ SHOWN = 20
 
 
 def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
-    """Output lines, with each error at the first line that has it, and the number of others at the
-    end."""
+    """Output lines in which each error is reported only at its first line, with the number of
+    others at the end."""
     places: dict[str, list[str]] = {}
     for reply in replies:
         if not reply.bad:
@@ -124,12 +124,12 @@ def prediction_lines(
     typed_words = tags_words and not isinstance(given, File)
     tokenize = tokenize or ("auto" if typed_words else "whitespace")
     asked = prediction_inputs.read(run, given, resample=resample, tokenize=tokenize)
-    _ = run.model  # reports a missing model before the first line is read
+    _ = run.model  # a missing model is reported before the first line is read
     if attention is not None:
         check_attention(run)
     if tokenize == "auto" and (remark := prediction_inputs.splitter_of(run).remark):
         yield Reply(remark, aside=True)
-    # Someone who types sees each prediction at once; files are predicted in batches of lines.
+    # Typed lines are predicted one at a time; files in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
     chunk = list(itertools.islice(asked, size))
@@ -185,7 +185,7 @@ def replies_of(
         }
 
     def words(number: int) -> Sequence[str] | None:
-        """The words that tags are of, which may be others than those between white space."""
+        """The words that tags belong to, which may differ from those split at white space."""
         tagged = run.template.target == "tags" and form == "jsonl"
         return run.task.tokens(inputs[number]) if tagged else None
 

@@ -1,4 +1,4 @@
-"""An answer explained on a terminal: the input, coloured by what each part of it does."""
+"""Explains an answer on a terminal: the input, coloured by the contributions of its parts."""
 
 from typing import Any, Literal
 
@@ -17,18 +17,18 @@ FOR, AGAINST = (214, 96, 61), (72, 120, 168)
 def explain(
     run: Any, value: Any, answer: str | None, step: int | None, method: Method
 ) -> dict[str, Any]:
-    """What the answer to an input rests on, fit for JSON.
+    """The contributions of the parts of an input to its answer, JSON-serialisable.
 
     Args:
         run: the `Run`.
         value: the input, as `Run.predict` takes it.
-        answer: to be explained, where it is not the model's own.
-        step: of the answer; None for the last one, of generated texts for all.
+        answer: the answer to explain, if it is not the model's own.
+        step: the step of the answer; None for the last one, or for all of a generated text.
         method: how it is found.
 
     Returns:
         "answer", the step that is explained, "score" and "baseline", "measure", which says what
-        they are, and "labels" with "values"; of images "values" alone, by rows.
+        they are, and "labels" with "values"; for images only "values", by rows.
 
     Raises:
         SeqzooError: the input, the answer or the step does not fit the model.
@@ -57,7 +57,7 @@ def terminal_text(found: dict[str, Any], gap: str) -> str:
 
     Args:
         found: by `explain`.
-        gap: between two labels: none between characters.
+        gap: text between two labels; empty between characters.
     """
     from seqzoo.tasks.inspection.subject import visible
 
@@ -82,7 +82,7 @@ def terminal_text(found: dict[str, Any], gap: str) -> str:
 
 
 def _strongest(labels: list[str], values: np.ndarray) -> list[str]:
-    """The steps that speak most for the answer, and against it, with their places."""
+    """The steps that contribute most to the answer, and most against it, with their positions."""
     from seqzoo.tasks.inspection.subject import visible
 
     names, lines = visible(labels), []

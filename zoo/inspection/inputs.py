@@ -1,4 +1,4 @@
-"""The inputs that a model is inspected with: typed ones, or held-out examples of its data."""
+"""The inputs of an inspection: typed ones, or held-out examples of the run's data."""
 
 import pathlib
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from seqzoo.zoo.data.lines import BYTE_ORDER_MARK
 
 
 def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> list[Any]:
-    """Inputs as `Run.predict` takes them from what was typed: texts, numbers, or paths of sounds
-    and images.
+    """Typed inputs, converted for `Run.predict`: texts, numbers, or paths of audio files and
+    images.
 
     Raises:
         SeqzooError: one cannot be read.
@@ -30,7 +30,7 @@ def typed_inputs(run: Any, texts: Sequence[str], *, resample: bool = False) -> l
 
 
 def held_out_inputs(run: Any, count: int) -> list[Any]:
-    """Some inputs of the run's test split, spread over it.
+    """Some inputs of the run's test split, evenly spaced.
 
     Raises:
         SeqzooError: its data cannot be opened.

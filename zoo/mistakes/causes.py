@@ -63,7 +63,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Training:
-    """What causes are told from in the training examples.
+    """The properties of the training examples that causes are derived from.
 
     Attributes:
         counts: examples by class.
@@ -79,7 +79,7 @@ class Training:
 
     @classmethod
     def of(cls, inputs: Any, targets: Sequence[str], lengths: np.ndarray) -> "Training":
-        """That of some training examples, with the steps of each."""
+        """Computes them from training examples and the number of steps of each."""
         labels: dict[Any, set[str]] = defaultdict(set)
         for value, label in zip(inputs, targets, strict=True):
             labels[_key(value)].add(label)
@@ -92,7 +92,7 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
 
     Args:
         found: the predictions.
-        training: of the training examples; None where these are not known.
+        training: of the training examples; None if these are not known.
     """
     count = len(found.truths)
     predicted, truths = found.predicted.tolist(), found.truths.tolist()
@@ -127,7 +127,7 @@ def causes_of(found: Predictions, training: Training | None) -> dict[str, np.nda
 
 
 def _key(value: Any) -> Any:
-    """Equal for inputs that differ in case, spaces and signs alone."""
+    """A key that is equal for inputs that differ only in case, spaces and punctuation."""
     if not isinstance(value, str):
         return input_key(value)
     plain = unicodedata.normalize("NFKC", value).casefold()

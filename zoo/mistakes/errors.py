@@ -30,7 +30,7 @@ class Mistake:
         prediction: another class.
         probability: of that class.
         probability_of_truth: of the label.
-        causes: likely ones, see `seqzoo.zoo.mistakes.causes.CAUSES`; none of a label error.
+        causes: likely ones, see `seqzoo.zoo.mistakes.causes.CAUSES`; empty for label errors.
     """
 
     location: str
@@ -134,8 +134,9 @@ def errors(
         run: a folder, a preset with a trained model, or a `seqzoo.tasks.Run` with target "class".
         data: a file or data set; None for that of the training.
         split: of the data; None for all of a given file, otherwise the test split.
-        folds: train so many models, each on all but one part of the training examples, and look at
-            their predictions for the part that each did not see, instead of those of the run.
+        folds: number of models to train, each on all but one fold of the training examples; their
+            predictions for the fold that each was not trained on are analysed instead of those of
+            the run.
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
         say: is called with what is being done.
@@ -186,7 +187,7 @@ def errors(
 
 
 def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) -> Splits | None:
-    """The data of a training; None if they are not known, or not there and not needed."""
+    """The data of a training; None if they are unknown, or unavailable and not needed."""
     from seqzoo.zoo.data.open import open_source
 
     if not run.source:
@@ -214,7 +215,7 @@ def report(
     split: str,
     top: int,
 ) -> ErrorReport:
-    """What predictions come to."""
+    """Builds the report from predictions."""
     causes = causes_of(found, training)
     said, truths = found.predicted, found.truths
     wrong = np.flatnonzero(said != truths)
@@ -291,7 +292,7 @@ def _cross_predictions(
 ) -> Predictions:
     """Predictions for training examples, each by a model that was trained without it."""
     examples = splits.train
-    # Equal inputs are in one part.
+    # Equal inputs are in the same fold.
     keys = [input_key(value) for value in examples.inputs]
     places = {key: n for n, key in enumerate(dict.fromkeys(keys))}
     order = np.random.default_rng(run.settings.seed).permutation(len(places))
@@ -319,8 +320,8 @@ def _cross_predictions(
 
 
 def with_labels_of(training: Examples, validation: Examples | None) -> Examples | None:
-    """The validation examples whose label training examples have, which a fold may lack; None
-    where there are none."""
+    """The validation examples whose label occurs in the training examples of a fold; None if there
+    are none."""
     if validation is None:
         return None
     known = {str(label) for label in training.targets}

@@ -8,15 +8,15 @@ def likely_label_errors(probabilities: np.ndarray, labels: np.ndarray) -> list[t
 
     A class is confidently predicted if its probability is at least the mean probability that it
     has for the examples with its label. An example is listed if its most probable confidently
-    predicted class is another one than its label.
+    predicted class differs from its label.
 
     Args:
         probabilities: of a model that was not trained on these examples, (examples, classes).
         labels: indices of classes, (examples,).
 
     Returns:
-        Pairs of an example and the class that it more likely has; those first whose label is least
-        probable beside it.
+        Pairs of an example and the class that it more likely has; sorted by how much less probable
+        the label is.
 
     Source: Northcutt, Jiang and Chuang 2021, "Confident Learning", section 3.1 (the confident
     joint), ranked by the margin of section 3.3.

@@ -22,8 +22,8 @@ class Preset:
         training: the training settings.
         score: its test score, with the seed; empty if it has not been measured.
         small: the options that differ in the small size, for less memory and time.
-        needs: the files that --data, --validation and --test must name, where its source does not
-            say it; empty where it needs none.
+        needs: the files that --data, --validation and --test must name, if its source does not name
+            them; empty where it needs none.
     """
 
     description: str

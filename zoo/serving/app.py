@@ -56,7 +56,7 @@ class Service:
     Args:
         runs: opened runs by name.
         settings: the settings.
-        failed: is told the error if a model cannot be read.
+        failed: called with the error if a model cannot be read.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Service:
                 413, f"`instances` has {len(instances):,} inputs, at most {most} are allowed."
             )
         options = self.options(model, body)
-        # What is drawn for a seed depends on an input's place among those of its request.
+        # Samples for a seed depend on an input's position in its request.
         job = Job(instances, options, alone=options.seed is not None)
         found = await self.done(lambda: model.worker.submit(job))
         return JSONResponse({"predictions": found})
@@ -347,7 +347,7 @@ def create_app(
     Args:
         runs: opened runs by the names in addresses.
         settings: the settings; None for the defaults.
-        failed: is told the error if a model cannot be read.
+        failed: called with the error if a model cannot be read.
     """
     settings = settings or ServingSettings()
     service = Service(runs, settings, failed)
@@ -395,7 +395,7 @@ def create_app(
 
 
 class _Name(Convertor[str]):
-    """A part of an address that ends before a colon, behind which a verb stands."""
+    """A part of an address that ends before a colon, which is followed by a verb."""
 
     regex = "[^/:]+"
 
@@ -423,8 +423,7 @@ async def _unexpected(_: Request, error: Exception) -> Response:
 
 
 def _piece(texts: Iterator[str]) -> tuple[str | None, bool]:
-    """What there is of a text after some more tokens, None if there is no more; whether it is
-    complete."""
+    """The text after some more tokens, None if there is no more; and whether it is complete."""
     text, until = None, time.monotonic() + PIECE_SECONDS
     for text in texts:
         if time.monotonic() >= until:
@@ -438,8 +437,7 @@ def _event(fields: dict[str, Any]) -> bytes:
 
 @functools.cache
 def _page() -> tuple[bytes, str]:
-    """The page, and what a browser may load for it: its own scripts and styles, and nothing else
-    from anywhere."""
+    """The page, with a policy that lets a browser load only its own scripts and styles."""
     body = importlib.resources.files("seqzoo.zoo.serving").joinpath("page.html").read_bytes()
 
     def hashes(tag: bytes) -> str:

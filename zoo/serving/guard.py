@@ -1,4 +1,4 @@
-"""What every request passes: no pages of other origins, no other hosts, a log and counts."""
+"""Middleware for every request: rejects other origins and hosts, logs and counts."""
 
 import json
 import logging
@@ -26,12 +26,12 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Guard:
     """An ASGI middleware.
 
-    A browser tells where a page comes from that sends a request, and which name it believes to
-    ask. So a page from elsewhere cannot use a server on its reader's machine, neither by a form nor
-    through a name that points there.
+    A browser sends the origin of the page that makes a request, and the host name it is addressed
+    to. So a page from elsewhere cannot use a server on its reader's machine, neither with a form
+    nor by DNS rebinding.
 
     Args:
-        app: what answers.
+        app: the application that answers.
         settings: the settings.
         requests: counts requests by route, model, method and status.
         seconds: their durations.
@@ -107,7 +107,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 def _method(scope: Any) -> str:
-    """The method, if it is one that there is: counts have no names that clients make up."""
+    """The method, if it is a known one, so that clients cannot make up names in the counts."""
     return scope["method"] if scope["method"] in METHODS else "other"
 
 
@@ -136,7 +136,7 @@ class Formatter(logging.Formatter):
                 line["exception"] = self.formatException(record.exc_info)
             return json.dumps(line, ensure_ascii=False)
         if fields:
-            # As JSON has it: a path must not be able to begin a new line.
+            # As in JSON, so that a path cannot begin a new line.
             path = json.dumps(fields["path"], ensure_ascii=False)[1:-1]
             text = "{method} {path} {status} {milliseconds} ms".format(**{**fields, "path": path})
         else:

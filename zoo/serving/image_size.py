@@ -5,8 +5,8 @@ HUGE = 1 << 62
 
 
 def pixel_count(data: bytes) -> int:
-    """Pixels of a PNG, JPEG, BMP or GIF file, of a GIF those of all frames; 0 for other files,
-    which no decoder takes."""
+    """Pixels of a PNG, JPEG, BMP or GIF file, for a GIF those of all frames; 0 for other files,
+    which cannot be decoded."""
     try:
         if data.startswith(b"\x89PNG"):
             return _big(data, 16, 4) * _big(data, 20, 4)
@@ -49,7 +49,7 @@ def _jpeg(data: bytes) -> int:
             return _big(data, at + 4, 2) * _big(data, at + 6, 2)
         if marker in (0xD9, 0xDA):  # the end, or the pixels
             return HUGE
-        # Markers without a length stand alone.
+        # Markers without a length have no payload.
         alone = marker in (0x01, 0xD8) or 0xD0 <= marker <= 0xD7
         at += 1 if alone else 1 + _big(data, at + 1, 2)
 
@@ -63,7 +63,7 @@ def _gif(data: bytes) -> int:
             at += 11 + _table(data[at + 9])
         else:
             at += 2
-        while data[at]:  # blocks, each behind its length
+        while data[at]:  # blocks, each preceded by its length
             at += 1 + data[at]
         at += 1
     return pixels

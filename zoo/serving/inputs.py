@@ -31,7 +31,7 @@ class Inputs:
 
     Args:
         run: the opened run.
-        settings: whose limits hold.
+        settings: has the limits.
     """
 
     def __init__(self, run: Any, settings: ServingSettings):
@@ -201,7 +201,8 @@ class Inputs:
 
 
 def _check_sound(data: bytes, seconds: float) -> None:
-    """Refuses what would be decoded to too many samples; unreadable files are refused later."""
+    """Raises an error for audio that would decode to too many samples; unreadable files are refused
+    later."""
     import soundfile
 
     try:

@@ -32,7 +32,7 @@ SHOWN_LABELS = 1000
 
 
 class ServedModel:
-    """A run as a server asks it.
+    """A run that is served.
 
     Attributes:
         name: in addresses.
@@ -44,8 +44,8 @@ class ServedModel:
     Args:
         name: the name.
         run: an opened run; its model is read by `start`.
-        settings: whose limits hold.
-        observe: is told how many inputs were predicted together.
+        settings: has the limits.
+        observe: called with the number of inputs predicted together.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ServedModel:
         need not wait.
 
         Args:
-            failed: is told the error if the model cannot be read.
+            failed: called with the error if the model cannot be read.
         """
 
         def load() -> None:
@@ -95,7 +95,7 @@ class ServedModel:
     def _warm_up(self) -> None:
         options = self.options({})
         value = made_up(self.run.task)[0]
-        # As many as ever come together, too: shapes that TensorFlow has not seen take it longer.
+        # Also with the largest batch, because TensorFlow is slower on new shapes.
         for count in (1, self.settings.batch_size):
             self.run.predict([value] * count, options)
         try:
@@ -180,7 +180,7 @@ class ServedModel:
         return {"top": int, "seed": int, **{name: plain[name] for name in typed}}
 
     def metadata(self) -> dict[str, Any]:
-        """What the model is, and what it takes."""
+        """A description of the model and its inputs."""
         run, task = self.run, self.run.task
         found: dict[str, Any] = {
             "template": run.template.name,

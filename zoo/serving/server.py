@@ -1,4 +1,4 @@
-"""Runs the server: a socket, models, and a stop that answers what has come."""
+"""Runs the server: a socket, models, and a graceful stop."""
 
 import asyncio
 import contextlib
@@ -33,14 +33,14 @@ def serve(
     device: str | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Serves models until a signal stops it; requests that have come are answered then.
+    """Serves models until a signal stops it; requests received before that are still answered.
 
     Args:
         runs: folders of runs or names of presets with a pretrained model, as NAME=RUN where the
             name in addresses is not that of the folder.
         settings: the settings.
         device: see `seqzoo.zoo.devices.choose`.
-        say: is told where the server listens, and when it is ready.
+        say: called with the server's address, and when it is ready.
 
     Raises:
         SeqzooError: a run does not exist or cannot be read, two have one name, or the port cannot
@@ -94,7 +94,7 @@ def _socket(settings: ServingSettings) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        # Now, so that of two servers that start at once one fails.
+        # Now, so that one of two servers that start at once fails.
         listening.listen(socket.SOMAXCONN)
     except OSError as error:
         listening.close()
@@ -110,7 +110,7 @@ def _socket(settings: ServingSettings) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, whose signals are handled here."""
+    """uvicorn's server, with signals handled here."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -169,7 +169,7 @@ async def _announce(service: Any, ready: str, say: Callable[[str], None]) -> Non
 
 
 def _log_config(form: str) -> dict[str, Any]:
-    """uvicorn's log of errors, in the form of ours."""
+    """uvicorn's error log, in our format."""
     config = copy.deepcopy(LOGGING_CONFIG)
     config["formatters"]["default"] = {"()": Formatter, "form": form}
     config["loggers"] = {

@@ -1,4 +1,4 @@
-"""Open sessions of a model: a bounded number, each ended when nobody has asked it for a while."""
+"""Open sessions of a model: a bounded number, each ended after some time without a request."""
 
 import secrets
 import threading
@@ -21,7 +21,7 @@ class Sessions:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._open: OrderedDict[str, tuple[float, Any]] = OrderedDict()  # the oldest use first
+        self._open: OrderedDict[str, tuple[float, Any]] = OrderedDict()  # least recently used first
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class Sessions:
             return name
 
     def get(self, name: str) -> Any:
-        """A session, which is then in use again; None if there is none of this id."""
+        """A session, whose time-out starts again; None if there is none with this id."""
         with self._lock:
             self._expire()
             if name not in self._open:

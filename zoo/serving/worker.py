@@ -15,16 +15,16 @@ log = logging.getLogger("seqzoo.serving")
 
 
 class Full(Exception):
-    """As many requests wait already as may wait."""
+    """The queue is full."""
 
 
 @dataclass(eq=False)
 class Job:
-    """What a request asks of a model.
+    """A job of a model, for one request.
 
     Attributes:
         inputs: raw inputs.
-        key: jobs of equal keys may be computed together.
+        key: jobs with equal keys may be computed together.
         alone: whether it is computed by itself all the same.
         function: what is run in place of the model's predictions; None for these.
         future: gets the results, one for each input, or what the function returned.
@@ -47,7 +47,7 @@ class Worker:
         batch_size: maximum number of inputs that are computed together. A job with more of them is
             computed alone.
         wait: seconds that a batch that is not full waits for others.
-        observe: is told how many inputs were computed together.
+        observe: called with the number of inputs computed together.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Worker:
             self._answer(running)
 
     def _answer(self, jobs: list[Job]) -> None:
-        """Computes jobs of one key together; if an input is invalid, one after the other."""
+        """Computes jobs with the same key together; if an input is invalid, one after the other."""
         key = jobs[0].key
         if len(jobs) == 1:
             _settle(jobs[0], lambda: self._compute(jobs[0].inputs, key))

@@ -28,10 +28,10 @@ LOST = 75
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
-    """Runs a command in several processes that TF_CONFIG makes workers of, and waits for them.
+    """Runs a command in several processes, made workers by TF_CONFIG, and waits for them.
 
-    The first one, the chief, has this process' standard output and errors; what others write goes
-    to FOLDER/logs/worker-1.log, and so on.
+    The first one, the chief, has this process's standard output and errors; the output of others
+    goes to FOLDER/logs/worker-1.log, and so on.
 
     Args:
         count: number of workers.
@@ -61,7 +61,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         os.close(sender)
     failed = [own for own, code in zip(workers, codes, strict=True) if code not in (0, LOST)]
     if codes[0] not in (0, LOST) and codes[0] > 0:
-        return codes[0]  # the chief has said why
+        return codes[0]  # the chief has reported the reason
     if not failed and LOST not in codes:
         return 0
     how = failed[-1].describe_end() if failed else "The workers lost contact with each other."
@@ -160,7 +160,7 @@ class Worker:
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses of this machine whose ports nobody uses."""
+    """Addresses of this machine with free ports."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for own in sockets:
@@ -169,7 +169,7 @@ def free_addresses(count: int) -> list[str]:
 
 
 def share_of_cores(count: int) -> list[set[int]]:
-    """The processor cores of each of some workers; empty sets, for all cores, where there are fewer
+    """The processor cores of each of some workers; empty sets, for all cores, if there are fewer
     cores than workers."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     each = len(cores) // count
@@ -218,7 +218,7 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Where no terminal sends it, as from another program, they have to be told of it, too.
+    # If it was not sent by a terminal but by another program, it must be passed on to them, too.
     handlers = {
         signal.SIGTERM: passing(signal.SIGTERM),
         signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),

@@ -1,4 +1,4 @@
-"""Trains the same several times, with other seeds or on other folds, and sums up the scores."""
+"""Repeats a training run with other seeds or on other folds, and summarises the scores."""
 
 import os
 import pathlib
@@ -114,15 +114,15 @@ def repeat(
     """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
 
     With `seeds`, the trainings have the seed of the settings and those after it. With `folds`, the
-    training and validation examples are parted into folds with the same share of each class; each
-    training holds one out, which it is scored on, and test examples are left alone.
+    training and validation examples are divided into folds with the same share of each class; each
+    model is scored on the fold it was not trained on, and test examples are not used.
 
     Args:
         name: of a preset or a template, or the path of a configuration file; None to resume.
         seeds: number of trainings, at least 2; or
         folds: number of folds, at least 2.
         folder: to write to, with a run folder for each training; None for runs/NAME.
-        resume: whether to go on in the folder: finished trainings are not repeated.
+        resume: whether to continue in the folder: finished training runs are not repeated.
         quiet: whether no progress of the trainings is shown.
         device: "cpu", "gpu" or None for a GPU if there is one.
         say: receives a line on each training.
@@ -134,7 +134,7 @@ def repeat(
     Raises:
         SeqzooError: a name or a setting is wrong, the folder holds something else, nothing is held
             out to score, or a training fails.
-        Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call goes on.
+        Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):
         raise SeqzooError("Give either the number of seeds or that of folds.")
@@ -151,7 +151,7 @@ def repeat(
             plans[f"seed-{seed}"] = replace(base, settings=replace(base.settings, seed=seed))
         else:
             source = replace(base.source, fold=f"{number + 1}/{folds}")
-            # Where the number of folds is another one, so are its folds.
+            # A different number of folds means different folds.
             plans[f"fold-{number + 1}-of-{folds}"] = replace(base, source=source)
     records = {}
     for number, (own, choices) in enumerate(plans.items(), 1):
@@ -211,7 +211,7 @@ def _train(
     device: str | None,
     say: Callable[[str], Any],
 ) -> tuple[dict[str, Any], str]:
-    """Trains, unless that is done already; returns what `Trained.to_json` says, and its score."""
+    """Trains, unless that has been done; returns the result of `Trained.to_json`, and its score."""
     file = folder.with_name(f"{folder.name}.json")
     if file.exists():
         record = read_json(file)

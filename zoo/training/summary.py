@@ -100,7 +100,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
     chosen = list(range(0, len(examples), max(1, len(examples) // most)))[:most]
     inputs = [examples.inputs[index] for index in chosen]
     if run.template.target == "next" and isinstance(inputs[0], str):
-        # Complete texts would be prompts that leave nothing to continue.
+        # Complete texts would leave nothing to continue.
         inputs = [text[:PROMPT].replace("\n", " ") for text in inputs]
     if run.template.target == "next" and hasattr(inputs[0], "shape") and len(inputs[0]) > TYPED:
         asked = typed(inputs[0], run.template.input)
@@ -119,7 +119,7 @@ def _samples(run: Any, examples: Examples) -> tuple[str, str]:
 
 
 def _forecasts(run: Any, inputs: list, places: Sequence[str]) -> str:
-    """Forecasts of the last steps of sequences, made without these."""
+    """Forecasts of the last steps of sequences, from the steps before them."""
     answers = run.predict([value[:-FORECAST] for value in inputs])
     rows = []
     for place, value, answer in zip(places, inputs, answers, strict=True):

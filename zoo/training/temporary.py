@@ -1,4 +1,4 @@
-"""Trains a run's model anew on other examples, for scores alone: nothing of it is kept."""
+"""Trains a run's model again on other examples, only for its scores: nothing is kept."""
 
 import pathlib
 import tempfile

@@ -263,7 +263,7 @@ def run_plan(
     chief = strategy is None or Workers(strategy).chief
     quiet = quiet or not chief
     task, settings, source = plan.choices.parts()
-    # Mistakes in the choices should not wait for the data.
+    # Invalid settings should be reported before the data are read.
     make_cell(task)
     if not plan.resume and plan.start is None and getattr(task, "vectors", None):
         check_readable(task.vectors)
