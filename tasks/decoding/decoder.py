@@ -108,6 +108,12 @@ def decode(
             "has learnt the language of its texts.",
             field="language_model",
         )
+    if getattr(choices, "replace_unknown", False) and UNKNOWN in banned:
+        raise SeqzooError(
+            "`replace_unknown` is for many-to-many-encoder-decoder; other models never write "
+            "unknown tokens: leave it out.",
+            field="replace_unknown",
+        )
     batch = _batch_size(states, constants, maximum_lengths, prefix)
     limits: Any = choices.maximum_length
     if tf.is_tensor(limits):

@@ -44,6 +44,9 @@ class Decoding:
             many-to-many-unaligned (shallow fusion). Its tokens are those of the texts: characters,
             words or subwords. None for no language model.
         language_weight: weight of the language model's log-probabilities.
+        replace_unknown: let an encoder-decoder write unknown tokens, and replace each by the token
+            of the input that its attention is highest at. For models with attention that read and
+            write words, or characters.
 
     Raises:
         SeqzooError: a value is out of range, or a language model is given with another method than
@@ -64,6 +67,7 @@ class Decoding:
     repetition_penalty: Annotated[float, Range(above=0)] = 1.0
     language_model: str | None = None
     language_weight: Annotated[float, Range(least=0)] = 0.5
+    replace_unknown: bool = False
 
     def __post_init__(self) -> None:
         check(self)

@@ -35,6 +35,11 @@ class TokenStream:
                 "A text is streamed by 'greedy' or 'sample' with one answer, got "
                 f"{choices.method!r} with {choices.answers}."
             )
+        if choices.replace_unknown:
+            raise SeqzooError(
+                "`replace_unknown` is for complete texts; stream without it, or predict.",
+                field="replace_unknown",
+            )
         self.longest = choices.maximum_length
 
         # The parts of the opening that are not tensors; known once `begin` is traced.

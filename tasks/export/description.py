@@ -176,7 +176,12 @@ def _crf(task: Any, model: Any) -> dict[str, Any] | None:
 
 
 def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
-    texts = task.texts
+    texts, decoding = task.texts, options.decoding or task.decoding
+    if decoding.replace_unknown:
+        raise SeqzooError(
+            "`replace_unknown` is for saved-model; the predict.py of this format does not have it.",
+            field="replace_unknown",
+        )
     end = END if isinstance(model, Generator) else task.end
     banned = [PADDING, UNKNOWN, START, *([] if end is not None else [END])]
     choices = texts.choices.input
@@ -188,5 +193,5 @@ def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:
         "start": START,
         "end": end,
         "banned": banned,
-        "decoding": {**asdict(options.decoding or task.decoding), "seed": options.seed},
+        "decoding": {**asdict(decoding), "seed": options.seed},
     }

@@ -46,6 +46,7 @@ OTHERS = {
     "minimum_length": 0,
     "no_repeat_ngram": None,
     "repetition_penalty": 1.0,
+    "replace_unknown": False,
 }
 """Settings of `Decoding` that are for texts which are written token by token, and what turns them
 off."""

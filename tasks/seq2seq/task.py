@@ -17,9 +17,9 @@ from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.recurrent import at_least_float32
-from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.text import TextFeatures
-from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 from seqzoo.tasks.seq2seq.text_metrics import corpus_score, scores_of
 from seqzoo.tasks.settings import BestBy
@@ -135,6 +135,9 @@ class GeneratorTask(Task):
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
         found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        if "looks" in found:
+            ids, looks = found["tokens"], found["looks"]
+            found["texts"] = self.replaced(ids, found["lengths"], looks, self._sources(*raw))
         return {
             "text": found["texts"][:, 0],
             "log_probability": found["log_probabilities"][:, 0],
@@ -206,12 +209,72 @@ class GeneratorTask(Task):
         return found
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        decoded = self.generate(model, batch, options, report_attention=False)
-        return {
+        replaces = self._replaces(options)
+        decoded = self.generate(model, batch, options, report_attention=replaces)
+        found = {
             "texts": self.written(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
+        if replaces:  # by `answers`, which has the raw inputs
+            looks = tf.argmax(decoded.attention, -1, tf.int32)
+            found |= {"tokens": decoded.tokens, "lengths": decoded.lengths, "looks": looks}
+        return found
+
+    def _replaces(self, options: AnswerOptions) -> bool:
+        """Whether unknown tokens are replaced by those of the input.
+
+        Raises:
+            SeqzooError: they should be, and the model has no attention, or does not write what it
+                reads.
+        """
+        if not getattr(options.decoding or self.decoding, "replace_unknown", False):
+            return False
+        template = self.template
+        alike = template.input == template.target and template.input in ("characters", "words")
+        if not alike or template.attention == "none":
+            raise SeqzooError(
+                "`replace_unknown` is for models with attention that read and write words, or "
+                f"characters, got {template.input} to {template.target} with attention "
+                f"{template.attention!r}.",
+                field="replace_unknown",
+            )
+        return True
+
+    def replaced(self, ids: Any, lengths: Any, looks: Any, sources: Any) -> Any:
+        """Texts whose unknown tokens are replaced by those of the inputs.
+
+        Args:
+            ids: of tokens, (batch, answers, time).
+            lengths: (batch, answers).
+            looks: the step of the input with the highest attention, (batch, answers, time).
+            sources: tokens of the inputs, strings, (batch, source).
+
+        Returns: strings, (batch, answers).
+        """
+        seen = tf.gather(sources, looks, batch_dims=1)
+        tokens = tf.where(ids == UNKNOWN, seen, self.texts.named(ids))
+        return self.texts.join_tokens(tokens, lengths)
+
+    def _sources(self, text: Any) -> Any:
+        """The tokens of inputs, (batch, source); of words, which `lowercase` does not split in
+        another way, as they were written."""
+        features: Any = self.features
+        cased = features.formed if self.template.input == "words" else features.cased
+        return with_a_step(features.split(cased(text)).to_tensor(""), "")
+
+    def _texts_of(self, found: dict[str, list], inputs: Any) -> list:
+        """The texts of answers, whose unknown tokens are replaced if `infer` says where to look."""
+        if "looks" not in found:
+            return found["texts"]
+        texts: list = []
+        for ids, lengths, looks, value in zip(
+            found["tokens"], found["lengths"], found["looks"], inputs, strict=True
+        ):
+            source = self._sources(*self.features.raw([value], ["the input"]))
+            own = (tf.constant(each[None]) for each in (ids, lengths, looks))
+            texts.append(self.replaced(*own, source)[0].numpy())
+        return texts
 
     def generate(
         self,
@@ -238,7 +301,7 @@ class GeneratorTask(Task):
             "constants": model.decoder.look_at(memory, mask),
             "source_lengths": tf.reduce_sum(tf.cast(mask, tf.int32), 1),
             "seed": options.seed,
-            "banned": (0, 1, START),
+            "banned": (PADDING, START) if self._replaces(options) else (PADDING, UNKNOWN, START),
         }
 
     def written(self, tokens: Any, lengths: Any) -> Any:
@@ -246,7 +309,7 @@ class GeneratorTask(Task):
         return self.texts.join(tokens, lengths)
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
-        return text_answers(found)
+        return text_answers({**found, "texts": self._texts_of(found, inputs)})
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
         return corpus_score(by, [own[0].decode("utf-8") for own in found["texts"]], examples)
@@ -254,7 +317,7 @@ class GeneratorTask(Task):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        texts = [own[0].decode("utf-8") for own in found["texts"]]
+        texts = [own[0].decode("utf-8") for own in self._texts_of(found, examples.inputs)]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)

@@ -160,8 +160,15 @@ class Texts:
             goes_on: whether a text continues another, so that it keeps a leading space; see
                 `brings_space`.
         """
-        tokens = tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
-        tokens = tf.where(tf.range(tf.shape(ids)[-1]) < lengths[..., None], tokens, "")
+        return self.join_tokens(self.named(ids), lengths, goes_on)
+
+    def named(self, ids: Any) -> Any:
+        """Ids -> their tokens, strings; the unknown one is empty."""
+        return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
+
+    def join_tokens(self, tokens: Any, lengths: Any, goes_on: bool = False) -> Any:
+        """Tokens (..., time), strings, and lengths (...) -> strings (...); see `join`."""
+        tokens = tf.where(tf.range(tf.shape(tokens)[-1]) < lengths[..., None], tokens, "")
         if self.brings_space:
             texts = join_words(tokens) if self.joined else join_subwords(tokens)
             return texts if goes_on else tf.strings.strip(texts)

@@ -1,0 +1,70 @@
+"""Unknown tokens of generated texts, replaced by the token of the input that is attended to."""
+
+import pytest
+import tensorflow as tf
+
+from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder, SeqzooError
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
+from seqzoo.tasks.targets.texts import END
+
+TEXTS = ["a b c d", "b c d a", "c d a b"]
+OPTIONS = {"units": 3, "embedding": 3, "attention": "multiplicative"}
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A task of words and its model, which writes: unknown at the third word, "a", unknown at the
+    first word."""
+    template = ManyToManyEncoderDecoder(input="words", target="words", lowercase=True, **OPTIONS)
+    task = template.adapt(Examples(TEXTS, TEXTS))
+    network = task.build()
+    known = task.texts.vocabulary.tokens.index("a") + 2
+    written = tf.constant([UNKNOWN, known, UNKNOWN, END])
+    places = tf.constant([2, 1, 0, 0])
+
+    def step(tokens, states, constants):
+        (counts,) = states
+        step = tf.minimum(counts[:, 0], 3)
+        logits = 9.0 * tf.one_hot(tf.gather(written, step), len(task.texts.vocabulary))
+        attention = tf.one_hot(tf.gather(places, step), tf.shape(constants[2])[1])
+        return logits, [counts + 1], attention
+
+    opening = task.opening
+
+    def scripted(model, batch, options):
+        found = opening(model, batch, options)
+        counts = tf.zeros_like(batch["lengths"])[:, None]
+        return {**found, "step": step, "states": [counts]}
+
+    task.opening = scripted
+    return task, network
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
+    task, network = model
+    inputs = ["Zürich and Köln", "x y Łódź z"]
+    options = AnswerOptions(decoding=Decoding(method, maximum_length=5, replace_unknown=True))
+    expected = ["Köln a Zürich", "Łódź a x"]  # as they are written, though inputs are lowercased
+    raw = task.features.raw(inputs, ["", ""])
+    answered = task.respond(network, tuple(map(tf.constant, raw)), options)["text"].numpy()
+    assert [text.decode() for text in answered] == expected
+    data = task.encode(Examples(inputs), targets=False)
+    for index, text in enumerate(inputs):
+        values = tf.constant(data.inputs[index][None])
+        batch = {"values": values, "lengths": tf.constant([values.shape[1]])}
+        found = {
+            name: [own[0].numpy()] for name, own in task.infer(network, batch, options).items()
+        }
+        assert task.answers(found, [text], options)[0].label == expected[index]
+
+
+@pytest.mark.parametrize(
+    "choices", [{"attention": "none"}, {"input": "characters"}, {"target": "subwords"}]
+)
+def test_models_that_cannot_replace_refuse_in_one_line(choices) -> None:
+    kinds = {"input": "words", "target": "words", **OPTIONS, **choices}
+    task = ManyToManyEncoderDecoder(**kinds, minimum_count=1).adapt(Examples(TEXTS, TEXTS))
+    options = AnswerOptions(decoding=Decoding(replace_unknown=True))
+    with pytest.raises(SeqzooError, match="`replace_unknown` is for models with attention that"):
+        task.respond(task.build(), (tf.constant(["a b"]),), options)
