@@ -8,7 +8,7 @@ FILE = pathlib.Path(__file__).parents[1] / "cells" / "sizes.py"
 HEAD = f'''"""States and parameters of each cell, with {FEATURES} features and {UNITS} units.
 
 Written by `python -m docs.write_cell_sizes`, so that listing the cells needs no TensorFlow. Frames
-are of {FRAME[0]} by {FRAME[1]}.
+are {FRAME[0]} by {FRAME[1]}.
 """
 
 '''
