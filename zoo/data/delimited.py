@@ -1,7 +1,6 @@
 """Fields with a delimiter between: CSV after RFC 4180, TSV, and files with another delimiter."""
 
 import csv
-import io
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -14,8 +13,8 @@ from seqzoo.zoo.data.records import (
     Record,
     Records,
     Request,
+    TextFile,
     choose_columns,
-    read_text,
     undecoded,
 )
 
@@ -36,8 +35,8 @@ def read(path: pathlib.Path, request: Request) -> Records:
     """
     source = request.source
     delimiter = source.delimiter or DELIMITERS[suffix_of(path.name)]
-    text = read_text(path, strict=request.strict)
-    found = iter(list(_records(text, delimiter)))
+    file = TextFile(path, strict=request.strict)
+    found = _records(file, delimiter)
     names = tuple(source.columns or _header(path, found))
     check_names(path, names, delimiter, typed=source.columns is not None)
     columns = choose_columns(path, names, request)
@@ -68,19 +67,19 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
     return [name.strip() for name in record]
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
     """The line that each record begins at, its fields, and what is wrong with it."""
     ended = 0
+    end = _end(file)
 
     def parts() -> Iterator[str]:
         """What the reader takes for lines; a carriage return within a field ends none of ours."""
         nonlocal ended
-        end = "\n" if "\n" in text else "\r"
-        for part in io.StringIO(text, newline=""):
+        for part in file.lines():
             ended += part.endswith(end)
             yield part
 
-    rows = csv.reader(parts(), **_quoting(text, delimiter))
+    rows = csv.reader(parts(), **_quoting(file, delimiter))
     while True:
         number = ended + 1
         try:
@@ -88,18 +87,23 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
         except StopIteration:
             return
         except csv.Error as error:  # the reader continues with the next line
-            yield number, [], _reason(str(error), text, delimiter, number)
+            yield number, [], _reason(str(error), file, delimiter, number)
             continue
         if record:
             yield number, record, ""
 
 
-def _reason(error: str, text: str, delimiter: str, number: int) -> str:
+def _end(file: TextFile) -> str:
+    """What ends the lines of a file."""
+    return "\n" if file.holds(b"\n") else "\r"
+
+
+def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
     """What is wrong with a record that `csv` cannot read.
 
     Args:
         error: the message of `csv`.
-        text: all of the file.
+        file: the file.
         delimiter: what separates its fields.
         number: the line that the record begins at.
     """
@@ -107,8 +111,8 @@ def _reason(error: str, text: str, delimiter: str, number: int) -> str:
         return "has text after a closing quote; a quote within a quoted field must be doubled"
     if "unexpected end of data" not in error:
         return f"is not a record ({error})"
-    end = "\n" if "\n" in text else "\r"
-    record = text.split(end, number - 1)[-1]
+    end = _end(file)
+    record = file.text().split(end, number - 1)[-1]
     quoted = re.finditer(rf'(?:^|[{re.escape(delimiter)}\r\n]) *"(?:[^"]|"")*(?:"|\Z)', record)
     (*_, last) = quoted
     opened = number + record.count(end, 0, record.index('"', last.start()))
@@ -149,28 +153,32 @@ def check_names(
                 )
 
 
-def _quoting(text: str, delimiter: str) -> dict[str, Any]:
+def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
     """How `csv.reader` handles the quotes of a file.
 
     In TSV a quote is a character like any other, unless each name in the first line stands in
     quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
     there and all of the file can be read so.
     """
-    first = text.partition("\n")[0].rstrip("\r").split(delimiter)
-    if delimiter == "\t" and not all(re.fullmatch('"[^"]+"', name) for name in first):
-        return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
+    if delimiter == "\t":
+        first = next(file.lines(), "").rstrip("\r\n").split(delimiter)
+        if not all(re.fullmatch('"[^"]+"', name) for name in first):
+            return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
     found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
-    if delimiter != " " and f'{delimiter} "' in text:
+    if delimiter != " " and file.holds(f'{delimiter} "'.encode()):
         skipping: dict[str, Any] = {**found, "skipinitialspace": True}
         # Not strict, so that files that are not CSV without skipping can be read.
         loose: dict[str, Any] = {"delimiter": delimiter}
-        readers = [csv.reader(io.StringIO(text, newline=""), **how) for how in (loose, skipping)]
+        readers = [csv.reader(file.lines(), **how) for how in (loose, skipping)]
+        spaced = False
         try:
             # All of it, even after the first difference: the rest may not be readable so.
-            if any([_has_space(*records) for records in zip_longest(*readers, fillvalue=[])]):
-                return skipping
+            for records in zip_longest(*readers, fillvalue=[]):
+                spaced = spaced or _has_space(*records)
         except csv.Error:
-            pass
+            return found
+        if spaced:
+            return skipping
     return found
 
 
@@ -181,7 +189,9 @@ def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
         fields: as they are.
         skipped: without spaces in front; a field that stands whole in quotes keeps those in it.
     """
-    spaced = [place for place, field in enumerate(fields) if re.match(' +"', field)]
+    spaced = [
+        place for place, field in enumerate(fields) if field[:1] == " " and re.match(' +"', field)
+    ]
     return bool(spaced) and (
         len(fields) != len(skipped) or any(fields[place] != skipped[place] for place in spaced)
     )

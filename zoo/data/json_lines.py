@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.zoo.data.lines import split_lines
 from seqzoo.zoo.data.records import (
     Record,
     Records,
     Request,
+    TextFile,
     choose_columns,
-    read_text,
     undecoded,
 )
 
@@ -23,18 +22,18 @@ def read(path: pathlib.Path, request: Request) -> Records:
     Raises:
         SeqzooError: it cannot be read, is empty, or lacks a column.
     """
-    rows = list(_rows(read_text(path, strict=request.strict), strict=request.strict))
-    if request.strict:  # a malformed line is reported before a column that is missing because of it
-        for number, _, error in rows:
-            if error:
-                raise SeqzooError(
-                    f"{path}, line {number} {error}.", location=f"{path}, line {number}"
-                )
-    names = list(dict.fromkeys(name for _, row, _ in rows for name in row))
-    columns = choose_columns(path, names, request)
+    file = TextFile(path, strict=request.strict)
+    names: dict[str, None] = {}
+    for number, row, error in _rows(file):
+        # A malformed line is reported before a column that is missing because of it.
+        if error and request.strict:
+            raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
+        if not row.keys() <= names.keys():
+            names |= dict.fromkeys(row)
+    columns = choose_columns(path, list(names), request)
 
     def records() -> Iterator[Record]:
-        for number, row, error in rows:
+        for number, row, error in _rows(file):  # again, since the names may differ between lines
             lacking = next((name for name in columns.values() if name not in row), None)
             if not error and lacking is not None:
                 error = f"has no {lacking!r}, only {', '.join(row)}"
@@ -44,13 +43,13 @@ def read(path: pathlib.Path, request: Request) -> Records:
     return Records(str(path), records(), columns=columns, names=tuple(names))
 
 
-def _rows(text: str, *, strict: bool) -> Iterator[tuple[int, dict[str, Any], str]]:
+def _rows(file: TextFile) -> Iterator[tuple[int, dict[str, Any], str]]:
     """The line, the object and its error, for each line that is not empty."""
-    for number, line in enumerate(split_lines(text), 1):
+    for number, line in enumerate(file.fed_lines(), 1):
         if not line.strip():
             continue
         row: Any = {}
-        error = "" if strict else undecoded(line)
+        error = "" if file.strict else undecoded(line)
         if not error:
             try:
                 row = json.loads(line)

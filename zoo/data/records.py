@@ -19,6 +19,9 @@ from seqzoo.zoo.data.source import Source
 _HALF = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8, where it is told to go on."""
 
+BLOCK = 1 << 20
+"""Bytes of a file that are read at once."""
+
 INPUT, TARGET, SPLIT = "input", "target", "split_column"
 WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
 """Roles of columns, by the fields of a source that name them."""
@@ -189,6 +192,82 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
             f"UTF-8; save the file as UTF-8.",
             location=f"{path}, line {line}",
         ) from error
+
+
+class TextFile:
+    """A file in UTF-8 that is read piece by piece, so that its size does not matter; it may be
+    compressed (.gz).
+
+    Args:
+        path: the file.
+        strict: see `read_text`.
+
+    Raises:
+        SeqzooError: it cannot be read, is empty, or is UTF-16.
+    """
+
+    def __init__(self, path: pathlib.Path, *, strict: bool = True):
+        self.path = path
+        self.strict = strict
+        blocks = self.blocks()
+        block = next(blocks, b"")
+        utf_16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        if utf_16 or (not block.strip() and not any(own.strip() for own in blocks)):
+            self.text()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes of the file, a block at a time.
+
+        Raises:
+            SeqzooError: it cannot be read.
+        """
+        try:
+            with self._open("rb") as file:
+                while block := file.read(BLOCK):
+                    yield block
+        except (OSError, EOFError, zlib.error):
+            self.text()
+            raise
+
+    def lines(self, newline: str = "") -> Iterator[str]:
+        """The lines with their ends.
+
+        Args:
+            newline: what ends a line; empty for line feeds, carriage returns, or both.
+
+        Raises:
+            SeqzooError: the file cannot be read, or is not UTF-8.
+        """
+        errors = "strict" if self.strict else "surrogateescape"
+        try:
+            with self._open("rt", encoding="utf-8-sig", errors=errors, newline=newline) as file:
+                yield from file
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+            self.text()
+            raise
+
+    def fed_lines(self) -> Iterator[str]:
+        """The lines as line feeds end them, with or without a carriage return, without their ends;
+        see `seqzoo.zoo.data.lines`."""
+        for line in self.lines("\n"):
+            yield line.removesuffix("\n").removesuffix("\r")
+
+    def holds(self, part: bytes) -> bool:
+        """Whether some bytes stand anywhere in the file."""
+        end = b""
+        for block in self.blocks():
+            if part in end + block:
+                return True
+            end = block[1 - len(part) :] if len(part) > 1 else b""
+        return False
+
+    def text(self) -> str:
+        """All of the text, or the error of `read_text`."""
+        return read_text(self.path, strict=self.strict)
+
+    def _open(self, mode: str, **options: Any) -> Any:
+        opener: Any = gzip.open if self.path.name.lower().endswith(".gz") else open
+        return opener(self.path, mode, **options)
 
 
 def undecoded(text: str) -> str:
