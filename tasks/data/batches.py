@@ -29,6 +29,8 @@ class Sequences:
         lengths: shape (n,), int32; they sum to the first axis of `flat`.
     """
 
+    on_disk = False
+
     def __init__(self, flat: np.ndarray, lengths: np.ndarray):
         self.flat = flat
         self.lengths = lengths
@@ -45,6 +47,14 @@ class Sequences:
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.flat[self.starts[index] :][: self.lengths[index]]
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """`flat`, in one or several pieces."""
+        yield self.flat
+
+    def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
+        """Some sequences, padded with zeros: (rows, longest, ...)."""
+        return _padded_array(self.flat, self.starts[rows], self.lengths[rows], longest)
 
 
 @dataclass(frozen=True)
@@ -89,9 +99,14 @@ class Data:
         )
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that the data consist of, by name."""
-        arrays = {"flat": self.inputs.flat, "lengths": self.inputs.lengths}
+    def on_disk(self) -> bool:
+        """Whether batches read whole inputs from the disk."""
+        return self.inputs.on_disk and type(self) is Data and self.window is None
+
+    @property
+    def others(self) -> dict[str, np.ndarray]:
+        """All that the data consist of beside inputs, by name."""
+        arrays: dict[str, np.ndarray] = {}
         if isinstance(self.targets, Sequences):
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
         elif self.targets is not None:
@@ -104,8 +119,11 @@ class Data:
 
     @cached_property
     def tensors(self) -> dict[str, Any]:
-        """The arrays as tensors for a `tf.data` pipeline, with the starts of the sequences."""
-        arrays = {**self.arrays, "starts": self.inputs.starts}
+        """The arrays where a `tf.data` pipeline reads them, with the sequences' starts; inputs on
+        disk stay there."""
+        arrays = {**self.others, "lengths": self.inputs.lengths}
+        if not self.on_disk:
+            arrays |= {"flat": self.inputs.flat, "starts": self.inputs.starts}
         if isinstance(self.targets, Sequences):
             arrays["target_starts"] = self.targets.starts
         for number, own in enumerate(self.further, 1):
@@ -371,12 +389,18 @@ def batches(data: Data, plan: Plan) -> Any:
         }
         starts, lengths = parts.pop("starts", None), parts.pop("lengths", None)
         batch |= parts
-        batch["values"], batch["lengths"] = _padded(
-            tensors["flat"],
-            tf.gather(tensors["starts"], own) if starts is None else starts,
-            tf.gather(tensors["lengths"], own) if lengths is None else lengths,
-            longest if plan.length is None else plan.length,
-        )
+        longest = longest if plan.length is None else plan.length
+        if data.on_disk:
+            values = tf.numpy_function(data.inputs.padded, [own, longest], tf.int32)
+            batch["values"] = tf.ensure_shape(values, [plan.size, plan.length])
+            batch["lengths"] = tf.gather(tensors["lengths"], own)
+        else:
+            batch["values"], batch["lengths"] = _padded(
+                tensors["flat"],
+                tf.gather(tensors["starts"], own) if starts is None else starts,
+                tf.gather(tensors["lengths"], own) if lengths is None else lengths,
+                longest,
+            )
         if "targets" in tensors:
             batch["targets"] = tf.gather(tensors["targets"], own)
         elif "target_flat" in tensors:
@@ -455,7 +479,7 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
         starts, lengths = views.pop("starts"), views.pop("lengths")
         target_starts, target_lengths = starts, lengths
     else:
-        starts, lengths = inputs.starts[plan.rows], inputs.lengths[plan.rows]
+        starts, lengths = None, inputs.lengths[plan.rows]
         if isinstance(targets, Sequences):
             target_starts, target_lengths = targets.starts[plan.rows], targets.lengths[plan.rows]
     for step, (start, stop) in enumerate(zip(plan.bounds[:-1], plan.bounds[1:], strict=True)):
@@ -467,7 +491,10 @@ def array_batches(data: Data, plan: Plan, *, trim: bool) -> Iterator[dict[str, n
 
         ends = lengths[own]
         longest = ends.max(initial=1) if trim else plan.lengths[step]
-        batch["values"] = _padded_array(inputs.flat, starts[own], ends, longest)
+        if starts is None:
+            batch["values"] = inputs.padded(batch["rows"], longest)
+        else:
+            batch["values"] = _padded_array(inputs.flat, starts[own], ends, longest)
         batch["lengths"] = ends
         if isinstance(targets, Sequences):
             ends = target_lengths[own]

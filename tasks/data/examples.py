@@ -111,6 +111,8 @@ class Examples:
         """Selects examples, in the order of `chosen`."""
 
         def of(values: Any) -> Any:
+            if hasattr(values, "pick"):  # a column on disk
+                return values.pick(chosen)
             if hasattr(values, "shape"):  # an array
                 return values[list(chosen)]
             return None if values is None else [values[index] for index in chosen]
@@ -129,9 +131,30 @@ class Examples:
         return f"example {index}" if self.lines is None else f"{self.unit} {self.lines[index]}"
 
     @property
-    def places(self) -> list[str]:
+    def places(self) -> "Places":
         """The name of each example."""
-        return [self.place(index) for index in range(len(self))]
+        return Places(self)
+
+
+class Places(Sequence):
+    """The names of examples in messages, made when they are asked for.
+
+    Args:
+        examples: the examples.
+        rows: which of them.
+    """
+
+    def __init__(self, examples: Examples, rows: range | None = None):
+        self.examples = examples
+        self.rows = range(len(examples)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Places(self.examples, self.rows[index])
+        return self.examples.place(self.rows[index])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.normalization import composed
@@ -123,6 +125,13 @@ class TextFeatures(Features):
     @classmethod
     def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TextFeatures":
         features = cls(template, Vocabulary([]), joined=joined)
+        if isinstance(examples.inputs, TextColumn) and template.input != "subwords":
+            from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
+
+            counts = StoredTokens.of(examples.inputs, features).counts(examples.inputs)
+            own = Vocabulary.learn(counts, template.vocabulary_size, template.minimum_count)
+            features.vocabulary, features.vectors = find_vectors(template, own, counts)
+            return features
 
         def chunks() -> Iterable[Any]:
             for start in range(0, len(examples), cls.chunk):
@@ -137,6 +146,13 @@ class TextFeatures(Features):
         else:
             features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
+
+    def encode(self, examples: Examples) -> Sequences:
+        if not isinstance(examples.inputs, TextColumn):
+            return super().encode(examples)
+        from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
+
+        return StoredTokens.of(examples.inputs, self).encode(examples, self)
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         return (encoded(inputs, places),)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.base import Answer
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.stored_columns import ClassColumn
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.metrics.calibration import calibration_of
 from seqzoo.tasks.metrics.classification import class_table, confusion_matrix, top_confusions
@@ -32,7 +33,10 @@ class ClassTargets(Targets):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ClassTargets":
-        targets = [class_name(label) for label in required(examples)]
+        targets: Any = required(examples)
+        if isinstance(targets, ClassColumn):
+            targets = list(targets.counts())
+        targets = [class_name(label) for label in targets]
         for index, label in enumerate(targets):
             if not isinstance(label, str):
                 raise SeqzooError(
@@ -50,8 +54,14 @@ class ClassTargets(Targets):
 
     def encode(self, examples: Examples) -> np.ndarray:
         known = {name: index for index, name in enumerate(self.names)}
+        targets = required(examples)
+        if isinstance(targets, ClassColumn):
+            ids = np.array([known.get(name, -1) for name in targets.names], np.int32)
+            encoded = ids[targets.codes]
+            if encoded.min() >= 0:
+                return encoded
         encoded = np.empty(len(examples), np.int32)
-        for index, label in enumerate(map(class_name, required(examples))):
+        for index, label in enumerate(map(class_name, targets)):
             if label not in known:
                 hint = nearest(str(label), self.names)
                 raise unseen(label, examples.place(index), self.names, hint)

@@ -83,7 +83,7 @@ def test_page_of_the_command_line_has_every_command() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     order = ["check", "train", "evaluate", "errors", "backtest", "predict", "generate"]
     order += ["export", "serve", "compare", "search", "inspect", "explain", "init"]
-    order += ["list", "show", "doctor", "completion"]
+    order += ["list", "show", "cache", "doctor", "completion"]
     assert re.findall(r"^\| `seqzoo (\w+)", page, re.M) == order
     assert order == list(COMMANDS)
 

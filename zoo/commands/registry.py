@@ -89,6 +89,10 @@ COMMANDS = {
         "seqzoo.zoo.commands.show:command",
         "Show details of a cell, template, preset or data set.",
     ),
+    "cache": Command(
+        "seqzoo.zoo.commands.cache:command",
+        "List or clear the encoded examples of large tables.",
+    ),
     "doctor": Command(
         "seqzoo.zoo.commands.doctor:command",
         "Check the installation, devices and data sets.",

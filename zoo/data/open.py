@@ -12,6 +12,7 @@ from seqzoo.zoo.data.npz import is_in_time
 from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
+from seqzoo.zoo.data.stored_table import is_stored, read_stored
 
 USUAL = ("train", "validation", "test", "all")
 """Splits that every source has; the last one only files."""
@@ -99,14 +100,14 @@ def _open_split(source: Source, split: str) -> Examples:
     elif source.split_column is not None:
         source = source.absolute()
         whole, _ = read_file(source.data, source)
-        known = list(dict.fromkeys(whole.splits or ()))
+        known = whole.split_names()
         part = whole.of_split(split) if split in known else None
     if part is None:
         names = dict.fromkeys([*(USUAL if is_file else USUAL[:-1]), *known])
         raise SeqzooError(
             f"`split` must be one of {', '.join(names)}, got {split!r}{nearest(split, names)}"
         )
-    if not part.keys:
+    if not len(part.keys):
         raise SeqzooError(f"{source.data} has no examples for {split}.")
     return _limited(part, source)
 
@@ -172,5 +173,7 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
         SeqzooError: it cannot be read, or a record is malformed.
     """
     file = pathlib.Path(path)
+    if is_stored([file], source):
+        return read_stored([file], source, path), None
     records = formats.read(file, Request(source, roles_of(source)))
     return part_of(records, source, file.parent)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.zoo.data.delimited import check_names
-from seqzoo.zoo.data.records import Record, Records, Request, choose_columns, read_bytes
+from seqzoo.zoo.data.records import Chunk, Record, Records, Request, choose_columns, read_bytes
 
 ROWS = 4096
 """Rows that are decoded together."""
@@ -39,7 +39,16 @@ def read(path: pathlib.Path, request: Request) -> Records:
         for number, row in enumerate(table.rows(set(columns.values())), 1):
             yield Record(number, {role: row[name] for role, name in columns.items()})
 
-    return Records(str(path), records(), unit="row", columns=columns, names=table.names)
+    def chunks() -> Iterator[Chunk]:
+        number = 1
+        for count, found in table.batches(set(columns.values())):
+            fields = {role: found[name] for role, name in columns.items()}
+            yield Chunk(range(number, number + count), fields)
+            number += count
+
+    return Records(
+        str(path), records(), unit="row", columns=columns, names=table.names, chunks=chunks
+    )
 
 
 class ParquetTable:
@@ -83,15 +92,21 @@ class ParquetTable:
         Raises:
             SeqzooError: the file has no rows, or is damaged.
         """
+        for count, found in self.batches(columns):
+            for row in zip(*found.values(), strict=True) if found else [()] * count:
+                yield dict(zip(found, row, strict=True))
+
+    def batches(
+        self, columns: Collection[str | None] | None = None
+    ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        """Some rows after others, their number and their columns; see `rows`."""
         names = [name for name in self.names if columns is None or name in columns]
         if not self._file.metadata.num_rows:
             raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
         count = 0
         try:
             for batch in self._file.iter_batches(ROWS, columns=names):
-                values = [_values(batch.column(name)) for name in names]
-                for row in zip(*values, strict=True) if names else [()] * batch.num_rows:
-                    yield dict(zip(names, row, strict=True))
+                yield batch.num_rows, {name: _values(batch.column(name)) for name in names}
                 count += batch.num_rows
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise SeqzooError(

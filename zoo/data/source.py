@@ -26,6 +26,7 @@ else:
     Kind, TargetKind = inputs_of(), targets_of()
 
 Duplicates = Literal["drop", "keep"]
+Storage = Literal["auto", "memory", "disk"]
 
 TFDS = "tfds:"
 """Prefix of the names of TensorFlow Datasets."""
@@ -126,6 +127,9 @@ class Source:
         duplicates: what to do with inputs that occur in more than one split. Where each split is a
             file or named by `split_column`, "drop" removes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
+        storage: where examples are kept: in "memory"; on "disk", encoded once and found again by
+            the next training, for tables of texts whose targets are classes or texts; or "auto",
+            on disk from 64 MB of data on.
         validation: validation file, or share of the examples to hold out for validation. A share
             does not touch a tfds data set that has such a split. Of a table with dates it is a
             share of the steps or, from 1 on, their number.
@@ -172,6 +176,7 @@ class Source:
     weight_column: str | None = None
     duplicates: Duplicates = "drop"
     limit: Count | None = None
+    storage: Storage = "auto"
     validation: float | str = 0.1
     test: float | str = 0.1
     sample_rate: int | None = None

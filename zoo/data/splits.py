@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.data.examples import Examples, Splits
+from seqzoo.tasks.data.stored_columns import ClassColumn, DigestKeys, StoredColumn
 from seqzoo.tasks.errors import SeqzooError
 
 TRAINING_NAMES = ("train", "training")
@@ -25,8 +27,8 @@ class Part:
     Attributes:
         name: name for messages: a file or a split.
         examples: the examples.
-        keys: of each input, from `input_key`.
-        labels: labels of each example; None if targets are values.
+        keys: of each input, from `input_key`, or `DigestKeys` of inputs on disk.
+        labels: labels of each example, or a `ClassColumn` on disk; None if targets are values.
         splits: the split of each example, if its file names it.
         notes: sentences on how the file was read, for people.
     """
@@ -42,6 +44,8 @@ class Part:
         """Some of the examples, in the order of the indices."""
 
         def of(values: Any) -> Any:
+            if isinstance(values, StoredColumn):
+                return values.pick(indices)
             if isinstance(values, np.ndarray):
                 return values[np.asarray(indices, np.int64)]
             return None if values is None else [values[index] for index in indices]
@@ -58,16 +62,44 @@ class Part:
 
     def of_split(self, name: str) -> "Part":
         """The examples that the file assigns to a split."""
-        own = [index for index, split in enumerate(self.splits or ()) if split == name]
+        if isinstance(self.splits, ClassColumn):
+            own = np.flatnonzero(self.splits.is_in({name}))
+        else:
+            own = [index for index, split in enumerate(self.splits or ()) if split == name]
         return replace(self.pick(own), name=f"{self.name} ({name})")
+
+    def split_names(self) -> list[str]:
+        """The splits that the file names, in the order of their first example."""
+        if isinstance(self.splits, ClassColumn):
+            return list(self.splits.counts())
+        return list(dict.fromkeys(self.splits or ()))
 
     def unknown(self, known: set[str]) -> list[int]:
         """The examples with a label that does not occur in training."""
+        if isinstance(self.labels, ClassColumn):
+            return np.flatnonzero(~self.labels.is_in(known)).tolist()
         return [i for i, own in enumerate(self.labels or ()) if not known.issuperset(own)]
 
     def known(self) -> set[str]:
         """All labels of these examples."""
-        return {label for own in self.labels or () for label in own}
+        return set(self.label_counts())
+
+    def label_counts(self) -> Counter[str]:
+        """How often each label occurs."""
+        if isinstance(self.labels, ClassColumn):
+            return self.labels.counts()
+        return Counter(label for own in self.labels or () for label in own)
+
+    def labels_of(self, index: int) -> Sequence[str]:
+        """The labels of one example."""
+        own = (self.labels or ())[index]
+        return (own,) if isinstance(own, str) else own
+
+    def distinct(self) -> int:
+        """The number of different inputs."""
+        if isinstance(self.keys, DigestKeys):
+            return int(self.keys.shuffled()[1].sum())
+        return len(set(self.keys))
 
 
 def official(names: Iterable[str], whose: str) -> dict[str, str]:
@@ -114,9 +146,20 @@ def order(keys: Sequence[bytes], seed: int) -> list[int]:
 
     So it does not depend on the order of a file's lines, and equal inputs are adjacent.
     """
+    if isinstance(keys, DigestKeys) and keys.seed == seed:
+        return keys.shuffled()[0].tolist()
     salt = str(seed).encode()[:16]
     digests = [hashlib.blake2b(key, digest_size=16, salt=salt).digest() for key in keys]
     return sorted(range(len(keys)), key=lambda index: (digests[index], index))
+
+
+def _shuffled(keys: Sequence[bytes], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The examples in their `order`, and whether the input of each differs from that before."""
+    if isinstance(keys, DigestKeys) and keys.seed == seed:
+        return keys.shuffled()
+    shuffled = order(keys, seed)
+    fresh = [not at or keys[own] != keys[shuffled[at - 1]] for at, own in enumerate(shuffled)]
+    return np.array(shuffled, np.int64), np.array(fresh, bool)
 
 
 def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None]:
@@ -134,34 +177,35 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     Raises:
         SeqzooError: there are too few different inputs.
     """
-    keys = whole.keys
-    distinct = len(set(keys))
+    shuffled, fresh = _shuffled(whole.keys, seed)
+    count, distinct = len(shuffled), int(fresh.sum())
     if distinct <= sum(share > 0 for share in shares.values()):
         raise SeqzooError(
             f"{whole.name} has {distinct} different input{'s' * (distinct != 1)}, too few to hold "
             f"some out for {' and '.join(name for name, share in shares.items() if share > 0)}."
         )
-    shuffled = order(keys, seed)
-    held: dict[str, list[int]] = {}
+    ends: dict[str, int] = {}
     start = 0
     for name, share in shares.items():
         # At least one example if the share is not 0, and all examples equal to the last one.
-        end = start + max(round(share * len(keys)), int(share > 0))
-        while start < end < len(keys) and keys[shuffled[end]] == keys[shuffled[end - 1]]:
+        end = start + max(round(share * count), int(share > 0))
+        while start < end < count and not fresh[end]:
             end += 1
-        held[name] = shuffled[start:end]
-        start = end
-    train = shuffled[start:]
-    if not train:
+        start = ends[name] = min(end, count)
+    if start == count:
         raise SeqzooError(f"The shares held out of {whole.name} leave no training examples.")
+    held, train = shuffled[:start], shuffled[start:]
     known = whole.pick(train).known()
-    back = {keys[i] for part in held.values() for i in part if _is_unknown(whole, i, known)}
-    train += [i for part in held.values() for i in part if keys[i] in back]
-    held = {name: [i for i in part if keys[i] not in back] for name, part in held.items()}
-    return {
-        name: whole.pick(sorted(part)) if part else None
-        for name, part in {**held, "train": train}.items()
-    }
+    lost = np.zeros(count, bool)
+    lost[whole.pick(held).unknown(known)] = True
+    groups = np.cumsum(fresh)
+    back = np.isin(groups[:start], groups[lost])
+    parts, begin = {}, 0
+    for name, end in ends.items():
+        parts[name] = shuffled[begin:end][~back[begin:end]]
+        begin = end
+    parts["train"] = np.concatenate([train, held[back]])
+    return {name: whole.pick(np.sort(own)) if len(own) else None for name, own in parts.items()}
 
 
 def by_column(
@@ -178,7 +222,7 @@ def by_column(
     Raises:
         SeqzooError: it has no training split, or one with too few different inputs.
     """
-    own = official(whole.splits or (), f"{whole.name}, column {column!r},")
+    own = official(whole.split_names(), f"{whole.name}, column {column!r},")
     parts: dict[str, Part | None] = {split: whole.of_split(name) for split, name in own.items()}
     train = parts.pop("train")
     assert train is not None
@@ -224,10 +268,6 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
     return parts
 
 
-def _is_unknown(whole: Part, index: int, known: set[str]) -> bool:
-    return whole.labels is not None and not known.issuperset(whole.labels[index])
-
-
 def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> list[str]:
     """Removes inputs from each split that also occur in one that is evaluated later.
 
@@ -241,16 +281,17 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         SeqzooError: a split would be left empty.
     """
     notes = []
-    later: set[bytes] = set()
+    stored = [own.keys for own in parts.values() if own and isinstance(own.keys, DigestKeys)]
+    later: Any = _Digests(stored[0].seed) if stored else _Keys()
     for name in ("test", "validation", "train"):
         part = parts[name]
         if part is None:
             continue
-        own = [index for index, key in enumerate(part.keys) if key not in later]
+        own = later.others(part.keys)
         common = len(part.keys) - len(own)
         if common and keep:
             notes.append(f"{common:,} of {part.name} also occur in other splits.")
-        elif not own:
+        elif not len(own):
             raise SeqzooError(
                 f"All inputs of {part.name} also occur in other splits; --duplicates keep keeps "
                 "them."
@@ -261,8 +302,53 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
                 "(--duplicates keep keeps them)."
             )
             parts[name] = part.pick(own)
-        later.update(part.keys)
+        later.add(part.keys)
     return notes
+
+
+class _Keys:
+    """Keys of inputs that occur in splits."""
+
+    def __init__(self) -> None:
+        self.known: set[bytes] = set()
+
+    def add(self, keys: Sequence[bytes]) -> None:
+        self.known.update(keys)
+
+    def others(self, keys: Sequence[bytes]) -> Sequence[int]:
+        """The indices of those that are not among these."""
+        return [index for index, key in enumerate(keys) if key not in self.known]
+
+
+class _Digests:
+    """The same by their digests, of which there may be many."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.known = np.zeros((0, 2), np.uint64)
+
+    def _of(self, keys: Sequence[bytes]) -> np.ndarray:
+        return keys.halves() if isinstance(keys, DigestKeys) else digests_of(keys, self.seed)
+
+    def add(self, keys: Sequence[bytes]) -> None:
+        self.known = np.concatenate([self.known, self._of(keys)])
+
+    def others(self, keys: Sequence[bytes]) -> Sequence[int]:
+        own = self._of(keys)
+        alike = np.flatnonzero(np.isin(own[:, 0], self.known[:, 0]))
+        kept = np.ones(len(own), bool)
+        if len(alike):
+            known = set(map(tuple, self.known[np.isin(self.known[:, 0], own[alike, 0])].tolist()))
+            kept[[at for at in alike.tolist() if tuple(own[at].tolist()) in known]] = False
+        return np.flatnonzero(kept)  # pyright: ignore[reportReturnType]
+
+
+def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
+    """The digests that `order` sorts inputs by, in two halves: (n, 2), uint64."""
+    salt = str(seed).encode()[:16]
+    digest: Any = hashlib.blake2b
+    found = b"".join([digest(own, digest_size=16, salt=salt).digest() for own in encoded])
+    return np.frombuffer(found, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 def check_labels(parts: dict[str, Part | None]) -> None:
@@ -275,7 +361,7 @@ def check_labels(parts: dict[str, Part | None]) -> None:
     known = train.known() if train else set()
     for part in filter(None, (parts["validation"], parts["test"])):
         for index in part.unknown(known):
-            label = next(label for label in (part.labels or ())[index] if label not in known)
+            label = next(label for label in part.labels_of(index) if label not in known)
             raise SeqzooError(
                 f"{part.name}, {part.examples.place(index)}: the label {label!r} does not occur in "
                 "training."
@@ -297,10 +383,10 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
     left_out = 0
     for name in ("validation", "test"):
         part = parts[name]
-        if part is not None and (unknown := set(part.unknown(known))):
+        if part is not None and (unknown := part.unknown(known)):
             left_out += len(unknown)
-            own = [index for index in range(len(part.keys)) if index not in unknown]
-            parts[name] = part.pick(own) if own else None
+            own = np.delete(np.arange(len(part.keys)), unknown)
+            parts[name] = part.pick(own) if len(own) else None
     if not left_out:
         return []
     return [f"{left_out:,} left out, since the limit leaves no training examples of their labels."]
@@ -321,8 +407,10 @@ def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str])
 def _size(part: Part) -> str:
     """What few but long examples hold: " (8,640 steps)"; of others nothing."""
     inputs = part.examples.inputs
+    if len(part.keys) > FEW_EXAMPLES:
+        return ""
     lengths = [len(value) for value in inputs if hasattr(value, "__len__")]
-    if len(part.keys) > FEW_EXAMPLES or sum(lengths) < MANY_STEPS * max(len(lengths), 1):
+    if sum(lengths) < MANY_STEPS * max(len(lengths), 1):
         return ""
     unit = "characters" if isinstance(inputs[0], str) else "steps"
     return f" ({sum(lengths):,} {unit})"

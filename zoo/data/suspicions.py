@@ -1,7 +1,6 @@
 """Likely mistakes in a file: refused, or reported with the number of examples."""
 
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 
 from seqzoo.tasks.errors import SeqzooError
@@ -29,7 +28,7 @@ def check(part: Part, source: Source) -> list[str]:
         raise SeqzooError(
             f"`input` and `target` must be two columns of {part.name}, got {source.input!r} twice."
         )
-    if count > FEW_EXAMPLES and len(set(part.keys)) == 1:
+    if count > FEW_EXAMPLES and part.distinct() == 1:
         raise SeqzooError(
             f"All {count:,} inputs of {part.name} are equal; is `input` the right one?"
         )
@@ -52,12 +51,12 @@ def _check_sentences(part: Part, source: Source) -> None:
 
 
 def _check_classes(part: Part, source: Source) -> list[str]:
-    classes = [own[0] for own in part.labels or ()]
-    distinct = len(set(classes))
-    if len(classes) <= FEW_EXAMPLES or distinct * 2 <= len(classes):
+    classes = part.label_counts()
+    count, distinct = classes.total(), len(classes)
+    if count <= FEW_EXAMPLES or distinct * 2 <= count:
         return []
     target = f" {source.target!r}" if source.target else ""
-    if distinct == len(classes):
+    if distinct == count:
         numbers = all(map(_is_number, classes))
         advice = "; for numbers choose --target-kind value" if numbers else ""
         raise SeqzooError(
@@ -66,14 +65,14 @@ def _check_classes(part: Part, source: Source) -> list[str]:
             f"--target{advice}."
         )
     return [
-        f"The target{target} has {distinct:,} classes in {len(classes):,} examples, few of which "
+        f"The target{target} has {distinct:,} classes in {count:,} examples, few of which "
         "can be learned; is it the right column?"
     ]
 
 
 def _labels(part: Part) -> list[str]:
     """Sentences on labels that are written in several ways, or in quotation marks."""
-    counts = Counter(label for own in part.labels or () for label in own)
+    counts = part.label_counts()
     notes = []
     quoted = [label for label in counts if len(label) > 2 and label[0] == label[-1] in "\"'"]
     if quoted and len(quoted) == len(counts):

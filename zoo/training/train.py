@@ -190,6 +190,8 @@ def plan_resumed(
         if name.endswith(CONFIG):
             wanted = _with_guesses(named, stored)
     wanted = replace(wanted, source=wanted.source.absolute())
+    # Where examples are kept changes nothing in the results.
+    stored = replace(stored, source=replace(stored.source, storage=wanted.source.storage))
     hint = "resume it with the same settings, or start a new run"
     for old, new in zip(stored.parts(), wanted.parts(), strict=True):
         check_same(path, vars(old), vars(new), hint)

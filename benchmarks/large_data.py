@@ -1,0 +1,170 @@
+"""What a table costs that is larger than the memory: `python -m benchmarks.large_data`.
+
+A table of short texts with two classes is written, by default 2,000,000 rows in 200 MB, and a
+classifier is trained on it, each time in a new process:
+
+- in memory (--storage memory), where the table is small enough for that;
+- from the disk for the first time, with an empty cache;
+- from the disk again.
+
+Reported are the seconds from the end of the imports to the first training step, the milliseconds of
+later steps, the seconds of the epoch and of all the rest, and the peak memory of the process, pages
+of mapped files included.
+
+    python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
+        [--steps 300] [--ways memory,first,again] [--folder /tmp/large]
+
+With --steps a training ends after so many steps; without, after an epoch and its evaluation.
+"""
+
+import argparse
+import csv
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+DISTINCT, MEAN_WORDS = 50_000, 15
+"""Distinct words, and words in a text on average."""
+
+WAYS = {"memory": "memory", "first": "disk", "again": "disk"}
+
+WRITTEN_AT_ONCE = 10_000
+
+
+def texts(rows: int) -> Iterator[tuple[str, str]]:
+    """Texts with a class each, the same every time; words are as frequent as in a language."""
+    own = random.Random(0)
+    letters = "etaoinshrdlcumwfgypbvk"
+    words = ["".join(own.choices(letters, k=own.randint(2, 9))) for _ in range(DISTINCT)]
+    weights = list(accumulate(1 / (rank + 5) for rank in range(DISTINCT)))
+    for _ in range(rows):
+        chosen = own.choices(
+            words, cum_weights=weights, k=own.randint(MEAN_WORDS - 5, MEAN_WORDS + 5)
+        )
+        yield " ".join(chosen) + ".", "up" if chosen[0] < "m" else "down"
+
+
+def write(path: pathlib.Path, rows: int) -> None:
+    """Writes the table as .csv or .parquet."""
+    if path.suffix == ".csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["text", "label"])
+            writer.writerows(texts(rows))
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("text", pa.string()), ("label", pa.string())])
+    with pq.ParquetWriter(path, schema) as writer:
+        pending: list[tuple[str, str]] = []
+        for row in texts(rows):
+            pending.append(row)
+            if len(pending) == WRITTEN_AT_ONCE:
+                columns = [list(column) for column in zip(*pending, strict=True)]
+                writer.write_table(pa.table(columns, schema=schema))
+                pending = []
+        if pending:
+            columns = [list(column) for column in zip(*pending, strict=True)]
+            writer.write_table(pa.table(columns, schema=schema))
+
+
+def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> dict[str, Any]:
+    """Trains in this process, and returns what it took."""
+    from seqzoo.tasks import ManyToOne, TrainingSettings, train
+    from seqzoo.tasks.startup import start_devices
+    from seqzoo.tasks.training.progress import Silent
+    from seqzoo.zoo.data.open import open_source
+    from seqzoo.zoo.data.source import Source
+
+    start_devices()
+    import seqzoo.tasks.training.trainer  # noqa: F401  imported before the clock starts
+
+    imported = peak()
+    began = time.perf_counter()
+    found: dict[str, Any] = {"imports_mb": imported}
+
+    def done() -> None:
+        found["peak_mb"] = peak()
+        print(json.dumps(found), flush=True)
+
+    class Probe(Silent):
+        def step(self, done_steps: int, *_: Any) -> None:
+            now = time.perf_counter()
+            found.setdefault("first_step", now - began)
+            self.told = getattr(self, "told", (now, done_steps))
+            if done_steps > self.told[1]:
+                seconds, count = now - self.told[0], done_steps - self.told[1]
+                found["step_ms"] = 1000 * seconds / count
+            if steps is not None and done_steps >= steps:
+                done()
+                os._exit(0)
+
+        def row(self, row: dict[str, Any]) -> None:
+            found["epoch"] = row["seconds"]
+
+    source = Source(str(path), kind, input="text", target="label", storage=storage)  # pyright: ignore
+    splits, source = open_source(source)
+    found["read"] = time.perf_counter() - began
+    template = ManyToOne(input=kind, units=16, embedding=16, pooling="mean")
+    settings = TrainingSettings(epochs=1, batch_size=512)
+    with tempfile.TemporaryDirectory() as folder:
+        run = train(template, splits, settings, pathlib.Path(folder) / "run", progress=Probe())
+        assert splits.test is not None
+        found["accuracy"] = run.evaluate(splits.test)["accuracy"]
+    found["all"] = time.perf_counter() - began
+    done()
+    return found
+
+
+def peak() -> float:
+    """The most memory that this process had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--kind", default="characters")
+    parser.add_argument("--suffix", default=".csv")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--folder", type=pathlib.Path)
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    own = parser.parse_args()
+    folder = own.folder or pathlib.Path(tempfile.gettempdir()) / "seqzoo-large-data"
+    path = folder / f"{own.rows}{own.suffix}"
+    os.environ["SEQZOO_CACHE"] = str(folder / "cache")
+    if own.only:
+        measure(path, own.kind, WAYS[own.only], own.steps)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write(path, own.rows)
+    print(f"{own.rows:,} rows, {path.stat().st_size / 1e6:,.0f} MB, {own.kind}")
+    for way in own.ways.split(","):
+        if way == "first":
+            shutil.rmtree(folder / "cache", ignore_errors=True)
+        command = [sys.executable, "-m", "benchmarks.large_data", "--only", way]
+        command += ["--rows", str(own.rows), "--kind", own.kind, "--suffix", own.suffix]
+        command += ["--folder", str(folder)]
+        command += [] if own.steps is None else ["--steps", str(own.steps)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = json.loads(output.splitlines()[-1])
+        print(way, {name: round(value, 2) for name, value in found.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,332 @@
+"""The cache on disk: arrays made from data once, and found again by what they were made of.
+
+An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
+only when it is complete, so that whatever was killed in between is never read. An entry of another
+version, or one that is damaged, counts as missing and is made anew.
+"""
+
+import contextlib
+import hashlib
+import json
+import mmap
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqzoo.tasks.atomic_files import naming_full_disk, replacing, synchronise, write_json
+from seqzoo.tasks.errors import SeqzooError
+
+CACHE_FORMAT = 1
+"""Version of the files, raised when what is in them changes its meaning."""
+
+VARIABLE = "SEQZOO_CACHE"
+"""Environment variable that names the folder of the cache."""
+
+MANIFEST = "manifest.json"
+UNFINISHED = ".new-"
+"""Prefix of the folders of entries that are being written, which ends in the process's number."""
+
+SAMPLED_BYTES = 1 << 16
+"""Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
+
+MAPPED = 1 << 25
+"""Bytes of a file that may be in memory because they were read, before they are let go."""
+
+PAGES = 1 << 16
+"""Bytes that the system maps where one is read."""
+
+
+def cache_folder() -> pathlib.Path:
+    """The folder of the cache: $SEQZOO_CACHE, or seqzoo in $XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get(VARIABLE):
+        return pathlib.Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (pathlib.Path(shared) if shared else pathlib.Path.home() / ".cache") / "seqzoo"
+
+
+def digest_of(*parts: Any) -> str:
+    """A digest of bytes, arrays and JSON values, 32 characters."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part = str((part.shape, part.dtype)).encode() + np.ascontiguousarray(part).tobytes()
+        if not isinstance(part, bytes):
+            part = json.dumps(part, sort_keys=True).encode()
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def file_digest(path: pathlib.Path) -> str:
+    """A digest of a file's size and of samples of its contents."""
+    size = path.stat().st_size
+    parts = [str(size).encode()]
+    with path.open("rb") as file:
+        for start in (0, max(size // 2 - SAMPLED_BYTES // 2, 0), max(size - SAMPLED_BYTES, 0)):
+            file.seek(start)
+            parts.append(file.read(SAMPLED_BYTES))
+    return digest_of(*parts)
+
+
+class Mapped:
+    """An array in a file, of which pieces are read, and let go before they fill the memory.
+
+    Args:
+        path: the file.
+        dtype: of the array.
+        shape: of the array.
+    """
+
+    def __init__(self, path: pathlib.Path, dtype: str, shape: tuple[int, ...]):
+        empty = not np.prod(shape)
+        self._array = np.zeros(shape, dtype) if empty else np.memmap(path, dtype, "r", shape=shape)
+        self._touched = 0
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """A copy of a slice, or of the elements of an array of indices."""
+        first = index[0] if isinstance(index, tuple) else index
+        return self.take(index, len(first) if isinstance(first, np.ndarray) else 1)
+
+    def take(self, index: Any, pieces: int) -> np.ndarray:
+        """The same for indices that are known to be of so many pieces of the file."""
+        found = np.array(self._array[index])
+        self._touched += max(found.nbytes, min(pieces * PAGES, self._array.nbytes))
+        if self._touched > MAPPED:
+            self.release()
+        return found
+
+    def release(self) -> None:
+        """Lets go of what was read; the system keeps it as long as it has room."""
+        self._touched = 0
+        mapped = getattr(self._array, "_mmap", None)
+        if hasattr(mapped, "madvise"):  # not on Windows
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+class Entry:
+    """An entry of the cache.
+
+    Args:
+        folder: its folder.
+        manifest: what its manifest holds.
+    """
+
+    def __init__(self, folder: pathlib.Path, manifest: dict[str, Any]):
+        self.folder = folder
+        self.manifest = manifest
+
+    @property
+    def key(self) -> str:
+        """Its name, which says what it was made of."""
+        return self.folder.name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its maker said of it."""
+        return self.manifest["about"]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    def array(self, name: str) -> Mapped:
+        """One of its arrays."""
+        own = self.manifest["arrays"][name]
+        return Mapped(self.folder / name, own["dtype"], tuple(own["shape"]))
+
+    def remembered(self, *parts: Any) -> str | None:
+        """The text that was kept for some values; None if there is none."""
+        try:
+            return self._note(parts).read_text(encoding="utf-8") or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def remember(self, text: str, *parts: Any) -> None:
+        """Keeps a text that takes long to compute, for the next time."""
+        with contextlib.suppress(SeqzooError, OSError), replacing(self._note(parts)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def _note(self, parts: tuple) -> pathlib.Path:
+        return self.folder / f"note-{digest_of(*parts)}"
+
+
+class Writer:
+    """Writes the arrays of an entry, piece by piece.
+
+    Args:
+        folder: where they are written.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.about: dict[str, Any] = {}
+        self._arrays: dict[str, dict[str, Any]] = {}
+        self._files: dict[str, Any] = {}
+
+    def append(self, name: str, piece: np.ndarray) -> None:
+        """Appends to an array along its first axis."""
+        if name not in self._files:
+            self._files[name] = (self.folder / name).open("wb")
+            self._arrays[name] = {"dtype": piece.dtype.str, "shape": [0, *piece.shape[1:]]}
+        own = self._arrays[name]
+        if [piece.dtype.str, *piece.shape[1:]] != [own["dtype"], *own["shape"][1:]]:
+            raise ValueError(f"{name}: {piece.dtype} {piece.shape} does not continue {own}")
+        self._files[name].write(np.ascontiguousarray(piece).data)
+        own["shape"][0] += len(piece)
+
+    def read(self, name: str) -> Mapped:
+        """What was written of an array until now."""
+        self._files[name].flush()
+        own = self._arrays[name]
+        return Mapped(self.folder / name, own["dtype"], tuple(own["shape"]))
+
+    def widen(self, name: str, dtype: str) -> None:
+        """Changes the type of what was written of an array."""
+        if name not in self._files:
+            return
+        own = self._arrays[name]
+        self._files.pop(name).close()
+        old = self.folder / f"{name}.narrow"
+        os.replace(self.folder / name, old)
+        count, shape = own["shape"][0], own["shape"][1:]
+        array = Mapped(old, own["dtype"], (count, *shape))
+        self._files[name] = (self.folder / name).open("wb")
+        for start in range(0, count, SAMPLED_BYTES):
+            self._files[name].write(array[start : start + SAMPLED_BYTES].astype(dtype).data)
+        own["dtype"] = np.dtype(dtype).str
+        old.unlink()
+
+    def finish(self) -> None:
+        """Writes the manifest, behind everything else."""
+        for name, file in self._files.items():
+            file.close()
+            synchronise(self.folder / name)
+        for name, own in self._arrays.items():
+            own["digest"] = file_digest(self.folder / name)
+        manifest = {"format": CACHE_FORMAT, "about": self.about, "arrays": self._arrays}
+        write_json(self.folder / MANIFEST, manifest)
+
+    def close(self) -> None:
+        """Closes files that an error left open."""
+        for file in self._files.values():
+            with contextlib.suppress(OSError):  # the disk may be full
+                file.close()
+
+
+def find(key: str) -> Entry | None:
+    """The entry of a key; None if there is none, or it is damaged or of another version."""
+    folder = cache_folder() / key
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if manifest["format"] != CACHE_FORMAT:
+            return None
+        for name, own in manifest["arrays"].items():
+            if file_digest(folder / name) != own["digest"]:
+                return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Entry(folder, manifest)
+
+
+@contextlib.contextmanager
+def making(key: str) -> Iterator[Writer]:
+    """Yields the writer of an entry, which exists if the block succeeds.
+
+    Raises:
+        DiskFull: the disk is full; nothing of the entry remains.
+        SeqzooError: the folder of the cache cannot be written.
+    """
+    root = cache_folder()
+    folder = root / key
+    temporary = root / f"{UNFINISHED}{key}-{os.getpid()}"
+    elsewhere = f"set {VARIABLE} to a folder on another disk, or choose --storage memory"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(root)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+    except OSError as error:
+        with naming_full_disk(folder, elsewhere):
+            raise SeqzooError(
+                f"The cache {root} cannot be written: {error.strerror or error}; {elsewhere}."
+            ) from error
+    writer = Writer(temporary)
+    try:
+        with naming_full_disk(folder, f"nothing of it was kept; {elsewhere}"):
+            yield writer
+            writer.finish()
+            if find(key) is None:  # another process may have been faster
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(temporary, folder)
+                synchronise(root)
+    finally:
+        writer.close()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_unfinished(root: pathlib.Path) -> None:
+    """Removes what processes that have ended left behind."""
+    for path in root.glob(f"{UNFINISHED}*"):
+        if not _runs(path.name.rpartition("-")[2]):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether a process of this machine still runs."""
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except OSError:  # of another user
+        return True
+    return True
+
+
+class Listed(NamedTuple):
+    """An entry as `list_cache` tells of it."""
+
+    key: str
+    bytes: int
+    usable: bool
+    about: dict[str, Any]
+
+
+def list_cache() -> list[Listed]:
+    """All entries, the largest first; those that cannot be used are of another version, damaged or
+    unfinished."""
+    root = cache_folder()
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if not folder.is_dir():
+            continue
+        own = find(folder.name)
+        with contextlib.suppress(OSError):  # removed meanwhile
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            found.append(Listed(folder.name, size, own is not None, own.about if own else {}))
+    return sorted(found, key=lambda own: -own.bytes)
+
+
+def clear_cache() -> int:
+    """Removes all entries, except for those that another process is writing.
+
+    Returns: the bytes that were freed.
+    """
+    freed = 0
+    for own in list_cache():
+        process = own.key.rpartition("-")[2]
+        if own.key.startswith(UNFINISHED) and _runs(process) and process != str(os.getpid()):
+            continue
+        shutil.rmtree(cache_folder() / own.key, ignore_errors=True)
+        freed += own.bytes
+    return freed

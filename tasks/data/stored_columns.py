@@ -1,0 +1,249 @@
+"""Columns of examples that stay on disk: sequences like lists, whose values are read when they are
+asked for.
+
+`pick` selects rows without reading them; `seqzoo.tasks.data.examples` and the splits call it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from typing import Any, Self
+
+import numpy as np
+
+from seqzoo.tasks.data.cache import Mapped, digest_of
+
+MANY = 1 << 16
+"""Numbers that are read together."""
+
+AT_ONCE = 8192
+"""Values that are read together where all are asked for."""
+
+
+class StoredColumn(Sequence):
+    """A column, or some of its rows.
+
+    Args:
+        rows: the indices of its rows in the whole column; None for all.
+    """
+
+    rows: np.ndarray | None = None
+
+    def pick(self, chosen: Any) -> Self:
+        """Selects rows, in the order of `chosen`."""
+        chosen = np.asarray(chosen, np.int64)
+        picked = object.__new__(type(self))
+        picked.__dict__.update(self.__dict__)
+        picked.rows = (chosen if self.rows is None else self.rows[chosen]).astype(np.int32)
+        return picked
+
+    def __len__(self) -> int:
+        return self.count if self.rows is None else len(self.rows)
+
+    @property
+    def count(self) -> int:
+        """The number of rows of the whole column."""
+        raise NotImplementedError
+
+    def read(self, rows: np.ndarray) -> Sequence[Any]:
+        """The values of some rows of the whole column."""
+        raise NotImplementedError
+
+    def span(self, start: int, stop: int) -> np.ndarray:
+        """The rows of consecutive values in the whole column."""
+        stop = min(stop, len(self))
+        return np.arange(start, stop) if self.rows is None else self.rows[start:stop]
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            return (
+                list(self.read(self.span(start, stop)))[::step]
+                if step > 0
+                else [self[own] for own in range(start, stop, step)]
+            )
+        index = range(len(self))[int(index)]
+        return self.read(self.span(index, index + 1))[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, len(self), AT_ONCE):
+            yield from self.read(self.span(start, start + AT_ONCE))
+
+
+class TextColumn(StoredColumn):
+    """Texts, one after the other in a file of UTF-8.
+
+    Args:
+        data: the bytes of all texts.
+        offsets: where each begins, and the end.
+        key: says what the column is, so that what is made of it can be found again.
+    """
+
+    def __init__(self, data: Mapped, offsets: Mapped, key: str):
+        self.data = data
+        self.offsets = offsets
+        self.key = key
+
+    @property
+    def count(self) -> int:
+        return len(self.offsets) - 1
+
+    def read(self, rows: np.ndarray) -> list[str]:
+        return [text.decode("utf-8") for text in self.read_utf8(rows)]
+
+    def utf8(self, start: int, stop: int) -> list[bytes]:
+        """Some consecutive texts as UTF-8."""
+        return self.read_utf8(self.span(start, stop))
+
+    def read_utf8(self, rows: np.ndarray) -> list[bytes]:
+        """The texts of some rows of the whole column as UTF-8."""
+        if not len(rows):
+            return []
+        first, last = int(rows.min()), int(rows.max())
+        if last - first > 4 * len(rows) + 1:  # far apart
+            bounds = zip(self.offsets[rows].tolist(), self.offsets[rows + 1].tolist(), strict=True)
+            return [self.data[start:end].tobytes() for start, end in bounds]
+        offsets = self.offsets[first : last + 2]
+        block = self.data[int(offsets[0]) : int(offsets[-1])].tobytes()
+        offsets -= offsets[0]
+        at = rows - first
+        starts, ends = offsets[at].tolist(), offsets[at + 1].tolist()
+        return [block[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+class ClassColumn(StoredColumn):
+    """Names out of a few.
+
+    Args:
+        names: all of them.
+        codes: the index of each row's name.
+    """
+
+    def __init__(self, names: Sequence[str], codes: np.ndarray):
+        self.names = list(names)
+        self.all_codes = codes
+
+    @property
+    def count(self) -> int:
+        return len(self.all_codes)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The index of each value in `names`."""
+        return self.all_codes if self.rows is None else self.all_codes[self.rows]
+
+    def read(self, rows: np.ndarray) -> list[str]:
+        return [self.names[code] for code in self.all_codes[rows].tolist()]
+
+    def is_in(self, names: Set[str]) -> np.ndarray:
+        """Whether each value is one of some names, (n,), bool."""
+        return np.array([name in names for name in self.names], bool)[self.codes]
+
+    def counts(self) -> Counter[str]:
+        """How often each name occurs, in the order of their first occurrence in the column."""
+        found = np.bincount(self.codes, minlength=len(self.names)).tolist()
+        return Counter({name: own for name, own in zip(self.names, found, strict=True) if own})
+
+
+class NumberColumn(StoredColumn):
+    """Numbers, read from their file when they are asked for."""
+
+    def __init__(self, numbers: Mapped):
+        self.numbers = numbers
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers)
+
+    def read(self, rows: np.ndarray) -> Sequence[Any]:
+        return self.numbers[np.asarray(rows)].tolist()
+
+
+class PlaceColumn(NumberColumn):
+    """The places of rows of several files: "18 of parts/2.csv".
+
+    Args:
+        numbers: the line or the row of each in its file.
+        names: the files.
+        starts: the first row of each file in the column.
+    """
+
+    def __init__(self, numbers: Mapped, names: Sequence[str], starts: Sequence[int]):
+        super().__init__(numbers)
+        self.names = list(names)
+        self.starts = np.array(starts)
+
+    def read(self, rows: np.ndarray) -> list[str]:
+        files = np.searchsorted(self.starts, rows, side="right") - 1
+        numbers = self.numbers[np.asarray(rows)].tolist()
+        return [
+            f"{number} of {self.names[own]}" for number, own in zip(numbers, files, strict=True)
+        ]
+
+
+class DigestKeys(StoredColumn):
+    """Digests of inputs, equal for equal inputs, with the order that they give the examples.
+
+    Args:
+        digests: shape (n, 2), uint64: the digest of each input in two halves.
+        order: the rows sorted by their digests, int32.
+        fresh: whether the digest of each row of `order` differs from that of the one before.
+        seed: the random seed that the digests depend on.
+    """
+
+    def __init__(self, digests: Mapped, order: Mapped, fresh: Mapped, seed: int):
+        self.digests = digests
+        self.order = order
+        self.fresh = fresh
+        self.seed = seed
+
+    @property
+    def count(self) -> int:
+        return len(self.digests)
+
+    def read(self, rows: np.ndarray) -> list[bytes]:
+        return [own.tobytes() for own in self.digests[np.asarray(rows)]]
+
+    def halves(self) -> np.ndarray:
+        """All digests, (n, 2)."""
+        return self.digests[:] if self.rows is None else self.digests[self.rows]
+
+    def shuffled(self) -> tuple[np.ndarray, np.ndarray]:
+        """The indices of the examples in the order of their digests, and whether each differs from
+        the one before."""
+        order, fresh = self.order[:], self.fresh[:]
+        if self.rows is None:
+            return order, fresh
+        at = np.full(self.count, -1, np.int32)
+        at[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        at = at[order]
+        group = np.cumsum(fresh)[at >= 0]
+        return at[at >= 0], np.diff(group, prepend=0) > 0
+
+
+def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
+    """The order of digests in two halves, equal ones by their rows, int32; and whether each differs
+    from the one before."""
+    count = len(digests)
+    pieces = range(0, count, MANY)
+    first = np.concatenate([digests[start : start + MANY, 0] for start in pieces])
+    order = np.argsort(first, kind="stable").astype(np.int32)
+    first = first[order]
+    fresh = np.ones(count, bool)
+    fresh[1:] = first[1:] != first[:-1]
+    del first
+    again = np.flatnonzero(~fresh)
+    # The second half decides where first halves are equal; hardly ever other than the first.
+    differs = [
+        (digests[order[at].astype(np.int64), 1] != digests[order[at - 1].astype(np.int64), 1]).any()
+        for at in (again[start : start + MANY] for start in range(0, len(again), MANY))
+    ]
+    if any(differs):
+        order = np.lexsort((digests[:, 1], digests[:, 0])).astype(np.int32)
+        ordered = digests[order]
+        fresh[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    return order, fresh
+
+
+def rows_digest(column: StoredColumn) -> str:
+    """Says which rows of its whole column a column has."""
+    return "all" if column.rows is None else digest_of(column.rows)

@@ -1,0 +1,87 @@
+"""Sequences of ids whose tokens stay on disk, of which batches read what they need."""
+
+import threading
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from seqzoo.tasks.data.batches import Sequences
+from seqzoo.tasks.data.cache import Entry, Mapped
+from seqzoo.tasks.data.stored_columns import AT_ONCE
+
+
+class StoredSequences(Sequences):
+    """Some of the sequences in a file.
+
+    Args:
+        entry: of the cache, which has the file.
+        tokens: all sequences of the file, one after the other.
+        all_lengths: of each of them, (sequences,), int32.
+        rows: which of them these are, (n,).
+        ids: the id of each token.
+        key: says what these sequences are, from one process to the next.
+    """
+
+    on_disk = True
+
+    def __init__(
+        self,
+        entry: Entry,
+        tokens: Mapped,
+        all_lengths: np.ndarray,
+        rows: np.ndarray,
+        ids: np.ndarray,
+        key: str,
+    ):
+        self.entry = entry
+        self.tokens = tokens
+        self.ids = ids
+        self.key = key
+        self.lengths = all_lengths[rows]
+        ends = np.cumsum(all_lengths, dtype=np.int64)
+        self.places = ends[rows] - self.lengths
+        self._lock = threading.Lock()
+
+    @cached_property
+    def flat(self) -> np.ndarray:
+        """All steps, in memory."""
+        return np.concatenate(list(self.pieces()))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """The start of each sequence in `flat`."""
+        return np.cumsum(self.lengths, dtype=np.int64) - self.lengths
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        start = int(self.places[index])
+        return self.ids[self.tokens[start : start + int(self.lengths[index])]]
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """The ids of `flat`, a piece at a time."""
+        for start in range(0, len(self), AT_ONCE):
+            places, lengths = (
+                self.places[start : start + AT_ONCE],
+                self.lengths[start : start + AT_ONCE],
+            )
+            low, high = int(places[0]), int(places[-1]) + int(lengths[-1])
+            count = int(lengths.sum())
+            if 0 <= high - low <= 4 * count and (np.diff(places) > 0).all():
+                block = self.tokens[low:high]
+                marks = np.zeros(len(block) + 1, np.int8)
+                marks[places - low] += 1
+                marks[places - low + lengths] -= 1
+                yield self.ids[block[np.cumsum(marks[:-1], dtype=np.int8).astype(bool)]]
+                continue
+            shift = np.repeat(places - (np.cumsum(lengths) - lengths), lengths)
+            yield self.ids[self.tokens[np.arange(count) + shift]]
+
+    def padded(self, rows: np.ndarray, longest: int) -> np.ndarray:
+        """Some sequences, padded with zeros: (rows, longest), int32."""
+        lengths = np.minimum(self.lengths[rows], longest)
+        inside = np.arange(longest) < lengths[:, None]
+        values = np.zeros(inside.shape, np.int32)
+        at = self.places[rows][:, None] + np.arange(longest)
+        with self._lock:
+            values[inside] = self.ids[self.tokens.take(at[inside], len(rows))]
+        return values

@@ -1,0 +1,245 @@
+"""Large tables on disk: the same examples, batches and weights as in memory, and a cache that is
+never half-written."""
+
+import errno
+import json
+import random
+
+import numpy as np
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo.tasks import ManyToOne, TrainingSettings, train
+from seqzoo.tasks.data import cache
+from seqzoo.tasks.data.batches import Padding, batches
+from seqzoo.tasks.data.stored_columns import ClassColumn, TextColumn, sort_digests
+from seqzoo.tasks.errors import DiskFull, SeqzooError
+from seqzoo.tasks.training.trainer import _fingerprint
+from seqzoo.zoo.data import records, stored_table
+from seqzoo.zoo.data.open import open_source
+from seqzoo.zoo.data.source import Source
+
+WORDS = ["alpha", "Beta", "gämma", "日本", "don't", "x!", "o", "ü", "\U0001f600z", "e\u0301"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def table(tmp_path):
+    own = random.Random(3)
+    rows = ["text,label,part"]
+    for number in range(240):
+        text = " ".join(own.choices(WORDS, k=own.randint(1, 12)))
+        if number % 40 == 7:
+            rows.append("")  # left out
+        text += "\n2" if number % 50 == 9 else ""
+        part = ("train", "train", "val", "test")[number % 4]
+        rows.append(f'"{text}", {own.choice("abc")},{part}')
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def _open(path, storage, kind="words", **options):
+    own = {"input": "text", "target": "label", **options}
+    return open_source(Source(str(path), kind, storage=storage, **own))[0]
+
+
+def _assert_equal(stored, plain):
+    for name in ("train", "validation", "test"):
+        own, other = getattr(stored, name), getattr(plain, name)
+        assert isinstance(own.inputs, TextColumn) and isinstance(other.inputs, list)
+        assert list(own.inputs) == other.inputs and list(own.targets) == other.targets
+        assert [own.place(at) for at in range(len(own))] == list(other.places)
+    description = stored.description.partition(" Examples are read from the disk")[0]
+    assert plain.description.startswith(description.partition(".csv:")[0])
+
+
+@pytest.mark.parametrize("options", [{}, {"split_column": "part"}, {"limit": 20}])
+def test_the_same_splits_as_in_memory(table, options) -> None:
+    _assert_equal(_open(table, "disk", **options), _open(table, "memory", **options))
+
+
+def test_inputs_of_a_validation_file_are_left_out(table, tmp_path) -> None:
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "own.csv").write_text("".join([lines[0], *lines[2:9]]), encoding="utf-8")
+    options = {"validation": str(tmp_path / "own.csv"), "test": 0.2}
+    stored, plain = (_open(table, storage, **options) for storage in ("disk", "memory"))
+    _assert_equal(stored, plain)
+    assert "left out, since they are also in other splits" in stored.description
+
+
+@pytest.mark.parametrize(
+    "kind, options",
+    [
+        ("characters", {"lowercase": True, "nfc": True, "maximum_length": 17}),
+        ("characters", {"vocabulary_size": 9}),
+        ("words", {"maximum_length": 5, "vocabulary_size": 6}),
+        ("subwords", {"vocabulary_size": 60}),
+    ],
+)
+def test_the_same_batches_as_in_memory(table, kind, options) -> None:
+    template = ManyToOne(input=kind, minimum_count=1, **options)
+    settings, found = TrainingSettings(batch_size=16), []
+    for storage in ("memory", "disk", "disk"):  # encoded, and read again
+        splits = _open(table, storage, kind)
+        task = template.adapt(splits.train)
+        data = task.data(splits.train)
+        assert data.on_disk == (storage == "disk")
+        padding = Padding.choose(data, 3, 16)
+        plan = data.plan(padding, settings, seed=(1, 2))
+        rows = [{name: own.numpy() for name, own in row.items()} for row in batches(data, plan)]
+        parts = [data, task.data(splits.validation)]
+        found.append((task.vocabularies, padding, rows, _fingerprint(parts), data.inputs))
+    (vocabularies, padding, rows, fingerprint, inputs), *others = found
+    for own in others:
+        assert own[0]["vocabulary"].tokens == vocabularies["vocabulary"].tokens
+        assert own[1] == padding and own[3] == fingerprint
+        np.testing.assert_array_equal(own[4].flat, inputs.flat)
+        np.testing.assert_array_equal(own[4][3], inputs[3])
+        for row, expected in zip(own[2], rows, strict=True):
+            assert row.keys() == expected.keys()
+            for name, values in expected.items():
+                np.testing.assert_array_equal(row[name], values)
+
+
+@pytest.mark.slow
+def test_the_same_weights_as_in_memory(table, tmp_path) -> None:
+    runs = []
+    for storage in ("memory", "disk"):
+        splits = _open(table, storage, target_kind="class")
+        template = ManyToOne(input="words", units=3, embedding=2, minimum_count=1)
+        settings = TrainingSettings(epochs=1, batch_size=32)
+        run = train(template, splits, settings, tmp_path / storage)
+        runs.append((run.model.get_weights(), run.evaluate(splits.test), run.config["data"]))
+    for own, expected in zip(runs[1][0], runs[0][0], strict=True):
+        np.testing.assert_array_equal(own, expected)
+    assert runs[1][1] == runs[0][1]
+    assert runs[1][2]["fingerprint"] == runs[0][2]["fingerprint"]
+
+
+@pytest.mark.parametrize("line", ["just one field", '" ",a,train', '"open,a,train'])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_same_errors_as_in_memory(table, line, end, own_cache) -> None:
+    lines = table.read_text(encoding="utf-8").split("\n")
+    table.write_bytes(end.join([*lines[:30], line, *lines[30:]]).encode())
+    told = []
+    for storage in ("memory", "disk"):
+        with pytest.raises(SeqzooError) as caught:
+            _open(table, storage)
+        told.append(str(caught.value))
+    assert told[0] == told[1] and "line 3" in told[0]
+    assert not list(own_cache.iterdir())
+
+
+def _entries(folder):
+    return sorted(own.name for own in folder.iterdir())
+
+
+def _spoil_version(folder):
+    manifest = json.loads((folder / cache.MANIFEST).read_text())
+    (folder / cache.MANIFEST).write_text(json.dumps({**manifest, "format": 0}))
+
+
+def _spoil_file(folder):
+    data = bytearray((folder / "input").read_bytes())
+    data[5] ^= 1
+    (folder / "input").write_bytes(data)
+
+
+def _shorten(folder):
+    with (folder / "lines").open("r+b") as file:
+        file.truncate(100)
+
+
+def _spoil_manifest(folder):
+    (folder / cache.MANIFEST).write_text('{"format":')
+
+
+@pytest.mark.parametrize("spoil", [_spoil_version, _spoil_file, _shorten, _spoil_manifest])
+def test_a_damaged_or_older_cache_is_made_anew(table, own_cache, spoil) -> None:
+    expected = list(_open(table, "disk").train.inputs)
+    (name,) = _entries(own_cache)
+    spoil(own_cache / name)
+    assert cache.find(name) is None
+    listed = json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]
+    assert [own["usable"] for own in listed] == [False]
+    assert list(_open(table, "disk").train.inputs) == expected
+    assert cache.find(name) is not None and _entries(own_cache) == [name]
+
+
+def test_a_changed_file_is_read_again(table, own_cache) -> None:
+    _open(table, "disk")
+    table.write_text(table.read_text(encoding="utf-8").replace("alpha", "omega"), encoding="utf-8")
+    assert any("omega" in text for text in _open(table, "disk").train.inputs)
+
+
+def test_what_a_killed_process_left_is_never_read(table, own_cache) -> None:
+    _open(table, "disk")
+    (name,) = _entries(own_cache)
+    left = own_cache / f"{cache.UNFINISHED}{name}-{2**22 + 1}"  # above all process numbers
+    (own_cache / name).rename(left)
+    (left / cache.MANIFEST).unlink()
+    assert cache.find(name) is None
+    _open(table, "disk")
+    assert _entries(own_cache) == [name]
+
+
+def test_a_full_disk_is_one_line(table, own_cache, monkeypatch) -> None:
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stored_table._Table, "_texts", full)
+    with pytest.raises(DiskFull) as caught:
+        _open(table, "disk")
+    assert "nothing of it was kept" in str(caught.value) and "SEQZOO_CACHE" in str(caught.value)
+    assert "\n" not in str(caught.value) and not _entries(own_cache)
+
+
+def test_size_decides_where_examples_are(table, monkeypatch) -> None:
+    assert isinstance(_open(table, "auto").train.inputs, list)
+    monkeypatch.setattr(stored_table, "LARGE_TABLE", table.stat().st_size)
+    found = _open(table, "auto")
+    assert isinstance(found.train.inputs, TextColumn)
+    assert isinstance(found.train.targets, ClassColumn)
+    assert "--storage memory keeps them in memory" in found.description
+    with pytest.raises(SeqzooError, match="`storage` 'disk' is for tables of texts"):
+        _open(table, "disk", "series")
+
+
+def test_the_cache_is_listed_and_cleared(table, own_cache) -> None:
+    _open(table, "disk")
+    (name,) = _entries(own_cache)
+    (entry,) = json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]
+    assert entry["key"] == name and entry["of"] == str(table) and entry["usable"]
+    assert str(table) in seqzoo("cache", "list").stdout
+    assert seqzoo("cache", "clear").stdout.endswith(f"from {own_cache}.\n")
+    assert not _entries(own_cache)
+
+
+def test_classes_of_more_than_a_byte(tmp_path) -> None:
+    path = tmp_path / "many.csv"
+    rows = "".join(f"text {number},c{number // 2}\n" for number in range(20_000))
+    path.write_text("text,label\n" + rows)
+    own = _open(path, "disk", validation=0, test=0).train.targets
+    assert list(own) == [f"c{number // 2}" for number in range(20_000)]
+
+
+def test_equal_first_halves_of_digests_are_told_apart() -> None:
+    digests = np.array([[5, 2], [5, 1], [3, 9], [5, 2]], np.uint64)
+    order, fresh = sort_digests(digests)  # pyright: ignore[reportArgumentType]
+    assert order.tolist() == [2, 1, 0, 3] and fresh.tolist() == [True, True, True, False]
+
+
+def test_parts_of_a_file_are_found_across_its_blocks(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(records, "BLOCK", 4)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'a, "b\r\nc\rd')
+    file = records.TextFile(path)
+    assert file.holds(b', "') and not file.holds(b'"a') and file.has_lone_returns()
+    path.write_bytes(b"abc\r\ndef\r\n")
+    assert not records.TextFile(path).has_lone_returns()

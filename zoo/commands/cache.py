@@ -1,0 +1,47 @@
+"""The command `seqzoo cache`: lists and removes what large tables left on the disk."""
+
+import json
+
+import click
+
+from seqzoo.zoo.commands import options
+
+
+@click.command("cache")
+@click.argument("action", type=options.OneOf(["list", "clear"]))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(action: str, as_json: bool) -> None:
+    """List or clear the encoded examples of large tables.
+
+    Examples of large tables are encoded once and kept in $SEQZOO_CACHE, by default in
+    ~/.cache/seqzoo, where the next training finds them. Whatever is removed is encoded again when
+    it is needed.
+
+    \b
+    Examples:
+      seqzoo cache list
+      seqzoo cache list --json
+      seqzoo cache clear
+    """
+    from seqzoo.tasks.data.cache import cache_folder, clear_cache, list_cache
+
+    if action == "clear":
+        freed = clear_cache()
+        if as_json:
+            click.echo(json.dumps({"folder": str(cache_folder()), "freed": freed}))
+        else:
+            click.echo(f"Removed {freed / 1e6:,.1f} MB from {cache_folder()}.")
+        return
+    entries = list_cache()
+    if as_json:
+        rows = [
+            {"key": own.key, "bytes": own.bytes, "usable": own.usable, "of": own.about.get("what")}
+            for own in entries
+        ]
+        click.echo(json.dumps({"folder": str(cache_folder()), "entries": rows}, ensure_ascii=False))
+        return
+    for own in entries:
+        state = own.about.get("what", "") if own.usable else "cannot be used, clear it"
+        click.echo(f"{own.bytes / 1e6:>10,.1f} MB  {own.key[:14]}  {state}")
+    total = sum(own.bytes for own in entries)
+    click.echo(f"{total / 1e6:>10,.1f} MB  in {cache_folder()}")

@@ -1,0 +1,296 @@
+"""Large tables: their columns are read once and stay on disk, in the cache."""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.data import cache
+from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.stored_columns import (
+    AT_ONCE,
+    ClassColumn,
+    DigestKeys,
+    NumberColumn,
+    PlaceColumn,
+    TextColumn,
+    sort_digests,
+)
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.kinds import TEXTS
+from seqzoo.zoo.data import formats
+from seqzoo.zoo.data.examples import part_of, roles_of
+from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Chunk, Record, Records, Request
+from seqzoo.zoo.data.source import Source
+from seqzoo.zoo.data.splits import Part, digests_of
+
+LARGE_TABLE = 64_000_000
+"""Bytes of files from which on their examples are read from the disk."""
+
+UNPACKED = 4
+"""Bytes of text that a byte of a compressed file counts as."""
+
+READING = (
+    "target_kind",
+    "input",
+    "target",
+    "split_column",
+    "weight_column",
+    "columns",
+    "delimiter",
+    "separator",
+    "seed",
+)
+"""Fields of a source that what is stored depends on."""
+
+
+def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
+    """Whether the examples of some files stay on disk.
+
+    Raises:
+        SeqzooError: the source asks for it, and its kinds are read in memory alone.
+    """
+    if source.storage == "memory":
+        return False
+    suits = (
+        source.kind in TEXTS
+        and source.target_kind in ("class", *TEXTS)
+        and not source.further_inputs
+        and source.time_column is None
+        and not source.whole
+        and all(_format_of(path, source) in formats.TABLES for path in paths)
+    )
+    if source.storage == "disk":
+        if not suits:
+            raise SeqzooError(
+                "`storage` 'disk' is for tables of texts whose targets are classes or texts, got "
+                f"{source.data} with input {source.kind!r} and target {source.target_kind!r}; "
+                "leave it out.",
+                field="storage",
+            )
+        return True
+    return suits and sum(map(_size, paths)) >= LARGE_TABLE
+
+
+def _format_of(path: pathlib.Path, source: Source) -> str:
+    return formats.format_of(str(path), delimiter=source.delimiter)
+
+
+def _size(path: pathlib.Path) -> int:
+    try:
+        size = path.stat().st_size
+    except OSError:  # its reader says what is wrong
+        return 0
+    return size * UNPACKED if path.name.lower().endswith(".gz") else size
+
+
+def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Part:
+    """The examples of some files, which are stored in the cache if they are not there yet.
+
+    Args:
+        paths: the files.
+        source: with absolute paths.
+        name: what to call the files in messages.
+
+    Raises:
+        SeqzooError: a record is malformed, or the cache cannot be written.
+    """
+    fields = {field: getattr(source, field) for field in READING}
+    files = [_identity(path) for path in paths]
+    key = f"table-{cache.digest_of('table', fields, files)}"
+    entry = cache.find(key)
+    if entry is None:
+        with cache.making(key) as writer:
+            _Table(writer, source).store(paths, name)
+        entry = cache.find(key)
+        if entry is None:
+            raise SeqzooError(f"{cache.cache_folder() / key} was removed while it was read.")
+    return _part(entry, source, name)
+
+
+def _identity(path: pathlib.Path) -> list[Any]:
+    """Changes when a file does."""
+    try:
+        found = path.stat()
+        return [str(path), found.st_size, found.st_mtime_ns, cache.file_digest(path)]
+    except OSError:  # its reader says what is wrong
+        return [str(path)]
+
+
+def _part(entry: cache.Entry, source: Source, name: str) -> Part:
+    """The examples of an entry."""
+    about = entry.about
+
+    def texts(role: str) -> TextColumn:
+        offsets = entry.array(f"{role}-offsets")
+        return TextColumn(entry.array(role), offsets, f"{entry.key}/{role}")
+
+    def classes(role: str) -> ClassColumn:
+        return ClassColumn(about["names"][role], entry.array(role)[:])
+
+    in_text = source.target_kind in TEXTS
+    targets = texts(TARGET) if in_text else classes(TARGET)
+    numbers = entry.array("lines")
+    files = about["files"]
+    lines = NumberColumn(numbers)
+    if len(files) > 1:
+        lines = PlaceColumn(numbers, files, about["starts"])
+    weights = entry.array(WEIGHT)[:] if source.weight_column else None
+    arrays = (entry.array(own) for own in ("digests", "order", "fresh"))
+    size = entry.size / 1e6
+    note = (
+        f"Examples are read from the disk, {size:,.0f} MB in {entry.folder} (--storage memory "
+        "keeps them in memory)."
+    )
+    return Part(
+        name,
+        Examples(texts(INPUT), targets, lines, about["unit"], weights),
+        DigestKeys(*arrays, seed=about["seed"]),
+        None if in_text else targets,
+        classes(SPLIT) if source.split_column else None,
+        (*about["notes"], note),
+    )
+
+
+class _Table:
+    """Writes the examples of files.
+
+    Args:
+        writer: of the entry.
+        source: what their fields are.
+    """
+
+    def __init__(self, writer: cache.Writer, source: Source):
+        self.writer = writer
+        self.source = source
+        self.in_text = source.target_kind in TEXTS
+        self.ends = {INPUT: 0, TARGET: 0}
+        self.names: dict[str, dict[str, int]] = {TARGET: {}, SPLIT: {}}
+
+    def store(self, paths: Sequence[pathlib.Path], name: str) -> None:
+        """Writes the examples of all files.
+
+        Raises:
+            SeqzooError: a record is malformed.
+        """
+        roles = roles_of(self.source)
+        units, notes, starts, count = [], dict[str, None](), [], 0
+        for path in paths:
+            starts.append(count)
+            records = formats.read(path, Request(self.source, roles))
+            units.append(records.unit)
+            notes |= dict.fromkeys(records.notes)
+            before = count
+            for chunk in records.chunks() if records.chunks else [None]:
+                if chunk is not None:
+                    self._append(chunk, records, path.parent)
+                    count += len(chunk.numbers)
+                    continue
+                rows = islice(records.records, count - before, None)
+                while some := list(islice(rows, AT_ONCE)):
+                    self._append(_chunk(some), records, path.parent)
+                    count += len(some)
+        if not count:
+            raise SeqzooError(f"{name} is empty.")
+        order, fresh = sort_digests(self.writer.read("digests"))
+        self.writer.append("order", order)
+        self.writer.append("fresh", fresh)
+        self.writer.about = {
+            "what": name,
+            "examples": count,
+            "unit": units[0] if len(set(units)) == 1 else "row",
+            "files": [str(path) for path in paths],
+            "starts": starts,
+            "names": {role: list(own) for role, own in self.names.items()},
+            "notes": list(notes),
+            "seed": self.source.seed,
+        }
+
+    def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
+        """Writes some records; what is wrong with one is found by the reader of all formats."""
+        plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
+        if plain is None:
+            part, _ = part_of(replace(records, records=_records(chunk)), self.source, folder)
+            own = part.examples
+            plain = own.inputs, own.targets, part.splits, own.weights
+        inputs, targets, splits, weights = plain
+        encoded = [text.encode() for text in inputs]
+        self._texts(INPUT, encoded)
+        if self.in_text:
+            self._texts(TARGET, [text.encode() for text in targets])
+        else:
+            self._classes(TARGET, targets)
+        if splits is not None:
+            self._classes(SPLIT, splits)
+        if weights is not None:
+            self.writer.append(WEIGHT, np.array(weights, np.float64))
+        numbers = chunk.numbers if isinstance(chunk, Chunk) else [own.number for own in chunk]
+        self.writer.append("lines", np.array(numbers, np.int64))
+        self.writer.append("digests", digests_of(encoded, self.source.seed))
+
+    def _plain(self, chunk: Chunk) -> tuple | None:
+        """Inputs, targets, splits and weights of records of plain texts; None for all others."""
+        if self.source.weight_column is not None:
+            return None
+        found = {role: _plain_texts(values) for role, values in chunk.fields.items()}
+        if None in found.values():
+            return None
+        inputs, targets, splits = (found.get(role) for role in (INPUT, TARGET, SPLIT))
+        if not self.in_text:
+            targets = list(map(str.strip, targets or ()))
+        return inputs, targets, splits and list(map(str.strip, splits)), None
+
+    def _texts(self, role: str, encoded: list[bytes]) -> None:
+        if not self.ends[role]:
+            self.writer.append(f"{role}-offsets", np.zeros(1, np.int64))
+        ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded))) + self.ends[role]
+        self.ends[role] = int(ends[-1])
+        self.writer.append(role, np.frombuffer(b"".join(encoded), np.uint8))
+        self.writer.append(f"{role}-offsets", ends)
+
+    def _classes(self, role: str, values: Iterable[str]) -> None:
+        names = self.names[role]
+        before = len(names)
+        codes = [names.setdefault(value, len(names)) for value in values]
+        if before <= 1 << 8 < len(names):
+            self.writer.widen(role, "uint16")
+        if before <= 1 << 16 < len(names):
+            self.writer.widen(role, "uint32")
+        self.writer.append(role, np.array(codes, narrow(len(names))))
+
+
+def _chunk(records: list[Record]) -> Chunk | list[Record]:
+    """Records by their fields, unless one is malformed."""
+    if any(record.error for record in records):
+        return records
+    fields = {role: [own.fields[role] for own in records] for role in records[0].fields}
+    return Chunk([record.number for record in records], fields)
+
+
+def _records(chunk: Chunk | list[Record]) -> list[Record]:
+    """The opposite of `_chunk`."""
+    if not isinstance(chunk, Chunk):
+        return chunk
+    rows = zip(*chunk.fields.values(), strict=True)
+    return [
+        Record(number, dict(zip(chunk.fields, row, strict=True)))
+        for number, row in zip(chunk.numbers, rows, strict=True)
+    ]
+
+
+def narrow(count: int) -> str:
+    """The narrowest type of indices of so many values."""
+    return "uint8" if count <= 1 << 8 else "uint16" if count <= 1 << 16 else "uint32"
+
+
+def _plain_texts(values: Any) -> list[str] | None:
+    """The same if all are texts that are not blank; else None."""
+    try:
+        if all(map(str.strip, values)) and "".join(values).encode():
+            return values
+    except (TypeError, UnicodeEncodeError):
+        pass
+    return None
