@@ -72,8 +72,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     argument, a named tuple of tensors that broadcast with a state."""
 
     takes_time: bool = False
-    """Whether the inputs' last feature is the time since the step before, which `Recurrent` appends
-    where it is called with it: `layer((x, elapsed))`."""
+    """Whether the inputs' last feature is the time since the previous step, which `Recurrent`
+    appends where it is called with it: `layer((x, elapsed))`."""
 
     input_rank: int = 2
     """Axes of one step's inputs: 2 for (batch, features), 4 for frames, (batch, height, width,

@@ -34,7 +34,7 @@ class Answer:
         token_probabilities: for each alternative that is a text, the geometric mean of the
             probabilities of its tokens and its end; empty for other predictions.
         alignment: of a text that is read step by step, each symbol with its first step and the
-            step behind its last one; empty for other predictions.
+            step after its last one; empty for other predictions.
         step_probabilities: of each tag; empty for other predictions.
     """
 

@@ -18,7 +18,7 @@ channels]) or the bytes of an image file; samples, float (time,); a `History`; a
 which may be missing."""
 
 TimeValues = Literal["timestamps", "elapsed"]
-"""What the times of a series are: the time of each step, or the time since the step before."""
+"""What the times of a series are: the time of each step, or the time since the previous step."""
 
 MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
 ALIGNED, UNALIGNED = "many-to-many-aligned", "many-to-many-unaligned"

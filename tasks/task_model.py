@@ -287,7 +287,7 @@ class TaskModel(keras.Model):
         return tf.reduce_sum(losses) / count
 
     def _forget(self, rows: int) -> None:
-        """Sets the carried states to zero, for batches of so many rows."""
+        """Sets the carried states to zero, for batches of a number of rows."""
         for state in self._carried:
             state.assign(tf.zeros([rows, state.shape[1]]))
 

@@ -30,7 +30,7 @@ def score(
             sequence do not matter.
         lengths: shape (batch,): of the sequences.
         start: token before the first one: an id, or a tensor (batch,).
-        end: id of the end token, which counts; None where there is none.
+        end: id of the end token, which counts; None if there is none.
         vocabulary_size: number of ids.
         constants: as `decode` takes them.
 

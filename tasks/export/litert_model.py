@@ -28,7 +28,7 @@ from seqzoo.tasks.export.reading import read_by_steps
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 
 FULL = "full-int8"
-"""Precision whose step computes with integers alone; parts with a loop are as in "int8"."""
+"""Precision whose step computes only with integers; parts with a loop are as in "int8"."""
 
 CALIBRATED = 400
 """Steps at most that ranges of activations are measured on."""

@@ -38,7 +38,7 @@ from seqzoo.tasks.targets.steps import StepValues
 from seqzoo.tasks.targets.values import ValueTargets
 
 NEXT = "next_"
-"""What the name of a state begins with behind a step."""
+"""Prefix of the names of states after a step."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 EXPLAIN = "explain"
 COMPILED = "serving_compiled"
 """The only signature whose functions are marked to be compiled by XLA. TensorFlow without XLA runs
-them as they stand, but a server for GPUs that has parts of XLA alone may fail to run them."""
+them as they stand, but a server for GPUs that has only parts of XLA may fail to run them."""
 
 Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
 """A function of tensors by name, and the `tf.TensorSpec`s of these."""
@@ -43,7 +43,7 @@ def signatures_of(
 
         serving_default   raw inputs -> answers
         step              one step and states -> its answer and the states after it ("next_...")
-        chunk             some steps and states -> their answers and the states behind them
+        chunk             some steps and states -> their answers and the states after them
         initial_state     "batch" -> the states before the first step
         encode            raw inputs, or ids -> what a decoder looks at, and its first states
         ids               "text" -> "values" and "lengths", ids as `step` and `encode` take them

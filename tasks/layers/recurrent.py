@@ -68,7 +68,7 @@ class NGramEmbedding(keras.layers.Layer):
             shape=((self.longest - 1) * self.buckets, self.size),
             initializer=keras.initializers.RandomNormal(stddev=0.05),
             name="table",
-            autocast=False,  # of the rows alone, see `call`
+            autocast=False,  # only of the rows, see `call`
         )
         self.built = True
 

@@ -41,7 +41,7 @@ class VectorTable(keras.layers.Layer):
             shape=(self.size, self.dimension),
             initializer="zeros",
             trainable=self.mode == "tuned",
-            autocast=False,  # of the rows alone, see `call`
+            autocast=False,  # only of the rows, see `call`
         )
         if self.mode == "mapped":
             self.map = self.add_weight(

@@ -22,7 +22,7 @@ class Features(ABC):
         chunk: number of examples that are transformed together.
         vocabulary: for text, otherwise None.
         vectors: of words, from elsewhere; otherwise None.
-        takes_time: whether the last feature of `values` is the time since the step before.
+        takes_time: whether the last feature of `values` is the time since the previous step.
         in_time: whether inputs have steps in time; else there is one step.
     """
 

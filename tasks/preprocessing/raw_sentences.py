@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 
 APOSTROPHES = "'’"
-"""Signs that stand for one another where the training data have one of them alone."""
+"""Characters that are interchangeable if the training data have only one of them."""
 
 LONGEST_CLITIC = 7
 """Maximum characters of the shorter part of a contraction."""

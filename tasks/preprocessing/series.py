@@ -127,7 +127,7 @@ def _parted(
     Args:
         inputs: raw ones.
         places: the location of each for messages.
-        cell: the cell that takes time; None where it takes none.
+        cell: the cell that takes time; None if it takes none.
 
     Raises:
         SeqzooError: an input has times that the cell does not take, or lacks those that it needs.

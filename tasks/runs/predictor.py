@@ -203,7 +203,7 @@ def _specs(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def _free(tensors: Any) -> Any:
-    """A spec whose first two axes, rows and time, are free; of carried states, rows alone."""
+    """A spec whose first two axes, rows and time, are free; for carried states, only rows."""
     if isinstance(tensors, tuple):
         return tuple(tf.TensorSpec([None, *own.shape[1:]], own.dtype) for own in tensors)
     shape = tensors.shape.as_list()

@@ -19,12 +19,12 @@ EPOCHS = (3, 40)
 """Fewest and most epochs that are suggested."""
 
 UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
-"""Up to so many training examples, so many units."""
+"""Up to this number of training examples, this number of units."""
 
 MANY_UNITS = 256
 
 BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
-"""Up to so many training examples, batches of so many."""
+"""Up to this number of training examples, this batch size."""
 
 LARGE_BATCH = 128
 

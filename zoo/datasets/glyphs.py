@@ -15,9 +15,9 @@ from seqzoo.zoo.datasets import glyph_images, hash_splits
 UNSEEN_FACES = ("DejaVu Sans Oblique", "DejaVu Sans Mono Bold", "DejaVu Serif Bold Italic")
 
 UNSEEN_CHARACTERS = 20
-"""One character of so many is drawn in no picture that is trained on."""
+"""One in this many characters does not occur in training."""
 VALIDATION_CHARACTERS = 4
-"""The pictures in unseen faces of one character of so many are for validation, not for the test."""
+"""In the unseen faces, one in this many characters is for validation, not for testing."""
 
 
 class Glyph(NamedTuple):

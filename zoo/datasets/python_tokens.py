@@ -11,7 +11,7 @@ from seqzoo.zoo.datasets.hash_splits import draw, split_of
 
 LONGEST_PASSAGE = 400
 SHORTEST_PASSAGE = 40
-"""The characters of a piece; what is shorter says too little to be read alone."""
+"""The lengths of pieces in characters; shorter ones have too little context."""
 KEPT_PERCENT = 40
 
 _OUTER_LINES = re.compile(r"(?:[ \t\f]*\n)*(.*?)\s*", re.DOTALL)

@@ -225,7 +225,7 @@ def _continued(history: History, answer: Any) -> History:
 
 
 def _joined(parts: Sequence[Any], steps: int) -> Any:
-    """Forecasts that follow one another as one, of so many steps."""
+    """Consecutive forecasts as one, cut to a number of steps."""
     first = parts[0]
     quantiles = None
     if first.quantiles is not None:

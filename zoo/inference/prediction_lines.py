@@ -27,7 +27,7 @@ from seqzoo.zoo.output import one_line
 Form = Literal["text", "jsonl", "csv", "conll", "conllu"]
 
 TAGGED = ("conll", "conllu")
-"""Forms of tags alone: a word and its tag per line, an empty line behind each sentence."""
+"""Formats only for tags: a word and its tag per line, an empty line after each sentence."""
 
 LINES_AT_ONCE = 512
 """Number of lines that are predicted together."""
@@ -102,7 +102,7 @@ def prediction_lines(
         decoding: the given options of text generation.
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
-        attention: shows where the model looks; None for answers alone.
+        attention: shows where the model looks; None for only answers.
         tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
             files.
         others: further runs, whose predictions are averaged with those of the first.
@@ -148,7 +148,7 @@ def prediction_lines(
 
 
 def csv_head(top: int) -> str:
-    """The header of predictions as CSV, with so many answers each."""
+    """The header of predictions as CSV, for a number of answers per input."""
     further = [(f"answer_{n}", f"probability_{n}") for n in range(2, top + 1)]
     return _record(["line", "answer", "probability", *itertools.chain(*further)])
 
@@ -167,7 +167,7 @@ def replies_of(
         chunk: the inputs.
         options: of the predictions.
         form: format of the output.
-        attention: shows where the model looks; None for answers alone.
+        attention: shows where the model looks; None for only answers.
     """
 
     def answered(numbers: Iterable[int], found: Sequence[Any]) -> dict[int, Reply]:

@@ -206,8 +206,8 @@ class Service:
     async def _events(
         self, model: ServedModel, texts: Iterator[str], piece: tuple[str | None, bool]
     ) -> AsyncIterator[bytes]:
-        """Events with "delta", what comes behind the text so far, or else "text", all of it; the
-        last event has "done", too."""
+        """Events with "delta", the text that follows the text so far, or else "text", all of it;
+        the last event has "done", too."""
         said, until = "", time.monotonic() + self.settings.timeout
         while True:
             text, ended = piece

@@ -1,4 +1,5 @@
-"""The thread of a model: it alone computes with it, and answers waiting requests in batches."""
+"""The thread of a model: the only one to compute with it; it answers waiting requests in
+batches."""
 
 import collections
 import logging

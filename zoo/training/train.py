@@ -165,7 +165,7 @@ def plan_resumed(
     """Plans to resume a training with the settings it was started with.
 
     Args:
-        name: of the preset, the template or the file; None where `folder` is named.
+        name: of the preset, the template or the file; None if `folder` is named.
         folder: the run folder; None for the last one of runs/NAME.
         given: settings that were given; these and those of the file must equal the run's.
         device: see `seqzoo.zoo.devices.choose`.
@@ -205,7 +205,7 @@ def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> No
         SeqzooError: it is of another one.
     """
     own, other = ((task.name, task.input, task.target) for task in (stored, named))
-    parts = 1 if name in TEMPLATES else 3  # a template alone says nothing of kinds
+    parts = 1 if name in TEMPLATES else 3  # the name of a template says nothing about kinds
     if own[:parts] != other[:parts]:
         raise SeqzooError(
             f"{path} was started with {own[0]} (kind {own[1]}, target kind {own[2]}), not with "
