@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell
-from seqzoo.cells.engine import diagonal_loops, general_loops
+from seqzoo.cells.engine import diagonal_loops, elementwise_loops, general_loops
 from seqzoo.cells.engine import product_loops as loops
 from seqzoo.cells.engine.dispatch import cores, has_gpu
 from seqzoo.cells.engine.portability import within_portable
@@ -27,6 +27,8 @@ from seqzoo.cells.engine.xla_slices import time_major
 
 # Each piece is a separate program: many take long to trace, and small ones waste a core.
 ROWS_A_PIECE = 8
+# XLA divides a kernel of more numbers among threads, whose start takes longer than a step.
+NUMBERS_A_STEP = 1024
 FEW_PIECES = 4
 MOST_PIECES = 16
 BATCH_AXIS = {"x": 1, "states": 0, "mask": 1, "recurrent_mask": 0}
@@ -83,7 +85,8 @@ class Scan:
         self.pieces = pieces
         self.loops: Any = loops_of(cell)
         if recompute is not None:
-            self.loops = recomputing(self.loops, recompute)
+            loops_of_segments = loops if self.loops is elementwise_loops else self.loops
+            self.loops = recomputing(loops_of_segments, recompute)
             # Run side by side in one graph, segmented loops have corrupted memory (XLA of
             # TensorFlow 2.21): one piece has all rows.
             self.pieces = 1
@@ -161,7 +164,7 @@ class Scan:
 
     def _run(self, whole: dict, wish: Wish) -> tuple[list[dict], list]:
         """The pieces of a batch, and the results of each."""
-        pieces = cut(whole, self.pieces)
+        pieces = cut(whole, self.pieces, self.cell.units if elementwise(self.loops) else None)
         program = self._forward_program(pieces[0], wish)
         return pieces, [program(piece) for piece in pieces]
 
@@ -183,7 +186,7 @@ class Scan:
         d_states = [tf.split(d, rows, 0) for d in upstream]
         gradients, program = [], None
         for k, (piece, result) in enumerate(zip(pieces, results, strict=True)):
-            known = piece | result
+            known = result | piece  # the states before the first step, not the last
             needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
@@ -211,7 +214,8 @@ class Scan:
 
     def _forward_program(self, piece: dict, wish: Wish) -> Any:
         # The values kept for the gradient by the product loops include each step's state.
-        sequences = wish.sequences or (wish.keep and self.loops is loops)
+        keeps = self.loops is loops or self.loops is elementwise_loops
+        sequences = wish.sequences or (wish.keep and keeps)
         return self._program(self.loops.forward, piece, sequences, wish.keep)
 
     def _program(self, loop: Any, tensors: dict, *options: bool) -> Any:
@@ -298,7 +302,14 @@ def loops_of(cell: RecurrentCell) -> ModuleType:
     """The loops that a cell runs on."""
     if cell.recurs_diagonally:
         return diagonal_loops
-    return loops if cell.recurs_by_product and not reads_weights(cell) else general_loops
+    if not cell.recurs_by_product or reads_weights(cell):
+        return general_loops
+    return loops if cell.recurrent_gates else elementwise_loops
+
+
+def elementwise(way: Any) -> bool:
+    """Whether loops compute nothing but elementwise functions."""
+    return way is elementwise_loops or way is diagonal_loops
 
 
 def last_of(mask: Any) -> Any:
@@ -331,11 +342,16 @@ def refuse(*_: Any) -> Any:
     )
 
 
-def cut(tensors: dict, count: int | None = None) -> list[dict]:
-    """Cuts tensors with a batch axis into pieces, by default one per core; each piece gets all
-    weights."""
+def cut(tensors: dict, count: int | None = None, units: int | None = None) -> list[dict]:
+    """Cuts tensors with a batch axis into pieces; each piece gets all weights.
+
+    Args:
+        tensors: those of a scan.
+        count: of the pieces; None for what `pieces_of` says.
+        units: for `pieces_of`.
+    """
     static = tensors["x"].shape[1]
-    count = count or pieces_of(static)
+    count = count or pieces_of(static, units)
     if count == 1:
         return [tensors]
     batch = static or tf.shape(tensors["x"])[1]
@@ -349,13 +365,21 @@ def cut(tensors: dict, count: int | None = None) -> list[dict]:
     return pieces
 
 
-def pieces_of(batch: int | None) -> int:
-    """The number of pieces of a batch; None for a batch of any size."""
+def pieces_of(batch: int | None, units: int | None = None) -> int:
+    """The number of pieces of a batch: one per core, or more of elementwise loops.
+
+    Args:
+        batch: rows; None for a batch of any size.
+        units: of elementwise loops; None for others.
+    """
     if has_gpu():
         return 1
     if batch is None:
         return min(cores(), FEW_PIECES)
-    return max(1, min(cores(), batch // ROWS_A_PIECE, MOST_PIECES))
+    least = min(cores(), batch // ROWS_A_PIECE)
+    if units is not None and least > 1:
+        least = max(least, min(batch * units // NUMBERS_A_STEP, batch // 2))
+    return max(1, min(least, MOST_PIECES))
 
 
 def joined(gradients: list[dict]) -> dict:
@@ -377,7 +401,8 @@ def specs(way: Any, name: str, tensors: Any) -> Any:
     free = FREE_AXES.get(name, ())
     if name == "values":
         free = (0, 2) if way is loops else (0, 1)
-    if name == "d_sequence" and (way is diagonal_loops or isinstance(way, Recomputing)):
+    batch_first = elementwise(way) or isinstance(way, Recomputing)
+    if name == "d_sequence" and batch_first:
         free = (0, 1)
 
     def spec(tensor):

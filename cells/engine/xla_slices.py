@@ -28,6 +28,18 @@ def write_step(whole: Any, part: Any, t: Any) -> Any:
     return dynamic_update_slice(whole, part[None], tf.stack([t] + [0] * part.shape.rank))
 
 
+def read_row(whole: Any, t: Any) -> Any:
+    """whole[:, t]; whole has three axes."""
+    batch, _, size = tf.unstack(tf.shape(whole))
+    part = dynamic_slice(whole, tf.stack([0, t, 0]), tf.stack([batch, 1, size]))
+    return tf.ensure_shape(tf.reshape(part, [batch, size]), [whole.shape[0], whole.shape[2]])
+
+
+def write_row(whole: Any, part: Any, t: Any) -> Any:
+    """`whole` with whole[:, t] = part; whole has three axes."""
+    return dynamic_update_slice(whole, part[:, None], tf.stack([0, t, 0]))
+
+
 def write_columns(whole: Any, part: Any, start: Any) -> Any:
     """`whole` with the matrix `part` as its columns from `start` on."""
     return dynamic_update_slice(whole, part, tf.stack([0, start]))

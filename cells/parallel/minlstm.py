@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqzoo.cells.activation_gradients import derivative, known
 from seqzoo.cells.base import RecurrentCell
 
 
@@ -41,12 +42,34 @@ class MinLSTMCell(RecurrentCell):
         f, i, n = ops.split(super().initial_bias(shape, dtype), 3)
         return ops.concatenate([f + self.forget_bias, i, n])
 
+    def share(self, x: Any) -> Any:
+        """i / (f + i), written so that it is never 0 / 0."""
+        largest = ops.maximum(ops.maximum(-x.forget, -x.input), 0)
+        one = ops.exp(-largest)
+        forget = one + ops.exp(-x.forget - largest)  # of which 1 / f is a multiple
+        return forget / (forget + (one + ops.exp(-x.input - largest)))
+
     def step(self, x, r, states):
         (h,) = states
-        # i / (f + i), written so that it cannot be 0 / 0.
-        share = ops.sigmoid(ops.softplus(-x.forget) - ops.softplus(-x.input))
-        h = h + share * (self.activation(x.candidate) - h)
+        h = h + self.share(x) * (self.activation(x.candidate) - h)
         return h, [h]
+
+    @property
+    def has_step_gradient(self):
+        return known(self.activation)
+
+    def step_with_values(self, x, r, states):
+        (h,) = states
+        share, n = self.share(x), self.activation(x.candidate)
+        new = h + share * (n - h)
+        return new, [new], (share, x.forget, x.input, n, h)
+
+    def step_gradient(self, values, d_states):
+        (share, forget, given, n, h), (dh,) = values, d_states
+        dn = dh * share
+        d = dn * (n - h) * (1 - share)  # of log(i / f)
+        df, di = -d * ops.sigmoid(-forget), d * ops.sigmoid(-given)
+        return [df, di, dn * derivative(self.activation, n)], None, [dh - dn]
 
     def get_config(self) -> dict:
         return {**super().get_config(), "forget_bias": self.forget_bias}

@@ -37,12 +37,34 @@ class RGLRUCell(RecurrentCell):
         return ops.cast(np.log(np.expm1(-np.log(a) / 8)), dtype)  # inverse of softplus
 
     def step(self, x, r, states, w):
+        h, new, _ = self.step_with_values(x, r, states, w)
+        return h, new
+
+    @property
+    def has_step_gradient(self):
+        return True
+
+    def step_with_values(self, x, r, states, w):
         (h,) = states
-        log_a = -8 * ops.softplus(w.decay) * ops.sigmoid(x.recurrence)
+        gate, i = ops.sigmoid(x.recurrence), ops.sigmoid(x.input)
+        log_a = -8 * ops.softplus(w.decay) * gate
         # 1 - a^2 without cancellation; the square root has no gradient at zero.
         half = keras.backend.standardize_dtype(h.dtype) == "float16"
-        smallest = np.finfo("float16" if half else "float32").tiny
         # As Python's number: NumPy's would make float32 of bfloat16.
-        rest = ops.maximum(-ops.expm1(2 * log_a), float(smallest))
-        h = ops.exp(log_a) * h + ops.sqrt(rest) * ops.sigmoid(x.input) * x.candidate
-        return h, [h]
+        smallest = float(np.finfo("float16" if half else "float32").tiny)
+        a, b = ops.exp(log_a), ops.sqrt(ops.maximum(-ops.expm1(2 * log_a), smallest))
+        new = a * h + b * i * x.candidate
+        return new, [new], (gate, i, x.candidate, a, b, h)
+
+    def step_gradient(self, values, d_states, w):
+        (gate, i, n, a, b, h), (dh,) = values, d_states
+        db, dn = dh * i * n, dh * b
+        # b stays where it is at its least value, whose square is the smallest number.
+        half = keras.backend.standardize_dtype(h.dtype) == "float16"
+        smallest = float(np.finfo("float16" if half else "float32").tiny)
+        slope = ops.where(b * b > 2 * smallest, -a * a / b, ops.zeros_like(b))
+        d_log = dh * h * a + db * slope
+        d_gate = -8 * ops.softplus(w.decay) * d_log
+        d_decay = -8 * ops.sigmoid(w.decay) * d_log * gate
+        dx = [d_gate * gate * (1 - gate), dn * n * i * (1 - i), dn * i]
+        return dx, None, [dh * a], (d_decay,)

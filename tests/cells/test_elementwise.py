@@ -1,0 +1,36 @@
+"""The loops of cells without a recurrent product from a single feature, which they project."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqzoo.cells import Recurrent, create
+from seqzoo.cells.engine import elementwise_loops, scan
+
+
+@pytest.mark.parametrize("name", ["mingru", "rg-lru", "sru"])
+def test_a_single_feature_in_pieces_equals_the_step_form(name, monkeypatch):
+    monkeypatch.setattr(scan, "cores", lambda: 2)
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(17, 9, 1)))
+    mask = rng.random((17, 9)) < 0.7
+    cell = create(name, 8, bias_initializer="random_normal", seed=1, dtype="float64")
+    cell.build((None, 1))
+    assert scan.loops_of(cell) is elementwise_loops
+    found = []
+    for fast in (True, False):
+        layer = Recurrent(cell, return_sequences=True, fast=fast, dtype="float64")
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            h = layer(x, mask=mask)
+            loss = tf.reduce_sum(h * np.random.default_rng(1).normal(size=h.shape))
+        weights = [weight.value for weight in cell.trainable_variables]
+        found.append([h, *tape.gradient(loss, [x, *weights])])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_a_step_has_few_numbers_in_each_piece(monkeypatch):
+    monkeypatch.setattr(scan, "cores", lambda: 2)
+    assert [scan.pieces_of(32, units) for units in (None, 64, 128, 512)] == [2, 2, 4, 16]
+    assert scan.pieces_of(8, 128) == 1
