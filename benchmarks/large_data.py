@@ -96,20 +96,20 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
     began = time.perf_counter()
     found: dict[str, Any] = {"imports_mb": imported}
 
-    def done() -> None:
+    def report() -> None:
         found["peak_mb"] = peak()
         print(json.dumps(found), flush=True)
 
     class Probe(Silent):
-        def step(self, done_steps: int, *_: Any) -> None:
+        def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
             now = time.perf_counter()
             found.setdefault("first_step", now - began)
-            self.told = getattr(self, "told", (now, done_steps))
-            if done_steps > self.told[1]:
-                seconds, count = now - self.told[0], done_steps - self.told[1]
+            self.told = getattr(self, "told", (now, done))
+            if done > self.told[1]:
+                seconds, count = now - self.told[0], done - self.told[1]
                 found["step_ms"] = 1000 * seconds / count
-            if steps is not None and done_steps >= steps:
-                done()
+            if steps is not None and done >= steps:
+                report()
                 os._exit(0)
 
         def row(self, row: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
         assert splits.test is not None
         found["accuracy"] = run.evaluate(splits.test)["accuracy"]
     found["all"] = time.perf_counter() - began
-    done()
+    report()
     return found
 
 

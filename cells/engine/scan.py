@@ -85,7 +85,7 @@ class Scan:
         self.pieces = pieces
         self.loops: Any = loops_of(cell)
         if recompute is not None:
-            loops_of_segments = loops if self.loops is elementwise_loops else self.loops
+            loops_of_segments: Any = loops if self.loops is elementwise_loops else self.loops
             self.loops = recomputing(loops_of_segments, recompute)
             # Run side by side in one graph, segmented loops have corrupted memory (XLA of
             # TensorFlow 2.21): one piece has all rows.

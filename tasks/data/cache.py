@@ -108,7 +108,7 @@ class Mapped:
     def release(self) -> None:
         """Lets go of what was read; the system keeps it as long as it has room."""
         self._touched = 0
-        mapped = getattr(self._array, "_mmap", None)
+        mapped: Any = getattr(self._array, "_mmap", None)
         if hasattr(mapped, "madvise"):  # not on Windows
             mapped.madvise(mmap.MADV_DONTNEED)
 

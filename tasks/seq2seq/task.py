@@ -272,8 +272,8 @@ class GeneratorTask(Task):
             found["tokens"], found["lengths"], found["looks"], inputs, strict=True
         ):
             source = self._sources(*self.features.raw([value], ["the input"]))
-            own = (tf.constant(each[None]) for each in (ids, lengths, looks))
-            texts.append(self.replaced(*own, source)[0].numpy())
+            own = [tf.constant(each[None]) for each in (ids, lengths, looks)]
+            texts.append(self.replaced(own[0], own[1], own[2], source)[0].numpy())
         return texts
 
     def generate(

@@ -1,5 +1,7 @@
 """Several inputs of one example: text beside categories and numbers, and pairs of texts."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.run import Run
 
 SETTINGS = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.03)
-OPTIONS = {"cell": "sru", "units": 8, "embedding": 8, "join_units": 16, "pooling": "mean"}
+OPTIONS: Any = {"cell": "sru", "units": 8, "embedding": 8, "join_units": 16, "pooling": "mean"}
 
 
 def xor(count: int, seed: int) -> Examples:
@@ -89,9 +91,10 @@ def test_compared_texts_share_their_encoder_and_vocabulary():
     rows = [{"one": one, "other": other, "n": 1} for one in words for other in words]
     examples = Examples(rows, [str(row["one"] == row["other"]) for row in rows])
     further = {"other": "words", "n": "number"}
-    task = ManyToOne(
+    template = ManyToOne(
         "words", further_inputs=further, join="compare", minimum_count=1, **OPTIONS
-    ).adapt(examples)
+    )
+    task: Any = template.adapt(examples)
     assert task.vocabularies.keys() == {"vocabulary"}
     model = task.build()
     assert sum("embeddings" in own.path for own in model.weights) == 1
@@ -115,7 +118,8 @@ def test_any_kind_stands_beside_any_other():
     ]
     further = {"note": "characters", "picture": "rows", "vector": "vector"}
     examples = Examples(rows, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    task = ManyToOne("series", further_inputs=further, target="value", **OPTIONS).adapt(examples)
+    template = ManyToOne("series", further_inputs=further, target="value", **OPTIONS)
+    task: Any = template.adapt(examples)
     model, data = task.build(), task.data(examples)
     assert [len(own) for own in data.further] == [6, 6, 6]
 
@@ -146,6 +150,7 @@ def test_one_of_two_inputs_says_nothing(splits, tmp_path):
     alone = Splits(Examples(rows, splits.train.targets), test=Examples(other, splits.test.targets))
     template = ManyToOne("words", further_inputs={"age": "number"}, **OPTIONS)
     run = train(template, alone, SETTINGS, tmp_path / "run")
+    assert alone.test is not None
     assert 0.35 < run.evaluate(alone.test)["accuracy"] < 0.65
 
 

@@ -1,5 +1,7 @@
 """Unknown tokens of generated texts, replaced by the token of the input that is attended to."""
 
+from typing import Any
+
 import pytest
 import tensorflow as tf
 
@@ -8,7 +10,7 @@ from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 from seqzoo.tasks.targets.texts import END
 
 TEXTS = ["a b c d", "b c d a", "c d a b"]
-OPTIONS = {"units": 3, "embedding": 3, "attention": "multiplicative"}
+OPTIONS: Any = {"units": 3, "embedding": 3, "attention": "multiplicative"}
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +18,7 @@ def model():
     """A task of words and its model, which writes: unknown at the third word, "a", unknown at the
     first word."""
     template = ManyToManyEncoderDecoder(input="words", target="words", lowercase=True, **OPTIONS)
-    task = template.adapt(Examples(TEXTS, TEXTS))
+    task: Any = template.adapt(Examples(TEXTS, TEXTS))
     network = task.build()
     known = task.texts.vocabulary.tokens.index("a") + 2
     written = tf.constant([UNKNOWN, known, UNKNOWN, END])
@@ -63,8 +65,9 @@ def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
     "choices", [{"attention": "none"}, {"input": "characters"}, {"target": "subwords"}]
 )
 def test_models_that_cannot_replace_refuse_in_one_line(choices) -> None:
-    kinds = {"input": "words", "target": "words", **OPTIONS, **choices}
-    task = ManyToManyEncoderDecoder(**kinds, minimum_count=1).adapt(Examples(TEXTS, TEXTS))
+    kinds: Any = {"input": "words", "target": "words", **OPTIONS, **choices}
+    template = ManyToManyEncoderDecoder(**kinds, minimum_count=1)
+    task: Any = template.adapt(Examples(TEXTS, TEXTS))
     options = AnswerOptions(decoding=Decoding(replace_unknown=True))
     with pytest.raises(SeqzooError, match="`replace_unknown` is for models with attention that"):
         task.respond(task.build(), (tf.constant(["a b"]),), options)

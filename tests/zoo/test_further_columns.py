@@ -81,6 +81,7 @@ def test_check_looks_at_further_columns(tmp_path) -> None:
     found = check(str(path), timing=False, input="title", static_columns=["age", "region"])
     texts = [finding.text() for finding in found.findings if finding.subject == "further inputs"]
     assert "not numbers, such as 'old'" in texts[0] and "it says nothing" in texts[1]
+    assert found.suggestion is not None
     assert "--further-input age=static --further-input region=static" in found.suggestion.command
 
 

@@ -88,6 +88,7 @@ def test_the_same_batches_as_in_memory(table, kind, options) -> None:
     for storage in ("memory", "disk", "disk"):  # encoded, and read again
         splits = _open(table, storage, kind)
         task = template.adapt(splits.train)
+        assert splits.validation is not None
         data = task.data(splits.train)
         assert data.on_disk == (storage == "disk")
         padding = Padding.choose(data, 3, 16)
@@ -112,6 +113,7 @@ def test_the_same_weights_as_in_memory(table, tmp_path) -> None:
     runs = []
     for storage in ("memory", "disk"):
         splits = _open(table, storage, target_kind="class")
+        assert splits.test is not None
         template = ManyToOne(input="words", units=3, embedding=2, minimum_count=1)
         settings = TrainingSettings(epochs=1, batch_size=32)
         run = train(template, splits, settings, tmp_path / storage)

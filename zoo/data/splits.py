@@ -40,7 +40,7 @@ class Part:
     splits: Sequence[str] | None = None
     notes: tuple[str, ...] = ()
 
-    def pick(self, indices: Sequence[int]) -> "Part":
+    def pick(self, indices: Sequence[int] | np.ndarray) -> "Part":
         """Some of the examples, in the order of the indices."""
 
         def of(values: Any) -> Any:

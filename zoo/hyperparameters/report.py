@@ -188,8 +188,15 @@ class Search:
                 trial for trial in self.trials if trial.state == state and trial.score is not None
             ]
             if own:
-                numbers, scores = [trial.number for trial in own], [trial.score for trial in own]
-                axes.plot(numbers, scores, mark, color=TRAINING, alpha=0.7, label=label)
+                scores: list[Any] = [trial.score for trial in own]
+                axes.plot(
+                    [trial.number for trial in own],
+                    scores,
+                    mark,
+                    color=TRAINING,
+                    alpha=0.7,
+                    label=label,
+                )
         steps: list[tuple[int, float]] = []
         for trial in self.trials:
             if trial.state == COMPLETE and trial.score is not None:

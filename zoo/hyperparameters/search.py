@@ -238,10 +238,9 @@ class _Running:
         lock = JournalFileOpenLock(str(file))
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(file), lock_obj=lock))
         known = storage.get_all_studies()
+        direction: Any = "maximize" if not known and shared["better"] > 0 else "minimize"
         if known:
-            direction = known[0].directions[0].name.lower()
-        else:
-            direction = "maximize" if shared["better"] > 0 else "minimize"
+            direction = known[0].directions[0]
         self.study = optuna.create_study(
             study_name=STUDY,
             storage=storage,
@@ -286,7 +285,8 @@ class _Running:
                     self._stop()
                     return
                 with contextlib.suppress(queue.Empty):
-                    self._handle(*self.events.get(timeout=min(left, 3600.0)), parallel)
+                    number, event = self.events.get(timeout=min(left, 3600.0))
+                    self._handle(number, event, parallel)
         except KeyboardInterrupt:
             self._stop()
             done = f"{len(self._finished())}{f' of {trials}' if trials else ''} trials"

@@ -79,10 +79,13 @@ def _without_tensorflow(target: str, report: dict[str, Any], kind: str) -> str:
         for name, size in report["files"].items()
         if name.endswith((".onnx", ".tflite"))
     ]
+    checked = ""
+    if "difference" in report:
+        checked = f"; its results differ from the model's by at most {report['difference']:.0e}"
+        checked += " of the largest"
     return "\n".join(
         [
-            f"{target} runs without TensorFlow; its results differ from the model's by at most "
-            f"{report['difference']:.0e} of the largest:",
+            f"{target} runs without TensorFlow{checked}:",
             *sizes,
             f"  python {target}/predict.py {given}",
         ]
