@@ -173,7 +173,7 @@ GROUPS = [
         "cells/parallel/minlstm.py",
         EQUATIONS,
         "[minlstm",
-        {"ops.softplus(-x.forget) -": "ops.softplus(x.forget) -"},
+        {"ops.exp(-x.forget - largest)": "ops.exp(x.forget - largest)"},
     ),
     Group(
         "cells/continuous_time/ltc.py",
@@ -477,10 +477,10 @@ GROUPS = [
         "tests/zoo/test_split_properties.py tests/zoo/test_sources.py",
         "properties or label or limit or shares",
         {
-            "while start < end < len(keys) and": "while False and",
+            "while start < end < count and": "while False and",
             "(digests[index], index)": "(index,)",
-            "salt = str(seed)": "salt = str(0)",
-            "train += [i for": "_ = [i for",
+            "salt=salt).digest() for key in": 'salt=b"0").digest() for key in',
+            "np.concatenate([train, held[back]])": "train",
             '("test", "validation", "train")': '("train", "validation", "test")',
         },
     ),

@@ -147,9 +147,9 @@ class TextFeatures(Features):
             features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
 
-    def encode(self, examples: Examples) -> Sequences:
+    def encode(self, examples: Examples, *, optional: bool = False) -> Sequences:
         if not isinstance(examples.inputs, TextColumn):
-            return super().encode(examples)
+            return super().encode(examples, optional=optional)
         from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
 
         return StoredTokens.of(examples.inputs, self).encode(examples, self)

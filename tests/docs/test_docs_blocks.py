@@ -37,7 +37,7 @@ ELSEWHERE = {
 }
 """How commands begin that are not run here, and why; all others must be `seqzoo`."""
 
-OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml")
+OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml", "toml")
 """Languages of programs, and of scripts of clusters, that are not run here."""
 
 FIRST_READ = ("README.md", "index.md", "tutorial.md")

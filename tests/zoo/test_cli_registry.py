@@ -35,7 +35,10 @@ def test_a_command_that_is_misspelt_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     "shell, text",
-    [("", "Usage: seqzoo"), ("bash_complete", "plain,check\nplain,compare\nplain,completion\n")],
+    [
+        ("", "Usage: seqzoo"),
+        ("bash_complete", "plain,check\nplain,compare\nplain,cache\nplain,completion\n"),
+    ],
 )
 def test_overview_and_names_import_no_command(shell, text) -> None:
     program = (

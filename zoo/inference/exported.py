@@ -50,8 +50,8 @@ def export_folder(path: str) -> pathlib.Path | None:
     if found.suffix in SUFFIXES_OF_PARTS and found.is_file():
         if not (found.parent / ABOUT).is_file():
             raise SeqzooError(
-                f"{path} has no {ABOUT} next to it, which `seqzoo export` writes; keep the files "
-                "of an export together."
+                f"{path} has no {ABOUT} next to it, which every export has; keep the files of "
+                "an export together."
             )
         return found.parent
     return found if (found / ABOUT).is_file() else None

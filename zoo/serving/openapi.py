@@ -171,7 +171,7 @@ def _schema(type_: Any) -> dict[str, Any]:
     if typing.get_origin(type_) is Literal:
         return {"type": "string", "enum": list(typing.get_args(type_))}
     members = [own for own in typing.get_args(type_) if own is not type(None)] or [type_]
-    return {"type": {int: "integer", float: "number", str: "string"}[members[0]]}
+    return {"type": {bool: "boolean", int: "integer", float: "number", str: "string"}[members[0]]}
 
 
 def _object(required: str) -> dict[str, Any]:
