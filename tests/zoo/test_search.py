@@ -301,6 +301,7 @@ def test_a_verdict_names_the_given_options() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_search_resumes_and_its_best_configuration_reproduces(
     tmp_path, monkeypatch
 ) -> None:
