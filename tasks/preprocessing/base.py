@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
+from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 
@@ -109,6 +110,8 @@ class Features(ABC):
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
         """
+        if isinstance(examples.inputs, TextColumn):
+            return self.encode_stored(examples)
         flat, lengths = [], []
         for start in range(0, len(examples), self.chunk):
             part = range(start, min(start + self.chunk, len(examples)))
@@ -121,6 +124,10 @@ class Features(ABC):
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])
             lengths.append(steps)
         return Sequences(np.concatenate(flat), np.concatenate(lengths))
+
+    def encode_stored(self, examples: Examples) -> Sequences:
+        """Transforms examples whose inputs are on disk, where the result is kept as well."""
+        raise NotImplementedError
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
         """The inputs beside the sequences of `encode`; none by default."""

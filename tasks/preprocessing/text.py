@@ -147,9 +147,7 @@ class TextFeatures(Features):
             features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
 
-    def encode(self, examples: Examples, *, optional: bool = False) -> Sequences:
-        if not isinstance(examples.inputs, TextColumn):
-            return super().encode(examples, optional=optional)
+    def encode_stored(self, examples: Examples) -> Sequences:
         from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
 
         return StoredTokens.of(examples.inputs, self).encode(examples, self)
