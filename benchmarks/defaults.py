@@ -195,7 +195,7 @@ def table(results: list[dict[str, Any]], settings: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
-    parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to go on with")
+    parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to continue")
     parser.add_argument("--sets", nargs="*", choices=list(SETS), default=list(SETS))
     parser.add_argument("--settings", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
     chosen = parser.parse_args()

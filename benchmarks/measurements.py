@@ -1,4 +1,4 @@
-"""Measurements in a CSV file that a benchmark goes on with, and the tables made from it."""
+"""Measurements in a CSV file that a benchmark continues, and the tables made from it."""
 
 import csv
 import pathlib

@@ -2,8 +2,8 @@
 
     python -m benchmarks.models RUNS [NAME ...]
 
-RUNS is a folder of `benchmarks.quality`. What is scored is the packed model, whose weights have
-fewer bits; the card says that score.
+RUNS is a folder of `benchmarks.quality`. The packed model is scored, whose weights have
+fewer bits, and the card gets that score.
 """
 
 import argparse

@@ -523,4 +523,51 @@ GROUPS = [
             "self.totals, *self.lanes]": "*self.lanes]",
         },
     ),
+    Group(
+        "tasks/training/lazy_adam.py",
+        "tests/tasks/test_lazy_updates.py",
+        "rows_of_a_gradient",
+        {
+            "m += (values - m)": "m = values + (values - m)",
+            "change = scale * m": "change = m",
+            "first.scatter_update": "second.scatter_update",
+        },
+    ),
+    # Several inputs, unknown words, tables on disk.
+    Group(
+        "tasks/many_to_one/network.py",
+        "tests/tasks/test_further_inputs.py",
+        "compared",
+        {"ops.abs(u - v)": "(u - v)"},
+    ),
+    Group(
+        "tasks/seq2seq/task.py",
+        "tests/tasks/test_replace_unknown.py",
+        "become",
+        {"tf.where(ids == UNKNOWN, seen,": "tf.where(ids != UNKNOWN, seen,"},
+    ),
+    Group(
+        "zoo/data/splits.py",
+        "tests/zoo/test_stored_tables.py",
+        "same_splits",
+        {"salt=salt).digest() for own in": 'salt=b"1").digest() for own in'},
+    ),
+    Group(
+        "tasks/data/stored_columns.py",
+        "tests/zoo/test_stored_tables.py",
+        "same_splits",
+        {"chosen if self.rows is None else self.rows[chosen]": "chosen"},
+    ),
+    Group(
+        "cells/engine/elementwise_loops.py",
+        "tests/cells/test_elementwise.py",
+        "single_feature",
+        {"tf.where(live, a, b) for a, b in zip(new, states": "a for a, b in zip(new, states"},
+    ),
+    Group(
+        "zoo/hyperparameters/search.py",
+        "tests/zoo/test_search.py",
+        "killed_search_goes_on",
+        {'content.rfind(b"\\n") + 1': "len(content)"},
+    ),
 ]

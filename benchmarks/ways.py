@@ -157,7 +157,7 @@ def table(results: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
-    parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to go on with")
+    parser.add_argument("results", type=pathlib.Path, help="JSON Lines file to continue")
     parser.add_argument("--ways", nargs="*", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     chosen = parser.parse_args()

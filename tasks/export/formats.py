@@ -25,7 +25,7 @@ class Format(NamedTuple):
     """What it is, in one line."""
 
     precisions: tuple[str, ...] = ("float32",)
-    """Of the weights, the default first."""
+    """Precisions of the weights; the first one is the default."""
 
     extra: str = ""
     """The package's extra that it needs; empty for none."""

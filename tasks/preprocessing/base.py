@@ -126,7 +126,7 @@ class Features(ABC):
         return Sequences(np.concatenate(flat), np.concatenate(lengths))
 
     def encode_stored(self, examples: Examples) -> Sequences:
-        """Transforms examples whose inputs are on disk, where the result is kept as well."""
+        """Transforms texts on disk, where the result is kept as well; only of texts."""
         raise NotImplementedError
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:

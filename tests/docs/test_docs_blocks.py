@@ -44,7 +44,7 @@ FIRST_READ = ("README.md", "index.md", "tutorial.md")
 """The pages that a newcomer reads first."""
 
 NOTEBOOKS = ("gradients.md", "keras.md")
-"""Pages whose blocks of Python go on with what those before defined."""
+"""Pages whose Python blocks use what earlier ones defined."""
 
 EQUATION = re.compile(r"\w = ")
 

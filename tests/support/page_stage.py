@@ -18,7 +18,7 @@ from seqzoo.zoo.pretrained import folder_of
 
 RANDOM = np.random.default_rng(0)
 BEGINNING = RANDOM.bit_generator.state
-"""What is written starts from here, so that it is the same for every page in any order."""
+"""The state that files are written from, so that they are the same for every page in any order."""
 
 COUNT = 40
 WORDS = "one two three four five six seven eight".split()

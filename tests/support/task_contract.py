@@ -168,10 +168,10 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     - A few steps on a batch lower its loss.
     - Longer padding, and noise in it, change neither losses nor answers.
     - A run that is opened has the same weights, vocabularies and answers.
-    - An example is answered alone as among others.
-    - The loss of an evaluation is that of the batches; its figures are fit for JSON.
-    - The exported model, where there is TensorFlow alone, answers as the run does, and its graph
-      holds nothing that runs on some machines only.
+    - The prediction of an example does not depend on the others of its batch.
+    - An evaluation has the loss of the batches, and its results can be written as JSON.
+    - The exported model, in a process with nothing but TensorFlow, predicts as the run does, and
+      its graph holds nothing that runs on some machines only.
     """
     template, given = case.choices(), examples(case)
     task = template.adapt(given)

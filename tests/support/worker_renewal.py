@@ -2,7 +2,7 @@
 
 XLA keeps every program that it compiled for as long as the process lives, and the tests compile
 thousands. Between two files a process of pytest-xdist that is above `LIMIT` ends; pytest-xdist
-starts another, which goes on with the same test. A process that really crashes fails its test.
+starts another, which continues with the same test. A process that really crashes fails its test.
 """
 
 import os

@@ -17,7 +17,7 @@ LEFT_OUT = frozenset(
     "test tests idle_test site-packages dist-packages __pycache__ encodings pydoc_data".split()
 )
 VERSION = "1.{}{:02d}.{}".format(*sys.version_info[:3])
-"""Of the data sets: 1.311.7 is made from Python 3.11.7, whose library is not that of another."""
+"""Version of the data sets, 1.311.7 for Python 3.11.7: the library differs between releases."""
 
 
 def sources(folder: pathlib.Path | None = None) -> Iterator[tuple[str, str]]:

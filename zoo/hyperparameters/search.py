@@ -66,7 +66,7 @@ def search(
     Each trial is a training with other options, which Optuna's tree-structured Parzen estimator
     (Bergstra et al. 2011) draws from the space. The first one has the given options, if they are in
     the space. Trials are compared by the validation score of their best epoch; test examples are
-    not used. A call with the folder of an earlier one goes on with its trials.
+    not used. A call with the folder of an earlier search continues it.
 
     Args:
         name: of a preset or a template, or the path of a configuration file.
@@ -353,7 +353,7 @@ class _Running:
             self._end(worker, event)
             if event["state"] != UNFINISHED:
                 self._give(worker)
-            elif number is not None:  # another process goes on with it
+            elif number is not None:  # another process continues it
                 self.interrupted.append(number)
 
     def _trial(self, number: int | None) -> Any:
