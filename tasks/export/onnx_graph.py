@@ -71,7 +71,7 @@ class Translator:
         writer: collects the nodes.
         inputs: by the names of its placeholders, the names that they have in the ONNX graph.
         replaced: by the names of operations, functions that write their replacements: (translator,
-            operation) -> the names of its outputs.
+            operation) -> the names of its outputs. More may be added before `translate`.
 
     Raises:
         SeqzooError: `translate` met an operation that it does not know.
@@ -86,7 +86,7 @@ class Translator:
     ):
         self.graph = function.graph
         self.writer = writer
-        self._replaced = replaced or {}
+        self.replaced = dict(replaced or {})
         self._outputs: dict[str, list[str]] = {name: [own] for name, own in inputs.items()}
         self._inputs = frozenset(inputs)
         self._variables, self._captured = _captures(function)
@@ -118,7 +118,7 @@ class Translator:
         return self._outputs[tensor.op.name][tensor.value_index]
 
     def _needed(self, operation: Any) -> list[Any]:
-        replacement = self._replaced.get(operation.name)
+        replacement = self.replaced.get(operation.name)
         if replacement is not None:
             return getattr(replacement, "needs", [])
         return [own for own in operation.inputs if own.op.name not in self._variables]
@@ -131,7 +131,7 @@ class Translator:
             if own.name in self._constant:
                 pending.pop()
                 continue
-            if own.name in self._inputs or own.name in self._replaced:
+            if own.name in self._inputs or own.name in self.replaced:
                 self._constant[own.name] = False
             elif own.name in self._captured or own.type in ("Const", "ReadVariableOp"):
                 self._constant[own.name] = True
@@ -162,8 +162,8 @@ class Translator:
         return self._values[tensor.name]
 
     def _write(self, operation: Any) -> list[str]:
-        if operation.name in self._replaced:
-            return self._replaced[operation.name](self, operation)
+        if operation.name in self.replaced:
+            return self.replaced[operation.name](self, operation)
         kind = operation.type
         if kind in PASSED_ON:
             return [self.translate(operation.inputs[0])]

@@ -91,6 +91,8 @@ def _concat(t: Translator, op: Any) -> str:
 
 def _split(t: Translator, op: Any) -> list[str]:
     count = op.get_attr("num_split")
+    if count == 1:
+        return [t.at(op, 1 if op.type == "Split" else 0)]
     if op.type == "Split":
         axis, value = int(t.fixed(op, 0)), 1
         return _as_list(

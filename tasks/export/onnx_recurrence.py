@@ -1,4 +1,4 @@
-"""Recurrent layers in ONNX: its own LSTM, GRU and RNN operators if the cell matches one of them,
+"""Recurrent layers in ONNX: its own LSTM and GRU operators if the cell matches one of them,
 otherwise a Scan over the cell's step."""
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ import tensorflow as tf
 from seqzoo.cells.engine.dispatch import keeps_contract
 from seqzoo.cells.gru.gru import GRUCell
 from seqzoo.cells.lstm.lstm import LSTMCell
-from seqzoo.cells.simple.vanilla import VanillaCell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.export.onnx_graph import Translator, Writer, element_type
 
@@ -86,7 +85,7 @@ class _Recurrence:
         self._names: list[str] | None = None
         # The part of the cell's graph that depends only on the input.
         self.projected: Any = None
-        if not self.kind:
+        if self.kind is None:
             self.projected = self.cell.projected(sequences)
 
     @property
@@ -123,11 +122,12 @@ class _Recurrence:
 
 def _operator(cell: Any) -> str | None:
     """The ONNX operator that computes what a cell does, or None."""
-    kinds = {LSTMCell: "LSTM", GRUCell: "GRU", VanillaCell: "RNN"}
-    kind = kinds.get(type(cell))
+    # Not RNN: ONNX Runtime computes its activation number by number, through a function pointer.
+    # A Scan is as fast for one row, and three times as fast for 8 or more.
+    kind = {LSTMCell: "LSTM", GRUCell: "GRU"}.get(type(cell))
     if kind is None:
         return None
-    functions = [cell.activation, getattr(cell, "recurrent_activation", cell.activation)]
+    functions = [cell.activation, cell.recurrent_activation]
     known = all(_name(own) in ACTIVATIONS for own in functions)
     return kind if known and cell.compute_dtype == "float32" else None
 
@@ -144,7 +144,7 @@ def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """ONNX's W (gates * units, features), R (gates * units, units) and B (2 * gates * units,)."""
     # Indices of ONNX's gates among ours: input, output, forget, candidate; update, reset,
     # candidate.
-    order = {"LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2], "RNN": [0]}[kind]
+    order = {"LSTM": [0, 3, 1, 2], "GRU": [0, 1, 2]}[kind]
     count, units = len(order), cell.units
 
     def arranged(columns: np.ndarray) -> np.ndarray:
@@ -181,8 +181,7 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
     inputs = [turned, w, r, b, lengths, *(begin(index) for index in range(len(first.states)))]
     while not inputs[-1]:
         inputs.pop()
-    gate = getattr(first.cell, "recurrent_activation", None)
-    functions = [] if gate is None else [ACTIVATIONS[_name(gate)]]
+    functions = [ACTIVATIONS[_name(first.cell.recurrent_activation)]]
     functions += [ACTIVATIONS[_name(first.cell.activation)]] * (2 if kind == "LSTM" else 1)
     attributes: dict[str, Any] = {
         "hidden_size": first.cell.units,
@@ -221,6 +220,53 @@ def _lengths(mask: Any, translator: Translator) -> str:
     return writer.add("ReduceSum", [number, writer.integers(1)], keepdims=0)
 
 
+class _FusedSum:
+    """The sum of a matrix product and something else as one Gemm, called by the translator in place
+    of the addition: in a step of few rows, each node less counts."""
+
+    def __init__(self, product: Any, other: Any):
+        self.product = product
+        self.other = other
+
+    @property
+    def needs(self) -> list[Any]:
+        """The tensors that must be written first."""
+        return [*self.product.inputs, self.other]
+
+    def __call__(self, translator: Translator, operation: Any) -> list[str]:
+        turned = [int(self.product.get_attr(f"transpose_{own}")) for own in "ab"]
+        given = [translator.translate(tensor) for tensor in self.needs]
+        return [translator.writer.add("Gemm", given, transA=turned[0], transB=turned[1])]
+
+
+def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
+    """The additions of a step that become a Gemm, by name. All of its matrices have one row per
+    row of the batch, or one, so that what is added fits the product."""
+    found = {}
+    for operation in translator.graph.get_operations():
+        if operation.type not in ("AddV2", "BiasAdd") or translator.is_constant(operation):
+            continue
+        for tensor, other in (operation.inputs, reversed(operation.inputs)):
+            product = _only_source(tensor)
+            if product is None or product.type != "MatMul" or translator.is_constant(product):
+                continue
+            if other.shape.rank in (1, 2):
+                found[operation.name] = _FusedSum(product, other)
+                break
+    return found
+
+
+def _only_source(tensor: Any) -> Any:
+    """The operation that a tensor comes from, behind splits into a single part; None if something
+    else takes it, too."""
+    while len(tensor.consumers()) == 1:
+        operation = tensor.op
+        if operation.type not in ("Split", "SplitV") or operation.get_attr("num_split") > 1:
+            return operation
+        tensor = operation.inputs[1 if operation.type == "Split" else 0]
+    return None
+
+
 def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     """A Scan whose body is the cell's step, translated from its trace."""
     from onnx import helper
@@ -248,9 +294,14 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     body = Writer(writer.name("step") + "/")
     names = {tensor.op.name: body.name("input") for tensor in function.inputs[: len(specs)]}
     inner = Translator(function, body, names)
+    inner.replaced |= _fused_sums(inner)
     results = [inner.translate(tensor) for tensor in function.outputs]
     # An output that is an input or a constant, or occurs twice, needs a node of its own.
-    results = [body.add("Identity", [result]) for result in results]
+    taken = {*names.values(), *body.constants}
+    for index, result in enumerate(results):
+        if result in taken:
+            results[index] = body.add("Identity", [result])
+        taken.add(results[index])
     described = [
         helper.make_tensor_value_info(name, element_type(spec.dtype), [None, spec.shape[1]])
         for name, spec in zip(names.values(), specs, strict=True)

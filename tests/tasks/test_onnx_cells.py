@@ -17,8 +17,8 @@ from seqzoo.tasks.export.parts import Part
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-NATIVE = {"lstm": "LSTM", "gru": "GRU", "vanilla": "RNN"}
-QUICK = {*NATIVE, "orthogonal", "mass-conserving-lstm", "rg-lru"}
+NATIVE = {"lstm": "LSTM", "gru": "GRU"}
+QUICK = {*NATIVE, "vanilla", "orthogonal", "mass-conserving-lstm", "rg-lru"}
 
 
 def _compared(part: Part) -> collections.Counter:
@@ -59,13 +59,21 @@ def test_two_directions_are_one_node_of_onnx_own_operators(name: str) -> None:
         ("gru", {"use_bias": False}, "GRU"),
         ("lstm", {"activation": "relu", "recurrent_activation": "sigmoid"}, "LSTM"),
         ("lstm", {"activation": "gelu"}, "Scan"),
-        ("vanilla", {"activation": "relu"}, "RNN"),
     ],
 )
 def test_options_that_the_operator_lacks_become_a_scan(
     name: str, options: dict[str, Any], operator: str
 ) -> None:
     assert _compared(stack(name, bidirectional=False, **options))[operator] == 3
+
+
+def test_a_product_and_what_is_added_to_it_are_one_node_of_a_step() -> None:
+    model = onnx_model(stack("vanilla", bidirectional=False))
+    bodies = [node.attribute[0].g for node in model.graph.node if node.op_type == "Scan"]
+    for body in bodies:
+        kinds = [node.op_type for node in body.node]
+        assert kinds[:2] == ["Gemm", "Tanh"]
+        assert not {"MatMul", "Add", "Split"} & set(kinds)
 
 
 def test_an_operation_without_a_translation_is_named() -> None:
