@@ -53,6 +53,33 @@ def test_every_package_that_is_imported_is_declared() -> None:
     assert missing(others, everything) == set()
 
 
+def test_tests_are_collected_without_the_extras() -> None:
+    """README's command installs the dependencies and what runs tests. Other packages are imported
+    where they are used, or after `pytest.importorskip`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = (ROOT / "README.md").read_text(encoding="utf-8")
+    installed = {re.split(r"[\[<>=]", one)[0] for one in project["dependencies"]}
+    (words,) = re.findall(r"pip install -r requirements.txt (.*)", named)
+    installed |= {*words.split(), "pillow"}  # which Matplotlib needs
+    elsewhere = {re.split(r"[\[<>=]", one)[0] for one in _flat(project["optional-dependencies"])}
+    names = {"PIL": "pillow", "sklearn": "scikit-learn", "ai_edge_litert": "ai-edge-litert"}
+    for path in sorted(ROOT.glob("tests/**/*.py")):
+        if path.name == "serving_cases.py":
+            continue  # for tests that are skipped without the server
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if "importorskip" in ast.dump(node):
+                break
+            imported = [own.name for own in node.names] if isinstance(node, ast.Import) else []
+            imported += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            tops = {own.partition(".")[0] for own in imported}
+            found = {names.get(own, own) for own in tops} & (elsewhere - installed)
+            assert not found, f"{path.relative_to(ROOT)}: import {found} where it is used"
+
+
+def _flat(groups: dict[str, list[str]]) -> list[str]:
+    return [one for group in groups.values() for one in group]
+
+
 def test_a_constant_has_one_meaning() -> None:
     found: dict[str, set] = {}
     for tree in TREES.values():

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.stats
 import tensorflow as tf
 from cell_names import BEFORE_RELEASES
 
@@ -31,15 +30,16 @@ def _days(count: int) -> np.ndarray:
 def _oracle(name: str, outputs: np.ndarray) -> Any:
     """The distribution of SciPy for outputs of a window with level 0.5, spread 2, of a series with
     mean 20 and deviation 4."""
+    stats = pytest.importorskip("scipy.stats")
     first = outputs[0] * 2 + 0.5
     soft = np.log1p(np.exp(outputs[1:])) + 1e-3
     if name == "gaussian":
-        return scipy.stats.norm(first, 2 * soft[0])
+        return stats.norm(first, 2 * soft[0])
     if name == "student-t":
-        return scipy.stats.t(2 + np.log1p(np.exp(outputs[2])), first, 2 * soft[0])
+        return stats.t(2 + np.log1p(np.exp(outputs[2])), first, 2 * soft[0])
     mean = 4 * np.log1p(np.exp(first + 20 / 4)) + 1e-3
     number = 1 / soft[0]
-    return scipy.stats.nbinom(number, number / (number + mean))
+    return stats.nbinom(number, number / (number + mean))
 
 
 @pytest.mark.parametrize("name", ["gaussian", "student-t", "negative-binomial"])
