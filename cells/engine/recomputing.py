@@ -30,6 +30,8 @@ SUMMED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias", "unit_weights"
 class Recomputing:
     """Loops with the functions of `product_loops`, made of those of another module.
 
+    The time axis of their tensors is a whole number of segments long.
+
     Args:
         loops: `product_loops` or `general_loops`.
         every: steps per segment, at least 1.
@@ -59,10 +61,10 @@ class Recomputing:
             (batch, time, ...); "values": list of the states before each segment, (segments,
             batch, ...).
         """
-        whole, segments = self._segmented(tensors)
+        length = tf.shape(tensors["x"])[0]
 
         def body(k, states, written):
-            segment = self._segment(cell, whole, k) | {"states": states}
+            segment = self._segment(cell, tensors, k) | {"states": states}
             result = self.loops.forward(cell, segment, sequences, False)
             if "values" in written:
                 pairs = zip(written["values"], states, strict=True)
@@ -77,36 +79,30 @@ class Recomputing:
         states = tensors["states"]
         written: dict = {}
         if sequences:
-            shape = [
-                tf.shape(states[0])[0],
-                segments * self.every,
-                *tf.unstack(tf.shape(states[0]))[1:],
-            ]
+            batch, *rest = tf.unstack(tf.shape(states[0]))
+            shape = [batch, length, *rest]
             written["trajectory"] = tf.zeros(shape, states[0].dtype)
         if keep:
             written["values"] = [
-                tf.zeros(tf.concat([[segments], tf.shape(state)], 0), state.dtype)
+                tf.zeros(tf.concat([[length // self.every], tf.shape(state)], 0), state.dtype)
                 for state in states
             ]
         states, written = while_steps(self._used(tensors), body, states, written)
-        if sequences:
-            written["trajectory"] = written["trajectory"][:, : tf.shape(tensors["x"])[0]]
         return {"states": states, **written}
 
     def backward(self, cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
         """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
-        whole, _ = self._segmented(tensors)
         used = self._used(tensors)
         weights = {name: tensors[name] for name in SUMMED if name in tensors}
 
         def body(count, d_states, d_x, sums):
             k = used - 1 - count
-            segment = self._segment(cell, whole, k)
+            segment = self._segment(cell, tensors, k)
             segment["states"] = [read_step(value, k) for value in tensors["values"]]
             d_sequence = None
             if sequences:
-                d_sequence = _read_steps(whole["d_sequence"], k, self.every, axis=1)
-            d = self._segment_gradients(cell, whole, segment, k, d_states, d_sequence)
+                d_sequence = _read_steps(tensors["d_sequence"], k, self.every, axis=1)
+            d = self._segment_gradients(cell, tensors, segment, k, d_states, d_sequence)
             sums = tf.nest.map_structure(
                 lambda total, part: total + tf.cast(part, total.dtype),
                 sums,
@@ -119,10 +115,10 @@ class Recomputing:
             lambda w: tf.zeros(w.shape, tf.float32 if w.dtype.size == 2 else w.dtype), weights
         )
         d_states, d_x, sums = while_steps(
-            used, body, tensors["d_states"], tf.zeros_like(whole["x"]), zeros
+            used, body, tensors["d_states"], tf.zeros_like(tensors["x"]), zeros
         )
         sums = tf.nest.map_structure(lambda total, w: tf.cast(total, w.dtype), sums, weights)
-        return {"states": d_states, "x": d_x[: tf.shape(tensors["x"])[0]], **sums}
+        return {"states": d_states, "x": d_x, **sums}
 
     def output_shape(self, cell: RecurrentCell) -> tuple:
         """Shape of the state whose trajectory is returned, without the batch."""
@@ -148,39 +144,25 @@ class Recomputing:
         """Number of segments in which a step is run."""
         return -(-tensors["steps"] // self.every)
 
-    def _segmented(self, tensors: dict) -> tuple[dict, Any]:
-        """The tensors, of which sequences are padded to whole segments, and the segments."""
-        length = tf.shape(tensors["x"])[0]
-        segments = -(-length // self.every)
-        missing = segments * self.every - length
-        whole = dict(tensors)
-        for name, axis in (("x", 0), ("mask", 0), ("d_sequence", 1)):
-            if name in whole:
-                rank = whole[name].shape.rank
-                whole[name] = tf.pad(
-                    whole[name], [[0, missing if k == axis else 0] for k in range(rank)]
-                )
-        return whole, segments
-
-    def _segment(self, cell: RecurrentCell, whole: dict, k: Any) -> dict:
+    def _segment(self, cell: RecurrentCell, tensors: dict, k: Any) -> dict:
         """The tensors of segment k, without states."""
         segment = {
             name: tensor
-            for name, tensor in whole.items()
+            for name, tensor in tensors.items()
             if name not in ("values", "d_sequence", "d_states")
         }
         for name in ("x", "mask"):
-            if name in whole:
-                segment[name] = _read_steps(whole[name], k, self.every)
-        segment["steps"] = tf.minimum(self.every, whole["steps"] - k * self.every)
+            if name in tensors:
+                segment[name] = _read_steps(tensors[name], k, self.every)
+        segment["steps"] = tf.minimum(self.every, tensors["steps"] - k * self.every)
         if not self._loops_project(cell):
-            segment["x"] = _projected(cell, segment["x"], whole["weights"])
+            segment["x"] = _projected(cell, segment["x"], tensors["weights"])
         return segment
 
     def _segment_gradients(
         self,
         cell: RecurrentCell,
-        whole: dict,
+        tensors: dict,
         segment: dict,
         k: Any,
         d_states: list,
@@ -197,7 +179,7 @@ class Recomputing:
         d = self.loops.gradients(segment, result, d)
         if self._loops_project(cell):
             return d
-        sources = [_read_steps(whole["x"], k, self.every), whole["weights"]]
+        sources = [_read_steps(tensors["x"], k, self.every), tensors["weights"]]
         with tf.GradientTape() as tape:
             tape.watch(sources)
             projected = _projected(cell, *sources)

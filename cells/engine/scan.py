@@ -83,13 +83,11 @@ class Scan:
     ):
         self.cell = cell
         self.pieces = pieces
+        self.every = recompute or 1
         self.loops: Any = loops_of(cell)
         if recompute is not None:
             loops_of_segments: Any = loops if self.loops is elementwise_loops else self.loops
             self.loops = recomputing(loops_of_segments, recompute)
-            # Run side by side in one graph, segmented loops have corrupted memory (XLA of
-            # TensorFlow 2.21): one piece has all rows.
-            self.pieces = 1
         self.programs = CellPrograms(cell)
 
     def __call__(
@@ -122,6 +120,9 @@ class Scan:
         # A graph of a fixed length is compiled once; any other runs many lengths.
         fixed = None if eager else x.shape[1]
         length = fixed or round_length(steps)
+        # Padded to whole segments here, not in the compiled loops: XLA of TensorFlow 2.21 writes
+        # out of bounds where it pads an array of rows of four float64 numbers by one row.
+        length = -(-length // self.every) * self.every
         constants = {"steps": steps}
         if mask is not None:
             constants["mask"] = padded(tf.transpose(tf.cast(mask, "bool")), length)
@@ -174,8 +175,10 @@ class Scan:
         if wish.sequences:
             rows = tf.concat([self.loops.sequence(result) for result in results], 0)
             size = self.loops.output_shape(self.cell)
-            rows.set_shape([tensors["x"].shape[1], wish.fixed, *size])
-            outputs = [rows if wish.fixed else rows[:, : constants["steps"]], *outputs]
+            rows.set_shape([tensors["x"].shape[1], tensors["x"].shape[0], *size])
+            if wish.fixed is None or wish.fixed % self.every:
+                rows = rows[:, : wish.fixed or constants["steps"]]
+            outputs = [rows, *outputs]
         return outputs
 
     def _gradient(self, pieces: list, results: list, upstream: list, wish: Wish) -> dict:
@@ -190,7 +193,7 @@ class Scan:
             needed = {name: known[name] for name in self.loops.BACKWARD_NEEDS if name in known}
             needed["d_states"] = [d[k] for d in d_states]
             if d_sequences is not None:
-                length = wish.fixed or tf.shape(piece["x"])[0]
+                length = piece["x"].shape[0] or tf.shape(piece["x"])[0]
                 needed["d_sequence"] = self.loops.upstream(padded(d_sequences[k], length, axis=1))
             program = program or self._program(self.loops.backward, needed, wish.sequences)
             gradients.append(self.loops.gradients(piece, result, program(needed)))
