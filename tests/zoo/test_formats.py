@@ -6,6 +6,7 @@ import pkgutil
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from table_cases import of_file
@@ -31,8 +32,9 @@ def write(folder: pathlib.Path, name: str) -> pathlib.Path:
     elif name == "json lines":
         objects = [{"text": text, "label": label} for text, label in rows]
         path.write_text("".join(json.dumps(own) + "\n" for own in objects))
-    elif name == "parquet":
-        pq.write_table(pa.table({"text": TEXTS, "label": LABELS}), path)
+    elif name in ("parquet", "arrow"):
+        table = pa.table({"text": TEXTS, "label": LABELS})
+        (pq.write_table if name == "parquet" else feather.write_feather)(table, str(path))
     else:
         np.savez(path, text=np.array(TEXTS), label=np.array(LABELS))
     return path
@@ -51,7 +53,7 @@ def test_no_two_formats_have_one_suffix() -> None:
     assert len(set(SUFFIXES)) == len(SUFFIXES)
 
 
-@pytest.mark.parametrize("name", ["tsv", "json lines", "parquet", "npz"])
+@pytest.mark.parametrize("name", ["tsv", "json lines", "parquet", "arrow", "npz"])
 def test_rows_mean_the_same_in_all_formats(tmp_path, name) -> None:
     found = []
     for own in ("csv", name):

@@ -125,7 +125,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     # For a single series of all rows, the first row.
     lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
     if records.places:
-        lines = [records.places[number] for number in numbers]
+        lines = [records.line(number) for number in numbers[: len(inputs)]]
     weights = values.get(WEIGHT)
     if weights is not None and len(weights) != len(inputs):
         raise SeqzooError(

@@ -9,6 +9,7 @@ import pkgutil
 from typing import TYPE_CHECKING, NamedTuple
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.hugging_face import is_dataset
 
 if TYPE_CHECKING:
     from seqzoo.zoo.data.records import Records, Request
@@ -37,6 +38,11 @@ FORMATS = {
         (".jsonl", ".ndjson"), "seqzoo.zoo.data.json_lines:read", "One JSON object per line."
     ),
     "parquet": Format((".parquet",), "seqzoo.zoo.data.parquet:read", "Columns of typed values."),
+    "arrow": Format(
+        (".arrow", ".feather"),
+        "seqzoo.zoo.data.arrow:read",
+        "Columns of typed values, or a folder of them that Hugging Face's datasets wrote.",
+    ),
     "text": Format(
         (".txt",), "seqzoo.zoo.data.text_lines:read", "One text per line, or one text in all."
     ),
@@ -52,8 +58,11 @@ FORMATS = {
 }
 """The formats by name."""
 
-TABLES = ("csv", "tsv", "json lines", "parquet")
+TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 """Formats with named columns and a record per row."""
+
+JOINED = (*TABLES, "text", "conll")
+"""Formats of which several files can be read as one."""
 
 SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
 
@@ -63,7 +72,7 @@ ADVICE = {
         "save its arrays with `numpy.savez`, in an .npz file"
     ),
     (".xls", ".xlsx", ".ods"): "save it as .csv or .tsv",
-    (".feather", ".arrow", ".orc", ".avro"): "save it as .parquet",
+    (".orc", ".avro"): "save it as .parquet",
     (".json",): "write one object per line, in a .jsonl file",
     (".wav", ".flac", ".ogg", ".mp3"): "name a table with a column of such files",
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
@@ -81,15 +90,19 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
     """The name of a file's format in `FORMATS`.
 
     Args:
-        path: the path of the file or the folder.
+        path: the path of the file or the folder, or a pattern of files.
         delimiter: delimiter of its fields, if given; tables may then have any extension.
         tagged: whether to read words with tags, so that a .txt file is CoNLL.
 
     Raises:
         SeqzooError: its name has no extension, or one that cannot be read.
     """
+    from seqzoo.zoo.data import several_files
+
+    if several_files.is_pattern(path):
+        path = str(several_files.files_of(path)[0])
     if pathlib.Path(path).is_dir():
-        return "class folders"
+        return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
     found = next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
     if delimiter and found in (None, "tsv", "text"):
@@ -104,21 +117,32 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":
-    """Reads the records of a file with the reader of its format; words that have a row each become
-    sentences.
+    """Reads the records of a file with the reader of its format, or those of all files that match a
+    pattern; words that have a row each become sentences.
 
     Raises:
         SeqzooError: it cannot be read, lacks a column, or (if the request is strict) is
             malformed.
     """
+    from seqzoo.zoo.data import several_files
+
     source = request.source
     tagged = source.target_kind == "tags" and "target" in request.roles
     name = format_of(str(path), delimiter=source.delimiter, tagged=tagged)
     read_format = pkgutil.resolve_name(FORMATS[name].location)
+    if several_files.is_pattern(str(path)):
+        if name not in JOINED:
+            raise SeqzooError(
+                f"Several files can be {', '.join(JOINED)}, got {path}; name a single one.",
+                field="data",
+            )
+        records = several_files.read(str(path), request, read_format)
+    else:
+        records = read_format(path, request)
     if "sentence_column" not in request.roles or source.sentence_column is None:
-        return read_format(path, request)
+        return records
     if name not in TABLES:
         raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")
     from seqzoo.zoo.data.word_rows import sentences
 
-    return sentences(read_format(path, request), strict=request.strict)
+    return sentences(records, strict=request.strict)

@@ -5,17 +5,24 @@ from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
+from seqzoo.tasks.kinds import FURTHER
 from seqzoo.zoo.data import folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
 from seqzoo.zoo.data.histories import open_histories, read_histories
+from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, splits_of
 from seqzoo.zoo.data.npz import is_in_time
 from seqzoo.zoo.data.records import Request
+from seqzoo.zoo.data.remote import copied, is_remote
+from seqzoo.zoo.data.several_files import files_of, folder_of, is_pattern
 from seqzoo.zoo.data.source import HISTORY, Source
 from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.stored_table import is_stored, read_stored
 
 USUAL = ("train", "validation", "test", "all")
 """Splits that every source has; the last one only files."""
+
+PATHS = ("image", "sound")
+"""Forms of inputs whose fields may be paths."""
 
 
 def open_source(source: Source) -> tuple[Splits, Source]:
@@ -32,6 +39,7 @@ def open_source(source: Source) -> tuple[Splits, Source]:
     """
     if source.kind == HISTORY:
         return open_histories(source)
+    source = _with_own_splits(source)
     if source.is_file():
         found, source = _open_files(source)
     else:
@@ -57,6 +65,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     """
     if source.kind == HISTORY:
         return _open_history_split(source, split)
+    source = _with_own_splits(source)
     if split not in USUAL:
         return _open_split(source, split)
     if split == "all":
@@ -68,6 +77,15 @@ def open_examples(source: Source, split: str = "test") -> Examples:
     if examples is None:
         raise SeqzooError(f"{found.name} has no examples for {split}.")
     return examples
+
+
+def _with_own_splits(source: Source) -> Source:
+    """The same source, with the splits of a folder that has some."""
+    files = any(isinstance(own, str) for own in (source.validation, source.test))
+    if source.split_column is not None or files or not source.is_folder():
+        return source
+    own = splits_of(pathlib.Path(source.data).expanduser())
+    return source if own is None else replace(source, split_column=SPLIT_COLUMN)
 
 
 def _open_history_split(source: Source, split: str) -> Examples:
@@ -165,15 +183,19 @@ def split_file(whole: Part, source: Source) -> dict[str, Part | None]:
 
 
 def read_file(path: str, source: Source) -> tuple[Part, int | None]:
-    """Reads all examples of one file; see `source`.
+    """Reads all examples of one file, or of all files that match a pattern; see `source`.
 
     Returns: the examples, and the sample rate of audio.
 
     Raises:
         SeqzooError: it cannot be read, or a record is malformed.
     """
+    path = copied(path) if is_remote(path) else path
     file = pathlib.Path(path)
-    if is_stored([file], source):
-        return read_stored([file], source, path), None
+    files = files_of(path) if is_pattern(path) else [file]
+    if is_stored(files, source):
+        return read_stored(files, source, path), None
+    kinds = (source.kind, *source.further_inputs.values())
+    folder = folder_of(files, of_paths=any(FURTHER[kind].form in PATHS for kind in kinds))
     records = formats.read(file, Request(source, roles_of(source)))
-    return part_of(records, source, file.parent)
+    return part_of(records, source, folder)

@@ -100,7 +100,8 @@ class Records:
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
         notes: sentences on how the file was read, for people.
-        places: the place of each record by its number, where that says more than the number.
+        places: what stands after the unit in the place of each record, by its number, where that
+            is not the number.
         chunks: yields the records in order, many at once and so several times as fast, as long as
             nothing is wrong with them; then None. None where a format has nothing faster.
     """
@@ -117,8 +118,12 @@ class Records:
     def location(self, number: int) -> str:
         """The location of a record, from its number: "reviews.csv, line 18"."""
         if self.places:
-            return self.places[number]
+            return f"{self.unit} {self.line(number)}"
         return f"{self.name}, {self.unit} {number}" if self.unit else self.name
+
+    def line(self, number: int) -> int | str:
+        """What stands after the unit in the place of a record: "18", or "18 of parts/2.csv"."""
+        return self.places[number] if self.places else number
 
 
 def choose_columns(path: object, names: Sequence[str], request: Request) -> dict[str, str]:

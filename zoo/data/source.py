@@ -17,6 +17,8 @@ from seqzoo.tasks.kinds import (
     targets_of,
 )
 from seqzoo.zoo.data.formats import SUFFIXES, suffix_of
+from seqzoo.zoo.data.hugging_face import is_dataset
+from seqzoo.zoo.data.remote import is_remote
 from seqzoo.zoo.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -79,9 +81,11 @@ class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
 
     Attributes:
-        data: embedded data set, tfds:NAME, or a file or folder. Folders are those that tfds
-            prepared, images in CLASS or SPLIT/CLASS, or texts called LANGUAGE.SPLIT.txt; .conll,
-            .conllu are for tags, .txt for tags and what is next.
+        data: embedded data set, tfds:NAME, a file or folder, or a pattern of files such as
+            "parts/*.csv". Folders are those that tfds or `save_to_disk` of Hugging Face's datasets
+            wrote, images in CLASS or SPLIT/CLASS, or texts called LANGUAGE.SPLIT.txt; .conll,
+            .conllu are for tags, .txt for tags and what is next. Files may be at gs:// and other
+            addresses that TensorFlow can open.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
         input: column, array or feature of the inputs. None to infer it from the data (not for
@@ -303,10 +307,16 @@ class Source:
         data = self.data
         if data in DATASETS or data.startswith(TFDS):
             return False
-        if self.is_folder():
-            from seqzoo.zoo.data.class_folders import is_one  # which takes sources
+        from seqzoo.zoo.data import class_folders, several_files  # which take sources
 
-            return is_one(pathlib.Path(data).expanduser())
+        if is_remote(data):
+            return True
+        if self.is_folder():
+            folder = pathlib.Path(data).expanduser()
+            return is_dataset(folder) or class_folders.is_one(folder)
+        if several_files.is_pattern(data):
+            several_files.files_of(data)
+            return True
         if pathlib.Path(data).expanduser().exists():
             return True
         if suffix_of(data) in SUFFIXES or "/" in data:
@@ -327,7 +337,9 @@ class Source:
 
         def resolved(path: Any) -> Any:
             # Not resolved: a link may have the extension that says the format.
-            return os.path.abspath(os.path.expanduser(path)) if isinstance(path, str) else path
+            if not isinstance(path, str) or is_remote(path):
+                return path
+            return os.path.abspath(os.path.expanduser(path))
 
         return replace(
             self,

@@ -23,6 +23,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data import formats
 from seqzoo.zoo.data.examples import part_of, roles_of
+from seqzoo.zoo.data.hugging_face import files_of
 from seqzoo.zoo.data.records import INPUT, SPLIT, TARGET, WEIGHT, Chunk, Record, Records, Request
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, digests_of
@@ -80,6 +81,8 @@ def _format_of(path: pathlib.Path, source: Source) -> str:
 
 
 def _size(path: pathlib.Path) -> int:
+    if path.is_dir():
+        return sum(_size(file) for file, _ in files_of(path))
     try:
         size = path.stat().st_size
     except OSError:  # its reader says what is wrong
@@ -113,6 +116,8 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
 
 def _identity(path: pathlib.Path) -> list[Any]:
     """Changes when a file does."""
+    if path.is_dir():
+        return [str(path), *(_identity(file) for file, _ in files_of(path))]
     try:
         found = path.stat()
         return [str(path), found.st_size, found.st_mtime_ns, cache.file_digest(path)]

@@ -33,9 +33,10 @@ def sentences(records: Records, *, strict: bool) -> Records:
             if not error and not name and not seen:
                 error = f"does not begin a sentence: {column!r} is empty"
             if not error and name and name in seen and name != next(reversed(seen)):
+                where = f"{records.unit} {records.line(seen[name])}"
                 error = (
-                    f"has {column!r} {name!r}, as {records.unit} {seen[name]} has; the rows of a "
-                    "sentence must be consecutive"
+                    f"has {column!r} {name!r}, as {where} has; the rows of a sentence must be "
+                    "consecutive"
                 )
             if error and strict:
                 where = records.location(record.number)

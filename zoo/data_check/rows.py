@@ -86,7 +86,8 @@ def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
     findings = []
     for message, count in Counter(error for _, error in wrong).most_common():
         numbers = [number for number, error in wrong if error == message]
-        where = ", ".join(f"{number:,}" for number in numbers[:PLACES])
+        lines = [records.line(number) for number in numbers]
+        where = ", ".join(f"{own:,}" if isinstance(own, int) else own for own in lines[:PLACES])
         rest = f" and {count - PLACES:,} more" if count > PLACES else ""
         unit = records.unit + "s" * (count > 1)
         findings.append(
@@ -95,12 +96,14 @@ def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
                 f"{count:,} of {len(good) + len(wrong):,}: {message} ({unit} {where}{rest})",
                 "broken",
                 "correct or delete them; training stops at the first one",
-                {"rows": count, "error": message, f"{records.unit}s": numbers},
+                {"rows": count, "error": message, f"{records.unit}s": lines},
             )
         )
     if not good:
         number, error = wrong[0]
-        raise SeqzooError(f"No row of {path} can be read: {records.unit} {number} {error}.")
+        raise SeqzooError(
+            f"No row of {path} can be read: {records.unit} {records.line(number)} {error}."
+        )
     return replace(records, records=good), findings
 
 

@@ -1,0 +1,170 @@
+"""Data in several files: patterns, the folders of Hugging Face's datasets, and addresses."""
+
+import gzip
+import json
+import pathlib
+
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from cli_cases import seqzoo
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.open import open_examples, open_source
+from seqzoo.zoo.data.source import Source
+
+NAMES = ["neg", "pos"]
+
+
+def source_of(data: object, kind: str = "words", **options) -> Source:
+    return Source(str(data), kind, input="text", target="label", **options)
+
+
+def table(rows: range) -> str:
+    return "text,label\n" + "".join(f"text {row},{NAMES[row % 2]}\n" for row in rows)
+
+
+@pytest.fixture
+def parts(tmp_path) -> pathlib.Path:
+    for count in range(3):
+        path = tmp_path / f"part-{count}.csv"
+        path.write_text(table(range(10 * count, 10 * count + 10)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+def test_files_that_match_a_pattern_are_one_table(parts, storage, monkeypatch) -> None:
+    monkeypatch.setenv("SEQZOO_CACHE", str(parts / "cache"))
+    whole = parts / "whole.csv"
+    whole.write_text(table(range(30)))
+    one, _ = open_source(source_of(whole, storage=storage))
+    several, source = open_source(source_of(parts / "part-*.csv", storage=storage))
+    assert source.data == str(parts / "part-*.csv")
+    for split in ("train", "validation", "test"):
+        expected, found = getattr(one, split), getattr(several, split)
+        assert list(found.inputs) == list(expected.inputs)
+        assert list(found.targets) == list(expected.targets)
+        first = int(found.inputs[0].split()[1])
+        assert found.place(0) == f"line {first % 10 + 2} of {parts / f'part-{first // 10}.csv'}"
+
+
+def test_errors_name_the_file(parts) -> None:
+    (parts / "part-1.csv").write_text("text,label\nfine,pos\n,neg\n")
+    with pytest.raises(SeqzooError) as caught:
+        open_source(source_of(parts / "part-*.csv"))
+    assert str(caught.value) == f"line 3 of {parts / 'part-1.csv'}: 'text' is empty."
+    (parts / "part-2.csv").write_text("text,class\nfine,pos\n")
+    (parts / "part-1.csv").write_text(table(range(4)))
+    with pytest.raises(SeqzooError, match="part-2.csv .text, class., got 'label'"):
+        open_source(source_of(parts / "part-*.csv"))
+    (parts / "part-2.tsv").write_text("text\tlabel\nfine\tpos\n")
+    with pytest.raises(SeqzooError, match="a single format, got .*part-2.csv and .*part-2.tsv"):
+        open_source(source_of(parts / "part-*"))
+    with pytest.raises(SeqzooError, match=r"No file matches .*none-\*\.csv"):
+        open_source(source_of(parts / "none-*.csv"))
+
+
+def test_paths_in_fields_need_a_single_folder(tmp_path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "t.csv").write_text("text,label\nimage.png,pos\n")
+    with pytest.raises(SeqzooError, match="must be in a single folder"):
+        open_source(source_of(tmp_path / "*" / "t.csv", "rows"))
+
+
+def test_a_pattern_from_the_command_line(parts) -> None:
+    shown = seqzoo("check", str(parts / "part-*"), "--kind", "words")
+    assert shown.exit_code == 0 and "24 for train" in shown.output
+
+
+def dataset(folder: pathlib.Path, rows: range, *, shards: int = 1) -> None:
+    """Writes a data set as `save_to_disk` does: Arrow streams, and which files there are."""
+    folder.mkdir(parents=True)
+    features = {"text": {"_type": "Value"}, "label": {"_type": "ClassLabel", "names": NAMES}}
+    about = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
+    names = [f"data-{count:05d}-of-{shards:05d}.arrow" for count in range(shards)]
+    for count, name in enumerate(names):
+        own = [row for row in rows if row % shards == count]
+        columns = {"text": [f"text {row}" for row in own], "label": [row % 2 for row in own]}
+        part = pa.table(columns).replace_schema_metadata(about)
+        with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_stream(file, part.schema) as w:
+            w.write_table(part)
+    state = {"_data_files": [{"filename": name} for name in names], "_indices_data_files": None}
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+def test_a_hugging_face_dataset(tmp_path) -> None:
+    dataset(tmp_path / "one", range(20), shards=2)
+    part = open_examples(source_of(tmp_path / "one"), "all")
+    assert part.inputs[:2] == ["text 0", "text 2"] and part.targets[9:11] == ["neg", "pos"]
+    assert part.place(10) == "row 11"
+
+
+@pytest.mark.parametrize("storage", ["memory", "disk"])
+def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> None:
+    monkeypatch.setenv("SEQZOO_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "splits"
+    dataset(folder / "train", range(20))
+    dataset(folder / "test", range(20, 26))
+    (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    found, source = open_source(source_of(folder, storage=storage))
+    assert source.split_column == "split"
+    assert sorted(found.test.inputs) == [f"text {row}" for row in range(20, 26)]
+    assert len(found.train) + len(found.validation) == 20
+    if storage == "memory":
+        assert open_examples(source_of(folder), "all").inputs[-1] == "text 25"
+
+
+@pytest.mark.parametrize(
+    "state, expected",
+    [
+        ("{", "does not list the data files"),
+        ('{"_data_files": [{"filename": "../x.arrow"}]}', "must name files in its folder"),
+        ('{"_data_files": []}', "holds no Arrow files"),
+        ('{"_data_files": [{"filename": "x.arrow"}]}', "x.arrow cannot be read: No such file"),
+        (
+            '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}], '
+            '"_indices_data_files": [{"filename": "i.arrow"}]}',
+            "a selection of rows",
+        ),
+    ],
+)
+def test_damaged_datasets(tmp_path, state, expected) -> None:
+    dataset(tmp_path / "one", range(4))
+    (tmp_path / "one" / "state.json").write_text(state)
+    with pytest.raises(SeqzooError, match=expected):
+        open_source(source_of(tmp_path / "one"))
+
+
+def test_damaged_arrow_files(tmp_path) -> None:
+    path = tmp_path / "t.arrow"
+    rows = pa.table({"text": ["a"], "label": ["pos"]})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+        writer.write_table(rows)
+    whole = path.read_bytes()
+    packed = tmp_path / "u.arrow.gz"
+    packed.write_bytes(gzip.compress(whole))
+    assert open_examples(source_of(packed), "all").inputs == ["a"]
+    for damaged in (whole[:40], b"plain text, no table", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(SeqzooError, match="t.arrow (is empty|cannot be read)"):
+            open_examples(source_of(path), "all")
+
+
+def test_files_at_an_address_are_copied_once(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SEQZOO_CACHE", str(tmp_path))
+    for count in range(2):
+        with tf.io.gfile.GFile(f"ram://bucket/{count}.csv", "w") as file:
+            file.write(table(range(10 * count, 10 * count + 10)))
+    for address, expected in (("ram://bucket/1.csv", 10), ("ram://bucket/*.csv", 20)):
+        for _ in range(2):
+            found, source = open_source(source_of(address))
+            assert source.data == address
+            assert (
+                sum(map(len, filter(None, (found.train, found.validation, found.test)))) == expected
+            )
+    assert len(list(tmp_path.iterdir())) == 2
+    with pytest.raises(SeqzooError, match="ram://bucket/none.csv cannot be read"):
+        open_source(source_of("ram://bucket/none.csv"))
+    with pytest.raises(SeqzooError, match="no file system for nowhere://"):
+        open_source(source_of("nowhere://bucket/1.csv"))

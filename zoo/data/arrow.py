@@ -1,0 +1,93 @@
+"""Arrow files (.arrow, .feather), and the folders that `save_to_disk` of Hugging Face's `datasets`
+writes: a data set, or one per split."""
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.arrow_tables import ROWS, ArrowTable, reason
+from seqzoo.zoo.data.hugging_face import SPLIT_COLUMN, files_of
+from seqzoo.zoo.data.records import Records, Request, read_bytes
+
+MAGIC = b"ARROW1"
+"""Begins the file format; the stream format has none."""
+
+
+def read(path: pathlib.Path, request: Request) -> Records:
+    """The rows of a file or a folder, of the needed columns, a batch at a time.
+
+    Raises:
+        SeqzooError: it cannot be read, has no such columns, or no rows.
+    """
+    return ArrowFiles(path).records(request)
+
+
+class ArrowFiles(ArrowTable):
+    """Arrow files, one after another; those of several splits have a further column, "split".
+
+    Args:
+        path: a file, or a folder that `save_to_disk` wrote.
+
+    Raises:
+        SeqzooError: a file cannot be opened, or their columns differ.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self._files = files_of(path) if path.is_dir() else [(path, None)]
+        schemas = {file: _schema(file) for file, _ in self._files}
+        first, schema = next(iter(schemas.items()))
+        for file, own in schemas.items():
+            if own.names != schema.names:
+                raise SeqzooError(
+                    f"{file} must have the columns of {first} ({', '.join(schema.names)}), has "
+                    f"{', '.join(own.names)}."
+                )
+        if self._files[0][1] is not None and SPLIT_COLUMN not in schema.names:
+            schema = schema.append(pa.field(SPLIT_COLUMN, pa.string()))
+        super().__init__(path, schema)
+
+    def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        for file, split in self._files:
+            own = split is not None and SPLIT_COLUMN in columns
+            for whole in _batches(file):
+                for start in range(0, whole.num_rows, ROWS):
+                    batch = whole.slice(start, ROWS)
+                    if own and SPLIT_COLUMN not in batch.schema.names:
+                        names = pa.array([split] * batch.num_rows)
+                        batch = batch.append_column(SPLIT_COLUMN, names)
+                    yield batch
+
+
+def _reader(file: pathlib.Path) -> Any:
+    """An open reader of either format.
+
+    Raises:
+        SeqzooError: the file cannot be opened.
+    """
+    packed = file.name.lower().endswith(".gz")
+    try:
+        file.stat()  # whose error says in short what is wrong
+        source = pa.BufferReader(read_bytes(file)) if packed else pa.memory_map(str(file))
+        if not source.size():
+            raise SeqzooError(f"{file} is empty.")
+        beginning = source.read(len(MAGIC))
+        source.seek(0)
+        return pa.ipc.open_file(source) if beginning == MAGIC else pa.ipc.open_stream(source)
+    except (pa.ArrowException, OSError) as error:
+        told = getattr(error, "strerror", None) or reason(error)
+        raise SeqzooError(f"{file} cannot be read: {told}.") from error
+
+
+def _schema(file: pathlib.Path) -> Any:
+    return _reader(file).schema
+
+
+def _batches(file: pathlib.Path) -> Iterator[Any]:
+    opened = _reader(file)
+    if isinstance(opened, pa.ipc.RecordBatchStreamReader):
+        yield from opened
+    else:
+        yield from map(opened.get_batch, range(opened.num_record_batches))

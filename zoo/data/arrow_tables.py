@@ -1,0 +1,186 @@
+"""Tables of Arrow columns, batch by batch: their values as JSON Lines would hold them."""
+
+import json
+import pathlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.delimited import check_names
+from seqzoo.zoo.data.records import Chunk, Record, Records, Request, choose_columns
+
+ROWS = 4096
+"""Rows that are decoded together."""
+
+FILE = {"bytes", "path"}
+"""The fields of a structure that holds a file, as Hugging Face's `datasets` writes images and
+sound."""
+
+HUGGING_FACE = b"huggingface"
+"""The entry of a schema's metadata in which `datasets` describes its columns."""
+
+_ZEROS = re.compile(r"\.0+(?=\D|$)|(?<=\.)(\d*[1-9])0+(?=\D|$)")
+"""Zeros at the end of fractions of seconds."""
+
+
+class ArrowTable:
+    """A table that is read batch by batch; a format defines `record_batches`.
+
+    Args:
+        path: of the file or the folder.
+        schema: its `pyarrow.Schema`.
+
+    Attributes:
+        names: its columns' names.
+
+    Raises:
+        SeqzooError: two columns have one name.
+    """
+
+    def __init__(self, path: pathlib.Path, schema: Any):
+        self.path = path
+        self.names = tuple(schema.names)
+        self._classes = class_names(schema)
+        check_names(path, self.names, "", typed=True)
+
+    def record_batches(self, columns: Sequence[str]) -> Iterator[Any]:
+        """Each `pyarrow.RecordBatch`, of at most `ROWS` rows, with at least these columns."""
+        raise NotImplementedError
+
+    def batches(
+        self, columns: Collection[str | None] | None = None
+    ) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        """Some rows after others, their number and their columns; see `rows`."""
+        names = [name for name in self.names if columns is None or name in columns]
+        count = 0
+        try:
+            for batch in self.record_batches(names):
+                yield batch.num_rows, columns_of(batch, names, self._classes)
+                count += batch.num_rows
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise SeqzooError(
+                f"{self.path} cannot be read from row {count + 1} on: {reason(error)}."
+            ) from error
+        if not count:
+            raise SeqzooError(f"{self.path} has no rows ({', '.join(self.names)}).")
+
+    def rows(self, columns: Collection[str | None] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows in their order; their values are those of `columns_of`.
+
+        Args:
+            columns: those that are needed, of which those that there are none of are left out;
+                None for all.
+
+        Raises:
+            SeqzooError: the table has no rows, or is damaged.
+        """
+        for count, found in self.batches(columns):
+            for row in zip(*found.values(), strict=True) if found else [()] * count:
+                yield dict(zip(found, row, strict=True))
+
+    def records(self, request: Request) -> Records:
+        """The rows, of the needed columns alone.
+
+        Raises:
+            SeqzooError: the table has no such columns, or no rows.
+        """
+        columns = choose_columns(self.path, self.names, request)
+
+        def records() -> Iterator[Record]:
+            for number, row in enumerate(self.rows(set(columns.values())), 1):
+                yield Record(number, {role: row[name] for role, name in columns.items()})
+
+        def chunks() -> Iterator[Chunk]:
+            number = 1
+            for count, found in self.batches(set(columns.values())):
+                fields = {role: found[name] for role, name in columns.items()}
+                yield Chunk(range(number, number + count), fields)
+                number += count
+
+        return Records(
+            str(self.path), records(), "row", columns=columns, names=self.names, chunks=chunks
+        )
+
+
+def reason(error: Exception) -> str:
+    """The first line of an error's message, without the full stop."""
+    return str(error).partition("\n")[0].strip().rstrip(".")
+
+
+def class_names(schema: Any) -> dict[str, list[str]]:
+    """The names of the classes that integers in a column stand for, by column, where Hugging Face's
+    `datasets` stored them (`ClassLabel`).
+
+    Args:
+        schema: the `pyarrow.Schema` of the file.
+    """
+    try:
+        about = json.loads((schema.metadata or {}).get(HUGGING_FACE, b"{}"))
+        features = about["info"]["features"]
+        kinds = {name: own.get("_type") for name, own in features.items()}
+        return {
+            name: list(map(str, features[name]["names"]))
+            for name, kind in kinds.items()
+            if kind == "ClassLabel"
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):  # no such description
+        return {}
+
+
+def columns_of(
+    batch: Any, columns: Sequence[str], classes: Mapping[str, Sequence[str]]
+) -> dict[str, list[Any]]:
+    """Some columns of a `pyarrow.RecordBatch`.
+
+    Text, numbers, truth values and lists are what they are, a list of floats a NumPy array. Dates
+    and times are text as CSV has it ("2020-01-31 12:00:00"), decimal numbers too. A structure of
+    "bytes" and "path" is the file that it holds, bytes, or else the path. What is missing is None.
+
+    Args:
+        batch: some rows.
+        columns: names of the columns.
+        classes: see `class_names`; -1 is a missing class, as in `datasets`.
+    """
+    found = {}
+    for name in columns:
+        own = _values(batch.column(name))
+        if name in classes:
+            own = [_class(index, classes[name]) for index in own]
+        found[name] = own
+    return found
+
+
+def _class(index: Any, names: Sequence[str]) -> Any:
+    if isinstance(index, int) and -1 <= index < len(names):
+        return names[index] if index >= 0 else None
+    return index
+
+
+def _values(column: Any) -> list[Any]:
+    """The values of a `pyarrow.Array`; see `columns_of`."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind):
+        times = column.cast(pa.string()).to_pylist()
+        return [time and _ZEROS.sub(r"\1", time) for time in times]
+    if pa.types.is_decimal(kind):
+        return [None if own is None else str(own) for own in column.to_pylist()]
+    if _is_list(kind) and pa.types.is_floating(kind.value_type):
+        arrays = (own.values for own in column)
+        return [own if own is None else own.to_numpy(zero_copy_only=False) for own in arrays]
+    if pa.types.is_struct(kind) and {field.name for field in kind} == FILE:
+        files = column.to_pylist()
+        return [own and (own["path"] if own["bytes"] is None else own["bytes"]) for own in files]
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:  # text that is not UTF-8: the reader of the field adds the location
+        return column.cast(pa.large_binary()).to_pylist()
+
+
+def _is_list(kind: Any) -> bool:
+    types = pa.types
+    return types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)

@@ -1,0 +1,114 @@
+"""Several files that are read as one, in the order of their names: `--data "parts/*.csv"`."""
+
+import glob
+import pathlib
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.formats import suffix_of
+from seqzoo.zoo.data.records import Record, Records, Request
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path is a pattern: it has *, ? or [...], and there is no file of that name."""
+    return glob.has_magic(path) and not pathlib.Path(path).expanduser().exists()
+
+
+def files_of(pattern: str) -> list[pathlib.Path]:
+    """The files that match a pattern, sorted by path; "**" stands for any folders.
+
+    Raises:
+        SeqzooError: there are none, or they have several formats.
+    """
+    paths = map(pathlib.Path, glob.glob(str(pathlib.Path(pattern).expanduser()), recursive=True))
+    files = sorted(path for path in paths if path.is_file())
+    if not files:
+        raise SeqzooError(f"No file matches {pattern}.")
+    suffixes = {suffix_of(str(file)): file for file in files}
+    if len(suffixes) > 1:
+        one, other = list(suffixes.values())[:2]
+        raise SeqzooError(
+            f"The files that match {pattern} must have a single format, got {one} and {other}."
+        )
+    return files
+
+
+def folder_of(files: Sequence[pathlib.Path], *, of_paths: bool) -> pathlib.Path:
+    """The folder that paths in the fields of some files are relative to.
+
+    Args:
+        files: at least one.
+        of_paths: whether fields may be paths; if not, any folder will do.
+
+    Raises:
+        SeqzooError: fields may be paths, and the files are in several folders.
+    """
+    other = next((file for file in files if file.parent != files[0].parent), None)
+    if of_paths and other is not None:
+        raise SeqzooError(
+            f"Files whose fields are paths must be in a single folder, got {files[0]} and {other}."
+        )
+    return files[0].parent
+
+
+def read(
+    pattern: str, request: Request, reader: Callable[[pathlib.Path, Request], Records]
+) -> Records:
+    """The records of all files that match a pattern.
+
+    Args:
+        pattern: see `files_of`.
+        request: what to read from each.
+        reader: reads one file.
+
+    Raises:
+        SeqzooError: a file cannot be read, or lacks a column.
+    """
+    files = files_of(pattern)
+    first = files[0]
+    # The first one says what the columns are called; the rest are opened when it is their turn.
+    opened = reader(first, request)
+    places = _Places()
+
+    def records() -> Iterator[Record]:
+        for file in files:
+            own = opened if file is first else reader(file, request)
+            places.begin(file)
+            for record in own.records:
+                yield record._replace(number=places.add(record.number))
+
+    notes = (*opened.notes, f"{len(files)} files.")
+    return replace(opened, name=pattern, records=records(), notes=notes, places=places, chunks=None)
+
+
+class _Places(Sequence[str]):
+    """The place of each record, "18 of parts/2.csv", by its number among those of all files."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+        self._starts: list[int] = []
+        self._files: list[pathlib.Path] = []
+
+    def begin(self, file: pathlib.Path) -> None:
+        """The records that are added from now on are those of another file."""
+        self._starts.append(len(self._numbers))
+        self._files.append(file)
+
+    def add(self, number: int) -> int:
+        """Adds a record by its number in its file; returns that among all files."""
+        self._numbers.append(number)
+        return len(self._numbers) - 1
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, index: Any) -> Any:
+        file = self._files[bisect_right(self._starts, index) - 1]
+        return f"{self._numbers[index]} of {file}"
