@@ -91,4 +91,4 @@ def test_what_is_wrong_is_named(folder, tmp_path) -> None:
     broken.write_bytes(b"none")
     with pytest.raises(SeqzooError) as error:
         open_source(Source(str(tmp_path), "rows"))
-    assert str(error.value) == f"{broken} of 4 bytes is not a PNG, JPEG, BMP or GIF image."
+    assert str(error.value) == f"image {broken} of 4 bytes is not a PNG, JPEG, BMP or GIF image."

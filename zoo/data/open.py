@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.kinds import FURTHER
+from seqzoo.tasks.kinds import FURTHER, INPUTS
 from seqzoo.zoo.data import folds, formats, splits, suspicions
 from seqzoo.zoo.data.examples import part_of, roles_of
 from seqzoo.zoo.data.histories import open_histories, read_histories
@@ -195,7 +195,8 @@ def read_file(path: str, source: Source) -> tuple[Part, int | None]:
     files = files_of(path) if is_pattern(path) else [file]
     if is_stored(files, source):
         return read_stored(files, source, path), None
-    kinds = (source.kind, *source.further_inputs.values())
-    folder = folder_of(files, of_paths=any(FURTHER[kind].form in PATHS for kind in kinds))
+    forms = [FURTHER[kind].form for kind in source.further_inputs.values()]
+    of_paths = not {INPUTS[source.kind].form, *forms}.isdisjoint(PATHS)
+    folder = folder_of(files, of_paths=of_paths)
     records = formats.read(file, Request(source, roles_of(source)))
     return part_of(records, source, folder)
