@@ -129,6 +129,9 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
     source = request.source
     tagged = source.target_kind == "tags" and "target" in request.roles
     name = format_of(str(path), delimiter=source.delimiter, tagged=tagged)
+    by_word = "sentence_column" in request.roles and source.sentence_column is not None
+    if by_word and name not in TABLES:
+        raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")
     read_format = pkgutil.resolve_name(FORMATS[name].location)
     if several_files.is_pattern(str(path)):
         if name not in JOINED:
@@ -139,10 +142,8 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
         records = several_files.read(str(path), request, read_format)
     else:
         records = read_format(path, request)
-    if "sentence_column" not in request.roles or source.sentence_column is None:
+    if not by_word:
         return records
-    if name not in TABLES:
-        raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")
     from seqzoo.zoo.data.word_rows import sentences
 
     return sentences(records, strict=request.strict)
