@@ -29,13 +29,14 @@ from seqzoo.cells import CELLS, Recurrent, create
 TIME, UNITS, BATCH = 50, 64, 64
 LEARNING_RATE, CLIP = 3e-3, 1.0
 MOST, EACH, TEST = 2000, 50, 1024
-"""Steps at most, steps between two looks at the error, and sequences that it is measured on."""
+"""Maximum number of steps, steps between measurements of the error, and sequences per
+measurement."""
 
 LEARNT = 0.01
 """Mean squared error below which the problem counts as learnt."""
 
 REASONS = {"vanilla": "its gradient vanishes within some ten steps"}
-"""Why a cell does not learn it in as many steps."""
+"""Reasons why some cells do not learn it in that many steps."""
 
 COMMAND = "python -m benchmarks.adding --write docs/cells.md"
 
@@ -80,7 +81,7 @@ def measure(name: str, most: int = MOST) -> dict[str, Any]:
         return tf.reduce_mean((model(x, training=False) - y) ** 2)
 
     found, seconds, steps = float(error()), 0.0, 0
-    train(tf.constant(0))  # compiled before the clock runs; it is a step all the same
+    train(tf.constant(0))  # compiled before timing starts; it counts as a step
     while steps < most and found >= LEARNT and found == found:
         began = time.monotonic()
         for step in range(max(steps, 1), steps + EACH):
@@ -98,7 +99,7 @@ def measure(name: str, most: int = MOST) -> dict[str, Any]:
 
 
 def section(measured: Measurements) -> str:
-    """The table of what was measured, fastest learners first."""
+    """The table of the measurements, fastest learners first."""
     rows = sorted(
         measured.rows, key=lambda row: (not row["steps"], int(row["steps"] or 0), row["error"])
     )

@@ -1,4 +1,4 @@
-"""Measures the speed of predictions: a step of decoding beside a plain loop, and single texts.
+"""Measures the speed of predictions: a decoding step compared with a plain loop, and single texts.
 
     python -m benchmarks.answers [--parts decoding,attention,exported,predict] [--rows 1,64]
 

@@ -1,4 +1,4 @@
-"""What benchmarks.speed measures: one step of training or inference of each library's layer."""
+"""One step of training or inference of each library's layer, for benchmarks.speed."""
 
 import importlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqzoo.cells import CELLS, Bidirectional, Recurrent, create
 
-try:  # by name, because it need not be installed where types are checked either
+try:  # by name, because type checks must not need it either
     torch: Any = importlib.import_module("torch")
 except ImportError:
     torch = None

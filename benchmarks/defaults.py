@@ -4,7 +4,7 @@
     python -m benchmarks.defaults FILES RESULTS [--sets NAME ...] [--settings NAME ...]
 
 Every data set is trained with every settings from seed 0, for equally many epochs, by a template
-whose other choices are the defaults. RESULTS is a JSON Lines file: what stands in it is not trained
+whose other choices are the defaults. RESULTS is a JSON Lines file: its entries are not trained
 again. The table that is printed has the lowest validation loss (without label smoothing) of each
 training and its seconds of processor time, compiling included.
 """
@@ -178,7 +178,7 @@ def measure(name: str, setting: str, files: pathlib.Path) -> dict[str, Any]:
 
 
 def table(results: list[dict[str, Any]], settings: list[str]) -> str:
-    """A row a data set, a column a training."""
+    """One row per data set, one column per training run."""
     found = {(row["set"], row["settings"]): row for row in results}
     heads = ["data set", "epochs", *settings]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]

@@ -1,4 +1,4 @@
-"""Times and scores one exported model in a process that has its runtime alone;
+"""Times and scores one exported model in a process that has only its runtime;
 `benchmarks.deployment` starts it and reads the JSON line that it prints.
 
     python -I deployed.py times|quality FORMAT FOLDER ASKED.json
@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 SECONDS = 0.7
-"""How long each figure is measured."""
+"""Seconds for which each figure is measured."""
 
 
 def percentiles(call, seconds=SECONDS):
@@ -30,7 +30,7 @@ def percentiles(call, seconds=SECONDS):
 
 
 def memory():
-    """The most memory that the process had, in MB; on Linux without that of what started it."""
+    """Peak memory of the process, in MB; on Linux without that of its parent."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
         (line,) = [own for own in status.read_text().splitlines() if own.startswith("VmHWM")]
@@ -98,7 +98,7 @@ def standalone(folder, asked):
         if "step" not in model.names:
             return None
         given = arrays(model.about["parts"]["step"]["inputs"], rows)
-        part = model._parts["step"]
+        part = model.parts["step"]
         if hasattr(part, "session"):
             return lambda: part.session.run(part.outputs, given)
         if rows > 1:
@@ -141,7 +141,7 @@ def quality(format, folder, asked):
 
 
 def saved_answers(folder, asked, targets):
-    """What a SavedModel answers: labels, texts, or lists of tags or of next tokens."""
+    """The answers of a SavedModel: labels, texts, or lists of tags or of next tokens."""
     import tensorflow as tf
 
     signatures = tf.saved_model.load(folder).signatures
@@ -165,7 +165,7 @@ def saved_answers(folder, asked, targets):
 
 
 def standalone_answers(folder, asked, targets):
-    """What predict.py answers; see `saved_answers`."""
+    """The answers of predict.py; see `saved_answers`."""
     spec = importlib.util.spec_from_file_location("predict", f"{folder}/predict.py")
     assert spec is not None and spec.loader is not None
     predict = importlib.util.module_from_spec(spec)

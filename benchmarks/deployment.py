@@ -7,9 +7,9 @@
     python -m benchmarks.deployment tables FOLDER
 
 The first writes all exports to FOLDER. The second and third ask each in a process that has its
-runtime alone: what share of held-out examples it answers right, and how long it takes. The fourth
+runtime: its accuracy on held-out examples, and the time that it takes. The fourth
 compares bare layers of 128 units over 100 steps of 64 numbers, and the last writes the tables of
-docs/deployment.md. Figures stand in benchmarks/results, a row each, and what stands there is not
+docs/deployment.md. Figures are in benchmarks/results, one row each, and those there are not
 measured again. Models are those that come with the package, "lstm-256" with initial weights, and
 run folders by their paths; the streaming model of the table is that of
 
@@ -51,7 +51,7 @@ SHIPPED += ["glyph-captioner"]
 UNTRAINED = "lstm-256"
 
 SHORT = {"python-highlighter": "x = [a for a in range(3)]", "python-source": "def f("}
-"""What is asked where held-out examples are long."""
+"""Inputs of the requests where held-out examples are long."""
 
 HELD_OUT = 300
 """Examples that quality is measured on."""
@@ -63,7 +63,7 @@ PAGE = pathlib.Path("docs/deployment.md")
 
 
 def untrained() -> tuple[Any, Any]:
-    """A run of one LSTM over 64 numbers a step, with initial weights, and an input."""
+    """A run of one LSTM over 64 numbers per step, with initial weights, and an input."""
     import tempfile
 
     from seqzoo.tasks import Examples, ManyToManyAligned, TrainingSettings
@@ -83,7 +83,7 @@ def untrained() -> tuple[Any, Any]:
 
 
 def opened(name: str) -> tuple[Any, Any, list, list]:
-    """A run, an input to ask, and held-out inputs with what they are to be answered."""
+    """A run, an input for requests, and held-out inputs with the expected answers."""
     from seqzoo.tasks.runs.run import Run
     from seqzoo.zoo import load
     from seqzoo.zoo.data.open import open_examples
@@ -106,7 +106,7 @@ def opened(name: str) -> tuple[Any, Any, list, list]:
 
 
 def export_all(folder: pathlib.Path, models: list[str]) -> None:
-    """Writes the exports that are not there yet, and what each is asked."""
+    """Writes the missing exports, and the inputs for each."""
     from seqzoo.tasks.export.checking import raw_tensors
     from seqzoo.tasks.targets.texts import START
 
@@ -170,7 +170,7 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
 
 
 def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
-    """Asks exports one after the other, and adds the figures to the results.
+    """Measures exports one after the other, and adds the figures to the results.
 
     Args:
         folder: of the exports.
@@ -207,7 +207,8 @@ WAYS = ("onnx", "saved-model", "saved-model compiled", "python")
 
 
 def layers(folder: pathlib.Path) -> None:
-    """Measures layers of cells as ONNX, as SavedModels and in Python, in turn, in one process."""
+    """Measures layers of cells as ONNX, as SavedModels and in Python, alternating in one
+    process."""
     import onnxruntime
     import tensorflow as tf
 

@@ -5,7 +5,7 @@
 A model of three stacked `Bidirectional(cell(32))` learns from batches of (32, length, 64), by
 `train_on_batch`. The first step of the first length also builds the optimizer and traces the
 model's own graph, which Keras' layer does alike. Nothing is subtracted: a second step of the same
-length stands beside it.
+length is listed next to it.
 """
 
 import os
@@ -57,7 +57,7 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cells", default="gru,lstm", help="names of cells")
-    parser.add_argument("--lengths", default="40,60,90", help="lengths of the batches, in turn")
+    parser.add_argument("--lengths", default="40,60,90", help="lengths of the batches, in order")
     args = parser.parse_args()
     lengths = [int(length) for length in args.lengths.split(",")]
     print(f"{machine()}\n\n{HEADS}")

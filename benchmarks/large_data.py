@@ -1,4 +1,4 @@
-"""What a table costs that is larger than the memory: `python -m benchmarks.large_data`.
+"""Time and memory for tables larger than the memory: `python -m benchmarks.large_data`.
 
 A table of short texts with two classes is written, by default 2,000,000 rows in 200 MB, and a
 classifier is trained on it, each time in a new process:
@@ -14,7 +14,7 @@ of mapped files included.
     python -m benchmarks.large_data [--rows 2000000] [--kind characters] [--suffix .csv]
         [--steps 300] [--ways memory,first,again] [--folder /tmp/large]
 
-With --steps a training ends after so many steps; without, after an epoch and its evaluation.
+With --steps a training run ends after so many steps; without, after an epoch and its evaluation.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def write(path: pathlib.Path, rows: int) -> None:
 
 
 def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> dict[str, Any]:
-    """Trains in this process, and returns what it took."""
+    """Trains in this process, and returns the time and memory that it took."""
     from seqzoo.tasks import ManyToOne, TrainingSettings, train
     from seqzoo.tasks.startup import start_devices
     from seqzoo.tasks.training.progress import Silent
@@ -130,7 +130,7 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
 
 
 def peak() -> float:
-    """The most memory that this process had, in MB."""
+    """Peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 

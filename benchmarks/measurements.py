@@ -30,7 +30,7 @@ class Measurements:
                 self.rows = list(csv.DictReader(file))
 
     def find(self, *key: Any) -> dict[str, str] | None:
-        """The row of a key, if it is measured."""
+        """The row of a key, if it has been measured."""
         wanted = [str(part) for part in key]
         return next((row for row in self.rows if [row[name] for name in self.keys] == wanted), None)
 

@@ -99,12 +99,12 @@ def adding(count: int, length: int, seed: Any) -> tuple[Any, Any]:
 
 def copying(count: int, length: int, seed: Any) -> tuple[Any, Any]:
     """Inputs (count, length + 2 COPIED, SYMBOLS + 2): symbols, `length` blanks of which the last is
-    the sign to begin, and blanks; the symbols (count, COPIED)."""
+    the start symbol, and blanks; the symbols (count, COPIED)."""
     shape = [count, COPIED]
     symbols = tf.random.stateless_uniform(shape, tf.stack([seed, 2]), 0, SYMBOLS, tf.int32)
     blank = tf.fill([count, length - 1], SYMBOLS)
-    sign, end = tf.fill([count, 1], SYMBOLS + 1), tf.fill(shape, SYMBOLS)
-    return tf.one_hot(tf.concat([symbols, blank, sign, end], 1), SYMBOLS + 2), symbols
+    start, end = tf.fill([count, 1], SYMBOLS + 1), tf.fill(shape, SYMBOLS)
+    return tf.one_hot(tf.concat([symbols, blank, start, end], 1), SYMBOLS + 2), symbols
 
 
 def ordering(count: int, length: int, seed: Any) -> tuple[Any, Any]:
@@ -181,7 +181,7 @@ class Training:
         return tf.reduce_mean(own)
 
     def run(self, steps: int) -> float:
-        """Takes `EACH` steps from number `steps` on, and gives the metric after them."""
+        """Takes `EACH` steps from number `steps` on, and returns the metric after them."""
         for step in range(steps, steps + EACH):
             self._train(tf.constant(step))
         return float(self._score())
@@ -228,7 +228,7 @@ def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
 
 
 def section(measured: Measurements) -> str:
-    """The table of what was measured, a row a cell, those that reach furthest first."""
+    """The table of the measurements, one row per cell, those that reach furthest first."""
     found = {(row["cell"], row["problem"]): row for row in measured.rows}
     cells = list(dict.fromkeys(row["cell"] for row in measured.rows))
 

@@ -1,4 +1,4 @@
-"""Packs trained runs of presets as the models that the package hands out, and scores them again.
+"""Packs trained runs of presets as the models that come with the package, and scores them again.
 
     python -m benchmarks.models RUNS [NAME ...]
 
@@ -35,7 +35,7 @@ FIGURES += ("nats", "perplexity", "bits_per_character", "character_error")
 
 
 def hand_out(name: str, runs: pathlib.Path) -> dict:
-    """Packs a run and gives its card."""
+    """Packs a run and returns its card."""
     run = Run.open(runs / name)
     card = {
         "preset": name,

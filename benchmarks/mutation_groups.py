@@ -202,7 +202,7 @@ GROUPS = [
             "inputs if mask is None else inputs * mask": "inputs",
         },
     ),
-    # Cells: gradients by hand.
+    # Cells: handwritten gradients.
     Group(
         "cells/simple/vanilla.py",
         GRADIENTS,

@@ -3,8 +3,8 @@
     python -m benchmarks.mutations [--only PATTERN] [--jobs N]
 
 Each group in `mutation_groups` names a file, the tests that must notice, and mutations: text that
-stands in the file once, and what replaces it. No mutation leaves the meaning of the code as it is.
-The tests of a group must first pass on the code as it stands. A mutation is killed where one of
+occurs in the file once, and its replacement. No mutation leaves the meaning of the code as it is.
+The tests of a group must first pass on the unchanged code. A mutation is killed if one of
 them then fails, and has survived where all pass; the exit code is 1 unless all are killed.
 
 TensorFlow is imported once. Each run of tests is a fork of that process, made before any operation
@@ -49,7 +49,7 @@ class Mutation(NamedTuple):
         """The file's text in a folder with the replacement.
 
         Raises:
-            ValueError: the old text does not stand in the file exactly once, or the mutation does
+            ValueError: the old text does not occur in the file exactly once, or the mutation does
                 not change the code.
         """
         before = (folder / self.group.file).read_text(encoding="utf-8")

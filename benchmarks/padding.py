@@ -1,9 +1,9 @@
-"""The padding and the cost of an epoch, compared with the usual ways to make batches.
+"""Padding and time per epoch, compared with the usual ways to make batches.
 
     python -m benchmarks.padding FILES [NAME ...] [--data-dir DIR] [--page docs/data.md]
 
 FILES is the folder that `benchmarks.tables` filled. All ways train the preset's model in one
-process, in turn, on batches drawn from a whole epoch; see `PREFACE`.
+process, alternating, on batches drawn from a whole epoch; see `PREFACE`.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class Case(NamedTuple):
 
 
 def of_preset(name: str, **source: Any) -> Case:
-    """A preset, perhaps with data of its own."""
+    """A preset, perhaps with its own data."""
     preset = PRESETS[name]
     return Case(dataclasses.replace(preset.source, **source), preset.task, preset.training)
 
@@ -147,7 +147,7 @@ def steps(plan: Plan) -> np.ndarray:
 
 
 def programs(plan: Plan) -> int:
-    """How many lengths the time loop over inputs is compiled for."""
+    """Number of lengths that the time loop over inputs is compiled for."""
     from seqzoo.cells.engine.scan import round_length
 
     if plan.length is not None:
@@ -161,7 +161,7 @@ def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
     random = np.random.default_rng(1)
     few = max(most // len(parts), 1)
     picks = [random.permutation(np.resize(random.permutation(part), few)) for part in parts]
-    at = np.stack(picks, 1).reshape(-1)  # the parts in turn
+    at = np.stack(picks, 1).reshape(-1)  # the parts one after the other
     rows = np.concatenate([np.arange(*plan.bounds[i : i + 2].tolist()) for i in at])
     plan = dataclasses.replace(
         plan,
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("files", type=pathlib.Path, help="folder that benchmarks.tables filled")
     parser.add_argument("names", nargs="*", choices=[[], *CASES], help="data; all by default")
     parser.add_argument("--data-dir", help="folder of tfds data sets")
-    parser.add_argument("--limit", type=int, help="examples a split, at most")
+    parser.add_argument("--limit", type=int, help="maximum number of examples per split")
     parser.add_argument("--steps", type=int, default=240, help="that are measured, of each way")
     parser.add_argument("--page", type=pathlib.Path, help="page whose table to write")
     given = parser.parse_args()

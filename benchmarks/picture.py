@@ -24,7 +24,7 @@ COMMANDS = (
 
 
 def answer(command: str) -> str:
-    """What a command prints."""
+    """The output of a command."""
     words = [sys.executable, str(ROOT / "cli.py"), *shlex.split(command)[1:]]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.rstrip()
 

@@ -4,7 +4,7 @@
     python -m benchmarks.quality FILES RUNS [NAME ...] [--output PAGE]
 
 A finished run is not trained again; an interrupted one is resumed. A row says what a
-preset reached on its test split, with seed 0, beside the baseline.
+preset reached on its test split, with seed 0, next to the baseline.
 """
 
 import argparse

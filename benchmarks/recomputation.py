@@ -2,7 +2,7 @@
 
     python -m benchmarks.recomputation --shape 8,10000,32,256 --every none,100
 
-Memory is measured in a process of its own for each row: the peak of resident memory during the
+Memory is measured in a separate process for each row: the peak of resident memory during the
 second step, above that before the first one with the long input, after a step with a short one.
 Times are medians of steps that take turns in one process.
 """

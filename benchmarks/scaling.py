@@ -85,7 +85,7 @@ def worker(name: str, share: int) -> None:
     while not ended:
         next(stepping)
         count += 1
-        # All stop after the same step, as in a training.
+        # All stop after the same step, as in a training run.
         ended = loop.agree(time.perf_counter() - start > SECONDS, False, False)[0]
     step = (time.perf_counter() - start) / count
     size = 0 if replicas > 1 else exchanged(loop, data, plan)
@@ -111,13 +111,13 @@ def exchanged(loop: Any, data: Any, plan: Any) -> int:
 
 
 def measure(name: str, processes: int, *, apart: bool = False) -> dict[str, float]:
-    """What processes, each on one core, measured of a training: the mean seconds of a step, and the
-    bytes that one of them exchanges.
+    """Measures training with several processes, each on one core: the mean seconds of a step, and
+    the bytes that one of them exchanges.
 
     Args:
         name: see `worker`.
         processes: their number.
-        apart: whether each trains a model of its own, with its share of the batch size.
+        apart: whether each trains its own model, with its share of the batch size.
     """
     addresses = free_addresses(processes)
     started = []

@@ -27,7 +27,7 @@ from seqzoo.zoo import card
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 TEXTS = ["Zuid-Korea", "buenos días", "Donnerstag", "île de Pâques", "Ελλάδα", "30 апреля"]
-"""Inputs of the clients, in turn."""
+"""Inputs of the clients, one after the other."""
 
 LOADS = ["1:1000", "8:4000", "64:10000"]
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--load", action="append", help=f"CLIENTS:REQUESTS; default {LOADS}")
     chosen = parser.parse_args()
-    card(chosen.model)  # an error comes before the server starts
+    card(chosen.model)  # errors are reported before the server starts
     command = [sys.executable, str(ROOT / "cli.py"), "serve", chosen.model, "--port", "0"]
     command += ["--batch-size", str(chosen.batch_size)]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}

@@ -6,7 +6,7 @@
 The layers of a row take turns in one process, so that changes of the machine's speed affect them
 alike; each figure is the median over the rounds. `limit` is three times the matrix products of
 the forward pass (one of the input, one of the states, each over all steps at once), which no way
-of training can beat; for the forward pass alone it is one time.
+of training can beat; for the forward pass it is one time.
 
 With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
 Each row goes to a CSV file as soon as it is measured, and what is there is not measured again;
@@ -50,7 +50,7 @@ forward and a backward pass. The layers of a row alternate in one process; each 
 | --- | --- |
 | times Keras, times torch | their time divided by seqzoo's: above 1, seqzoo is faster |
 | Keras RNN(cell) | `keras.layers.RNN` around seqzoo's cell |
-| limit | the matrix products alone, for all steps at once; times three for forward and backward |
+| limit | only the matrix products, for all steps at once; times three for forward and backward |
 | first step | tracing and compiling a new shape |
 
 Masked rows have padding on the right, with lengths from half to all of the steps. Measured by
@@ -85,7 +85,7 @@ def medians(runs: dict[str, Callable], seconds: float, least: int) -> dict[str, 
     times: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times[next(iter(times))]) < least:
-        # In both orders: who comes after a large product finds cold caches.
+        # In both orders, because caches are cold after a large product.
         for order in (list(runs), list(reversed(runs))):
             for name in order:
                 start = time.perf_counter()
@@ -130,7 +130,7 @@ def table(rows: list[dict]) -> str:
 
 
 def summary(rows: list[dict]) -> str:
-    """The smallest and largest ratios, and what a step of Gated costs a parameter."""
+    """The smallest and largest ratios, and the time of a step of Gated per parameter."""
     lines = []
     for rival in ("Keras layer", "Keras RNN(cell)", "torch"):
         ratios = [
@@ -192,7 +192,7 @@ def section_of_every_cell(measured: Measurements) -> str:
         [
             "## Every cell",
             "Milliseconds of one step of our layer, and in brackets how many times as long "
-            "`keras.layers.RNN` around the same cell takes, in turn in one process; medians. "
+            "`keras.layers.RNN` around the same cell takes, alternating in one process; medians. "
             f"Keras' loop takes {min(ratios):.2f} to {max(ratios):.2f} times as long as ours, "
             f"median {statistics.median(ratios):.2f}, over {len(ratios)} measurements. "
             f"{measurements.machine()}, shared with other work, most of it paused meanwhile. "
@@ -266,7 +266,7 @@ def main() -> None:
 
 
 def machine() -> str:
-    """What the figures were measured with."""
+    """The versions and hardware that the figures were measured with."""
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
     if contestants.torch is not None:
         versions += f", PyTorch {contestants.torch.__version__}"

@@ -59,7 +59,7 @@ def wnut17(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def emoji(source: pathlib.Path, out: pathlib.Path) -> None:
-    """Pictures on white beside their table, which has captions and two columns of splits."""
+    """Pictures on white and their table, which has captions and two columns of splits."""
     from PIL import Image
 
     (out / "emoji").mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ def series(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def write(path: pathlib.Path, lines: list[str]) -> None:
-    """One line each, and how many there are."""
+    """One line each, and their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     print(f"{path}: {len(lines):,} lines")
@@ -172,7 +172,7 @@ MAKERS = {
     "sigmorphon2017": inflection,
     "etth1": transformer,
 }
-"""What makes the files of each data set, by the name of its folder."""
+"""Functions that make the files of each data set, by the name of its folder."""
 
 
 def main() -> None:

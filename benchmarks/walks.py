@@ -1,6 +1,6 @@
 """How far a value walks through the code: `python -m benchmarks.walks`.
 
-Two walks are traced as they happen, in small data of its own making:
+Two walks are traced as they happen, in small generated data:
 
 - a raw training example from the command line, `train many-to-one`, to its loss;
 - a text from the command line, `predict`, to its printed answer.
@@ -207,7 +207,7 @@ def _walk(words: list, values: set[str], main: Callable, last: str | None = None
 
 
 def run() -> dict[str, dict[str, Any]]:
-    """What both walks count."""
+    """The counts of both walks."""
     with tempfile.TemporaryDirectory() as folder:
         return {name: walk.counts() for name, walk in walks(pathlib.Path(folder))}
 

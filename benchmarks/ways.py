@@ -3,7 +3,7 @@
     python -m benchmarks.tables DATA FILES names ts_classics
     python -m benchmarks.ways FILES RESULTS [--ways NAME ...] [--seeds 0 1 2]
 
-RESULTS is a JSON Lines file: what stands in it is not trained again. The tables that are printed
+RESULTS is a JSON Lines file: its entries are not trained again. The tables that are printed
 have the means over seeds of scores on the test examples, and the seconds of processor time.
 """
 

@@ -5,7 +5,8 @@
 - adding: the sum of two marked numbers among 200; the mean squared error (1/6 for answering 1).
 - copy: ten symbols, one of eight each, to be repeated after 100 blank steps; nats per symbol (2.08
   for guessing).
-- pixels: digits of MNIST, one pixel a step in a fixed random order; accuracy on 2,000 test digits.
+- pixels: digits of MNIST, one pixel per step in a fixed random order; accuracy on 2,000 test
+  digits.
 
 Every cell gets the units with which the whole model has closest to 20,000 parameters, the same
 batches in the same order, the same optimizer and few steps: what is compared is how fast cells
@@ -199,7 +200,7 @@ def measure(cell: str, name: str) -> dict[str, Any]:
     def test(x: Any, y: Any) -> Any:
         return problem.figure(y, model(x, training=False))
 
-    train(*problem.batch(0))  # compiled before the clock runs; it is a step all the same
+    train(*problem.batch(0))  # compiled before timing starts; it counts as a step
     began = time.monotonic()
     for step in range(1, problem.steps):
         train(*problem.batch(step))
@@ -217,7 +218,7 @@ def measure(cell: str, name: str) -> dict[str, Any]:
 
 
 def section(measured: Measurements) -> str:
-    """The table of what was measured, a row per cell."""
+    """The table of the measurements, one row per cell."""
     problems = [name for name in PROBLEMS if any(r["problem"] == name for r in measured.rows)]
     steps = ", ".join(
         f"{int(next(r['steps'] for r in measured.rows if r['problem'] == name)):,}"
@@ -237,7 +238,7 @@ def section(measured: Measurements) -> str:
             f"One layer with the units that bring the model closest to {PARAMETERS:,} parameters, "
             f"batches of {BATCH}, Adam at {LEARNING_RATE:g} for all, one seed, and few steps "
             f"({steps}): how fast a cell learns, not how far it gets. Guessing has a squared error "
-            "of 0.167, 2.08 nats and 10%. s: seconds of training, beside other work. "
+            "of 0.167, 2.08 nats and 10%. s: seconds of training, while other jobs ran.  "
             f"{machine()}. Made by",
             "",
             f"    {COMMAND}",

@@ -303,7 +303,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
         Args:
             x: projected input, a named tuple with one tensor per gate.
-            r: recurrent product, likewise, with one tensor per recurrent gate.
+            r: recurrent product, of the same form, with one tensor per recurrent gate.
             states: list of the states before the step.
             *weights: the named tuple of `unit_weights`, where the cell declares any.
 
@@ -349,7 +349,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         raise TypeError(f"{type(self).__name__} has no hand-written gradient.")
 
     def step_gradient(self, values: Any, d_states: Any, *weights: Any) -> tuple:
-        """The gradient of `step`, written by hand; optional, a quarter faster than automatic.
+        """The handwritten gradient of `step`; optional, a quarter faster than the automatic one.
 
         Args:
             values: the values that `step_with_values` returned.
@@ -389,16 +389,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return self.RecurrentGates(*ops.split(columns, len(self.recurrent_gates), axis=axis))
 
     def step_weights(self) -> tuple:
-        """The further arguments of `step`: the named tuple of `unit_weights`, if there are any."""
+        """The remaining arguments of `step`: the named tuple of `unit_weights`, if there are
+        any."""
         if not self.unit_weights:
             return ()
         tensors = [ops.convert_to_tensor(getattr(self, name)) for name in self.unit_weights]
         return (self.UnitWeights(*tensors),)
 
     def prepare(self, inputs: Any, training: bool) -> Any:
-        """(..., features) -> what `project` takes; the layer calls it once for all steps.
+        """(..., features) -> the input of `project`; the layer calls it once for all steps.
 
-        Cells that need random numbers for each step append them here as further columns, rather
+        Cells that need random numbers for each step append them here as additional columns, rather
         than draw them in the loop, so that the backward pass sees the same ones.
         """
         return inputs

@@ -11,7 +11,7 @@ PLAIN = (bool, int, float, str, bytes, list, tuple, dict, type(None))
 """Types of values that are checked; tensors, variables and NumPy's numbers are left to the cell."""
 
 EXPECTED = {bool: "True or False", int: "a whole number", float: "a finite number", str: "text"}
-"""What an option annotated with a type must be, in words."""
+"""Descriptions of the values that each annotated type allows."""
 
 
 def check_types(kind: type, options: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ def _fits(value: Any, wanted: type) -> bool:
 
 
 _HINTS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
-"""What `_hints` found; it keeps no class alive."""
+"""Results of `_hints`, which keep no class alive."""
 
 
 def _hints(kind: type) -> dict[str, Any]:

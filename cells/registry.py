@@ -16,7 +16,7 @@ class Entry(NamedTuple):
     """Year of publication."""
 
     summary: str
-    """What distinguishes it, in one line."""
+    """Its distinguishing feature, in one line."""
 
     products: int = 1
     """Number of matrix products with a state per time step; gates that share one count once."""
@@ -93,7 +93,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.lstm.multiplicative_lstm:MultiplicativeLSTMCell",
         "lstm",
         2016,
-        "Each input has a recurrent matrix of its own",
+        "Each input has its own recurrent matrix",
         products=2,
     ),
     "residual-lstm": Entry(
@@ -172,7 +172,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.gru.ugrnn:UGRNNCell",
         "gru",
         2017,
-        "A vanilla network behind one update gate",
+        "A vanilla network with one update gate",
     ),
     "light-ru": Entry(
         "seqzoo.cells.gru.light_ru:LightRUCell",
@@ -388,7 +388,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.long_memory.scrn:SCRNCell",
         "long-memory",
         2014,
-        "Slow context units beside fast hidden ones",
+        "Slow context units next to fast hidden ones",
         products=3,
     ),
     "orthogonal": Entry(
@@ -422,7 +422,7 @@ REGISTRY: dict[str, Entry] = {
         "seqzoo.cells.parallel.minlstm:MinLSTMCell",
         "parallel",
         2024,
-        "Forget and input gates from the input alone, summing to one",
+        "Forget and input gates computed only from the input, summing to one",
         products=0,
         parallel=True,
     ),

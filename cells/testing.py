@@ -93,7 +93,7 @@ class _Trial:
 
     def make(self, dtype: str = "float64", **options: Any) -> RecurrentCell:
         """The built cell, with the same weights each time; random ones, even if an initializer
-        gives zeros."""
+        returns zeros."""
         cell = self.kind(self.units, dtype=dtype, **self.options, **options)
         features = self.shape[-1] + self.kind.takes_time
         cell.build((None, *self.shape[:-1], features))

@@ -1,4 +1,4 @@
-"""Writes what `seqzoo show` says of a cell's speed: `python -m docs.write_cell_measurements`.
+"""Writes the measured speed of cells, for `seqzoo show`: `python -m docs.write_cell_measurements`.
 
 From the newest files of `python -m benchmarks.speed --every-cell` and of `benchmarks.adding`.
 """
@@ -40,7 +40,7 @@ def newest(benchmark: str) -> pathlib.Path:
     paths.sort(key=version)
     if not paths:
         raise FileNotFoundError(
-            f"{RESULTS} must hold {benchmark}-*.csv, which that benchmark makes"
+            f"{RESULTS} must contain {benchmark}-*.csv, which that benchmark makes"
         )
     return paths[-1]
 
@@ -52,7 +52,7 @@ def rows(benchmark: str) -> list[dict[str, str]]:
 
 
 def machine(path: pathlib.Path) -> str:
-    """What a file of measurements is named after, as a text."""
+    """The processor and versions in the name of a file of measurements, as text."""
     found = NAME.fullmatch(path.stem)
     if found is None:
         raise ValueError(f"{path.name} must be named after a processor and versions")

@@ -1,4 +1,4 @@
-"""Writes what `seqzoo list cells` says of sizes: `python -m docs.write_cell_sizes`."""
+"""Writes the sizes of cells, for `seqzoo list cells`: `python -m docs.write_cell_sizes`."""
 
 import pathlib
 
@@ -15,7 +15,7 @@ are {FRAME[0]} by {FRAME[1]}.
 
 
 def sizes(name: str) -> tuple[int, int]:
-    """How many states a cell has, and how many parameters."""
+    """The number of states of a cell, and of parameters."""
     from seqzoo.cells import create
     from seqzoo.cells.base import as_list
 

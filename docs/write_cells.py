@@ -86,7 +86,7 @@ def readme(text: str) -> str:
     head, begin, rest = text.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"README.md must hold the lines {BEGIN} and {END}")
+        raise ValueError(f"README.md must contain the lines {BEGIN} and {END}")
     registry = source_docs.registry()
     rows = []
     for family in families():

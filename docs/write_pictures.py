@@ -121,7 +121,7 @@ def _draw_word(axes: Axes, x: float, y: float, word: str, kind: str) -> None:
 
 
 def attention() -> Figure:
-    """Where the date normaliser looks in its input as it writes each character."""
+    """The attention of the date normaliser over its input, for each character that it writes."""
     run = zoo.load("date-normaliser")
     (look,) = run.task.looks(run.model, [DATE], ["example 0"], AnswerOptions())
     figure = Figure(figsize=(6.6, 3.6), layout="constrained")
@@ -137,7 +137,7 @@ def attention() -> Figure:
 
 
 def confusion() -> Figure:
-    """Which language is taken for which: the test names of some languages of Europe."""
+    """Confused languages: the test names of some languages of Europe."""
     from seqzoo.zoo import datasets
 
     builder = datasets.load("languages")
@@ -156,7 +156,7 @@ def confusion() -> Figure:
             shares[row, column] += 1 / len(names[code])
     figure = Figure(figsize=(7.2, 6), layout="constrained")
     axes = figure.add_subplot()
-    # Square roots, so that rare confusions show beside the diagonal.
+    # Square roots, so that rare confusions show next to the diagonal.
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(titles)), titles, rotation=60, ha="right", fontsize=9)
     rows = [f"{english[code]} ({len(names[code])})" for code in LANGUAGES]

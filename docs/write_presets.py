@@ -164,7 +164,7 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def _origin(facts: dict[str, Any]) -> str:
-    """Where the data comes from, in a few words."""
+    """The source of the data, in a few words."""
     if facts["needs"]:
         return "your file"
     return "downloaded" if facts["data"].startswith("tfds:") else "built in"

@@ -131,7 +131,7 @@ class Outcome(NamedTuple):
         losses: the loss of each example, summed over its steps, (batch,), float32.
         sums: the terms of the metric, summed over steps, (batch, `Task.sums`).
         carried: states for the next batch, each (batch, units); see `Task.carries`.
-        shown: losses to report beside those of validation, without label smoothing and other terms
+        shown: losses to report next to those of validation, without label smoothing and other terms
             that only training has; None if they equal `losses`.
     """
 
@@ -150,7 +150,7 @@ class Task(ABC):
     Attributes:
         template: the options.
         features: how inputs become tensors.
-        metric: name of the metric that is reported beside the loss.
+        metric: name of the metric that is reported next to the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
         carries: units of each state that is passed from a batch to the next; none by default.
@@ -227,7 +227,7 @@ class Task(ABC):
         """
 
     def weigh(self, settings: TrainingSettings, data: Data) -> None:
-        """Prepares `forward` for the weights of losses that a training asks for.
+        """Prepares `forward` for the weights of losses that a training run asks for.
 
         Args:
             settings: the training settings.
@@ -337,4 +337,4 @@ class Task(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """What was learned, except for vocabularies, JSON-serialisable."""
+        """The learned state except for vocabularies, JSON-serialisable."""

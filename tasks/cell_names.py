@@ -31,7 +31,7 @@ def check_cell(template: Any) -> None:
         SeqzooError: it does not.
     """
     imported = sys.modules.get("seqzoo.cells")
-    # A program may have added cells of its own.
+    # A program may have added its own cells.
     names = {**cells_module("registry").REGISTRY, **getattr(imported, "CELLS", {})}
     if template.cell not in names:
         hint = nearest(template.cell, names)

@@ -118,11 +118,11 @@ TYPES: dict[Any, tuple[type, str]] = {
     str: (str, "a string"),
     Mapping: (Mapping, "a dictionary"),
 }
-"""What a value of a field's type must be an instance of, and its name in messages."""
+"""The classes of which a value of each field type must be an instance, and the name in messages."""
 
 
 class Limits(NamedTuple):
-    """What is checked of a field."""
+    """The checks of a field."""
 
     type: Any
     """Key of `TYPES`; None for other types."""
@@ -139,7 +139,7 @@ class Limits(NamedTuple):
 
 @functools.cache
 def _limits(kind: type) -> dict[str, Limits]:
-    """What is checked of each field of a dataclass."""
+    """The checks of each field of a dataclass."""
     found = {}
     for name in (own.name for own in dataclasses.fields(kind)):
         hint = hints_of(kind)[name]

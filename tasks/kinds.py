@@ -18,7 +18,7 @@ channels]) or the bytes of an image file; samples, float (time,); a `History`; a
 which may be missing."""
 
 TimeValues = Literal["timestamps", "elapsed"]
-"""What the times of a series are: the time of each step, or the time since the previous step."""
+"""The meaning of a series' times: the time of each step, or the time since the previous step."""
 
 MANY_TO_ONE, ONE_TO_MANY = "many-to-one", "one-to-many"
 ALIGNED, UNALIGNED = "many-to-many-aligned", "many-to-many-unaligned"
@@ -54,7 +54,7 @@ class InputKind(NamedTuple):
 
 
 class TargetKind(NamedTuple):
-    """What a model predicts."""
+    """The kind of value that a model predicts."""
 
     location: str
     """The class that encodes targets and decodes predictions, "module:Class"."""
@@ -155,7 +155,7 @@ STATICS: dict[str, InputKind] = {
         "A number if all training examples have numbers, else a category",
     ),
 }
-"""Inputs that only stand beside a sequence."""
+"""Inputs that only accompany a sequence."""
 
 TARGETS: dict[str, TargetKind] = {
     "class": TargetKind(
@@ -190,7 +190,7 @@ FURTHER: dict[str, InputKind] = {
     "vector": INPUTS["vector"],
     **STATICS,
 }
-"""The kinds of inputs that can stand beside another one."""
+"""The kinds of inputs that can accompany another one."""
 
 
 def inputs_of(template: str | None = None) -> Any:
@@ -211,7 +211,7 @@ def check_kinds(further_inputs: Mapping[str, Any]) -> None:
     """Checks the kind of each further input.
 
     Raises:
-        SeqzooError: one is no kind that can stand beside another input.
+        SeqzooError: one is not a kind that can accompany another input.
     """
     for name, kind in further_inputs.items():
         if not isinstance(name, str) or not name:

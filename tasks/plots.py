@@ -1,4 +1,4 @@
-"""Plots of a training and of an evaluation, as PNG files."""
+"""Plots of a training run and of an evaluation, as PNG files."""
 
 import pathlib
 import textwrap
@@ -17,7 +17,7 @@ NUMBERED = 30
 """Maximum number of classes for which a confusion matrix has names and numbers."""
 
 LISTED = 25
-"""Number of confusions listed beside a matrix that is too large for names."""
+"""Number of confusions listed next to a matrix that is too large for names."""
 
 PLOTTED_STEPS = 40
 """Maximum steps of an input or an output in a plot of attention."""
@@ -71,7 +71,7 @@ def plot_confusion(path: pathlib.Path, figures: dict[str, Any]) -> None:
     widths = (1,) if small else (3, 2)
     grid = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)
     axes = grid[0, 0]
-    # Square roots, so that rare confusions show beside the diagonal.
+    # Square roots, so that rare confusions show next to the diagonal.
     axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")

@@ -28,7 +28,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 BALANCED = "balanced"
-"""Class weights that make all classes count equally in a training."""
+"""Class weights that make all classes count equally in a training run."""
 
 
 GRADIENT_ONLY = (
@@ -94,7 +94,7 @@ class TrainingSettings:
             "class", "labels" and "tags".
         patience: epochs without improvement after which training stops. None for no early stopping.
         best_by: validation criterion for the best epoch. "loss" (of texts, per token), "metric"
-            (the one shown beside it) or, for generated texts, which are generated after each
+            (the one shown next to it) or, for generated texts, which are generated after each
             epoch, "bleu" or "chrf"; the loss breaks ties. None for the loss for generated texts,
             whose exact matches stay at zero for long, and the metric otherwise.
         initialization: initialisation of the recurrent layers, such as orthogonal or chrono:500.
@@ -105,7 +105,7 @@ class TrainingSettings:
             that exist. None to train all of them.
         readout: how the output layer is trained: by gradient descent, or by ridge regression in
             closed form. "gradient" trains all weights by back-propagation; "ridge" solves for the
-            output layer alone, in one epoch, for cells that have no weights to train, such as
+            output layer only, in one epoch, for cells that have no weights to train, such as
             "echo-state".
         ridge_penalty: penalty of the ridge regression, in units of the mean variance of the states.
             None for the best of a grid on the validation examples.
@@ -206,7 +206,7 @@ class TrainingSettings:
                 )
 
     def warmup_of(self, steps: int) -> int:
-        """Warm-up steps of a training with the given number of steps."""
+        """Warm-up steps of a training run with the given number of steps."""
         if self.warmup_steps is None:
             return min(LONGEST_WARMUP, steps // WARMUP_SHARE)
         return self.warmup_steps

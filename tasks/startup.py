@@ -14,7 +14,8 @@ from typing import Any
 from seqzoo.tasks.errors import SeqzooError
 
 # TensorFlow's messages on every machine without an NVIDIA driver, or with oneDNN. cuInit's error
-# 303 means "there is no driver"; a driver that does not work gives another message, which is shown.
+# 303 means "there is no driver"; a driver that does not work causes another message, which is
+# shown.
 NOISE = re.compile(
     rb"All log messages before absl::InitializeLog|cudart_stub\.cc|Could not find cuda drivers"
     rb"|failed call to cuInit: .*(\(303\)|no CUDA-capable device)"

@@ -121,7 +121,7 @@ class TaskModel(keras.Model):
         return [self._loss, self._metric]
 
     def call(self, inputs: Any, training: bool = False) -> dict[str, Any]:
-        """Predictions for tensors of raw inputs, as an exported model gives them."""
+        """Predictions for tensors of raw inputs, like those of an exported model."""
         if isinstance(inputs, dict):
             inputs = [inputs[spec.name] for spec in self.task.signature]
         raw = inputs if isinstance(inputs, tuple | list) else (inputs,)
@@ -202,7 +202,8 @@ class TaskModel(keras.Model):
         return_dict: bool = False,
         **options: Any,
     ) -> Any:
-        """The loss and the metric of raw inputs and targets, as `keras.Model.evaluate` gives them.
+        """The loss and the metric of raw inputs and targets, as `keras.Model.evaluate` returns
+        them.
 
         Raises:
             SeqzooError: an example does not fit the template.
@@ -321,7 +322,7 @@ class TaskModel(keras.Model):
             },
             "settings": asdict(self.settings),
         }
-        # As it would be read from a file: Keras would write tuples in a form of its own.
+        # As it would be read from a file: Keras would write tuples in its own form.
         return json.loads(json.dumps(config))
 
     @classmethod

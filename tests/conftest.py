@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-# What a script starts in the background ignores Ctrl-C, and so would the tests of it.
+# Processes that a script starts in the background ignore Ctrl-C, and so would its tests.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -102,7 +102,7 @@ def tfds_data_dir() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> pathlib.Path:
-    """A folder of real data files (names, SMS spam, CoNLL and so on), one folder a subject."""
+    """A folder of real data files (names, SMS spam, CoNLL and so on), one folder per subject."""
     return _folder("SEQZOO_TEST_DATA", "a folder of data files")
 
 
@@ -110,8 +110,8 @@ def shared_data() -> pathlib.Path:
 def embedded(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], pathlib.Path]:
-    """Prepares an embedded data set; gives the tfds data folder that holds it, which is kept for
-    all processes and for later runs of the tests."""
+    """Prepares an embedded data set; returns the tfds data folder that contains it, which is kept
+    for all processes and for later runs of the tests."""
     return EmbeddedData(pytestconfig, tmp_path_factory)
 
 
@@ -140,7 +140,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def clean_tensorflow() -> Iterator[CleanTensorFlow]:
-    """Runs exported models in a process that has TensorFlow and nothing of ours."""
+    """Runs exported models in a process that has TensorFlow, but not seqzoo."""
     process = CleanTensorFlow()
     yield process
     process.close()
@@ -157,7 +157,7 @@ def plain_loop() -> Iterator[None]:
 
 @pytest.fixture
 def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training tells of each step."""
+    """Training reports each step."""
     from seqzoo.tasks.training import epochs
 
     monkeypatch.setattr(epochs, "TELL_SECONDS", 0.0)

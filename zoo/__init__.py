@@ -1,4 +1,4 @@
-"""What is ready to use: presets, data sets, pretrained models; comparisons and checks."""
+"""Presets, data sets and pretrained models, ready to use; comparisons and checks."""
 
 import pkgutil
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a check finds: of the installation, or of data."""
+"""Findings of a check, of the installation or of data."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal

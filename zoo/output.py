@@ -1,4 +1,4 @@
-"""Tables and lines that commands print: drawn for a terminal, plain for a pipe."""
+"""Tables and lines that commands print: with borders on a terminal, plain on a pipe."""
 
 import io
 import math
@@ -64,7 +64,7 @@ def metric_name(name: str) -> str:
 
 
 def same_number(one: float | None, other: float | None) -> bool:
-    """Whether two metrics exist and differ by no more than rounding."""
+    """Whether two metrics exist and only differ by rounding."""
     return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-4)
 
 
@@ -89,7 +89,7 @@ def evaluation_text(metrics: dict[str, Any]) -> str:
 
 
 def baselines_table(metrics: dict[str, Any]) -> str:
-    """The scores of a forecast beside those of baselines on the same windows."""
+    """The scores of a forecast next to those of baselines on the same windows."""
     rows = {"model": metrics, **metrics["baselines"]}
     names = [
         name

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 SECONDS_TO_END = 2.0
-"""Seconds that a command has to end after a second signal, and to respond after the first."""
+"""Seconds within which a command must end after a second signal, and respond to the first."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

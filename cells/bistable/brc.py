@@ -17,7 +17,7 @@ class BRCCell(CellWithGates):
     Columns: feedback, update, candidate; the candidate has no bias. va and vc have one weight per
     unit and start at one, as in the authors' code. If a is above one and the input is zero, h
     keeps its sign forever; below one, h decays to zero. h stays between -1 and 1 if it starts
-    there. RecurrentLayers has further biases.
+    there. RecurrentLayers has more biases.
 
     For memories that must not fade, over hundreds of steps; `nbrc` lets units change each other's
     feedback.

@@ -1,6 +1,6 @@
 """The two time loops of a linear, diagonal, complex recurrence; XLA compiles them.
 
-They hold elementwise work alone: what enters the state is projected before, the output is read from
+They do only elementwise work: the inputs of the state are projected before, the output is read from
 all states after. loops.py says what the functions take and return; here the one state is (batch,
 2 * pairs), real parts first.
 """
@@ -14,7 +14,7 @@ from seqzoo.cells.engine.xla_slices import read_step, time_major, while_steps, w
 
 
 def tensors_of(cell: DiagonalCell, x: Any) -> dict:
-    """What the loops run on: the drive, (time, batch, 2 * pairs), and the coefficients."""
+    """The inputs of the loops: the drive, (time, batch, 2 * pairs), and the coefficients."""
     coefficients = [tf.cast(each, cell.compute_dtype) for each in cell.coefficients()]
     return {"x": tf.cast(cell.drive(x), cell.compute_dtype), "coefficients": coefficients}
 
@@ -111,5 +111,5 @@ BACKWARD_NEEDS = ("steps", "coefficients", "mask", "trajectory")
 
 
 def gradients(tensors: dict, result: dict, d: dict) -> dict:
-    """What `backward` returned is already the gradient of all."""
+    """The result of `backward` is already the gradient of all inputs."""
     return d

@@ -14,7 +14,7 @@ class Path(Enum):
     """The paths through time, fastest first."""
 
     CUDNN = "cuDNN's kernel"
-    SCAN = "the fast scan (compiled time loop, backward pass written by hand)"
+    SCAN = "the fast scan (compiled time loop, handwritten backward pass)"
     AUTOMATIC = "the fast scan (compiled time loop, backward pass differentiated automatically)"
     GENERAL = "the general scan (compiled time loop, backward pass differentiated step by step)"
     LOOP = "Keras' plain loop"
@@ -49,7 +49,7 @@ def choose(layer: Any) -> Choice:
 
 
 def against_recomputation(layer: Any) -> str:
-    """Why the steps of a layer cannot be recomputed, or need not be; empty where they can."""
+    """Why the steps of a layer cannot be recomputed, or need not be; empty if they can."""
     if not portability.exporting():  # a graph that is exported has no gradient
         reasons = _against_any_scan(layer)
         if reasons:
@@ -65,7 +65,7 @@ def _of_scan(cell: RecurrentCell, against_cudnn: tuple[str, ...]) -> Choice:
     if cell.recurs_diagonally:
         return Choice(Path.SCAN, against_cudnn)
     if not cell.recurs_by_product:
-        reason = f"{type(cell).__name__} as it is set has an `advance` of its own"
+        reason = f"{type(cell).__name__} with these options has its own `advance`"
         return Choice(Path.GENERAL, (*against_cudnn, reason))
     from seqzoo.cells.engine import step_gradients as remember
 

@@ -1,4 +1,4 @@
-"""The two time loops of a cell without a recurrent product, whose `step` is all there is.
+"""The two time loops of a cell without a recurrent product, which consists only of `step`.
 
 Memory limits them, so they move little of it: the gates of a step are computed within the loop, and
 once more on the way back, from the input and the states before the step; of all steps only the
@@ -67,7 +67,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
     Returns:
         "states": list of the last states; "trajectory": the first state after each step, (batch,
-        time, units); "values": list of the other states, likewise, for `backward`.
+        time, units); "values": list of the other states, of the same shape, for `backward`.
     """
     weights = _step_weights(cell, tensors)
     # Programs that are exported can only write along the first axis.

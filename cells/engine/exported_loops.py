@@ -1,7 +1,7 @@
 """The compiled loops in graphs that are exported: fast where TensorFlow has XLA, and right without.
 
 A function that is marked to be compiled only holds operations that TensorFlow itself has, so that a
-program without XLA, which does not know the mark, runs it as it stands.
+program without XLA, which does not know the mark, runs it unchanged.
 """
 
 from typing import Any

@@ -19,7 +19,7 @@ REFUSAL = (
     "a compiled loop of seqzoo.cells, which only runs in this process. Trace the function that "
     "you save within seqzoo.cells.portable()"
 )
-"""What TensorFlow cites where it refuses to save a graph."""
+"""The text that TensorFlow quotes when it refuses to save a graph."""
 
 
 @contextlib.contextmanager
@@ -70,7 +70,7 @@ def tie_to_process(cell: Any) -> None:
 
 
 def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
-    """What keeps a graph from running wherever TensorFlow does.
+    """The operations that keep a graph from running wherever TensorFlow does.
 
     Args:
         graph: a GraphDef.

@@ -147,7 +147,7 @@ def description(cell: RecurrentCell) -> Hashable | None:
 
 
 class _Unknown(Exception):
-    """A value of which nothing but its presence is compared."""
+    """A value of which only the presence is compared."""
 
 
 def _described(value: Any) -> Hashable:

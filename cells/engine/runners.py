@@ -1,4 +1,4 @@
-"""Who runs a layer through time: an exporter may put a runner of its own in the loop's place."""
+"""Runners take a layer through time: an exporter may replace the loop by its own."""
 
 import contextlib
 import contextvars

@@ -73,7 +73,7 @@ class Scan:
 
     Args:
         cell: the cell.
-        recompute: the states of every k-th step alone are kept for the gradient, and the steps
+        recompute: only the states of every k-th step are kept for the gradient, and the steps
             between them are computed once more; None to keep all.
         pieces: number of pieces of a batch; None for one per core.
     """
@@ -127,7 +127,7 @@ class Scan:
         if mask is not None:
             constants["mask"] = padded(tf.transpose(tf.cast(mask, "bool")), length)
         if recurrent_mask is not None:
-            # Made from the states, it would be watched where they are.
+            # Not made from the states, because tapes that watch them would watch it.
             constants["recurrent_mask"] = tf.stop_gradient(tf.cast(recurrent_mask, dtype))
         tensors = self.loops.tensors_of(self.cell, padded(time_major(tf.cast(x, dtype)), length))
         tensors["states"] = [tf.cast(state, dtype) for state in states]
@@ -170,7 +170,7 @@ class Scan:
         return pieces, [program(piece) for piece in pieces]
 
     def _outputs(self, tensors: dict, constants: dict, results: list, wish: Wish) -> list:
-        """The outputs of each step where they are wished for, and the last states."""
+        """The outputs of each step if they are requested, and the last states."""
         outputs = [tf.concat(s, 0) for s in zip(*(r["states"] for r in results), strict=True)]
         if wish.sequences:
             rows = tf.concat([self.loops.sequence(result) for result in results], 0)
@@ -202,7 +202,7 @@ class Scan:
     def _with_values(self, pieces: list, results: list, wish: Wish) -> list:
         """The results of `forward` with all that `backward` needs.
 
-        In a graph, the calls in it return more from now on. Where no graph is at hand
+        In a graph, the calls in it return more from now on. Where there is no graph
         that can be changed, they are run again.
         """
         program = self._forward_program(pieces[0], wish)
@@ -293,7 +293,7 @@ class OutputScan:
 
 
 def scan_of(cell: RecurrentCell, recompute: int | None = None, pieces: int | None = None) -> Any:
-    """What runs a cell through time: a `Scan`, or what is called as one; see `Scan`."""
+    """The runner of a cell: a `Scan`, or another object with the same call."""
     if cell.combines_output:
         return OutputScan(cell, recompute, pieces)
     if cell.recurs_diagonally:

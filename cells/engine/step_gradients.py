@@ -1,6 +1,6 @@
 """One forward step that keeps what its gradient needs, and the gradient.
 
-A cell may bring both, written by hand (`step_with_values`, `step_gradient`); for all others they
+A cell may define both itself (`step_with_values`, `step_gradient`); for all others they
 come from automatic differentiation of `step`, whose arguments are then what is kept.
 """
 

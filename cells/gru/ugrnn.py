@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class UGRNNCell(CellWithGates):
-    """A vanilla recurrent network behind one update gate g, which keeps the old state.
+    """A vanilla recurrent network with one update gate g, which keeps the old state.
 
         n = tanh(Wn x + Un h + bn)
         g = sigmoid(Wg x + Ug h + bg)

@@ -17,7 +17,7 @@ class LipschitzRNNCell(RecurrentCell):
 
     B is computed from a second matrix as A from M. beta from 0 to 1 goes from symmetric to
     antisymmetric; the paper uses beta 0.75 to 0.9, gamma 0.001 to 0.1. The two recurrent kernels
-    stand side by side: linear, candidate.
+    are concatenated: linear, candidate.
 
     Reference: Erichson, Azencot, Queiruga, Hodgkinson and Mahoney, "Lipschitz Recurrent Neural
     Networks", ICLR 2021, equations 1 and 11.

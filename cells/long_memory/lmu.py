@@ -65,7 +65,7 @@ class LMUCell(RecurrentCell):
         return [self.units, self.order]
 
     def kernel_shape(self, features):
-        return (features, self.units + 1)  # W beside ex
+        return (features, self.units + 1)  # W next to ex
 
     def build(self, input_shape):
         super().build(input_shape)

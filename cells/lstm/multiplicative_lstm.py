@@ -24,7 +24,7 @@ class MultiplicativeLSTMCell(CellWithGates):
     Um is the weight `multiplier_kernel`. The output gate acts inside tanh, as in the paper;
     RecurrentLayers has o * tanh(c).
 
-    For characters and other inputs of few kinds: each input has a recurrent matrix of its own. The
+    For characters and other inputs of few kinds: each input has its own recurrent matrix. The
     paper's language models of bytes have 1,900 to 2,800 units.
 
     Reference: Krause, Lu, Murray and Renals, "Multiplicative LSTM for Sequence Modelling", ICLR

@@ -19,7 +19,7 @@ class S5Cell(DiagonalCell):
 
     s, L, B and C are complex. Of each conjugate pair one half is kept, which the 2 makes up for. L
     starts at the eigenvalues of the normal part of HiPPO-LegS, B and C in its eigenvectors' basis;
-    the time scales d, one a pair, are drawn log-uniform from `minimum_step` to `maximum_step`.
+    the time scales d, one per pair, are drawn log-uniform from `minimum_step` to `maximum_step`.
     States are [y, Re s, Im s]. Columns of the kernel: Re B, Im B, D; rows of `readout_kernel`:
     2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps it negative. Its D
     is diagonal, with as many features as outputs.

@@ -28,7 +28,7 @@ class EchoStateCell(RecurrentCell):
         leak: share of a step that is new, above 0 and at most 1.
         connectivity: share of U's entries that are not zero, above 0 and at most 1.
         input_scale: entries of W are uniform from minus this to this, above 0.
-        bias_scale: likewise of b, at least 0.
+        bias_scale: the same for b, at least 0.
         **kwargs: see `RecurrentCell`.
     """
 

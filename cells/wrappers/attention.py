@@ -16,10 +16,10 @@ class AttentionCell(WrapperCell):
 
         ek = v . tanh(Wm hk + Wx x + Wq q)             for each hk on the tape
         a = softmax(e)
-        q = sum of ak * hk, and likewise for each further state
+        q = sum of ak * hk, and the same for each other state
         h, s = cell(x, [q, ...])
 
-    and h and the further states are appended to the tape, which drops the oldest. The paper's tape
+    and h and the other states are appended to the tape, which drops the oldest. The paper's tape
     is as long as the sequence; this one holds `window` steps. States are those of the cell, q, a
     tape for each state of the cell, (batch, window * units), and a mask of its filled positions.
     The tape is empty at first, whatever the initial states. All states of the inner cell must have

@@ -11,7 +11,8 @@ from seqzoo.cells.wrappers.wrapper import WrapperCell, build_inner
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class FastSlowCell(WrapperCell):
-    """Fast cells update one state in turn, each continuing where the previous one ended.
+    """Fast cells update one state one after the other, each continuing where the previous one
+    ended.
 
         h = fast1(x, f)
         g = slow(h, s)

@@ -43,7 +43,7 @@ class StackedCell(WrapperCell):
         self.layers = layers
         self.skips = skips
         first, kind = self.cell, type(self.cell)
-        # Each copy has initializers of its own, so that weights of equal shape start with different
+        # Each copy has its own initializers, so that weights of equal shape start with different
         # values.
         copies = [kind.from_config(first.get_config()) for _ in range(layers - 1)]
         self.cells = [first, *copies]

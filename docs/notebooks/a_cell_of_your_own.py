@@ -17,7 +17,7 @@
 #
 # ## The cell
 # A subclass of `RecurrentCell` names its gates, the parts that have a column block in the weights
-# `W` and `U`; here that is the candidate alone. Weights with one number per unit are listed in
+# `W` and `U`; here that is only the candidate. Weights with one number per unit are listed in
 # `unit_weights`. The method `step` computes one time step from the projected input `x`, the
 # recurrent product `r` and the states. Batching, masks, gradients, dropout, saving and the compiled
 # loop are inherited.

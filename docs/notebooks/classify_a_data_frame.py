@@ -2,7 +2,7 @@
 # # From a data frame to a deployed classifier
 #
 # This notebook trains a text classifier on a pandas data frame, looks at its mistakes, exports it
-# as a SavedModel and predicts with the export alone. It takes about half a minute on two cores.
+# as a SavedModel and predicts with only the export. It takes about half a minute on two cores.
 #
 # ## The data
 # The Unicode consortium publishes the names of all countries and currencies in many languages, and

@@ -105,7 +105,7 @@ class Data:
 
     @property
     def others(self) -> dict[str, np.ndarray]:
-        """All that the data consist of beside inputs, by name."""
+        """All arrays of the data except the inputs, by name."""
         arrays: dict[str, np.ndarray] = {}
         if isinstance(self.targets, Sequences):
             arrays |= {"target_flat": self.targets.flat, "target_lengths": self.targets.lengths}
@@ -369,7 +369,7 @@ def _sorted_in(padded: Sequence[int], lengths: np.ndarray) -> tuple[list[int], n
 def batches(data: Data, plan: Plan) -> Any:
     """A `tf.data.Dataset` of a plan's batches.
 
-    Each is a dictionary: "values" (batch, time, ...), zero behind a sequence's end; "lengths"
+    Each is a dictionary: "values" (batch, time, ...), zero after a sequence's end; "lengths"
     (batch,), int32; "weights" (batch,), float32; and where there are any, "targets" (batch, ...),
     with "target_lengths" (batch,) where these are sequences, and "importance" (batch,); "values_1"
     and "lengths_1" of the first further input, and so on; "rows" (batch,), int32, which examples

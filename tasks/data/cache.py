@@ -34,10 +34,10 @@ SAMPLED_BYTES = 1 << 16
 """Bytes at the beginning, in the middle and at the end of a file that its digest covers."""
 
 MAPPED = 1 << 25
-"""Bytes of a file that may be in memory because they were read, before they are let go."""
+"""Bytes of a file that stay in memory after they are read, before they are released."""
 
 PAGES = 1 << 16
-"""Bytes that the system maps where one is read."""
+"""Bytes that the system maps when one of them is read."""
 
 
 def cache_folder() -> pathlib.Path:
@@ -72,7 +72,7 @@ def file_digest(path: pathlib.Path) -> str:
 
 
 class Mapped:
-    """An array in a file, of which pieces are read, and let go before they fill the memory.
+    """An array in a file, which is read in pieces that are released before they fill the memory.
 
     Args:
         path: the file.
@@ -106,7 +106,7 @@ class Mapped:
         return found
 
     def release(self) -> None:
-        """Lets go of what was read; the system keeps it as long as it has room."""
+        """Releases the pages that were read; the system keeps them as long as it has room."""
         self._touched = 0
         mapped: Any = getattr(self._array, "_mmap", None)
         if hasattr(mapped, "madvise"):  # not on Windows
@@ -132,7 +132,7 @@ class Entry:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What its maker said of it."""
+        """The description that its maker stored."""
         return self.manifest["about"]
 
     @property
@@ -186,13 +186,13 @@ class Writer:
         own["shape"][0] += len(piece)
 
     def read(self, name: str) -> Mapped:
-        """What was written of an array until now."""
+        """The part of an array that has been written so far."""
         self._files[name].flush()
         own = self._arrays[name]
         return Mapped(self.folder / name, own["dtype"], tuple(own["shape"]))
 
     def widen(self, name: str, dtype: str) -> None:
-        """Changes the type of what was written of an array."""
+        """Changes the type of the part of an array that has been written."""
         if name not in self._files:
             return
         own = self._arrays[name]
@@ -208,7 +208,7 @@ class Writer:
         old.unlink()
 
     def finish(self) -> None:
-        """Writes the manifest, behind everything else."""
+        """Writes the manifest, after everything else."""
         for name, file in self._files.items():
             file.close()
             synchronise(self.folder / name)
@@ -294,7 +294,7 @@ def _runs(process: str) -> bool:
 
 
 class Listed(NamedTuple):
-    """An entry as `list_cache` tells of it."""
+    """An entry as `list_cache` reports it."""
 
     key: str
     bytes: int

@@ -15,7 +15,7 @@ def _nothing() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """One series, one row per step; NaN stands for a missing value.
+    """One series, one row per step; NaN marks a missing value.
 
     Attributes:
         dates: of the steps, datetime64, (time,); evenly spaced.

@@ -111,7 +111,7 @@ class TextColumn(StoredColumn):
 
 
 class ClassColumn(StoredColumn):
-    """Names out of a few.
+    """Names from a small set.
 
     Args:
         names: all of them.
@@ -245,5 +245,5 @@ def sort_digests(digests: Mapped) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rows_digest(column: StoredColumn) -> str:
-    """Says which rows of its whole column a column has."""
+    """Describes which rows of the whole column are in this one."""
     return "all" if column.rows is None else digest_of(column.rows)

@@ -1,4 +1,4 @@
-"""Sequences of ids whose tokens stay on disk, of which batches read what they need."""
+"""Sequences of ids whose tokens stay on disk, from which batches read only what they need."""
 
 import threading
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ class TimedSeries:
 
 
 def fault(times: np.ndarray, steps: int, meaning: TimeValues = "elapsed") -> str:
-    """What is wrong with the times of a series; empty if nothing is.
+    """The first fault in the times of a series; empty if there is none.
 
     Args:
         times: the times.

@@ -8,7 +8,7 @@ from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences, make_plan
 from seqzoo.tasks.settings import TrainingSettings
 
 WARM_UP = 256
-"""Steps that a lane which begins inside of a sequence runs beforehand, when models are scored."""
+"""Steps that a lane runs first if it begins within a sequence, when models are scored."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def window_plan(
 ) -> Plan:
     """Batches in which each row is a lane: it continues where the row of the previous batch ended.
 
-    Sequences of several windows stand one after the other in `batch_size` lanes of equal lengths,
+    Sequences of several windows follow one another in `batch_size` lanes of equal lengths,
     so that a few are cut where a lane ends. Those of one window need no carried state: sorted by
     length into batches of their own, they come at random places in between and leave the states of
     the lanes as they are.
@@ -151,7 +151,7 @@ def window_plan(
     The same arguments give the same plan, and neither the number of batches nor their shapes
     depend on the seed.
 
-    The views of a plan have, beside "starts" and "lengths": "resets", bool: whether the state
+    Besides "starts" and "lengths", the views of a plan have "resets", bool: whether the state
     before the window is zero; "aside", bool: whether the state after it is not carried on;
     "before", int32: the token before it, `start` where there is none.
 
@@ -163,7 +163,7 @@ def window_plan(
             begins with `start`. With a seed its windows have another offset in each epoch.
         start: id of the token that begins a sequence.
         seed: shuffles; None for none, and for lanes that begin inside of a sequence with `WARM_UP`
-            steps of weight 0, so that each step that counts is scored with what stands before it.
+            steps of weight 0, so that each step that counts is scored with the steps before it.
     """
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
     # One sequence is in lanes even if it is short.

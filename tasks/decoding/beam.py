@@ -142,7 +142,7 @@ class BeamSearch:
         if guided.remembers:
             new["history"] = write(tf.gather(variables["history"], rows), tokens, t)
 
-        # A further token lowers every score, except for the gain that the length penalty may still
+        # Another token lowers every score, except for the gain that the length penalty may still
         # give.
         reachable = scores[:, 0]
         if self.choices.length_penalty:

@@ -1,4 +1,4 @@
-"""What may be generated next: repetitions, bans, lengths and forced prefixes."""
+"""Constraints on the next token: repetitions, bans, lengths and forced prefixes."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 
 
 class Proposal(NamedTuple):
-    """What may come next.
+    """The tokens that may come next.
 
     Attributes:
         log_probabilities: shape (rows, ids): the model's.
@@ -107,7 +107,7 @@ class GuidedModel:
         bans[[index for index in banned if index < model.ids]] = float("-inf")
         bans[model.end] = float("-inf")
         self.bans_before = bans.copy()
-        """What is added to log-probabilities while the end must not come."""
+        """Added to log-probabilities while the end must not come."""
         if model.has_end:
             bans[model.end] = 0.0
         self.bans = bans

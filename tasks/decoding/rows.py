@@ -15,7 +15,7 @@ def generate_rows(
 ) -> dict:
     """Generates until all rows have ended.
 
-    A row that has ended keeps running beside the others; its further output is dropped after the
+    A row that has ended keeps running with the others; its later output is dropped after the
     loop, which keeps the loop short.
 
     Args:

@@ -1,1 +1,1 @@
-"""Export of trained models, one file a format."""
+"""Export of trained models, one file per format."""

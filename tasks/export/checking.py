@@ -31,7 +31,7 @@ TOLERANCE = {"float32": 1e-4, "float16": 2e-2, "int8": 0.3, "full-int8": 0.3}
 change answers; a test score says how much, and this bound catches what is wrong."""
 
 GENERATED = 24
-"""Tokens that are generated at most to compare texts."""
+"""Maximum number of tokens that are generated to compare texts."""
 
 EXAMPLES = 8
 """Examples that are compared."""
@@ -163,7 +163,7 @@ def answered_alone(
     inputs: Sequence[Any] = (),
     decoding: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[dict]]:
-    """The results of an export in a process of its own.
+    """The results of an export in a separate process.
 
     Args:
         folder: of the export.
@@ -310,7 +310,7 @@ def check_parts(
     parts: dict[str, Part],
     steps: Sequence[dict[str, np.ndarray]] = (),
 ) -> float:
-    """Compares an export of parts, and predict.py beside it, with the model.
+    """Compares an export of parts, and the predict.py next to it, with the model.
 
     Args:
         wanted: the `Export`.

@@ -1,7 +1,6 @@
-"""model.json: what `predict.py`, which lies next to an exported model, needs to know."""
+"""model.json: what the `predict.py` next to an exported model needs to know."""
 
 import pathlib
-import shutil
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +9,8 @@ import numpy as np
 from seqzoo.tasks.atomic_files import write_json
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export import standalone
 from seqzoo.tasks.export.parts import Part, takes_ids
+from seqzoo.tasks.export.predict_program import predict_program
 from seqzoo.tasks.layers.crf import FORBIDDEN
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
@@ -81,7 +80,7 @@ def write_description(
         "answer": _answer(task, model, options),
     }
     write_json(folder / "model.json", about)
-    shutil.copyfile(standalone.__file__, folder / "predict.py")
+    (folder / "predict.py").write_text(predict_program(about), encoding="utf-8")
 
 
 def _input(task: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Format(NamedTuple):
     """Module and function, "module:function": (`Export`, folder) -> None."""
 
     summary: str
-    """What it is, in one line."""
+    """A one-line description."""
 
     precisions: tuple[str, ...] = ("float32",)
     """Precisions of the weights; the first one is the default."""
@@ -31,7 +31,7 @@ class Format(NamedTuple):
     """The package's extra that it needs; empty for none."""
 
     modules: tuple[str, ...] = ()
-    """What of this extra is imported."""
+    """The modules of this extra that are imported."""
 
 
 FORMATS: dict[str, Format] = {
@@ -69,7 +69,7 @@ SIGNATURES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Export:
-    """What to export, and how.
+    """A model to export, and how.
 
     Attributes:
         task: the task of the model.
@@ -79,8 +79,8 @@ class Export:
         examples: raw inputs that the export is tested on; empty for random ones.
         precision: of the weights.
         steps: number of steps of an input, for runtimes that need it fixed; None for any number.
-        check: whether the export is loaded and compared in a process of its own.
-        signatures: further ones of a SavedModel: "explain", "serving_compiled".
+        check: whether the export is loaded and compared in a separate process.
+        signatures: additional ones of a SavedModel: "explain", "serving_compiled".
     """
 
     task: Any
@@ -156,7 +156,7 @@ def _checked(wanted: Export, format: str) -> Format:
             )
         if name not in SIGNATURES:
             raise SeqzooError(
-                f"`signatures` may hold {' and '.join(SIGNATURES)}, got {name!r}"
+                f"`signatures` may contain {' and '.join(SIGNATURES)}, got {name!r}"
                 f"{nearest(name, SIGNATURES)}",
                 field="signatures",
             )

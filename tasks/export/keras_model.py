@@ -39,7 +39,7 @@ def keras_model(model: Any) -> Any:
     """
     if not isinstance(model, Functional):
         raise SeqzooError(
-            f"A {type(model).__name__} generates step by step and is not a model of layers alone, "
+            f"A {type(model).__name__} generates step by step and is not a model of layers only, "
             "as a Keras file must be; export it to saved-model, onnx or litert."
         )
     other = keras.models.clone_model(model, clone_function=_layer, call_function=_called)

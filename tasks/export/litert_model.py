@@ -31,7 +31,7 @@ FULL = "full-int8"
 """Precision whose step computes only with integers; parts with a loop are as in "int8"."""
 
 CALIBRATED = 400
-"""Steps at most that ranges of activations are measured on."""
+"""Maximum number of steps that ranges of activations are measured on."""
 
 
 def litert_model(

@@ -221,7 +221,7 @@ def element_type(dtype: Any) -> int:
 
 
 def _captures(function: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Variables by the placeholders of their handles, and other tensors from outside likewise."""
+    """Variables by the placeholders of their handles, and other captured tensors by theirs."""
     handles = {id(variable.handle): variable for variable in function.graph.variables}
     variables, values = {}, {}
     for outside, inside in function.graph.captures:

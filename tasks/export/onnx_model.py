@@ -17,7 +17,7 @@ from seqzoo.tasks.export.onnx_recurrence import Recurrences
 from seqzoo.tasks.export.parts import Part, in_float32, parts_of
 
 IR_VERSION = 10
-"""Version of the file format; readers take older ones than their own, and no newer."""
+"""Version of the file format; readers accept versions up to their own."""
 
 
 def onnx_model(part: Part, name: str = "model") -> Any:

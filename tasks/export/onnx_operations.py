@@ -16,7 +16,7 @@ SAME_NAME = (
     "Abs Ceil Cos Elu Erf Exp Floor Log Neg Relu Round Selu Sigmoid Sign Sin Softplus Softsign "
     "Sqrt Tanh Add Sub Mul Pow Equal Less Greater"
 ).split()
-"""Operations that both sides call the same."""
+"""Operations with the same name in both."""
 
 RENAMED = {
     "AddV2": "Add",
@@ -35,7 +35,7 @@ RENAMED = {
     "Inv": "Reciprocal",
     "Reciprocal": "Reciprocal",
 }
-"""Operations of the same inputs that ONNX calls otherwise."""
+"""Operations with the same inputs but another name in ONNX."""
 
 REDUCTIONS = {
     "Sum": "ReduceSum",
@@ -494,4 +494,4 @@ WRITTEN: dict[str, Callable[[Any, Any], Any]] = {
     "FusedBatchNormV3": _batch_normalisation,
     "Einsum": _einsum,
 }
-"""Operations that take more than another name: functions of a `Translator` and the operation."""
+"""Operations that need more than another name: functions of a `Translator` and the operation."""

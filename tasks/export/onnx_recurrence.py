@@ -296,7 +296,7 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     inner = Translator(function, body, names)
     inner.replaced |= _fused_sums(inner)
     results = [inner.translate(tensor) for tensor in function.outputs]
-    # An output that is an input or a constant, or occurs twice, needs a node of its own.
+    # An output that is an input or a constant, or occurs twice, needs its own node.
     taken = {*names.values(), *body.constants}
     for index, result in enumerate(results):
         if result in taken:

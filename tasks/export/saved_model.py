@@ -65,7 +65,7 @@ def _repeated(rows: np.ndarray) -> np.ndarray:
 
 
 def _repeatable(task: Task, options: AnswerOptions) -> bool:
-    """Whether the same input gives the same prediction each time."""
+    """Whether predictions are deterministic."""
     choices = options.decoding or getattr(task, "decoding", None)
     return choices is None or choices.method != "sample" or options.seed is not None
 
@@ -75,6 +75,6 @@ def _check(name: str, function: Any) -> None:
     if found := unportable_operations(function.graph.as_graph_def(), name == COMPILED):
         raise SeqzooError(
             f"The graph of {name!r} cannot be served: it holds {', '.join(sorted(found))}, which "
-            "runs in this process alone; trace every `tf.function` that it calls within "
+            "runs only in this process; trace every `tf.function` that it calls within "
             "`seqzoo.cells.portable()`."
         )

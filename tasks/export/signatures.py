@@ -30,7 +30,7 @@ from seqzoo.tasks.seq2seq.encoder_decoder import Generator
 EXPLAIN = "explain"
 COMPILED = "serving_compiled"
 """The only signature whose functions are marked to be compiled by XLA. TensorFlow without XLA runs
-them as they stand, but a server for GPUs that has only parts of XLA may fail to run them."""
+them unchanged, but a server for GPUs that has only parts of XLA may fail to run them."""
 
 Signature = tuple[Callable[..., dict[str, Any]], list[Any]]
 """A function of tensors by name, and the `tf.TensorSpec`s of these."""
@@ -196,4 +196,4 @@ def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
 
 
 ON_REQUEST = {EXPLAIN: _explain, COMPILED: _compiled}
-"""Further signatures, which cost time to load."""
+"""Additional signatures, which take time to load."""

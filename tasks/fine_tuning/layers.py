@@ -14,7 +14,7 @@ OUTPUTS = "outputs"
 """The name of the layer that computes scores of labels, tokens or numbers."""
 
 DECODER = "decoder_"
-"""How the names of the layers of a decoder with an encoder begin."""
+"""Prefix of the names of a decoder's layers, if there is an encoder."""
 
 
 def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is reused from a run in fine-tuning: preprocessing, vocabularies, and the weights of
+"""Parts of a run that fine-tuning reuses: preprocessing, vocabularies, and the weights of
 layers."""
 
 import pathlib
@@ -153,7 +153,7 @@ class Start:
 
 
 def sentences(report: dict[str, Any]) -> list[str]:
-    """What `Start.transfer` reused, as sentences."""
+    """Sentences that say what `Start.transfer` reused."""
     text = f"From {report['run']}: {', '.join(report['taken'])}"
     for name, word in (("new", "new"), ("unused", "not used")):
         text += f"; {word}: {', '.join(report[name])}" if report[name] else ""

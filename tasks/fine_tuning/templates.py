@@ -101,7 +101,7 @@ def _check(name: str, value: Any, required: Any, hint: str) -> None:
     if value != required and not (name == "bidirectional" and value is None):
         raise SeqzooError(
             field=name,
-            expected=f"{required!r} as in the run that this training starts from",
+            expected=f"{required!r} as in the run that training starts from",
             got=value,
             hint=hint,
         )

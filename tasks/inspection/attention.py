@@ -63,7 +63,7 @@ def attention_map(subject: Subject) -> AttentionMap:
 def attention_of(
     run: Any, inputs: Sequence[Any], options: AnswerOptions | None = None
 ) -> list[AttentionMap]:
-    """The attention of a model while it generates the answers that `Run.predict` gives with the
+    """The attention of a model while it generates the answers that `Run.predict` returns with the
     same options.
 
     Args:

@@ -32,7 +32,7 @@ LARGEST_STATE = 512
 """Numbers of state up to which Jacobians are made."""
 
 REACTING = 4
-"""Units that are drawn, and named of each event."""
+"""Number of units that are drawn, and that are named for each event."""
 
 TOKENS = 8
 """Tokens whose neighbours are listed."""

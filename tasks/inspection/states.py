@@ -49,8 +49,8 @@ EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     ),
     "position": lambda labels: np.arange(len(labels)),
 }
-"""What units may react to: from the labels of an input's steps to a number a step, mostly whether
-it is so there."""
+"""Properties that units may react to: functions from the labels of an input's steps to a number
+per step, mostly 1 where the property holds."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
 
 LONGEST_ANSWER = 200
-"""Maximum tokens of a generated text that are inspected."""
+"""Maximum number of inspected tokens of a generated text."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _classes(run: Any, value: Any, answer: str | None) -> Subject:
         said = outputs(inputs)[0].numpy()
     if names is None:
         if answer is not None:
-            raise SeqzooError("`answer` is for classes and labels; this model gives numbers.")
+            raise SeqzooError("`answer` is for classes and labels; this model predicts numbers.")
         text = task.targets.answers(said[None], 1)[0].label
         steps = ("value",) if len(said) == 1 else tuple(f"value {k + 1}" for k in range(len(said)))
         return Subject(run, inputs, labels, text, steps, outputs, "standardised value")
@@ -286,7 +286,8 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
 def _own_answer(answer: str | None, what: str) -> None:
     if answer is not None:
         raise SeqzooError(
-            f"`answer` is for classes, labels and texts; this model gives {what}.", field="answer"
+            f"`answer` is for classes, labels and texts; this model predicts {what}.",
+            field="answer",
         )
 
 

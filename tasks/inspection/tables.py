@@ -1,5 +1,5 @@
-"""What a model has learned about its tokens and tags: nearest neighbours of embeddings, CRF
-transitions."""
+"""Tables of what a model has learned: nearest neighbours of embeddings, and transition scores of
+a CRF."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -266,8 +266,8 @@ class CRF(keras.layers.Layer):
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)
 
     def _along(self, emissions: Any, tags: Any, valid: Any) -> tuple[Any, Any]:
-        """What each step of given tags contributes to their score, (batch, time), and whether they
-        are allowed, (batch,).
+        """The contribution of each step of given tags to their score, (batch, time), and whether
+        they are allowed, (batch,).
 
         Forbidden steps contribute nothing, so that the others keep a useful gradient.
         """

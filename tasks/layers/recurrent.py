@@ -94,7 +94,7 @@ class NGramEmbedding(keras.layers.Layer):
 class MaskedPooling(keras.layers.Layer):
     """One vector from the steps of a sequence: (batch, time, units) -> (batch, units).
 
-    An empty sequence gives zeros.
+    The output for an empty sequence is zero.
 
     Args:
         mode: "mean", "max", or "sum", which is divided by the square root of the steps.

@@ -207,7 +207,7 @@ class TaggerTask(CutsAtSteps, Task):
             model: the model.
             scores: of its tags.
             lengths: steps of each row, (batch,).
-            top: the most probable sequences of tags that a CRF gives; above 1 they are "best",
+            top: the most probable sequences of tags that a CRF returns; above 1 they are "best",
                 (batch, top, time), with "best_log_probabilities", (batch, top).
         """
         tags = self._best(model, scores, lengths)

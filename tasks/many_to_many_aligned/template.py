@@ -85,7 +85,7 @@ class ManyToManyAligned(Template):
             take a window from anywhere in the sequence, and begin it with a zero state.
         horizon: default number of steps to forecast.
         whole: read the file as one long sequence, or each line as a sequence. No start or end token
-            stands between the windows of one text. For "next".
+            is between the windows of one text. For "next".
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are

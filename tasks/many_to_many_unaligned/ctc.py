@@ -16,7 +16,7 @@ BLANK = PADDING
 """The id of the blank, which no symbol has."""
 
 IMPOSSIBLE = -1e30
-"""The log-probability of what cannot be; finite, so that differences stay numbers."""
+"""The log-probability of the impossible; finite, so that differences stay finite."""
 
 
 def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> Any:
@@ -26,8 +26,8 @@ def ctc_losses(logits: Any, lengths: Any, targets: Any, target_lengths: Any) -> 
         logits: (batch, time, ids).
         lengths: (batch,), int32: steps of each row, at least one.
         targets: (batch, symbols), int32, without blanks.
-        target_lengths: (batch,), int32; at most one per step, and with a further step between equal
-            neighbours; otherwise TensorFlow raises an error.
+        target_lengths: (batch,), int32; at most one per step, and with an additional step between
+            equal neighbours; otherwise TensorFlow raises an error.
 
     Returns: (batch,), float32.
     """

@@ -10,10 +10,10 @@ from seqzoo.tasks.many_to_many_unaligned.ctc import BLANK, IMPOSSIBLE
 from seqzoo.tasks.preprocessing.vocabulary import PADDING
 
 EMPTY, NO_PARENT, DEAD = 1, -1, -2
-"""Stand for the empty prefix, for what it continues, and for a beam without a prefix."""
+"""Names of the empty prefix, of its parent, and of a beam without a prefix."""
 
 MULTIPLIER = 0x5851F42D4C957F2D
-"""Of a linear congruential generator (Knuth's MMIX), which spreads what it multiplies."""
+"""Multiplier of a linear congruential generator (Knuth's MMIX), which spreads the bits of names."""
 
 
 class Language(Protocol):

@@ -35,7 +35,7 @@ from seqzoo.tasks.seq2seq.text_metrics import scores_of
 from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_texts
 
 BANNED = (UNKNOWN, START, END)
-"""Ids that stand for no symbol of a text."""
+"""Ids that are not symbols of a text."""
 
 OTHERS = {
     "length_penalty": 0.0,

@@ -1,11 +1,11 @@
-"""Conformal correction: shifts quantiles by how far held-out values lie above them."""
+"""Conformal correction: shifts quantiles by how far held-out values are above them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 FEW_RESIDUALS = 100
-"""Fewest held-out values by which a step and a target are corrected by themselves."""
+"""Minimum number of held-out values for a separate correction of a step and a target."""
 
 
 def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from seqzoo.tasks.metrics.linear_forecast import LinearForecast
 
 NEARLY_ZERO = 1e-12
-"""What keeps denominators from zero."""
+"""Added to denominators to keep them from zero."""
 
 
 def forecast_figures(

@@ -85,7 +85,7 @@ class LinearForecast:
 
 
 class _Sums:
-    """What the normal equations of a regression need, decomposed once for all penalties."""
+    """The normal equations of a regression, decomposed once for all penalties."""
 
     def __init__(self, windows: np.ndarray, look_back: int):
         inputs, goals = _parted(windows, look_back)

@@ -51,7 +51,7 @@ class ConvolutionalGrid(keras.layers.Layer):
                 layer = keras.layers.GroupNormalization(gcd(size, GROUPS), dtype=policy)
                 self.normalizations.append(layer)
             elif normalization == "batch":
-                # A short training must not end with the statistics of its beginning.
+                # A short training run must not end with the statistics of its beginning.
                 layer = BatchNormalization(momentum=0.9, dtype=policy)
                 self.normalizations.append(layer)
         self.pool = keras.layers.MaxPooling2D(2, padding="same", dtype=policy)
@@ -175,7 +175,7 @@ def application_module(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def _policy(policy: Any) -> Iterator[None]:
-    """Applications take the global dtype policy, and none of their own."""
+    """Applications use the global dtype policy, and cannot have their own."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

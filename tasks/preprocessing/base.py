@@ -88,7 +88,7 @@ class Features(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """What was learned, except for the vocabulary, JSON-serialisable."""
+        """The learned state except for the vocabulary, JSON-serialisable."""
 
     @classmethod
     @abstractmethod
@@ -130,7 +130,7 @@ class Features(ABC):
         raise NotImplementedError
 
     def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
-        """The inputs beside the sequences of `encode`; none by default."""
+        """The inputs other than the sequences of `encode`; none by default."""
         return ()
 
 

@@ -14,7 +14,7 @@ from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
 
 class NameFeatures(Features):
-    """The id of a class, one step a class: (batch, 1), int32.
+    """The id of a class, one step per class: (batch, 1), int32.
 
     Args:
         template: a template.

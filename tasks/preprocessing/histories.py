@@ -15,14 +15,14 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, empty
 
 CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}
-"""Seconds of what repeats itself in a calendar."""
+"""Seconds of the cycles of a calendar."""
 
 REPETITIONS = 2
 """How often training must see a cycle before a model gets it as a feature."""
 
 
 class Layout(NamedTuple):
-    """What the numbers of an encoded step are, in this order; each is a count.
+    """The groups of numbers in an encoded step, in this order; each is a count.
 
     Attributes:
         values: targets, standardised; missing ones are zero.
@@ -520,7 +520,7 @@ def _learn_static(values: Sequence[Any]) -> Any:
 
 
 def _window(one: History, begin: int, stop: int, frequency: Frequency) -> History:
-    """The steps of a history from `begin` to `stop`, which may lie outside of it, where values are
+    """The steps of a history from `begin` to `stop`, which may be outside of it, where values are
     missing."""
     inside = slice(max(begin, 0), min(stop, len(one)))
     padding = ((inside.start - begin, max(stop - max(len(one), inside.start), 0)), (0, 0))

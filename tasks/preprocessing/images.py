@@ -116,7 +116,7 @@ class ImageFeatures(Features):
 def decoded(encoded: Any, channels: int) -> Any:
     """One encoded image -> (height, width, channels), uint8; 0 channels keeps its own."""
     if channels != 4:
-        # `expand_animations` gives four axes, and leaves the number of axes unknown to the graph.
+        # `expand_animations` returns four axes, and leaves the number of axes unknown to the graph.
         return tf.io.decode_image(encoded, channels, expand_animations=False)
     image = tf.io.decode_image(encoded, expand_animations=False)
     has = tf.shape(image)[2]

@@ -51,7 +51,7 @@ class JoinedFeatures(Features):
                 if getattr(features_class(kind), "in_time", False):
                     raise SeqzooError(
                         field="cell",
-                        expected=f"a cell without time beside the further input {name!r}, which is "
+                        expected=f"a cell without time with the further input {name!r}, which is "
                         f"{kind!r}",
                         got=template.cell,
                     )
@@ -234,8 +234,8 @@ def _first_name(further: Mapping[str, str], examples: Examples) -> str:
     if len(names) != 1:
         got = ", ".join(map(repr, names)) or "none"
         raise SeqzooError(
-            f"Inputs must have one column beside the further inputs {listed}, got {got}; name all "
-            "others in `further_inputs`.",
+            f"Inputs must have one column in addition to the further inputs {listed}, got {got}; "
+            "name all others in `further_inputs`.",
             field="further_inputs",
         )
     return names[0]

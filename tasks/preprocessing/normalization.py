@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 LONGEST = 4
-"""Code points that one code point is decomposed to, at most."""
+"""Maximum number of code points that one code point is decomposed to."""
 
 SYLLABLES, LEADS, VOWELS, TRAILS = 0xAC00, 0x1100, 0x1161, 0x11A7
 """The first Hangul syllable, and the first of the letters that it is made of; trailing letters are
@@ -27,7 +27,7 @@ VOWEL_COUNT, TRAIL_COUNT = 21, 28
 SYLLABLE_COUNT = 19 * VOWEL_COUNT * TRAIL_COUNT
 
 CODES = 0x110000
-"""How many code points there are, which makes one number of a pair of them."""
+"""Number of code points, by which a pair of them becomes one number."""
 
 
 NONE = np.array([-1])

@@ -20,7 +20,7 @@ class SentenceSplitter:
     others, punctuation marks that are words of the training data are split off at both ends, and
     then the shorter part of contractions in the training data: a prefix that ends in an apostrophe
     ("l'" of "l'homme"), a suffix that begins with an apostrophe or a hyphen ("'s" of "dog's",
-    "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma stands by itself has
+    "-t-il" of "va-t-il"), or "n't". A text in which a full stop or a comma is by itself has
     been split already, and is split only at white space.
 
     Args:
@@ -55,7 +55,7 @@ class SentenceSplitter:
             return ""
         return (
             "The training data have no punctuation marks as words of their own, so that text is "
-            "split at white space alone."
+            "split only at white space."
         )
 
     def __call__(self, text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Numbers and categories that stand beside a sequence, and may be missing."""
+"""Numbers and categories that accompany a sequence, and may be missing."""
 
 import json
 from collections import Counter
@@ -74,7 +74,7 @@ class CategoryFeatures(Features):
     """The id of a category: (batch, 1), int32.
 
     Categories that occur in training less often than `minimum_count`, or not at all, share the id
-    of the unknown one. A missing category is the empty text, with an id of its own if some are
+    of the unknown one. A missing category is the empty text, with its own id if some are
     missing in training.
 
     Args:

@@ -1,4 +1,5 @@
-"""Tokens of texts on disk: each text of a column is split once, whatever is trained on it.
+"""Tokens of texts on disk: each text of a column is split once, for all models that are trained on
+it.
 
 Tokens are stored as indices of distinct tokens, without a vocabulary, so that another split,
 another vocabulary or another seed needs nothing but a table from these indices to ids.
@@ -185,7 +186,7 @@ def _character_splitter(features: Any) -> Callable[[list[bytes]], tuple[Any, np.
 
 
 class _Tokens:
-    """Distinct tokens in the order in which they come."""
+    """Distinct tokens in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, int] = {}

@@ -21,7 +21,7 @@ from seqzoo.tasks.layers.scan import scan
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 SPACE = "▁"
-"""The first character of a word, SentencePiece's sign for a space."""
+"""The first character of a word, SentencePiece's symbol for a space."""
 
 LONGEST_PIECE = 16
 """Maximum characters of a piece."""
@@ -45,7 +45,7 @@ def learn_subwords(
         chunks: arrays of texts (bytes, UTF-8), spaces as `spaces_made_one` leaves them.
         size: maximum number of ids, padding and unknown included.
         minimum_count: characters that occur less often are unknown, the rarest first, as long as
-            they are no more than 2% of all.
+            they are at most 2% of all.
         reserved: tokens before the pieces, which occur in no text.
 
     Raises:

@@ -28,7 +28,7 @@ def split_words(text: Any) -> Any:
     """Strings (batch,) -> words, ragged (batch, words).
 
     A word is a run of letters, marks, digits and inner apostrophes; every other character that is
-    not a space is a word of its own.
+    not a space is a separate word.
     """
     text = tf.strings.regex_replace(text, r"([^\pL\pM\pN\s'’])", r" \1 ")
     text = tf.strings.regex_replace(text, r"(^|[\s\pZ])(['’]+)", r"\1\2 ")

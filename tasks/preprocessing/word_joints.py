@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 JOINT = "\x08"
-"""Unicode's backspace: it takes away the space beside it. No text keeps one."""
+"""Unicode's backspace: it removes the space next to it. It is removed from texts."""
 
 SPACES = r"[\t-\r\x1c-\x1f\x{85}\pZ]+"
 """White space of any kind, as in Python's `str.split`."""
@@ -30,7 +30,7 @@ def single_spaced(texts: Any) -> Any:
 def split_joined_words(texts: Any) -> Any:
     """Strings (batch,) -> words with joints, ragged (batch, words).
 
-    `join_words` gives the strings back, except that white space becomes `single_spaced` and that
+    `join_words` restores the strings, except that white space becomes `single_spaced` and that
     backspaces are lost.
     """
     texts = single_spaced(tf.strings.regex_replace(texts, JOINT, ""))

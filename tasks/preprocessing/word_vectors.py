@@ -25,7 +25,7 @@ FASTTEXT = (793_712_314).to_bytes(4, "little")
 """Begins fastText's own binary models, which have n-grams instead of a table."""
 
 LONGEST_WORD = 10_000
-"""Bytes of a word in a binary file, more of which mean that it is none."""
+"""Maximum bytes of a word in a binary file; a longer one means that the file is not binary."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
             words[word] = len(kept)
             kept.append(numbers)
     if not kept:
-        raise _error(path, "holds no vector of a word of the training examples")
+        raise _error(path, "contains no vector of a word of the training examples")
     return Table(list(words), np.stack(kept), tuple(notes[:3]))
 
 
@@ -156,7 +156,7 @@ def check_readable(path: str) -> None:
 
 
 Rows = Iterator[tuple[str, Any]]
-"""Words in the order of a file, each with a function that gives its vector, (dimension,)."""
+"""Words in the order of a file, each with a function that returns its vector, (dimension,)."""
 
 
 def _rows(path: str) -> Rows:
@@ -187,7 +187,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
     arrays = sorted(folder.rglob(f"*{ARRAY}"))
     lists = sorted(own for own in folder.rglob("*") if own.suffix.lower() in WORDS)
     if len(arrays) != 1:
-        raise _error(path, f"must hold one {ARRAY} array, has {len(arrays)}")
+        raise _error(path, f"must contain one {ARRAY} array, has {len(arrays)}")
     table = _array(path, np.load(arrays[0], mmap_mode="r", allow_pickle=False))
     for file in lists:
         words = _words(file)
@@ -196,7 +196,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
     listed = ", ".join(own.name for own in lists) or "none"
     raise _error(
         path,
-        f"must hold a list of {len(table):,} words ({', '.join(WORDS)}) beside "
+        f"must contain a list of {len(table):,} words ({', '.join(WORDS)}) next to "
         f"{arrays[0].name}, has {listed}",
     )
 
@@ -221,7 +221,7 @@ def _of_npz(path: str, file: pathlib.Path) -> Rows:
     except FileNotFoundError as error:
         raise _error(path, "does not exist") from error
     except KeyError as error:
-        raise _error(path, f"must hold the arrays `words` and `vectors`, has {error}") from error
+        raise _error(path, f"must contain the arrays `words` and `vectors`, has {error}") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise _error(path, f"cannot be read: {error}") from error
     if len(words) != len(table):
@@ -232,7 +232,7 @@ def _of_npz(path: str, file: pathlib.Path) -> Rows:
 def _array(path: str, table: np.ndarray) -> np.ndarray:
     if table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
         shape = " x ".join(map(str, table.shape))
-        raise _error(path, f"must hold an array of numbers (words, dimension), got {shape}")
+        raise _error(path, f"must contain an array of numbers (words, dimension), got {shape}")
     return table
 
 

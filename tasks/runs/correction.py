@@ -12,7 +12,7 @@ from seqzoo.tasks.runs.predictor import Inference
 
 def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> None:
     """Sets the correction of a run's model, which predictions, scores and exports then include. It
-    is computed from uncorrected quantiles, so that repeating it changes nothing.
+    is computed from uncorrected quantiles, so repeating it changes nothing.
 
     Args:
         folder: the run folder.

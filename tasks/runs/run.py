@@ -35,7 +35,7 @@ FORMAT = 2
 """Format version of run folders, raised when older versions cannot read them."""
 
 LEARNT = "prepared"
-"""Key of `Task.to_config` in config.json; a task was called so when the format was made."""
+"""Key of `Task.to_config` in config.json, from the former name of a task."""
 
 
 class Run:
@@ -313,7 +313,7 @@ class Run:
         signatures: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Writes the model in a format that can be loaded without seqzoo, and compares the result
-        with the model, in a process of its own.
+        with the model, in a separate process.
 
         Args:
             folder: to write.
@@ -323,8 +323,8 @@ class Run:
             steps: how many steps an input has, for LiteRT; None for any number.
             examples: raw inputs to compare answers on; by default random ones.
             check: whether to compare.
-            signatures: further ones of a SavedModel, which make it slower to load: "explain", the
-                attention of each generated token, and "serving_compiled", with loops that XLA
+            signatures: additional ones of a SavedModel, which make it slower to load: "explain",
+                the attention of each generated token, and "serving_compiled", with loops that XLA
                 compiles, for batches of 32 and more; see docs/deployment.md.
 
         Returns:

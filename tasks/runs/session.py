@@ -132,7 +132,7 @@ class Session:
             )
 
     def _run(self, steps: np.ndarray) -> np.ndarray:
-        """The outputs of further steps."""
+        """The outputs of the next steps."""
         outputs, self._states = self.stepper.run(steps, self._states)
         self.steps += len(steps)
         if isinstance(self.stepper.task, Transcribes):

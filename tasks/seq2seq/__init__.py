@@ -1,1 +1,1 @@
-"""What the templates that generate texts from an encoded input share."""
+"""Code shared by the templates that generate texts from an encoded input."""

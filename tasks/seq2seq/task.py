@@ -1,4 +1,4 @@
-"""Shared parts of tasks that generate a text from an input."""
+"""Code shared by tasks that generate a text from an input."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -184,7 +184,7 @@ class GeneratorTask(Task):
         only.
 
         Returns:
-            "text"; "tokens", (batch, time), "" behind the text, and "lengths"; "attention",
+            "text"; "tokens", (batch, time), "" after the text, and "lengths"; "attention",
             (batch, time, source), or for an image (batch, time, rows, columns) of the encoder's
             grid; and for text "source", the tokens of the input, (batch, source).
         """

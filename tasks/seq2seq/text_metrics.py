@@ -58,7 +58,7 @@ def scores_of(
 
 
 def corpus_score(by: str, texts: Sequence[str], examples: Examples) -> float:
-    """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one answer an example,
+    """BLEU ("bleu", with n-grams of up to four words) or chrF ("chrf") of one answer per example,
     from 0 to 100; examples of equal inputs are one."""
     said, known, _ = _by_input(texts, examples)
     return bleu(said, known)["bleu_4"] if by == "bleu" else chrf(said, known)["chrf"]

@@ -16,7 +16,7 @@ class Targets(ABC):
     """A target type; `outputs` are those of a model, shape (batch, `size`), float32.
 
     Attributes:
-        metric: name of the metric that is reported beside the loss.
+        metric: name of the metric that is reported next to the loss.
         better: 1 where a larger metric is better, -1 where a smaller one is.
         sums: number of terms of the metric.
         logits: whether outputs are log-odds, whose scale expresses the model's confidence.
@@ -102,7 +102,7 @@ class Targets(ABC):
 
     @abstractmethod
     def to_config(self) -> dict[str, Any]:
-        """What was learned, JSON-serialisable."""
+        """The learned state, JSON-serialisable."""
 
     @classmethod
     @abstractmethod

@@ -15,7 +15,7 @@ SMALLEST_SCALE = 1e-3
 """Smallest deviation of a distribution, in units of the window."""
 
 HALVINGS = 40
-"""Steps of the search for a quantile that has no closed form."""
+"""Number of steps of the search for a quantile that has no closed form."""
 
 
 class Units(NamedTuple):
@@ -265,4 +265,4 @@ DISTRIBUTIONS: dict[str, type[Distribution]] = {
     "student-t": StudentT,
     "negative-binomial": NegativeBinomial,
 }
-"""What can be forecast of each step, by name."""
+"""The distributions that can be forecast for each step, by name."""

@@ -17,7 +17,7 @@ class StepTargets(ABC):
     """A target type; `outputs` are those of a model, (batch, time, `size`), float32.
 
     Attributes:
-        metric: name of the metric that is reported beside the loss; a mean over steps.
+        metric: name of the metric that is reported next to the loss; a mean over steps.
         methods: ways of generating the next steps, the default first; see `Decoding`.
         size: number of outputs of the model per step.
         logits: see `Targets`.
@@ -43,7 +43,7 @@ class StepTargets(ABC):
         """Loss and metric of each step, (batch, time)."""
 
     def goals(self, targets: Any) -> Any:
-        """What a readout is fitted to; see `Targets.goals`."""
+        """The values that a readout is fitted to; see `Targets.goals`."""
         return targets
 
     @abstractmethod

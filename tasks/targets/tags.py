@@ -116,7 +116,7 @@ class Tags:
             raise unseen(name, examples.place(index), self.names, hint) from None
 
     def to_config(self) -> dict[str, Any]:
-        """What was learned, JSON-serialisable."""
+        """The learned state, JSON-serialisable."""
         return {"names": self.names, "well_formed": self.well_formed}
 
 

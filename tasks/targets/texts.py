@@ -230,7 +230,7 @@ class Texts:
             start = stop
 
     def to_config(self) -> dict[str, Any]:
-        """What was learned, except for the vocabulary."""
+        """The learned state except for the vocabulary."""
         return {"longest": self.longest, "tokenization": self.tokenization}
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from seqzoo.tasks.atomic_files import naming_full_disk, replacing
 
 EPOCH = "epoch-"
-"""How the names of files with the weights of an epoch begin; its number follows."""
+"""Prefix of the names of files with the weights of an epoch; its number follows."""
 
 
 def averaged_variables(model: Any) -> list[Any]:
@@ -42,7 +42,7 @@ class BestEpochs:
     """The weights of some epochs, in files.
 
     Args:
-        folder: where they lie.
+        folder: that contains them.
     """
 
     def __init__(self, folder: pathlib.Path):

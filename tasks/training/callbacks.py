@@ -1,4 +1,4 @@
-"""Keras' callbacks in a training: their hooks, their logs, and their state in checkpoints."""
+"""Keras' callbacks in a training run: their hooks, their logs, and their state in checkpoints."""
 
 import contextlib
 import importlib.util
@@ -28,7 +28,7 @@ REFUSED: dict[type, str] = {
         "average='ema' instead"
     ),
 }
-"""Callbacks that cannot work here, and why."""
+"""Callbacks that do not work here, and why."""
 
 SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 """Callbacks that set the learning rate."""
@@ -56,7 +56,7 @@ def listed_callbacks(given: Any) -> list[Any]:
 
 
 class Callbacks:
-    """The callbacks of a training.
+    """The callbacks of a training run.
 
     They are given the model with the optimizer of the training and `stop_training`, and logs under
     Keras' names: "loss", the metric, "val_loss" and so on.
@@ -64,7 +64,7 @@ class Callbacks:
     Args:
         callbacks: one `keras.callbacks.Callback`, a list of them, or None.
         task: the task that is trained.
-        settings: of the training.
+        settings: of the training run.
 
     Raises:
         SeqzooError: one is no callback, or cannot work here.
@@ -141,7 +141,7 @@ class Callbacks:
             self._call("on_train_end")
 
     def state(self) -> dict[str, Any] | None:
-        """What a checkpoint keeps of them, JSON-serialisable; None without callbacks."""
+        """Their state for a checkpoint, JSON-serialisable; None without callbacks."""
         if not self._callbacks:
             return None
         return {"stopped": self.stopped, "states": [_kept(own) for own in self._callbacks]}
@@ -200,7 +200,7 @@ class Callbacks:
 
     @contextlib.contextmanager
     def detached(self) -> Iterator[None]:
-        """The model without the optimizer, for a file that has the weights alone."""
+        """The model without the optimizer, for a file that contains only the weights."""
         if self._callbacks:
             object.__delattr__(self._model, "optimizer")
         try:

@@ -12,17 +12,17 @@ from seqzoo.tasks.errors import DiskFull, SeqzooError
 from seqzoo.tasks.training.step import Loop
 
 NAME = "step"
-"""How the names of checkpoints begin; their step follows."""
+"""Prefix of the names of checkpoints; their step follows."""
 
 LATER = ("updates",)
 """Parts of `Loop.variables` that checkpoints of earlier versions lack."""
 
 
 class Checkpoints:
-    """The last two states of a training, on disk.
+    """The last two states of a training run, on disk.
 
     Args:
-        folder: where they lie.
+        folder: that contains them.
         loop: whose variables are kept.
 
     Raises:
@@ -32,7 +32,7 @@ class Checkpoints:
     def __init__(self, folder: pathlib.Path, loop: Loop):
         self.folder = folder
         self.loop = loop
-        # The Python state of the training is in the same file as the weights, so that the two
+        # The Python state of the training run is in the same file as the weights, so that the two
         # always belong to the same step.
         self._state = tf.Variable("", dtype=tf.string, trainable=False)
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
@@ -88,7 +88,7 @@ class Checkpoints:
             leftover.unlink(missing_ok=True)
 
     def _without_later(self, path: str) -> Any:
-        """What a checkpoint restores; one of an earlier version lacks some of it."""
+        """The state that a checkpoint restores; one of an earlier version lacks some of it."""
         stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
         parts = {
             name: own
@@ -98,7 +98,7 @@ class Checkpoints:
         return tf.train.Checkpoint(state=self._state, **parts)
 
     def restore(self) -> dict[str, Any] | None:
-        """Sets the variables to the last checkpoint and gives its state; None without one.
+        """Sets the variables to the last checkpoint and returns its state; None without one.
 
         Raises:
             SeqzooError: the checkpoint is damaged or of another model.

@@ -12,7 +12,7 @@ from seqzoo.tasks.training.sparse_gradients import values_of
 def clip(
     gradients: Sequence[Any], norm: Any, settings: TrainingSettings, scale: Any = None
 ) -> tuple[list[Any], Any]:
-    """Clips gradients by each limit that is set, in turn: elements to `clip_value`, then
+    """Clips gradients by each limit that is set, in this order: elements to `clip_value`, then
     the norm of each variable to `clip_layer`, then the global norm to `clip_norm` (Pascanu, Mikolov
     and Bengio 2013, section 3.2).
 

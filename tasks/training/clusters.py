@@ -87,7 +87,7 @@ def resolve(environment: Mapping[str, str], workers: int | None = None) -> Any:
     else:
         raise SeqzooError(
             "'multi-worker' finds no workers: set TF_CONFIG, start it with srun (SLURM) or as an "
-            "indexed job of Kubernetes; for processes of this machine use --workers alone."
+            "indexed job of Kubernetes; for processes on this machine use only --workers."
         )
     count = sum(map(len, cluster.values()))
     if workers is not None and workers != count:
@@ -120,7 +120,7 @@ def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
     if others:
         raise SeqzooError(
             f"TF_CONFIG may name jobs 'chief' and 'worker', got {others[0]!r}; parameter servers "
-            "and evaluators have no part in this training."
+            "and evaluators have no part in training."
         )
     if not 0 <= index < len(cluster.get(job, ())):
         raise SeqzooError(
@@ -174,7 +174,7 @@ def read_slurm(environment: Mapping[str, str]) -> tuple[dict[str, list[str]], st
 
     tasks = int(environment["SLURM_STEP_NUM_TASKS"])
     try:
-        # Which GPUs a task has is SLURM's to say; without any its resolver divides by zero.
+        # SLURM decides which GPUs a task has; without any, its resolver divides by zero.
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
             port_base=slurm_port(environment.get("SLURM_JOB_ID", "")),
             gpus_per_node=tasks,

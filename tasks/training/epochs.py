@@ -39,11 +39,11 @@ from seqzoo.tasks.training.ridge import RidgeLoop
 from seqzoo.tasks.training.step import ONGOING, Loop
 
 TELL_SECONDS = 0.2
-"""Time between two looks at the numbers of a running epoch."""
+"""Seconds between checks of the numbers of a running epoch."""
 
 
 class Epochs:
-    """A training from its first to its last epoch.
+    """A training run from its first to its last epoch.
 
     Args:
         task: the task.
@@ -96,7 +96,7 @@ class Epochs:
         self.start = start
         self.loop = kind(task, settings, len(self.plan(0)), strategy, self.callbacks, start)
         self.workers = self.loop.workers
-        # The Python state of the training; stored with every checkpoint.
+        # The Python state of the training run; stored with every checkpoint.
         self.rows: list[dict[str, Any]] = []
         self.best: list[float] | None = None
         self.waited = 0
@@ -104,7 +104,7 @@ class Epochs:
 
     @property
     def command(self) -> str:
-        """The command that resumes the training."""
+        """The command that resumes the training run."""
         words = f"train --resume --run {shlex.quote(str(self.folder))}"
         return command(words + self.workers.resume_options)
 
@@ -197,7 +197,7 @@ class Epochs:
             )
             running = not (stop or ended) and done < self.loop.steps
             if self.workers.count > 1:
-                self.check()  # all find it at the same step, whenever they tell of it
+                self.check()  # all find it at the same step, whenever they report it
                 running = running and not saving
             if running and now - told < TELL_SECONDS:
                 continue
@@ -319,7 +319,7 @@ class Epochs:
         self.checkpoints.save(state)
 
     def restore(self) -> dict[str, Any] | None:
-        """Goes back to the last checkpoint and gives its state; None without one."""
+        """Goes back to the last checkpoint and returns its state; None without one."""
         state = self.checkpoints.restore()
         if state is not None:
             self.loop.scatter()
@@ -331,19 +331,19 @@ class Epochs:
             write_table(self.folder / HISTORY, self.rows)
 
     def stopped(self) -> bool:
-        """Whether a callback has stopped the training, of any worker."""
+        """Whether a callback has stopped the training run, of any worker."""
         stopped = self.callbacks.stopped
         return stopped if self.workers.count == 1 else bool(self.workers.gather(int(stopped)).any())
 
     def resumption(self) -> str:
-        """How a training goes on that has lost a worker."""
+        """How training continues after the loss of a worker."""
         last = Checkpoints(self.checkpoints.folder, self.loop).last  # as the chief wrote it
         if not last:
             return "There is no checkpoint yet; start a new run."
         return f"To resume from step {last}, with all workers restarted: {self.command}"
 
     def check(self) -> None:
-        """Looks whether all losses and gradients were numbers.
+        """Checks that all losses and gradients were finite.
 
         Raises:
             SeqzooError: one was not; the message says at which step.
@@ -365,7 +365,7 @@ class Epochs:
         )
 
     def origin(self, step: int) -> str:
-        """Where the first number that is not finite came up, "it began in ...; ", or nothing.
+        """The place of the first number that is not finite, "it began in ...; ", or nothing.
 
         The steps from the last checkpoint to the one before are taken again, and the batch of that
         step then runs step by step.
@@ -403,7 +403,7 @@ class Epochs:
                 tf.reduce_sum,
             )
         except (SeqzooError, tf.errors.OpError, ValueError, TypeError):
-            return ""  # what is reported must not be hidden by what was only to explain it
+            return ""  # the explanation must not hide the error itself
         return "" if found is None else f"{found.sentence()}; "
 
     def interrupt(self, done: int, epoch: int) -> None:
@@ -420,14 +420,14 @@ class Epochs:
         )
 
     def judge_together(self) -> float:
-        """The figure of generated texts, which the chief makes for all."""
+        """The metric of generated texts, which the chief computes for all."""
         if self.workers.count == 1:
             return self.judge()
         value = np.array(self.judge() if self.workers.chief else 0.0)
         return float(self.workers.from_chief([value])[0])
 
     def judge(self) -> float:
-        """The figure of generated texts that the best epoch has the best of."""
+        """The metric of generated texts that selects the best epoch."""
         assert self.validation is not None and self.examples is not None
         inputs = Data(self.validation.inputs)
         found = self._inference.collect(self.task.infer, inputs, AnswerOptions())
@@ -438,7 +438,7 @@ class Epochs:
         return Inference(self.task, self.loop.model, self.settings, self.padding)
 
     def rank(self, row: dict[str, Any]) -> list[float]:
-        """What an epoch is compared by, larger for a better one; of equal ones the loss decides."""
+        """The key that ranks epochs, larger for a better one; the loss breaks ties."""
         if self.validation is None:
             return [math.inf, 0.0]  # the last epoch is the best
         metric = self.task.better * row[f"validation_{self.task.metric}"]
@@ -476,7 +476,7 @@ def _unless_full() -> Iterator[None]:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[threading.Event]:
     """Turns the first Ctrl-C into an event, so that no state is left half-changed; the second one
-    raises KeyboardInterrupt as ever."""
+    raises KeyboardInterrupt as usual."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

@@ -1,4 +1,4 @@
-"""The health of a training, for the history: norms of gradients by layer, and dead units."""
+"""The health of a training run, for the history: norms of gradients by layer, and dead units."""
 
 import re
 from typing import Any
@@ -12,13 +12,13 @@ from seqzoo.tasks.inspection.trace import trace
 from seqzoo.tasks.runs.weight_paths import weights_by_path
 
 NORM, DEAD = "gradient_norm", "dead_units"
-"""How the names of columns begin."""
+"""Prefix of the names of columns."""
 
 UNMOVED = 1e-3
 """A unit is dead if all of its states lie within this distance of each other."""
 
 EXAMINED = 16
-"""Examples whose states are looked at."""
+"""Number of examples whose states are used."""
 
 
 class GradientNorms:

@@ -19,7 +19,7 @@ class LazyAdam(keras.optimizers.Adam):
 
     All other rows keep their moments and weights, where Adam would decay the moments of each row in
     each update and go on moving its weights. t counts the updates of the model, not of the row.
-    Dense gradients are applied as Keras' Adam does. Options that this training has no use for, such
+    Dense gradients are applied as Keras' Adam does. Options that training has no use for, such
     as Keras' own clipping and averages, are not supported.
 
     A sparse gradient must have each row once; see `unique_rows`.

@@ -12,7 +12,7 @@ PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
 class Moments(NamedTuple):
     """Weighted sums over n examples of features x (d,) and goals y (k,), float64.
 
-    With z = [x, y, 1], all of them stand in one matrix: the sum of z z'.
+    With z = [x, y, 1], all of them are in one matrix: the sum of z z'.
 
     Attributes:
         matrix: (d + k + 1, d + k + 1).

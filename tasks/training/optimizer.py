@@ -56,7 +56,7 @@ def make_optimizer(settings: TrainingSettings, steps: int, *, settable: bool = F
     rate: Any = settings.learning_rate
     if not settable:
         rate = LearningRate(rate, steps, warmup, settings.schedule == "cosine")
-    # With None the optimizer leaves the pass over all weights out.
+    # With None the optimizer skips the pass over all weights.
     lazy = settings.embedding_updates == "lazy"
     kind = LazyAdam if lazy else keras.optimizers.Adam
     optimizer = kind(rate, weight_decay=settings.weight_decay or None)

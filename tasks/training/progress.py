@@ -114,7 +114,7 @@ class TerminalProgress:
 
     def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
         figures = f"loss {loss:.4f} {_words(self._metric)} {metric:.4f}"
-        if math.isnan(loss):  # nothing is fitted before all is seen
+        if math.isnan(loss):  # nothing is fitted before all examples are read
             figures = "fitting"
         began, before, first = self._begun
         if first is None:

@@ -24,8 +24,8 @@ LARGEST_SCALE = 1024.0
 class RidgeLoop(Loop):
     """A loop whose steps add up the normal equations of the output layer, and change no weight.
 
-    `finish` solves them. What lies before the output layer stays as it was drawn, so that the cell
-    must have no weights to train, as a reservoir.
+    `finish` solves them. The layers before the output layer stay as they were initialised, so the
+    cell must have no weights to train, as a reservoir.
 
     Args:
         task: the task, a `FitsReadout`.

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 LARGE = 2**18
-"""Numbers in an embedding from which on replicas exchange only rows of its gradient. Smaller ones
+"""Minimum size of an embedding of which replicas exchange only rows of the gradient. Smaller ones
 travel with all dense gradients, which costs less than messages of their own."""
 
 
@@ -61,6 +61,6 @@ def values_of(gradient: Any) -> tf.Tensor:
 
 
 def _without_zeros(values: tf.Tensor, rows: tf.Tensor, shape: Any) -> tf.IndexedSlices:
-    # NaN counts as a number here: it must reach whoever looks for it.
+    # NaN counts as a number here: the check for it must see it.
     moved = tf.reduce_any(values != 0, axis=list(range(1, values.shape.rank)))
     return tf.IndexedSlices(tf.boolean_mask(values, moved), tf.boolean_mask(rows, moved), shape)

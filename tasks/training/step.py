@@ -23,10 +23,10 @@ from seqzoo.tasks.training.truncation import truncated_gradients
 from seqzoo.tasks.training.workers import SEED_STRIDE, Workers
 
 ONGOING = -1
-"""Value of `bad` while all is well."""
+"""Value of `bad` if nothing is wrong."""
 
 WISHES = 3
-"""Number of things that workers do together after a step, if one of them wishes to."""
+"""Number of actions that workers take together after a step, if one of them asks for it."""
 
 
 class Loop:
@@ -168,7 +168,7 @@ class Loop:
         return self._score
 
     def finish(self, training: tuple[Data, Plan], validation: tuple[Data, Plan] | None) -> None:
-        """What is left to do after the last step of an epoch; nothing here."""
+        """Completes an epoch after its last step; nothing to do here."""
 
     def means(self, totals: Any = None) -> tuple[float, float]:
         """Loss and metric from totals, by default those of the current epoch."""
@@ -211,12 +211,13 @@ class Loop:
             state.assign(tf.zeros_like(state))
 
     def agree(self, *wishes: bool) -> list[bool]:
-        """What the workers do together after a step: what any of them wished before it.
+        """Agrees with the other workers on an action after a step, if any of them asked for it
+        before.
 
-        The answer comes with the sums of the step, so that it costs no exchange of its own.
+        The answer comes with the sums of the step, without an additional exchange.
 
         Args:
-            wishes: of this worker, heard by the others in the next step; `WISHES` of them.
+            wishes: actions that this worker asks for; the others learn of them in the next step.
         """
         if self.workers.count == 1:
             return list(wishes)
@@ -311,7 +312,7 @@ class Loop:
             variables = self.model.trainable_variables
             gradients = tape.gradient(value, [variable.value for variable in variables])
         else:
-            # What is reported is of whole sequences, as entities may lie across windows.
+            # Metrics are of whole sequences, because entities may span windows.
             loss, totals, carried = self._forward(own, training=True)
             gradients = truncated_gradients(
                 self.task,
@@ -359,7 +360,7 @@ class Loop:
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)
         if scaling is None:
-            # With a scaled loss, gradients that overflow are part of the game.
+            # With a scaled loss, some gradients are expected to overflow.
             finite = tf.logical_and(finite, tf.math.is_finite(norm))
         if self.norms is not None:
             self.norms.add(gradients, norm, scaling)
@@ -397,8 +398,8 @@ class Loop:
         self._end_step(figures, carried)
 
     def _figures(self, totals: Any, finite: Any) -> Any:
-        """What is summed over replicas after a step, in one exchange: the wishes, whether all is
-        finite, and the totals."""
+        """The numbers that are summed over replicas after a step, in one exchange: the wishes,
+        whether all is finite, and the totals."""
         return tf.concat([self.wishes.value(), [tf.cast(finite, tf.float64)], totals], 0)
 
     def _end_step(self, figures: Any, carried: tuple) -> None:

@@ -36,10 +36,10 @@ from seqzoo.tasks.training.truncation import check_truncation
 from seqzoo.tasks.training.workers import Workers
 
 STARTED_FROM = "started_from"
-"""Key in config.json of what a training started with; see `Start.transfer`."""
+"""Key in config.json of what a training run started with; see `Start.transfer`."""
 
 FREE_TO_CHANGE = {"checkpoint_seconds"}
-"""Settings that do not affect the results of a training."""
+"""Settings that do not affect the results of a training run."""
 
 
 def train(
@@ -208,7 +208,7 @@ def train(
 
 
 def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start | None:
-    """The run that a training starts from.
+    """The run that training starts from.
 
     Args:
         start_from: as `train` takes it.
@@ -338,7 +338,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
-    """A sentence on what is other in a training that is resumed on another number of replicas, or
+    """A sentence on what differs when training is resumed on another number of replicas, or
     nothing.
 
     Raises:

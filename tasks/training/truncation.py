@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time, with the interval and the reach apart."""
+"""Truncated back-propagation through time, with separate interval and reach."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -123,8 +123,8 @@ def recurrent_layers(model: Any) -> list[Any]:
 
 
 class Passing:
-    """A runner, see `seqzoo.cells.engine.runners`, that hands states to some layers and keeps those
-    that they end with; other layers, such as those of the characters of words, run as ever.
+    """A runner, see `seqzoo.cells.engine.runners`, that hands states to some layers and keeps their
+    final states; other layers, such as those of the characters of words, run as usual.
 
     Args:
         layers: in the order in which they are run.

@@ -1,4 +1,4 @@
-"""The processes that train one model together, and what they exchange beside gradients."""
+"""The processes that train one model together, and all that they exchange besides gradients."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ SEED_STRIDE = 1_000_003
 """Difference between the seeds of two workers, whose dropout is not to be the same."""
 
 SECONDS_TO_SEE = 20.0
-"""Seconds in which a worker must see the run folder that another one has made."""
+"""Seconds within which a worker must see the run folder that another one has made."""
 
 LOSSES = (
     tf.errors.UnavailableError,
@@ -29,11 +29,11 @@ LOSSES = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-"""What TensorFlow raises where a process that it exchanges numbers with has gone."""
+"""The errors that TensorFlow raises when a process that it exchanges numbers with is gone."""
 
 
 DEVICE = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
-"""How TensorFlow names a worker."""
+"""TensorFlow's name of a worker."""
 
 
 class Workers:
@@ -72,7 +72,7 @@ class Workers:
 
     @property
     def resume_options(self) -> str:
-        """What the command that resumes a training needs beside its folder."""
+        """Arguments of the command that resumes training, other than the folder."""
         if self.count == 1:
             return ""
         if STARTER in os.environ:
@@ -111,7 +111,7 @@ class Workers:
         self.gather(np.zeros((), np.int64))
 
     def check_same(self, parts: dict[str, bytes]) -> None:
-        """Checks that all workers have the same of some things.
+        """Checks that some values are the same in all workers.
 
         Args:
             parts: a digest of each, by what it is called: {"the data": ...}.
@@ -138,7 +138,7 @@ class Workers:
         self.wait()
         end = time.monotonic() + SECONDS_TO_SEE
         while not path.exists() and time.monotonic() < end and self.count > 1:
-            time.sleep(0.1)  # file systems of networks need a moment
+            time.sleep(0.1)  # network file systems need a moment
         blind = np.flatnonzero(self.gather(int(path.exists())) == 0)
         if len(blind):
             raise SeqzooError(
@@ -148,7 +148,7 @@ class Workers:
 
     @contextlib.contextmanager
     def starting(self) -> Iterator[None]:
-        """What each worker does before they train; if one fails, the others end as well.
+        """Prepares each worker for training; if one fails, the others end as well.
 
         Raises:
             WorkerLost: another one failed.
@@ -165,7 +165,7 @@ class Workers:
 
     @contextlib.contextmanager
     def lost(self, hint: Any) -> Iterator[None]:
-        """Turns what TensorFlow raises when a worker has gone into one line.
+        """Turns TensorFlow's errors about a worker that is gone into one line.
 
         Args:
             hint: a function that says how to go on.

@@ -1,4 +1,4 @@
-"""Whatever is drawn, our layers do what Keras' layers do: values, gradients, shapes and masks."""
+"""For random options, our layers match Keras': values, gradients, shapes and masks."""
 
 import functools
 

@@ -121,7 +121,7 @@ def test_the_mask_is_passed_on_with_both_directions_apart(state):
 
 
 def test_the_mask_goes_through_a_stack():
-    """Changing what stands in masked steps changes nothing, three layers later."""
+    """Changing masked steps changes nothing, three layers later."""
     inputs = keras.Input((None, FEATURES))
     x = keras.layers.Masking()(inputs)
     x = Bidirectional(VanillaCell(UNITS), return_sequences=True)(x)
@@ -202,14 +202,14 @@ class Inside(keras.layers.Layer):
 
 
 def test_layers_of_a_file_are_not_taken_for_one_another(tmp_path, monkeypatch):
-    """Keras knows objects by their address while it loads, also those that are gone since."""
+    """Keras identifies objects by their address while it loads, even those that no longer exist."""
     inputs = outputs = keras.Input((None, FEATURES))
     for _ in range(3):
         outputs = Inside()(outputs)
     keras.Model(inputs, outputs).save(tmp_path / "model.keras")
 
     def address(value):
-        """As if every layer that is copied lay where the one before it had lain."""
+        """As if every copied layer had the address of the one before."""
         return 1 if isinstance(value, Recurrent) else id(value)
 
     monkeypatch.setattr("keras.src.saving.serialization_lib.id", address, raising=False)

@@ -1,4 +1,4 @@
-"""Every cell keeps the contract, and `run_cell_test` names what a cell does not keep."""
+"""Every cell satisfies the contract, and `run_cell_test` names the part that a cell breaks."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from seqzoo.cells import CELLS, RecurrentCell
 from seqzoo.cells.testing import run_cell_test
 
 QUICK = ("lstm", "cornn")
-"""With a gradient by hand, and with an `advance`; a cell with `step` alone is on docs/cells.md."""
+"""With a handwritten gradient, and with `advance`; a cell with only `step` is in docs/cells.md."""
 
 
 @pytest.mark.parametrize("name", each_cell(QUICK))
@@ -30,7 +30,7 @@ def test_a_cell_of_the_user_keeps_the_contract(kind):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Sound(RecurrentCell):
-    """A cell that keeps the contract, and from which broken ones are made."""
+    """A cell that satisfies the contract, and from which broken ones are made."""
 
     gates = ("gate", "candidate")
 
@@ -84,7 +84,7 @@ class Undropped(Sound):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Attribute(Sound):
-    """What it counts is no state: a sequence in two parts is another than in one."""
+    """A cell whose counter is not a state: two parts of a sequence differ from the whole."""
 
     def step(self, x, r, states):
         self.steps = getattr(self, "steps", 0) + 1

@@ -1,4 +1,4 @@
-"""Every cell, on every way through time, against its equations in NumPy."""
+"""Every cell, on every path, against its equations in NumPy."""
 
 import inspect
 from typing import NamedTuple
@@ -48,7 +48,7 @@ def unrolled(cell, **options):
 
 
 class Setting(NamedTuple):
-    """How a layer is run; `given` tells whether it begins with states of our choice."""
+    """How a layer is run; `given` says whether it starts from given states."""
 
     mask: str
     go_backwards: bool = False
@@ -88,7 +88,7 @@ WAYS = [stock, fast, plain, unrolled]
 def settings_of(case, way):
     """The settings that a case meets on its way through time."""
     if case.name not in CORE:
-        # Keras' loop calls the cell as the plain one does, and unrolling is the same for each cell.
+        # Keras' loop calls the cell like the plain one, and unrolling is the same for each cell.
         return FEW[1:] if way in (fast, plain) else []
     # What Keras' own layer does with a mask is the same for each cell.
     full = [case for case in DEFAULTS if case.name == "lstm"] if way is stock else FULL
@@ -141,7 +141,7 @@ def test_equals_its_equations(case, setting, way):
 
 
 def draws(case):
-    """Whether a cell draws further numbers in training, for which `test_wrappers.py` is there."""
+    """Whether a cell draws other random numbers in training, which `test_wrappers.py` tests."""
     kind = cells.CELLS[case.name]
     return any(getattr(kind, own) is not getattr(cells.RecurrentCell, own) for own in DRAWS)
 
@@ -171,7 +171,8 @@ def test_dropout_masks_one_row_for_a_whole_sequence(case):
 
     assert error(expected, undropped) > 1e-3
 
-    # test_gradients.py holds the fast loops against `plain`; the others call every cell alike.
+    # test_gradients.py compares the fast loops with `plain`; the others call every cell in the same
+    # way.
     for way in (stock, plain, unrolled) if case.name in CORE else (plain,):
         cell.seed_generator.state.assign(seed)
         layer = way(cell, return_sequences=True)

@@ -120,7 +120,7 @@ def test_configuration_rebuilds_the_cell(case):
 
 
 def test_every_option_is_in_the_configuration():
-    """What a constructor takes, `get_config` gives, for the base and for each cell."""
+    """`get_config` returns all arguments of the constructor, for the base and for each cell."""
     for kind in CELLS.values():
         taken = set()
         for parent in (cells.RecurrentCell, kind):
@@ -149,7 +149,7 @@ def test_the_matrices_of_a_highway_start_apart():
 
 
 def identity_cell(**options):
-    """A cell whose output is its input plus what it remembers: dropout is plain to see."""
+    """A cell whose output is its input plus its state, which shows dropout."""
     cell = VanillaCell(FEATURES, activation="linear", use_bias=False, dtype="float64", **options)
     cell.build((None, FEATURES))
     cell.set_weights([np.eye(FEATURES), np.eye(FEATURES)])

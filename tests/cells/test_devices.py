@@ -1,4 +1,4 @@
-"""Layers that are made leave TensorFlow's devices open to be configured."""
+"""Creating layers leaves TensorFlow's devices configurable."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Which way a layer takes, what it says about it, and how often a loop is compiled."""
+"""The path that a layer takes, how it describes it, and how often a loop is compiled."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ from seqzoo.cells import (
 )
 from seqzoo.cells.engine import scan
 
-HAND = "Runs the fast scan (compiled time loop, backward pass written by hand)"
+HAND = "Runs the fast scan (compiled time loop, handwritten backward pass)"
 AUTOMATIC = "Runs the fast scan (compiled time loop, backward pass differentiated automatically)"
 GENERAL = "Runs the general scan (compiled time loop, backward pass differentiated step by step)"
 PLAIN = "Runs Keras' plain loop"
@@ -46,7 +46,7 @@ SENTENCES = [
     (lambda: Recurrent(DecayingLSTM(UNITS)), AUTOMATIC),
     (
         lambda: Recurrent(GRUCell(UNITS, reset_after=False)),
-        f"{GENERAL}{NO_GPU}; GRUCell as it is set has an `advance` of its own.",
+        f"{GENERAL}{NO_GPU}; GRUCell with these options has its own `advance`.",
     ),
     (lambda: Recurrent(DecayingGRU(UNITS)), GENERAL),
     (lambda: Recurrent(Multiplicative(UNITS)), GENERAL),

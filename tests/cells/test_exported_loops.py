@@ -1,4 +1,4 @@
-"""Compiled loops that are exported compute what the plain loop computes, with XLA and without."""
+"""Exported compiled loops match the plain loop, with XLA and without."""
 
 import pathlib
 from typing import Any

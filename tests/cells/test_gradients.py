@@ -36,7 +36,7 @@ from seqzoo.cells.engine import scan
 LSTM = Case("lstm", {})
 
 
-# A gradient written by hand may be wrong for one option alone; the automatic one is right for all.
+# A handwritten gradient may be wrong for only one option; the automatic one is right for all.
 # Of the other cells `run_cell_test` holds the gradient that TensorFlow derives.
 GRADIENTS = [
     case
@@ -62,7 +62,7 @@ MASK = MASKS["gaps"] & np.array([[True], [False], [True]])
 
 
 def check(cell, mask=None, training=True, x=None, **options):
-    """Holds the fast layer against the plain one."""
+    """Compares the fast layer with the plain one."""
     x = sequences(cell) if x is None else x
     states = initial_states(cell, len(x))
     fast, plain = recurrent(cell, **options), recurrent(cell, fast=False, **options)

@@ -1,4 +1,4 @@
-"""What papers say that a cell keeps: mass, bounds, two stable states, decay to zero."""
+"""Properties of cells from their papers: conserved mass, bounds, bistability, decay to zero."""
 
 import keras
 import numpy as np
@@ -95,7 +95,7 @@ def test_the_chaos_free_network_decays_without_inputs():
 
 @pytest.mark.parametrize("name", ["ran", "t-rnn", "t-gru", "t-lstm"])
 def test_is_linear_in_its_memory_at_given_gates(name):
-    """Twice the difference of two memories is twice the difference of what becomes of them."""
+    """Twice the difference of two memories is twice the difference after the steps."""
     cell = Case(name, {}).make()
     if name == "ran":  # whose gates see h, so let them not
         weights = cell.get_weights()

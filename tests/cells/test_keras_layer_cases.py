@@ -1,4 +1,4 @@
-"""What Keras checks of its recurrent layers, checked of ours in their place."""
+"""Keras' own checks of its recurrent layers, run on ours."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""`Recurrent` gives the same numbers however it is run and in whatever precision, and trains."""
+"""`Recurrent` returns the same numbers on every path and in every precision, and trains."""
 
 import keras
 import numpy as np
@@ -50,7 +50,7 @@ MODES = {
 
 
 def slow(*values):
-    """A case that differs little from one of the quick tests."""
+    """A case that differs little from a quick test."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 

@@ -14,12 +14,12 @@ import seqzoo.cells as cells
 from seqzoo.cells.engine import programs, scan
 
 MADE = []
-"""What cells of these tests read that is theirs by no attribute."""
+"""A global object that cells of these tests read."""
 
 
 @pytest.fixture(autouse=True)
 def shared(monkeypatch):
-    """Programs of this test alone."""
+    """Programs of only this test."""
     shared = programs.Programs()
     monkeypatch.setattr(programs, "SHARED", shared)
     return shared
@@ -60,7 +60,7 @@ def check_forward(cell):
 
 
 def leaky(rate):
-    """A class that is new at each call, and always named alike."""
+    """A new class at each call, always with the same name."""
 
     class Leaky(cells.RecurrentCell):
         gates = ("candidate",)
@@ -98,7 +98,7 @@ class RatedRecurrence(Rated):
 
 
 class ReadsGlobal(cells.RecurrentCell):
-    """Reads what no attribute tells."""
+    """Reads a value that is not an attribute."""
 
     gates = ("candidate",)
 
@@ -113,7 +113,7 @@ def rescaled(kind):
 
 
 def slow(*values):
-    """A case that differs little from one of the quick tests."""
+    """A case that differs little from a quick test."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
@@ -363,7 +363,7 @@ def test_without_a_tape_nothing_is_kept(training, shared):
 
 
 def calls(graph) -> list:
-    """The calls of compiled programs that stand in a graph."""
+    """The calls of compiled programs in a graph."""
     return [op for op in graph.get_operations() if op.type.endswith("PartitionedCall")]
 
 
@@ -390,7 +390,7 @@ def test_a_graph_that_is_differentiated_later_runs_the_forward_loop_once(make, s
         for a, b in zip(results_and_gradients(run_as(run, layer), x), expected, strict=True):
             assert error(a, b) < 1e-9
     assert len(calls(inference.graph)) == 1
-    # What runs without a gradient is what it was before.
+    # The program without a gradient is the same as before.
     definition = inference.function_def
     (node,) = [node for node in definition.node_def if node.op.endswith("PartitionedCall")]
     assert len(node.attr["Tout"].list.type) == outputs

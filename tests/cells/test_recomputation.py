@@ -38,8 +38,8 @@ def released(*values):
     return pytest.param(*values, marks=BEFORE_RELEASES)
 
 
-# One of each form: a gradient written by hand, an `advance` and a `project` of its own, a weight
-# per unit, gates kept apart, and an output that enters no later step.
+# One of each form: a handwritten gradient, its own `advance` and `project`, a weight per unit,
+# gates kept apart, and an output that enters no later step.
 FORMS = [
     "lstm",
     slow("mgu"),

@@ -102,7 +102,7 @@ def model():
 
 
 def export(model, folder):
-    """Exports the model in each of the ways there are."""
+    """Exports the model in all ways."""
     signature = [tf.TensorSpec((None, None, FEATURES))]
     model.export(folder / "exported", verbose=False)
 
@@ -149,7 +149,7 @@ def test_a_model_exported_beside_a_gpu_loads_without(model, tmp_path, gpu):
 
 
 def test_the_layer_itself_is_what_compiles(model):
-    """What `must_compile` looks for is there where nothing is exported."""
+    """The operations that `must_compile` looks for are there when nothing is exported."""
     traced = tf.function(lambda x: model(x)).get_concrete_function(tf.constant(PADDED))
     assert must_compile(traced.graph.as_graph_def())
 
@@ -168,7 +168,8 @@ def test_a_function_that_was_traced_before_is_not_saved(model, tmp_path):
 
 @pytest.mark.slow
 def test_exporters_that_are_not_recognised_write_nothing(model, tmp_path, monkeypatch):
-    """Whatever Keras and TensorFlow call their functions, no graph is written that cannot run."""
+    """No graph is written that cannot run, whatever the names of Keras' and TensorFlow's
+    functions."""
     monkeypatch.setattr(portability, "_exporters", frozenset)
     with pytest.raises(AssertionError, match=r"within seqzoo.cells.portable\(\)"):
         model.export(tmp_path / "exported", verbose=False)

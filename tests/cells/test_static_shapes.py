@@ -1,4 +1,4 @@
-"""What a graph knows of shapes: as much as Keras' layers tell it, on every path."""
+"""Static shapes in graphs: as much is known as with Keras' layers, on every path."""
 
 import keras
 import numpy as np
@@ -65,7 +65,7 @@ def test_shapes_are_those_of_keras(path, sequences, masked):
         assert shapes_in_a_graph(keras_layer, sizes, masked) == expected
 
 
-# One of each way to run: by hand, automatic, general, and with states of different sizes.
+# One of each kind: handwritten gradient, automatic, general, and with states of different sizes.
 CELL_KINDS = [VanillaCell, LSTMCell, StepOnly, Multiplicative, CELLS["lmu"]]
 
 

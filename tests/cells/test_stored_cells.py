@@ -1,4 +1,4 @@
-"""Cells give the numbers that they gave when they were added, in each backend of Keras."""
+"""Cells compute the same numbers as when they were added, on each backend of Keras."""
 
 import importlib.util
 import json

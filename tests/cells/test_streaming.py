@@ -1,4 +1,4 @@
-"""A sequence fed in chunks of any size, states handed on, gives what the whole gives."""
+"""Chunks of any size, with states passed on, give the outputs of the whole sequence."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How the code of cells is divided: a cell is its own file and a line of the registry."""
+"""The structure of the code of cells: a cell is one file and one line of the registry."""
 
 import ast
 import pathlib
@@ -57,7 +57,7 @@ def test_a_cell_is_named_in_its_file_alone():
 
 
 def _named(node):
-    """What a node names: a variable, an attribute or an import."""
+    """The name in a node: of a variable, an attribute or an import."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):

@@ -1,4 +1,4 @@
-"""Cells around another cell: what fits, which way they run, what they draw, saving."""
+"""Cells around another cell: which ones fit, their paths, their random numbers, saving."""
 
 import keras
 import numpy as np
@@ -62,9 +62,9 @@ def test_options_reach_the_inner_cell():
 @pytest.mark.parametrize(
     "name, cell, path",
     [
-        ("weight-drop", "lstm", "backward pass written by hand"),
-        ("residual", "gru", "backward pass written by hand"),
-        ("highway-connection", "lru", "backward pass written by hand"),
+        ("weight-drop", "lstm", "handwritten backward pass"),
+        ("residual", "gru", "handwritten backward pass"),
+        ("highway-connection", "lru", "handwritten backward pass"),
         ("zoneout", "lstm", "backward pass differentiated automatically"),
         ("layer-norm", "lstm", "the general scan"),
         ("stacked", "lstm", "the general scan"),

@@ -1,4 +1,4 @@
-"""The documentation is true: its links lead somewhere, its equations are those of the cells."""
+"""The documentation is correct: links resolve, and equations are those of the cells."""
 
 import inspect
 import pathlib

@@ -1,9 +1,8 @@
 """Follows README and docs from top to bottom: every code block is run, in the page's order.
 
-Python blocks are run as they stand. Commands are run as they stand, but that trainings and
-evaluations are made short by further options and run Keras' loop, which costs no compilation, in a
-folder with the files that the page names. What does not depend on each other is a test of its own.
-"""
+Python blocks are run unchanged. Commands are run unchanged, except that training runs and
+evaluations are made short by additional options and run Keras' loop, which costs no compilation, in
+a folder with the files that the page names. Independent blocks are separate tests."""
 
 import functools
 import os
@@ -35,7 +34,7 @@ ELSEWHERE = {
     "seqzoo serve ": "a server that runs until it is stopped: tests of it start it",
     "python predict.py ": "a program on a device",
 }
-"""How commands begin that are not run here, and why; all others must be `seqzoo`."""
+"""Beginnings of commands that are not run here, and why; all others must be `seqzoo`."""
 
 OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml", "toml")
 """Languages of programs, and of scripts of clusters, that are not run here."""
@@ -99,7 +98,7 @@ def _parts() -> list:
             marks = [pytest.mark.slow] if trains else []
             if trains and slow > 1 and path.name not in FIRST_READ:
                 marks = BEFORE_RELEASES
-            if "seqzoo compare" in commands:  # a process for each of many trainings
+            if "seqzoo compare" in commands:  # a process for each of many training runs
                 marks = BEFORE_RELEASES
             found.append(pytest.param(part, id=f"{path.name}:{part[0].line}", marks=marks))
     return found
@@ -165,7 +164,7 @@ def _answered(command: Command) -> Result:
 
 
 def _is_table(code: str) -> bool:
-    """Whether it can be trained on as it stands."""
+    """Whether it can be trained on unchanged."""
     pathlib.Path("page.csv").write_text(code, encoding="utf-8")
     source = Source("page.csv", "words", input="text", target="label")
     return len(open_examples(source, "all").inputs) == code.count("\n") - 1

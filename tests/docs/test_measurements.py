@@ -1,4 +1,4 @@
-"""Benchmarks of all cells go on where they were stopped, and tables hold what was measured."""
+"""Benchmarks of all cells continue where they were stopped, and tables contain the measurements."""
 
 import pathlib
 import runpy
@@ -169,7 +169,7 @@ def test_problems_of_memory_have_their_answers_in_their_inputs() -> None:
     symbols, copied = x.argmax(-1), memory.COPIED
     assert x.shape == (50, 12 + 2 * copied, memory.SYMBOLS + 2)
     assert (symbols[:, :copied] == y).all() and len(set(y.ravel())) == memory.SYMBOLS
-    # What comes between and behind is blank, but for the sign to begin.
+    # Between and after the symbols there are blanks, except for the start symbol.
     assert (symbols[:, -copied - 1] == memory.SYMBOLS + 1).all()
     assert (symbols[:, copied : -copied - 1] == memory.SYMBOLS).all()
     x, y = (part.numpy() for part in memory.ordering(50, 20, 3))

@@ -1,4 +1,5 @@
-"""The mutations of benchmarks/mutations.py fit the code: running them takes too long for here."""
+"""The mutations of benchmarks/mutations.py match the code; running them here would take too
+long."""
 
 import pytest
 

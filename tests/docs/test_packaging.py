@@ -1,4 +1,4 @@
-"""The wheel holds what it must and nothing else; both lists of dependencies are equal."""
+"""The wheel contains all that it must and nothing else; both lists of dependencies are equal."""
 
 import os
 import pathlib

@@ -11,7 +11,7 @@ from oracles import ORACLES, VARIANTS
 import seqzoo.cells as cells
 from seqzoo.cells.base import as_list, shape_of
 
-# All different, so that no axis passes for another.
+# All different, so that no axis can be mistaken for another.
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
 FRAME = (2, 6)
 
@@ -64,18 +64,18 @@ def sequences(cell: Any) -> np.ndarray:
 
 
 def inputs(cell: Any, x: Any = None) -> Any:
-    """What a layer of the cell is called with: x, in continuous time with the elapsed time."""
+    """The arguments of a layer of the cell: x, in continuous time with the elapsed time."""
     x = sequences(cell) if x is None else x
     return (x, ELAPSED[: len(x), : x.shape[1]]) if cell.takes_time else x
 
 
 def elapsed(cell: Any, x: Any = None) -> Any:
-    """What `oracles.run` takes as the elapsed time, or None."""
+    """The elapsed time for `oracles.run`, or None."""
     return inputs(cell, x)[1] if cell.takes_time else None
 
 
 CORE = ("vanilla", "gated", "lstm", "gru")
-"""The cells that meet every test; of the others the contract alone is tested."""
+"""The cells that meet every test; of the others only the contract is tested."""
 
 CASES = [Case(name, options) for name in cells.CELLS for options in VARIANTS[name]]
 CORE_CASES = [case for case in CASES if case.name in CORE]
@@ -112,7 +112,7 @@ _cells: dict[tuple, cells.RecurrentCell] = {}
 
 
 def shared(case: Case, dtype: str = "float64", **options: Any) -> cells.RecurrentCell:
-    """The case's cell, the same for all tests that ask alike: its loops are compiled once."""
+    """The case's cell, shared by all tests with the same arguments: its loops are compiled once."""
     key = (str(case), dtype, *options.items())
     if key not in _cells:
         _cells[key] = case.make(dtype, **options)
@@ -151,7 +151,7 @@ def loss_of(results):
 
 
 def results_and_gradients(layer, x, states, mask=None, training=True, seed=7):
-    """What the layer returns, and the gradients of x, of the initial states and of all weights."""
+    """The layer's outputs, and the gradients of x, of the initial states and of all weights."""
     layer.cell.seed_generator.state.assign([0, seed])
     x, states = tf.nest.map_structure(tf.convert_to_tensor, (inputs(layer.cell, x), states))
     with tf.GradientTape() as tape:

@@ -43,7 +43,7 @@ def by_hand(name: str, **options: Any) -> bool:
 
 
 METHODS = ("advance", "prepare", "project", "recur", "recurrent_mask", "step_weights")
-"""What a cell may replace beside its step."""
+"""Methods other than `step` that a cell may replace."""
 
 
 def form(name: str) -> tuple:

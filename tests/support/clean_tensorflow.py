@@ -1,4 +1,4 @@
-"""Runs exported models in a process that has TensorFlow and nothing of ours."""
+"""Runs exported models in a process that has TensorFlow, but not seqzoo."""
 
 import os
 import pathlib
@@ -57,8 +57,8 @@ class CleanTensorFlow:
         inputs: Mapping[str, Any] | Sequence[Any],
         signature: str = "serving_default",
     ) -> dict[str, np.ndarray]:
-        """What a signature of the model in `folder` gives for inputs, by name or in order: arrays,
-        or lists of texts.
+        """The outputs of a signature of the model in `folder`, for inputs by name or in order:
+        arrays, or lists of texts.
 
         Raises:
             AssertionError: if the model cannot be loaded or run there; it holds the traceback.
@@ -78,7 +78,7 @@ class CleanTensorFlow:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                # Isolated, and in a folder where no package of ours lies.
+                # Isolated, and in a folder without our package.
                 [sys.executable, "-I", "-c", PROGRAM],
                 cwd=os.path.abspath(os.sep),
                 stdin=subprocess.PIPE,

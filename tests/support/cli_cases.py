@@ -26,7 +26,7 @@ def seqzoo(*words: object, stdin: str | bytes | None = None) -> Result:
 
 
 def process(*words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a process of its own, with no variable that quiets TensorFlow."""
+    """Runs a command in a separate process, with no variable that quiets TensorFlow."""
     environment = {name: value for name, value in os.environ.items() if "TF_" not in name}
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, **options)

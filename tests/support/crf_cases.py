@@ -1,4 +1,4 @@
-"""A small CRF with random weights, and what it is given; for the tests of CRFs."""
+"""A small CRF with random weights, and its inputs; for the tests of CRFs."""
 
 from typing import Any
 

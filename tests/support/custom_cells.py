@@ -42,7 +42,7 @@ class Separate(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Projecting(cells.RecurrentCell):
-    """A projection of its own, with a weight of its own."""
+    """Its own projection, with an additional weight."""
 
     gates = ("candidate",)
 
@@ -60,7 +60,7 @@ class Projecting(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Multiplicative(cells.RecurrentCell):
-    """A recurrence in two stages, with a weight of its own: the general loops."""
+    """A recurrence in two stages, with an additional weight: the general loops."""
 
     gates = ("gate", "candidate")
 
@@ -79,7 +79,7 @@ class Multiplicative(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Normalised(cells.RecurrentCell):
-    """A recurrent product of its own: the general loops around a plain `step`."""
+    """Its own recurrent product: the general loops around a plain `step`."""
 
     gates = ("candidate",)
 
@@ -93,7 +93,7 @@ class Normalised(cells.RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Peephole(cells.RecurrentCell):
-    """A `step` with a weight of its own: the general loops."""
+    """A `step` with an additional weight: the general loops."""
 
     gates = ("gate", "candidate")
 

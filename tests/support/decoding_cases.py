@@ -1,4 +1,4 @@
-"""A small random model with a memory, and what decoding it must give, by NumPy and enumeration."""
+"""A small random model with a memory, and its correct decoding, by NumPy and enumeration."""
 
 import itertools
 from typing import Any
@@ -106,7 +106,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def texts(found: Decoded) -> list[list[tuple[int, ...]]]:
-    """The tokens of each answer of each row; checks the padding behind them."""
+    """The tokens of each answer of each row; checks the padding after them."""
     for tokens, lengths in zip(found.tokens, found.lengths, strict=True):
         for answer, length in zip(tokens, lengths, strict=True):
             assert not answer[length:].any() and END not in answer[:length]
@@ -121,7 +121,7 @@ def assert_scored(toy: Toy, found: Decoded, end: int | None = END) -> None:
     assert np.isfinite(found.scores[:, 0]).all()
     for answer in range(found.tokens.shape[1]):
         tokens, lengths = found.tokens[:, answer], found.lengths[:, answer]
-        # What stands behind a sequence must not matter to `score`.
+        # The padding after a sequence must not matter to `score`.
         filled = np.where(np.arange(tokens.shape[1]) < lengths[:, None], tokens, 4)
         sums, each = toy.score(filled, lengths, end=end)
         for row in np.flatnonzero(np.isfinite(found.scores[:, answer])).tolist():

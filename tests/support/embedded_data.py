@@ -11,11 +11,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ("babel", "matplotlib", "numpy", "pillow", "tensorflow-datasets")
-"""What the data sets are made from or written with, beside Python's own library."""
+"""Packages, other than Python's own, that the data sets are made from or written with."""
 
 
 def digest() -> str:
-    """A digest of all that what is prepared depends on."""
+    """A digest of everything that the prepared data depend on."""
     found = hashlib.sha256(sys.version.encode())
     for path in sorted((ROOT / "zoo" / "datasets").glob("*.py")):
         found.update(path.name.encode() + path.read_bytes())

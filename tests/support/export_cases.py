@@ -31,7 +31,8 @@ TEXTS = [
     "the dogs' 'quoted' words - 10:30",
     "Ünïcode — ΣΊΣΥΦΟΣ ok",
 ]
-"""With what splitting may get wrong: signs, apostrophes, spaces of Unicode, marks, capitals."""
+"""With the difficult cases of splitting: punctuation, apostrophes, spaces of Unicode, marks,
+capitals."""
 
 SMALL: dict[str, Any] = {"units": 7, "minimum_count": 1}
 
@@ -232,7 +233,7 @@ def _check_answer(answer: Any, said: dict[str, Any]) -> None:
         return
     assert said["label"] == answer.label
     if isinstance(answer.value, tuple) and not said["alternatives"]:
-        return  # the best tags of a CRF alone are exported
+        return  # only the best tags of a CRF are exported
     labels = [label for label, _ in answer.alternatives]
     assert [label for label, _ in said["alternatives"]] == labels
     expected = [probability for _, probability in answer.alternatives]

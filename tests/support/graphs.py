@@ -1,4 +1,4 @@
-"""What stands in a graph: operations of cuDNN, and functions that XLA must compile."""
+"""Contents of a graph: operations of cuDNN, and functions that XLA must compile."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def cudnn_operations(graph: Any) -> set[str]:
 
 
 def must_compile(graph: Any) -> list[str]:
-    """Names of what in a GraphDef runs under XLA alone."""
+    """Names of the operations in a GraphDef that only run under XLA."""
     found = [node.name for node in nodes(graph) if node.op.startswith("Xla")]
     for owner in (*nodes(graph), *graph.library.function):
         if "_XlaMustCompile" in owner.attr and owner.attr["_XlaMustCompile"].b:

@@ -1,4 +1,4 @@
-"""Gives memory back between test files: compiled programs and models outlive their tests by far."""
+"""Frees memory between test files: compiled programs and models long outlive their tests."""
 
 import ctypes
 import gc

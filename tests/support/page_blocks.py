@@ -78,13 +78,13 @@ def _read(block: Block) -> set[str]:
 
 
 def _root(path: str) -> str:
-    """The part of a path that tells whether it lies in another one."""
+    """The part of a path that says whether it is in another one."""
     first, *rest = path.split("/")
     return f"{first}/{rest[0]}" if first == "runs" and rest else first
 
 
 def commands_of(code: str, home: pathlib.Path) -> list[Command]:
-    """The commands of a block: one or several a line, with `&&` between, `<`, `>` and `~`."""
+    """The commands of a block: one or several per line, with `&&` between, `<`, `>` and `~`."""
     commands = []
     for line in code.splitlines():
         reader = shlex.shlex(line, posix=True, punctuation_chars="<>&;|")

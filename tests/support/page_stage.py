@@ -1,4 +1,4 @@
-"""What the pages take as given: a user's files, the data sets that are downloaded, earlier runs."""
+"""Files that the pages assume: a user's files, downloaded data sets, earlier runs."""
 
 import pathlib
 import shutil

@@ -35,7 +35,7 @@ def serving(runs: dict[str, Any], **choices: Any) -> Iterator[TestClient]:
 
 
 def service_of(client: TestClient) -> Any:
-    """The service behind a client."""
+    """The service with a client."""
     app: Any = client.app
     return app.state.service
 

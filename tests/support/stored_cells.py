@@ -51,8 +51,8 @@ def built(name: str) -> Any:
 
 
 def outputs(cell: Any, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What `Recurrent` gives step by step: all outputs and last states, forwards without a mask and
-    backwards with one."""
+    """The results of `Recurrent` step by step: all outputs and last states, forwards without a mask
+    and backwards with one."""
     x = (given["x"], given["elapsed"]) if "elapsed" in given else given["x"]
     found = {}
     for run, options in (("forward", {}), ("backward", {"mask": MASK})):

@@ -1,4 +1,4 @@
-"""Small examples with a tag a step that the tests of taggers share."""
+"""Small examples with a tag per step that the tests of taggers share."""
 
 import numpy as np
 

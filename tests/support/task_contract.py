@@ -1,4 +1,4 @@
-"""The contract of a task: `run_task_test` holds any template to it, `cases` lists them all."""
+"""The contract of a task: `run_task_test` tests any template against it, `cases` lists them all."""
 
 import json
 import pathlib
@@ -78,7 +78,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """Each kind of input of each template, with targets in turn; where each step has an answer,
+    """Each kind of input of each template, with alternating targets; where each step has an answer,
     with each target that it can have."""
     for name in TEMPLATES:
         seen: set[tuple] = set()
@@ -100,7 +100,7 @@ def cases() -> Iterator[Case]:
 
 
 def examples(case: Case) -> Examples:
-    """Inputs that tell their targets, of different lengths."""
+    """Inputs that determine their targets, of different lengths."""
     inputs = [_input(INPUTS[case.input].form, index) for index in range(COUNT)]
     if case.input in ("rows", "pixels"):  # all of one size
         inputs = np.stack(inputs)
@@ -266,7 +266,7 @@ def _check_padding(task: Any, model: Any, tight: dict[str, Any], loose: dict[str
 
 
 def _check_served(answer: Any, served: dict[str, Any]) -> None:
-    """Whether what an exported model gives for an example is what the run answers."""
+    """Whether an exported model and its run predict the same for an example."""
     if "text" in served:
         assert served["text"].decode() == answer.label
         np.testing.assert_allclose(np.exp(served["log_probability"]), answer.probability, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""Listens to trainings and compares the runs that they wrote; for the tests of training."""
+"""Listens to training runs and compares the runs that they wrote; for the tests of training."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ CHOICES = {"dropout": 0.1, "recurrent_dropout": 0.1}
 
 
 class Told(Silent):
-    """Notes what training tells, and may interrupt it."""
+    """Records the progress of training, and may interrupt it."""
 
     def __init__(self, stop_at: int | None = None):
         self.steps, self.rows, self.stop_at = [], [], stop_at

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: after a power cut, and on a full disk."""
+"""Files are written completely or not at all: after a power failure, and on a full disk."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 @pytest.fixture
 def log(monkeypatch) -> list[str]:
-    """What is waited for and renamed, in its order: "sync a.json", "rename a.json"."""
+    """The calls of fsync and rename, in order: "sync a.json", "rename a.json"."""
     found: list[str] = []
     replace = os.replace
 

@@ -1,4 +1,4 @@
-"""Where an encoder-decoder looked: its maps are those of each answer, and plots show them."""
+"""Attention maps of an encoder-decoder: one per answer, and plots of them."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> No
     for text, look in zip(TEXTS, looks, strict=True):
         assert look.source == list(text)
         assert 3 <= len(look.tokens) <= 5 and look.weights.shape == (len(look.tokens), len(text))
-        # One token after the other, of this example alone.
+        # One token after the other, of only this example.
         values, lengths = own.features.transform(*own.features.raw([text], ["it"]))
         memory, mask, states = model.encode(values, lengths)
         constants = model.decoder.look_at(memory, mask)

@@ -1,4 +1,4 @@
-"""Averages of weights, against averages of weights that are written down after each update."""
+"""Averages of weights, against averages of the weights recorded after each update."""
 
 import keras
 import numpy as np
@@ -67,7 +67,7 @@ def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     figures = run.evaluate(names(40, 2))
     assert figures["loss"] == pytest.approx(rows[-1]["averaged_loss"], rel=1e-4)
     assert figures["accuracy"] == pytest.approx(rows[-1]["averaged_accuracy"])
-    # The weights of an epoch are its own: those of the last, here, as of a training without.
+    # The weights of an epoch are its own: those of the last, here, as of a run without.
     plain = train(template(**CHOICES), splits(), settings(epochs=4), tmp_path / "plain")
     for mine, other in zip(rows, plain.history, strict=True):
         assert mine["validation_loss"] == other["validation_loss"]

@@ -104,7 +104,7 @@ def test_batches_are_sorted_by_targets_within_a_length() -> None:
     assert sorted(plan.rows[plan.weights > 0]) == list(range(400))
     for rows, end in zip(_batches(plan), plan.target_lengths, strict=True):
         assert end == min(length for length in (10, 20, 49) if length >= targets[rows].max())
-    # Most batches hold targets of one padded length alone.
+    # Most batches only contain targets of one padded length.
     assert (plan.target_lengths < 49).sum() > 0.3 * len(plan)
     shapes = [sorted(zip(p.lengths, p.target_lengths, strict=True)) for p in (plan, other)]
     assert shapes[0] == shapes[1] and (plan.rows != other.rows).any()
@@ -152,7 +152,7 @@ def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> Non
     for data, each in (
         (_data(lengths), lengths),
         (_data(lengths, targets), lengths + targets),
-        (_data(lengths, lengths), lengths),  # one answer a step
+        (_data(lengths, lengths), lengths),  # one answer per step
     ):
         plan = make_plan(data, Padding([20], [50]), 8, seed=(0, 0))
         real = zip(_batches(plan, each[plan.rows]), _batches(plan, plan.weights), strict=True)

@@ -66,7 +66,7 @@ def test_smaller_errors_are_better() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive  # test_training.py ends a training by its patience each time
+@pytest.mark.exhaustive  # test_training.py ends a training run by its patience each time
 def test_patience_counts_epochs_without_a_lower_loss(tmp_path: pathlib.Path) -> None:
     long = Examples(TEXTS.inputs, [f"{text} {text} {text}" for text in TEXTS.targets])
     chosen = settings(epochs=4, patience=1, batch_size=6, learning_rate=0.002, schedule="constant")

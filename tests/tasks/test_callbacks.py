@@ -1,4 +1,5 @@
-"""Keras' callbacks in a training: hooks, logs, the learning rate, stopping, and exact resume."""
+"""Keras' callbacks in a training run: hooks, logs, the learning rate, stopping, and exact
+resume."""
 
 import csv
 import sys
@@ -36,8 +37,8 @@ class Noting(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory):
-    """A training with the callbacks that people use, and its folder; it is stopped in the middle of
-    the second of three epochs."""
+    """A training run with the callbacks that people use, and its folder; it is stopped in the
+    middle of the second of three epochs."""
     folder = tmp_path_factory.mktemp("callbacks")
     rates, batches = [], []
 

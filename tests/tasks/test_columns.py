@@ -1,4 +1,5 @@
-"""Examples from columns: dicts, data frames and tables give the same, and bad ones one line."""
+"""Examples from columns: dicts, data frames and tables make the same examples, and bad ones a
+one-line error."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Texts typed with marks of their own get the answers of composed ones where `nfc` is chosen."""
+"""Texts with combining marks have the predictions of composed ones if `nfc` is set."""
 
 import unicodedata
 from typing import Any
@@ -35,7 +35,7 @@ def test_features_of_texts(kind, learnt) -> None:
     with_form = TextFeatures.learn(ManyToOne(kind, nfc=True, **choices), examples)
     assert same(with_form.transform)
     assert not any(unicodedata.normalize("NFC", t) != t for t in with_form.vocabulary.tokens)
-    # A run of before, which has no such choice.
+    # A run of an earlier version, without this option.
     config = ManyToOne(kind, **choices).to_config()
     del config["nfc"]
     without: Any = ManyToOne.from_config(config)

@@ -1,4 +1,4 @@
-"""Every template with every form of input keeps the contract of a task; see `run_task_test`."""
+"""Every template with every form of input satisfies the contract of a task; see `run_task_test`."""
 
 import pytest
 from cell_names import BEFORE_RELEASES

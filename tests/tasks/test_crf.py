@@ -1,4 +1,4 @@
-"""The CRF against all paths, and what masks, constraints and precision must not change."""
+"""The CRF against enumeration of all paths, with masks, constraints and every precision."""
 
 import itertools
 from typing import Any
@@ -266,7 +266,7 @@ def test_half_precision_is_left_outside(policy: str) -> None:
 
 
 def test_it_learns_transitions_that_emissions_do_not_show() -> None:
-    """Tags 0, 1, 2, 0, ... at every step, emissions that tell the first one alone."""
+    """Tags 0, 1, 2, 0, ... at every step, emissions that only determine the first one."""
     random = np.random.default_rng(21)
     gold = (random.integers(0, TAGS, (64, 1)) + np.arange(6)) % TAGS
     emissions = np.zeros((64, 6, TAGS), "float32")

@@ -1,4 +1,4 @@
-"""Whatever lengths, seeds and sizes are drawn, batches hold every step once; vocabularies and
+"""For random lengths, seeds and sizes, batches contain every step once; vocabularies and
 masks keep what they promise."""
 
 import functools
@@ -210,7 +210,7 @@ def draw(sizes, gaps, seed, scale) -> tuple:
 
 
 def compare(run: Any, x: Any, other: Any, mask: Any, weights: list) -> None:
-    """`run` gives the same results and gradients whatever stands where the mask is false."""
+    """`run` returns the same results and gradients whatever the masked values are."""
     found = []
     for values in (x, np.where(mask[..., None], x, other)):
         values = tf.constant(values)

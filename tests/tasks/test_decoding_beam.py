@@ -40,13 +40,13 @@ def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
         assert answers == [*tokens, *[()] * (15 - count)]
         np.testing.assert_allclose(found.scores[row, :count], scores, rtol=1e-4)
         np.testing.assert_allclose(found.log_probabilities[row, :count], whole, rtol=1e-4)
-        # What is not there has no probability.
+        # Answers that do not exist have no probability.
         assert (found.scores[row, count:] == -np.inf).all()
         assert (found.log_probabilities[row, count:] == -np.inf).all()
 
 
 def test_the_penalties_change_the_order() -> None:
-    # Else the test above would show nothing.
+    # Otherwise the test above would show nothing.
     toy = Toy(ids=5, source=4, seed=1)
     orders = [
         [tokens for _, tokens, _ in toy.exhaustive(0, LONGEST, alpha=alpha, beta=beta)]

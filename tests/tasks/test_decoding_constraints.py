@@ -1,4 +1,4 @@
-"""Constraints hold, choose as they say, and leave the reported log-probabilities alone."""
+"""Constraints hold, and do not change the reported log-probabilities."""
 
 import pathlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Decoding gives the same answers in every way to run it, and whatever stands beside a row."""
+"""Decoding returns the same answers on every path, whatever the other rows are."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def _assert_same(one: dict, other: dict) -> None:
 
 @methods
 def test_answers_are_varied(toy: Toy, method: str) -> None:
-    # Else the tests below would show little.
+    # Otherwise the tests below would show little.
     found = _run(toy, method, _inputs(toy))
     assert len(np.unique(found["lengths"])) > 2
     assert len(np.unique(found["tokens"])) == 6

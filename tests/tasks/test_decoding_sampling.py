@@ -1,4 +1,4 @@
-"""What is drawn has the frequencies it should have, and depends on nothing but seed and row."""
+"""Sampled tokens have the model's probabilities, and depend only on the seed and the row."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_frequencies_are_the_probabilities(case: str) -> None:
         p = _probabilities(log_softmax(toy.trace(row, [])[0])[-1], **CASES[case])
         statistic, most = _chi_square(np.bincount(first, minlength=9), p)
         assert statistic < most
-        # The second token, behind the most frequent first one.
+        # The second token, after the most frequent first one.
         favourite = np.bincount(first[first != END]).argmax()
         second = [(*answer, END)[1] for answer in answers if answer[:1] == (favourite,)]
         p = _probabilities(log_softmax(toy.trace(row, [favourite])[0])[-1], **CASES[case])
@@ -64,7 +64,7 @@ def test_frequencies_are_the_probabilities(case: str) -> None:
 
 
 def test_the_cases_differ() -> None:
-    # Else the test above would show less than it says.
+    # Otherwise the test above would show less than it says.
     logs = log_softmax(Toy(ids=9, rows=2, sharpness=0.4, seed=8).trace(0, [])[0])[-1]
     all_p = [_probabilities(logs, **choices) for choices in CASES.values()]
     for index, p in enumerate(all_p):
@@ -104,7 +104,7 @@ def test_a_seed_fixes_what_is_drawn() -> None:
     assert drawn((1, 3)) != drawn(1)
     tf.random.set_seed(4)
     assert drawn(None) != drawn(None)
-    # With a common seed, rows behind a row change nothing; with seeds of their own, no row does.
+    # With a common seed, rows after a row change nothing; with seeds of their own, no row does.
     assert drawn(1, [0, 1, 2]) == drawn(1)[:3]
     seeds = np.arange(12).reshape(6, 2)
     whole = drawn(seeds)

@@ -90,7 +90,7 @@ def _ways(name: str) -> list:
 
 def _inputs(name: str, rows: str) -> tuple:
     """Raw inputs: "none" (no row), "empty" (one, without a step), "padded" (the same, with padding
-    as another export's caller has it) or "among" (the same beside one that has steps)."""
+    as another export's caller has it) or "among" (the same next to one that has steps)."""
     _, examples = CASES[name]
     count = {"none": 0, "empty": 1, "padded": 1, "among": 2}[rows]
     if isinstance(examples.inputs[0], str):

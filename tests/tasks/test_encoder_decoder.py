@@ -1,4 +1,5 @@
-"""The encoder-decoder: every cell learns in it, padding never enters, runs answer as exports do."""
+"""The encoder-decoder: every cell learns in it, padding has no effect, and runs and exports predict
+the same."""
 
 import pathlib
 from typing import Any
@@ -40,7 +41,7 @@ def template(**choices: Any) -> ManyToManyEncoderDecoder:
 
 
 def reversals(count: int, seed: int) -> Examples:
-    """Words and what they are backwards, with a sign behind."""
+    """Words and their reversal, with a punctuation mark at the end."""
     random = np.random.default_rng(seed)
     words = ["".join(random.choice(list("abcdé"), n)) for n in random.integers(1, 7, count)]
     return Examples(words, [word[::-1] + "!" for word in words])
@@ -279,7 +280,7 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
     logs = np.log(np.array([[[0.5, 0.25, 0.125], [0.5, 0.5, 1.0]]], np.float32))
     decoded = Decoded(
         tokens=tf.zeros([1, 2, 2], tf.int32),
-        lengths=tf.constant([[2, 2]]),  # an end behind the first one; the second was cut short
+        lengths=tf.constant([[2, 2]]),  # an end token after the first one; the second was cut short
         log_probabilities=tf.reduce_sum(logs, 2),
         scores=tf.zeros([1, 2]),
         token_log_probabilities=tf.constant(logs),

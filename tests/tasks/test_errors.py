@@ -1,4 +1,4 @@
-"""Errors: their parts, their text, and that nobody has to take the text apart."""
+"""Errors: their fields and their text, which no code needs to parse."""
 
 import ast
 import pathlib

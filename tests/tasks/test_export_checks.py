@@ -1,18 +1,14 @@
-"""An exporter writes no graph that runs in this process alone."""
+"""An exporter writes no graph that only runs in this process."""
 
-import pathlib
-import wave
 from types import SimpleNamespace
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from seqzoo.cells import Bidirectional, VanillaCell
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.export import standalone
 from seqzoo.tasks.export.formats import Export, export
 
 
@@ -44,21 +40,3 @@ def test_a_function_traced_before_is_refused_in_one_line(tmp_path) -> None:
     export(wanted(lambda model, raw, _: {"y": model(raw[0])}), tmp_path / "out")
     served = tf.saved_model.load(tmp_path / "out").signatures["serving_default"]
     assert served(x=tf.ones((1, 4, 2)))["y"].shape == (1, 6)
-
-
-def test_predict_reads_files_of_numbers_and_sound(tmp_path: pathlib.Path) -> None:
-    samples = np.array([[100, 300], [-200, 0]], np.int16)
-    with wave.open(str(tmp_path / "own.wav"), "wb") as file:
-        file.setparams((2, 2, 8000, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
-    np.save(tmp_path / "own.npy", samples)
-    sound = {"kind": "sequences", "sample_rate": 8000}
-    found: Any = standalone._opened(sound, str(tmp_path / "own.wav"))
-    np.testing.assert_allclose(found, np.array([200, -100]) / 32768)
-    found = standalone._opened({"kind": "arrays"}, str(tmp_path / "own.npy"))
-    assert found.tolist() == samples.tolist()
-    assert standalone._opened({"kind": "text"}, "own.wav") == "own.wav"
-    with pytest.raises(ValueError, match=r"reads .npy files, got 'own.wav'"):
-        standalone._opened({"kind": "arrays"}, "own.wav")
-    with pytest.raises(ValueError, match="with 16000 samples of 16 bits .* has 8000 of 16"):
-        standalone._opened({**sound, "sample_rate": 16000}, str(tmp_path / "own.wav"))

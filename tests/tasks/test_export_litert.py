@@ -1,4 +1,4 @@
-"""Runs exported to LiteRT answer as they do in Python, with built-in operations alone."""
+"""Runs exported to LiteRT predict as in Python, with only built-in operations."""
 
 import pathlib
 
@@ -18,7 +18,7 @@ CASES = cases()
 @pytest.mark.parametrize("name", CASES)
 def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
     model = check_case(name, "litert", tmp_path)
-    for part, own in model._parts.items():
+    for part, own in model.parts.items():
         operators = {one["op_name"] for one in own.interpreter._get_ops_details()}
         assert not [one for one in operators if one.startswith(("Flex", "FLEX", "CUSTOM"))]
         if part == "step":

@@ -1,4 +1,4 @@
-"""Runs exported to ONNX answer as they do in Python, from raw inputs to texts."""
+"""Runs exported to ONNX predict as in Python, from raw inputs to texts."""
 
 import pathlib
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Steps, states and generation of exported SavedModels, asked where there is TensorFlow alone."""
+"""Steps, states and generation of exported SavedModels, in a process that only has TensorFlow."""
 
 import pathlib
 from typing import Any

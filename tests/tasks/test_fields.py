@@ -1,4 +1,4 @@
-"""Ranges and names of settings: what the types of fields say is what is checked."""
+"""Ranges and names of settings: the types of fields are checked."""
 
 import math
 from dataclasses import fields

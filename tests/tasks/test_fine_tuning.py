@@ -1,4 +1,4 @@
-"""Trainings that start from a run: what they take over, what is new, and that it pays."""
+"""Training that starts from a run: what it reuses, what is new, and the benefit."""
 
 import random
 from dataclasses import replace
@@ -53,7 +53,7 @@ def language_model(tmp_path_factory) -> Run:
 
 
 def fine_tuned(start: Start, template, examples: Examples, frozen=()) -> tuple:
-    """The task, the model's weights by layer, and the report of a training that starts so."""
+    """The task, the model's weights by layer, and the report of a training run that starts so."""
     task = start.adapt(template, examples, frozen)
     model = task.build("float32")
     report = start.transfer(task, model)
@@ -122,7 +122,7 @@ def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_mode
     )
     np.testing.assert_array_equal(new["layer_1"]["cell/kernel"], before["layer_1"]["cell/kernel"])
     assert (report["taken"], report["new"]) == (["embedding", "layer_1"], ["outputs"])
-    # What would stay random is not added.
+    # Tokens whose vectors would stay random are not added.
     fixed, _, _ = fine_tuned(Start(language_model), template, examples, ["embedding"])
     assert fixed.features.vocabulary.tokens == known
 
@@ -196,7 +196,7 @@ def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
 
 def test_what_does_not_fit_is_named_in_one_line(language_model: Run) -> None:
     for options, said in (
-        ({"units": 7}, "`units` must be 6 as in the run that this training starts from, got 7"),
+        ({"units": 7}, "`units` must be 6 as in the run that training starts from, got 7"),
         ({"lowercase": False}, "`lowercase` must be True as in"),
         ({"input": "characters"}, "`input` must be 'words' as in"),
         ({"unit": 7}, "not options of many-to-one"),

@@ -1,4 +1,4 @@
-"""Several inputs of one example: text beside categories and numbers, and pairs of texts."""
+"""Several inputs of one example: text with categories and numbers, and pairs of texts."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ def test_columns_of_a_frame_may_have_missing_values():
     columns = {"text": ["a", "b"], "age": [1.0, None], "label": ["x", "y"]}
     examples = Examples.from_columns(columns, input=["text", "age"], target="label")
     assert examples.inputs == [{"text": "a", "age": 1.0}, {"text": "b", "age": None}]
-    with pytest.raises(SeqzooError, match="one column beside the further inputs age, got 'text'"):
+    with pytest.raises(SeqzooError, match="in addition to the further inputs age, got 'text'"):
         ManyToOne("words", further_inputs={"age": "number"}).adapt(
             Examples([{"text": "a", "title": "b", "age": 1}] * 2, ["x", "y"])
         )

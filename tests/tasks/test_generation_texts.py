@@ -1,4 +1,4 @@
-"""Texts as targets: ids with an end and back as they were written, and scores of what is read."""
+"""Texts as targets: to ids with an end and back unchanged, and their scores."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ WRITTEN = [
         "- '-' -",
     ],
 ]
-"""Whose spaces cannot be told from their words and signs."""
+"""Texts whose spaces do not follow from their words and punctuation."""
 
 
 @pytest.mark.parametrize("kind", ["characters", "words"])

@@ -1,4 +1,4 @@
-"""Health of a training in its history: norms of gradients by layer, and dead units."""
+"""Health of a training run in its history: norms of gradients by layer, and dead units."""
 
 import numpy as np
 import pytest

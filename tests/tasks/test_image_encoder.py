@@ -1,4 +1,4 @@
-"""Grids of features from images, by hand; random views; Keras' applications."""
+"""Grids of features from images, against NumPy; random views; Keras' applications."""
 
 import keras
 import numpy as np
@@ -122,7 +122,7 @@ def test_the_memory_is_the_grid_row_by_row(pooling: str) -> None:
 
 
 def _ramps(count: int, height: int, width: int) -> np.ndarray:
-    """Images whose two channels say where a pixel stands: x and y, from the middle."""
+    """Images whose two channels are the position of each pixel: x and y, from the middle."""
     x, y = np.meshgrid(np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2)
     return np.repeat(np.stack([x, y], -1)[None], count, 0).astype(np.float32)
 

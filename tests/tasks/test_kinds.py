@@ -1,4 +1,4 @@
-"""The registry of kinds: each line names what there is, and the templates read it."""
+"""The registry of kinds: each line names an existing class, and the templates use it."""
 
 from typing import get_args, get_type_hints
 

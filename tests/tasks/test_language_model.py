@@ -1,4 +1,4 @@
-"""Language models: states carried through windows, scores, texts that go on, and exports."""
+"""Language models: states carried through windows, scores, continuations, and exports."""
 
 import keras
 import numpy as np
@@ -125,7 +125,7 @@ def test_one_text_has_no_end(tmp_path) -> None:
 
 
 def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
-    """The summed loss of each text, the states carried on by hand."""
+    """The summed loss of each text, with the states carried on by the test."""
     task, total = run.task, np.zeros(len(texts))
     data = task.data(Examples(texts))
     plan = data.plan(run.padding, run.settings, seed=(0, 0))

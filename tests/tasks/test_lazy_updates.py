@@ -98,7 +98,7 @@ def test_an_overflow_in_a_row_halves_the_scale_and_moves_nothing() -> None:
 
 
 def _trained(chosen: Any, optimizer: Any, updates: str, rows: int, **choices: Any) -> Loop:
-    """The loop of a training in the order of the examples, by an optimizer or by its own."""
+    """The loop of a training run in the order of the examples, by an optimizer or by its own."""
     examples = choices.pop("examples", None) or names(18, 3)
     task = chosen.adapt(examples)
     data = task.data(examples)

@@ -1,4 +1,4 @@
-"""Cells as LiteRT: every one by built-in operations, over whole sequences and step by step."""
+"""Cells in LiteRT: all of them with built-in operations, over whole sequences and step by step."""
 
 from typing import Any
 

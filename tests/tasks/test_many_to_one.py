@@ -1,4 +1,5 @@
-"""The model of `ManyToOne`: every cell learns in it, padding never enters, it saves by itself."""
+"""The model of `ManyToOne`: every cell learns in it, padding has no effect, and saving needs no
+custom objects."""
 
 import keras
 import numpy as np
@@ -57,7 +58,7 @@ def test_core_cell_learns_a_batch_and_never_sees_padding(cell: str) -> None:
 
 
 def _gradients(examples: Examples, rows: int, **choices) -> list[np.ndarray]:
-    """What the optimizer gets in the first step on a batch of so many rows."""
+    """The gradients of the first step on a batch of so many rows."""
     task = template().adapt(names(40, 1))
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=rows, **choices)

@@ -1,4 +1,5 @@
-"""The model of `OneToMany`: every cell learns in it, padding never enters, it saves by itself."""
+"""The model of `OneToMany`: every cell learns in it, padding has no effect, and saving needs no
+custom objects."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Runs of `OneToMany`: predictions, plots, and an export that needs nothing but TensorFlow."""
+"""Runs of `OneToMany`: predictions, plots, and an export that only needs TensorFlow."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Cells as ONNX: the nodes they become, and that these compute the same."""
+"""Cells in ONNX: the nodes that they become, which compute the same."""
 
 import collections
 from typing import Any

@@ -1,4 +1,4 @@
-"""Packed runs: fewer bits cost little, and damage is told."""
+"""Packed runs: fewer bits lose little accuracy, and damage is reported."""
 
 import pathlib
 from types import SimpleNamespace

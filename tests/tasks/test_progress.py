@@ -1,4 +1,4 @@
-"""What a terminal and a pipe see of a training."""
+"""Training progress in a terminal and in a pipe."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Sentences as people type them become words as the training data of a tagger have them."""
+"""Sentences as people type them are split into words like a tagger's training data."""
 
 from types import SimpleNamespace
 
@@ -45,7 +45,7 @@ def test_english(text: str, words: str) -> None:
 def test_data_without_punctuation_say_so() -> None:
     splitter = SentenceSplitter(["homme", "l'"])
     assert splitter("L'homme, là.") == ("L'homme,", "là.")
-    assert "at white space alone" in splitter.remark and not SentenceSplitter(FRENCH).remark
+    assert "only at white space" in splitter.remark and not SentenceSplitter(FRENCH).remark
 
 
 def test_words_of_vectors_are_not_those_of_the_training_data() -> None:

@@ -1,4 +1,4 @@
-"""Two replicas take the very step that one takes: weights and moving statistics in float64."""
+"""Two replicas take the same step as one: weights and moving statistics in float64."""
 
 import os
 import pathlib

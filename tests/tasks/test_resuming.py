@@ -1,4 +1,4 @@
-"""Training that was interrupted or killed goes on to the numbers of an unbroken one."""
+"""Training that was interrupted or killed ends with the numbers of an uninterrupted run."""
 
 import json
 import os

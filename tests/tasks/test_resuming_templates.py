@@ -1,4 +1,4 @@
-"""A training of any template that was stopped in mid-epoch ends in exactly the same weights."""
+"""A training run of any template that was stopped in mid-epoch ends with the same weights."""
 
 import pathlib
 import shutil

@@ -1,4 +1,4 @@
-"""Runs: predictions, scores, plots, and an export that needs nothing but TensorFlow."""
+"""Runs: predictions, scores, plots, and an export that only needs TensorFlow."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ def _raw(kind: str, inputs: Any) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, clean_tensorflow) -> dict:
-    """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
+    """Runs, each with the answers of its exported model in a process that only has TensorFlow."""
     folder, found = tmp_path_factory.mktemp("exported"), {}
     for kind, choices in CASES.items():
         run = _run(folder / kind, kind, **choices)

@@ -1,4 +1,4 @@
-"""A run folder from anywhere: opening it runs none of its code and writes nowhere else."""
+"""Untrusted run folders: opening one runs none of its code and writes nowhere else."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from seqzoo.tasks.training.trainer import describe
 
 @pytest.fixture
 def run(tmp_path: pathlib.Path) -> Run:
-    """A run folder with an untrained model, in a folder of its own."""
+    """A run folder with an untrained model, in its own folder."""
     chosen = template(units=3)
     task = chosen.adapt(names(12, 0))
     folder = tmp_path / "runs" / "run"
@@ -30,7 +30,7 @@ def run(tmp_path: pathlib.Path) -> Run:
 
 
 class Payload:
-    """What leaves a trace where it is unpickled."""
+    """An object that leaves a trace when it is unpickled."""
 
     def __init__(self, trace: pathlib.Path):
         self.trace = trace

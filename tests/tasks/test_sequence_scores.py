@@ -1,4 +1,4 @@
-"""Scores of sequences by hand, against sacrebleu and seqeval, and against brute force."""
+"""Scores of sequences against worked examples, sacrebleu and seqeval, and against brute force."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def test_bleu_of_each_order_is_that_of_sacrebleu(options: dict) -> None:
 
 
 def test_any_reference_is_as_good_as_the_others() -> None:
-    """Their order does not matter, an answer needs one of them alone, and all of them count."""
+    """Their order does not matter, an answer needs only one of them, and all of them count."""
     turned = [known[::-1] for known in REFERENCES]
     assert bleu(ANSWERS, turned)["bleu_4"] == pytest.approx(bleu(ANSWERS, REFERENCES)["bleu_4"])
     assert chrf(ANSWERS, turned)["chrf"] == pytest.approx(chrf(ANSWERS, REFERENCES)["chrf"])

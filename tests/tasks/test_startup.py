@@ -1,4 +1,4 @@
-"""What importing and using the library says on standard error: nothing of TensorFlow's start."""
+"""Importing and using the library prints none of TensorFlow's start-up messages."""
 
 import os
 import subprocess

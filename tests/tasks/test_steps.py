@@ -1,4 +1,4 @@
-"""Numbers at each step, forecasts and notes: losses, what follows, padding, and exports."""
+"""Numbers at each step, forecasts and notes: losses, continuations, padding, and exports."""
 
 from typing import Any
 
@@ -100,7 +100,7 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
 
 
 def _check_mean(figures: dict, truth: np.ndarray, mean: np.ndarray) -> None:
-    """What is told of answers that are always the mean of the training, by hand."""
+    """Metrics of predictions that are always the mean of the training data, against NumPy."""
     off = truth - mean
     assert abs(off.mean()) > 0.01  # else the mean of the test would do
     assert figures["mae_of_mean"] == pytest.approx(np.abs(off).mean(), rel=1e-4)

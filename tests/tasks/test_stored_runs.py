@@ -1,4 +1,4 @@
-"""Runs that were written by an earlier version open, and answer as they did then.
+"""Runs written by an earlier version can be opened, and predict as they did then.
 
 The folders in `stored_runs` are of the version before tasks got their present names: one a kind of
 network, so that each name under which a layer is stored stays readable.

@@ -1,4 +1,4 @@
-"""Subwords: the graph finds the pieces that SentencePiece finds, and texts come back from them."""
+"""Subwords: the graph finds the pieces that SentencePiece finds, and restores the texts."""
 
 import io
 import pathlib

@@ -1,4 +1,5 @@
-"""The model of a tagger: every cell learns in it, padding never enters, it saves by itself."""
+"""The model of a tagger: every cell learns in it, padding has no effect, and saving needs no custom
+objects."""
 
 import itertools
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ def _batch(task: Any, examples: Examples, padded: int) -> dict:
 
 
 def _forward(task: Any, model: Any, batch: dict) -> list[np.ndarray]:
-    """Losses, right answers, and all that is inferred but what lies in the padding."""
+    """Losses, right answers, and everything that is inferred, except in the padding."""
     losses, sums, *_ = task.forward(model, batch, training=False)
     found = task.infer(model, batch, AnswerOptions())
     assert not found["probabilities"].numpy()[~_inside(batch)].any()
@@ -124,7 +125,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))
     if layer is not None:
         start, end, moves = (np.array(w) for w in (layer.start, layer.end, layer.transitions))
-        start[2] = moves[[1, 3], 2] = -np.inf  # an I goes on with a B or I of its type alone
+        start[2] = moves[[1, 3], 2] = -np.inf  # an I goes on only with a B or I of its type
     assert task.counts(batch).numpy().tolist() == [len(own) for own in examples.targets]
     for row, tags in enumerate(batch["targets"].numpy()):
         length = int(batch["lengths"][row])
@@ -166,7 +167,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
 
 
 def test_each_word_is_read_by_itself_wherever_it_stands() -> None:
-    """Against the layer's own cells, run over each word alone without padding."""
+    """Against the layer's own cells, run over each word without padding."""
     random = np.random.default_rng(3)
     layer = WordCharacters(9, 4, "gru", 3)
     values = np.zeros((3, 5, 1 + WORD_CHARACTERS), np.int32)

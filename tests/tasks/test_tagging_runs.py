@@ -1,4 +1,4 @@
-"""Runs of taggers: trained, scored, and exported to what needs nothing but TensorFlow."""
+"""Runs of taggers: trained, scored, and exported to a model that only needs TensorFlow."""
 
 import json
 from typing import Any
@@ -55,7 +55,7 @@ def _run(folder: Any, kind: str) -> Run:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, clean_tensorflow) -> dict:
-    """Runs, each with what its exported model answered in a process that has TensorFlow alone."""
+    """Runs, each with the answers of its exported model in a process that only has TensorFlow."""
     folder, found = tmp_path_factory.mktemp("exported"), {}
     for kind in CASES:
         run = _run(folder / kind, kind)

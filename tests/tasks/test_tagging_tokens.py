@@ -1,4 +1,4 @@
-"""Sentences and their tags as tensors: words, their characters, what may follow what."""
+"""Sentences and their tags as tensors: words, their characters, allowed transitions."""
 
 from typing import Any
 

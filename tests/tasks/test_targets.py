@@ -1,4 +1,4 @@
-"""Losses, metrics, answers and figures against NumPy and by hand."""
+"""Losses, metrics, answers and figures against NumPy and worked examples."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Training: what a run folder holds, the same numbers each time, precisions and replicas."""
+"""Training: the contents of a run folder, reproducibility, precisions and replicas."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Training settings where nothing is chosen: they suit long and short trainings alike."""
+"""Default training settings, which suit both long and short training runs."""
 
 import pathlib
 import re
@@ -22,7 +22,7 @@ from seqzoo.zoo.config.toml_writer import config
 )
 def test_the_warmup_is_a_tenth_of_all_steps_and_at_most_200(steps: int, warmup: int) -> None:
     assert TrainingSettings().warmup_of(steps) == warmup
-    # What is said counts, however short the training.
+    # Given settings are used, however short the training run.
     assert TrainingSettings(warmup_steps=300).warmup_of(steps) == 300
     assert TrainingSettings(warmup_steps=0).warmup_of(steps) == 0
 

@@ -1,4 +1,4 @@
-"""Training that cannot be: errors that say why and leave nothing half-written."""
+"""Training that fails: errors say why and leave nothing half-written."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Texts that are shorter than what they are read from, in its order: CTC."""
+"""Texts that are shorter than their inputs, in the same order: CTC."""
 
 import itertools
 
@@ -55,7 +55,7 @@ def sums_of(scores: np.ndarray) -> dict[tuple[int, ...], float]:
 
 def padded(texts: list[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
     width = max(len(own) for own in texts) + 1
-    rows = [list(own) + [3] * (width - len(own)) for own in texts]  # what lies behind is no padding
+    rows = [list(own) + [3] * (width - len(own)) for own in texts]  # not zero after the end
     return np.array(rows, np.int32), np.array([len(own) for own in texts], np.int32)
 
 
@@ -64,7 +64,7 @@ def test_the_loss_is_the_sum_over_all_alignments(logits, texts) -> None:
     targets, counts = padded(texts)
     noisy = logits.copy()
     for row, length in enumerate(LENGTHS):
-        noisy[row, length:] = 50.0  # behind the end: must not count
+        noisy[row, length:] = 50.0  # after the end: must not count
     with tf.GradientTape() as tape:
         given = tf.constant(noisy)
         tape.watch(given)
@@ -103,7 +103,7 @@ def test_a_narrow_beam_ranks_no_text_twice_and_skips_what_is_banned(logits) -> N
         assert (np.diff(scores[row]) <= 0).all()
     one, two = np.log([0.6, 0.4]), np.log([0.5, 0.5])
     few, _, found = prefix_beam_search(tf.constant([[one, two]], tf.float32), [2], 4, 4)
-    # Two steps of one symbol or the blank: "" and "a" alone.
+    # Two steps of one symbol or the blank: only "" and "a".
     assert few[0, 0, 0] == 1 and np.isneginf(found[0, 2:]).all()
     np.testing.assert_allclose(np.exp(found[0, :2]), [0.7, 0.3], rtol=1e-5)
 

@@ -1,4 +1,4 @@
-"""What an update of the weights is made of: clipped, accumulated, summed over steps."""
+"""Updates of the weights: clipped, accumulated, summed over steps."""
 
 import contextlib
 from collections.abc import Iterator
@@ -115,7 +115,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
 
 @pytest.mark.slow
 def test_accumulation_resumes_between_two_updates(tmp_path) -> None:
-    # Six steps an epoch; the first resume is in the middle of an update.
+    # Six steps per epoch; the first resume is in the middle of an update.
     chosen = settings(accumulate=4)
     train(template(), splits(), chosen, tmp_path / "whole", progress=(told := Told()))
     assert len(told.steps) == 12

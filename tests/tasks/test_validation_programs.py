@@ -1,4 +1,4 @@
-"""Validation beside training runs the programs that training compiled."""
+"""Validation during training runs the programs that training compiled."""
 
 import keras
 import pytest

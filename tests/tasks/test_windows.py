@@ -1,4 +1,5 @@
-"""Windows over long sequences: each step once, in order, and lanes that know where they go on."""
+"""Windows over long sequences: each step once, in order, and lanes that continue where they
+stopped."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""Several workers train one model: the numbers of one process, and one line if one is lost."""
+"""Several workers train one model: the numbers of one process, and a one-line error if one is
+lost."""
 
 import json
 import os
@@ -38,7 +39,7 @@ def text(steps: int, seed: int) -> Examples:
 
 
 def arguments(folder: pathlib.Path) -> dict:
-    """A language model of one text, in four lanes: 50 steps an epoch."""
+    """A language model of one text, in four lanes: 50 steps per epoch."""
     language = ManyToManyAligned(
         "characters", "next", whole=True, cell="gru", units=8, embedding=4, window=8
     )
@@ -108,7 +109,7 @@ def start(folder: pathlib.Path, action: str) -> list[subprocess.Popen]:
 
 
 def assert_close(one: pathlib.Path, other: pathlib.Path) -> None:
-    """Checks that two runs differ by rounding alone."""
+    """Checks that two runs only differ by rounding."""
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
     for key in first:

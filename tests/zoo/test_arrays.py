@@ -143,23 +143,23 @@ BAD = {
     "objects": (
         {"inputs": np.array(SERIES, object), "targets": CLASSES},
         {},
-        "'inputs' holds Python objects, which are not read; concatenate",
+        "'inputs' contains Python objects, which are not read; concatenate",
     ),
-    "text": ({"inputs": CLASSES, "targets": CLASSES}, {}, "'inputs' must hold numbers, got 30 of"),
+    "text": ({"inputs": CLASSES, "targets": CLASSES}, {}, "must contain numbers, got 30 of"),
     "complex": (
         {"inputs": np.ones(3, complex), "targets": CLASSES},
         {},
-        "'inputs' must hold numbers or text, got 3 of complex128",
+        "'inputs' must contain numbers or text, got 3 of complex128",
     ),
     "NaN": (
         {"inputs": PADDED, "targets": CLASSES},
         {},
-        r"x\.npz, example 0: 'inputs' holds NaN at step \d; fill it in",
+        r"x\.npz, example 0: 'inputs' contains NaN at step \d; fill it in",
     ),
     "too large": (
         {"inputs": np.stack([SERIES[0], HUGE]), "targets": CLASSES[:2]},
         {},
-        "example 1: 'inputs' holds a number beyond",
+        "example 1: 'inputs' contains a number beyond",
     ),
     "lengths that do not fit": (
         {"inputs": PADDED, "lengths": LENGTHS + 5, "targets": CLASSES},
@@ -179,7 +179,7 @@ BAD = {
     "other count": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": CLASSES[:29]},
         {},
-        "'inputs' holds 30 examples, but 'targets' 29 examples",
+        "'inputs' contains 30 examples, but 'targets' 29 examples",
     ),
     "class that is not a whole number": (
         {"inputs": PADDED, "lengths": LENGTHS, "targets": np.arange(30) / 2},
@@ -196,7 +196,7 @@ BAD = {
         {},
         r"'targets' must have one class per example, \(n,\), got 30x30 of float64",
     ),
-    "empty": ({"inputs": np.ones((0, 3)), "targets": []}, {}, "hold something, got 0x3"),
+    "empty": ({"inputs": np.ones((0, 3)), "targets": []}, {}, "and not be empty, got 0x3"),
     "four axes": ({"inputs": np.ones((2, 3, 4, 5)), "targets": [1, 2]}, {}, "2x3x4x5"),
 }
 

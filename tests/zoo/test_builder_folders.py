@@ -1,4 +1,4 @@
-"""What tfds makes of files: translations, CoNLL, folders of images, and features inside others."""
+"""tfds builders of folders: translations, CoNLL, folders of images, and nested features."""
 
 import collections
 import pathlib
@@ -210,5 +210,5 @@ def test_folder_of_images(tmp_path) -> None:
     splits, _ = open_source(Source(str(folder), "image", validation=0.0, limit=3))
     assert len(splits.train) == 3 and splits.train.inputs[0].shape == (6, 5, 3)
     train("many-to-one", "--data", folder, "--kind", "rows", "--run", tmp_path / "run")
-    with pytest.raises(SeqzooError, match="must hold a data set that tfds prepared, texts"):
+    with pytest.raises(SeqzooError, match="must contain a data set prepared by tfds, texts"):
         open_source(Source(str(tmp_path / "run"), "rows"))

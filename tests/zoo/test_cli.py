@@ -1,4 +1,4 @@
-"""The command line: what it answers and what it writes; test_cli_errors.py has the bad input."""
+"""The command line: its output and files; test_cli_errors.py has the bad input."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def test_training_writes_a_run_and_says_what_next(trained) -> None:
     run = trained / "run"
     for name in ("config.json", "model.keras", "history.csv", "loss.png", "scores/confusion.png"):
         assert (run / name).stat().st_size > 0, name
-    # What it tells a person to type works.
+    # The commands that it suggests work.
     commands = [
         shlex.split(line)[1:] for line in output.partition("Next steps:\n")[2].splitlines() if line
     ]
@@ -171,7 +171,7 @@ def test_other_kinds_train_and_answer(tmp_path, kind, target_kind, options) -> N
         bad = seqzoo("predict", tmp_path / "run", "1 nan")
         assert (bad.exit_code, bad.stderr) == (
             2,
-            "Input 1 holds NaN (number 2); fill it in or leave it out.\n",
+            "Input 1 contains NaN (number 2); fill it in or leave it out.\n",
         )
 
 
@@ -208,7 +208,7 @@ def test_predict_names_bad_lines_and_answers_the_others(trained) -> None:
     assert result.stderr.splitlines() == [
         "Line 2 is empty.",
         "Line 4 is not UTF-8: byte 2 is 0xff.",
-        "1 further line had the same error as line 2: 3",
+        "1 more line had the same error as line 2: 3",
     ]
 
 

@@ -1,4 +1,5 @@
-"""`seqzoo compare`: equal sizes, nothing trained twice, and an answer that the scores bear out."""
+"""`seqzoo compare`: equal sizes, nothing trained twice, and a conclusion that the scores
+support."""
 
 import contextlib
 import csv
@@ -47,7 +48,7 @@ def test_nearest_units_are_those_of_an_exhaustive_search() -> None:
 
 
 def test_memory_is_that_of_the_process_alone() -> None:
-    # In a process of its own, since a large one starts others that count as large.
+    # In a separate process, since a large one starts others that count as large.
     program = (
         "import sys\n"
         "from seqzoo.zoo.comparison.processes import run\n"
@@ -112,7 +113,7 @@ def test_control_c_is_handed_on_once_and_kills_the_second_time(tmp_path, times) 
     assert (tmp_path / "heard").read_text() == "x"
 
 
-# Trainings; here in this process, which has TensorFlow already.
+# Training runs; here in this process, which has TensorFlow already.
 
 
 class Inside:
@@ -182,7 +183,7 @@ def test_the_gradient_flow_of_the_cells(command, inside, tmp_path) -> None:
     assert list(gru["shares"]) == ["10", "100", "1000"]
     assert vanilla["shares"]["100"] < 1e-3 * vanilla["shares"]["10"]
     assert vanilla["verdict"].startswith("vanishing: it halves every")
-    # It is computed once, and stands in all that is written.
+    # It is computed once, and is in all files.
     result = seqzoo(*asked)
     assert inside.flows == 1 and "100 steps back" in result.stdout
     folder = tmp_path / "comparisons/many-to-one"
@@ -238,7 +239,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
         history = (folder / "trainings" / f"{cell}-5" / "history.csv").read_text()
         only = float(history.splitlines()[-1].rpartition(",")[2])
         assert row["seconds_an_epoch"] == pytest.approx(np.median([only, 1.0, 2.0]))
-    # The third training was stopped at a higher peak than that with which it ended.
+    # The third training run was stopped at a higher peak than it ended with.
     assert rows["gru"]["peak_bytes"] == 7 << 30 and rows["vanilla"]["peak_bytes"] == 4 << 20
     with open(folder / "comparison.csv", newline="") as file:
         read = list(csv.DictReader(file))
@@ -272,7 +273,7 @@ def test_a_training_that_fails_is_told_and_the_others_go_on(command, inside, tmp
     assert "| vanilla | 9 | " in page and "| - | - | - | - |" in page
     result = seqzoo(*command, "--cells", "vanilla")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "All trainings failed: The loss is no longer" in result.stderr
+    assert "All training runs failed: The loss is no longer" in result.stderr
     inside.failing = ""  # it is tried again
     assert seqzoo(*command, "--cells", "vanilla").exit_code == 0
     assert inside.trained == ["gru-6", "vanilla-6"]
@@ -297,7 +298,7 @@ def test_mistakes_leave_nothing(command, inside, tmp_path) -> None:
     assert inside.trained == []
 
 
-# What it comes to
+# The conclusion
 
 
 def _result(cell: str, *scores: float, failed: bool = False) -> Result:

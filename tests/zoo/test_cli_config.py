@@ -1,4 +1,4 @@
-"""`seqzoo init` and the files it writes: nothing is lost, and mistakes in them are told by line."""
+"""`seqzoo init` and the files it writes: nothing is lost, and errors name the line."""
 
 import json
 import re

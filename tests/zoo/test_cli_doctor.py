@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fast_loops
 
 @pytest.fixture
 def complete(monkeypatch) -> dict[str, str | None]:
-    """Versions of packages as if each were installed in its least release; to be changed."""
+    """Versions of packages as if the minimum version of each were installed; to be changed."""
     versions: dict[str, str | None] = {**doctor.REQUIRED, **dict.fromkeys(doctor.OPTIONAL, "1.0")}
     monkeypatch.setattr(doctor, "_version", versions.get)
     return versions

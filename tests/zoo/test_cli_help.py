@@ -1,4 +1,4 @@
-"""The command line's help: quick, complete, and not at odds with the documentation."""
+"""The command line's help: quick, complete, and consistent with the documentation."""
 
 import itertools
 import os
@@ -57,7 +57,7 @@ def test_every_command_and_option_has_help_and_examples(name) -> None:
             assert parameter.help and parameter.help.endswith((".", "]")), parameter.name
     shown = seqzoo(name, "--help")
     assert shown.exit_code == 0
-    # Each option stands below the heading of its subject.
+    # Each option is below the heading of its subject.
     for subject, listed in itertools.groupby(
         (own for own in command.params if isinstance(own, options.Grouped)), lambda own: own.subject
     ):

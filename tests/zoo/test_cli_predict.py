@@ -1,4 +1,5 @@
-"""`seqzoo predict` of files: each input answered in its place, and wrong lines named."""
+"""`seqzoo predict` of files: predictions in the order of the inputs, and errors that name the
+line."""
 
 import csv
 import gzip
@@ -210,7 +211,7 @@ def test_order_is_kept_over_many(run, tmp_path) -> None:
     shown = ", ".join(str(i + 2) for i in range(50, 1050, 50))
     assert result.stderr.splitlines() == [
         "Line 2 is empty.",
-        f"21 further lines had the same error as line 2: {shown}, ...",
+        f"21 more lines had the same error as line 2: {shown}, ...",
     ]
     distinct = sorted(set(texts) - {""})
     direct = csv.DictReader(

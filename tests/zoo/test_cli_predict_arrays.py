@@ -63,7 +63,7 @@ def test_padded_and_joined_series_are_answered_as_in_python(series_run, tmp_path
         ({"X": PADDED}, [], r"`input` must name an array of .*new.npz \(X\)\."),
         ({"X": PADDED}, ["--input", "x"], r"got 'x'"),
         ({"inputs": PADDED[0, 0, 0]}, [], "'inputs' must have shape"),
-        ({"inputs": PADDED * np.nan}, [], "example 0: 'inputs' holds NaN"),
+        ({"inputs": PADDED * np.nan}, [], "example 0: 'inputs' contains NaN"),
         ({"inputs": PADDED[:, :, :2]}, [], "'inputs' must have 3 numbers per step.* 20x5x2"),
     ],
 )

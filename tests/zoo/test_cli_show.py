@@ -1,4 +1,4 @@
-"""`seqzoo show` and `list`: what they tell is what there is, and takes no TensorFlow to list."""
+"""`seqzoo show` and `list`: they describe everything, and listing does not import TensorFlow."""
 
 import inspect
 import json

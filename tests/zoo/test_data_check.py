@@ -1,4 +1,4 @@
-"""Checks of data before training: each fault is planted, found and told with its place."""
+"""Checks of data before training: each planted fault is found and reported with its location."""
 
 import csv
 import json
@@ -83,7 +83,7 @@ def test_malformed_rows_are_all_told(tmp_path) -> None:
     finding = _found(report, "rows", "'text' is empty")
     assert finding.state == "broken" and finding.values["lines"] == [5, 12]
     assert _found(report, "rows", "'label' is empty").values["lines"] == [22]
-    # The others are examined all the same.
+    # The others are still examined.
     assert _found(report, "rows", "45 for train")
 
 
@@ -211,7 +211,7 @@ def test_tags_are_recognised(tmp_path) -> None:
 
 
 def test_a_preset(tmp_path) -> None:
-    with pytest.raises(SeqzooError, match="upos-tagger needs data of its own"):
+    with pytest.raises(SeqzooError, match="upos-tagger needs your own data"):
         zoo.check("upos-tagger")
 
 

@@ -1,4 +1,4 @@
-"""The embedded data sets: what is in them, what is not, and how they are prepared."""
+"""The embedded data sets: their contents, and how they are prepared."""
 
 import collections
 import os
@@ -168,7 +168,7 @@ def few_names(monkeypatch) -> dict[str, dict[str, str]]:
 
 def test_preparing_prints_nothing_and_leaves_one_folder(tmp_path, few_names, capfd, caplog) -> None:
     builder = datasets.load("languages", tmp_path / "new" / "folder")
-    # What TensorFlow's own start-up writes is not in our hands.
+    # TensorFlow's own start-up messages are beyond our control.
     lines = [line for line in "".join(capfd.readouterr()).splitlines() if "absl" not in line]
     assert [line for line in lines if "cuda" not in line.lower()] == []
     assert caplog.records == []
@@ -191,7 +191,7 @@ def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkey
     from seqzoo.zoo.datasets.languages import Languages
 
     def names(minimum):
-        # In the midst of one preparation another one begins and ends.
+        # During one preparation another one begins and ends.
         monkeypatch.setattr(cldr, "names", lambda minimum: few_names)
         Languages(data_dir=tmp_path).download_and_prepare()
         return few_names
@@ -211,7 +211,7 @@ def test_another_process_that_was_faster_is_no_error(tmp_path, few_names, monkey
     ],
 )
 def test_prepared_anew_it_is_the_same(name, embedded, tmp_path) -> None:
-    """What the tests keep from earlier runs is what preparing gives today."""
+    """The data that the tests keep from earlier runs are the data that are prepared today."""
     kept, anew = {}, {}
     for found, folder in ((kept, embedded(name)), (anew, tmp_path)):
         builder = datasets.load(name, folder)

@@ -89,7 +89,7 @@ def test_readings(text: str, days: list[str]) -> None:
     ],
 )
 def test_forms_of_well_known_languages(forms, language: str, iso: str, text: str) -> None:
-    # In whichever of its locales: which of two that write alike is kept is CLDR's affair.
+    # In whichever of its locales: CLDR's order decides which of two equal ones is kept.
     assert text in written(forms[language], iso)
 
 
@@ -150,7 +150,7 @@ def test_texts_are_clean_and_without_placeholders(pairs) -> None:
     for text, _, locale in pairs:
         assert text == " ".join(text.split()) and "\u200f" not in text
         assert not re.search(r"M\d\d", text), (text, locale)
-        # CLDR has no names of weekdays for these, Babel gives the English ones.
+        # CLDR has no names of weekdays for these, Babel returns the English ones.
         if locale.split("_")[0] in ("nnh", "tok", "ff"):
             assert not WEEKDAYS & set(re.findall(r"\w+", text)), (text, locale)
 
@@ -162,7 +162,7 @@ def test_numbers_alone_are_read_in_one_way(pairs) -> None:
         if re.search(r"[^\W\d]", text) or not any(len(number) == 4 for number in numbers):
             continue
         ascii_text = "-".join(str(int(number)) for number in numbers)
-        # Months stand first between slashes, or where the day could not.
+        # Months come first between slashes, or where the day could not.
         months_first = ("%m-%d-%Y",) if "/" in text or int(numbers[1]) > 12 else ()
         found = set()
         for form in ("%Y-%m-%d", "%d-%m-%Y", *months_first):

@@ -1,4 +1,4 @@
-"""The registry of file formats: each has a reader, and all say the same of the same rows."""
+"""The registry of file formats: each has a reader, and all read the same rows alike."""
 
 import json
 import pathlib

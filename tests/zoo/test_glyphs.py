@@ -1,4 +1,4 @@
-"""The data set `glyphs`: pictures that show their characters, and captions that can be right."""
+"""The data set `glyphs`: pictures that show their characters, and unambiguous captions."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Lines end at line feeds alone wherever they are read, and a byte order mark is not text."""
+"""Lines only end at line feeds, wherever they are read, and a byte order mark is not text."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from seqzoo.zoo.data.records import read_text
 from seqzoo.zoo.data.source import Source
 
 INSIDE = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-"""All that `str.splitlines` ends a line at, except for line feeds and carriage returns."""
+"""All line ends of `str.splitlines`, except for line feeds and carriage returns."""
 
 TEXTS = [f"{i} a{sign}b" for i, sign in enumerate(INSIDE)]
 

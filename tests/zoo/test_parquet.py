@@ -165,7 +165,7 @@ def test_bad_tables_name_file_row_and_column(case, tmp_path) -> None:
 
 
 def test_words_in_a_list_are_checked_one_by_one(tmp_path) -> None:
-    with pytest.raises(SeqzooError, match=r"holds a word \(number 2\) that is missing \(null\)"):
+    with pytest.raises(SeqzooError, match=r"contains a word \(number 2\) that is missing \(null\)"):
         fields.words(["a", None])
     with pytest.raises(SeqzooError, match="is empty"):
         fields.words([])

@@ -1,4 +1,4 @@
-"""Every preset trains, shrunk, and answers; their names and records are in order."""
+"""Every preset can be trained in a small form and predicts; names and records are consistent."""
 
 import json
 import pathlib
@@ -186,11 +186,11 @@ ON_PAGES = {
     for page in PAGES
     for name in re.findall(r"seqzoo train ([\w-]+)", page.read_text(encoding="utf-8"))
 }
-"""What test_docs_blocks.py trains, as shrunk as here, and asks."""
+"""Presets that test_docs_blocks.py trains, as small as here, and predicts with."""
 
 
 DRAWN = "line-reader"
-"""Whose data take ten seconds to draw; test_unaligned.py trains such a model on a few."""
+"""Presets whose data take ten seconds to draw; test_unaligned.py trains such a model on a few."""
 
 
 def _marks(name: str) -> list:

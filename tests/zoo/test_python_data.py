@@ -185,7 +185,7 @@ def test_pieces_pack_as_many_statements_as_fit() -> None:
     long = f"name = '''{'y' * 400}'''\n"
     source = line * 5 + "\n\n" + long + "\n" + "z = 1\n" + line.replace("x", "w") * 2
     found = [piece.text for piece in python_tokens.pieces([("a.py", source)], percent=100)]
-    # The fifth line stands alone, as what follows it does not fit; so does not what is too long.
+    # The fifth line is an example by itself: the next one does not fit. Too long ones are left out.
     w = line.replace("x", "w")
     assert found == [(line * 4)[:-1], line[:-1], ("z = 1\n" + w * 2)[:-1]]
 

@@ -1,4 +1,4 @@
-"""`seqzoo predict` on raw sentences: words beside tags, as CoNLL, CoNLL-U and JSON."""
+"""`seqzoo predict` on raw sentences: words with their tags, as CoNLL, CoNLL-U and JSON."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Whatever text a table or a CoNLL file holds, it is read back as it was written."""
+"""Any text in a table or a CoNLL file is read back as it was written."""
 
 import csv
 import gzip

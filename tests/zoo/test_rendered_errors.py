@@ -5,7 +5,7 @@ The file is written anew by
     SEQZOO_WRITE_ERRORS=1 python -m pytest tests/zoo/test_rendered_errors.py
 
 Other tests look at an error's parts (`field`, `location`, `expected`, `got`, `hint`), so that a
-sentence can be reworded here alone.
+sentence can be reworded only here.
 """
 
 import gzip

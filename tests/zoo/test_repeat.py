@@ -1,4 +1,4 @@
-"""Repeated trainings: with several seeds, and on folds of the examples."""
+"""Repeated training runs: with several seeds, and on folds of the examples."""
 
 import json
 from collections import Counter
@@ -59,7 +59,7 @@ def test_scores_are_summed_up(tmp_path) -> None:
     assert told["best"] == {"run": "seed-1", "score": 1.0}
     assert told["worst"] == {"run": "seed-2", "score": 6.0}
     assert told["metrics"]["loss"] == {"mean": 1.0, "standard_deviation": 0.0}
-    text = "mae 3.0000 ± 2.6458 over 3 trainings; best 1.0000 (seed-1), worst 6.0000 (seed-2)."
+    text = "mae 3.0000 ± 2.6458 over 3 training runs; best 1.0000 (seed-1), worst 6.0000 (seed-2)."
     assert found.text().endswith(text)
     assert "standard deviation\t2.6458\t0.0000" in found.text()
 

@@ -1,4 +1,4 @@
-"""The server: what it answers is what `Run.predict` gives, and every mistake gets its status."""
+"""The server answers like `Run.predict`, and every mistake has its status code."""
 
 import base64
 import concurrent.futures
@@ -158,7 +158,7 @@ ERRORS: dict[str, tuple[int, Any, str]] = {
     "depth": (400, b"[" * 100_000, "The body cannot be read"),
     "digits": (400, b'{"instances": [%s]}' % (b"1" * 5000), "The body cannot be read"),
     "list": (400, [], "The body must be a JSON object, got a list."),
-    "nothing": (400, {}, "`instances` must hold at least one input."),
+    "nothing": (400, {}, "`instances` must contain at least one input."),
     "field": (400, {"instance": ["a"]}, "There is no field 'instance'"),
     "text": (400, {"instances": "a"}, "`instances` must be a list, got text."),
     "columns": (400, {"inputs": ["a"]}, "`inputs` is not supported"),

@@ -1,4 +1,4 @@
-"""Each kind of model behind the server: predictions, and sessions that end as the whole does."""
+"""Each kind of model on the server: predictions, and sessions that end as the whole does."""
 
 import json
 import pathlib

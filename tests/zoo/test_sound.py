@@ -57,7 +57,7 @@ def test_what_is_no_sound(tmp_path) -> None:
     ):
         read_sound(write(tmp_path / "s.wav", b"RIFF"))
     soundfile.write(tmp_path / "n.wav", np.array([0.1, np.nan]), 8000, subtype="FLOAT")
-    with pytest.raises(SeqzooError, match=r"n\.wav holds samples that are NaN or infinite"):
+    with pytest.raises(SeqzooError, match=r"n\.wav contains samples that are NaN or infinite"):
         read_sound(tmp_path / "n.wav")
 
 

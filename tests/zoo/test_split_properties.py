@@ -1,4 +1,4 @@
-"""Whatever inputs, labels and shares are drawn: splits hold each example once, equals together."""
+"""For random inputs, labels and shares, splits contain each example once, equal ones together."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def divided(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part 
         return None
     try:
         return split(whole, shares, seed)
-    except SeqzooError as error:  # a few inputs that stand there often
+    except SeqzooError as error:  # a few inputs that occur often
         assert "leave no training examples" in str(error)
         return None
 
@@ -57,7 +57,7 @@ def test_each_example_is_in_one_split_with_its_equals(texts, shares, seed) -> No
         assert [texts[place] for place in own.examples.targets] == own.examples.inputs
     held = [set(own) for own in texts_of(found).values()]
     assert sum(map(len, held)) == len(set(texts))
-    # As large as asked for, and larger by equals of the last one alone.
+    # As large as asked for, and larger only by equals of the last one.
     most = max(map(texts.count, set(texts)))
     for name, share in shares.items():
         least = max(round(share * len(texts)), int(share > 0))

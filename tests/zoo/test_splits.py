@@ -1,4 +1,4 @@
-"""Splits by their own names: those that a column of a file says, and those of tfds data sets."""
+"""Named splits: those in a column of a file, and those of tfds data sets."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Files that are almost certainly not what was meant: refused, told of, or read rightly."""
+"""Files that are almost certainly mistakes: refused, reported, or read correctly."""
 
 import json
 import pathlib
@@ -242,7 +242,7 @@ def test_repeated_errors_are_told_once(trained) -> None:
     answered = seqzoo("predict", trained / "run", stdin="\n".join(lines) + "\n")
     assert answered.exit_code == 2 and len(answered.stdout.splitlines()) == 2
     assert answered.stderr == (
-        "Line 2 is empty.\n21 further lines had the same error as line 2: "
+        "Line 2 is empty.\n21 more lines had the same error as line 2: "
         f"{', '.join(map(str, range(4, 24)))}, ...\n"
     )
 

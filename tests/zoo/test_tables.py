@@ -1,4 +1,4 @@
-"""Fields of CSV, TSV and JSON Lines files: how they are read, and what bad ones get."""
+"""Fields of CSV, TSV and JSON Lines files: how they are read, and the errors of bad ones."""
 
 import gzip
 import json
@@ -137,10 +137,10 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
     "empty label": ("words", "class", "a", " ", "'out' is empty."),
     "no number": ("words", "value", "a", "three", "'out' must be numbers, but 'three' is no"),
     "decimal comma": ("words", "value", "a", "3,5", "'out' must be numbers, but '3,5' is no"),
-    "NaN as a value": ("words", "value", "a", "nan", "'out' holds NaN (number 1)"),
-    "NaN in a series": ("series", "class", "1 2 nan", "x", "'in' holds NaN (number 3)"),
-    "null in a series": ("series", "class", [1, None], "x", "'in' holds NaN (number 2)"),
-    "infinity": ("series", "class", "1 inf", "x", "'in' holds an infinite number (number 2)"),
+    "NaN as a value": ("words", "value", "a", "nan", "'out' contains NaN (number 1)"),
+    "NaN in a series": ("series", "class", "1 2 nan", "x", "'in' contains NaN (number 3)"),
+    "null in a series": ("series", "class", [1, None], "x", "'in' contains NaN (number 2)"),
+    "infinity": ("series", "class", "1 inf", "x", "'in' contains an infinite number (number 2)"),
     "empty series": ("series", "class", "[]", "x", "'in' is empty."),
     "words in a series": (
         "series",
@@ -150,8 +150,8 @@ BAD_FIELDS: dict[str, tuple[str, str, Any, Any, str]] = {
         "must be numbers, but 'x' is not a number",
     ),
     "ragged series": ("series", "class", [[1, 2], [3]], "x", "its lists are not equally long"),
-    "too large a number": ("series", "class", "1 -1e39", "x", "'in' holds a number beyond 3.4e+38"),
-    "too large a value": ("words", "value", "a", 1e39, "'out' holds a number beyond 3.4e+38"),
+    "too large a number": ("series", "class", "1 -1e39", "x", "'in' contains a number beyond 3.4e"),
+    "too large a value": ("words", "value", "a", 1e39, "'out' contains a number beyond 3.4e+38"),
     "far too large a number": ("series", "class", [1, 10**400], "x", "'in' must be numbers, but"),
     "a list too deep": ("series", "class", "[" * 100_000, "x", "'in' is a JSON list that cannot"),
     "half a character": ("words", "class", "a\ud800", "x", "'in' is not Unicode text (character 2"),

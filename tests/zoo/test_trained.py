@@ -1,4 +1,4 @@
-"""Models that are handed out: they answer from the package alone, and packing costs little."""
+"""Trained models in the package: they need no other files, and packing loses little accuracy."""
 
 import concurrent.futures
 import json
@@ -36,7 +36,7 @@ def test_a_card_says_what_a_model_is(name: str) -> None:
     assert own["preset"] == name and own["data"] == PRESETS[name].source.data
     assert own["command"] == f"seqzoo train {name}" and own["split"] == "test"
     assert own["licence"] and own["scores"]["examples"] > 20 and own["training_seconds"] > 9
-    # It is the preset as it stands that was trained.
+    # The current preset is the one that was trained.
     config = json.loads((FOLDER / name / "config.json").read_text(encoding="utf-8"))
     assert PRESETS[name].task.from_config(config["task"]) == PRESETS[name].task
     assert config["source"]["data_dir"] is None and str(pathlib.Path.home()) not in str(config)

@@ -1,4 +1,4 @@
-"""`seqzoo.zoo` from Python: what it exports, what importing it costs, what its calls return."""
+"""`seqzoo.zoo` from Python: its exports, its import time, and the results of its calls."""
 
 import subprocess
 import sys
@@ -53,7 +53,8 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
     commands = []
 
     def run(words, _):
-        """A training that scores 0.5 with the LSTM and 0.25 with the GRU; the sizes are given."""
+        """A training run that scores 0.5 with the LSTM and 0.25 with the GRU; the sizes are
+        given."""
         commands.append(words)
         if "seqzoo.zoo.comparison.sizing" in words:
             sizes = {

@@ -1,1 +1,1 @@
-"""What `list` and `show` print: facts about templates, presets, cells and data sets."""
+"""The output of `list` and `show`: facts about templates, presets, cells and data sets."""

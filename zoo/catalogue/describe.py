@@ -29,7 +29,7 @@ def describe(name: str, features: int, units: int, data_dir: str | None) -> list
     Args:
         name: of cells, templates, presets or data sets.
         features: number of input features for which a cell's parameters are counted.
-        units: units of the cell, likewise.
+        units: units of the cell, used in the same way.
         data_dir: the folder in which data sets are prepared.
 
     Raises:

@@ -1,1 +1,1 @@
-"""What the commands of the command line do; `cli.py` parses, calls these and prints."""
+"""The commands of the command line; `cli.py` parses arguments, calls these and prints."""

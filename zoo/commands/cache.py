@@ -1,4 +1,4 @@
-"""The command `seqzoo cache`: lists and removes what large tables left on the disk."""
+"""The command `seqzoo cache`: lists and removes the encoded examples of large tables."""
 
 import json
 

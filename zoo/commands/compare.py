@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
     "--seeds",
     type=options.Whole(1),
     default=3,
-    help="Number of trainings per cell, each with another seed. [at least 1; default: 3]",
+    help="Number of training runs per cell, each with another seed. [at least 1; default: 3]",
 )
 @click.option(
     "--gradient-flow",
@@ -43,8 +43,8 @@ def command(
 
     Each cell gets the number of units that brings the whole model closest to the parameter count of
     the preset's cell or, for a template, of the first cell. Each training runs in its own process.
-    Finished trainings are not repeated: the same command continues after Ctrl-C, and more cells or
-    seeds add to the comparison.
+    Finished training runs are not repeated: the same command continues after Ctrl-C, and more cells
+    or seeds add to the comparison.
 
     \b
     Examples:

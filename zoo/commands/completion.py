@@ -1,4 +1,4 @@
-"""The command `seqzoo completion`: prints what a shell reads to complete commands."""
+"""The command `seqzoo completion`: prints the completion script of a shell."""
 
 import click
 

@@ -59,7 +59,7 @@ def command(
     """Export the model in RUN to FOLDER and check its predictions in a separate process.
 
     A SavedModel takes raw inputs (text, numbers, audio), returns labels and probabilities, and
-    needs only TensorFlow to load. ONNX and LiteRT files run without TensorFlow; predict.py beside
+    needs only TensorFlow to load. ONNX and LiteRT files run without TensorFlow; predict.py next to
     them turns raw inputs into predictions.
 
     \b

@@ -86,4 +86,4 @@ def command(
     for section in sections:
         for name, own in section.data.items() if section.name == "gradients" else ():
             click.echo(f"Gradients of {name}: {own['summary']}")
-    click.echo(f"{page} has {len(sections)} sections; its figures and {NUMBERS} are beside it.")
+    click.echo(f"{page} has {len(sections)} sections; its figures and {NUMBERS} are next to it.")

@@ -28,7 +28,7 @@ from seqzoo.zoo.config.options import (
 from seqzoo.zoo.presets import Size
 
 NO_VALUE: Any = object()
-"""What click hands on where "none" was typed; `given` makes None of it."""
+"""The value from click for a typed "none"; `given` turns it into None."""
 
 
 class OneOf(click.Choice):
@@ -65,7 +65,7 @@ class Whole(click.ParamType):
 
 
 class Grouped(click.Option):
-    """An option that the help shows under a heading of its own, with others on the same subject."""
+    """An option that the help shows under the heading of its subject."""
 
     def __init__(self, *args: Any, subject: str, **settings: Any):
         super().__init__(*args, **settings)
@@ -201,7 +201,7 @@ FURTHER: dict[str, dict[str, Any]] = {
     "cell": {"shell_complete": completers.cells},
     "delimiter": {"callback": _tab},
 }
-"""What some options have besides, by their fields."""
+"""Additional arguments of some options, by their fields."""
 
 
 def _click_option(option: Option, subject: str) -> Callable:

@@ -27,7 +27,7 @@ def updated(page: str) -> str:
     """
     head, begin, _ = page.partition(BEGIN)
     if not begin:
-        raise ValueError(f"The page must hold the line {BEGIN}")
+        raise ValueError(f"The page must contain the line {BEGIN}")
     return f"{head}{BEGIN}\n{reference()}"
 
 

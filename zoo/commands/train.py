@@ -16,7 +16,7 @@ from seqzoo.zoo.commands import completers, options
 from seqzoo.zoo.commands.program import program
 
 ARGUMENTS = "seqzoo.train.arguments"
-"""Where the context of the command has its arguments as they were typed."""
+"""The key of the typed arguments in the command's context."""
 
 
 class TrainCommand(options.Command):
@@ -161,9 +161,9 @@ def command(
         if STARTER not in os.environ:
             raise
         sys.stderr.flush()
-        os._exit(LOST)  # the process that started the workers says which one has gone
+        os._exit(LOST)  # the process that started the workers says which one is gone
     if trained is None:
-        return  # the chief says what came of it
+        return  # the chief reports the result
     if as_json:
         click.echo(json.dumps(trained.to_json(), ensure_ascii=False))
     else:

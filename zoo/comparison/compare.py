@@ -1,4 +1,4 @@
-"""Compares cells: trains each with each seed in a process of its own.
+"""Compares cells: trains each with each seed in a separate process.
 
 Nothing here imports TensorFlow, see `processes`.
 """
@@ -26,7 +26,7 @@ from seqzoo.zoo.config.toml_reader import read_config
 COMPARISONS = pathlib.Path("comparisons")
 
 BASE = f"base{CONFIG}"
-"""The file of a comparison with the settings that all of its trainings share."""
+"""The file of a comparison with the settings that all of its training runs share."""
 
 
 def compare(
@@ -42,7 +42,7 @@ def compare(
 ) -> Comparison:
     """Compares cells at an equal number of parameters: `seqzoo compare` from Python.
 
-    Each cell is trained with each seed, in a process of its own. Training runs that the folder
+    Each cell is trained with each seed, in a separate process. Training runs that the folder
     already has are not repeated.
 
     Args:
@@ -52,8 +52,8 @@ def compare(
         gradient_flow: whether to add how much of a gradient each cell passes back over 10, 100 and
             1,000 steps before any training.
         folder: to write to; None for comparisons/NAME.
-        device: of the trainings: "cpu", "gpu" or None for a GPU if there is one.
-        say: receives a line on each training.
+        device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
+        say: receives a line on each training run.
         options: of source, template and training, named as in `seqzoo compare`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
@@ -121,7 +121,7 @@ def _sizes(path: pathlib.Path, base: Choices, cells: Sequence[str]) -> dict[str,
         return known
     known |= _counted(base, missing)
     (path / "trainings").mkdir(parents=True, exist_ok=True)
-    _write(path / BASE, base, f"Settings that all trainings in {path} share.")
+    _write(path / BASE, base, f"Settings that all training runs in {path} share.")
     for cell in missing:
         own = known[cell]
         task = replace(base.task, cell=cell, units=own["units"], cell_options=own["options"])
@@ -136,7 +136,7 @@ def _counted(base: Choices, cells: Sequence[str]) -> dict[str, Any]:
         file = pathlib.Path(folder) / BASE
         _write(file, base, "To be counted.")
         words = [sys.executable, "-m", "seqzoo.zoo.comparison.sizing", str(file), *cells]
-        # On the CPU, because a GPU that it occupies would not be free for the trainings.
+        # On the CPU, because a GPU that it occupies would not be free for the training runs.
         ended = run(words, {"CUDA_VISIBLE_DEVICES": "-1"})
     if ended.code == STOPPED:
         raise KeyboardInterrupt
@@ -227,7 +227,7 @@ def _gathered(
     """The comparison of the trained cells.
 
     Raises:
-        SeqzooError: all trainings failed.
+        SeqzooError: all training runs failed.
     """
     records = {
         (cell, seed): read_json(path / "trainings" / f"{cell}-{seed}.json")
@@ -236,7 +236,7 @@ def _gathered(
     }
     done = [record for record in records.values() if "figures" in record]
     if not done:
-        raise SeqzooError(f"All trainings failed: {next(iter(records.values()))['failed']}")
+        raise SeqzooError(f"All training runs failed: {next(iter(records.values()))['failed']}")
     results = []
     for cell in cells:
         own = {seed: records[cell, seed] for seed in seeds}

@@ -1,4 +1,4 @@
-"""The gradient flow of the cells of a comparison, computed in a process of its own."""
+"""The gradient flow of the cells of a comparison, computed in a separate process."""
 
 import json
 import pathlib

@@ -81,7 +81,7 @@ def _written(file: Any) -> str:
 
 
 def environment() -> dict[str, str]:
-    """An environment in which `python -m seqzoo.cli` is this very package, installed or not."""
+    """An environment in which `python -m seqzoo.cli` is this package, installed or not."""
     import seqzoo
 
     place = os.path.dirname(os.path.abspath(str(seqzoo.__file__)))

@@ -252,7 +252,7 @@ class Comparison:
 
 
 def ordered(results: Sequence[Result], better: int) -> list[Result]:
-    """The best cell first; those without a score last, in the order in which they came."""
+    """The best cell first; those without a score last, in their given order."""
     return sorted(results, key=lambda own: -better * own.mean if own.scores else float("inf"))
 
 

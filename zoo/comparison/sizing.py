@@ -52,7 +52,7 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
             taken = {option["name"] for option in cell_options(CELLS[name])}
             options = {own: value for own, value in options.items() if own in taken}
         tasks[name] = replace(choices.task, cell=name, cell_options=options)
-        make_cell(tasks[name])  # a mistake should not wait for the data
+        make_cell(tasks[name])  # mistakes are reported before the data are read
         check_times(tasks[name], choices.source)
     splits, _ = open_source(choices.source)
 

@@ -12,7 +12,7 @@ from seqzoo.zoo.config.resolve import Choices
 
 
 def as_options(choices: Choices) -> str:
-    """The options of a training that differ from the defaults of its template, as typed:
+    """The options of a training run that differ from the defaults of its template, as typed:
     "--data reviews.csv --kind words --units 64"."""
     task, settings, source = choices.parts()
     words: list[str] = []

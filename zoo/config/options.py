@@ -24,12 +24,12 @@ TASK_NAMES = {"input": "kind", "target": "target_kind"}
 """Fields of templates with other options, since --input and --target name columns."""
 
 DEFAULTS = {"target_kind": "the template's"}
-"""Defaults that are not those of the dataclass, which another one fills in."""
+"""Defaults that differ from the dataclass, because another class fills them in."""
 
 REGISTRIES = {
     "data": lambda: f"Data sets are {', '.join(DATASETS)}; files end in {', '.join(SUFFIXES)}.",
 }
-"""What options name beside their docstring: what is in a registry."""
+"""Entries of registries that the help of options lists after their docstring."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _options(kinds: Sequence[type], *, defaults: bool = False) -> dict[str, Opti
 
     Args:
         kinds: the dataclasses.
-        defaults: whether the help gives the fields' defaults, which presets override for templates
+        defaults: whether the help states the fields' defaults, which presets override for templates
             and training.
     """
     owners: dict[str, list[type]] = {}

@@ -20,7 +20,7 @@ CONFIG = ".toml"
 
 @dataclass(frozen=True)
 class Choices:
-    """The complete settings of a training, except for its folder.
+    """The complete settings of a training run, except for its folder.
 
     Attributes:
         task: the `Template` with its options.
@@ -44,7 +44,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
         name: a preset, a template, or the path of a configuration file.
         given: the given options of source, task and training; `input` and `target` are columns,
             `kind` and `target_kind` are the task's input and target.
-        complete: whether everything that a training needs must be present.
+        complete: whether everything that a training run needs must be present.
 
     Raises:
         SeqzooError: the name does not exist, or an option is invalid or missing.
@@ -82,7 +82,7 @@ def chosen(name: str | None, given: dict[str, Any], *, complete: bool = True) ->
 
 
 def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
-    """The settings of a training that starts from a run.
+    """The settings of a training run that starts from a run.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.

@@ -16,7 +16,7 @@ from seqzoo.zoo.data.source import Source, kinds_of
 
 TABLES = ("source", "task", "training")
 SEARCH = "search"
-"""The table with the space of `seqzoo search`; a training has no use for it."""
+"""The table with the space of `seqzoo search`; a training run has no use for it."""
 
 MOVED = {"kind": "input", "target_kind": "target", "further_inputs": "further_inputs"}
 """Fields that the source shares with the task, by their names there; a file has them once."""

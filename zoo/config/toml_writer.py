@@ -1,4 +1,4 @@
-"""Writes the settings of a training to a TOML file, with a comment for each."""
+"""Writes the settings of a training run to a TOML file, with a comment for each."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ from seqzoo.zoo.presets import PRESETS
 TITLES = {
     "source": "Where the examples come from.",
     "task": "Settings of the template.",
-    "training": "Settings of the training.",
+    "training": "Settings of the training run.",
 }
 DERIVED = ("kind", "target_kind", "further_inputs")
 """Fields of a source that are not written, since they repeat the task's."""

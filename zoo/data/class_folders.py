@@ -52,7 +52,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
         )
     images = [image for folder in _classes(path) for image in _images(folder)]
     if not images:
-        raise SeqzooError(f"{path} must hold images in a folder per class, CLASS/*.png.")
+        raise SeqzooError(f"{path} must contain images in a folder per class, CLASS/*.png.")
     records = (
         Record(number, {INPUT: read_bytes(image, blank=True), TARGET: image.parent.name})
         for number, image in enumerate(images)

@@ -22,7 +22,7 @@ CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "dep
 """The columns of CoNLL-U: https://universaldependencies.org/format.html"""
 
 COLUMNS = "# global.columns ="
-"""Begins the line of CoNLL-U Plus that names the columns."""
+"""The beginning of the line of CoNLL-U Plus that names the columns."""
 
 DOCUMENT = "-DOCSTART-"
 """Marks the beginning of a document in the files of CoNLL-2003."""
@@ -37,7 +37,7 @@ _SPACE = " \t"
 
 
 class Sentences(NamedTuple):
-    """What a file holds.
+    """The contents of a file.
 
     Attributes:
         sentences: words of each.
@@ -87,14 +87,14 @@ def read_conll(
 
     In CoNLL-U (.conllu), and in CoNLL-U Plus (.conllup) whose first column is ID, multiword tokens
     ("3-4"), empty nodes ("3.1") and comments are left out. In all other files a line that begins
-    with "#" is a comment if it has other fields than the lines of words have; fields stand between
+    with "#" is a comment if it has other fields than the lines of words have; fields are between
     tabs, or, where the first line of a word has none, between white space; lines of "-DOCSTART-"
     are left out.
 
     Args:
         path: the file, in UTF-8.
         word: the column of words: a name in CoNLL-U and in files whose first line names the
-            columns, by itself or behind "# global.columns ="; else a number, from 1 for the first
+            columns, by itself or after "# global.columns ="; else a number, from 1 for the first
             or from -1 for the last. None for "form" in CoNLL-U, and for the first column in others.
         tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
 
@@ -112,7 +112,7 @@ def read_conll(
         raise SeqzooError(
             f"{path} must begin with the line {COLUMNS} and the names of its columns."
         )
-    # Numbers of words stand first, so that multiword tokens can be told from words.
+    # Numbers of words come first, to tell multiword tokens from words.
     universal = suffix == ".conllu" or (suffix == ".conllup" and (names or ("",))[0] == "id")
     blocks = list(_blocks(path, lines, universal=universal, width=len(names or ())))
     word = _or_default(word, names, "form", 1)

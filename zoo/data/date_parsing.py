@@ -12,7 +12,7 @@ from seqzoo.tasks.errors import SeqzooError
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 FULL_CENTURY = 69
-"""Years of two digits from this on are of the twentieth century, as POSIX has it."""
+"""Two-digit years from this one on are in the twentieth century, as in POSIX."""
 
 _TIME = (
     r"(?:(?:[T ]\s*|, )(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"

@@ -28,7 +28,7 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
 def read(path: pathlib.Path, request: Request) -> Records:
     """The records of a file below the line that names the columns; empty lines are left out.
 
-    In CSV, fields that hold the delimiter, quotes or line ends stand in double quotes; in TSV a
+    In CSV, fields that contain the delimiter, quotes or line ends are in double quotes; in TSV a
     quote is a character like any other.
 
     Raises:
@@ -88,7 +88,7 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
     """The names in the first record, without surrounding spaces."""
     number, record, error = next(records, (1, [], "names no columns"))
     error = error or undecoded("".join(record))
-    if error:  # without names no record means anything
+    if error:  # records have no meaning without names
         raise SeqzooError(f"{path}, line {number} {error}.", location=f"{path}, line {number}")
     return [name.strip() for name in record]
 
@@ -99,7 +99,7 @@ def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], s
     end = _end(file)
 
     def parts() -> Iterator[str]:
-        """What the reader takes for lines; a carriage return within a field ends none of ours."""
+        """The lines for the reader; a carriage return within a field does not end one."""
         nonlocal ended
         for part in file.lines():
             ended += part.endswith(end)
@@ -120,12 +120,12 @@ def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], s
 
 
 def _end(file: TextFile) -> str:
-    """What ends the lines of a file."""
+    """The line ending of a file."""
     return "\n" if file.holds(b"\n") else "\r"
 
 
 def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
-    """What is wrong with a record that `csv` cannot read.
+    """The fault of a record that `csv` cannot read.
 
     Args:
         error: the message of `csv`.
@@ -149,8 +149,8 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
 def check_names(
     path: pathlib.Path, names: Sequence[str], delimiter: str, *, typed: bool = False
 ) -> None:
-    """Checks that columns have names that tell them apart, and that there are several where the
-    first line holds another delimiter.
+    """Checks that the names of columns differ, and that there are several columns if the
+    first line contains another delimiter.
 
     Args:
         path: of the file, for messages.
@@ -180,10 +180,10 @@ def check_names(
 
 
 def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
-    """How `csv.reader` handles the quotes of a file.
+    """The options of `csv.reader` for the quotes of a file.
 
-    In TSV a quote is a character like any other, unless each name in the first line stands in
-    quotes, as R writes it. Spaces between a delimiter and a quote are left out where some stand
+    In TSV a quote is a character like any other, unless each name in the first line is in
+    quotes, as R writes it. Spaces between a delimiter and a quote are ignored where some are
     there and all of the file can be read so.
     """
     if delimiter == "\t":
@@ -209,11 +209,11 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
 
 
 def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:
-    """Whether a record holds a space in front of a quote that begins a field.
+    """Whether a record contains a space in front of a quote that begins a field.
 
     Args:
         fields: as they are.
-        skipped: without spaces in front; a field that stands whole in quotes keeps those in it.
+        skipped: without spaces in front; a field that is entirely in quotes keeps those in it.
     """
     spaced = [
         place for place, field in enumerate(fields) if field[:1] == " " and re.match(' +"', field)

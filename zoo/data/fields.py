@@ -23,10 +23,10 @@ LARGEST = float(np.finfo(np.float32).max)
 """Models compute in float32."""
 
 _QUOTED = re.compile(r"\s*\[\s*[\"']")
-"""How a list of names in quotes begins, whether of JSON or as Python prints it."""
+"""Beginnings of a list of names in quotes, in JSON or as Python prints it."""
 
 _NESTED = re.compile(r"\s*\[\s*(\[|\]?\s*$|[-\d.]+\s*(,|\]\s*$))")
-"""How lists of numbers begin, which are not the names of files."""
+"""Beginnings of lists of numbers, which are not the names of files."""
 
 
 def text(field: Any) -> str:
@@ -87,7 +87,7 @@ def words(field: Any) -> tuple[str, ...]:
         try:
             found.append(text(word))
         except SeqzooError as error:
-            raise SeqzooError(f"holds a word (number {number}) that {error}") from error
+            raise SeqzooError(f"contains a word (number {number}) that {error}") from error
     return tuple(found)
 
 
@@ -334,9 +334,10 @@ def _numbers(field: Any) -> np.ndarray:
         place = np.argwhere(~np.isfinite(numbers))[0]
         number = numbers[tuple(place)]
         shown = "NaN" if math.isnan(number) else "an infinite number"
-        raise SeqzooError(f"holds {shown} (number {int(place[0]) + 1}); fill it in or leave it out")
+        number = int(place[0]) + 1
+        raise SeqzooError(f"contains {shown} (number {number}); fill it in or leave it out")
     if np.abs(numbers).max() > LARGEST:
-        raise SeqzooError(f"holds a number beyond {LARGEST:.2g}; scale all of them down")
+        raise SeqzooError(f"contains a number beyond {LARGEST:.2g}; scale all of them down")
     return numbers
 
 

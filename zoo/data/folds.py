@@ -36,7 +36,7 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         splits: with the training and validation examples that the folds are made of.
         fold: number and count, as in "2/5".
         target_kind: of the examples.
-        seed: another one gives other folds.
+        seed: another one draws other folds.
 
     Raises:
         SeqzooError: there are more folds than different inputs.

@@ -78,7 +78,7 @@ ADVICE = {
     (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "name a table with a column of such files",
     (".zip", ".tar", ".bz2", ".xz"): "unpack it",
 }
-"""What to do with files that cannot be read, by their extensions."""
+"""Advice for files that cannot be read, by their extensions."""
 
 
 def suffix_of(path: str) -> str:

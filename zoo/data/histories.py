@@ -19,7 +19,7 @@ from seqzoo.zoo.data.records import Request
 from seqzoo.zoo.data.source import Source
 
 MISSING_VALUES = ("", "na", "n/a", "nan", "null", "none", "-", "?", "nat")
-"""What stands for a missing value, in any case."""
+"""Texts that mark a missing value, in upper or lower case."""
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 """Whole numbers with points between groups of three digits."""
@@ -249,10 +249,10 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
 
 
 def _starts(grid: np.ndarray, source: Source) -> dict[str, Any]:
-    """The first dates of validation and test, and the one behind the last.
+    """The first dates of validation and test, and the one after the last.
 
     Args:
-        grid: the dates of all steps, and the one behind them.
+        grid: the dates of all steps, and the one after them.
         source: has `split_at`, or shares or numbers of steps.
     """
     steps = len(grid) - 1

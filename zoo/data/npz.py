@@ -30,7 +30,7 @@ STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
 
 USUAL = {INPUT: ("inputs", "values"), TARGET: ("targets",), SPLIT: (), WEIGHT: (), TIME: ()}
-"""Names of arrays that are taken for a role where none is named."""
+"""Usual names of the arrays of each role, if none is named."""
 
 SAMPLE_RATE = "sample_rate"
 
@@ -89,7 +89,7 @@ class _Reader:
             columns[TARGET] = self._targets(target, inputs)
             if len(columns[TARGET]) != len(inputs):
                 raise SeqzooError(
-                    f"{array.path}: {array.name!r} holds {_count(inputs)}, but {target.name!r} "
+                    f"{array.path}: {array.name!r} contains {_count(inputs)}, but {target.name!r} "
                     f"{_count(columns[TARGET])}."
                 )
         if SPLIT in self.found:
@@ -99,7 +99,7 @@ class _Reader:
         if WEIGHT in self.found:
             columns[WEIGHT] = self.found[WEIGHT].values
             if columns[WEIGHT].shape != (len(inputs),):
-                raise self.found[WEIGHT].unfit(f"hold a weight for each of {_count(inputs)}")
+                raise self.found[WEIGHT].unfit(f"contain a weight for each of {_count(inputs)}")
         if TIME in self.found:
             columns[TIME] = _times(self.found[TIME], inputs)
         for role, kind in further_roles(self.source).items():
@@ -108,7 +108,7 @@ class _Reader:
                 continue
             columns[role] = _statics(own) if kind in STATICS else self._inputs(own, kind)
             if len(columns[role]) != len(inputs):
-                raise own.unfit(f"hold an input for each of {_count(inputs)}")
+                raise own.unfit(f"contain an input for each of {_count(inputs)}")
         rows = zip(*columns.values(), strict=True)
         return Records(
             str(array.path),
@@ -119,7 +119,7 @@ class _Reader:
         )
 
     def _notes(self, array: Array, count: int) -> tuple[str, ...]:
-        """How an array was read that could be read in two ways."""
+        """A sentence on how an ambiguous array was read."""
         forecast = self.source.kind == "series" and self.source.target_kind == "next"
         if not forecast or array.values.ndim != 2 or self.arrays.lengths(array.name) is not None:
             return ()
@@ -143,7 +143,7 @@ class _Reader:
         most = 2 if form == "sound" else 3
         if not 1 <= values.ndim <= most or not values.size:
             shapes = ("(time,)", "(n, time)", "(n, time, features)")[:most]
-            raise array.unfit(f"have shape {' or '.join(shapes)} and hold something")
+            raise array.unfit(f"have shape {' or '.join(shapes)} and not be empty")
         lengths = self.arrays.lengths(array.name)
         if lengths is not None:
             sequences = array.cut(lengths.values, values, f"{lengths.name!r}")
@@ -168,7 +168,7 @@ class _Reader:
         """Samples between -1 and 1, each with its sample rate."""
         dtype, rate = array.values.dtype, self.source.sample_rate
         if dtype.kind not in "if":
-            raise array.unfit("hold samples, which are floats or signed integers")
+            raise array.unfit("contain samples, which are floats or signed integers")
         if rate is None or SAMPLE_RATE in self.arrays.names:
             own = _whole(self.arrays.find(None, SAMPLE_RATE, (SAMPLE_RATE,)))
             if rate not in (None, own) and not self.source.resample:
@@ -192,7 +192,7 @@ class _Reader:
             return _several(array)
         if kind == "value" and array.values.ndim in (1, 2):
             return array.finite(array.numbers())
-        raise array.unfit(f"hold what is {kind!r}")
+        raise array.unfit(f"contain targets of the kind {kind!r}")
 
 
 def _statics(array: Array) -> Sequence[Any]:
@@ -210,11 +210,11 @@ def _things(array: Array, form: str, kind: str) -> Any:
         return _texts(array)
     values = array.values
     if form == "text":
-        raise array.unfit("hold text")
+        raise array.unfit("contain text")
     axes = (2,) if form == "numbers" else (3, 4)
     if values.ndim not in axes or not values.size:
         shape = "(n, numbers)" if form == "numbers" else "(n, height, width[, channels])"
-        raise array.unfit(f"have shape {shape} and hold something")
+        raise array.unfit(f"have shape {shape} and not be empty")
     if kind == "image" and values.dtype != np.uint8:
         raise array.unfit("be images of uint8, from 0 to 255")
     if form == "numbers" or values.dtype != np.uint8:
@@ -240,7 +240,7 @@ def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
 def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
     """A time at each step of each input, float64, so that seconds since 1970 keep their digits."""
     if array.is_text:
-        raise array.unfit("hold numbers")
+        raise array.unfit("contain numbers")
     lengths = np.array([len(own) for own in inputs], np.int64)
     values = array.values.astype(np.float64)
     if len(lengths) == 1 and values.shape == (lengths[0],):

@@ -49,7 +49,7 @@ class Array:
             SeqzooError: it holds text.
         """
         if self.is_text:
-            raise self.unfit("hold numbers")
+            raise self.unfit("contain numbers")
         with np.errstate(over="ignore"):
             return self.values.astype(np.float32)
 
@@ -67,14 +67,14 @@ class Array:
                 shown = "NaN" if np.isnan(number) else f"a number beyond {fields.LARGEST:.2g}"
                 step = f" at step {bad[0][0]}" if np.ndim(part) else ""
                 raise self.error(
-                    f"holds {shown}{step}; fill it in, leave it out, or let 'lengths' end the "
+                    f"contains {shown}{step}; fill it in, leave it out, or let 'lengths' end the "
                     "sequence before it",
                     index,
                 )
         return parts
 
     def cut(self, lengths: np.ndarray, values: np.ndarray, whose: str) -> list[np.ndarray]:
-        """The sequences of an array, padded or joined, without what fills up.
+        """The sequences of an array, padded or joined, without padding.
 
         Args:
             lengths: of the sequences.
@@ -116,7 +116,7 @@ class Arrays:
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise SeqzooError(f"{path} is not an .npz file that NumPy can read.") from error
         if not isinstance(self._file, np.lib.npyio.NpzFile):
-            raise SeqzooError(f"{path} holds one array without a name; save it with `numpy.savez`.")
+            raise SeqzooError(f"{path} has one array without a name; save it with `numpy.savez`.")
         self.names = tuple(self._file.files)
 
     def __enter__(self) -> Self:
@@ -156,12 +156,12 @@ class Arrays:
             raise nothing.error("is damaged") from error
         except ValueError as error:
             raise nothing.error(
-                "holds Python objects, which are not read; concatenate the sequences into one "
+                "contains Python objects, which are not read; concatenate the sequences into one "
                 "array, and save their lengths as 'lengths'"
             ) from error
         array = Array(self.path, name, values)
         if values.dtype.kind not in "biufU":
-            raise array.unfit("hold numbers or text")
+            raise array.unfit("contain numbers or text")
         return array
 
     def lengths(self, name: str) -> Array | None:

@@ -19,7 +19,7 @@ from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.data.stored_table import is_stored, read_stored
 
 USUAL = ("train", "validation", "test", "all")
-"""Splits that every source has; the last one only files."""
+"""Splits that every source has; the last one only for files."""
 
 PATHS = ("image", "sound")
 """Forms of inputs whose fields may be paths."""

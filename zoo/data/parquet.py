@@ -16,7 +16,7 @@ MAGIC = b"PAR1"
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
-    """The rows of a file, of the needed columns alone, a batch at a time.
+    """The rows of a file, of only the needed columns, one batch at a time.
 
     Raises:
         SeqzooError: it cannot be read, has no such columns, or no rows.

@@ -37,7 +37,7 @@ VALUES, TIMES = "values", "times"
 
 
 Tokenization = Literal["auto", "whitespace"]
-"""How sentences become words; see `reader`."""
+"""Ways to split sentences into words; see `reader`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Asked:
     Attributes:
         number: of the line that it begins at, of the argument, or of the example among arrays,
             from 1.
-        field: text, or what JSON holds; behind `read` a raw input of the run's kind.
+        field: text, or a value of JSON; after `read` a raw input of the run's kind.
         wrong: what is wrong with the line, such as "is empty"; None if nothing is.
         unit: the unit of the number.
     """
@@ -90,7 +90,7 @@ def read(
     resample: bool = False,
     tokenize: Tokenization = "whitespace",
 ) -> Iterator[Asked]:
-    """The inputs that a run is asked for, in order, each read as its kind says or told to be wrong.
+    """The inputs for a run, in order, each read as its kind or marked as wrong.
 
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
@@ -135,7 +135,7 @@ def _width_of(run: Any) -> int:
 
 
 def of_lines(lines: Iterable[bytes]) -> Iterator[Asked]:
-    """One input a line, in UTF-8, of standard input or a file; a byte order mark in front is left
+    """One input per line, in UTF-8, of standard input or a file; a byte order mark in front is left
     out."""
     for number, line in enumerate(without_mark(iter(lines)), 1):
         text = line.decode("utf-8", "surrogateescape")
@@ -189,7 +189,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
     except SeqzooError as error:
         if error.field != SENTENCE or file.sentence_column is not None:
             raise
-        # A file may have a sentence per row or line, although that of the training had a word.
+        # A file may have a sentence per row or line, although the training data had a word.
         asked = replace(asked, sentence_column=None)
         records = formats.read(file.path, Request(asked, (INPUT,), strict=False))
     # Examples are counted from 0 in messages of training, and from 1 in predictions.
@@ -250,7 +250,7 @@ def reader(
         resample: whether sound of other sample rates is brought to the model's, as it also is where
             that was chosen in training.
         tokenize: how sentences become the words of a tagger: "auto" as the training data were
-            split, see `SentenceSplitter`; or at "whitespace" alone.
+            split, see `SentenceSplitter`; or only at "whitespace".
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
 

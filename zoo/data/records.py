@@ -1,4 +1,4 @@
-"""The contract of file readers: they take a request and yield one record per example.
+"""The contract of file readers: they take a request, and yield one record per example.
 
 A reader is `read(path, request) -> Records`. It finds the columns, and splits a file into records;
 what a field means is read in `examples`, in one way for all formats.
@@ -17,7 +17,7 @@ from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data.source import Source
 
 _HALF = re.compile("[\udc80-\udcff]")
-"""What Python makes of a byte that is not UTF-8, where it is told to go on."""
+"""Characters that Python replaces invalid UTF-8 bytes by, with the handler "surrogateescape"."""
 
 BLOCK = 1 << 20
 """Bytes of a file that are read at once."""
@@ -27,7 +27,7 @@ WEIGHT, TIME, SENTENCE = "weight_column", "time_column", "sentence_column"
 """Roles of columns, by the fields of a source that name them."""
 
 FURTHER = "further_inputs."
-"""The role of a further input begins so, and ends in its name."""
+"""Prefix of the role of a further input; its name follows."""
 
 
 def further_roles(source: Source) -> dict[str, str]:
@@ -37,7 +37,7 @@ def further_roles(source: Source) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Request:
-    """What to read from a file, and how.
+    """Columns to read from a file, and how.
 
     Attributes:
         source: kinds, names of columns, delimiter.
@@ -152,7 +152,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
 
 
 def refuse_columns(path: object, request: Request) -> None:
-    """Checks that a format without columns is asked for none beside inputs and targets.
+    """Checks that a format without columns is asked only for inputs and targets.
 
     Raises:
         SeqzooError: the request names one.
@@ -273,7 +273,7 @@ class TextFile:
             yield line.removesuffix("\n").removesuffix("\r")
 
     def holds(self, part: bytes) -> bool:
-        """Whether some bytes stand anywhere in the file."""
+        """Whether the file contains some bytes."""
         end = b""
         for block in self.blocks():
             if part in end + block:
@@ -282,7 +282,7 @@ class TextFile:
         return False
 
     def has_lone_returns(self) -> bool:
-        """Whether a carriage return stands anywhere but before a line feed."""
+        """Whether there is a carriage return anywhere but before a line feed."""
         end = b""
         for block in self.blocks():
             block = end + block
@@ -301,7 +301,7 @@ class TextFile:
 
 
 def undecoded(text: str) -> str:
-    """What is wrong with a text that holds half characters; empty where it holds none."""
+    """The fault of a text with half characters; empty if it has none."""
     half = _HALF.search(text)
     if half is None:
         return ""

@@ -37,7 +37,7 @@ def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
     if not len(samples):
         raise SeqzooError(f"{path} has no samples")
     if not np.isfinite(samples).all():
-        raise SeqzooError(f"{path} holds samples that are NaN or infinite")
+        raise SeqzooError(f"{path} contains samples that are NaN or infinite")
     return samples.mean(axis=1, dtype=np.float32), rate
 
 

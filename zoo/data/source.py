@@ -1,4 +1,4 @@
-"""Where examples come from: an embedded or a tfds data set, or a file; plain data."""
+"""The source of examples: an embedded or a tfds data set, or a file; plain data."""
 
 import os
 import pathlib
@@ -97,7 +97,7 @@ class Source:
             a number or a category, as the training examples have it.
         time_column: column or array with the time of each step of a series, for time-aware cells.
             Times are numbers, or ISO 8601 dates and times, which become seconds.
-        time_values: what the time column holds: the time of each step ("timestamps"), or the time
+        time_values: meaning of the time column: the time of each step ("timestamps"), or the time
             since the previous step ("elapsed").
         sentence_column: column that identifies the sentence of each word, in tagging tables with
             one word per row. It may be empty after the first row of a sentence.
@@ -185,7 +185,9 @@ class Source:
     test: float | str = 0.1
     sample_rate: int | None = None
     whole: Annotated[bool, Named(off="lines")] = False
-    seed: Annotated[int, NotTyped("--seed is that of the training, and must not move examples")] = 0
+    seed: Annotated[
+        int, NotTyped("--seed is that of the training run, and must not move examples")
+    ] = 0
     fold: Annotated[str | None, NotTyped("it is set by --folds")] = None
 
     def __post_init__(self) -> None:
@@ -241,7 +243,7 @@ class Source:
             )
 
     def _check_dates(self) -> None:
-        """Options of tables with dates are for them alone.
+        """Options of tables with dates are only for them.
 
         Raises:
             SeqzooError: one is given for another kind, or the frequency is none.

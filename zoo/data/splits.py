@@ -170,7 +170,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
     Args:
         whole: the examples.
         shares: name of a split -> its share of the examples; the rest is "train".
-        seed: another one gives other splits.
+        seed: another one draws other splits.
 
     Returns: the splits of `shares` and "train"; None for one that has no examples.
 
@@ -261,7 +261,7 @@ def cut(whole: Part, shares: dict[str, float]) -> dict[str, Part | None]:
                 raise SeqzooError(f"{whole.name} has {steps} {unit}, too few to split.")
             parts[name] = None
             continue
-        # Where it begins belongs to the key: parts of a series that repeats itself are others.
+        # The start is part of the key: equal parts of a series that repeats itself are different.
         key = f"{begin} ".encode() + input_key((inputs or [""])[0])
         own = replace(examples, inputs=inputs, targets=targets)
         parts[name] = Part(whole.name, own, [key], labels)
@@ -405,7 +405,7 @@ def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str])
 
 
 def _size(part: Part) -> str:
-    """What few but long examples hold: " (8,640 steps)"; of others nothing."""
+    """The steps of few but long examples, " (8,640 steps)"; empty for others."""
     inputs = part.examples.inputs
     if len(part.keys) > FEW_EXAMPLES:
         return ""

@@ -29,10 +29,10 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part, digests_of
 
 LARGE_TABLE = 64_000_000
-"""Bytes of files from which on their examples are read from the disk."""
+"""Minimum bytes of files whose examples are read from the disk."""
 
 UNPACKED = 4
-"""Bytes of text that a byte of a compressed file counts as."""
+"""Bytes of text that one byte of a compressed file counts as."""
 
 READING = (
     "target_kind",
@@ -45,14 +45,14 @@ READING = (
     "separator",
     "seed",
 )
-"""Fields of a source that what is stored depends on."""
+"""Fields of a source that the stored data depend on."""
 
 
 def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
     """Whether the examples of some files stay on disk.
 
     Raises:
-        SeqzooError: the source asks for it, and its kinds are read in memory alone.
+        SeqzooError: the source asks for it, and its kinds are only read in memory.
     """
     if source.storage == "memory":
         return False
@@ -215,7 +215,7 @@ class _Table:
         }
 
     def _append(self, chunk: Chunk | list[Record], records: Records, folder: pathlib.Path) -> None:
-        """Writes some records; what is wrong with one is found by the reader of all formats."""
+        """Writes some records; the reader of all formats finds their faults."""
         plain = self._plain(chunk) if isinstance(chunk, Chunk) else None
         if plain is None:
             part, _ = part_of(replace(records, records=_records(chunk)), self.source, folder)

@@ -8,7 +8,7 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.data.splits import Part
 
 FEW_EXAMPLES = 10
-"""Number of examples up to which nothing is suspected."""
+"""Maximum number of examples for which nothing is suspected."""
 
 
 def check(part: Part, source: Source) -> list[str]:

@@ -45,7 +45,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
                 f"`{name}` must be a share for {source.data}, got {getattr(source, name)!r}."
             )
     if source.split_column is not None:
-        raise SeqzooError(f"`split_column` is for files; {source.data} has splits of its own.")
+        raise SeqzooError(f"`split_column` is for files; {source.data} has its own splits.")
     if source.weight_column is not None:
         raise SeqzooError(
             f"`weight_column` is for files; {source.data} has features for inputs and targets."
@@ -152,7 +152,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     builder = tfds.ImageFolder(str(folder)) if splits else None
     if builder is None or not any(own.num_examples for own in builder.info.splits.values()):
         raise SeqzooError(
-            f"{folder} must hold a data set that tfds prepared, texts called LANGUAGE.SPLIT.txt, "
+            f"{folder} must contain a data set prepared by tfds, texts called LANGUAGE.SPLIT.txt, "
             "or images in CLASS or in SPLIT/CLASS."
         )
     return builder

@@ -45,7 +45,7 @@ class Feature:
 
     @property
     def name(self) -> str:
-        """What users call it."""
+        """Its name for users."""
         return "/".join(self.path)
 
     def of(self, example: Any) -> Any:

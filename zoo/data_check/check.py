@@ -22,7 +22,7 @@ FEW_TESTED = 50
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `check` found.
+    """The results of `check`.
 
     Attributes:
         source: the source, with what was guessed.
@@ -77,7 +77,7 @@ def check(
         preset = PRESETS[name]
         if not preset.source.data:
             raise SeqzooError(
-                f"{name} needs data of its own ({preset.needs}); check that file by its name."
+                f"{name} needs your own data ({preset.needs}); check that file by its name."
             )
         given = preset.source.to_config()
         data = given.pop("data")

@@ -1,4 +1,4 @@
-"""The columns of a table, and what they most likely hold."""
+"""The columns of a table, and the most likely kind of each."""
 
 import itertools
 import json
@@ -21,12 +21,12 @@ TABLES = ("csv", "tsv", "json lines", "parquet")
 """Formats with named columns of one value per row."""
 
 OF_A_KIND = 0.95
-"""Share of a column's values that must look alike."""
+"""Minimum share of a column's values that must be of one kind."""
 
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
 
 READING = ("columns", "delimiter", "separator", "data_dir")
-"""Fields of a source that say how a file is read, whatever is in it."""
+"""Fields of a source that say how a file is read, whatever its contents."""
 
 INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
 TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
@@ -63,7 +63,7 @@ class Column:
 
     @cached_property
     def content(self) -> Content:
-        """What the values most likely are."""
+        """The most likely kind of the values."""
         if not self.present:
             return "other"
         tests: dict[Content, Any] = {

@@ -30,7 +30,7 @@ FAR = 20.0
 """Interquartile ranges from the median at which a number stands out."""
 
 SCALES = 1_000.0
-"""Ratio of the standard deviations of two features from which it is mentioned."""
+"""Minimum ratio of the standard deviations of two features for a finding."""
 
 
 def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         if found:
             yield Finding(
                 "characters",
-                f"{len(found):,} of {len(texts):,} texts hold {what} "
+                f"{len(found):,} of {len(texts):,} texts contain {what} "
                 f"({part.examples.place(found[0])}: {shortened(texts[found[0]], 40)})",
                 "note",
                 fix,

@@ -15,10 +15,10 @@ from seqzoo.zoo.data.splits import Part
 from seqzoo.zoo.finding import Finding
 
 ENCODED = 20_000
-"""Examples of a split that are encoded; more say nothing new of lengths."""
+"""Number of examples of a split that are encoded; more would add little about lengths."""
 
 LONG = 4.0
-"""Ratio of the longest to the 99th percentile of lengths from which a maximum is suggested."""
+"""Minimum ratio of the longest to the 99th percentile of lengths for suggesting a maximum."""
 
 UNKNOWN_RATE = 0.05
 """Share of unknown tokens of a held-out split that is worth a note."""

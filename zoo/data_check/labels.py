@@ -12,13 +12,13 @@ from seqzoo.zoo.finding import Finding
 from seqzoo.zoo.output import shortened
 
 RARE = 5
-"""Examples below which a class is hardly learned."""
+"""Number of examples below which a class is hardly learned."""
 
 DOMINANT = 0.9
-"""Share of the most frequent class from which accuracy says little."""
+"""Minimum share of the most frequent class for which accuracy says little."""
 
 NAMED = 5
-"""Labels that a finding names."""
+"""Maximum number of labels that a finding names."""
 
 FAR = 20.0
 """Interquartile ranges from the median at which a number stands out."""

@@ -12,15 +12,15 @@ from seqzoo.zoo.data_check.columns import Column
 from seqzoo.zoo.finding import Finding
 
 PURE = 0.98
-"""Share of rows whose target follows from a column, from which it gives the answer away."""
+"""Minimum share of rows whose target follows from a column for a leak."""
 
 REPEATED = 2.0
-"""Mean rows per value of a column below which it says nothing of others: an identifier."""
+"""Mean rows per value of a column below which it is an identifier."""
 
 CORRELATED = 0.999
 
 WITHIN = 0.5
-"""Share of inputs that hold their own label, from which it is mentioned."""
+"""Minimum share of inputs that contain their own label for a finding."""
 
 
 def leaks(

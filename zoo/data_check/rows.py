@@ -18,7 +18,7 @@ from seqzoo.zoo.finding import Finding
 SPLITS = ("train", "validation", "test")
 
 PLACES = 3
-"""Places that a finding names."""
+"""Maximum number of locations that a finding names."""
 
 
 @dataclass(frozen=True)

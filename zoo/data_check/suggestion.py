@@ -1,4 +1,4 @@
-"""What to train first on some data, and how long an epoch will take on this machine."""
+"""A first model to train on some data, and the time that an epoch will take on this machine."""
 
 import shlex
 import time
@@ -13,10 +13,10 @@ from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.presets import PRESETS
 
 STEPS = 3_000
-"""Optimizer steps that a first training should have at least."""
+"""Minimum number of optimizer steps of a first training run."""
 
 EPOCHS = (3, 40)
-"""Fewest and most epochs that are suggested."""
+"""Minimum and maximum number of epochs that are suggested."""
 
 UNITS = ((2_000, 32), (20_000, 64), (200_000, 128))
 """Up to this number of training examples, this number of units."""
@@ -29,15 +29,15 @@ BATCHES = ((500, 8), (50_000, 32), (300_000, 64))
 LARGE_BATCH = 128
 
 TIMED = 512
-"""Examples at most on which steps are timed."""
+"""Maximum number of examples on which steps are timed."""
 
 SECONDS = 5.0
-"""Seconds after which no further step is timed."""
+"""Seconds after which no more steps are timed."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A first training: a baseline for others, not a tuned choice.
+    """A first training run: a baseline for others, not a tuned choice.
 
     Attributes:
         template: the name of the template.
@@ -53,7 +53,7 @@ class Suggestion:
 
 
 def of_preset(name: str) -> Suggestion:
-    """The training of a preset, with the settings that it has."""
+    """The training run of a preset, with its own settings."""
     preset = PRESETS[name]
     settings = preset.training
     options = {"batch_size": settings.batch_size, "epochs": settings.epochs}
@@ -61,7 +61,7 @@ def of_preset(name: str) -> Suggestion:
 
 
 def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int) -> Suggestion:
-    """A first training on data of one's own.
+    """A first training run on your own data.
 
     Args:
         template: the template with its defaults.

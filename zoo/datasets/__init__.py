@@ -79,7 +79,7 @@ def _prepare(builder_class: type, folder: pathlib.Path) -> tfds.core.DatasetBuil
             f"({error.strerror or error}); name another one or set TFDS_DATA_DIR."
         ) from error
     try:
-        # tfds writes into a folder beside the final one and renames it at the end. Its messages
+        # tfds writes into a folder next to the final one and renames it at the end. Its messages
         # and progress bars would interrupt those of the command that needs the data.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder_class(data_dir=folder).download_and_prepare()

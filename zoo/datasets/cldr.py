@@ -150,7 +150,7 @@ def _named(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Each (item, name) of a locale; an item's plural forms and its like share the item."""
     for kind in ("territories", "languages", "scripts", "variants", "currency_names"):
         for code, name in data.get(kind, {}).items():
-            if name.casefold() != code.casefold():  # a code that stands for itself
+            if name.casefold() != code.casefold():  # a code that is its own name
                 yield f"{kind}/{code}", name
     for code, forms in data.get("currency_names_plural", {}).items():
         yield from ((f"currency_names/{code}", name) for name in forms.values())

@@ -17,13 +17,13 @@ from babel.dates import DateTimePattern, parse_pattern
 from seqzoo.zoo.datasets import cldr
 
 PIVOT = 1950
-"""Two digits of a year stand for one of the hundred years from here on."""
+"""First of the hundred years that two-digit years are in."""
 
 WELL_KNOWN = frozenset(
     "ar bn cs da de el en es fa fi fr he hi hu id it ja ko nl no pl pt ro ru sv ta th tr uk vi zh"
     .split()
 )  # fmt: skip
-"""The languages whose words count where a language that fewer people know has them, too."""
+"""The languages that words belong to if less well-known languages have them, too."""
 
 # The zero of each numbering system that is some locale's default; Babel names them but does not
 # include their digits. The other digits follow it.
@@ -80,7 +80,7 @@ class Form:
 def readings(text: str) -> set[datetime.date]:
     """Every day that a numeric date can mean to somebody; none if it is not a date.
 
-    A year of four digits that stands first is followed by the month and the day, as in ISO 8601.
+    A year of four digits that comes first is followed by the month and the day, as in ISO 8601.
     Otherwise the order is any that a well-known language uses with these separators: points are
     only used for day, month and year, slashes for more than one order. If there is none, or none of
     them gives a date, any order is possible. Years of two digits are those from `PIVOT` on.
@@ -187,7 +187,7 @@ def digits(locale: str) -> dict[int, str]:
 
 
 def _meanings(forms: Iterable[Form]) -> dict[str, set[int]]:
-    """What a month's name means in a form: the text of a day, without the weekday -> months."""
+    """The month that a name means in a form: the text of a day, without the weekday -> months."""
     well_known: dict[str, set[int]] = collections.defaultdict(set)
     all_of_them: dict[str, set[int]] = collections.defaultdict(set)
     for form in forms:

@@ -16,7 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 FIRST_RECENT, LAST_RECENT = 1980, 2039
 
 WELL_KNOWN_SHARE = 4
-"""How many times as many dates a well-known language has as another one."""
+"""Ratio of the number of dates of a well-known language to that of another one."""
 
 
 class Pair(NamedTuple):
@@ -40,7 +40,7 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     Each text occurs once and has one right answer:
 
     - Numeric dates are kept only if they can be read in one way. 2021-03-04 is March 4: a year
-      of four digits that stands first is followed by month and day. 25/03/2021 and 3/25/2021 are
+      of four digits that comes first is followed by month and day. 25/03/2021 and 3/25/2021 are
       the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept. With
       points between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
     - Two digits are a year of 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.

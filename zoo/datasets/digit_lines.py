@@ -17,11 +17,11 @@ from seqzoo.zoo.datasets.glyph_images import png
 DIGIT_SIZE = 28
 """Height of an image, in pixels, and width of a digit with its margins."""
 MOST_DIGITS = 10
-"""Digits of a number, at most."""
+"""Maximum number of digits."""
 WIDEST_GAP = 12
-"""Empty columns between two digits, at most; there is at least one."""
+"""Maximum number of empty columns between two digits; the minimum is one."""
 ROUNDS = {"train": 4, "validation": 1, "test": 1}
-"""How often each digit of a split is used, each time beside others."""
+"""How often each digit of a split is used, each time next to others."""
 PARTS = {"train": "train[:55000]", "validation": "train[55000:]", "test": "test"}
 """The digits of MNIST that a split is made of."""
 

@@ -9,7 +9,7 @@ from seqzoo.zoo.datasets import cldr
 from seqzoo.zoo.datasets.hash_splits import split_of
 
 MINIMUM_NAMES = 300
-"""Fewer names leave a language too few to test on: a tenth of them is held out."""
+"""Minimum number of names of a language: a tenth of them is held out for testing."""
 
 
 class Languages(tfds.core.GeneratorBasedBuilder):

@@ -21,7 +21,7 @@ UNITS = 2048  # of a face, by em
 
 
 class Style(NamedTuple):
-    """How a line looks.
+    """The appearance of a line.
 
     Attributes:
         em: size of the letters, in pixels.

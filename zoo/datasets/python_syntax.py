@@ -25,7 +25,7 @@ CLASSES = (
     "comment",
     "operator",
 )
-"""What a character can be part of; see `highlight`."""
+"""The kinds of token that a character can be part of; see `highlight`."""
 
 # The last ones are added by the `site` module, for interactive use.
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) - {
@@ -44,7 +44,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
         or the name of an argument (`f(type=1)`).
     - `function`, `class`: the name after `def` and after `class`; elsewhere it is a `name`.
     - `decorator`: `@` and the dotted name after it.
-    - `docstring`: a string that is a statement of its own; all other strings are `string`, with
+    - `docstring`: a string that is a statement by itself; all other strings are `string`, with
       their prefix and quotes, and f-strings with the expressions in them.
     - `operator`: operators, brackets, commas, colons and the like.
     - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.

@@ -20,7 +20,7 @@ LINES = {"train": 8_000, "validation": 500, "test": 1_000}
 """Number of lines of each split."""
 
 MOST_WORDS = 3
-"""Words of a line, at most."""
+"""Maximum number of words of a line."""
 
 
 class TextLines(tfds.core.GeneratorBasedBuilder):

@@ -32,7 +32,7 @@ REQUIRED = {
     "soundfile": "0.12",
     "soxr": "0.4",
 }
-"""Packages without which a command fails, and the least release of each."""
+"""Packages without which a command fails, and the minimum version of each."""
 
 OPTIONAL = {"tensorboard": "shows the logs of a run"}
 

@@ -1,1 +1,1 @@
-"""Hyperparameter search over the options of a training."""
+"""Hyperparameter search over the options of a training run."""

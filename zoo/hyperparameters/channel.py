@@ -1,4 +1,4 @@
-"""What a search and its worker processes say to each other, a line of JSON each.
+"""Messages between a search and its worker processes, one line of JSON each.
 
 The search sends trials, and after each epoch whether to go on; a worker sends epochs and results.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from seqzoo.tasks.errors import DiskFull, Interrupted, SeqzooError
 
 COMPLETE, PRUNED, FAILED, UNFINISHED = "complete", "pruned", "failed", "unfinished"
-"""How a trial can end; an unfinished one goes on when the search does."""
+"""States of a trial that has ended; an unfinished one continues when the search is resumed."""
 
 
 class Pruned(Exception):
@@ -26,7 +26,7 @@ class OutOfMemory(SeqzooError):
 
 
 class Channel:
-    """A worker's side. It ends the process when the search has gone.
+    """A worker's side. It ends the process when the search is gone.
 
     Args:
         descriptor: of the pipe to write to. The search's lines come on standard input.

@@ -7,7 +7,7 @@ from seqzoo.zoo.config.resolve import CONFIG
 SEARCHES = pathlib.Path("searches")
 
 SETTINGS = f"search{CONFIG}"
-"""The settings that are searched around, with the space in the table [search]."""
+"""The settings of the search, with the space in the table [search]."""
 
 BEST = f"best{CONFIG}"
 """The settings of the best trial, to be trained."""
@@ -25,5 +25,5 @@ def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:
 
 
 def log_file(folder: pathlib.Path, index: int) -> pathlib.Path:
-    """What a worker process writes to standard output and standard error."""
+    """The log of a worker process: its standard output and standard error."""
     return folder / "logs" / f"worker-{index}.log"

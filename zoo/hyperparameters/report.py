@@ -1,4 +1,4 @@
-"""What a search comes to: a table of trials, a plot, and a sentence on the best."""
+"""The report of a search: a table of trials, a plot, and a sentence on the best."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ class Search:
         return float("inf") if own.score is None else -self.better * own.score
 
     def told(self, own: TrialResult) -> str:
-        """What came of a trial: "validation accuracy 0.8412 in epoch 2 of 3, 12.1 s"."""
+        """The result of a trial: "validation accuracy 0.8412 in epoch 2 of 3, 12.1 s"."""
         if own.state == FAILED:
             return f"failed: {own.error}"
         score = f"validation {metric_name(self.metric)} {_number(own.score)}"
@@ -97,7 +97,7 @@ class Search:
         return f"{own.state} after epoch {own.epochs}, {score}, {own.seconds:.1f} s"
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table: one row a trial, of plain values; None for what there is not."""
+        """The table: one row per trial, of plain values; None where there is none."""
         return [
             {
                 "trial": own.number,
@@ -114,7 +114,7 @@ class Search:
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Heads and rows as a person reads them."""
+        """Column names and rows of a table for people."""
         names = list(dict.fromkeys(name for own in self.trials for name in own.options))
         heads = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
         heads += ["seconds", *names, "state"]
@@ -133,7 +133,7 @@ class Search:
         return heads, rows
 
     def verdict(self) -> str:
-        """The best trial beside that with the given options, and what the options matter."""
+        """The best trial and that of the given options, and how much each option matters."""
         best = self.best
         if best is None:
             return "No trial is complete."

@@ -45,7 +45,7 @@ STUDY = "search"
 """Name of the study in the journal."""
 
 UNJUDGED = 4
-"""Complete trials before the median pruner ends others."""
+"""Number of complete trials before the median pruner ends others."""
 
 
 def search(
@@ -63,7 +63,7 @@ def search(
 ) -> Search:
     """Searches hyperparameters: `seqzoo search` from Python.
 
-    Each trial is a training with other options, which Optuna's tree-structured Parzen estimator
+    Each trial is a training run with other options, which Optuna's tree-structured Parzen estimator
     (Bergstra et al. 2011) draws from the space. The first one has the given options, if they are in
     the space. Trials are compared by the validation score of their best epoch; test examples are
     not used. A call with the folder of an earlier search continues it.
@@ -79,7 +79,7 @@ def search(
         pruner: how a trial is ended early: "median", if after an epoch it is worse than the median
             of the others (Golovin et al. 2017); "hyperband" (Li et al. 2018); or "none".
         folder: to write to; None for searches/NAME.
-        device: of the trainings: "cpu", "gpu" or None for a GPU if there is one.
+        device: of the training runs: "cpu", "gpu" or None for a GPU if there is one.
         say: receives a line on each trial.
         options: of source, template and training, named as in `seqzoo search`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
@@ -230,7 +230,7 @@ class _Running:
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
         file = self.path / JOURNAL
-        # What a process has left that was killed while it wrote.
+        # Remains of a process that was killed while writing.
         file.with_name(f"{JOURNAL}.lock").unlink(missing_ok=True)
         if file.exists():
             content = file.read_bytes()
@@ -249,7 +249,7 @@ class _Running:
             pruner=self.pruner,
         )
         before = self.study.get_trials(deepcopy=False)
-        # The seed of a search that goes on is another one, or it would draw the same trials again.
+        # A resumed search has another seed, or it would draw the same trials again.
         self.study.sampler = optuna.samplers.TPESampler(
             seed=self.base.settings.seed + len(before), constant_liar=True
         )
@@ -264,7 +264,7 @@ class _Running:
         self.interrupted = [own.number for own in before if own.state.name == "RUNNING"]
 
     def run(self, trials: int | None, seconds: float | None, parallel: int) -> None:
-        """Runs trials until there are so many, or the time is over.
+        """Runs trials until there are enough, or the time is over.
 
         Raises:
             Interrupted: Ctrl-C.
@@ -328,7 +328,7 @@ class _Running:
         return max(0, self.total - len(self._finished()) - running)
 
     def _handle(self, worker: Worker, event: Mapping[str, Any] | None, parallel: int) -> None:
-        """Deals with an event of a worker; None where it has ended."""
+        """Handles an event of a worker; None if it has ended."""
         if event is None:
             worker.ended = True
             if worker.number is not None:
@@ -384,8 +384,8 @@ class _Running:
         return {name: self.space[name].value(own) for name, own in drawn.items()}
 
     def _repeats(self, trial: Any) -> bool:
-        """Whether a trial has the values of a complete one, whose result it then gets: trainings
-        are deterministic."""
+        """Whether a trial has the values of a complete one, whose result it then gets: training
+        runs are deterministic."""
         for own in self._finished():
             if own.state.name == "COMPLETE" and own.params == trial.params:
                 for key in ("epoch", "epochs", "parameters"):
@@ -434,7 +434,7 @@ class _Running:
             self._tell(number)
 
     def _tell(self, number: int) -> None:
-        """Says what came of a trial, and writes the best one if that is it."""
+        """Reports the result of a trial, and writes its configuration if it is the best one."""
         result = self._gathered()
         (own,) = (trial for trial in result.trials if trial.number == number)
         best = result.best is not None and result.best.number == number

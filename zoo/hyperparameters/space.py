@@ -30,7 +30,7 @@ FACTOR = 5
 """By default a learning rate is at most this many times larger or smaller than that given."""
 
 CELLS = ("gru", "lstm", "mgu")
-"""Cells that are tried by default, besides the one given."""
+"""Cells that are tried by default, in addition to the given one."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Interval:
         return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
 
     def drawn(self, value: Any) -> Any:
-        """What Optuna has for a value."""
+        """The same value in Optuna's form."""
         return value
 
     def to_config(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Choice:
         return next(own for own in self.values if _label(own) == drawn)
 
     def drawn(self, value: Any) -> Any:
-        """What Optuna has for a value."""
+        """The same value in Optuna's form."""
         return _label(value)
 
     def to_config(self) -> list[Any]:
@@ -114,7 +114,7 @@ class Choice:
 
 
 Space = Mapping[str, Interval | Choice]
-"""What is searched, by the name of a field, or of an entry of one: "cell_options.reset_after"."""
+"""The search space, by the name of a field, or of an entry of one: "cell_options.reset_after"."""
 
 
 def _label(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A process of a search, which trains trials and scores them on validation examples alone."""
+"""A process of a search, which trains trials and scores them only on validation examples."""
 
 import gc
 import pathlib
@@ -19,7 +19,7 @@ from seqzoo.zoo.stopping import answering_signals
 
 
 class Trainings:
-    """The trainings of a worker, which share their data.
+    """The training runs of a worker, which share their data.
 
     Args:
         folder: of the search.
@@ -127,7 +127,7 @@ class Trainings:
 
 
 def _reports(channel: Channel, key: str) -> Any:
-    """The progress of a training, which reports a figure of each epoch."""
+    """The progress of a training run, which reports a figure of each epoch."""
     from seqzoo.tasks.training.progress import Silent
 
     class Reports(Silent):
@@ -151,7 +151,7 @@ def _explained(error: Exception) -> SeqzooError:
 
 
 def main(words: Sequence[str]) -> int:
-    """Works for a search.
+    """Runs trials for a search.
 
     Args:
         words: the folder of the search, the device or "", and the descriptor to write to.

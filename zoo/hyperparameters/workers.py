@@ -27,7 +27,7 @@ class Worker:
     Args:
         index: of it, from 1.
         folder: of the search.
-        device: of the trainings, or None.
+        device: of the training runs, or None.
         events: receives the worker with each of its events, and with None when it has ended.
         cores: the processor cores that it may use; empty for all.
         shared: whether other workers may use the same GPU.
@@ -90,7 +90,7 @@ class Worker:
             pass  # its end is an event
 
     def stop(self) -> None:
-        """Asks it to write a checkpoint and to end."""
+        """Asks it to write a checkpoint and to exit."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
 

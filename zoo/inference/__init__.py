@@ -1,1 +1,1 @@
-"""Asks trained runs: predictions, generated text, scores and exported models."""
+"""Inference with trained runs: predictions, generated text, scores and exported models."""

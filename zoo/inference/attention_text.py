@@ -11,10 +11,11 @@ from seqzoo.zoo.output import one_line
 SHADES = " ░▒▓█"
 
 WIDEST = 100
-"""Steps of an input that are drawn beside each other; of longer ones the strongest are named."""
+"""Maximum number of steps of an input that is drawn; of longer ones the strongest steps are
+named."""
 
 LOOKED_AT_MOST = 3
-"""Steps that are named where they cannot be drawn."""
+"""Number of steps that are named if they cannot be drawn."""
 
 
 def check_attention(run: Any) -> None:
@@ -37,8 +38,8 @@ def as_json(own: Any) -> dict[str, Any]:
 
 
 def as_text(own: Any) -> str:
-    """An `AttentionMap` as lines, one per token of the answer: darker signs below the characters of
-    the input, or the names of the words, frames or places with the most weight."""
+    """An `AttentionMap` as lines, one per token of the answer: darker characters below the
+    characters of the input, or the names of the words, frames or places with the most weight."""
     from seqzoo.tasks.inspection.subject import visible
 
     source, tokens = visible(own.source), visible(own.tokens)

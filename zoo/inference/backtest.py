@@ -29,7 +29,7 @@ def backtest(
     say: Callable[[str], Any] = lambda _: None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Scores the forecasts of a run from several origins, the last of which lies a horizon before
+    """Scores the forecasts of a run from several origins, the last of which is a horizon before
     the end of the data.
 
     Args:
@@ -72,7 +72,7 @@ def backtest(
     if not refit and starts[0] <= until:
         first_date, last_date = shown_dates(np.array([starts[0], until]))
         raise SeqzooError(
-            f"The first origin, {first_date}, lies within the training data of {run.folder}, "
+            f"The first origin, {first_date}, is within the training data of {run.folder}, "
             f"which end at {last_date}; use fewer origins, or --refit.",
             field="origins",
         )
@@ -128,7 +128,7 @@ def _mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def backtest_text(result: dict[str, Any]) -> str:
-    """A row per origin with the scores of the model, then the means beside those of baselines."""
+    """A row per origin with the scores of the model, then the means next to those of baselines."""
     names = [name for name, value in result[MEAN].items() if isinstance(value, float)]
 
     def row(head: str, own: dict[str, Any]) -> list[str]:

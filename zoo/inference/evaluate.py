@@ -29,7 +29,7 @@ def evaluate(
         report: folder to write tables and plots to.
         decoding: settings of `Decoding` that were given.
         device: see `seqzoo.zoo.devices.choose`.
-        others: further runs, whose predictions are averaged with those of the first.
+        others: more runs, whose predictions are averaged with those of the first.
 
     Raises:
         SeqzooError: the run or the data do not exist, or do not fit each other.
@@ -48,7 +48,7 @@ def evaluate(
     if "data" in given and split is None:
         split = "all" if source.is_file() else "test"
     if split == "all" and not source.is_file():
-        raise SeqzooError(f"--split all is for files; {source.data} has splits of its own.")
+        raise SeqzooError(f"--split all is for files; {source.data} has its own splits.")
     examples = open_examples(source, split or "test")
     if limit is not None and source.kind == HISTORY:
         examples = examples.pick(range(min(limit, len(examples))))

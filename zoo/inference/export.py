@@ -33,7 +33,7 @@ def export(
         format: key of `seqzoo.tasks.export.formats.FORMATS`.
         precision: of the weights.
         steps: fixed number of time steps; None for any.
-        signatures: further ones of a SavedModel.
+        signatures: additional ones of a SavedModel.
 
     Returns: how to load it, for a person.
 
@@ -60,7 +60,7 @@ def export(
     note = ""
     if run.template.input in TEXTS:
         raw = 'tf.constant(["a text"])'
-    else:  # by name, without which TensorFlow takes no more than one
+    else:  # by name: without names TensorFlow takes only one
         specs = run.task.signature
         raw = ", ".join(f"{spec.name}=tf.constant({spec.name})" for spec in specs)
         note = f"\nwith {', '.join(map(_described, specs))}, one row per input."

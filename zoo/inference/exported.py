@@ -4,7 +4,6 @@ import io
 import itertools
 import json
 import pathlib
-import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -68,13 +67,12 @@ class ExportedModel:
     """
 
     def __init__(self, folder: pathlib.Path):
-        from seqzoo.tasks.export import standalone
+        from seqzoo.tasks.export.predict_program import model_class
 
         about = read_json(folder / ABOUT)
         self.folder = folder
-        self._standalone = standalone
         try:
-            self._model = standalone.Model(folder)
+            self._model = model_class(about)(folder)
         except ImportError as error:
             extra = FORMATS[about["format"]].extra
             raise SeqzooError(
@@ -112,7 +110,7 @@ class ExportedModel:
         if about["kind"] in ("arrays", "sequences", "columns"):
             try:
                 return replace(asked, field=self._numbers(text))
-            except (OSError, ValueError, EOFError, wave.Error) as error:
+            except (OSError, ValueError, EOFError) as error:
                 return replace(asked, wrong=f"cannot be read: {str(error).rstrip('.')}")
         if not text.strip() and not self._model.answer.get("goes_on"):
             return replace(asked, wrong="is empty")
@@ -123,7 +121,7 @@ class ExportedModel:
         import numpy as np
 
         if pathlib.Path(text).suffix in (".npy", ".wav"):
-            return self._standalone._opened(self._model.input, text)
+            return self._model.reader.from_argument(text)
         if text.lstrip().startswith("["):
             return np.asarray(json.loads(text), np.float32)
         return np.asarray([float(own) for own in text.replace(",", " ").split()], np.float32)
@@ -136,7 +134,7 @@ class ExportedModel:
         lines: Sequence[int] = (),
         unit: str = "line",
     ) -> list[Answer]:
-        """Answers to raw inputs, as `Run.predict` gives them.
+        """Predictions for raw inputs, as `Run.predict` returns them.
 
         Raises:
             SeqzooError: an input is not as the model takes it.

@@ -23,7 +23,7 @@ from seqzoo.zoo.inference.open_run import open_run
 from seqzoo.zoo.output import table
 
 UNUSUAL = 3.0
-"""Least score of an anomaly, in standard deviations of a normal distribution."""
+"""Minimum score of an anomaly, in standard deviations of a normal distribution."""
 
 
 def is_forecast(folder: str) -> bool:
@@ -154,7 +154,7 @@ class Forecaster:
     def anomalies(self, histories: Sequence[History], least: float = UNUSUAL) -> ForecastTable:
         """The steps that are far from their forecasts.
 
-        Each step is forecast from those before it alone. Its score is its distance from the
+        Each step is forecast only from those before it. Its score is its distance from the
         forecast, divided by the standard deviation implied by the outer quantiles of a normal
         distribution.
 
@@ -256,7 +256,7 @@ def forecast_text(
     anomalies: bool = False,
     device: str | None = None,
 ) -> Iterator[str]:
-    """What `seqzoo predict` prints for a run of the template forecast.
+    """The output of `seqzoo predict` for a run of the template forecast.
 
     Args:
         folder: of the run.

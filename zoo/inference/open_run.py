@@ -42,7 +42,7 @@ def open_runs(folder: str, others: Sequence[str], device: str | None) -> Any:
 
     Args:
         folder: see `open_run`.
-        others: further ones.
+        others: more runs.
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:

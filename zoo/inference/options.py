@@ -1,4 +1,4 @@
-"""From the options that were given to how a run predicts: method, number of predictions, seed."""
+"""Options of predictions from those that were given: method, number of predictions, seed."""
 
 from collections.abc import Callable
 from dataclasses import replace

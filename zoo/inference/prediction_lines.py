@@ -74,7 +74,7 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
             shown = ", ".join(place.partition(" ")[2] for place in others[:SHOWN])
             more = ", ..." if len(others) > SHOWN else ""
             yield Reply(
-                f"{len(others):,} further {unit} had the same error as {first}: {shown}{more}",
+                f"{len(others):,} more {unit} had the same error as {first}: {shown}{more}",
                 bad=True,
             )
 
@@ -105,7 +105,7 @@ def prediction_lines(
         attention: shows where the model looks; None for only answers.
         tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
             files.
-        others: further runs, whose predictions are averaged with those of the first.
+        others: more runs, whose predictions are averaged with those of the first.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -276,7 +276,7 @@ def _answer(
 def _sentence(tokens: Sequence[str] | None, answer: Any, form: Form) -> str:
     """The words, tags and probabilities of a sentence, with an empty line at the end.
 
-    In CoNLL-U the tag is UPOS, and the probability stands in MISC.
+    In CoNLL-U the tag is UPOS, and the probability is in MISC.
     """
     tokens = tokens or [str(step) for step in range(1, len(answer.value) + 1)]
     rows = zip(tokens, answer.value, answer.step_probabilities, strict=True)

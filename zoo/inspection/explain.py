@@ -11,7 +11,7 @@ NAMED = 5
 """Steps that are named on each side."""
 
 FOR, AGAINST = (214, 96, 61), (72, 120, 168)
-"""Colours of what speaks for the answer, and against it."""
+"""Colours of contributions for the answer, and against it."""
 
 
 def explain(

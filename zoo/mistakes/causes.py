@@ -11,16 +11,16 @@ import numpy as np
 from seqzoo.zoo.data.splits import input_key
 
 FEW_OF_CLASS = 10
-"""Training examples of a class below which it is rare."""
+"""Number of training examples below which a class is rare."""
 
 MANY_UNKNOWN = 0.25
-"""Share of an input's tokens from which unknown ones are a likely cause."""
+"""Minimum share of unknown tokens in an input for which they are a likely cause."""
 
 TAIL = 2.0
 """Percentage of the training examples that are very short, and of those that are very long."""
 
 OFTEN = 3
-"""Mistakes from which a pair of classes is confused, if they are also a tenth of all mistakes."""
+"""Minimum number of mistakes of a pair of confused classes, if they are also a tenth of all."""
 
 CAUSES = {
     "another label in training": "training has the same text, up to case, spaces and punctuation, "

@@ -132,7 +132,7 @@ def errors(
 
     Args:
         run: a folder, a preset with a trained model, or a `seqzoo.tasks.Run` with target "class".
-        data: a file or data set; None for that of the training.
+        data: a file or data set; None for that of the training run.
         split: of the data; None for all of a given file, otherwise the test split.
         folds: number of models to train, each on all but one fold of the training examples; their
             predictions for the fold that each was not trained on are analysed instead of those of
@@ -140,7 +140,8 @@ def errors(
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
         say: is called with what is being done.
-        **fields: of `Source`, such as `input`, where the data differ from those of the training.
+        **fields: of `Source`, such as `input`, where the data differ from those of the training
+            run.
 
     Raises:
         SeqzooError: the run has another target, its data are not known, or an option is wrong.
@@ -187,7 +188,7 @@ def errors(
 
 
 def _training(run: Any, source: Source, data: Any, say: Callable[[str], Any]) -> Splits | None:
-    """The data of a training; None if they are unknown, or unavailable and not needed."""
+    """The data of a training run; None if they are unknown, or unavailable and not needed."""
     from seqzoo.zoo.data.open import open_source
 
     if not run.source:

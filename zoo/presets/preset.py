@@ -35,6 +35,6 @@ class Preset:
     small: Mapping[str, Any] = field(default_factory=lambda: {"units": 64})
 
     def sized(self, size: Size) -> Template:
-        """The task in a size."""
+        """The template in a size."""
         task: Any = self.task
         return task if size == "base" else replace(task, **self.small)

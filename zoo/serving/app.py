@@ -45,7 +45,7 @@ VERSION = "1"
 """The version of each model in TensorFlow Serving's responses."""
 
 PIECE_SECONDS = 0.02
-"""Seconds for which a text is generated before it is sent on, and others have their turn."""
+"""Seconds for which a text is generated before it is sent, and other requests get their turn."""
 
 ANY = (dict, list, str, int, float, type(None))
 
@@ -134,7 +134,7 @@ class Service:
         return await read_json(request, allowed, most, self.settings.timeout)
 
     async def done(self, submit: Callable[[], Future]) -> Any:
-        """The result of what a model's thread is asked.
+        """The result of a job of a model's thread.
 
         Raises:
             Refusal: too many wait, the input is invalid, or it took too long.
@@ -165,7 +165,7 @@ class Service:
             raise Refusal(400, "`signature_name` must be 'serving_default'.")
         instances, most = body.get("instances"), self.settings.instances
         if not instances:
-            raise Refusal(400, "`instances` must hold at least one input.")
+            raise Refusal(400, "`instances` must contain at least one input.")
         if len(instances) > most:
             raise Refusal(
                 413, f"`instances` has {len(instances):,} inputs, at most {most} are allowed."
@@ -278,7 +278,7 @@ class Service:
         return JSONResponse(await self.done(lambda: model.worker.call(feed)))
 
     async def show_or_end_session(self, request: Request) -> Response:
-        """How far a session is; DELETE ends it."""
+        """The progress of a session; DELETE ends it."""
         model, session = self.session(request)
         if request.method != "DELETE":
             return JSONResponse({"steps": session.steps})
@@ -306,7 +306,7 @@ class Service:
         return JSONResponse({"model_version_status": [version]})
 
     async def metadata(self, request: Request) -> Response:
-        """What a model is and takes."""
+        """A model's description and the inputs that it takes."""
         model = self.model(request)
         spec = {"name": model.name, "signature_name": "serving_default", "version": VERSION}
         return JSONResponse({"model_spec": spec, "metadata": model.metadata()})

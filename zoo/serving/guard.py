@@ -16,7 +16,7 @@ from seqzoo.zoo.serving.settings import ServingSettings
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-"""What every response has."""
+"""The headers of every response."""
 
 log = logging.getLogger("seqzoo.serving")
 

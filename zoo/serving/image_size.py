@@ -1,7 +1,7 @@
 """The size of an image from the head of its file: a small file may decode to gigabytes."""
 
 HUGE = 1 << 62
-"""What a damaged file counts as."""
+"""The size that a damaged file counts as."""
 
 
 def pixel_count(data: bytes) -> int:
@@ -23,7 +23,7 @@ def pixel_count(data: bytes) -> int:
 
 
 BMP = (18, 22)
-"""Where width and height stand."""
+"""The positions of width and height."""
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of JPEG that a size follows."""

@@ -17,13 +17,13 @@ from seqzoo.zoo.serving.image_size import pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
-"""Samples per second of sound, of all its channels, up to which it is decoded."""
+"""Maximum samples per second of sound, of all channels together."""
 
 RATES = range(1_000, 768_001)
 """Sample rates that are resampled."""
 
 NOWHERE = pathlib.Path("/nonexistent")
-"""Folder of paths in requests, which name none: inputs come with the request."""
+"""Folder of paths in requests, which have no paths: inputs come with the request."""
 
 
 class Inputs:
@@ -79,7 +79,7 @@ class Inputs:
 
     @property
     def expected(self) -> str:
-        """What an input is, in words."""
+        """A description of an input, in words."""
         return {
             "text": "text, or a list of words" if self.tagged_words else "text",
             "name": "a name",

@@ -12,12 +12,12 @@ from seqzoo.tasks.errors import nearest
 
 
 class Refusal(Exception):
-    """A request that is not answered as asked.
+    """A request that is refused.
 
     Attributes:
         status: the HTTP status.
         message: why, in one line.
-        headers: further headers of the response.
+        headers: additional headers of the response.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):

@@ -21,7 +21,7 @@ from seqzoo.zoo.serving.guard import Formatter, start_log
 from seqzoo.zoo.serving.settings import ServingSettings
 
 CONNECTIONS = 1024
-"""Connections up to which requests are answered."""
+"""Maximum number of connections on which requests are answered."""
 
 IDLE_SECONDS = 30
 """Seconds after which a connection without requests is closed."""

@@ -1,4 +1,4 @@
-"""Settings of `seqzoo serve`: where it listens, how requests share batches, and what is refused."""
+"""Settings of `seqzoo serve`: where it listens, how requests share batches, and what it refuses."""
 
 import math
 import re
@@ -26,7 +26,7 @@ class ServingSettings:
             batch.
         batch_wait: milliseconds that a request waits for others to share its batch. Requests that
             arrive while a batch is computed share the next one in any case.
-        queue_size: maximum number of waiting requests per model; further ones are answered with
+        queue_size: maximum number of waiting requests per model; others are answered with
             503.
         timeout: seconds after which a request is answered with 504.
         body_size: maximum size of a request body, in megabytes.

@@ -9,7 +9,7 @@ from seqzoo.tasks.startup import start_tensorflow
 from seqzoo.zoo.serving.settings import ServingSettings
 
 MODULES = ("starlette", "uvicorn")
-"""What is imported of the extra."""
+"""The modules of the extra that are imported."""
 
 
 def start(

@@ -76,7 +76,7 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answers what waits, and ends the thread."""
+        """Answers the waiting jobs, and ends the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -137,7 +137,7 @@ class Worker:
             start += len(job.inputs)
 
     def _next(self) -> list[Job]:
-        """The jobs of the next batch; none once the thread is to end and nothing waits."""
+        """The jobs of the next batch; none once the thread is to end and no job waits."""
         with self._changed:
             while not self._jobs:
                 if self._stopping:

@@ -18,13 +18,13 @@ from seqzoo.tasks.runs.layout import CONFIG, LOGS
 from seqzoo.tasks.training.clusters import STARTER
 
 SECONDS_TO_NOTICE = 40.0
-"""Seconds that workers have to notice that another one has gone; TensorFlow takes about 10."""
+"""Seconds within which workers notice that another one is gone; TensorFlow takes about 10."""
 
 SECONDS_TO_LEAVE = 10.0
-"""Seconds that a worker has to end after SIGTERM, before it is killed."""
+"""Seconds that a worker has to exit after SIGTERM before it is killed."""
 
 LOST = 75
-"""Exit code of a worker that ended because another one has gone."""
+"""Exit code of a worker that ended because another one was gone."""
 
 
 def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resume: str) -> int:
@@ -37,7 +37,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         count: number of workers.
         arguments: of the command line, without the name of the program.
         folder: the run folder.
-        resume: the command that resumes the training.
+        resume: the command that resumes the training run.
 
     Returns:
         The exit code of the chief.
@@ -177,7 +177,7 @@ def share_of_cores(count: int) -> list[set[int]]:
 
 
 def end_with_starter() -> None:
-    """Ends this process, a worker, when the one that started it has gone."""
+    """Ends this process, a worker, when the one that started it is gone."""
 
     def watch(descriptor: int) -> None:
         with contextlib.suppress(OSError):

@@ -18,22 +18,22 @@ from seqzoo.zoo.output import metric_name, table
 from seqzoo.zoo.training.train import TrainingPlan, folder_of, plan_resumed, run_plan
 
 BASE = f"repetition{CONFIG}"
-"""The file with the settings that all trainings share."""
+"""The file with the settings that all training runs share."""
 
 RESULT = "repetition.json"
 
 
 @dataclass(frozen=True)
 class Repetition:
-    """The scores of trainings that differ in their seed or in what they held out.
+    """The scores of training runs that differ in their seed or in what they held out.
 
     Attributes:
         folder: with the run folder of each.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored: "validation", or "test", which is the fold where there are folds.
-        figures: of each training by name, such as "seed-3" or "fold-1-of-5": its metrics that are
-            single numbers.
+        figures: of each training run by name, such as "seed-3" or "fold-1-of-5": its metrics that
+            are single numbers.
     """
 
     folder: pathlib.Path
@@ -44,17 +44,17 @@ class Repetition:
 
     @property
     def scores(self) -> dict[str, float]:
-        """The score of each training by name."""
+        """The score of each training run by name."""
         return {name: own[self.metric] for name, own in self.figures.items()}
 
     @property
     def best(self) -> str:
-        """The name of the training with the best score, which is that of its run folder."""
+        """The name of the training run with the best score, which is that of its folder."""
         return max(self.scores, key=lambda name: self.better * self.scores[name])
 
     @property
     def worst(self) -> str:
-        """The name of the training with the worst score."""
+        """The name of the training run with the worst score."""
         return min(self.scores, key=lambda name: self.better * self.scores[name])
 
     def mean(self, metric: str | None = None) -> float:
@@ -62,11 +62,11 @@ class Repetition:
         return statistics.fmean(own[metric or self.metric] for own in self.figures.values())
 
     def deviation(self, metric: str | None = None) -> float:
-        """The standard deviation of a metric over the trainings, from n - 1 of them."""
+        """The standard deviation of a metric over the training runs, from n - 1 of them."""
         return statistics.stdev(own[metric or self.metric] for own in self.figures.values())
 
     def to_json(self) -> dict[str, Any]:
-        """What `seqzoo train --repeat 5 --json` prints."""
+        """The output of `seqzoo train --repeat 5 --json`."""
         first = next(iter(self.figures.values()))
         return {
             "folder": str(self.folder),
@@ -85,7 +85,7 @@ class Repetition:
         }
 
     def text(self) -> str:
-        """A table of all trainings, with mean, standard deviation, best and worst."""
+        """A table of all training runs, with mean, standard deviation, best and worst."""
         names = list(dict.fromkeys([self.metric, *next(iter(self.figures.values()))]))
         rows = [[run, *(f"{own[name]:.4f}" for name in names)] for run, own in self.figures.items()]
         rows.append(["mean", *(f"{self.mean(name):.4f}" for name in names)])
@@ -94,7 +94,7 @@ class Repetition:
         return (
             f"{table(['training', *map(metric_name, names)], rows)}\n\n"
             f"{metric_name(self.metric)} {self.mean():.4f} ± {self.deviation():.4f} over "
-            f"{len(self.figures)} trainings; best {self.scores[best]:.4f} ({best}), worst "
+            f"{len(self.figures)} training runs; best {self.scores[best]:.4f} ({best}), worst "
             f"{self.scores[worst]:.4f} ({worst})."
         )
 
@@ -113,19 +113,19 @@ def repeat(
 ) -> Repetition:
     """Trains several times: `seqzoo train --repeat 5` or `--folds 5` from Python.
 
-    With `seeds`, the trainings have the seed of the settings and those after it. With `folds`, the
-    training and validation examples are divided into folds with the same share of each class; each
-    model is scored on the fold it was not trained on, and test examples are not used.
+    With `seeds`, the training runs have the seed of the settings and those after it. With `folds`,
+    the training and validation examples are divided into folds with the same share of each class;
+    each model is scored on the fold it was not trained on, and test examples are not used.
 
     Args:
         name: of a preset or a template, or the path of a configuration file; None to resume.
-        seeds: number of trainings, at least 2; or
+        seeds: number of training runs, at least 2; or
         folds: number of folds, at least 2.
-        folder: to write to, with a run folder for each training; None for runs/NAME.
+        folder: to write to, with a run folder for each training run; None for runs/NAME.
         resume: whether to continue in the folder: finished training runs are not repeated.
-        quiet: whether no progress of the trainings is shown.
+        quiet: whether no progress of the training runs is shown.
         device: "cpu", "gpu" or None for a GPU if there is one.
-        say: receives a line on each training.
+        say: receives a line on each training run.
         options: of source, template and training, named as in `seqzoo train`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
@@ -133,7 +133,7 @@ def repeat(
 
     Raises:
         SeqzooError: a name or a setting is wrong, the folder holds something else, nothing is held
-            out to score, or a training fails.
+            out to score, or a training run fails.
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):
@@ -172,7 +172,7 @@ def repeat(
 
 
 def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:
-    """The settings that all trainings share, kept in the folder, which is made here.
+    """The settings that all training runs share, kept in the folder, which is made here.
 
     Raises:
         SeqzooError: those of the folder differ, or it has none.
@@ -182,7 +182,7 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
         base = replace(base, source=base.source.absolute())
         path.mkdir(parents=True, exist_ok=True)
         file = str(path / BASE)
-        told = f"Settings that all trainings in {path} share."
+        told = f"Settings that all training runs in {path} share."
         write_text(path / BASE, toml_writer.config(base, told, file, ""))
         return base
     if not (path / BASE).exists():
@@ -197,7 +197,7 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
 
 
 def _forget(path: pathlib.Path) -> None:
-    """Removes a folder in which no training has begun, so that a corrected command may name it."""
+    """Removes a folder in which no training has begun, so a corrected command can use it."""
     if [own.name for own in path.iterdir()] == [BASE]:
         (path / BASE).unlink()
         path.rmdir()
@@ -225,7 +225,7 @@ def _train(
     record = trained.to_json()
     if not record["split"]:
         raise SeqzooError(
-            "No examples are held out to score the trainings on; hold some out with --test."
+            "No examples are held out to score the training runs on; hold some out with --test."
         )
     write_json(file, record)
     return record, _score(record)

@@ -1,4 +1,4 @@
-"""The summary of a training: score, some predictions, the run folder, and next commands."""
+"""The summary of a training run: score, some predictions, the run folder, and next commands."""
 
 import json
 import shlex
@@ -38,14 +38,14 @@ TYPED, VECTOR = 8, 40
 """Maximum steps of a series, or numbers of a vector, in a suggested command."""
 
 FORECAST = 4
-"""Number of steps of a forecast that are shown beside those that came."""
+"""Number of steps of a forecast that are shown next to the true ones."""
 
 PROMPT = 30
 """Number of characters of a prompt for a language model."""
 
 
 def summary(trained: Trained, program: str) -> str:
-    """All of it.
+    """The whole summary.
 
     Args:
         trained: from `seqzoo.zoo.training.train.run_plan`.
@@ -74,7 +74,7 @@ def summary(trained: Trained, program: str) -> str:
 
 
 def _forecast_summary(trained: Trained, program: str) -> str:
-    """The summary of a forecast: its scores beside baselines, and next commands."""
+    """The summary of a forecast: its scores next to baselines, and next commands."""
     folder = shlex.quote(str(trained.run.folder))
     data = shlex.quote(str(trained.run.source.get("data", "history.csv")))
     scores = "No steps were held out to score it on."
@@ -216,6 +216,6 @@ def _rounded(value: Any) -> Any:
 def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:
     if task.target == "labels":  # in any order
         return set(answer.value) != set(truth)
-    if task.target in ("value", "values"):  # a number is never exactly right
+    if task.target in ("value", "values"):  # a predicted number is never exactly right
         return False
     return answer.value != truth

@@ -32,12 +32,12 @@ from seqzoo.zoo.stopping import set_last_words
 RUNS = pathlib.Path("runs")
 
 TUNED = "-tuned"
-"""Follows the name of the run that a training starts from, in that of its own folder."""
+"""Follows the name of the run that training starts from in the name of the new folder."""
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is trained, and where to.
+    """A model to train, and its folder.
 
     Attributes:
         folder: the run folder.
@@ -54,12 +54,12 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training.
+    """A finished training run.
 
     Attributes:
         run: the `seqzoo.tasks.runs.run.Run`.
         split: name of the evaluated split; empty if none was held out.
-        examples: of that split, or of the training.
+        examples: of that split, or of the training run.
         figures: metrics of that split.
     """
 
@@ -69,7 +69,7 @@ class Trained:
     figures: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """What `seqzoo train --json` prints.
+        """The output of `seqzoo train --json`.
 
         Returns: "run", "split", "metric" and "better" (1 where more is better, else -1),
             "parameters" of the model, "seconds" of each epoch, and "figures", which are empty where
@@ -96,7 +96,7 @@ def folder_of(
     *,
     resume: bool,
 ) -> pathlib.Path:
-    """The run folder of a training that is about to begin or to be resumed.
+    """The run folder of a training run that is about to begin or to be resumed.
 
     Args:
         name: see `plan_new`.
@@ -104,7 +104,7 @@ def folder_of(
         given: settings that were given.
         start_from: see `plan_new`.
         device: see `plan_new`.
-        resume: whether a training is resumed.
+        resume: whether a training run is resumed.
 
     Raises:
         SeqzooError: as `plan_new` and `plan_resumed`.
@@ -130,7 +130,7 @@ def plan_new(
     *,
     shared: bool = False,
 ) -> TrainingPlan:
-    """Plans a new training.
+    """Plans a new training run.
 
     Args:
         name: of a preset or a template, or the path of a configuration file.
@@ -162,7 +162,7 @@ def plan_new(
 def plan_resumed(
     name: str | None, folder: str | None, given: dict[str, Any], device: str | None = None
 ) -> TrainingPlan:
-    """Plans to resume a training with the settings it was started with.
+    """Plans to resume a training run with the settings it was started with.
 
     Args:
         name: of the preset, the template or the file; None if `folder` is named.
@@ -199,7 +199,7 @@ def plan_resumed(
 
 
 def _check_problem(path: pathlib.Path, name: str, stored: Any, named: Any) -> None:
-    """Checks that a run is of the template, and of the kinds, of what is named.
+    """Checks that a run has the template and the kinds of the named settings.
 
     Raises:
         SeqzooError: it is of another one.

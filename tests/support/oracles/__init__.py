@@ -1,4 +1,4 @@
-"""The cells' equations in NumPy, written from the papers: what the cells are held against.
+"""The cells' equations in NumPy, written from the papers, to compare the cells with.
 
 Each oracle is one time step. It takes x (batch, features), the list of states (batch, size), the
 weights by name, and what dropout multiplies the recurrent input with; after these come the cell's
@@ -36,7 +36,7 @@ def oracle(*variants: dict[str, Any]) -> Callable:
     """Registers a function as the oracle of the cell of its name.
 
     Args:
-        *variants: options, beside the defaults, under which to test the cell: every option that
+        *variants: options other than the defaults under which to test the cell: every option that
             changes its equations.
     """
 

@@ -1,4 +1,4 @@
-"""Oracles of recurrences whose gates depend on the input alone, and of their relatives."""
+"""Oracles of recurrences whose gates depend only on the input, and of their relatives."""
 
 import math
 

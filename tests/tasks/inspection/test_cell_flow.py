@@ -17,7 +17,7 @@ def test_shares_are_those_of_a_tape() -> None:
     assert all(len(flow.norms) == 10 and list(flow.shares) == [2, 9] for flow in flows)
     for flow in flows:
         assert flow.shares[9] == flow.norms[9] / flow.norms[0]
-    # The gradient by the initial state, which a tape gives without a trace: 9 steps back.
+    # The gradient by the initial state, which a tape computes without a trace: 9 steps back.
     random = np.random.default_rng(3)
     x = tf.constant(random.normal(size=(1, 9, 8)), tf.float32)
     direction = tf.constant(random.normal(size=6) / np.sqrt(6), tf.float32)

@@ -77,7 +77,7 @@ def test_gradients_equal_those_of_a_loop_of_tapes(name) -> None:
     for t, expected in enumerate(_slow_gradients(layer, X)):
         for state, value in enumerate(expected):
             np.testing.assert_allclose(own.gradients[state][0, t], value, rtol=1e-10, atol=1e-14)
-    assert not own.gradients[0][1].any()  # the loss is of the first row alone
+    assert not own.gradients[0][1].any()  # the loss is only of the first row
 
 
 @pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "lmu"])

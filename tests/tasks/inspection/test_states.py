@@ -39,7 +39,7 @@ def test_states_that_are_alike_are_found() -> None:
     assert {(first.input, first.step), (second.input, second.step)} == {(0, 2), (1, 4)}
     assert second.similarity == pytest.approx(1)
     (only,) = similar_states(states[0][0], states[1:], top=1, units=[3])
-    assert abs(only.similarity) == pytest.approx(1)  # of one unit, the sign alone is compared
+    assert abs(only.similarity) == pytest.approx(1)  # of one unit, only the sign is compared
 
 
 def test_fixed_points_of_a_linear_cell_are_solved_for() -> None:

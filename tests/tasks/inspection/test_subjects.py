@@ -19,7 +19,7 @@ from seqzoo.tasks.inspection.tables import crf_transitions, embedding_of, neighb
 
 
 class _Run:
-    """What an inspection asks of a run, with a model that has not been trained."""
+    """The part of a run that an inspection needs, with a model that has not been trained."""
 
     folder = "runs/small"
 
@@ -121,7 +121,7 @@ def test_gradients_flow_from_the_chosen_step(subjects, name) -> None:
     assert found.loss == pytest.approx(-float(own.scores(own.inputs)[0, 0]), abs=1e-5)
     flows = [flow for flow in gradient_flow(found) if found[flow.name].inputs.shape[0] == 1]
     assert flows
-    if name in ("next", "forecast"):  # nothing behind the first step matters
+    if name in ("next", "forecast"):  # nothing after the first step matters
         assert all(len(flow.norms) == 2 for flow in flows)
 
 

@@ -1,0 +1,1 @@
+"""The parts of predict.py, in plain Python: the standard library and NumPy only."""

@@ -1,0 +1,92 @@
+"""The `Model` of predict.py: raw inputs to predictions."""
+
+import json
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+class BaseModel:
+    """An exported model.
+
+    Args:
+        folder: that contains model.json; that of this file by default.
+        threads: number of threads of the runtime. More than one rarely helps: the products of a
+            time step are small, and threads would wait for each other at every step.
+
+    Attributes:
+        about: all of model.json.
+        input: its "input".
+        answer: its "answer".
+        names: of the parts.
+        reader: reads raw inputs.
+    """
+
+    part_type: Any
+    reader_type: Any
+    answers_type: Any = None  # None if there are only numbers
+
+    def __init__(self, folder: str | pathlib.Path | None = None, threads: int = 1):
+        self.folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
+        self.about = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
+        self.names = tuple(self.about["parts"])
+        self.parts = {
+            name: self.part_type(self.folder / part["file"], part, threads)
+            for name, part in self.about["parts"].items()
+        }
+        self.input, self.answer = self.about["input"], self.about["answer"]
+        self.reader = self.reader_type(self.input)
+
+    def run(self, name: str, **tensors: Any) -> dict[str, Any]:
+        """Arrays by name -> the results of a part by name."""
+        return self.parts[name](tensors)
+
+    def initial_states(self, batch: int = 1) -> dict[str, np.ndarray]:
+        """The states before the first step, zeros, by name."""
+        part = self.about["parts"]["step"]
+        return {
+            spec["name"]: np.zeros([batch, *spec["shape"][1:]], spec["dtype"])
+            for spec in part["inputs"]
+            if spec["name"] in part["states"]
+        }
+
+    def step(
+        self, states: dict[str, np.ndarray], **inputs: Any
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """One step: states and inputs by name -> results by name, and new states."""
+        results = self.run("step", **inputs, **states)
+        return results, {name: results.pop(f"next_{name}") for name in states}
+
+    def predict(
+        self, inputs: Iterable[Any], decoding: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Predictions for raw inputs: "label", "value", "probability" and "alternatives" each; of
+        texts also "token_probabilities", the geometric mean over the tokens of each alternative.
+
+        Args:
+            inputs: texts, class names, or arrays, as the model was trained on.
+            decoding: decoding options that replace those in model.json.
+        """
+        inputs = list(inputs)
+        if not inputs:
+            return []
+        if self.answers_type is None:
+            raise ValueError(
+                f"predict.py has no answers of the kind {self.answer['kind']!r}; the numbers are "
+                'in model.run("serving", **model.tensors(inputs))'
+            )
+        return self.answers_type(self).predict(inputs, decoding)
+
+    def tensors(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Raw inputs -> the arrays that "serving" or "encode" takes, by name."""
+        return self.reader.tensors(inputs)
+
+    def tokens(self, text: Any) -> list[str]:
+        """The tokens of a text."""
+        return self.reader.tokens(text)
+
+    def ids(self, text: Any) -> list[Any]:
+        """The ids of a text's tokens; with the characters of words, a list of ids per word."""
+        return self.reader.ids(text)

@@ -1,0 +1,36 @@
+"""Predictions that are each computed from one example's outputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class OutputsPerExample:
+    """Predictions from the part "serving", which takes all inputs at once.
+
+    Args:
+        model: the `Model`.
+    """
+
+    def __init__(self, model: Any):
+        self.model = model
+
+    def predict(
+        self, inputs: Sequence[Any], decoding: dict[str, Any] | None
+    ) -> list[dict[str, Any]]:
+        """A prediction per input; `decoding` is ignored, since no text is generated."""
+        tensors = self.model.tensors(inputs)
+        outputs = self.model.run("serving", **tensors)
+        lengths = tensors.get("lengths")
+        return [
+            self.answer(
+                {name: array[row] for name, array in outputs.items()},
+                None if lengths is None else lengths[row],
+            )
+            for row in range(len(inputs))
+        ]
+
+    def answer(self, outputs: dict[str, np.ndarray], length: Any) -> dict[str, Any]:
+        """The prediction for one input, from its outputs and number of steps."""
+        raise NotImplementedError

@@ -1,0 +1,33 @@
+"""Sound as input: samples, or .wav files."""
+
+import pathlib
+import wave
+
+import numpy as np
+
+from seqzoo.tasks.export.predict.numbers import SeriesReader
+
+
+class SoundReader(SeriesReader):
+    """Reads sound, (time,), at the sample rate of the model."""
+
+    files = ".npy or .wav"
+
+    def from_argument(self, argument: str) -> np.ndarray:
+        """The samples in a file that is named on the command line, of a .wav file between -1 and 1
+        and averaged over the channels."""
+        if pathlib.Path(argument).suffix != ".wav":
+            return super().from_argument(argument)
+        try:
+            with wave.open(argument) as file:
+                rate, width = file.getframerate(), file.getsampwidth()
+                channels = file.getnchannels()
+                samples = file.readframes(file.getnframes())
+        except wave.Error as error:
+            raise ValueError(str(error)) from error
+        if (rate, width) != (self.about["sample_rate"], 2):
+            raise ValueError(
+                f"this model reads sound with {self.about['sample_rate']} samples of 16 bits per "
+                f"second, but {argument} has {rate} of {8 * width}"
+            )
+        return np.frombuffer(samples, "<i2").reshape(-1, channels).mean(1, dtype=np.float32) / 32768

@@ -1,0 +1,67 @@
+"""Texts as token ids; here a token is a character."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqzoo.tasks.export.predict.padded_batches import lengths, padded
+from seqzoo.tasks.export.predict.token_ids import SPECIAL, UNKNOWN
+
+
+class TextReader:
+    """Reads texts, split into characters.
+
+    Args:
+        about: "input" of model.json.
+    """
+
+    def __init__(self, about: dict[str, Any]):
+        self.about = about
+        self.vocabulary = {
+            token: SPECIAL + position for position, token in enumerate(about["vocabulary"])
+        }
+
+    def tensors(self, inputs: Sequence[Any]) -> dict[str, np.ndarray]:
+        """Texts -> ids "values", (batch, time), and "lengths", (batch,)."""
+        rows = [np.array(self.ids(text), np.int32) for text in inputs]
+        return {"values": padded(rows, np.int32), "lengths": lengths(rows)}
+
+    def ids(self, text: str | Sequence[str]) -> list[Any]:
+        """The ids of a text's tokens."""
+        return [self.id(token) for token in self.tokens(text)]
+
+    def tokens(self, text: str | Sequence[str]) -> list[str]:
+        """The tokens of a text, or of a sequence of words."""
+        about, text = self.about, one_text(text)
+        text = re.sub(f"[{about['removed']}]", "", text) if about["removed"] else text
+        text = self.normalised(text)
+        text = text.lower() if about["lowercase"] else text
+        return self.split(text)[: about["maximum_length"]]
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a normalised text."""
+        return list(text)
+
+    def id(self, token: str) -> int:
+        """The id of a token; with word vectors, that of its lowercase form if it has none."""
+        if token in self.vocabulary or not self.about.get("folded"):
+            return self.vocabulary.get(token, UNKNOWN)
+        return self.vocabulary.get(token.lower(), UNKNOWN)
+
+    def normalised(self, text: str) -> str:
+        """The text in the Unicode normalisation form that the model was trained with."""
+        return unicodedata.normalize("NFC", text) if self.about["nfc"] else text
+
+    def from_argument(self, argument: str) -> str:
+        """An argument of the command line as an input."""
+        return argument
+
+
+def one_text(text: str | Sequence[str]) -> str:
+    """A text; of a sequence of words, one whose spaces separate them."""
+    if isinstance(text, str):
+        return text
+    return " ".join(re.sub(r"\s", "\u00a0", word) for word in text)

@@ -1,0 +1,158 @@
+"""The predict.py of ONNX and LiteRT exports: its parts, and the file that they are joined into."""
+
+import ast
+import itertools
+import math
+import pathlib
+import wave
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqzoo.tasks.export.predict import crf, numbers, sound, subwords, texts, transcripts, words
+from seqzoo.tasks.export.predict_program import (
+    ANSWERS,
+    PARTS,
+    READERS,
+    model_class,
+    predict_program,
+)
+
+FOLDER = pathlib.Path(texts.__file__).parent
+TEXT: dict[str, Any] = {"kind": "text", "split": "words", "vocabulary": ["a", "b"]}
+
+
+def about(format: str = "onnx", input: Any = TEXT, kind: str = "class", **answer: Any) -> Any:
+    return {"format": format, "input": input, "answer": {"kind": kind, **answer}}
+
+
+def all_models() -> list[dict[str, Any]]:
+    splits = [kind.removeprefix("text in ") for kind in READERS if kind.startswith("text in ")]
+    inputs = [{**TEXT, "split": split} for split in splits]
+    inputs += [{"kind": kind} for kind in READERS if " in " not in kind and kind != "sound"]
+    inputs.append({"kind": "sequences", "sample_rate": 8000})
+    answers = [{"kind": kind} for kind in ANSWERS if kind not in ("tags", "best tags")]
+    answers += [{"kind": "tags", "crf": None}, {"kind": "tags", "crf": {}}, {"kind": "notes"}]
+    models = [about(input=given) for given in inputs]
+    models += [about("litert", **answer) for answer in answers]
+    assert {model["format"] for model in models} == set(PARTS)
+    return models
+
+
+def defined(tree: ast.Module) -> list[str]:
+    return [
+        node.name if isinstance(node, ast.ClassDef | ast.FunctionDef) else node.targets[0].id
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        or isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+    ]
+
+
+def test_every_program_has_all_that_it_needs_and_no_name_twice() -> None:
+    for model in all_models():
+        source = predict_program(model)
+        tree = ast.parse(source)
+        names = defined(tree)
+        assert len(names) == len(set(names)) and "seqzoo" not in source
+        assert max(map(len, source.splitlines())) <= 100
+        module: dict[str, Any] = {"__name__": "predict"}
+        exec(compile(source, "predict.py", "exec"), module)
+        # Every global name that a function looks up is there.
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id.isupper():
+                assert node.id in module, node.id
+        for kind in ("part_type", "reader_type", "answers_type"):
+            chosen, ours = getattr(module["Model"], kind), getattr(model_class(model), kind)
+            assert getattr(chosen, "__name__", None) == getattr(ours, "__name__", None)
+
+
+def test_a_program_has_no_part_that_its_model_does_not_need() -> None:
+    names = defined(ast.parse(predict_program(about())))
+    expected = {"BaseModel", "OnnxPart", "WordReader", "TextReader", "Classes", "main", "Model"}
+    assert expected < set(names)
+    others = {"LiteRTPart", "SubwordReader", "Search", "CRFTags", "SoundReader", "Transcripts"}
+    assert not others & set(names)
+    generates = defined(ast.parse(predict_program(about(kind="texts"))))
+    assert {"Search", "GeneratedTexts"} < set(generates)
+
+
+def test_the_parts_import_only_the_standard_library_numpy_and_a_runtime() -> None:
+    allowed = {"numpy", "onnxruntime", "ai_edge_litert", "seqzoo.tasks.export.predict"}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("seqzoo"):
+                assert str(node.module).rpartition(".")[0] in allowed, path
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    assert alias.name in allowed or "." not in alias.name, path
+
+
+def test_the_best_tags_are_those_of_all_sequences() -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(4, 3))
+    given = {
+        "transitions": random.normal(size=(3, 3)).tolist(),
+        "start": random.normal(size=3).tolist(),
+        "end": random.normal(size=3).tolist(),
+    }
+
+    def score(tags: tuple[int, ...]) -> float:
+        total = given["start"][tags[0]] + given["end"][tags[-1]]
+        total += sum(scores[t, tag] for t, tag in enumerate(tags))
+        return total + sum(given["transitions"][a][b] for a, b in itertools.pairwise(tags))
+
+    totals = {tags: score(tags) for tags in itertools.product(range(3), repeat=4)}
+    best = max(totals, key=lambda tags: totals[tags])
+    ids, logarithm = crf.best_tags(given, scores)
+    assert tuple(ids) == best
+    everything = math.log(sum(map(math.exp, totals.values())))
+    assert logarithm == pytest.approx(totals[best] - everything)
+
+
+def test_transcripts_are_the_most_probable_over_all_alignments() -> None:
+    logs = np.log(np.random.default_rng(1).dirichlet([1, 1, 1], 4))
+    totals: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(3), repeat=4):
+        merged = tuple(symbol for symbol, _ in itertools.groupby(path) if symbol)
+        probability = math.exp(sum(logs[t, symbol] for t, symbol in enumerate(path)))
+        totals[merged] = totals.get(merged, 0.0) + probability
+    options = {"method": "beam", "beam_width": 50, "answers": 3}
+    found = transcripts.transcripts(logs, [], options)
+    assert [text for text, _ in found] == sorted(totals, key=lambda text: -totals[text])[:3]
+    for text, logarithm in found:
+        assert math.exp(logarithm) == pytest.approx(totals[text])
+
+
+def test_texts_are_split_as_documented() -> None:
+    given = {"removed": "", "nfc": True, "lowercase": False, "maximum_length": 99}
+    reader = words.WordReader({**TEXT, **given})
+    assert reader.tokens("Don't 'go', a-b!") == ["Don't", "'", "go", "'", ",", "a", "-", "b", "!"]
+    assert reader.ids("b x") == [3, 1]
+    pieces = {"\u2581a": -1.0, "b": -1.0, "\u2581": -3.0, "ab": -1.5, "a": -2.0}
+    given |= {"vocabulary": list(pieces), "scores": list(pieces.values())}
+    assert subwords.SubwordReader(given).tokens("aab ab") == ["\u2581a", "ab", "\u2581a", "b"]
+
+
+def test_files_of_numbers_and_sound_are_read(tmp_path: pathlib.Path) -> None:
+    samples = np.array([[100, 300], [-200, 0]], np.int16)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((2, 2, 8000, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    np.save(tmp_path / "a.npy", samples)
+    reader = sound.SoundReader({"sample_rate": 8000})
+    read = reader.from_argument(str(tmp_path / "a.wav"))
+    np.testing.assert_allclose(read, np.array([200, -100]) / 32768)
+    arrays = numbers.ArrayReader({"name": "x", "dtype": "float32"})
+    read = arrays.from_argument(str(tmp_path / "a.npy"))
+    assert read.tolist() == samples.tolist()
+    with pytest.raises(ValueError, match=r"reads .npy files, got 'a.wav'"):
+        arrays.from_argument("a.wav")
+    with pytest.raises(ValueError, match=r"reads .npy or .wav files, got 'a.mp3'"):
+        reader.from_argument("a.mp3")
+    with pytest.raises(ValueError, match="with 16000 samples of 16 bits .* has 8000 of 16"):
+        sound.SoundReader({"sample_rate": 16000}).from_argument(str(tmp_path / "a.wav"))
+    (tmp_path / "text.wav").write_text("not sound")
+    with pytest.raises(ValueError, match="does not start with RIFF"):
+        reader.from_argument(str(tmp_path / "text.wav"))
