@@ -10,7 +10,7 @@ from typing import Any
 from seqzoo.cells.engine.dispatch import cores
 
 FOLDER = pathlib.Path(__file__).parent / "results"
-END = "<!-- End of what is written. -->"
+END = "<!-- End of the generated part. -->"
 
 
 class Measurements:

@@ -47,11 +47,11 @@ class DiagonalCell(RecurrentCell):
         raise NotImplementedError
 
     def drive(self, inputs: Any) -> Any:
-        """(..., features) -> (..., 2 * pairs): what enters s, real parts first."""
+        """(..., features) -> (..., 2 * pairs): the part that enters s, real parts first."""
         raise NotImplementedError
 
     def skip(self, inputs: Any) -> Any:
-        """(..., features) -> (..., units): what enters y past s."""
+        """(..., features) -> (..., units): the part that enters y directly, without s."""
         raise NotImplementedError
 
     def read(self, s: Any, skip: Any) -> Any:

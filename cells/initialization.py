@@ -61,7 +61,7 @@ def initialize(cell: RecurrentCell, name: str, value: float | None = None, seed:
 
 
 def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
-    """The gates that decide what share of a state is kept, found from the equations of one step.
+    """The gates that decide which share of a state is kept, found from the equations of one step.
 
     Returns:
         by gate name, 1 for gates that keep the state when they are open, -1 for those that forget

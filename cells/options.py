@@ -77,7 +77,7 @@ def from_keras(option: str, value: Any) -> Any:
     """An activation, initializer, regularizer or constraint of Keras by its name.
 
     Args:
-        option: the name of the option, which ends in what it is: "kernel_initializer".
+        option: the name of the option, which ends in its kind: "kernel_initializer".
         value: a name, a configuration, an object, or None.
 
     Raises:

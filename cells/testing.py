@@ -290,7 +290,7 @@ class _Trial:
 
 
 def _error(actual: Any, expected: Any) -> float:
-    """The norm of the difference over the norm of what is expected."""
+    """The norm of the difference over the norm of the expected values."""
     a, b = (np.asarray(keras.ops.convert_to_numpy(each), np.float64) for each in (actual, expected))
     if a.shape != b.shape:
         return float("inf")

@@ -11,7 +11,7 @@ FOLDER = pathlib.Path(__file__).parent / "cells"
 WRITTEN = "<!-- Written by `python -m docs.write_cells`, from the docstrings of the cells. -->"
 README = pathlib.Path(__file__).parents[1] / "README.md"
 BEGIN = "<!-- Written by `python -m docs.write_cells`, from the registry of cells. -->"
-END = "<!-- End of what is written. -->"
+END = "<!-- End of the generated part. -->"
 
 
 def families() -> list[str]:

@@ -98,7 +98,7 @@ def naming_full_disk(path: str | os.PathLike, kept: str = "") -> Iterator[None]:
 
     Args:
         path: the file that the block writes.
-        kept: what is not lost, as part of a sentence.
+        kept: the things that are not lost, as part of a sentence.
 
     Raises:
         DiskFull: the block raised an error because the disk is full.

@@ -99,9 +99,9 @@ def check_instance(field: str, value: Any, kind: type | tuple[type, ...], expect
 
     Args:
         field: its name.
-        value: what was given.
+        value: the given value.
         kind: the type that it must be an instance of, or several.
-        expected: what it must be, in words: "a list of texts".
+        expected: a description of valid values: "a list of texts".
 
     Raises:
         SeqzooError: it is of another type.

@@ -150,7 +150,7 @@ class Corrects(Protocol):
         ...
 
     def corrections(self, found: dict[str, list]) -> np.ndarray:
-        """The value of the model's `correction`, from what `uncorrected` found."""
+        """The value of the model's `correction`, from the results of `uncorrected`."""
         ...
 
 

@@ -12,7 +12,7 @@ def check_vectors(template: Any) -> None:
     """Checks that word vectors are only used for word inputs.
 
     Raises:
-        SeqzooError: the input is not words, or the words are also what is predicted.
+        SeqzooError: the input is not words, or the words are also predicted.
     """
     if template.vectors is None:
         if template.vectors_mode != "frozen":

@@ -9,10 +9,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        subject: what was checked.
-        message: what was found.
-        state: "ok"; "note" for what could be better; "broken" for what makes commands fail.
-        fix: a command or a sentence on what to do; empty if there is nothing to do.
+        subject: of the check.
+        message: the result.
+        state: "ok"; "note" for a possible improvement; "broken" if commands fail because of it.
+        fix: a command or an instruction; empty if there is nothing to do.
         values: the same as JSON-serialisable values.
     """
 

@@ -73,7 +73,7 @@ class ConvLSTMCell(FrameCell):
         return h, [h, c]
 
     def _seen(self, z: Any, c: Any, gate: str) -> Any:
-        """A gate's argument with what it sees of the memory."""
+        """A gate's argument, with its peephole to the memory."""
         if not self.peepholes:
             return z
         return z + ops.convert_to_tensor(getattr(self, f"{gate}_peephole")) * c

@@ -1,8 +1,8 @@
 """Compiled programs, shared by all cells of this process that would trace the same one.
 
 Weights are arguments of a program, so most layers of a model, both directions of a bidirectional
-layer, and models of one configuration run the same few. What two cells have in common is found in
-two ways. A cell of this package is described by its class and its attributes, and a program that
+layer, and models of one configuration run the same few. Programs that two cells can share are found
+in two ways. A cell of this package is described by its class and its attributes, and a program that
 was traced for one of equal description is taken without a trace. Any other cell, and one with an
 activation that is not Keras', may read whatever Python can reach: it is traced, and shares a
 program whose graph is the same, operation for operation. A graph that holds a tensor or a variable

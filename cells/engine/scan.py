@@ -350,7 +350,7 @@ def cut(tensors: dict, count: int | None = None, units: int | None = None) -> li
 
     Args:
         tensors: those of a scan.
-        count: of the pieces; None for what `pieces_of` says.
+        count: of the pieces; None for `pieces_of`.
         units: for `pieces_of`.
     """
     static = tensors["x"].shape[1]

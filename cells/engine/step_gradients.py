@@ -1,7 +1,7 @@
-"""One forward step that keeps what its gradient needs, and the gradient.
+"""One forward step that keeps the values its gradient needs, and the gradient.
 
 A cell may define both itself (`step_with_values`, `step_gradient`); for all others they
-come from automatic differentiation of `step`, whose arguments are then what is kept.
+come from automatic differentiation of `step`, whose arguments are then kept.
 """
 
 import weakref

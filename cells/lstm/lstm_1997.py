@@ -22,7 +22,7 @@ class LSTM1997Cell(CellWithGates):
     has plain tanh in both places. Here each memory block has one cell. The paper begins with
     negative biases of the output gates, so that memory is not misused as a bias.
 
-    For sequences of bounded length, or to see what forgetting is good for: nothing ever leaves c.
+    For sequences of bounded length, or to see the benefit of forgetting: nothing ever leaves c.
 
     Reference: Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997,
     section 4 and appendix A.1.

@@ -43,7 +43,7 @@ class LSTMVariantCell(CellWithGates):
 
     Args:
         units: size of h and of c.
-        without: what is left out: "nothing", "input_gate", "forget_gate", "output_gate",
+        without: the part that is left out: "nothing", "input_gate", "forget_gate", "output_gate",
             "input_activation" or "output_activation".
         peepholes: whether the gates see the memory.
         unit_forget_bias: whether bf starts at one.

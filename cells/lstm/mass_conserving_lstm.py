@@ -10,7 +10,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class MassConservingLSTMCell(CellWithGates):
-    """A memory of masses: what comes in is stored, moved between units, or leaves as output.
+    """A memory of masses: input is stored, moved between units, or leaves as output.
 
         k = c / sum |c|
         I = softmax(Wi a + Ui k + bi)

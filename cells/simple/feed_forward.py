@@ -1,4 +1,4 @@
-"""No recurrence: a layer that sees the last few inputs, to show what recurrence buys."""
+"""No recurrence: a layer that sees the last few inputs, to show the benefit of recurrence."""
 
 from typing import Any
 

@@ -136,7 +136,7 @@ np.testing.assert_allclose(served.serve(long), model.predict(long, verbose=0), a
 print("the exported model predicts the same")
 
 # %% [markdown]
-# ## From here on
+# ## Next steps
 # - A hand-written gradient makes a step about a quarter faster: see `step_gradient` in the
 #   [API reference](../api.md).
 # - A cell whose step is more than one recurrent product overrides `advance`.

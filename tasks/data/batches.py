@@ -296,8 +296,8 @@ def make_plan(
 
     Args:
         data: the examples.
-        padding: what batches are padded to; longer sequences are padded to the longest of these
-            lengths, doubled as often as needed.
+        padding: the lengths that batches are padded to; longer sequences are padded to the longest
+            of these lengths, doubled as often as needed.
         batch_size: maximum number of rows in a batch.
         steps_a_batch: maximum number of time steps in a batch, padding included, so that batches of
             long sequences have fewer rows. None for no limit.

@@ -1,4 +1,4 @@
-"""The cache on disk: arrays made from data once, and found again by what they were made of.
+"""The cache on disk: arrays made from data once, and found again by their origin.
 
 An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
 only when it is complete, so that whatever was killed in between is never read. An entry of another
@@ -21,7 +21,7 @@ from seqzoo.tasks.atomic_files import naming_full_disk, replacing, synchronise, 
 from seqzoo.tasks.errors import SeqzooError
 
 CACHE_FORMAT = 1
-"""Version of the files, raised when what is in them changes its meaning."""
+"""Version of the files, raised when their contents change meaning."""
 
 VARIABLE = "SEQZOO_CACHE"
 """Environment variable that names the folder of the cache."""
@@ -118,7 +118,7 @@ class Entry:
 
     Args:
         folder: its folder.
-        manifest: what its manifest holds.
+        manifest: the contents of its manifest.
     """
 
     def __init__(self, folder: pathlib.Path, manifest: dict[str, Any]):
@@ -127,7 +127,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """Its name, which says what it was made of."""
+        """Its name, which identifies its origin."""
         return self.folder.name
 
     @property
@@ -276,7 +276,7 @@ def making(key: str) -> Iterator[Writer]:
 
 
 def remove_unfinished(root: pathlib.Path) -> None:
-    """Removes what processes that have ended left behind."""
+    """Removes the remains of processes that have ended."""
     for path in root.glob(f"{UNFINISHED}*"):
         if not _runs(path.name.rpartition("-")[2]):
             shutil.rmtree(path, ignore_errors=True)

@@ -75,7 +75,7 @@ class Examples:
             weight: the name of the column of weights; None if all are equal.
             time: the name of the column with the times of a series' steps, for cells that take
                 time; None if there is none.
-            time_values: what this column has: the time of each step ("timestamps"), or the time
+            time_values: meaning of this column: the time of each step ("timestamps"), or the time
                 since the previous step ("elapsed").
 
         Raises:

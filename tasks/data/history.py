@@ -19,8 +19,8 @@ class History:
 
     Attributes:
         dates: of the steps, datetime64, (time,); evenly spaced.
-        values: what is forecast, (time,) or (time, targets). Rows after the last number are the
-            future, for which covariates may be known.
+        values: the series to forecast, (time,) or (time, targets). Rows after the last number are
+            the future, for which covariates may be known.
         past: covariates that are known up to the last number, (time, past).
         known: covariates that are also known for the future, (time, known).
         static: numbers or names that belong to the series as a whole.

@@ -75,7 +75,7 @@ class TextColumn(StoredColumn):
     Args:
         data: the bytes of all texts.
         offsets: where each begins, and the end.
-        key: says what the column is, so that what is made of it can be found again.
+        key: identifies the column, so that data derived from it can be found again.
     """
 
     def __init__(self, data: Mapped, offsets: Mapped, key: str):

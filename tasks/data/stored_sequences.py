@@ -20,7 +20,7 @@ class StoredSequences(Sequences):
         all_lengths: of each of them, (sequences,), int32.
         rows: which of them these are, (n,).
         ids: the id of each token.
-        key: says what these sequences are, from one process to the next.
+        key: identifies these sequences across processes.
     """
 
     on_disk = True

@@ -84,7 +84,7 @@ def next_tokens(
         choose: (t, scores (rows, ids)) -> tokens (rows,), int32.
 
     Returns:
-        The variables of the next step, and what was found: "tokens" (rows,), their
+        The variables of the next step, and the results: "tokens" (rows,), their
         "log_probabilities" (rows,) and "attention" (rows, source) or None.
     """
     end, place = guided.model.end, tf.range(tf.shape(variables["previous"])[0])

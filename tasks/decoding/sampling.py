@@ -93,7 +93,7 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         scores: shape (rows, ids): log-probabilities that need not sum to 1; each row has a finite
             one.
         number: shape (rows, 1), in [0, 1).
-        temperature: above 0; this and what follows, numbers or scalar tensors.
+        temperature: above 0; this and the following are numbers or scalar tensors.
         top_k: or None for all.
         top_p: or None for all.
 

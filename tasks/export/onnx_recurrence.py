@@ -241,7 +241,7 @@ class _FusedSum:
 
 def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
     """The additions of a step that become a Gemm, by name. All of its matrices have one row per
-    row of the batch, or one, so that what is added fits the product."""
+    row of the batch, or one, so that the other term fits the product."""
     found = {}
     for operation in translator.graph.get_operations():
         if operation.type not in ("AddV2", "BiasAdd") or translator.is_constant(operation):

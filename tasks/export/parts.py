@@ -1,4 +1,4 @@
-"""The numeric functions that a model consists of: what leaves Python for other runtimes.
+"""The numeric functions that a model consists of, which are exported to other runtimes.
 
     serving    a batch of whole inputs -> answers as numbers
     encode     a batch of whole inputs -> the memory of a decoder, and its initial states
@@ -204,7 +204,7 @@ def takes_ids(task: Any) -> bool:
 
 
 def _encoded(task: Any, given: dict[str, Any]) -> tuple[Any, Any]:
-    """Arguments of `input_specs` -> what the model takes."""
+    """Arguments of `input_specs` -> the inputs of the model."""
     if isinstance(task.features, NameFeatures):
         return given["classes"][:, None], tf.ones(tf.shape(given["classes"]), tf.int32)
     if takes_ids(task):

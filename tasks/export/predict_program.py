@@ -153,7 +153,7 @@ def _body(name: str, tree: ast.Module) -> str:
 
 
 def _imports(trees: Iterable[ast.Module]) -> str:
-    """What modules import, except each other, as ruff sorts it."""
+    """The imports of modules, except of each other, sorted like ruff does."""
     plain, names = {"import sys"}, defaultdict[str, set[str]](set)
     for tree in trees:
         for one in tree.body:

@@ -45,7 +45,7 @@ def signatures_of(
         step              one step and states -> its answer and the states after it ("next_...")
         chunk             some steps and states -> their answers and the states after them
         initial_state     "batch" -> the states before the first step
-        encode            raw inputs, or ids -> what a decoder looks at, and its first states
+        encode            raw inputs, or ids -> the memory of a decoder, and its first states
         ids               "text" -> "values" and "lengths", ids as `step` and `encode` take them
         generate          raw inputs and how to generate -> "text" and "log_probability"
 

@@ -21,7 +21,7 @@ class SegmentForecaster(keras.Model):
     Each target is read by itself. A segment of the look-back, normalised, goes through a dense
     layer with a rectifier and the recurrent layers. From their last states, each segment of the
     horizon is one more step, whose input says which segment, which target and which series it is,
-    and what is known of that time.
+    and the known covariates of that time.
 
     Args:
         look_back: steps to look back at.

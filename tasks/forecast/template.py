@@ -51,7 +51,7 @@ class Forecast(Template):
             position; "rolled" feeds each segment's forecast to the next step.
         window_normalization: normalisation of each window, undone in its forecast: "last" subtracts
             the last value; "mean" subtracts the mean and divides by the standard deviation.
-        distribution: what is forecast for each step: a number, quantiles, or a distribution.
+        distribution: the kind of forecast for each step: a number, quantiles, or a distribution.
             "negative-binomial" is for counts.
         levels: quantile levels to forecast and report, between 0 and 1.
         loss: loss function for numeric targets; other targets have a fixed one. For "point"

@@ -10,7 +10,7 @@ class Analysis(NamedTuple):
 
     Attributes:
         location: "module:function" that makes its sections.
-        summary: one line on what it shows.
+        summary: a one-line description.
     """
 
     location: str

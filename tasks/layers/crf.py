@@ -260,7 +260,7 @@ class CRF(keras.layers.Layer):
 
     def scores(self) -> tuple[Any, Any, Any]:
         """`start` (tags,), transposed `transitions` (tags, tags before) and `end` (tags,), with
-        `FORBIDDEN` for what is not allowed."""
+        `FORBIDDEN` for transitions that are not allowed."""
         into = ops.where(self._moves.T, ops.transpose(self.transitions), FORBIDDEN)
         start = ops.where(self._starts, self.start, FORBIDDEN)
         return start, into, ops.where(self._ends, self.end, FORBIDDEN)

@@ -25,7 +25,7 @@ from seqzoo.tasks.targets.steps import StepTargets, StepValues
 
 
 class ForecasterTask(StepRegressionTask):
-    """A model of what comes next in sequences of numbers, or of frames of zeros and ones.
+    """A model of the next step in sequences of numbers, or of frames of zeros and ones.
 
     The first step of a sequence is given, and all others are predicted from those before. Training
     runs over parts of at most `window` predicted steps, each from a zero state; scores are of whole

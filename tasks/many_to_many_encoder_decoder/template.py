@@ -26,7 +26,7 @@ class ManyToManyEncoderDecoder(Template):
 
     Attributes:
         input: input type.
-        target: target type: what a text is made of.
+        target: target type: the tokens of texts.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. Of encoder
             and decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.

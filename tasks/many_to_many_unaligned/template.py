@@ -28,7 +28,7 @@ class ManyToManyUnaligned(Template):
 
     Attributes:
         input: input type.
-        target: target type: what a text is made of.
+        target: target type: the tokens of texts.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

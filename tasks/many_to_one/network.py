@@ -1,4 +1,4 @@
-"""The networks of many-to-one: one encoder per input, and what joins them."""
+"""The networks of many-to-one: one encoder per input, and a layer that joins them."""
 
 from typing import Any
 

@@ -11,9 +11,10 @@ FEW_RESIDUALS = 100
 def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     """The corrections that give each quantile its share of held-out values below it.
 
-    Each quantile is moved by the quantile of the same level of what lies above it, rounded outwards
-    for the number of values, as in one-sided split conformal prediction (Romano et al. 2019). If a
-    step of a target has too few values, those of all steps are used, and then those of all targets.
+    Each quantile is moved by the quantile of the same level of the distances of values above it,
+    rounded outwards for the number of values, as in one-sided split conformal prediction (Romano et
+    al. 2019). If a step of a target has too few values, those of all steps are used, and then those
+    of all targets.
 
     Args:
         above: the true values minus their quantiles, (windows, horizon, targets, levels); NaN where

@@ -45,8 +45,8 @@ class OneToMany(Template):
     composited over white.
 
     Attributes:
-        input: input type: what is described.
-        target: target type: what a text is made of.
+        input: input type of the things to describe.
+        target: target type: the tokens of texts.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.

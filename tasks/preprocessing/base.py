@@ -68,7 +68,7 @@ class Features(ABC):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """Sentences on what was learned, for people."""
+        """Sentences that describe what was learned."""
         return ()
 
     @property

@@ -87,7 +87,7 @@ class HistoryFeatures(Features):
 
     Args:
         template: a `Forecast`.
-        config: what was learned; see `learn`.
+        config: the learned state; see `learn`.
     """
 
     def __init__(self, template: Any, config: dict[str, Any]):

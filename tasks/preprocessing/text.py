@@ -188,7 +188,7 @@ class TextFeatures(Features):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """Sentences on what was learned, for people."""
+        """Sentences that describe what was learned."""
         if self.vectors is None:
             return []
         covered = f"{self.vectors.coverage:.1%} of the words of the training examples have a vector"

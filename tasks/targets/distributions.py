@@ -22,8 +22,8 @@ class Units(NamedTuple):
     """The scales of a window, each of a shape that fits (batch, 1, targets).
 
     Attributes:
-        level: what the window's normalisation subtracts, on the standardised scale.
-        spread: what it divides by.
+        level: the number that the window's normalisation subtracts, on the standardised scale.
+        spread: the number that it divides by.
         mean: of the series.
         scale: standard deviation of the series.
     """

@@ -112,7 +112,7 @@ class Callbacks:
         """Training begins, or resumes from a state that `state` gave.
 
         Raises:
-            SeqzooError: a resumed training would overwrite what a callback has written.
+            SeqzooError: a resumed training run would overwrite files of a callback.
         """
         if not self._callbacks:
             return

@@ -297,14 +297,14 @@ class Epochs:
         return sorted(row["epoch"] for row in ranked[-self.settings.average_best :])
 
     def write_model(self) -> None:
-        """Writes the model to the run folder; the chief does."""
+        """Writes the model to the run folder; only the chief does."""
         if not self.workers.chief:
             return
         with replacing(self.folder / MODEL) as temporary, self.callbacks.detached():
             self.loop.model.save(temporary)
 
     def save(self) -> None:
-        """Writes a checkpoint; the chief does, of what all workers have."""
+        """Writes a checkpoint of all workers; only the chief does."""
         self.check()
         self.loop.gather()
         if not self.workers.chief:
@@ -326,7 +326,7 @@ class Epochs:
         return state
 
     def write_rows(self) -> None:
-        """Writes the history; the chief does."""
+        """Writes the history; only the chief does."""
         if self.workers.chief:
             write_table(self.folder / HISTORY, self.rows)
 
@@ -448,7 +448,7 @@ class Epochs:
         return [metric if self.best_by == "metric" else row[f"validation_{self.best_by}"], loss]
 
     def summary(self) -> str:
-        """A sentence on what training reached."""
+        """A sentence on the result of training."""
         if self.rows and self.settings.average == "best":
             chosen = ", ".join(map(str, self.best_epochs(self.rows)))
             text = f"Kept the average of the weights of epochs {chosen} (of {len(self.rows)})"

@@ -15,10 +15,10 @@ def initialize_layers(model: Any, names: str, seed: int) -> None:
         model: a built model.
         names: names of `seqzoo.cells.initialization.NAMES`, with numbers, as in
             "orthogonal,chrono:100".
-        seed: of what is drawn; each layer draws other numbers.
+        seed: of random numbers, which differ between layers.
 
     Raises:
-        SeqzooError: a name or a number is wrong, or a cell lacks what is to be set.
+        SeqzooError: a name or a number is wrong, or a cell lacks the weights to set.
     """
     for index, layer in enumerate(recurrent_layers(model).values()):
         for each in names.split(","):

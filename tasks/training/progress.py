@@ -21,7 +21,7 @@ class TrainingProgress(Protocol):
         the name of time steps, such as "tokens"."""
 
     def note(self, text: str) -> None:
-        """A sentence on what was learned from the data, before training begins."""
+        """A sentence about the data, before training begins."""
 
     def epoch(self, epoch: int, done: int) -> None:
         """An epoch begins, counted from 1; `done` of its steps were run before a resume."""

@@ -64,7 +64,7 @@ class Loop:
     """
 
     keeps_for_gradient = True
-    """Whether the programs of training keep what a gradient needs."""
+    """Whether the programs of training keep the values that a gradient needs."""
 
     def __init__(
         self,
@@ -232,7 +232,7 @@ class Loop:
                 whole.assign(parts.swapaxes(0, 1).reshape(whole.shape))
 
     def scatter(self) -> None:
-        """Gives this worker its own of what a checkpoint has: its rows of the states that are
+        """Gives this worker its own part of a checkpoint: its rows of the states that are
         carried on, and seeds of dropout that no other worker has."""
         index, count = self.workers.index, self.workers.count
         if count == 1:
@@ -289,7 +289,7 @@ class Loop:
         return loss, totals, outcome.carried
 
     def _gradients(self, batch: dict[str, Any]) -> tuple[list, Any, Any, Any, tuple]:
-        """The gradients of the loss of a batch, over all replicas; what the loss was divided by;
+        """The gradients of the loss of a batch, over all replicas; the divisor of the loss;
         the totals, whether the loss is finite, and the states to carry on."""
         whole = batch["weights"]
         if self.settings.loss_reduction == "mean":

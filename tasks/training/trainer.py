@@ -71,7 +71,7 @@ def train(
         strategy: `tf.distribute` strategy to train under, or one by name, "mirrored" or
             "multi-worker", see docs/scaling.md; by default the one in scope.
         callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
-            docs/training.md says what of them a resumed training has.
+            docs/training.md says which of their state a resumed run restores.
         start_from: a run, or its folder, whose layers and preprocessing the training starts with;
             see docs/fine-tuning.md. The new run records it, so that it is not named to resume.
 
@@ -299,7 +299,7 @@ def _fingerprint(parts: Sequence[Data]) -> str:
     first: Any = parts[0].inputs
     keys = [getattr(part.inputs, "key", None) for part in parts]
     others = [array for part in parts for array in part.others.values()]
-    if all(keys):  # on disk: what was computed once is kept there
+    if all(keys):  # on disk: results are kept there
         known = first.entry.remembered("fingerprint", keys, *others)
         if known is not None:
             return known

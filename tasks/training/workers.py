@@ -114,7 +114,7 @@ class Workers:
         """Checks that some values are the same in all workers.
 
         Args:
-            parts: a digest of each, by what it is called: {"the data": ...}.
+            parts: a digest of each, by its name in messages: {"the data": ...}.
 
         Raises:
             SeqzooError: a worker has another one than the chief.

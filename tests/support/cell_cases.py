@@ -136,7 +136,7 @@ def initial_states(cell: Any, batch: int = BATCH) -> list[np.ndarray]:
 
 
 def error(actual: Any, expected: Any) -> float:
-    """The norm of the difference over the norm of what is expected."""
+    """The norm of the difference over the norm of the expected values."""
     actual = np.asarray(keras.ops.convert_to_numpy(actual), np.float64)
     expected = np.asarray(keras.ops.convert_to_numpy(expected), np.float64)
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"

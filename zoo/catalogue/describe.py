@@ -95,7 +95,7 @@ def measurements(name: str) -> dict[str, Any]:
         "machine"; "speed", by "shape" the "milliseconds" and "times_keras", the time of
         `keras.layers.RNN` around the same cell relative to it, each a pair of forward, and forward
         and backward; and "adding", the "steps" in which the adding problem was learnt (None if not)
-        and the "error" at the end. What has not been measured is empty or None.
+        and the "error" at the end. Missing measurements are empty or None.
     """
     measured = source_docs.measured()
     times = measured.SPEED.get(name, {})

@@ -60,7 +60,7 @@ class Comparison:
     """A comparison.
 
     Attributes:
-        name: what was trained.
+        name: of the preset, template or file that was trained.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         split: that was scored.

@@ -40,7 +40,7 @@ def init(name: str, output: str | None, given: dict[str, Any], *, force: bool) -
         force: whether to replace an existing file.
 
     Returns:
-        The path of the file, or what it would hold where `output` is "-".
+        The path of the file, or its contents if `output` is "-".
 
     Raises:
         SeqzooError: the name does not exist, an option is invalid, or the file exists.
@@ -90,7 +90,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
         choices: the settings.
         origin: a sentence on their origin.
         path: path of the file, for the command in it.
-        data: what `data` must name, if it is not set.
+        data: a description of the data that `data` must name, if it is not set.
 
     Raises:
         SeqzooError: an option of the cell is None or not Unicode, which TOML cannot represent.
@@ -121,7 +121,12 @@ def search_table(space: Mapping[str, Any]) -> str:
         space: ranges and choices by name of an option, as `seqzoo.zoo.config.toml_reader` reads
             them.
     """
-    lines = ["", "", "# What `seqzoo search` varies: ranges, and lists of choices.", "[search]"]
+    lines = [
+        "",
+        "",
+        "# The search space of `seqzoo search`: ranges, and lists of choices.",
+        "[search]",
+    ]
     lines += [
         f"{'.'.join(map(_key, name.split('.', 1)))} = {_value(own)}" for name, own in space.items()
     ]

@@ -69,7 +69,7 @@ def _reader(file: pathlib.Path) -> Any:
     """
     packed = file.name.lower().endswith(".gz")
     try:
-        file.stat()  # whose error says in short what is wrong
+        file.stat()  # whose error is shorter
         source = pa.BufferReader(read_bytes(file)) if packed else pa.memory_map(str(file))
         if not source.size():
             raise SeqzooError(f"{file} is empty.")

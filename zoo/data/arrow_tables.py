@@ -135,7 +135,7 @@ def columns_of(
 ) -> dict[str, list[Any]]:
     """Some columns of a `pyarrow.RecordBatch`.
 
-    Text, numbers, truth values and lists are what they are, a list of floats a NumPy array. Dates
+    Text, numbers, truth values and lists are unchanged; a list of floats is a NumPy array. Dates
     and times are text as CSV has it ("2020-01-31 12:00:00"), decimal numbers too. A structure of
     "bytes" and "path" is the file that it holds, bytes, or else the path. What is missing is None.
 

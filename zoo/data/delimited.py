@@ -94,7 +94,7 @@ def _header(path: pathlib.Path, records: Iterator[tuple[int, list[str], str]]) -
 
 
 def _records(file: TextFile, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """The line that each record begins at, its fields, and what is wrong with it."""
+    """The line that each record begins at, its fields, and its fault."""
     ended = 0
     end = _end(file)
 
@@ -130,7 +130,7 @@ def _reason(error: str, file: TextFile, delimiter: str, number: int) -> str:
     Args:
         error: the message of `csv`.
         file: the file.
-        delimiter: what separates its fields.
+        delimiter: of its fields.
         number: the line that the record begins at.
     """
     if "expected after" in error:

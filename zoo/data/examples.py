@@ -1,6 +1,6 @@
 """Makes examples from the records of any format.
 
-Files of all formats and tfds data sets come here; what is wrong with a field is told with its place
+Files of all formats and tfds data sets come here; errors of fields name their location
 and its column.
 """
 

@@ -1,7 +1,7 @@
 """One field to a raw input or a target: numbers, labels, sound, images.
 
 A field is text, a JSON value, the bytes of a file, or a value of an array or a data set: a NumPy
-array or a number. Each function raises `SeqzooError` with what is wrong with the field; the caller
+array or a number. Each function raises `SeqzooError` with the fault of the field; the caller
 says where it is.
 """
 
@@ -127,7 +127,7 @@ def vector(field: Any) -> np.ndarray:
 
 
 def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
-    """The path of a PNG, JPEG, BMP or GIF file -> what the file holds; bytes are what it holds, and
+    """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are the contents, and
     arrays are images already."""
     if isinstance(field, bytes | np.ndarray):
         return field

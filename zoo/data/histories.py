@@ -48,7 +48,7 @@ class Table:
 
     Attributes:
         name: of the file, for messages.
-        unit: what `numbers` count.
+        unit: the unit that `numbers` count.
         numbers: of each row.
         columns: the fields of each column that was read, by name.
     """

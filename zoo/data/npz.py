@@ -68,7 +68,7 @@ class _Reader:
 
     Args:
         arrays: of the file.
-        request: what is read.
+        request: the arrays to read.
     """
 
     def __init__(self, arrays: Arrays, request: Request):

@@ -48,7 +48,7 @@ class Asked:
         number: of the line that it begins at, of the argument, or of the example among arrays,
             from 1.
         field: text, or a value of JSON; after `read` a raw input of the run's kind.
-        wrong: what is wrong with the line, such as "is empty"; None if nothing is.
+        wrong: the fault of the line, such as "is empty"; None if there is none.
         unit: the unit of the number.
     """
 
@@ -70,7 +70,7 @@ class File:
             in training, if there is a column of that name.
         columns: names of its columns where it has no line that names them; None for those of the
             training.
-        delimiter: what separates its fields, where its name does not say it.
+        delimiter: of its fields, if its name does not determine it.
         resample: whether to convert audio to the sample rate of the model.
     """
 
@@ -163,7 +163,7 @@ def of_file(file: File, source: Source, *, width: int | None = None) -> Iterator
 
     Args:
         file: the file.
-        source: that of the run, for what `file` does not say.
+        source: that of the run, for fields that `file` does not have.
         width: numbers per step of the series that the run's model takes.
 
     Raises:
@@ -298,7 +298,7 @@ def _joined(
     """Several inputs: columns of a file, or a JSON object as text.
 
     Args:
-        field: what was given.
+        field: the given value.
         names: of all inputs, the first one first.
         read_first: reads the first one.
         further: reads each other one.

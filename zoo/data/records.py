@@ -68,7 +68,7 @@ class Record(NamedTuple):
     Attributes:
         number: number of the line at which it begins, or of the row or the example.
         fields: text, or values of the format, by role; empty if the record is malformed.
-        error: what is wrong with the record, "has 3 fields, expected 2 (text, label)".
+        error: the fault of the record, "has 3 fields, expected 2 (text, label)".
     """
 
     number: int
@@ -95,12 +95,12 @@ class Records:
     Attributes:
         name: name of the file or the split, for messages.
         records: one per example, in order.
-        unit: what the records' numbers count: "line", "row" or "example"; empty where they count
-            nothing that a person can find.
+        unit: the unit that the records' numbers count: "line", "row" or "example"; empty where they
+            count nothing that a person can find.
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
         notes: sentences on how the file was read, for people.
-        places: what stands after the unit in the place of each record, by its number, where that
+        places: the text after the unit in the location of each record, by its number, where that
             is not the number.
         chunks: yields the records in order, many at once and so several times as fast, as long as
             nothing is wrong with them; then None. None where a format has nothing faster.
@@ -122,7 +122,7 @@ class Records:
         return f"{self.name}, {self.unit} {number}" if self.unit else self.name
 
     def line(self, number: int) -> int | str:
-        """What stands after the unit in the place of a record: "18", or "18 of parts/2.csv"."""
+        """The text after the unit in the location of a record: "18", or "18 of parts/2.csv"."""
         return self.places[number] if self.places else number
 
 
@@ -253,7 +253,7 @@ class TextFile:
         """The lines with their ends.
 
         Args:
-            newline: what ends a line; empty for line feeds, carriage returns, or both.
+            newline: the line ending; empty for line feeds, carriage returns, or both.
 
         Raises:
             SeqzooError: the file cannot be read, or is not UTF-8.

@@ -62,7 +62,7 @@ def read(
 
     Args:
         pattern: see `files_of`.
-        request: what to read from each.
+        request: the columns to read from each.
         reader: reads one file.
 
     Raises:
@@ -70,7 +70,7 @@ def read(
     """
     files = files_of(pattern)
     first = files[0]
-    # The first one says what the columns are called; the rest are opened when it is their turn.
+    # The first one has the names of the columns; the others are opened one after the other.
     opened = reader(first, request)
     places = _Places()
 

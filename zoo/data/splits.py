@@ -22,7 +22,7 @@ VALIDATION_NAMES = ("validation", "valid", "val", "dev")
 
 @dataclass(frozen=True)
 class Part:
-    """Examples with what is needed to split them.
+    """Examples with all that is needed to split them.
 
     Attributes:
         name: name for messages: a file or a split.
@@ -275,7 +275,7 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         parts: the splits; those that lose inputs are replaced.
         keep: whether to keep and only report them.
 
-    Returns: sentences that say what was removed, or kept.
+    Returns: sentences about the inputs that were removed, or kept.
 
     Raises:
         SeqzooError: a split would be left empty.
@@ -371,9 +371,9 @@ def check_labels(parts: dict[str, Part | None]) -> None:
 def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
     """Limits the examples of each split, choosing them at random, the same every time.
 
-    What the few training examples have no label of is left out of the other splits.
+    Examples whose label the limited training split lacks are left out of the other splits.
 
-    Returns: sentences that say what was left out.
+    Returns: sentences about the examples that were left out.
     """
     for name, part in parts.items():
         if part is not None and len(part.keys) > most:

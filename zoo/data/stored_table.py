@@ -96,7 +96,7 @@ def read_stored(paths: Sequence[pathlib.Path], source: Source, name: str) -> Par
     Args:
         paths: the files.
         source: with absolute paths.
-        name: what to call the files in messages.
+        name: of the files in messages.
 
     Raises:
         SeqzooError: a record is malformed, or the cache cannot be written.

@@ -18,7 +18,7 @@ def check(part: Part, source: Source) -> list[str]:
         part: all examples of a file.
         source: the source that they were read from.
 
-    Returns: sentences on what may be a mistake.
+    Returns: sentences on likely mistakes.
 
     Raises:
         SeqzooError: nothing can be learned from them.

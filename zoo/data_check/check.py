@@ -25,10 +25,10 @@ class DataReport:
     """The results of `check`.
 
     Attributes:
-        source: the source, with what was guessed.
+        source: the source, with the guessed fields.
         guessed: the fields of the source that were guessed.
         findings: one per observation; those with `state` "broken" make training fail.
-        suggestion: what to train first; None while something is broken.
+        suggestion: a first model to train; None if training would fail.
     """
 
     source: Source

@@ -28,7 +28,7 @@ class Rows:
     Attributes:
         source: with its guesses resolved and absolute paths.
         parts: "train", and "validation" and "test" if there are any.
-        findings: on what could not be read.
+        findings: on rows that could not be read.
     """
 
     source: Source
@@ -67,7 +67,7 @@ def read(source: Source) -> Rows:
 
 
 def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
-    """A split with what is needed to compare its examples with others."""
+    """A split with all that is needed to compare its examples with others."""
     labels = None
     if examples.targets is not None and source.target_kind in NAMES:
         labels = [(own,) if isinstance(own, str) else tuple(own) for own in examples.targets]
@@ -108,7 +108,7 @@ def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
 
 
 def _judged(records: Records, source: Source, folder: pathlib.Path) -> Iterator[tuple[Record, str]]:
-    """Each record with what is wrong with it; an empty text for nothing."""
+    """Each record with its fault; an empty text for none."""
     readers = readers_of(source, folder)
     for record in records.records:
         error = record.error

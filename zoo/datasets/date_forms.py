@@ -66,7 +66,7 @@ class Form:
         """The day in this form; None if the text could also be read as another day.
 
         Args:
-            day: what to write.
+            day: the day to write.
             native: whether to write the locale's own digits, if it has any.
         """
         if self.months is None and readings(_bare(self, day)) != {day}:

@@ -133,7 +133,7 @@ def distinct(faces: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.
     Args:
         faces: face -> character -> image.
 
-    Returns: the same without what was left out, characters in the order of their numbers.
+    Returns: the same without the characters that were left out, in the order of their numbers.
     """
     alike: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     for face, images in faces.items():

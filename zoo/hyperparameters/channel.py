@@ -75,7 +75,7 @@ def work(
 
     Args:
         channel: to the search.
-        begin: opens the data; returns what all trials share: "metric" and "better".
+        begin: opens the data; returns the values that all trials share: "metric" and "better".
         train: trains the trial of an order, with its "number", "values" and "resume", reports its
             epochs, and returns its "score", "epoch", "epochs" and "parameters".
 

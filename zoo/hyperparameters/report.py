@@ -50,12 +50,12 @@ class Search:
     """All of a search.
 
     Attributes:
-        name: what was trained.
+        name: of the preset, template or file that was trained.
         metric: name of the score.
         better: 1 where a larger score is better, -1 where a smaller one is.
         trials: in the order in which they began.
-        importances: share of each option in what decides the score, the largest first; empty where
-            too few trials are complete.
+        importances: share of each option in the variation of the score, the largest first; empty
+            where too few trials are complete.
         folder: that it is written to.
     """
 

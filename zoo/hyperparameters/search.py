@@ -185,7 +185,7 @@ class _Running:
 
     Args:
         path: its folder.
-        name: what is trained.
+        name: of the preset, template or file that is trained.
         base: the settings that are searched around.
         space: the space.
         pruner: see `search`.
@@ -225,7 +225,7 @@ class _Running:
             self._open({})
 
     def _open(self, shared: Mapping[str, Any]) -> None:
-        """Opens the study, or makes it with what trials share: "metric" and "better"."""
+        """Opens the study, or makes it with the values that trials share: "metric" and "better"."""
         import optuna
         from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -380,7 +380,7 @@ class _Running:
         worker.send()
 
     def _values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of options for what Optuna has drawn."""
+        """The values of options for those that Optuna has drawn."""
         return {name: self.space[name].value(own) for name, own in drawn.items()}
 
     def _repeats(self, trial: Any) -> bool:

@@ -66,7 +66,7 @@ class Interval:
         return FloatDistribution(self.low, self.high, self.log, self.step)
 
     def value(self, drawn: Any) -> Any:
-        """The value of an option for what Optuna has drawn: 0.15, and not 0.15000000000000002."""
+        """The value of an option for Optuna's: 0.15, and not 0.15000000000000002."""
         return round(drawn, 12) if self.step is not None and isinstance(drawn, float) else drawn
 
     def drawn(self, value: Any) -> Any:
@@ -101,7 +101,7 @@ class Choice:
         return CategoricalDistribution(list(map(_label, self.values)))
 
     def value(self, drawn: Any) -> Any:
-        """The value of an option for what Optuna has drawn."""
+        """The value of an option for Optuna's."""
         return next(own for own in self.values if _label(own) == drawn)
 
     def drawn(self, value: Any) -> Any:

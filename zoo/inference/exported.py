@@ -103,7 +103,7 @@ class ExportedModel:
         return answer_options(SimpleNamespace(folder=self.folder, task=task), top, given)
 
     def read(self, asked: Asked) -> Asked:
-        """An input as the model takes it, or what is wrong with it."""
+        """An input as the model takes it, or its fault."""
         if asked.wrong:
             return asked
         about, text = self._model.input, asked.field

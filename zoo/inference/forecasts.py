@@ -201,7 +201,7 @@ class Forecaster:
 
 
 def _continued(history: History, answer: Any) -> History:
-    """A history with its forecast in place of what comes next."""
+    """A history followed by its forecast."""
     end, steps = history.end, len(answer.dates)
     values = np.asarray(answer.value, np.float64).reshape(steps, -1)
     size = max(len(history), end + steps)

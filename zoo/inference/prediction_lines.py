@@ -38,9 +38,9 @@ class Reply:
     """The output for a line.
 
     Attributes:
-        text: the prediction, or what is wrong with the line.
+        text: the prediction, or the fault of the line.
         bad: whether the line is invalid.
-        error: what is wrong, without the location.
+        error: the fault, without the location.
         place: location of the line, as in "line 18"; empty for other output.
         aside: whether it is a remark, and not a prediction.
     """
@@ -163,7 +163,7 @@ def replies_of(
     """The output for some inputs, in order.
 
     Args:
-        run: the run, or what predicts like one.
+        run: the run, or an object that predicts like one.
         chunk: the inputs.
         options: of the predictions.
         form: format of the output.

@@ -48,7 +48,7 @@ class Group:
 
     Attributes:
         cause: its name.
-        meaning: what it means.
+        meaning: its explanation.
         mistakes: the number of mistakes.
         share: of all mistakes.
         share_of_examples: the share of all examples that the cause applies to.
@@ -69,7 +69,7 @@ class ErrorReport:
 
     Attributes:
         run: its folder.
-        split: what was predicted.
+        split: the split that was predicted.
         examples: number of examples.
         mistakes: number of mistakes.
         groups: by likely cause.
@@ -139,7 +139,7 @@ def errors(
             the run.
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
-        say: is called with what is being done.
+        say: is called with a sentence on each step.
         **fields: of `Source`, such as `input`, where the data differ from those of the training
             run.
 

@@ -44,7 +44,7 @@ async def read_json(
 
     Args:
         request: the request.
-        allowed: the types of what it may hold, by name.
+        allowed: the types of its fields, by name.
         most: maximum number of bytes.
         seconds: until it must have arrived.
 

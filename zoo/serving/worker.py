@@ -27,8 +27,8 @@ class Job:
         inputs: raw inputs.
         key: jobs with equal keys may be computed together.
         alone: whether it is computed by itself all the same.
-        function: what is run in place of the model's predictions; None for these.
-        future: gets the results, one for each input, or what the function returned.
+        function: a function that is run instead of the model's predictions; None for these.
+        future: gets the results, one for each input, or the result of the function.
     """
 
     inputs: Sequence[Any] = ()

@@ -117,7 +117,7 @@ class Worker:
             self._reader.start()
 
     def end(self) -> None:
-        """Ends the process, if it still runs, and writes what is left of its output."""
+        """Ends the process, if it still runs, and writes the rest of its output."""
         if self.process.poll() is None:
             self.process.terminate()
             try:

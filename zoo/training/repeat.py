@@ -25,7 +25,7 @@ RESULT = "repetition.json"
 
 @dataclass(frozen=True)
 class Repetition:
-    """The scores of training runs that differ in their seed or in what they held out.
+    """The scores of training runs that differ in their seed or in their held-out examples.
 
     Attributes:
         folder: with the run folder of each.

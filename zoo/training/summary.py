@@ -182,7 +182,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     Args:
         value: the input.
         kind: of the input.
-        time_values: what the times of a series are; see `Source`.
+        time_values: the meaning of a series' times; see `Source`.
     """
     if isinstance(value, Mapping):  # several inputs
         try:
