@@ -14,8 +14,8 @@ def command(action: str, as_json: bool) -> None:
     """List or clear the encoded examples of large tables.
 
     Examples of large tables are encoded once and kept in $SEQZOO_CACHE, by default in
-    ~/.cache/seqzoo, where the next training finds them. Whatever is removed is encoded again when
-    it is needed.
+    ~/.cache/seqzoo, where later training runs find them. Removed examples are encoded again when
+    they are needed.
 
     \b
     Examples:

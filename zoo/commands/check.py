@@ -18,7 +18,7 @@ from seqzoo.zoo.commands import completers, options
 @click.option("--html", help="HTML file to write the report to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(data: str, timing: bool, html: str | None, as_json: bool, **choices: Any) -> None:
-    """Check DATA before training, and suggest a first training.
+    """Check DATA before training, and suggest a first model to train.
 
     DATA is a file, a folder, tfds:NAME, an embedded data set or a preset. The columns of tables and
     their types are inferred unless they are given. The exit code is 1 if training would fail.

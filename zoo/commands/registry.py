@@ -75,7 +75,7 @@ COMMANDS = {
     ),
     "explain": Command(
         "seqzoo.zoo.commands.explain:command",
-        "Show which parts of an input a prediction rests on.",
+        "Show which parts of an input a prediction depends on.",
     ),
     "init": Command(
         "seqzoo.zoo.commands.init:command",

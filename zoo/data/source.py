@@ -131,8 +131,8 @@ class Source:
         duplicates: what to do with inputs that occur in more than one split. Where each split is a
             file or named by `split_column`, "drop" removes them from those that are scored earlier.
         limit: maximum number of examples per split. None for all.
-        storage: where examples are kept: in "memory"; on "disk", encoded once and found again by
-            the next training, for tables of texts whose targets are classes or texts; or "auto",
+        storage: where examples are kept: in "memory"; on "disk", encoded once and reused by later
+            training runs, for tables of texts whose targets are classes or texts; or "auto",
             on disk from 64 MB of data on.
         validation: validation file, or share of the examples to hold out for validation. A share
             does not touch a tfds data set that has such a split. Of a table with dates it is a
