@@ -132,7 +132,6 @@ def test_a_word_a_row_is_no_sentence(tmp_path) -> None:
         ("a.mat", "numpy.savez"),
         ("a.npy", "numpy.savez"),
         ("a.xlsx", "save it as .csv"),
-        ("a.feather", "save it as .parquet"),
         ("a.json", "one object per line"),
         ("a.wav", "a table with a column of such files"),
         ("a.dat", "set its delimiter with --delimiter"),
