@@ -33,7 +33,8 @@ class BaseModel:
         self.about = json.loads((self.folder / "model.json").read_text(encoding="utf-8"))
         self.names = tuple(self.about["parts"])
         self.parts = {
-            name: self.part_type(self.folder / part["file"], part, threads)
+            # Only files in this folder, whatever paths a model.json from elsewhere has.
+            name: self.part_type(self.folder / pathlib.Path(part["file"]).name, part, threads)
             for name, part in self.about["parts"].items()
         }
         self.input, self.answer = self.about["input"], self.about["answer"]
