@@ -85,6 +85,9 @@ def write_files(folder: pathlib.Path) -> None:
     _table(folder / "new.csv", "text", lambda n: (_sentence(),))
     reviews = {"text": [_sentence() for _ in range(COUNT)], "label": labels * (COUNT // 2)}
     pq.write_table(pa.table(reviews), folder / "reviews.parquet")
+    (folder / "parts").mkdir()
+    for part in range(2):
+        pq.write_table(pa.table(reviews)[part::2], folder / "parts" / f"{part}.parquet")
     _table(folder / "SMSSpamCollection.tsv", "", lambda n: (["ham", "spam"][n % 2], _sentence()))
     _table(folder / "prices.csv", "history,next", lambda n: (_series(), f"{n / COUNT:.2f}"))
     _table(folder / "pairs.csv", "source,translation", lambda n: (_sentence(), _sentence()))

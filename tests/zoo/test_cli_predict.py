@@ -228,3 +228,21 @@ def _chance(row: dict[str, str]) -> float:
     """The probability of one of the two labels, whichever the answer is."""
     chance = float(row["probability"])
     return chance if row["answer"] == "a-text" else 1 - chance
+
+
+def test_predictions_are_written_to_a_file(run, tmp_path) -> None:
+    given, output = tmp_path / "words.csv", tmp_path / "answers.csv"
+    given.write_text('word\naxyz\n""\nbxyz\n')
+    command = ["predict", run, "--input-file", given, "--input", "word", "--format", "csv"]
+    shown = seqzoo(*command)
+    result = seqzoo(*command, "--output", output)
+    assert result.exit_code == 2 and result.stdout == "" and "empty" in result.stderr
+    assert output.read_text() == shown.stdout
+    for words, expected in [
+        ([*command, "--output", output], "exists already; name another file"),
+        ([*command, "--output", output, "--resume"], "is finished already"),
+        ([*command, "--resume"], "--resume continues the file of --output"),
+        (["predict", run, "a", "--output", output], "--output is for --input-file"),
+    ]:
+        result = seqzoo(*words)
+        assert result.exit_code == 2 and expected in result.stderr

@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -63,6 +64,13 @@ from seqzoo.zoo.commands import completers, options
     help="List the steps of each series whose values are far from their forecasts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --format jsonl.")
+@click.option(
+    "--output",
+    help="Write the predictions of --input-file to this file, with progress on standard error.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Continue --output where the same command was stopped."
+)
 @options.device
 @options.decoding
 def command(
@@ -87,6 +95,8 @@ def command(
     plot: str | None,
     anomalies: bool,
     as_json: bool,
+    output: str | None,
+    resume: bool,
     device: str | None,
     **choices: Any,
 ) -> None:
@@ -106,6 +116,7 @@ def command(
       seqzoo predict runs/language-id --top 3 < names.txt
       seqzoo predict runs/reviews-1 --with runs/reviews-2 --with runs/reviews-3 "Well done."
       seqzoo predict runs/reviews --input-file new.csv --input text --format csv > answers.csv
+      seqzoo predict runs/reviews --input-file large.parquet --output answers.tsv
       seqzoo predict runs/digits sounds/seven.wav
       seqzoo predict runs/sales --input-file history.csv --horizon 48 --plot sales.png
       seqzoo predict date-normaliser --attention "3 mars 2021"
@@ -130,6 +141,10 @@ def command(
             "--input, --time-column, --sentence-column, --columns and --delimiter are for "
             "--input-file."
         )
+    if output and (not input_file or attention_file):
+        raise click.UsageError("--output is for --input-file, without --attention-file.")
+    if resume and not output:
+        raise click.UsageError("--resume continues the file of --output; name it.")
     if others and (attention or attention_file):
         raise click.UsageError("--attention shows a single model; leave --with out.")
     exported = export_folder(run)
@@ -137,6 +152,7 @@ def command(
         refused = {
             "--with": others,
             "--input-file": input_file,
+            "--output": output,
             "--attention": attention or attention_file,
             "--tokenize": tokenize,
             "--resample": resample,
@@ -154,6 +170,8 @@ def command(
     if exported is None and is_forecast(run):
         if others:
             raise click.UsageError("A forecast is made by a single run; leave --with out.")
+        if output:
+            raise click.UsageError("A forecast is printed; leave --output out, and use > FILE.")
         if not input_file:
             raise click.UsageError("A forecast needs --input-file, a table with the history.")
         if anomalies and (horizon or plot):
@@ -207,7 +225,8 @@ def command(
     if exported is not None:
         lines = exported_lines(exported, inputs, top, form, decoding)
     else:
-        lines = prediction_lines(
+        predicted = partial(
+            prediction_lines,
             run,
             inputs,
             top,
@@ -219,8 +238,38 @@ def command(
             tokenize=tokenize,
             others=others,
         )
+        if output:
+            chosen = {
+                "decoding": decoding,
+                "top": top,
+                "format": form,
+                "tokenize": tokenize,
+                "with": others,
+                "attention": shows,
+                "read": [input, time_column, sentence_column, columns, delimiter, resample],
+            }
+            _write(output, predicted, inputs.path, {"run": run, "option": chosen}, resume=resume)
+            return
+        lines = predicted()
     for line in lines:
         click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad
     if failed:
+        raise SystemExit(2)
+
+
+def _write(
+    output: str, predicted: Any, path: pathlib.Path, settings: dict[str, Any], *, resume: bool
+) -> None:
+    """Writes the predictions of a file to another one."""
+    from seqzoo.zoo.data.records import read_bytes
+    from seqzoo.zoo.inference.prediction_file import PredictionFile, identity
+
+    if not path.is_file():
+        read_bytes(path)  # whose error says why
+    target = PredictionFile(
+        pathlib.Path(output).expanduser(), {"input file": identity(path), **settings}, resume=resume
+    )
+    target.write(predicted, partial(click.echo, err=True))
+    if target.failed:
         raise SystemExit(2)

@@ -5,7 +5,8 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,21 +61,25 @@ def told_once(replies: Iterable[Reply]) -> Iterator[Reply]:
     """Output lines in which each error is reported only at its first line, with the number of
     others at the end."""
     places: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
     for reply in replies:
         if not reply.bad:
             yield reply
             continue
         known = places.setdefault(reply.error, [])
-        known.append(reply.place)
-        if len(known) == 1:
+        counts[reply.error] += 1
+        if len(known) <= SHOWN:
+            known.append(reply.place)
+        if counts[reply.error] == 1:
             yield reply
-    for first, *others in places.values():
+    for error, (first, *others) in places.items():
         if others:
-            unit = first.partition(" ")[0] + "s" * (len(others) > 1)
-            shown = ", ".join(place.partition(" ")[2] for place in others[:SHOWN])
-            more = ", ..." if len(others) > SHOWN else ""
+            more = counts[error] - 1
+            unit = first.partition(" ")[0] + "s" * (more > 1)
+            shown = ", ".join(place.partition(" ")[2] for place in others)
+            shown += ", ..." if more > SHOWN else ""
             yield Reply(
-                f"{len(others):,} more {unit} had the same error as {first}: {shown}{more}",
+                f"{more:,} more {unit} had the same error as {first}: {shown}",
                 bad=True,
             )
 
@@ -91,6 +96,8 @@ def prediction_lines(
     attention: AttentionOutput | None = None,
     tokenize: Tokenization | None = None,
     others: Sequence[str] = (),
+    skip: int = 0,
+    complete: Callable[[int], None] = lambda inputs: None,
 ) -> Iterator[Reply]:
     """The output for each input, in order; "csv" begins with a header.
 
@@ -106,6 +113,9 @@ def prediction_lines(
         tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
             files.
         others: more runs, whose predictions are averaged with those of the first.
+        skip: number of inputs that are left out at the beginning, with the header.
+        complete: called with the number of inputs, those left out included, when the output for all
+            of them has been taken.
 
     Raises:
         SeqzooError: the run does not exist, has no model yet, or does not generate texts; or the
@@ -132,14 +142,17 @@ def prediction_lines(
     # Typed lines are predicted one at a time; files in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()
     size = 1 if typed else LINES_AT_ONCE
-    chunk = list(itertools.islice(asked, size))
-    if form == "csv":
+    chunk = list(itertools.islice(asked, skip, skip + size))
+    if form == "csv" and not skip:
         yield Reply(csv_head(options.top))
 
     def replies() -> Iterator[Reply]:
         nonlocal chunk
+        count = skip
         while chunk:
             yield from replies_of(run, chunk, options, form, attention)
+            count += len(chunk)
+            complete(count)
             chunk = list(itertools.islice(asked, size))
 
     yield from replies() if size == 1 else told_once(replies())

@@ -1,0 +1,56 @@
+"""`seqzoo predict --output`: predictions in a file, continued where they were stopped."""
+
+import pytest
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.inference.prediction_file import PredictionFile, progress_path
+from seqzoo.zoo.inference.prediction_lines import Reply
+
+SETTINGS = {"run": "a", "option": {"top": 1}}
+AT_ONCE = 3
+
+
+def lines_of(count: int, *, stop: int | None = None):
+    """What `prediction_lines` does: one line per input but for a bad one, some inputs at once."""
+
+    def lines(skip, complete):
+        if not skip:
+            yield Reply("head")
+        for start in range(skip, count, AT_ONCE):
+            for number in range(start, min(start + AT_ONCE, count)):
+                if number == stop:
+                    raise KeyboardInterrupt
+                yield Reply(f"line {number}", bad=number == 1)
+            complete(min(start + AT_ONCE, count))
+
+    return lines
+
+
+@pytest.mark.parametrize("stop", [0, 1, 4, 9])
+def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
+    whole, path, said = tmp_path / "whole", tmp_path / "answers", []
+    PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), said.append)
+    begun = PredictionFile(path, SETTINGS, resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        begun.write(lines_of(10, stop=stop), said.append)
+    with pytest.raises(SeqzooError, match="exists already; --resume continues it"):
+        PredictionFile(path, SETTINGS, resume=False)
+    with pytest.raises(SeqzooError, match="begun with another option"):
+        PredictionFile(path, SETTINGS | {"option": {"top": 2}}, resume=True)
+    continued = PredictionFile(path, SETTINGS, resume=True)
+    assert continued.inputs == stop // AT_ONCE * AT_ONCE
+    continued.write(lines_of(10), said.append)
+    assert path.read_text() == whole.read_text()
+    assert continued.failed and set(said) == {"line 1"}
+    assert not progress_path(path).exists()
+    with pytest.raises(SeqzooError, match="is finished already"):
+        PredictionFile(path, SETTINGS, resume=True)
+
+
+def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
+    path = tmp_path / "answers"
+    with pytest.raises(KeyboardInterrupt):
+        PredictionFile(path, SETTINGS, resume=False).write(lines_of(10, stop=8), print)
+    path.write_text("short")
+    with pytest.raises(SeqzooError, match="cannot be continued"):
+        PredictionFile(path, SETTINGS, resume=True)

@@ -1,0 +1,147 @@
+"""Writes the predictions of a file to another file, of any size, and goes on where it was stopped.
+
+Next to the file stands one with what is complete, ".NAME.progress", until all inputs are predicted.
+"""
+
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from seqzoo.tasks.atomic_files import naming_full_disk, write_json
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.inference.prediction_lines import Reply
+
+SECONDS_BETWEEN = 30.0
+"""Seconds between two lines on the progress."""
+
+
+def progress_path(path: pathlib.Path) -> pathlib.Path:
+    """The file that says how far the predictions in `path` are complete."""
+    return path.with_name(f".{path.name}.progress")
+
+
+class PredictionFile:
+    """A file of predictions that is being written.
+
+    Args:
+        path: the file.
+        settings: JSON values that predictions depend on; resuming with others is an error.
+        resume: whether to continue an unfinished file.
+
+    Attributes:
+        inputs: number of inputs whose predictions are complete.
+        failed: whether an input was invalid.
+
+    Raises:
+        SeqzooError: the file exists, or cannot be continued.
+    """
+
+    def __init__(self, path: pathlib.Path, settings: dict[str, Any], *, resume: bool):
+        self.path = path
+        self.settings = json.loads(json.dumps(settings))
+        self.inputs = 0
+        self.failed = False
+        known = self._read() if resume else None
+        if known is None and path.exists():
+            advice = "--resume continues it, or name" if progress_path(path).exists() else "name"
+            raise SeqzooError(f"{path} exists already; {advice} another file.", field="output")
+        if known is None:
+            self._size = 0
+            return
+        if known["settings"] != self.settings:
+            own = self.settings
+            names = [name for name in own if known["settings"].get(name) != own[name]]
+            raise SeqzooError(
+                f"{path} was begun with another {' and another '.join(names)}; repeat that command "
+                "with --resume, or name another file.",
+                field="output",
+            )
+        self.inputs, self.failed, self._size = known["inputs"], known["failed"], known["bytes"]
+
+    def _read(self) -> dict[str, Any] | None:
+        """What is complete of the file; None if it was not begun.
+
+        Raises:
+            SeqzooError: it is finished, or shorter than it was.
+        """
+        try:
+            known = json.loads(progress_path(self.path).read_text(encoding="utf-8"))
+            complete = self.path.stat().st_size >= known["bytes"]
+        except FileNotFoundError as error:
+            if not self.path.exists():
+                return None
+            raise SeqzooError(f"{self.path} is finished already.", field="output") from error
+        except (OSError, ValueError, KeyError, TypeError):
+            complete = False
+        if not complete:
+            raise SeqzooError(
+                f"{self.path} cannot be continued, since it or {progress_path(self.path)} has "
+                "changed; remove both.",
+                field="output",
+            )
+        return known
+
+    def write(
+        self,
+        lines: Callable[..., Iterator[Reply]],
+        say: Callable[[str], Any],
+    ) -> None:
+        """Writes predictions until all inputs have theirs; errors and progress are said.
+
+        Args:
+            lines: as `prediction_lines`, of which it gets `skip` and `complete`.
+            say: receives a line.
+
+        Raises:
+            DiskFull: the disk is full; what was written can be continued.
+            SeqzooError: the file cannot be written.
+        """
+        try:
+            opened = self.path.open("r+b" if self._size else "wb")
+        except OSError as error:
+            raise SeqzooError(
+                f"{self.path} cannot be written: {error.strerror or error}.", field="output"
+            ) from error
+        began, first, told = time.monotonic(), self.inputs, time.monotonic()
+
+        def complete(inputs: int) -> None:
+            nonlocal told
+            opened.flush()
+            os.fsync(opened.fileno())
+            self.inputs, self._size = inputs, opened.tell()
+            self._remember()
+            now = time.monotonic()
+            if now - told >= SECONDS_BETWEEN:
+                told = now
+                say(f"{inputs:,} inputs, {(inputs - first) / (now - began):,.0f} per second")
+
+        with naming_full_disk(self.path, "--resume continues it when there is room"), opened:
+            opened.seek(self._size)
+            opened.truncate()
+            self._remember()
+            for line in lines(skip=self.inputs, complete=complete):
+                self.failed |= line.bad
+                if line.bad or line.aside:
+                    say(line.text)
+                else:
+                    opened.write(line.text.encode() + b"\n")
+            complete(self.inputs)
+        progress_path(self.path).unlink()
+
+    def _remember(self) -> None:
+        known = {
+            "inputs": self.inputs,
+            "bytes": self._size,
+            "failed": self.failed,
+            "settings": self.settings,
+        }
+        write_json(progress_path(self.path), known)
+
+
+def identity(path: pathlib.Path) -> dict[str, Any]:
+    """What a file of inputs is recognised by: JSON values that change when it does."""
+    found = path.stat()
+    return {"path": str(path.absolute()), "bytes": found.st_size, "changed": found.st_mtime_ns}
