@@ -179,5 +179,5 @@ def read_json(path: str | os.PathLike) -> Any:
     """
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SeqzooError(f"{path} is damaged: {error}.") from error

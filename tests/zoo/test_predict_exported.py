@@ -94,6 +94,102 @@ def test_what_does_not_apply_is_told(tiny, tmp_path) -> None:
         assert message in result.stderr and len(result.stderr.splitlines()) == 1
 
 
+def _damaged(tiny: pathlib.Path, folder: pathlib.Path, **changes: Any) -> pathlib.Path:
+    """A copy of an export whose model.json is changed: a dictionary by the name of its section."""
+    folder.mkdir()
+    about = json.loads((tiny / "model.json").read_text())
+    for name, change in changes.items():
+        about[name] = {**about[name], **change} if isinstance(change, dict) else change
+    (folder / "model.json").write_text(json.dumps(about))
+    (folder / "serving.onnx").write_bytes((tiny / "serving.onnx").read_bytes())
+    return folder
+
+
+def _refused(folder: pathlib.Path) -> str:
+    result = seqzoo("predict", folder, "a")
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def _serving(file: Any) -> dict[str, Any]:
+    return {"serving": {"file": file, "inputs": [{"name": "values", "dtype": "int32"}]}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "pickle"},
+        {"format": ["onnx"]},
+        {"parts": []},
+        {"parts": {"serving": 3}},
+        {"parts": {"serving": {"file": 3, "inputs": []}}},
+        {"input": None},
+        {"input": {"kind": "pickles"}},
+        {"input": {"vocabulary": [{}]}},
+        {"answer": {"names": 3}},
+        {"answer": {"names": []}},
+    ],
+    ids=str,
+)
+def test_a_description_from_anywhere_is_refused_in_one_line(changes, tiny, tmp_path) -> None:
+    folder = _damaged(tiny, tmp_path / "export", **changes)
+    assert f"The export in {folder} is damaged: " in _refused(folder)
+
+
+def test_files_outside_the_folder_of_an_export_are_not_read(tiny, tmp_path) -> None:
+    outside = tmp_path / "outside.onnx"
+    outside.write_bytes((tiny / "serving.onnx").read_bytes())
+    for number, name in enumerate(("../outside.onnx", str(outside))):
+        folder = _damaged(tiny, tmp_path / str(number), parts=_serving(name))
+        assert "outside.onnx failed. File doesn't exist" in _refused(folder)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "[]", "{", "\x00"], ids=len)
+def test_a_description_that_is_none_is_refused_in_one_line(content, tiny, tmp_path) -> None:
+    folder = _damaged(tiny, tmp_path / "export")
+    (folder / "model.json").write_text(content)
+    assert "is damaged: " in _refused(folder)
+
+
+def _weights_elsewhere(content: bytes, location: str) -> bytes:
+    """A model whose kernel is stored in another file."""
+    model = onnx.load_from_string(content)
+    (kernel,) = model.graph.initializer
+    kernel.ClearField("float_data")
+    kernel.data_location = onnx.TensorProto.EXTERNAL
+    entry = kernel.external_data.add()
+    entry.key, entry.value = "location", location
+    return model.SerializeToString()
+
+
+def _huge(content: bytes) -> bytes:
+    model = onnx.load_from_string(content)
+    model.graph.initializer[0].dims[0] = 2**40
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: bytes(range(256)) * 8,
+        lambda content: _weights_elsewhere(content, "/etc/passwd"),
+        lambda content: _weights_elsewhere(content, "../kernel"),
+        lambda content: _weights_elsewhere(content, "link"),
+        _huge,
+    ],
+    ids=["empty", "truncated", "random", "absolute", "above", "link", "huge"],
+)
+def test_a_model_from_anywhere_is_refused_in_one_line(damage, tiny, tmp_path) -> None:
+    (tmp_path / "kernel").write_bytes(bytes(8))
+    folder = _damaged(tiny, tmp_path / "export")
+    (folder / "link").symlink_to(tmp_path / "kernel")
+    (folder / "serving.onnx").write_bytes(damage((tiny / "serving.onnx").read_bytes()))
+    assert f"The export in {folder} is damaged: " in _refused(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name, form", [("characters", "litert"), ("translation", "onnx")])
 def test_answers_are_those_of_the_run(name, form, tmp_path) -> None:

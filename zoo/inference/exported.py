@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from types import SimpleNamespace
@@ -72,16 +73,18 @@ class ExportedModel:
         about = read_json(folder / ABOUT)
         self.folder = folder
         try:
-            self._model = model_class(about)(folder)
-        except ImportError as error:
             extra = FORMATS[about["format"]].extra
+            self._model = model_class(about)(folder)
+            self.kind = str(self._model.answer["kind"])
+        except ImportError as error:
             raise SeqzooError(
                 f"{folder} needs {error.name}, which cannot be imported; install the extra: python "
                 f"-m pip install 'seqzoo[{extra}]'."
             ) from error
-        except (KeyError, ValueError) as error:
-            raise SeqzooError(f"The export in {folder} is damaged: {error!r}.") from error
-        self.kind = self._model.answer["kind"]
+        except MemoryError:
+            raise
+        except Exception as error:  # the files may be damaged in any way, and runtimes differ
+            raise SeqzooError(f"The export in {folder} is damaged: {_reason(error)}.") from error
         self.template = SimpleNamespace(target=self.kind)
         self.task = self
 
@@ -137,7 +140,7 @@ class ExportedModel:
         """Predictions for raw inputs, as `Run.predict` returns them.
 
         Raises:
-            SeqzooError: an input is not as the model takes it.
+            SeqzooError: an input is not as the model takes it, or the export is damaged.
         """
         decoding = None
         if options.decoding is not None:
@@ -150,6 +153,11 @@ class ExportedModel:
             place = f"{unit} {lines[0]}".capitalize() if lines else ""
             message = str(error).rstrip(".")
             raise SeqzooError(f"{message}.").at(place) from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = _reason(error)
+            raise SeqzooError(f"The export in {self.folder} is damaged: {reason}.") from error
         return [
             Answer(
                 label=own["label"],
@@ -160,6 +168,13 @@ class ExportedModel:
             )
             for own in found
         ]
+
+
+def _reason(error: Exception) -> str:
+    """An error's message in one line, without the numbers that onnxruntime puts first."""
+    message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    bare = isinstance(error, KeyError | TypeError | IndexError | AttributeError)
+    return repr(error) if bare or not message else message.rstrip(".")
 
 
 def exported_lines(
