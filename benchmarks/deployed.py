@@ -41,10 +41,10 @@ def memory():
 def arrays(specs, rows):
     """Zeros for the arguments of a step."""
     return {
-        own["name"]: np.zeros(
-            [rows, *(1 if n is None else n for n in own["shape"][1:])], own["dtype"]
+        spec["name"]: np.zeros(
+            [rows, *(1 if n is None else n for n in spec["shape"][1:])], spec["dtype"]
         )
-        for own in specs
+        for spec in specs
     }
 
 
@@ -146,10 +146,10 @@ def saved_answers(folder, asked, targets):
 
     signatures = tf.saved_model.load(folder).signatures
     if "start" in asked:
-        lengths = [len(own) for own in targets]
+        lengths = [len(target) for target in targets]
         tokens = np.zeros((len(targets), max(lengths)), np.int32)
-        for row, own in zip(tokens, targets, strict=True):
-            row[: len(own)] = [asked["start"], *own[:-1]]
+        for row, target in zip(tokens, targets, strict=True):
+            row[: len(target)] = [asked["start"], *target[:-1]]
         states = signatures["initial_state"](batch=tf.constant(len(targets)))
         logits = signatures["chunk"](tokens=tf.constant(tokens), **states)["logits"].numpy()
         ids = logits.argmax(-1)

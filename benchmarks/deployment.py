@@ -101,7 +101,7 @@ def opened(name: str) -> tuple[Any, Any, list, list]:
         targets = [row[:length].tolist() for row, length in rows if length]
     else:
         targets = [examples.targets[place] for place in places]
-        targets = [own if isinstance(own, str) else list(own) for own in targets]
+        targets = [target if isinstance(target, str) else list(target) for target in targets]
     return run, SHORT.get(name, inputs[0]), inputs, targets
 
 
@@ -193,7 +193,7 @@ def ask_all(folder: pathlib.Path, models: list[str], what: str) -> None:
                 continue
             figures = json.loads(done.stdout.strip().splitlines()[-1])
             if what == "times":
-                sizes = [own.stat().st_size for own in place.rglob("*") if own.suffix != ".py"]
+                sizes = [path.stat().st_size for path in place.rglob("*") if path.suffix != ".py"]
                 figures = {"bytes": sum(sizes), **figures}
             row = {"model": name, "format": f"{format} {precision}", **figures}
             measured.add(row)
@@ -241,7 +241,7 @@ def layers(folder: pathlib.Path) -> None:
             providers=["CPUExecutionProvider"],
         )
         module: Any = tf.Module()
-        module.weights = [own.value for own in layer.variables]
+        module.weights = [variable.value for variable in layer.variables]
         with seqzoo.cells.portable():
             module.run = tf.function(run, autograph=False, input_signature=[spec])
             module.compiled = tf.function(compiled, autograph=False, input_signature=[spec])

@@ -90,7 +90,9 @@ def _copy(folder: pathlib.Path) -> pathlib.Path:
     def left_out(parent: str, names: list[str]) -> list[str]:
         top = pathlib.Path(parent) == ROOT
         return [
-            own for own in names if own[0] == "." or own == "__pycache__" or (top and own == "runs")
+            name
+            for name in names
+            if name[0] == "." or name == "__pycache__" or (top and name == "runs")
         ]
 
     shutil.copytree(ROOT, folder, ignore=left_out)

@@ -105,7 +105,7 @@ CASES = {
 def ways(task: Any, data: Data, settings: TrainingSettings) -> dict[str, Plan]:
     """The batches of an epoch, for each of the ways."""
     padding = Padding.choose(data, settings.buckets, settings.batch_size, epochs=settings.epochs)
-    longest = [int(own.lengths.max()) for own in _sequences(data)]
+    longest = [int(sequence.lengths.max()) for sequence in _sequences(data)]
     whole = Padding(longest[:1], longest[1:])
     return {
         "ours": data.plan(padding, settings, seed=(0, 0)),
@@ -121,7 +121,7 @@ def by_batch(data: Data, size: int) -> Plan:
     weights = np.ones(len(rows) + missing, np.float32)
     weights[len(rows) :] = 0
     rows = np.concatenate([rows, np.repeat(rows[-1:], missing)])
-    lengths = [own.lengths[rows].reshape(-1, size).max(1) for own in _sequences(data)]
+    lengths = [sequence.lengths[rows].reshape(-1, size).max(1) for sequence in _sequences(data)]
     targets = lengths[1] if len(lengths) > 1 else np.zeros_like(lengths[0])
     bounds = np.arange(0, len(rows) + 1, size)
     return Plan(rows, weights, bounds, lengths[0], targets, size, None)
@@ -134,7 +134,7 @@ def _sequences(data: Data) -> list[Sequences]:
 
 def shares(data: Data, plan: Plan) -> tuple[float, float]:
     """The share of padding in all batches, and in the worst."""
-    real = sum(own.lengths[plan.rows] for own in _sequences(data)) * plan.weights
+    real = sum(sequence.lengths[plan.rows] for sequence in _sequences(data)) * plan.weights
     used = np.add.reduceat(real, plan.bounds[:-1])
     padded = steps(plan)
     return float(1 - used.sum() / padded.sum()), float((1 - used / padded).max())
@@ -170,7 +170,7 @@ def chosen(plan: Plan, most: int) -> tuple[Plan, np.ndarray, np.ndarray]:
         bounds=np.concatenate([[0], np.cumsum(np.diff(plan.bounds)[at])]),
         lengths=plan.lengths[at],
         target_lengths=plan.target_lengths[at],
-        views={name: own[rows] for name, own in plan.views.items()},
+        views={name: view[rows] for name, view in plan.views.items()},
     )
     return plan, np.tile(np.arange(len(parts)), few), np.array([len(part) for part in parts])
 

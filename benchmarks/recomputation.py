@@ -60,12 +60,12 @@ def times(cell: str, sequences: bool, shape: list[int], every: list[int | None])
     steps, x = [step_of(cell, sequences, shape[3], each) for each in every], inputs(shape)
     seconds: list[list[float]] = [[] for _ in every]
     for turn in range(1 + ROUNDS):
-        for step, own in zip(steps, seconds, strict=True):
+        for step, second in zip(steps, seconds, strict=True):
             began = time.perf_counter()
             step(x)[0].numpy()
             if turn:
-                own.append(time.perf_counter() - began)
-    return [statistics.median(own) for own in seconds]
+                second.append(time.perf_counter() - began)
+    return [statistics.median(second) for second in seconds]
 
 
 def _status(name: str) -> float:

@@ -65,14 +65,14 @@ class Call:
     @property
     def counts(self) -> bool:
         """Whether it is part of the walk."""
-        if self.gives or self.is_last or any(own.reaches_last for own in self.calls):
+        if self.gives or self.is_last or any(call.reaches_last for call in self.calls):
             return True
-        return self.gives is None and any(own.counts for own in self.calls)
+        return self.gives is None and any(call.counts for call in self.calls)
 
     @property
     def reaches_last(self) -> bool:
         """Whether the walk ends in it."""
-        return self.is_last or any(own.reaches_last for own in self.calls)
+        return self.is_last or any(call.reaches_last for call in self.calls)
 
 
 class Walk:

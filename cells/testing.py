@@ -268,7 +268,9 @@ class _Trial:
         with tf.GradientTape() as tape:
             tape.watch([given, states])
             results = self.run(layer, given, states)
-            loss = tf.add_n([tf.reduce_sum(own * random.normal(size=own.shape)) for own in results])
+            loss = tf.add_n(
+                [tf.reduce_sum(result * random.normal(size=result.shape)) for result in results]
+            )
         weights = [variable.value for variable in layer.cell.trainable_variables]
         return results, tape.gradient(loss, [given, *states, *weights])
 

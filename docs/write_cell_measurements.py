@@ -36,7 +36,9 @@ def newest(benchmark: str) -> pathlib.Path:
     found = list(RESULTS.glob(f"{benchmark}-*.csv"))
     machines = [path.stem.removeprefix(benchmark) for path in found]
     # "adding-curves-..." is the file of another benchmark than "adding-...".
-    paths = [path for path in found if sum(path.stem.endswith(own) for own in machines) == 1]
+    paths = [
+        path for path in found if sum(path.stem.endswith(machine) for machine in machines) == 1
+    ]
     paths.sort(key=version)
     if not paths:
         raise FileNotFoundError(

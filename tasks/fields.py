@@ -141,7 +141,7 @@ class Limits(NamedTuple):
 def _limits(kind: type) -> dict[str, Limits]:
     """The checks of each field of a dataclass."""
     found = {}
-    for name in (own.name for own in dataclasses.fields(kind)):
+    for name in (field.name for field in dataclasses.fields(kind)):
         hint = hints_of(kind)[name]
         own = plain(hint)
         listed = get_args(own) if get_origin(own) is Literal else ()

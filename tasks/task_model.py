@@ -174,8 +174,8 @@ class TaskModel(keras.Model):
             batch_size if validation_batch_size is None else validation_batch_size
         )
         validation = None if held_out is None else self._dataset(held_out, judging)
-        for own in callbacks:
-            choose_mode(own, self.task)
+        for callback in callbacks:
+            choose_mode(callback, self.task)
         # Keras continues one data set over all epochs, so each epoch has different batches.
         return super().fit(
             batches(data, join_plans(plans)),
@@ -250,12 +250,12 @@ class TaskModel(keras.Model):
             outputs = np.stack(found["outputs"])
             exclusive = type(self.task.targets).__name__ == "ClassTargets"
             return (tf.nn.softmax if exclusive else tf.nn.sigmoid)(outputs).numpy()
-        values = [own.value for own in self.task.answers(found, examples.inputs, asked)]
+        values = [answer.value for answer in self.task.answers(found, examples.inputs, asked)]
         if isinstance(values[0], str):
             return np.array(values, object)
         if not isinstance(values[0], float) and isinstance(values[0][0], str):
             return values  # tags
-        return np.array(values) if len({np.shape(own) for own in values}) == 1 else values
+        return np.array(values) if len({np.shape(value) for value in values}) == 1 else values
 
     def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
         with tf.GradientTape() as tape:
@@ -263,7 +263,7 @@ class TaskModel(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
-        self.optimizer.apply([tf.convert_to_tensor(own) for own in gradients], variables)
+        self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
         return self.get_metrics_result()
 
     def test_step(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -317,8 +317,8 @@ class TaskModel(keras.Model):
             "options": self.task.template.to_config(),
             "learned": self.task.to_config(),
             "vocabularies": {
-                name: {"tokens": own.tokens, "scores": own.scores}
-                for name, own in self.task.vocabularies.items()
+                name: {"tokens": vocabulary.tokens, "scores": vocabulary.scores}
+                for name, vocabulary in self.task.vocabularies.items()
             },
             "settings": asdict(self.settings),
         }

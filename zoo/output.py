@@ -96,7 +96,7 @@ def baselines_table(metrics: dict[str, Any]) -> str:
         for name in metrics
         if any(isinstance(own.get(name), float) for own in metrics["baselines"].values())
     ]
-    cells = [[name, *(_cell(own.get(score)) for score in names)] for name, own in rows.items()]
+    cells = [[name, *(_cell(row.get(score)) for score in names)] for name, row in rows.items()]
     return table(["", *map(metric_name, names)], cells)
 
 
@@ -117,7 +117,7 @@ def one_line(text: str) -> str:
 def shown_inputs(value: Any) -> str:
     """The texts, numbers and names of several inputs in one line; empty for other inputs."""
     parts = value.values() if isinstance(value, Mapping) else ()
-    return shortened(" | ".join(str(own) for own in parts if isinstance(own, str | int | float)))
+    return shortened(" | ".join(str(part) for part in parts if isinstance(part, str | int | float)))
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -52,11 +52,11 @@ class GRUDCell(CellWithGates):
     def __init__(self, units: int, *, mean: float | Sequence[float] = 0.0, **kwargs: Any):
         numbers: Sequence[Any] = mean if isinstance(mean, list | tuple) else [mean]
         if not numbers or not all(
-            type(own) in (int, float) and math.isfinite(own) for own in numbers
+            type(number) in (int, float) and math.isfinite(number) for number in numbers
         ):
             raise ValueError(f"`mean` must be a finite number or a list of such, got {mean!r}.")
         super().__init__(units, **kwargs)
-        found = [float(own) for own in numbers]
+        found = [float(number) for number in numbers]
         self.mean = found if isinstance(mean, list | tuple) else found[0]
         self.values: Any = None
 

@@ -152,7 +152,7 @@ class Padding:
             lengths = [np.minimum(lengths[0], data.window)]
         if isinstance(data.targets, Sequences):
             lengths.append(data.targets.lengths)
-        chosen = [choose_lengths(own, most, batch_size, epochs=epochs) for own in lengths]
+        chosen = [choose_lengths(length, most, batch_size, epochs=epochs) for length in lengths]
         return cls(chosen[0], chosen[1] if len(chosen) > 1 else [])
 
 
@@ -329,7 +329,7 @@ def make_plan(
     if random is not None:
         batches = [batches[index] for index in random.permutation(len(batches))]
     rows, weights, lengths, target_lengths = zip(*batches, strict=True)
-    sizes = [len(own) for own in rows]
+    sizes = [len(row) for row in rows]
     return Plan(
         rows=np.concatenate(rows),
         weights=np.concatenate(weights),
@@ -343,18 +343,20 @@ def make_plan(
 
 def join_plans(plans: Sequence[Plan]) -> Plan:
     """The batches of several plans of the same data, one plan after the other."""
-    counts = [0, *np.cumsum([len(own.rows) for own in plans])]
-    bounds = [own.bounds[:-1] + start for own, start in zip(plans, counts, strict=False)]
-    sizes, lengths = {own.size for own in plans}, {own.length for own in plans}
+    counts = [0, *np.cumsum([len(plan.rows) for plan in plans])]
+    bounds = [plan.bounds[:-1] + start for plan, start in zip(plans, counts, strict=False)]
+    sizes, lengths = {plan.size for plan in plans}, {plan.length for plan in plans}
     return Plan(
-        rows=np.concatenate([own.rows for own in plans]),
-        weights=np.concatenate([own.weights for own in plans]),
+        rows=np.concatenate([plan.rows for plan in plans]),
+        weights=np.concatenate([plan.weights for plan in plans]),
         bounds=np.concatenate([*bounds, counts[-1:]]),
-        lengths=np.concatenate([own.lengths for own in plans]),
-        target_lengths=np.concatenate([own.target_lengths for own in plans]),
+        lengths=np.concatenate([plan.lengths for plan in plans]),
+        target_lengths=np.concatenate([plan.target_lengths for plan in plans]),
         size=sizes.pop() if len(sizes) == 1 else None,
         length=lengths.pop() if len(lengths) == 1 else None,
-        views={name: np.concatenate([own.views[name] for own in plans]) for name in plans[0].views},
+        views={
+            name: np.concatenate([plan.views[name] for plan in plans]) for name in plans[0].views
+        },
     )
 
 

@@ -212,8 +212,8 @@ class Writer:
         for name, file in self._files.items():
             file.close()
             synchronise(self.folder / name)
-        for name, own in self._arrays.items():
-            own["digest"] = file_digest(self.folder / name)
+        for name, array in self._arrays.items():
+            array["digest"] = file_digest(self.folder / name)
         manifest = {"format": CACHE_FORMAT, "about": self.about, "arrays": self._arrays}
         write_json(self.folder / MANIFEST, manifest)
 

@@ -176,7 +176,7 @@ class PlaceColumn(NumberColumn):
         files = np.searchsorted(self.starts, rows, side="right") - 1
         numbers = self.numbers[np.asarray(rows)].tolist()
         return [
-            f"{number} of {self.names[own]}" for number, own in zip(numbers, files, strict=True)
+            f"{number} of {self.names[file]}" for number, file in zip(numbers, files, strict=True)
         ]
 
 

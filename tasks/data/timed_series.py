@@ -112,9 +112,9 @@ def timed_column(
     """
     joined = []
     make = TimedSeries if meaning == "elapsed" else TimedSeries.at
-    for index, (values, own) in enumerate(zip(inputs, times, strict=True)):
+    for index, (values, time) in enumerate(zip(inputs, times, strict=True)):
         try:
-            joined.append(make(values, own))
+            joined.append(make(values, time))
         except SeqzooError as error:
             raise error.at(f"example {index}") from error
     return joined

@@ -39,8 +39,8 @@ def generate(
     # In a compiled loop the size of arrays must not depend on its inputs.
     compiles = _compiles.get() and isinstance(most, int)
     shapes = {
-        name: tf.TensorShape([None] * own.shape.rank)
-        for name, own in variables.items()
+        name: tf.TensorShape([None] * variable.shape.rank)
+        for name, variable in variables.items()
         if name != "states"
     }
     shapes["states"] = free_rows(variables["states"])

@@ -42,8 +42,8 @@ def made_up(task: Any) -> list[Any]:
     random, features = np.random.default_rng(0), task.features
     if isinstance(features, JoinedFeatures):
         columns = [
-            made_up(SimpleNamespace(features=own, signature=own.signature))
-            for own in features.parts
+            made_up(SimpleNamespace(features=part, signature=part.signature))
+            for part in features.parts
         ]
         return [dict(zip(features.names, row, strict=True)) for row in zip(*columns, strict=False)]
     if isinstance(features, CategoryFeatures):
@@ -53,7 +53,7 @@ def made_up(task: Any) -> list[Any]:
     if isinstance(features, NameFeatures):
         return list(features.vocabulary.tokens[:EXAMPLES])
     if isinstance(features, TextFeatures):
-        tokens = [own for own in features.vocabulary.tokens if own.isprintable()] or ["a"]
+        tokens = [token for token in features.vocabulary.tokens if token.isprintable()] or ["a"]
         joint = "" if features.template.input == "characters" else " "
         return [joint.join(random.choice(tokens, size)) for size in (1, 2, 5, 9)]
     if isinstance(features, HistoryFeatures):
@@ -102,12 +102,12 @@ def raw_tensors(task: Any, examples: Sequence[Any]) -> dict[str, Any]:
     """Raw inputs as the arrays of `Task.signature`, by name."""
     places = [f"example {index}" for index in range(len(examples))]
     arrays = task.features.raw(examples, places)
-    return {spec.name: own for spec, own in zip(task.signature, arrays, strict=True)}
+    return {spec.name: array for spec, array in zip(task.signature, arrays, strict=True)}
 
 
 def encoded_inputs(task: Any, examples: Sequence[Any]) -> dict[str, np.ndarray]:
     """Raw inputs as the model takes them: "values" and "lengths"."""
-    raw = [tf.constant(own) for own in raw_tensors(task, examples).values()]
+    raw = [tf.constant(raw_tensor) for raw_tensor in raw_tensors(task, examples).values()]
     values, lengths = task.features.transform(*raw)
     return {"values": values.numpy(), "lengths": lengths.numpy()}
 
@@ -121,10 +121,10 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
         if isinstance(task.features, NameFeatures):
             raw = {"classes": raw["values"][:, 0]}
     if isinstance(task.features, ColumnFeatures):
-        steps = [task.features.steps_of(own) for own in examples]
-        lengths = np.array([len(own) for own in steps], np.int32)
+        steps = [task.features.steps_of(example) for example in examples]
+        lengths = np.array([len(step) for step in steps], np.int32)
         longest = max(lengths)
-        steps = [np.pad(own, [(0, longest - len(own)), (0, 0)]) for own in steps]
+        steps = [np.pad(step, [(0, longest - len(step)), (0, 0)]) for step in steps]
         raw = {"values": np.stack(steps), "lengths": lengths}
     names = [spec.name for spec in input_specs(task)]
     for name, part in parts.items():
@@ -326,7 +326,7 @@ def check_parts(
     examples = list(wanted.examples[:EXAMPLES]) or made_up(task)
     given = part_inputs(task, parts, examples)
     if steps:  # of one example, because several may differ in length
-        first = [own for own in steps if _sizes(own) == _sizes(steps[0])][:EXAMPLES]
+        first = [step for step in steps if _sizes(step) == _sizes(steps[0])][:EXAMPLES]
         given["step"] = {name: np.concatenate([own[name] for own in first]) for name in steps[0]}
     expected = {
         f"{name}/{key}": own
@@ -344,7 +344,7 @@ def check_parts(
 
 
 def _sizes(tensors: dict[str, np.ndarray]) -> list[tuple]:
-    return [own.shape for own in tensors.values()]
+    return [tensor.shape for tensor in tensors.values()]
 
 
 def _answers_alike(task: Any) -> bool:

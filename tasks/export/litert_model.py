@@ -176,4 +176,4 @@ def _shortened(wanted: Export) -> Export:
     """The export, with its example inputs cut to the fixed number of steps."""
     if wanted.steps is None:
         return wanted
-    return replace(wanted, examples=[own[: wanted.steps] for own in wanted.examples])
+    return replace(wanted, examples=[example[: wanted.steps] for example in wanted.examples])

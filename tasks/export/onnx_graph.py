@@ -152,11 +152,13 @@ class Translator:
             if self._session is None:
                 self._session = tf.compat.v1.Session(graph=self.graph)
                 feeds: dict[str, np.ndarray] = {}
-                for own in self.graph.get_operations():
-                    if own.name in self._captured:
-                        feeds[own.outputs[0].name] = self._captured[own.name]
-                    elif own.type == "ReadVariableOp":
-                        feeds[own.outputs[0].name] = self._variables[own.inputs[0].op.name].numpy()
+                for operation in self.graph.get_operations():
+                    if operation.name in self._captured:
+                        feeds[operation.outputs[0].name] = self._captured[operation.name]
+                    elif operation.type == "ReadVariableOp":
+                        feeds[operation.outputs[0].name] = self._variables[
+                            operation.inputs[0].op.name
+                        ].numpy()
                 self._feeds = feeds
             self._values[tensor.name] = self._session.run(tensor.name, self._feeds)
         return self._values[tensor.name]

@@ -43,7 +43,10 @@ def onnx_model(part: Part, name: str = "model") -> Any:
         function = tf.function(run, autograph=False).get_concrete_function(*part.inputs)
     writer = Writer()
     placeholders = function.inputs[: len(part.inputs)]
-    names = {own.op.name: spec.name for own, spec in zip(placeholders, part.inputs, strict=True)}
+    names = {
+        placeholder.op.name: spec.name
+        for placeholder, spec in zip(placeholders, part.inputs, strict=True)
+    }
     translator = Translator(function, writer, names, recurrences.replaced)
     answers = []
     # Results by name, in the order in which TensorFlow flattens them.

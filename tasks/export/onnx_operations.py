@@ -194,9 +194,9 @@ def _entries(t: Translator, tensor: Any, count: int) -> list[Any]:
 
 
 def _vector(t: Translator, entries: list[Any]) -> str:
-    if all(isinstance(own, int) for own in entries):
+    if all(isinstance(entry, int) for entry in entries):
         return t.writer.integers(*entries)
-    names = [t.writer.integers(own) if isinstance(own, int) else own for own in entries]
+    names = [t.writer.integers(entry) if isinstance(entry, int) else entry for entry in entries]
     return names[0] if len(names) == 1 else t.writer.add("Concat", names, axis=0)
 
 
@@ -318,7 +318,7 @@ def _reverse(t: Translator, op: Any) -> str:
     far = np.iinfo(np.int64)
     count = len(axes)
     parts = ([far.max] * count, [far.min] * count, axes, [-1] * count)
-    return t.writer.add("Slice", [t.at(op, 0), *(t.writer.integers(*own) for own in parts)])
+    return t.writer.add("Slice", [t.at(op, 0), *(t.writer.integers(*part) for part in parts)])
 
 
 def _softmax(t: Translator, op: Any) -> str:

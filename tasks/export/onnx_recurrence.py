@@ -128,7 +128,7 @@ def _operator(cell: Any) -> str | None:
     if kind is None:
         return None
     functions = [cell.activation, cell.recurrent_activation]
-    known = all(_name(own) in ACTIVATIONS for own in functions)
+    known = all(_name(function) in ACTIVATIONS for function in functions)
     return kind if known and cell.compute_dtype == "float32" else None
 
 

@@ -33,7 +33,9 @@ def read_by_steps(
                 else tensors
             )
             if "encode" in parts:
-                found = parts["encode"].run(**{k: tf.constant(own) for k, own in tensors.items()})
+                found = parts["encode"].run(
+                    **{k: tf.constant(tensor) for k, tensor in tensors.items()}
+                )
                 yield from _written(step, found)
             else:
                 yield from _read(step, part, tensors)

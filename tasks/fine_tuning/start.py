@@ -85,10 +85,10 @@ class Start:
             own = TextFeatures.learn(learned, examples, joined=True).vocabulary
             words = {**words, WORD: own}
         vocabularies = {
-            name: _extended(old.vocabularies[name], own, name in fixed)
+            name: _extended(old.vocabularies[name], word, name in fixed)
             if name in old.vocabularies
-            else own
-            for name, own in words.items()
+            else word
+            for name, word in words.items()
         }
         return template.restore(config, vocabularies)
 
@@ -144,8 +144,8 @@ class Start:
             "new": [name for name in after if name not in taken],
             "unused": [name for name in before if name not in taken],
             "tokens": {
-                name: _compared(own.tokens, old.vocabularies[name].tokens)
-                for name, own in task.vocabularies.items()
+                name: _compared(vocabulary.tokens, old.vocabularies[name].tokens)
+                for name, vocabulary in task.vocabularies.items()
                 if name in old.vocabularies
             },
             "labels": _compared(_labels(task), _labels(old)),
@@ -179,7 +179,7 @@ def _extended(old: Vocabulary, new: Vocabulary, fixed: bool) -> Vocabulary:
     signs = [token for token in new.tokens[:2] if token in (START_TOKEN, END_TOKEN)]
     first = [token for token in signs if token not in known]
     if old.scores is not None:
-        scores = [own for own in (new.scores or [])[: len(first)]]
+        scores = [score for score in (new.scores or [])[: len(first)]]
         return Vocabulary([*first, *old.tokens], [*scores, *old.scores])
     further = [] if fixed else [token for token in new.tokens[len(signs) :] if token not in known]
     return Vocabulary([*first, *old.tokens, *further])

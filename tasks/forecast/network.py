@@ -240,9 +240,9 @@ class SegmentForecaster(keras.Model):
                 filled = tf.pad(numbers, [[0, 0], [0, 0], [0, rest]])
                 features += self.segments(tf.reshape(filled, [-1, width]))
             following = []
-            for number, (layer, own) in enumerate(zip(self.recurrent, states, strict=True)):
+            for number, (layer, state) in enumerate(zip(self.recurrent, states, strict=True)):
                 features = self.between(features, training=training) if number else features
-                features, new = layer.cell(features, own, training=training)
+                features, new = layer.cell(features, state, training=training)
                 following.append(list(new))
             states = following
             before = self.output_layer(self.between(features, training=training))

@@ -124,7 +124,7 @@ class ForecastTask(Task):
         ahead = self.features.layout.split(values[:, look_back : look_back + horizon])
         units = Units(level, spread, ahead["mean"][:, :1], ahead["scale"][:, :1])
         outputs = tf.cast(outputs, tf.float32)
-        units = Units(*(tf.cast(own, tf.float32) for own in units))
+        units = Units(*(tf.cast(unit, tf.float32) for unit in units))
         return outputs, units, ahead["values"], ahead["observed"] > 0
 
     def counts(self, batch: dict[str, Any]) -> Any:
@@ -254,9 +254,9 @@ class ForecastTask(Task):
             rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))
             values = tf.constant(np.stack([windows[row] for row in rows]))
             found = self.infer(model, {"values": values}, AnswerOptions())
-            for name, own in parts.items():
-                own.append(found[name][:, 0].numpy())
-        return {name: np.concatenate(own) for name, own in parts.items()}, windows.origins
+            for name, part in parts.items():
+                part.append(found[name][:, 0].numpy())
+        return {name: np.concatenate(part) for name, part in parts.items()}, windows.origins
 
     def to_config(self) -> dict[str, Any]:
         return {"features": self.features.to_config()}

@@ -91,12 +91,12 @@ def integrated_gradients(
             value = tf.reduce_sum(
                 subject.score(scores, step) * tf.constant(weights[part], tf.float32)
             )
-        gradients = tape.gradient(value, [own.scaled for own in vectors])
-        for own, gradient in zip(vectors, gradients, strict=True):
+        gradients = tape.gradient(value, [vector.scaled for vector in vectors])
+        for vector, gradient in zip(vectors, gradients, strict=True):
             if gradient is not None:
                 # Since all rows have the same input, its gradient is already the weighted sum.
-                product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(own.whole[0])
-                total = total + own.by_step(product)
+                product = np.sum(np.asarray(gradient, np.float64), 0) * np.asarray(vector.whole[0])
+                total = total + vector.by_step(product)
     ends, _ = _scaled(subject, np.array([0.0, 1.0], np.float32))
     baseline, score = np.asarray(subject.score(ends, step))
     return Attribution(np.asarray(total), float(score), float(baseline), "integrated gradients")

@@ -78,6 +78,6 @@ def cell_flows(
 
         traced = trace(layer, lambda layer=layer, given=given: layer(given), loss)
         (flow,) = gradient_flow(traced)
-        shares = {own: float(flow.norms[own] / flow.norms[0]) for own in distances}
+        shares = {distance: float(flow.norms[distance] / flow.norms[0]) for distance in distances}
         found.append(CellFlow(name, cell.units, flow.norms, shares, decay(flow.norms)))
     return found

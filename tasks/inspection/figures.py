@@ -189,8 +189,8 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
     mean, directions = principal_components(np.concatenate(list(states)))
     figure, grid = _panel(3.5, columns=2)
     axes = grid[0, 0]
-    for own in states:
-        path = (own - mean) @ directions
+    for state in states:
+        path = (state - mean) @ directions
         axes.plot(*path.T, color="#999999", lw=0.7, marker=".", ms=2)
     for point in points:
         place = (point.state - mean) @ directions

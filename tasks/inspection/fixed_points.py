@@ -108,8 +108,8 @@ def fixed_points(
         step_jacobians(cell, np.repeat(constant[None], len(chosen), 0), states[chosen])
     )
     return [
-        Point(states[row], float(speeds[row]), "fixed" if speeds[row] < STILL else "slow", own)
-        for row, own in zip(chosen, values, strict=True)
+        Point(states[row], float(speeds[row]), "fixed" if speeds[row] < STILL else "slow", value)
+        for row, value in zip(chosen, values, strict=True)
     ]
 
 

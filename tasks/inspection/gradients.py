@@ -103,9 +103,9 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
         row: row of the batch.
     """
     return [
-        _flow(own, row)
-        for own in traced.layers
-        if own.gradients is not None and any(one[row].any() for one in own.gradients)
+        _flow(layer, row)
+        for layer in traced.layers
+        if layer.gradients is not None and any(one[row].any() for one in layer.gradients)
     ]
 
 

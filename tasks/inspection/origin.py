@@ -59,11 +59,11 @@ def find_origin(
         if not np.isfinite(np.asarray(weight.value, np.float64)).all():
             return Origin("weights", path)
     traced = trace(model, forward, loss)
-    for own in traced.layers:
-        if found := _forwards(own):
+    for layer in traced.layers:
+        if found := _forwards(layer):
             return found
-    for own in reversed(traced.layers):
-        if found := _backwards(own):
+    for layer in reversed(traced.layers):
+        if found := _backwards(layer):
             return found
     if traced.loss is not None and not np.isfinite(traced.loss):
         return Origin("loss")

@@ -76,7 +76,7 @@ class Inspection:
     def layers(self, index: int = 0) -> list[LayerTrace]:
         """The layers that read an input or write its answer, step by step; not those that read the
         characters of words."""
-        return [own for own in self.traces[index].layers if own.inputs.shape[0] == 1]
+        return [layer for layer in self.traces[index].layers if layer.inputs.shape[0] == 1]
 
 
 def labels_of(subject: Subject, own: LayerTrace) -> tuple[str, ...]:
@@ -159,17 +159,17 @@ def gradients(inspection: Inspection) -> list[Section]:
     if not flows:
         return []
     jacobians = []
-    for own in inspection.layers():
-        flow = next((one for one in flows if one.name == own.name), None)
-        if flow is None or own.state().shape[1] > LARGEST_STATE:
+    for layer in inspection.layers():
+        flow = next((one for one in flows if one.name == layer.name), None)
+        if flow is None or layer.state().shape[1] > LARGEST_STATE:
             continue
         first = int(flow.positions[0])
-        jacobians.append(_recent_jacobians(own, first))
+        jacobians.append(_recent_jacobians(layer, first))
     chosen = subject.steps[subject.step(inspection.step)]
     rows = "".join(f"<tr><td>{own.name}</td><td>{own.decay.sentence()}</td></tr>" for own in flows)
     bounds = "".join(
-        f"<tr><td>{own.name}, product of Jacobians</td><td>{own.decay.sentence()}</td></tr>"
-        for own in jacobians
+        f"<tr><td>{jacobian.name}, product of Jacobians</td><td>{jacobian.decay.sentence()}</td></tr>"
+        for jacobian in jacobians
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
@@ -189,11 +189,11 @@ def gradients(inspection: Inspection) -> list[Section]:
         }
         for own in flows
     }
-    for own in jacobians:
-        data[own.name] |= {
-            "largest_singular_values": own.largest.tolist(),
-            "spectral_radii": own.radii.tolist(),
-            "product_norms": own.products.tolist(),
+    for jacobian in jacobians:
+        data[jacobian.name] |= {
+            "largest_singular_values": jacobian.largest.tolist(),
+            "spectral_radii": jacobian.radii.tolist(),
+            "product_norms": jacobian.products.tolist(),
         }
     shown = {"gradients": figures.gradient_figure(flows, jacobians)}
     return [Section("gradients", "Gradients through time", text, shown, data)]
@@ -219,12 +219,12 @@ def _recent_jacobians(own: LayerTrace, position: int) -> Any:
 def gates(inspection: Inspection) -> list[Section]:
     """Gates of each layer over the first input."""
     subject, sections = inspection.subjects[0], []
-    for own in inspection.layers():
-        found = gate_values(own)
+    for layer in inspection.layers():
+        found = gate_values(layer)
         if not found:
             continue
         bounded = [gate for gate in found if gate.bounded]
-        memories = memory_lengths(own)
+        memories = memory_lengths(layer)
         rows = "".join(
             f"<tr><td>{gate.name.replace('_', ' ')}</td><td>{gate.mean:.2f}</td>"
             f"<td>{gate.closed:.0%}</td><td>{gate.open:.0%}</td></tr>"
@@ -247,9 +247,11 @@ def gates(inspection: Inspection) -> list[Section]:
                     f"<p>A unit of {which} remembers {np.median(lengths):.3g} steps in the median, "
                     f"the longest one {lengths.max():.3g}.</p>"
                 )
-        shown = {f"gates-{_file(own.name)}": figures.gate_figure(found, labels_of(subject, own))}
+        shown = {
+            f"gates-{_file(layer.name)}": figures.gate_figure(found, labels_of(subject, layer))
+        }
         if bounded:
-            shown[f"gate-values-{_file(own.name)}"] = figures.gate_histogram(bounded)
+            shown[f"gate-values-{_file(layer.name)}"] = figures.gate_histogram(bounded)
         data = {
             "gates": {
                 gate.name: {
@@ -264,16 +266,16 @@ def gates(inspection: Inspection) -> list[Section]:
                 [_number(value) for value in np.round(memory.lengths, 3)] for memory in memories
             ],
         }
-        sections.append(Section(f"gates {own.name}", f"Gates of {own.name}", text, shown, data))
+        sections.append(Section(f"gates {layer.name}", f"Gates of {layer.name}", text, shown, data))
     return sections
 
 
 def states(inspection: Inspection) -> list[Section]:
     """States over time, units that react to events, and steps with similar states."""
     sections = []
-    for number, own in enumerate(inspection.layers()):
+    for number, layer in enumerate(inspection.layers()):
         subject = inspection.subjects[0]
-        labels = labels_of(subject, own)
+        labels = labels_of(subject, layer)
         each = [inspection.layers(index)[number] for index in range(len(inspection.subjects))]
         names = [labels_of(*pair) for pair in zip(inspection.subjects, each, strict=True)]
         outputs = [one.outputs() for one in each]
@@ -281,7 +283,7 @@ def states(inspection: Inspection) -> list[Section]:
         data: dict[str, Any] = {"states": np.round(outputs[0], 4).tolist(), "reactions": {}}
         text = "<p>The state of each unit at each step.</p>"
         rows, drawn = [], []
-        textual = inspection.run.template.input in TEXTS or own.name.startswith("decoder")
+        textual = inspection.run.template.input in TEXTS or layer.name.startswith("decoder")
         for event, find in EVENTS.items() if textual else ():
             there = np.concatenate([np.asarray(find(one), float) for one in names])
             if len(there) < 3 or there.std() == 0:
@@ -299,8 +301,10 @@ def states(inspection: Inspection) -> list[Section]:
             text += _alike(outputs, names, data)
         units = list(dict.fromkeys(drawn))[:REACTING]
         figure = figures.state_figure(outputs[0], labels, units)
-        shown = {f"states-{_file(own.name)}": figure}
-        sections.append(Section(f"states {own.name}", f"States of {own.name}", text, shown, data))
+        shown = {f"states-{_file(layer.name)}": figure}
+        sections.append(
+            Section(f"states {layer.name}", f"States of {layer.name}", text, shown, data)
+        )
     return sections
 
 
@@ -308,11 +312,11 @@ def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[s
     """Steps whose state is similar to that in the middle of the first input."""
     step = len(outputs[0]) // 2
     places = similar_states(outputs[0][step], outputs, top=6)
-    places = [own for own in places if (own.input, own.step) != (0, step)][:5]
+    places = [place for place in places if (place.input, place.step) != (0, step)][:5]
     data["alike"] = {"step": step, "places": [[p.input, p.step, p.similarity] for p in places]}
     rows = "".join(
-        f"<tr><td>{_context(names[own.input], own.step)}</td><td>{own.similarity:.2f}</td></tr>"
-        for own in places
+        f"<tr><td>{_context(names[place.input], place.step)}</td><td>{place.similarity:.2f}</td></tr>"
+        for place in places
     )
     return (
         f"<p>Where else the state is like that at {_context(names[0], step)}:</p>"
@@ -333,7 +337,7 @@ def attention(inspection: Inspection) -> list[Section]:
     """Attention maps of all inputs."""
     if not has_attention(inspection.run.model):
         return []
-    maps = [attention_map(own) for own in inspection.subjects]
+    maps = [attention_map(subject) for subject in inspection.subjects]
     shown = {
         f"attention-{index + 1}": figures.attention_figure(own) for index, own in enumerate(maps)
     }
@@ -378,13 +382,13 @@ def weights(inspection: Inspection) -> list[Section]:
 def fixed_points(inspection: Inspection) -> list[Section]:
     """Fixed and slow points of each layer with the mean of the first input as a constant input."""
     sections = []
-    for number, own in enumerate(inspection.layers()):
-        if own.state().shape[1] > LARGEST_STATE or own.steps < 3:
+    for number, layer in enumerate(inspection.layers()):
+        if layer.state().shape[1] > LARGEST_STATE or layer.steps < 3:
             continue
         paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
         together = np.concatenate(paths)
         starts = together[np.linspace(0, len(together) - 1, STARTS).astype(int)]
-        found = find_fixed_points(own.cell, starts, own.inputs[0].mean(0))
+        found = find_fixed_points(layer.cell, starts, layer.inputs[0].mean(0))
         rows = "".join(
             f"<tr><td>{point.kind}</td><td>{point.speed:.1e}</td><td>{point.unstable}</td>"
             f"<td>{abs(point.eigenvalues[0]):.3f}</td></tr>"
@@ -409,9 +413,9 @@ def fixed_points(inspection: Inspection) -> list[Section]:
                 for point in found
             ]
         }
-        shown = {f"fixed-points-{_file(own.name)}": figures.fixed_point_figure(paths, found)}
-        title = f"Fixed points of {own.name}"
-        sections.append(Section(f"fixed-points {own.name}", title, text, shown, data))
+        shown = {f"fixed-points-{_file(layer.name)}": figures.fixed_point_figure(paths, found)}
+        title = f"Fixed points of {layer.name}"
+        sections.append(Section(f"fixed-points {layer.name}", title, text, shown, data))
     return sections
 
 
@@ -437,7 +441,7 @@ def embeddings(inspection: Inspection) -> list[Section]:
     if inspection.run.task.vocabularies.get("vocabulary") is None:
         return []
     known, _ = embedding_of(inspection.run)
-    seen = dict.fromkeys(label for own in inspection.subjects for label in own.labels)
+    seen = dict.fromkeys(label for subject in inspection.subjects for label in subject.labels)
     chosen = [label for label in seen if label in set(known)][:TOKENS]
     if not chosen:
         return []

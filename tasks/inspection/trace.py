@@ -80,10 +80,10 @@ class Trace:
         Raises:
             KeyError: no layer of that name ran.
         """
-        for own in self.layers:
-            if own.name == name:
-                return own
-        names = ", ".join(own.name for own in self.layers)
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(layer.name for layer in self.layers)
         raise KeyError(f"No layer {name!r} ran (these did: {names}).")
 
 
@@ -194,7 +194,7 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
 
     def used(states: list[Any]) -> list[Any]:
         """The states after a step, whose gradient is the one at the end of the step."""
-        states = [tf.identity(own) for own in states]
+        states = [tf.identity(state) for state in states]
         for own in states if watch is not None else ():
             watch(own)  # pyright: ignore[reportOptionalCall]
         return states

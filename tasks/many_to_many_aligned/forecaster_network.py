@@ -120,8 +120,8 @@ class NextStep(keras.Model):
         """One step: values (rows, size) and states -> outputs (rows, size) and new states. Time
         goes on by one, the mean time between steps in training."""
         last, outputs = [], []
-        for layer, own in zip(self.recurrent, states, strict=True):
-            values, new = layer.cell(after_one(layer.cell, values), own)
+        for layer, state in zip(self.recurrent, states, strict=True):
+            values, new = layer.cell(after_one(layer.cell, values), state)
             last.append(list(new))
             outputs.append(values)
         return self.output_layer(self._seen(outputs)), last

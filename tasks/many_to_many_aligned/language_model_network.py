@@ -47,14 +47,14 @@ class LanguageModel(keras.Model):
         nested = self.decoder.zero_states(tf.shape(tokens)[0])
         if states is not None:
             dtype = self.decoder.compute_dtype
-            nested = tf.nest.pack_sequence_as(nested, [tf.cast(own, dtype) for own in states])
+            nested = tf.nest.pack_sequence_as(nested, [tf.cast(state, dtype) for state in states])
         logits, last = self.decoder(tokens, nested, training=training, steps=steps)
         return logits, tf.nest.flatten(last)
 
     @property
     def state_sizes(self) -> tuple[int, ...]:
         """Units of each state."""
-        return tuple(size for own in self.decoder.state_sizes for size in own)
+        return tuple(size for state_size in self.decoder.state_sizes for size in state_size)
 
     def get_config(self) -> dict:
         decoder = keras.saving.serialize_keras_object(self.decoder)

@@ -89,16 +89,16 @@ class StepRegressionTask(CutsAtSteps, Task):
             return Data(inputs)
         numbers = _numbers(examples)
         self.targets.loss.check(numbers, examples.places)
-        for index, (own, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
+        for index, (number, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
             place = f"the target of {examples.place(index)}"
-            if own.shape != (steps, self.targets.size):
+            if number.shape != (steps, self.targets.size):
                 raise SeqzooError(
                     f"There must be {self.targets.size} numbers at each of the {steps} steps of "
-                    f"{examples.place(index)}, but its target has the shape {own.shape}.",
+                    f"{examples.place(index)}, but its target has the shape {number.shape}.",
                     location=examples.place(index),
                 )
-            finite(own, place)
-        scaled = [(own - self.targets.mean) / self.targets.scale for own in numbers]
+            finite(number, place)
+        scaled = [(number - self.targets.mean) / self.targets.scale for number in numbers]
         return AlignedData(inputs, Sequences.of(scaled, "float32"))
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:

@@ -66,7 +66,7 @@ def figures_of(
     figures["confusion"] = matrix.tolist()
     figures["calibration"] = calibration(probabilities, right)
     figures["samples"] = [
-        {"tokens": own, "answer": named(said[index]), "truth": named(truth[index])}
-        for index, own in enumerate(tokens)
+        {"tokens": token, "answer": named(said[index]), "truth": named(truth[index])}
+        for index, token in enumerate(tokens)
     ]
     return figures

@@ -93,5 +93,5 @@ class EncoderDecoderTask(GeneratorTask):
             tokens = self.texts.join(ids, tf.ones(written, tf.int32)).numpy()
             names = range(steps) if sources is None else (own.decode() for own in sources[index])
             weights = decoded.attention[index, 0, :written, :steps].numpy()
-            looks.append(Look([*map(str, names)], [own.decode() for own in tokens], weights))
+            looks.append(Look([*map(str, names)], [token.decode() for token in tokens], weights))
         return looks

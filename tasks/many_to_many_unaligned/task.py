@@ -253,11 +253,11 @@ class UnalignedTask(Task):
                 answer,
                 alignment=tuple(
                     (symbol.decode("utf-8"), int(start), int(stop))
-                    for symbol, start, stop in zip(*own, strict=True)
+                    for symbol, start, stop in zip(*part, strict=True)
                     if stop
                 ),
             )
-            for answer, own in zip(text_answers(found), parts, strict=True)
+            for answer, part in zip(text_answers(found), parts, strict=True)
         ]
 
     def figures(

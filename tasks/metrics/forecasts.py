@@ -117,7 +117,7 @@ def _naive(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
 ) -> np.ndarray:
     last = np.stack(
-        [series[own].filled[step - 1] for own, step in zip(owners, origins, strict=True)]
+        [series[owner].filled[step - 1] for owner, step in zip(owners, origins, strict=True)]
     )
     return np.repeat(last[:, None], horizon, 1)
 

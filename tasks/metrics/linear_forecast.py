@@ -49,11 +49,12 @@ class LinearForecast:
         if not windows or max(map(len, series)) < 2 * length:
             return None
         # The last windows of each series choose the penalty.
-        ends = [max(round(len(own) * (1 - HELD_OUT)), 1) for own in windows]
+        ends = [max(round(len(window) * (1 - HELD_OUT)), 1) for window in windows]
         fitted = _Sums(
-            np.concatenate([own[:end] for own, end in zip(windows, ends, strict=True)]), look_back
+            np.concatenate([window[:end] for window, end in zip(windows, ends, strict=True)]),
+            look_back,
         )
-        held = np.concatenate([own[end:] for own, end in zip(windows, ends, strict=True)])
+        held = np.concatenate([window[end:] for window, end in zip(windows, ends, strict=True)])
         inputs, goals = _parted(held, look_back)
         losses = [
             np.square(inputs @ fitted.solve(penalty) - goals).mean() if len(held) else 0.0

@@ -123,28 +123,35 @@ class HistoryFeatures(Features):
             _check_type(one, place)
         first = histories[0]
         widths = [
-            (own.values.shape[1], own.past.shape[1], own.known.shape[1], len(own.static))
-            for own in histories
+            (
+                history.values.shape[1],
+                history.past.shape[1],
+                history.known.shape[1],
+                len(history.static),
+            )
+            for history in histories
         ]
-        for own, place in zip(widths, places, strict=True):
-            if own != widths[0]:
+        for width, place in zip(widths, places, strict=True):
+            if width != widths[0]:
                 raise SeqzooError(
                     "All histories must have as many targets and covariates as the first, "
-                    f"{widths[0]}, but {place} has {own}.",
+                    f"{widths[0]}, but {place} has {width}.",
                     location=place,
                 )
-        frequency = next((own.frequency for own in histories if own.frequency is not None), None)
+        frequency = next(
+            (history.frequency for history in histories if history.frequency is not None), None
+        )
         if frequency is None:
             raise SeqzooError("A history of at least two steps is needed, but there is none.")
-        names = [own.name for own in histories]
+        names = [history.name for history in histories]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise SeqzooError(f"Each series must be one history, but two are named {twice!r}.")
-        scales = [_moments(own.values) for own in histories]
-        blank = next((i for i, own in enumerate(histories) if not own.end), None)
+        scales = [_moments(history.values) for history in histories]
+        blank = next((i for i, history in enumerate(histories) if not history.end), None)
         if blank is not None:
             raise SeqzooError(f"{places[blank]} has no number to learn from; leave it out.")
-        span = max(len(own) for own in histories) * frequency.seconds
+        span = max(len(history) for history in histories) * frequency.seconds
         cycles = [
             name
             for name, seconds in CYCLES.items()
@@ -153,11 +160,14 @@ class HistoryFeatures(Features):
             and seconds * REPETITIONS <= span
         ]
         covariates = {
-            name: list(zip(*_pooled([getattr(own, name) for own in histories]), strict=True))
+            name: list(
+                zip(*_pooled([getattr(history, name) for history in histories]), strict=True)
+            )
             for name in ("past", "known")
         }
         static = [
-            _learn_static([own.static[i] for own in histories]) for i in range(len(first.static))
+            _learn_static([history.static[i] for history in histories])
+            for i in range(len(first.static))
         ]
         config = {
             "frequency": str(frequency),
@@ -167,8 +177,10 @@ class HistoryFeatures(Features):
             **covariates,
             "static": static,
             "cycles": cycles,
-            "gaps": any(not np.isfinite(own.values[: own.end]).all() for own in histories),
-            "until": str(max(own.dates[-1] for own in histories)),
+            "gaps": any(
+                not np.isfinite(history.values[: history.end]).all() for history in histories
+            ),
+            "until": str(max(history.dates[-1] for history in histories)),
         }
         return cls(template, config)
 

@@ -50,8 +50,8 @@ class ColumnFeatures(Features):
         features = cls(template, (first.shape[0], None, *first.shape[2:]), dtype, [0.0], [1.0])
         if dtype != "uint8":
             checked = [
-                features.image(own, place)
-                for own, place in zip(images, examples.places, strict=True)
+                features.image(image, place)
+                for image, place in zip(images, examples.places, strict=True)
             ]
             flat = np.concatenate([own.reshape(-1, 1) for own in checked])
             features.mean, features.scale = moments(flat)
@@ -86,11 +86,11 @@ class ColumnFeatures(Features):
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         images = [self.image(*pair) for pair in zip(inputs, places, strict=True)]
-        widths = np.array([own.shape[1] for own in images], np.int32)
+        widths = np.array([image.shape[1] for image in images], np.int32)
         shape = (len(images), self.shape[0], widths.max(), *self.shape[2:])
         padded = np.zeros(shape, self.dtype)
-        for row, own, width in zip(padded, images, widths, strict=True):
-            row[:, :width] = own
+        for row, image, width in zip(padded, images, widths, strict=True):
+            row[:, :width] = image
         return padded, widths
 
     def steps_of(self, part: Any) -> np.ndarray:

@@ -130,14 +130,14 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
     if not len(images):
         return np.asarray(images)
     first = images[0]
-    for own, place in zip(images, places, strict=True):
-        if own.shape == first.shape and (size is None or own.size):
+    for image, place in zip(images, places, strict=True):
+        if image.shape == first.shape and (size is None or image.size):
             continue
-        if not own.size:
+        if not image.size:
             raise empty(place)
-        if own.ndim != first.ndim or own.shape[2:] != first.shape[2:]:
+        if image.ndim != first.ndim or image.shape[2:] != first.shape[2:]:
             raise SeqzooError(
-                f"Images must have the same channels, but {place} has the shape {own.shape} and "
+                f"Images must have the same channels, but {place} has the shape {image.shape} and "
                 f"{places[0]} {first.shape}.",
                 location=place,
             )
@@ -145,7 +145,7 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
             resizes = hasattr(template, "image_size")
             resize = ", or train with --image-size (`image_size` in Python)" if resizes else ""
             raise SeqzooError(
-                f"Images must have the same size, but {place} has the shape {own.shape} and "
+                f"Images must have the same size, but {place} has the shape {image.shape} and "
                 f"{places[0]} {first.shape}; bring them to one size{resize}.",
                 location=place,
             )
@@ -153,7 +153,7 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
         return np.asarray(images)
     if isinstance(images, np.ndarray):
         return _resized(images, size)
-    return np.concatenate([_resized(own[None], size) for own in images])
+    return np.concatenate([_resized(image[None], size) for image in images])
 
 
 def _resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:

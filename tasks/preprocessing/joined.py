@@ -165,10 +165,10 @@ class JoinedFeatures(Features):
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
         return {
-            f"{key}{suffix(number)}": own
+            f"{key}{suffix(number)}": vocabulary
             for number, part in enumerate(self.parts)
             if number != self.compared
-            for key, own in part.vocabularies.items()
+            for key, vocabulary in part.vocabularies.items()
         }
 
     def to_config(self) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def _of_npz(path: str, file: pathlib.Path) -> Rows:
         raise _error(path, f"cannot be read: {error}") from error
     if len(words) != len(table):
         raise _error(path, f"has {len(words):,} words and {len(table):,} vectors")
-    return _of_array([str(own) for own in words], table)
+    return _of_array([str(word) for word in words], table)
 
 
 def _array(path: str, table: np.ndarray) -> np.ndarray:
@@ -299,7 +299,7 @@ def _is_binary(first: bytes) -> bool:
     """Whether the line after the header is not numbers in text form."""
     fields = first.partition(b"\n")[2].partition(b"\n")[0].split()
     try:
-        [float(own) for own in fields[1:4]]
+        [float(field) for field in fields[1:4]]
     except ValueError:
         return True
     return len(fields) < 2

@@ -63,7 +63,7 @@ def unpack(model: Any, path: pathlib.Path) -> None:
             for key in arrays.files:
                 place, _, name = key.rpartition(".")
                 parts.setdefault(place, {})[name] = arrays[key]
-        found = {place: _unpacked(own) for place, own in parts.items()}
+        found = {place: _unpacked(part) for place, part in parts.items()}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).partition("\n")[0]
         raise SeqzooError(f"{path} cannot be read: {reason}") from error

@@ -47,7 +47,7 @@ class Ensemble:
         check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
         if len(runs) < 2:
             raise SeqzooError(f"An ensemble needs at least 2 runs, got {len(runs)}.")
-        self.runs = [own if isinstance(own, Run) else Run.open(own) for own in runs]
+        self.runs = [run if isinstance(run, Run) else Run.open(run) for run in runs]
         first = self.runs[0]
         if not isinstance(first.task, ManyToOneTask | TaggerTask):
             raise SeqzooError(
@@ -236,10 +236,10 @@ def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarra
     moves, starts, ends = (np.where(np.asarray(own, bool), 0.0, -np.inf) for own in allowed)
     scores = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
     best, origins = scores[0] + starts, []
-    for own in scores[1:]:
+    for score in scores[1:]:
         candidates = best[:, None] + moves
         origins.append(candidates.argmax(0))
-        best = candidates.max(0) + own
+        best = candidates.max(0) + score
     tags = [int((best + ends).argmax())]
     for origin in reversed(origins):
         tags.append(int(origin[tags[-1]]))

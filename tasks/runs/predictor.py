@@ -205,6 +205,6 @@ def _specs(batch: dict[str, Any]) -> dict[str, Any]:
 def _free(tensors: Any) -> Any:
     """A spec whose first two axes, rows and time, are free; for carried states, only rows."""
     if isinstance(tensors, tuple):
-        return tuple(tf.TensorSpec([None, *own.shape[1:]], own.dtype) for own in tensors)
+        return tuple(tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors)
     shape = tensors.shape.as_list()
     return tf.TensorSpec([None, None, *shape[2:]][: len(shape)], tensors.dtype)

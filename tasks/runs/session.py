@@ -70,7 +70,9 @@ class Stepper:
 
     def first(self) -> list[Any]:
         """The states before the first step, each (1, units)."""
-        return [tf.cast(own, tf.float32) for own in initial_states(self.layers, 1)]
+        return [
+            tf.cast(initial_state, tf.float32) for initial_state in initial_states(self.layers, 1)
+        ]
 
     def run(self, steps: np.ndarray, states: list[Any]) -> tuple[np.ndarray, list[Any]]:
         """Steps (time, ...) and the states before them -> outputs of the last step or of all, and

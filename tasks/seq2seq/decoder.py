@@ -205,7 +205,10 @@ class Bridge(keras.layers.Layer):
     def __init__(self, state_sizes: list[list[int]], **kwargs: Any):
         super().__init__(**kwargs)
         self.state_sizes = state_sizes
-        self.layers = [keras.layers.Dense(sum(own), dtype=self.dtype_policy) for own in state_sizes]
+        self.layers = [
+            keras.layers.Dense(sum(state_size), dtype=self.dtype_policy)
+            for state_size in state_sizes
+        ]
 
     def call(self, summaries: list) -> list[list]:
         """Summaries, each (batch, features), one per layer of the decoder -> the layers' states."""

@@ -77,7 +77,7 @@ def _by_input(
         references.setdefault(key, []).append(target)
         answers[key] = text
         places.setdefault(key, index)
-    known = [list(dict.fromkeys(own)) for own in references.values()]
+    known = [list(dict.fromkeys(reference)) for reference in references.values()]
     return list(answers.values()), known, list(places.values())
 
 

@@ -81,18 +81,18 @@ class ElementLoss:
         Raises:
             SeqzooError: one is not; the message has its place.
         """
-        for own, place in zip(values, places, strict=True):
-            if self.name == "poisson" and (own < 0).any():
+        for value, place in zip(values, places, strict=True):
+            if self.name == "poisson" and (value < 0).any():
                 expected = "at least 0 for the loss 'poisson'"
-            elif self.name == "bernoulli" and ((own < 0) | (own > 1)).any():
+            elif self.name == "bernoulli" and ((value < 0) | (value > 1)).any():
                 expected = "at least 0 and at most 1 for the loss 'bernoulli'"
             elif self.name == "cross-entropy" and (
-                (own < 0).any() or not np.allclose(np.sum(own, -1), 1, atol=1e-3)
+                (value < 0).any() or not np.allclose(np.sum(value, -1), 1, atol=1e-3)
             ):
                 expected = "shares that sum to 1 for the loss 'cross-entropy'"
             else:
                 continue
-            shown = np.ravel(own)[:4].tolist()
+            shown = np.ravel(value)[:4].tolist()
             raise SeqzooError(
                 f"The target of {place} must be {expected}, got {shown}.", location=place
             )

@@ -16,7 +16,7 @@ EPOCH = "epoch-"
 
 def averaged_variables(model: Any) -> list[Any]:
     """The variables of a model that are averaged: all numbers, and not the states of seeds."""
-    return [own for own in model.variables if tf.as_dtype(own.dtype).is_floating]
+    return [variable for variable in model.variables if tf.as_dtype(variable.dtype).is_floating]
 
 
 def decay_at(update: Any, decay: float) -> Any:
@@ -63,12 +63,12 @@ class BestEpochs:
         with naming_full_disk(path):
             self.folder.mkdir(exist_ok=True)
             with replacing(path) as temporary, open(temporary, "wb") as file:
-                arrays = {str(at): own.numpy() for at, own in enumerate(variables)}
+                arrays = {str(at): variable.numpy() for at, variable in enumerate(variables)}
                 np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
         for other in self.folder.glob(f"{EPOCH}*.npz"):
             if other not in map(self._path, epochs):
                 other.unlink()
-        sums = [np.zeros(own.shape) for own in variables]
+        sums = [np.zeros(variable.shape) for variable in variables]
         for one in epochs:
             with np.load(self._path(one)) as stored:
                 for at, total in enumerate(sums):

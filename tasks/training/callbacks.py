@@ -74,19 +74,19 @@ class Callbacks:
         self._callbacks = listed_callbacks(callbacks)
         self._task = task
         self.sets_rate = settable_rate(settings) and bool(self._callbacks)
-        for own in self._callbacks:
+        for callback in self._callbacks:
             for kind, reason in REFUSED.items():
-                if isinstance(own, kind):
+                if isinstance(callback, kind):
                     raise SeqzooError(f"`callbacks`: {kind.__name__} {reason}.", field="callbacks")
-            if isinstance(own, keras.callbacks.TensorBoard) and not _importable("tensorboard"):
+            if isinstance(callback, keras.callbacks.TensorBoard) and not _importable("tensorboard"):
                 raise SeqzooError(
                     "`callbacks`: TensorBoard needs the package of that name; install it with "
                     "pip install tensorboard.",
                     field="callbacks",
                 )
-            if isinstance(own, SETTERS) and not settable_rate(settings):
+            if isinstance(callback, SETTERS) and not settable_rate(settings):
                 raise SeqzooError(
-                    f"`callbacks`: {type(own).__name__} sets the learning rate, which the schedule "
+                    f"`callbacks`: {type(callback).__name__} sets the learning rate, which the schedule "
                     "sets at each step; train with schedule='constant' and warmup_steps=0.",
                     field="callbacks",
                 )
@@ -94,7 +94,7 @@ class Callbacks:
     @property
     def names(self) -> list[str]:
         """The names of their classes."""
-        return [type(own).__name__ for own in self._callbacks]
+        return [type(callback).__name__ for callback in self._callbacks]
 
     @property
     def stopped(self) -> bool:
@@ -119,21 +119,25 @@ class Callbacks:
         self._model, self._optimizer = model, optimizer
         self._attach()
         model.stop_training = False
-        for own in self._callbacks:
-            if state is not None and isinstance(own, keras.callbacks.CSVLogger) and not own.append:
+        for callback in self._callbacks:
+            if (
+                state is not None
+                and isinstance(callback, keras.callbacks.CSVLogger)
+                and not callback.append
+            ):
                 raise SeqzooError(
                     "`callbacks`: a resumed training needs CSVLogger(append=True), which keeps the "
-                    f"rows of {own.filename}.",
+                    f"rows of {callback.filename}.",
                     field="callbacks",
                 )
-            own.set_params({"epochs": epochs, "steps": steps, "verbose": 0})
-            own.set_model(model)
-            choose_mode(own, self._task)
+            callback.set_params({"epochs": epochs, "steps": steps, "verbose": 0})
+            callback.set_model(model)
+            choose_mode(callback, self._task)
         self._call("on_train_begin")
         if state is not None:
             model.stop_training = state["stopped"]
-            for own, kept in zip(self._callbacks, state["states"], strict=True):
-                _restore(own, kept)
+            for callback, kept in zip(self._callbacks, state["states"], strict=True):
+                _restore(callback, kept)
 
     def end(self) -> None:
         """Training has ended, or was interrupted; no-op before `begin`."""
@@ -144,7 +148,10 @@ class Callbacks:
         """Their state for a checkpoint, JSON-serialisable; None without callbacks."""
         if not self._callbacks:
             return None
-        return {"stopped": self.stopped, "states": [_kept(own) for own in self._callbacks]}
+        return {
+            "stopped": self.stopped,
+            "states": [_kept(callback) for callback in self._callbacks],
+        }
 
     def begin_epoch(self, epoch: int, resumed: bool) -> None:
         """An epoch begins, counted from 0; `resumed` in its middle."""
@@ -157,8 +164,8 @@ class Callbacks:
             # It began before the checkpoint that has what this call did then.
             if self.sets_rate:
                 self._optimizer.learning_rate = rate
-            for own, before in zip(self._callbacks, kept["states"], strict=True):
-                _restore(own, before)
+            for callback, before in zip(self._callbacks, kept["states"], strict=True):
+                _restore(callback, before)
 
     def end_epoch(self, epoch: int, row: dict[str, Any]) -> None:
         """An epoch ended; its row of the history."""
@@ -214,18 +221,18 @@ class Callbacks:
         object.__setattr__(self._model, "optimizer", self._optimizer)
 
     def _call(self, hook: str, *at: int, logs: dict[str, float] | None = None) -> None:
-        for own in self._callbacks:
+        for callback in self._callbacks:
             # As Keras calls them: the arguments of a hook may have any names but "logs" of batches.
             if "batch" in hook:
-                getattr(own, hook)(*at, logs=logs or {})
+                getattr(callback, hook)(*at, logs=logs or {})
             else:
-                getattr(own, hook)(*at, logs or {})
+                getattr(callback, hook)(*at, logs or {})
 
     def _hears(self, *hooks: str) -> bool:
         default = keras.callbacks.Callback
         return any(
-            getattr(getattr(own, hook), "__func__", None) is not getattr(default, hook)
-            for own in self._callbacks
+            getattr(getattr(callback, hook), "__func__", None) is not getattr(default, hook)
+            for callback in self._callbacks
             for hook in hooks
         )
 

@@ -91,8 +91,8 @@ class Checkpoints:
         """The state that a checkpoint restores; one of an earlier version lacks some of it."""
         stored = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
         parts = {
-            name: own
-            for name, own in self.loop.variables().items()
+            name: variable
+            for name, variable in self.loop.variables().items()
             if name in stored or name not in LATER
         }
         return tf.train.Checkpoint(state=self._state, **parts)

@@ -33,14 +33,14 @@ def clip(
 
     if settings.clip_value is not None:
         limit = scaled(settings.clip_value)
-        largest = [tf.reduce_max(tf.abs(values_of(own))) for own in gradients]
+        largest = [tf.reduce_max(tf.abs(values_of(gradient))) for gradient in gradients]
         exceeded |= tf.reduce_max(tf.stack(largest)) > limit
-        gradients = [tf.clip_by_value(own, -limit, limit) for own in gradients]
+        gradients = [tf.clip_by_value(gradient, -limit, limit) for gradient in gradients]
     if settings.clip_layer is not None:
         limit = scaled(settings.clip_layer)
-        norms = [tf.norm(values_of(own)) for own in gradients]
+        norms = [tf.norm(values_of(gradient)) for gradient in gradients]
         exceeded |= tf.reduce_max(tf.stack(norms)) > limit
-        gradients = [tf.clip_by_norm(own, limit) for own in gradients]
+        gradients = [tf.clip_by_norm(gradient, limit) for gradient in gradients]
     if settings.clip_norm is not None:
         limit = scaled(settings.clip_norm)
         if settings.clip_value is not None or settings.clip_layer is not None:

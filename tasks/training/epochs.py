@@ -275,16 +275,18 @@ class Epochs:
             row |= {name: self.rows[-1][name] for name in names if name in self.rows[-1]}
             return
         variables = averaged_variables(self.loop.model)
-        means = [own.numpy() for own in variables]
+        means = [variable.numpy() for variable in variables]
         if self.workers.chief:
             means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
         means = self.workers.from_chief([own.astype(np.float64) for own in means])
         # Seeds move while the mean is scored; they are set back too, so that an epoch's weights do
         # not depend on the average.
         seeds = [
-            own for own in self.loop.model.variables if all(own is not other for other in variables)
+            variable
+            for variable in self.loop.model.variables
+            if all(variable is not other for other in variables)
         ]
-        values = [*means, *(own.numpy() for own in seeds)]
+        values = [*means, *(seed.numpy() for seed in seeds)]
         with with_values([*variables, *seeds], values):
             if self.validation is not None:
                 scores = self.loop.score(self.validation, self._plan(self.validation))

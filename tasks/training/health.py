@@ -35,13 +35,13 @@ class GradientNorms:
     def __init__(self, model: Any):
         layers = layers_of(model)
         known = list(dict.fromkeys(layers))
-        self._members = [[k for k, own in enumerate(layers) if own == name] for name in known]
+        self._members = [[k for k, layer in enumerate(layers) if layer == name] for name in known]
         self.names = [NORM, *(f"{NORM}_{name}" for name in known)]
         self.sums = tf.Variable(tf.zeros(len(self.names) + 1, tf.float64), trainable=False)
 
     def add(self, gradients: list[Any], norm: Any, scaling: Any = None) -> None:
         """Adds the gradients of an update; `scaling` is the factor of a scaled loss."""
-        layers = [tf.linalg.global_norm([gradients[k] for k in own]) for own in self._members]
+        layers = [tf.linalg.global_norm([gradients[k] for k in member]) for member in self._members]
         norms = tf.cast(tf.stack([norm, *layers]), tf.float64)
         if scaling is not None:
             norms /= tf.cast(scaling, tf.float64)
@@ -62,8 +62,8 @@ def layers_of(model: Any) -> list[str]:
     """The layer of each trainable variable of a model, the same in each process:
     "decoder_recurrent_0"."""
     paths = {id(own): path for path, own in weights_by_path(model).items()}
-    layers = [paths[id(own)].rpartition("/")[0] for own in model.trainable_variables]
-    return [re.sub(r"\W+", "_", own.removesuffix("/cell")).strip("_") for own in layers]
+    layers = [paths[id(variable)].rpartition("/")[0] for variable in model.trainable_variables]
+    return [re.sub(r"\W+", "_", layer.removesuffix("/cell")).strip("_") for layer in layers]
 
 
 def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, float]:
@@ -82,8 +82,8 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
         tensors["carried"] = tuple(tf.zeros([rows, units]) for units in task.carries)
     traced = trace(model, lambda: task.forward(model, tensors, training=False))
     found = {}
-    for own in traced.layers:
-        states = own.states[0][:, 1:].reshape(-1, own.states[0].shape[-1])
+    for layer in traced.layers:
+        states = layer.states[0][:, 1:].reshape(-1, layer.states[0].shape[-1])
         dead = np.ptp(states, axis=0) < UNMOVED
-        found[f"{DEAD}_{own.name.replace(' ', '_')}"] = float(dead.mean())
+        found[f"{DEAD}_{layer.name.replace(' ', '_')}"] = float(dead.mean())
     return found

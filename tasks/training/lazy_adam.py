@@ -61,4 +61,6 @@ class LazyLossScale(keras.optimizers.LossScaleOptimizer):
 
     def check_finite(self, grads: Any) -> Any:
         """Whether all gradients are finite."""
-        return super().check_finite([values_of(own) for own in grads if own is not None])
+        return super().check_finite(
+            [values_of(gradient) for gradient in grads if gradient is not None]
+        )

@@ -40,12 +40,12 @@ def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     Args:
         gradients: of this replica, in its replica context.
     """
-    sparse = [isinstance(own, tf.IndexedSlices) for own in gradients]
+    sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
     exchanged = [
-        unique_rows(own)
-        if rows and own.shape.num_elements() >= LARGE
-        else tf.convert_to_tensor(own)
-        for own, rows in zip(gradients, sparse, strict=True)
+        unique_rows(gradient)
+        if rows and gradient.shape.num_elements() >= LARGE
+        else tf.convert_to_tensor(gradient)
+        for gradient, rows in zip(gradients, sparse, strict=True)
     ]
     context: Any = tf.distribute.get_replica_context()
     sums = context.all_reduce(tf.distribute.ReduceOp.SUM, exchanged)

@@ -109,7 +109,8 @@ class Loop:
         self.average = ()
         if settings.average == "ema":
             self.average = tuple(
-                tf.Variable(own.numpy(), trainable=False) for own in averaged_variables(self.model)
+                tf.Variable(averaged_variable.numpy(), trainable=False)
+                for averaged_variable in averaged_variables(self.model)
             )
         self.norms = GradientNorms(self.model) if settings.log_health else None
         self._train: Any = None
@@ -441,5 +442,5 @@ class Loop:
 def held_gradients(model: Any) -> tuple[Any, ...]:
     """Variables for sums of gradients, one per trainable variable of a model, and for the sum of
     their weights."""
-    sums = [tf.zeros(own.shape, own.dtype) for own in model.trainable_variables]
+    sums = [tf.zeros(variable.shape, variable.dtype) for variable in model.trainable_variables]
     return tuple(tf.Variable(zeros, trainable=False) for zeros in (*sums, tf.zeros(())))

@@ -262,7 +262,9 @@ def describe(
         "source": source,
         "padded_lengths": asdict(padding),
         "vocabularies": {name: f"{name}.jsonl" for name in task.vocabularies},
-        "vocabulary_sizes": {name: len(own) for name, own in task.vocabularies.items()},
+        "vocabulary_sizes": {
+            name: len(vocabulary) for name, vocabulary in task.vocabularies.items()
+        },
         LEARNT: task.to_config(),
         "versions": {
             "python": platform.python_version(),

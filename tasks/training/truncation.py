@@ -98,13 +98,13 @@ def truncated_gradients(
             with run_by(passing):
                 loss(part)
         last = [
-            tf.ensure_shape(tf.stop_gradient(tf.cast(new, own.dtype)), own.shape)
-            for own, new in zip(states, passing.last, strict=True)
+            tf.ensure_shape(tf.stop_gradient(tf.cast(new, state.dtype)), state.shape)
+            for state, new in zip(states, passing.last, strict=True)
         ]
         return index + 1, last, sums
 
     count = -(-task.steps(batch) // every)
-    zeros = [tf.zeros(own.shape, own.dtype) for own in weights]
+    zeros = [tf.zeros(weight.shape, weight.dtype) for weight in weights]
     states = list(task.first_states(model, batch, layers))
     _, _, sums = tf.while_loop(
         lambda index, *_: index < count, body, (tf.constant(0), states, zeros)

@@ -104,7 +104,7 @@ class Workers:
         """The arrays that the chief has; those of the others only say shape and type."""
         if self.count == 1:
             return list(values)
-        return [self.gather(own)[0] for own in values]
+        return [self.gather(value)[0] for value in values]
 
     def wait(self) -> None:
         """Waits until all workers have come here."""
@@ -119,10 +119,10 @@ class Workers:
         Raises:
             SeqzooError: a worker has another one than the chief.
         """
-        digests = np.array([np.frombuffer(own[:8], np.int64)[0] for own in parts.values()])
+        digests = np.array([np.frombuffer(part[:8], np.int64)[0] for part in parts.values()])
         all_digests = self.gather(digests)
-        for worker, own in enumerate(all_digests):
-            for name, same in zip(parts, own == all_digests[0], strict=True):
+        for worker, digest in enumerate(all_digests):
+            for name, same in zip(parts, digest == all_digests[0], strict=True):
                 if not same:
                     raise SeqzooError(
                         f"Worker {worker} has {name} other than worker 0; start all workers with "

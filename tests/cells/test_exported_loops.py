@@ -36,7 +36,7 @@ def _without_marks(folder: pathlib.Path) -> None:
     saved = SavedModel.FromString(file.read_bytes())
     library = saved.meta_graphs[0].graph_def.library.function
     holders = [own for one in library for own in (one, *one.node_def)]
-    marked = [own for own in holders if "_XlaMustCompile" in own.attr]
+    marked = [holder for holder in holders if "_XlaMustCompile" in holder.attr]
     assert marked
     for own in marked:
         del own.attr["_XlaMustCompile"]

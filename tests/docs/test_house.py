@@ -69,7 +69,7 @@ def test_tests_are_collected_without_the_extras() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if "importorskip" in ast.dump(node):
                 break
-            imported = [own.name for own in node.names] if isinstance(node, ast.Import) else []
+            imported = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             imported += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             tops = {own.partition(".")[0] for own in imported}
             found = {names.get(own, own) for own in tops} & (elsewhere - installed)

@@ -28,7 +28,7 @@ def serving(runs: dict[str, Any], **choices: Any) -> Iterator[TestClient]:
     with TestClient(app, "http://localhost:8501", raise_server_exceptions=False) as client:
         until = time.monotonic() + 60
         while client.get("/readyz").status_code != 200:
-            states = [(own.state, own.error) for own in app.state.service.models.values()]
+            states = [(model.state, model.error) for model in app.state.service.models.values()]
             assert time.monotonic() < until and "FAILED" not in dict(states), states
             time.sleep(0.02)
         yield client
@@ -70,10 +70,10 @@ def listening(runs: dict[str, Any], **choices: Any) -> Iterator[str]:
     try:
         until = time.monotonic() + 120
         models = app.state.service.models.values()
-        while not server.started or any(own.state == "LOADING" for own in models):
+        while not server.started or any(model.state == "LOADING" for model in models):
             assert time.monotonic() < until and thread.is_alive()
             time.sleep(0.02)
-        assert {own.state for own in models} == {"AVAILABLE"}
+        assert {model.state for model in models} == {"AVAILABLE"}
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -191,7 +191,7 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     for weight in model.trainable_weights:  # so that answers differ
         weight.assign(random.normal(0, 0.7, weight.shape))
     loose = Padding(
-        *([2 * own + 1 for own in lengths] for lengths in (padding.inputs, padding.targets))
+        *([2 * length + 1 for length in lengths] for lengths in (padding.inputs, padding.targets))
     )
     whole = _batch(task, data, padding, settings, loop)
     _check_padding(task, model, whole, _batch(task, data, loose, settings, loop))
@@ -201,8 +201,8 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     opened = Run.open(folder / "run")
     assert opened.template == template
     assert opened.task.to_config() == json.loads(json.dumps(task.to_config()))
-    assert {name: own.tokens for name, own in opened.task.vocabularies.items()} == {
-        name: own.tokens for name, own in task.vocabularies.items()
+    assert {name: vocabulary.tokens for name, vocabulary in opened.task.vocabularies.items()} == {
+        name: vocabulary.tokens for name, vocabulary in task.vocabularies.items()
     }
     answers: Any = opened.predict(given.inputs, options)
     assert len(answers) == COUNT

@@ -205,11 +205,11 @@ def test_arrays_to_answer_from_are_the_batches_of_training(kind: str) -> None:
     else:
         plan = make_plan(data, Padding([5, 11], [3, 9]), 5)
     arrays = list(array_batches(data, plan, trim=False))
-    for own, theirs in zip(arrays, batches(data, plan), strict=True):
-        assert own.keys() == theirs.keys()
+    for array, theirs in zip(arrays, batches(data, plan), strict=True):
+        assert array.keys() == theirs.keys()
         for name, value in theirs.items():
-            np.testing.assert_array_equal(own[name], value, name)
-            assert own[name].dtype == value.numpy().dtype
+            np.testing.assert_array_equal(array[name], value, name)
+            assert array[name].dtype == value.numpy().dtype
 
 
 def test_trimmed_batches_have_neither_filling_rows_nor_padding_for_all() -> None:

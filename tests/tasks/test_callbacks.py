@@ -101,9 +101,9 @@ def test_checkpoints_are_those_of_keras(followed) -> None:
     saved = keras.saving.load_model(folder / "best.keras", compile=False)
     trained = weights(folder / "run")
     assert len(saved.weights) > 4
-    for own in saved.weights:
-        same = [value for value in trained.values() if value.shape == own.shape]
-        assert any((own.numpy() == value).all() for value in same), own.path
+    for weight in saved.weights:
+        same = [value for value in trained.values() if value.shape == weight.shape]
+        assert any((weight.numpy() == value).all() for value in same), weight.path
     # The run's own file has no optimizer.
     size = (folder / "run" / "model.keras").stat().st_size
     assert size < 0.75 * (folder / "best.keras").stat().st_size

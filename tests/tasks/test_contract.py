@@ -14,7 +14,7 @@ def plain_loop():
         yield
 
 
-FIRST = {own.template: str(own) for own in reversed([*cases()])}
+FIRST = {case.template: str(case) for case in reversed([*cases()])}
 """The first case of each template: one is quick, and all but the longest are slow; the rest is left
 to releases."""
 
@@ -28,7 +28,7 @@ def _marks(case: Case) -> list:
     return [pytest.mark.slow] if slow else BEFORE_RELEASES
 
 
-CASES = [pytest.param(own, id=str(own), marks=_marks(own)) for own in cases()]
+CASES = [pytest.param(case, id=str(case), marks=_marks(case)) for case in cases()]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -217,7 +217,7 @@ def compare(run: Any, x: Any, other: Any, mask: Any, weights: list) -> None:
         with tf.GradientTape() as tape:
             tape.watch(values)
             results = tf.nest.flatten(run(values))
-            loss = tf.add_n([tf.reduce_sum(own * tf.cos(own)) for own in results])
+            loss = tf.add_n([tf.reduce_sum(result * tf.cos(result)) for result in results])
         # The layer's own weights are found by its variables.
         slopes = tape.gradient(loss, [values, *weights])
         assert not np.array(slopes[0])[~mask].any()
@@ -245,7 +245,7 @@ def crf() -> tuple:
     """Results and gradients of a CRF, traced once for all draws; the layer keeps its weights."""
     layer = CRF(FEATURES, dtype="float64")
     random = np.random.default_rng(5)
-    layer.set_weights([random.normal(size=own.shape) for own in layer.get_weights()])
+    layer.set_weights([random.normal(size=weight.shape) for weight in layer.get_weights()])
     weights = [variable.value for variable in layer.trainable_variables]
 
     @tf.function(autograph=False)

@@ -86,7 +86,8 @@ def test_padding_enters_neither_loss_nor_answers(attention: str) -> None:
     outcomes = [task.forward(model, batch, False) for batch in (tight, loose)]
     for part in ("losses", "sums"):
         one, other = (
-            getattr(own, part).numpy()[rows] for own, rows in zip(outcomes, order, strict=True)
+            getattr(outcome, part).numpy()[rows]
+            for outcome, rows in zip(outcomes, order, strict=True)
         )
         np.testing.assert_allclose(np.sort(one, 0), np.sort(other, 0), rtol=1e-5)
     counts = task.counts(tight).numpy()

@@ -44,4 +44,4 @@ def test_keras_layers_compute_the_same_where_seqzoo_is_not(
 def test_what_keras_cannot_hold_is_refused(name: str, message: str, tmp_path: pathlib.Path) -> None:
     with pytest.raises(SeqzooError, match=message):
         _run(name, tmp_path).export(tmp_path / "out", format="keras")
-    assert [own.name for own in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

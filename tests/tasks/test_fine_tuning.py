@@ -72,7 +72,7 @@ def test_rows_of_known_tokens_and_labels_are_kept_from_a_packed_model() -> None:
     examples = Examples(["añ\u2603", "b\u2603", "\u2603ç"] * 3, labels * 3)
     task, new, report = fine_tuned(Start(old), old.template, examples)
     before = {
-        layer: {name: np.array(own) for name, own in weights.items()}
+        layer: {name: np.array(weight) for name, weight in weights.items()}
         for layer, weights in weights_by_layer(old.model).items()
     }
     size = len(old.task.features.vocabulary)

@@ -48,7 +48,7 @@ def test_a_label_that_needs_two_inputs_is_learned(run, splits):
 
 def test_inputs_are_rows_or_columns(run):
     columns = {"age": [30.0, np.nan], "region": ["north", "nowhere"], "text": ["u red", "d"]}
-    rows = [{name: own[index] for name, own in columns.items()} for index in range(2)]
+    rows = [{name: column[index] for name, column in columns.items()} for index in range(2)]
     answers = run.predict(columns)
     assert answers[0].label == "no"
     for one, other in zip(answers, run.predict(rows), strict=True):
@@ -97,7 +97,7 @@ def test_compared_texts_share_their_encoder_and_vocabulary():
     task: Any = template.adapt(examples)
     assert task.vocabularies.keys() == {"vocabulary"}
     model = task.build()
-    assert sum("embeddings" in own.path for own in model.weights) == 1
+    assert sum("embeddings" in weight.path for weight in model.weights) == 1
     u, v = np.array([[1.0, -2.0]]), np.array([[3.0, 1.0]])
     said = model.get_layer("comparison")(u, v)
     np.testing.assert_allclose(said, [[1, -2, 3, 1, 2, 3, 3, -2]])

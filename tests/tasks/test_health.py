@@ -24,7 +24,7 @@ def test_norms_of_a_step_are_those_of_its_gradients() -> None:
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(task.forward(loop.model, batch, training=True).losses)
     variables = loop.model.trainable_variables
-    gradients = tape.gradient(loss, [own.value for own in variables])
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
     squares = {}
     for name, gradient in zip(layers_of(loop.model), gradients, strict=True):
         gradient = tf.convert_to_tensor(gradient)
@@ -40,7 +40,9 @@ def test_norms_of_a_step_are_those_of_its_gradients() -> None:
     # A unit whose update gate never opens keeps its state of zero.
     assert dead_units(task, loop.model, data, plan) == {"dead_units_layer_1": 0.0}
     assert set(squares) == {"embedding", "layer_1", "outputs"}
-    cell = next(own for own in variables if own.shape == (2, 24))  # the bias of the cell
+    cell = next(
+        variable for variable in variables if variable.shape == (2, 24)
+    )  # the bias of the cell
     bias = cell.numpy()
     bias[0, [0, 3]] = 50.0  # of the update gate, which is first
     cell.assign(bias)

@@ -68,7 +68,7 @@ def test_lazy_adam_moves_the_rows_of_a_gradient_alone(decay: float) -> None:
         lazy.apply([unique_rows(sparse), dense], [table, kernel])
         plain.apply([dense], [other])
         np.testing.assert_allclose(table.numpy(), slow.weights, atol=2e-6)
-    moments = {own.path.rpartition("/")[2]: own.numpy() for own in lazy.variables}
+    moments = {variable.path.rpartition("/")[2]: variable.numpy() for variable in lazy.variables}
     np.testing.assert_allclose(moments["table_momentum"], slow.first, atol=1e-6)
     np.testing.assert_allclose(moments["table_velocity"], slow.second, atol=1e-6)
     np.testing.assert_array_equal(kernel.numpy(), other.numpy())
@@ -146,7 +146,11 @@ def test_rows_that_a_batch_lacks_wait() -> None:
         _trained(template(), None, updates, 3, examples=examples) for updates in ("dense", "lazy")
     )
     own, other = (
-        next(own.numpy() for own in loop.optimizer.variables if "embeddings_mom" in own.path)
+        next(
+            variable.numpy()
+            for variable in loop.optimizer.variables
+            if "embeddings_mom" in variable.path
+        )
         for loop in (dense, lazy)
     )
     first = lazy.task.features.vocabulary.ids(tf.constant(["a", "b"])).numpy()

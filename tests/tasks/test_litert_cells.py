@@ -92,7 +92,7 @@ def test_a_step_of_integers_follows_the_step_of_floats(name: str) -> None:
         gaps.append(np.abs(found["output"] - expected).max())
         states = {key: found[f"next_{key}"] for key in states}
     assert np.mean(gaps) < 0.1 * max(np.abs(outputs).max(), 0.1)
-    names = [own["op_name"] for own in interpreter._get_ops_details()]
+    names = [ops_detail["op_name"] for ops_detail in interpreter._get_ops_details()]
     assert {"QUANTIZE", "DEQUANTIZE"} <= set(names)
 
 

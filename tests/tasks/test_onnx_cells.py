@@ -31,7 +31,7 @@ def _compared(part: Part) -> collections.Counter:
     given = {"values": values, "lengths": LENGTHS}
     with seqzoo.cells.portable():
         ours = part.run(**{name: tf.constant(own) for name, own in given.items()})
-    names = [own.name for own in session.get_outputs()]
+    names = [output.name for output in session.get_outputs()]
     for name, own in zip(names, session.run(names, given), strict=True):
         np.testing.assert_allclose(own, ours[name], rtol=1e-4, atol=1e-5)
     return collections.Counter(node.op_type for node in model.graph.node)

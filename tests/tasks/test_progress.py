@@ -78,7 +78,7 @@ def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
     # In this order; how many of each, a busy machine decides.
     patterns = ["step 0/10  compiling", f"step 6/10  {rest}", r"step 10/10  validating  0:0\d left"]
     found = [
-        [n for n, own in enumerate(lines) if re.fullmatch(f"epoch 1/2  {one}", own)]
+        [n for n, line in enumerate(lines) if re.fullmatch(f"epoch 1/2  {one}", line)]
         for one in patterns
     ]
     assert all(found) and sum(found, []) == sorted(sum(found, [])), lines

@@ -171,10 +171,10 @@ def test_weights_of_another_file_are_not_read(run: Run, tmp_path: pathlib.Path) 
 
 @pytest.mark.filterwarnings("ignore:Skipping invalid path:UserWarning")
 def test_an_archive_writes_nothing_outside(run: Run, tmp_path: pathlib.Path) -> None:
-    before = {own for own in tmp_path.rglob("*")}
+    before = {path for path in tmp_path.rglob("*")}
     with zipfile.ZipFile(run.folder / "model.keras", "a") as file:
         for name in ("../outside", "../../outside", f"{tmp_path}/absolute", "assets/../../outside"):
             file.writestr(name, "escaped")
     opened = Run.open(run.folder)
     assert len(opened.predict(["abc"])) == 1
-    assert {own for own in tmp_path.rglob("*")} == before
+    assert {path for path in tmp_path.rglob("*")} == before

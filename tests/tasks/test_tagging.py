@@ -126,7 +126,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     if layer is not None:
         start, end, moves = (np.array(w) for w in (layer.start, layer.end, layer.transitions))
         start[2] = moves[[1, 3], 2] = -np.inf  # an I goes on only with a B or I of its type
-    assert task.counts(batch).numpy().tolist() == [len(own) for own in examples.targets]
+    assert task.counts(batch).numpy().tolist() == [len(target) for target in examples.targets]
     for row, tags in enumerate(batch["targets"].numpy()):
         length = int(batch["lengths"][row])
         paths = list(itertools.product(range(4), repeat=length))

@@ -83,9 +83,9 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     inputs = spaced(8, 2).inputs
     answers = run.predict(inputs)
     again = Run.open(run.folder)
-    assert [own.label for own in again.predict(inputs)] == [own.label for own in answers]
+    assert [own.label for own in again.predict(inputs)] == [answer.label for answer in answers]
     alone: Any = [again.predict([own])[0].probability for own in inputs]
-    together: Any = [own.probability for own in answers]
+    together: Any = [answer.probability for answer in answers]
     np.testing.assert_allclose(alone, together, rtol=1e-4)
     run.export(tmp_path / "saved", check=False)
     served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
@@ -93,7 +93,7 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     named = served(
         values=tf.constant(values), elapsed=tf.constant(elapsed), lengths=tf.constant(lengths)
     )
-    assert [own.decode() for own in named["label"].numpy()] == [own.label for own in answers]
+    assert [own.decode() for own in named["label"].numpy()] == [answer.label for answer in answers]
 
 
 def test_marks_of_what_was_observed_stay_as_they_are() -> None:

@@ -103,8 +103,8 @@ class _Slow:
             new = []
             if kind.input == "words":
                 x = self.model.get_layer("embedding")(x)
-            for layer, own in zip(self.layers, states, strict=True):
-                x, after = layer.cell(x, own)
+            for layer, state in zip(self.layers, states, strict=True):
+                x, after = layer.cell(x, state)
                 new.append(list(after))
             outputs = self.model.layers[-1](x)
         truth = self.targets[:, t]
@@ -122,8 +122,8 @@ class _Slow:
 def definition(slow: _Slow, every: int, back: int) -> list[np.ndarray]:
     """After each `every`-th step the loss of the last `every` steps is differentiated through the
     last `back` steps, before which states are constants; the sum of these gradients."""
-    weights = [own.value for own in slow.model.trainable_variables]
-    sums = [np.zeros(own.shape) for own in weights]
+    weights = [variable.value for variable in slow.model.trainable_variables]
+    sums = [np.zeros(weight.shape) for weight in weights]
     for end in range(every, slow.count + every, every):
         states, start = slow.first(), max(end - back, 0)
         for t in range(start):

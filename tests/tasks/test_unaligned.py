@@ -54,9 +54,9 @@ def sums_of(scores: np.ndarray) -> dict[tuple[int, ...], float]:
 
 
 def padded(texts: list[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
-    width = max(len(own) for own in texts) + 1
-    rows = [list(own) + [3] * (width - len(own)) for own in texts]  # not zero after the end
-    return np.array(rows, np.int32), np.array([len(own) for own in texts], np.int32)
+    width = max(len(text) for text in texts) + 1
+    rows = [list(text) + [3] * (width - len(text)) for text in texts]  # not zero after the end
+    return np.array(rows, np.int32), np.array([len(text) for text in texts], np.int32)
 
 
 @pytest.mark.parametrize("texts", [[(1, 1, 2), (), (2, 3, 2, 1)], [(2,), (1, 1), (3, 3)]])
@@ -99,7 +99,7 @@ def test_a_narrow_beam_ranks_no_text_twice_and_skips_what_is_banned(logits) -> N
     for row in range(3):
         pairs = zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
         texts = [tuple(own[:count].tolist()) for own, count in pairs]
-        assert len(set(texts)) == 6 and not any(2 in own for own in texts)
+        assert len(set(texts)) == 6 and not any(2 in text for text in texts)
         assert (np.diff(scores[row]) <= 0).all()
     one, two = np.log([0.6, 0.4]), np.log([0.5, 0.5])
     few, _, found = prefix_beam_search(tf.constant([[one, two]], tf.float32), [2], 4, 4)
@@ -225,8 +225,8 @@ def test_an_exported_model_answers_texts_and_steps(
     states = loaded.signatures["initial_state"](batch=tf.constant(1))
     width, best = -(-lengths[0] // 2) * 2, []
     pairs = np.pad(images[0], ((0, 0), (0, 1)))[:, :width].T.reshape(-1, 6)
-    for own in pairs:
-        found = loaded.signatures["step"](values=tf.constant(own[None]), **states)
+    for pair in pairs:
+        found = loaded.signatures["step"](values=tf.constant(pair[None]), **states)
         states = {name: found[f"next_{name}"] for name in states}
         best.append(int(np.argmax(found["log_probabilities"][0])))
     (greedy,) = run.predict(held_out.inputs[:1])

@@ -63,7 +63,7 @@ def _gradients(*arguments: Any, **choices: Any) -> list[np.ndarray]:
 
 
 def _norm(gradients: list[np.ndarray]) -> float:
-    return float(np.sqrt(sum(np.square(own).sum() for own in gradients)))
+    return float(np.sqrt(sum(np.square(gradient).sum() for gradient in gradients)))
 
 
 def test_gradients_are_clipped_by_value_then_by_layer_then_by_their_global_norm() -> None:

@@ -217,7 +217,7 @@ def test_the_temperature_is_that_of_the_lowest_loss() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(0, 1, (4000, 3))
     shares = np.exp(_log_softmax(logits))
-    targets = np.array([random.choice(3, p=own) for own in shares])
+    targets = np.array([random.choice(3, p=share) for share in shares])
     for factor in (0.4, 1.0, 3.0):
         found = fit_temperature(logits * factor, targets)
         assert found == pytest.approx(factor, rel=0.1)

@@ -35,7 +35,7 @@ def text(steps: int, seed: int) -> Examples:
     letters = [0, 1]
     while len(letters) < steps:
         letters.append((letters[-1] + letters[-2] + int(random.random() < 0.2)) % 7)
-    return Examples(["".join("abcdefg"[own] for own in letters)])
+    return Examples(["".join("abcdefg"[letter] for letter in letters)])
 
 
 def arguments(folder: pathlib.Path) -> dict:

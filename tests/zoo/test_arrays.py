@@ -87,8 +87,8 @@ def test_answers_at_each_step(tmp_path) -> None:
         tmp_path, {"inputs": JOINED, "lengths": LENGTHS, "targets": tags}, "series", "tags"
     )
     examples = open_examples(source, "all")
-    assert [tag for own in examples.targets for tag in own] == list(map(str, tags))
-    assert [len(own) for own in examples.targets] == list(LENGTHS)
+    assert [tag for target in examples.targets for tag in target] == list(map(str, tags))
+    assert [len(target) for target in examples.targets] == list(LENGTHS)
     values = np.nan_to_num(PADDED[:, :, :2]) + 1
     source = opened(
         tmp_path, {"inputs": PADDED, "lengths": LENGTHS, "targets": values}, "series", "values"

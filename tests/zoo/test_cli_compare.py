@@ -219,7 +219,7 @@ def test_a_comparison(command, inside, tmp_path) -> None:
     for cell, row in rows.items():
         run = Run.open(folder / "trainings" / f"{cell}-5")
         assert (run.template.cell, run.template.units) == (cell, row["units"])
-        assert row["parameters"] == sum(own.size for own in run.model.get_weights())
+        assert row["parameters"] == sum(weight.size for weight in run.model.get_weights())
         assert (run.settings.seed, run.settings.epochs) == (5, 1)
     assert rows["gru"]["units"] == 9 and rows["gru"]["parameters_difference"] == 0
     f, u, classes = 4, 9, 2
@@ -331,7 +331,7 @@ def _comparison(*results: Result, better: int = 1) -> Comparison:
     ],
 )
 def test_verdict(results, better, best, words) -> None:
-    comparison = _comparison(*(_result(*own) for own in results), better=better)
+    comparison = _comparison(*(_result(*result) for result in results), better=better)
     verdict = comparison.verdict()
     assert f"Best on test examples: {best}, exact match" in verdict
     assert all(word in verdict for word in words), verdict

@@ -72,7 +72,7 @@ def test_training_tells_programs_what_it_tells_people(trained, tmp_path) -> None
     from seqzoo.tasks.runs.run import Run
 
     weights = Run.open(tmp_path / "run").model.get_weights()
-    assert told["parameters"] == sum(own.size for own in weights)
+    assert told["parameters"] == sum(weight.size for weight in weights)
 
 
 def test_other_processes_import_this_very_package(monkeypatch) -> None:

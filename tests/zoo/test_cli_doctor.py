@@ -58,11 +58,11 @@ def test_json(complete) -> None:
     assert found["processor"]["values"]["cores"] >= 1
     assert found["memory"]["values"]["bytes"] > found["memory"]["values"]["free_bytes"] > 0
     layers = [own["values"] for name, own in found.items() if name.startswith("layers of ")]
-    assert sorted(cell for own in layers for cell in own["cells"]) == sorted(CELLS)
+    assert sorted(cell for layer in layers for cell in layer["cells"]) == sorted(CELLS)
     # A cell of each path is run, not each cell.
-    assert len(layers) == len({own["path"] for own in layers}) < 8
+    assert len(layers) == len({layer["path"] for layer in layers}) < 8
     # Two orders of summing are never quite equal: the paths were two. Frames take the plain one.
-    compiled = [own for own in layers if "conv-lstm" not in own["cells"]]
+    compiled = [layer for layer in layers if "conv-lstm" not in layer["cells"]]
     assert all(own["difference"] > 0 for own in compiled) and len(compiled) == len(layers) - 1
 
 

@@ -93,7 +93,7 @@ def test_page_has_every_option_as_the_help_has_it() -> None:
     # Else write it anew: python -m docs.write_options
     assert page == reference.updated(page)
     sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
-    tables = {own.splitlines()[0]: own for own in sections}
+    tables = {section.splitlines()[0]: section for section in sections}
     assert len(tables) == len(sections) == len(COMMANDS) + 4
     for name, command in COMMANDS.items():
         (own,) = (text for title, text in tables.items() if re.match(rf"`seqzoo {name}\b", title))
@@ -133,7 +133,7 @@ def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:
 
 
 def test_every_choice_can_be_typed() -> None:
-    typed = {own.name for own in COMMANDS["train"].params}
+    typed = {parameter.name for parameter in COMMANDS["train"].params}
     named = {"input": "kind", "target": "target_kind"}
     kinds: list[Any] = [*TEMPLATES.values(), TrainingSettings, Source]
     for kind in kinds:
@@ -145,7 +145,7 @@ def test_every_choice_can_be_typed() -> None:
 
 
 def test_values_of_an_option_are_those_of_all_templates() -> None:
-    options = {own.name: own.type for own in COMMANDS["train"].params}
+    options = {parameter.name: parameter.type for parameter in COMMANDS["train"].params}
     named = {"input": "kind", "target": "target_kind"}
     for template in TEMPLATES.values():
         for name, hint in get_type_hints(template).items():
@@ -183,7 +183,7 @@ def test_what_a_template_does_not_pool_by_is_named() -> None:
 
 
 def test_help_of_data_names_all_that_there_is() -> None:
-    (option,) = (own for own in COMMANDS["train"].params if own.name == "data")
+    (option,) = (parameter for parameter in COMMANDS["train"].params if parameter.name == "data")
     assert isinstance(option, click.Option) and option.help
     for name in (*DATASETS, *SUFFIXES, "tfds:NAME", "folder"):
         assert name in option.help

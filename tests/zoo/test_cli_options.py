@@ -31,7 +31,7 @@ NOT_TYPED = {(Source, "seed"), (Source, "fold"), (Decoding, "answers")}
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_field_is_an_option_of_a_command_or_says_why_not(kind) -> None:
     command = "predict" if kind is Decoding else "train"
-    typed = {name for own in COMMANDS[command].load().params for name in own.opts}
+    typed = {name for parameter in COMMANDS[command].load().params for name in parameter.opts}
     for field in fields(kind):
         reason = note(hints_of(kind)[field.name], NotTyped)
         assert ((kind, field.name) in NOT_TYPED) == (reason is not None)
@@ -46,7 +46,7 @@ def test_fields_of_one_name_have_one_meaning() -> None:
     for template in TEMPLATES.values():
         for name, text in docstrings.choices(template).items():
             sentences[name].add(_first_sentence(text))
-    several = {name for name, own in sentences.items() if len(own) > 1}
+    several = {name for name, sentence in sentences.items() if len(sentence) > 1}
     assert several == {"input", "target", "pooling"}
     assert "pooling" in OPTIONS and TASK_NAMES.keys() == several - {"pooling"}
 

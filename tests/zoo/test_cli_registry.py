@@ -64,4 +64,4 @@ def test_a_command_defines_nothing_but_itself(name) -> None:
     assert COMMANDS[name].load()
     module = sys.modules[f"seqzoo.zoo.commands.{name}"]
     functions = [own for own in vars(module).values() if inspect.isfunction(own)]
-    assert [own for own in functions if own.__module__ == module.__name__] == []
+    assert [function for function in functions if function.__module__ == module.__name__] == []

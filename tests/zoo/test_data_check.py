@@ -40,8 +40,12 @@ def _check(path: str, **fields) -> DataReport:
 
 
 def _found(report: DataReport, subject: str, part: str) -> Finding:
-    matching = [own for own in report.findings if own.subject == subject and part in own.message]
-    assert len(matching) == 1, [(own.subject, own.message) for own in report.findings]
+    matching = [
+        finding
+        for finding in report.findings
+        if finding.subject == subject and part in finding.message
+    ]
+    assert len(matching) == 1, [(finding.subject, finding.message) for finding in report.findings]
     return matching[0]
 
 
@@ -54,7 +58,7 @@ def test_clean_data_are_described_and_a_training_is_suggested(tmp_path) -> None:
         "target_kind": "class",
     }
     assert not report.broken
-    assert {own.state for own in report.findings if own.subject == "labels"} == {"ok"}
+    assert {finding.state for finding in report.findings if finding.subject == "labels"} == {"ok"}
     assert _found(report, "rows", "48 for train").values["test"] == 6
     lengths = _found(report, "lengths", "words").values
     assert (lengths["least"], lengths["median"], lengths["most"]) == (7, 7, 7)
@@ -95,7 +99,7 @@ def test_equal_inputs_and_contradictions(tmp_path) -> None:
     finding = _found(report, "labels", "different targets")
     assert "line 2, line 62" in finding.message and finding.values["examples"] == 2
     duplicates = [own for own in report.findings if own.subject == "duplicates"]
-    assert sum(own.values["repeated"] for own in duplicates) == 2
+    assert sum(duplicate.values["repeated"] for duplicate in duplicates) == 2
 
 
 def test_leaks_between_splits(tmp_path) -> None:
@@ -135,7 +139,9 @@ def test_columns_that_give_the_answer_away(tmp_path) -> None:
         row |= {"code": number % 2, "id": number, "noise": number % 3}
     rows[1]["noise"] = 2
     report = _check(_table(tmp_path / "data.csv", rows))
-    leaks = [own.values.get("column") for own in report.findings if own.subject == "leaks"]
+    leaks = [
+        finding.values.get("column") for finding in report.findings if finding.subject == "leaks"
+    ]
     assert leaks == ["code"]
     for row in rows:
         row["text"] += f" {row['label']}"

@@ -37,7 +37,7 @@ def day(iso: str) -> datetime.date:
 
 def written(locales, iso: str) -> set[str | None]:
     """A day in every form of a language."""
-    return {form.write(day(iso)) for own in locales.values() for form in own}
+    return {form.write(day(iso)) for locale in locales.values() for form in locale}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_no_text_of_any_form_means_two_days(forms) -> None:
         for year, number in ((2012, month % 12 + 1), (2012, 10), (2011, 12), (2011, 25))
     ]
     meanings = collections.defaultdict(set)
-    everything = [f for locales in forms.values() for own in locales.values() for f in own]
+    everything = [f for locales in forms.values() for locale in locales.values() for f in locale]
     for form in everything:
         for each in days:
             meanings[form.write(each)].add(each)

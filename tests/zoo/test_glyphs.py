@@ -130,8 +130,8 @@ def test_splits(few) -> None:
 
     splits = glyphs.split_glyphs()
     assert tuple(splits) == SPLITS
-    characters = {name: {glyph.character for glyph in own} for name, own in splits.items()}
-    faces = {name: {glyph.face for glyph in own} for name, own in splits.items()}
+    characters = {name: {glyph.character for glyph in split} for name, split in splits.items()}
+    faces = {name: {glyph.face for glyph in split} for name, split in splits.items()}
     unseen = set(glyphs.UNSEEN_FACES)
     assert faces["train"] == set(glyph_images.FACES) - unseen
     assert faces["test"] == faces["validation"] == unseen
@@ -143,9 +143,9 @@ def test_splits(few) -> None:
     assert 0.15 < len(splits["validation"]) / len(splits["test"]) < 0.5
     # No picture has two captions, and none that is tested on is trained on.
     captions: dict[bytes, set[str]] = {}
-    for glyph in (glyph for own in splits.values() for glyph in own):
+    for glyph in (glyph for split in splits.values() for glyph in split):
         captions.setdefault(glyph.image.tobytes(), set()).add(glyph.caption)
-    assert {len(own) for own in captions.values()} == {1}
+    assert {len(caption) for caption in captions.values()} == {1}
     trained = {glyph.image.tobytes() for glyph in splits["train"]}
     assert not trained & {g.image.tobytes() for name in SPLITS[1:] for g in splits[name]}
 

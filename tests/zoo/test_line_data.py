@@ -66,8 +66,8 @@ def test_numbers_are_digits_side_by_side_each_used_once() -> None:
         bright = image[10].astype(int)
         edges = np.flatnonzero(np.diff(bright))
         bars, gaps = [bright[at + 1] for at in edges[::2]], edges[2::2] - edges[1:-1:2]
-        assert "".join(str(labels[own - 100]) for own in bars) == text
-        assert image.shape[0] == DIGIT_SIZE and all(1 <= own <= WIDEST_GAP for own in gaps)
-        used += [own - 100 for own in bars]
+        assert "".join(str(labels[bar - 100]) for bar in bars) == text
+        assert image.shape[0] == DIGIT_SIZE and all(1 <= gap <= WIDEST_GAP for gap in gaps)
+        used += [bar - 100 for bar in bars]
     assert sorted(used) == sorted([*range(60)] * 2)
     assert [text for _, text in join_digits(images, labels, 3, 2)] == [text for _, text in lines]

@@ -79,9 +79,11 @@ def test_lines_of_a_config_are_counted_so_too(tmp_path) -> None:
 def test_a_byte_order_mark_is_no_text(tmp_path, trained) -> None:
     mark, texts = "\ufeff", ["axyz1", "bzzy2"]
     marked = (mark + "\n".join(texts)).encode()
-    found = [own.field for own in prediction_inputs.of_lines(io.BytesIO(marked))]
+    found = [line.field for line in prediction_inputs.of_lines(io.BytesIO(marked))]
     assert found == texts
-    found = [own.field for own in prediction_inputs.of_arguments([mark + own for own in texts])]
+    found = [
+        argument.field for argument in prediction_inputs.of_arguments([mark + own for own in texts])
+    ]
     assert found == texts
     run = trained / "run"
     expected = seqzoo("predict", run, *texts).stdout

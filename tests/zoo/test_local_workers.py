@@ -77,7 +77,9 @@ def test_workers_end_with_the_process_that_started_them() -> None:
 
 def test_each_worker_has_its_address_and_cores(monkeypatch) -> None:
     addresses = free_addresses(3)
-    assert len(set(addresses)) == 3 and all(own.startswith("127.0.0.1:") for own in addresses)
+    assert len(set(addresses)) == 3 and all(
+        address.startswith("127.0.0.1:") for address in addresses
+    )
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 4, 5, 6, 7}, raising=False)
     assert share_of_cores(2) == [{3, 4}, {5, 6}]
     assert share_of_cores(6) == 6 * [set()]

@@ -57,7 +57,7 @@ def some(inputs: list[str], truths: list[int], said: list[int], unknown: float =
 def test_causes_are_told_from_the_training_examples() -> None:
     texts = ["Good, movie!", *(f"text {'x' * (n % 7)} {n}" for n in range(60))]
     labels = ["b", *["a"] * 30, *["b"] * 25, *["c"] * 5]
-    training = Training.of(texts, labels, np.array([len(own) for own in texts]))
+    training = Training.of(texts, labels, np.array([len(text) for text in texts]))
     inputs = ["good movie", "x", "y" * 40, "text xxx 1", "text xxx 2", "text xxx 7"]
     found = some(inputs, [0, 0, 0, 2, 0, 0], [1, 1, 1, 0, 2, 0])
     causes = causes_of(found, training)
@@ -89,7 +89,7 @@ def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> Non
         1.0,
         0.75,
     )
-    assert [own.location for own in group.examples] == ["line 4", "line 3"]
+    assert [example.location for example in group.examples] == ["line 4", "line 3"]
     assert told.confusions == (("a", "b", 3),)
     assert "3 mistakes among 4 test examples (accuracy 0.2500)." in told.text()
     assert json.loads(json.dumps(told.to_json()))["groups"][0]["examples"][0]["truth"] == "a"

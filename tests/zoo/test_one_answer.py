@@ -51,7 +51,7 @@ def run(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def expected(run) -> list[tuple[str, float]]:
     answers = Run.open(run).predict(INPUTS)
-    return [(own.label, own.probability or 0.0) for own in answers]
+    return [(answer.label, answer.probability or 0.0) for answer in answers]
 
 
 def answered(run, *words: object, stdin: bytes | None = None) -> list[tuple[str, float]]:
@@ -168,4 +168,4 @@ def test_words_with_tags_in_every_form(tmp_path) -> None:
         ]
         label = Run.open(run).predict([text])[0].value
         answers.append([(list(label), None)])
-    assert [own[0][0] for own in answers] == [["P", "O", "O", "P", "O"]] * 10
+    assert [answer[0][0] for answer in answers] == [["P", "O", "O", "P", "O"]] * 10

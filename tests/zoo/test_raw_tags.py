@@ -40,7 +40,7 @@ def test_a_sentence_is_split_as_in_training_and_written_beside_its_tags(tagger, 
     comment, *lines = shown.rstrip("\n").split("\n")
     assert comment == "# text = L' homme est là ."
     fields = [line.split("\t") for line in lines]
-    assert {len(own) for own in fields} == {10} and [own[1] for own in fields] == words
+    assert {len(field) for field in fields} == {10} and [field[1] for field in fields] == words
     assert fields[2][0] == "3" and fields[2][3] == rows[2][1]
     assert fields[2][9] == f"Probability={rows[2][2]}"
     line = seqzoo("predict", tagger, "--top", 3, "l'homme").stdout.rstrip("\n").split("\t")

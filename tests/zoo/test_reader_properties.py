@@ -116,7 +116,7 @@ def test_tsv_in_quotes(tmp_path, table) -> None:
 def test_json_lines(tmp_path, table, ascii_only, packed, mark) -> None:
     names, rows = table
     records = [dict(zip(names, row, strict=True)) for row in rows]
-    text = "".join(json.dumps(own, ensure_ascii=ascii_only) + "\n" for own in records)
+    text = "".join(json.dumps(record, ensure_ascii=ascii_only) + "\n" for record in records)
     path = tmp_path / ("t.jsonl.gz" if packed else "t.jsonl")
     save(path, text, packed, mark)
     check(path, names, rows, list(range(1, 1 + len(rows))))

@@ -35,7 +35,13 @@ def test_folds_part_the_examples_with_their_classes() -> None:
         assert sum(map(len, sets)) == len(set(texts))  # equal inputs are together
         assert "alone" in sets[0]  # the only example of its class
         shares = [
-            len({text for text, own in zip(part.inputs, part.targets, strict=True) if own == "b"})
+            len(
+                {
+                    text
+                    for text, target in zip(part.inputs, part.targets, strict=True)
+                    if target == "b"
+                }
+            )
             for part in parts
         ]
         assert shares[2] == 2 and len(sets[2]) in (20, 21)

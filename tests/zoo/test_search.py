@@ -157,8 +157,8 @@ def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
         "language-id", trials=14, space=space, parallel=2, folder="found", say=said.append, epochs=3
     )
     by_units: dict[int, list[TrialResult]] = {}
-    for own in found.trials:
-        by_units.setdefault(own.options["units"], []).append(own)
+    for trial in found.trials:
+        by_units.setdefault(trial.options["units"], []).append(trial)
     assert len(found.trials) == 14 and set(by_units) == {10, 11, 13, 14, 40}
     assert {own.error for own in by_units[13]} == {"13 units bring bad luck."}
     (killed,) = {own.error for own in by_units[14]}
@@ -169,7 +169,7 @@ def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
     assert found.best.options["units"] == 11
     # What was trained already is not trained again.
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
-    repeated = [own for own in found.trials if own.same_as is not None]
+    repeated = [trial for trial in found.trials if trial.same_as is not None]
     assert len(trained) == len(set(trained)) == 14 - len(repeated)
     assert len(said) == 14 and said[-1].startswith("14/14  trial ")
     # The best configuration is that of the best trial, and all else as it was given.
@@ -279,7 +279,7 @@ def test_a_search_is_stopped_and_goes_on(fake, tmp_path, how) -> None:
     table = json.loads((tmp_path / "found" / "search.json").read_text())["trials"]
     assert "unfinished" in {own["state"] for own in table}
     found = zoo.search("language-id", **options)
-    assert [own.state for own in found.trials] == ["complete"] * 2
+    assert [trial.state for trial in found.trials] == ["complete"] * 2
 
 
 def test_a_verdict_names_the_given_options() -> None:

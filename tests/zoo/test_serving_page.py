@@ -99,7 +99,7 @@ def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
 
 def _fits_after_errors(page: Any) -> None:
     # The browser tells of the status 400, too.
-    page.problems[:] = [own for own in page.problems if "400" not in own]
+    page.problems[:] = [problem for problem in page.problems if "400" not in problem]
     _fits(page)
 
 

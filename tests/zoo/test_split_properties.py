@@ -25,7 +25,7 @@ def part(texts: list[str], labels: list | None = None) -> Part:
 
 
 def texts_of(parts: dict[str, Part | None]) -> dict[str, list[str]]:
-    return {name: list(own.examples.inputs) if own else [] for name, own in parts.items()}
+    return {name: list(part.examples.inputs) if part else [] for name, part in parts.items()}
 
 
 def divided(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | None] | None:

@@ -97,12 +97,12 @@ def test_the_same_batches_as_in_memory(table, kind, options) -> None:
         parts = [data, task.data(splits.validation)]
         found.append((task.vocabularies, padding, rows, _fingerprint(parts), data.inputs))
     (vocabularies, padding, rows, fingerprint, inputs), *others = found
-    for own in others:
-        assert own[0]["vocabulary"].tokens == vocabularies["vocabulary"].tokens
-        assert own[1] == padding and own[3] == fingerprint
-        np.testing.assert_array_equal(own[4].flat, inputs.flat)
-        np.testing.assert_array_equal(own[4][3], inputs[3])
-        for row, expected in zip(own[2], rows, strict=True):
+    for other in others:
+        assert other[0]["vocabulary"].tokens == vocabularies["vocabulary"].tokens
+        assert other[1] == padding and other[3] == fingerprint
+        np.testing.assert_array_equal(other[4].flat, inputs.flat)
+        np.testing.assert_array_equal(other[4][3], inputs[3])
+        for row, expected in zip(other[2], rows, strict=True):
             assert row.keys() == expected.keys()
             for name, values in expected.items():
                 np.testing.assert_array_equal(row[name], values)
@@ -139,7 +139,7 @@ def test_the_same_errors_as_in_memory(table, line, end, own_cache) -> None:
 
 
 def _entries(folder):
-    return sorted(own.name for own in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 def _spoil_version(folder):

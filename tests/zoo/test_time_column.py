@@ -29,8 +29,8 @@ def source(path: pathlib.Path, target: str | None = "y", **choices: Any) -> Sour
 
 def table(path: pathlib.Path, times: list) -> pathlib.Path:
     rows = [
-        {"x": values, "t": own, "y": "ab"[index % 2]}
-        for index, (values, own) in enumerate(zip(VALUES, times, strict=True))
+        {"x": values, "t": time, "y": "ab"[index % 2]}
+        for index, (values, time) in enumerate(zip(VALUES, times, strict=True))
     ]
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)

@@ -75,7 +75,7 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
     found = zoo.compare(
         "language-id", ["gru", "lstm"], seeds=2, folder=tmp_path / "new", say=lines.append, epochs=1
     )
-    assert [(own.cell, own.units, own.mean) for own in found.results] == [
+    assert [(result.cell, result.units, result.mean) for result in found.results] == [
         ("lstm", 7, 0.5),
         ("gru", 8, 0.25),
     ]
@@ -97,7 +97,7 @@ def test_doctor_returns_its_findings(monkeypatch) -> None:
 
     monkeypatch.setattr(doctor, "start_tensorflow", fail)
     findings = zoo.doctor()
-    assert all(isinstance(own, Finding) for own in findings)
-    (broken,) = [own for own in findings if own.state == "broken"]
+    assert all(isinstance(finding, Finding) for finding in findings)
+    (broken,) = [finding for finding in findings if finding.state == "broken"]
     assert broken.message == "ImportError: libcuda is of the wrong release"
     assert broken.text().startswith("BROKEN  tensorflow: ImportError: libcuda")

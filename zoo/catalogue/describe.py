@@ -196,7 +196,7 @@ def _preset(name: str) -> dict[str, Any]:
         "task": _changed(preset.task),
         "small": dict(preset.small),
         "cell": task.cell,
-        "cells": [own for own in source_docs.cells() if own != task.cell],
+        "cells": [cell for cell in source_docs.cells() if cell != task.cell],
         "training": _changed(preset.training),
         "score": preset.score,
         "card": card(name) if name in list_trained() else None,

@@ -35,13 +35,18 @@ def command(action: str, as_json: bool) -> None:
     entries = list_cache()
     if as_json:
         rows = [
-            {"key": own.key, "bytes": own.bytes, "usable": own.usable, "of": own.about.get("what")}
-            for own in entries
+            {
+                "key": entry.key,
+                "bytes": entry.bytes,
+                "usable": entry.usable,
+                "of": entry.about.get("what"),
+            }
+            for entry in entries
         ]
         click.echo(json.dumps({"folder": str(cache_folder()), "entries": rows}, ensure_ascii=False))
         return
-    for own in entries:
-        state = own.about.get("what", "") if own.usable else "cannot be used, clear it"
-        click.echo(f"{own.bytes / 1e6:>10,.1f} MB  {own.key[:14]}  {state}")
-    total = sum(own.bytes for own in entries)
+    for entry in entries:
+        state = entry.about.get("what", "") if entry.usable else "cannot be used, clear it"
+        click.echo(f"{entry.bytes / 1e6:>10,.1f} MB  {entry.key[:14]}  {state}")
+    total = sum(entry.bytes for entry in entries)
     click.echo(f"{total / 1e6:>10,.1f} MB  in {cache_folder()}")

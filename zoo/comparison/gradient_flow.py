@@ -15,12 +15,12 @@ def flow_rows(flows: Sequence[Any]) -> list[dict[str, Any]]:
     """`CellFlow`s as rows, JSON-serialisable."""
     return [
         {
-            "cell": own.cell,
-            "units": own.units,
-            "shares": {str(steps): share for steps, share in own.shares.items()},
-            "verdict": own.decay.sentence(),
+            "cell": flow.cell,
+            "units": flow.units,
+            "shares": {str(steps): share for steps, share in flow.shares.items()},
+            "verdict": flow.decay.sentence(),
         }
-        for own in flows
+        for flow in flows
     ]
 
 

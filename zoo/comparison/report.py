@@ -87,18 +87,18 @@ class Comparison:
         """The table: one row of plain numbers per cell; None for missing ones."""
         return [
             {
-                "cell": own.cell,
-                "units": own.units,
-                "parameters": own.parameters,
-                "parameters_difference": own.parameters / self.wanted - 1,
-                "score": own.mean if own.scores else None,
-                "lowest": min(own.scores.values(), default=None),
-                "highest": max(own.scores.values(), default=None),
-                "seeds": len(own.scores),
-                "seconds_an_epoch": statistics.median(own.seconds) if own.seconds else None,
-                "peak_bytes": own.peak_bytes or None,
+                "cell": result.cell,
+                "units": result.units,
+                "parameters": result.parameters,
+                "parameters_difference": result.parameters / self.wanted - 1,
+                "score": result.mean if result.scores else None,
+                "lowest": min(result.scores.values(), default=None),
+                "highest": max(result.scores.values(), default=None),
+                "seeds": len(result.scores),
+                "seconds_an_epoch": statistics.median(result.seconds) if result.seconds else None,
+                "peak_bytes": result.peak_bytes or None,
             }
-            for own in self.results
+            for result in self.results
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -123,8 +123,8 @@ class Comparison:
 
     def verdict(self) -> str:
         """Which cell is best, and whether the seeds separate it from the others."""
-        scored = [own for own in self.results if own.scores]
-        failed = [own.cell for own in self.results if own.failed]
+        scored = [result for result in self.results if result.scores]
+        failed = [result.cell for result in self.results if result.failed]
         note = f" Trainings of {', '.join(failed)} failed." if failed else ""
         if not scored:
             return f"No cell has a score.{note}"
@@ -140,7 +140,7 @@ class Comparison:
                 f"{said}. One seed says nothing about the spread over seeds, so the difference "
                 f"may be chance; train with more --seeds.{note}"
             )
-        alike = [own for own in others if _gap(best, own) <= max(best.spread, own.spread)]
+        alike = [other for other in others if _gap(best, other) <= max(best.spread, other.spread)]
         gap, spread = _gap(best, second), max(best.spread, second.spread)
         told = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
         if not alike:
@@ -173,9 +173,9 @@ class Comparison:
             "![scores](comparison.png)",
         ]
         failed = [
-            f"- {own.cell}, seed {seed}: {said}"
-            for own in self.results
-            for seed, said in own.failed.items()
+            f"- {result.cell}, seed {seed}: {said}"
+            for result in self.results
+            for seed, said in result.failed.items()
         ]
         if self.flow:
             heads, rows = flow_table(self.flow)
@@ -198,10 +198,10 @@ class Comparison:
         rows = [
             {
                 **row,
-                "scores": {str(seed): score for seed, score in own.scores.items()},
-                "failed": {str(seed): said for seed, said in own.failed.items()},
+                "scores": {str(seed): score for seed, score in result.scores.items()},
+                "failed": {str(seed): said for seed, said in result.failed.items()},
             }
-            for row, own in zip(self.rows(), self.results, strict=True)
+            for row, result in zip(self.rows(), self.results, strict=True)
         ]
         return {
             "name": self.name,
@@ -221,7 +221,7 @@ class Comparison:
         write_table(folder / "comparison.csv", self.rows())
         write_json(folder / "comparison.json", self.to_json())
         write_text(folder / "comparison.md", self.markdown())
-        if any(own.scores for own in self.results):
+        if any(result.scores for result in self.results):
             self.plot(folder / "comparison.png")
 
     def plot(self, path: pathlib.Path) -> None:
@@ -230,7 +230,7 @@ class Comparison:
 
         from seqzoo.tasks.plots import INK, TRAINING
 
-        scored = [own for own in self.results if own.scores]
+        scored = [result for result in self.results if result.scores]
         figure = Figure(figsize=(max(4.0, 1.1 * len(scored) + 2), 4.2), layout="constrained")
         axes = figure.add_subplot()
         for place, own in enumerate(scored):

@@ -113,7 +113,7 @@ def _option(name: str, kinds: Sequence[type], defaults: bool) -> Option:
     hints = [hints_of(kind)[name] for kind in kinds]
     types = [plain(hint) for hint in hints]
     if get_origin(types[0]) is Literal:  # each template gets those that it has
-        type_: Any = Literal[tuple(dict.fromkeys(own for each in types for own in get_args(each)))]
+        type_: Any = Literal[tuple(dict.fromkeys(arg for each in types for arg in get_args(each)))]
     else:
         type_ = types[0]
     flag = option_of(kinds[0], name)
@@ -137,7 +137,7 @@ def _help(
     if len(set(sentences.values())) == 1:
         text = sentences[kinds[0]]
     else:
-        text = "; ".join(f"{own} ({kind.name})" for kind, own in sentences.items())  # type: ignore
+        text = "; ".join(f"{sentence} ({kind.name})" for kind, sentence in sentences.items())  # type: ignore
     if get_origin(type_) is Mapping:
         text += ", as NAME=VALUE; repeatable"
     text = _with_options(f"{text[0].upper()}{text[1:]}.", kinds[0])
@@ -147,7 +147,7 @@ def _help(
     ranges = {str(note(hint, Range) or "") for hint in hints}
     if len(ranges) == 1:
         remarks += filter(None, ranges)
-    (default,) = (field_types.default(own) for own in fields(kinds[0]) if own.name == name)
+    (default,) = (field_types.default(field) for field in fields(kinds[0]) if field.name == name)
     unset = re.search(r"\bNone (?:for|to) (.*?)\.?$", entries[kinds[0]])
     if unset and len(kinds) == 1:
         meaning = _with_options(unset[1], kinds[0])

@@ -120,7 +120,7 @@ def class_names(schema: Any) -> dict[str, list[str]]:
     try:
         about = json.loads((schema.metadata or {}).get(HUGGING_FACE, b"{}"))
         features = about["info"]["features"]
-        kinds = {name: own.get("_type") for name, own in features.items()}
+        kinds = {name: feature.get("_type") for name, feature in features.items()}
         return {
             name: list(map(str, features[name]["names"]))
             for name, kind in kinds.items()
@@ -171,10 +171,14 @@ def _values(column: Any) -> list[Any]:
         return [None if own is None else str(own) for own in column.to_pylist()]
     if _is_list(kind) and pa.types.is_floating(kind.value_type):
         arrays = (own.values for own in column)
-        return [own if own is None else own.to_numpy(zero_copy_only=False) for own in arrays]
+        return [
+            array if array is None else array.to_numpy(zero_copy_only=False) for array in arrays
+        ]
     if pa.types.is_struct(kind) and {field.name for field in kind} == FILE:
         files = column.to_pylist()
-        return [own and (own["path"] if own["bytes"] is None else own["bytes"]) for own in files]
+        return [
+            file and (file["path"] if file["bytes"] is None else file["bytes"]) for file in files
+        ]
     try:
         return column.to_pylist()
     except UnicodeDecodeError:  # text that is not UTF-8: the reader of the field adds the location

@@ -62,13 +62,13 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 def _classes(folder: pathlib.Path) -> list[pathlib.Path]:
     """The folders that have images; hidden ones are left out."""
-    within = sorted(own for own in folder.iterdir() if own.is_dir() and own.name[0] != ".")
+    within = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     return [own for own in within if _images(own)]
 
 
 def _images(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(
-        own
-        for own in folder.iterdir()
-        if own.suffix.lower() in IMAGES and own.name[0] != "." and own.is_file()
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGES and path.name[0] != "." and path.is_file()
     )

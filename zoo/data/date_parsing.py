@@ -122,7 +122,7 @@ def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The readings in which the fewest steps lack a date, since dates are rather regular than not:
     of "1/1/1949, 2/1/1949, ..., 1/1/1950" months, not days. Equal readings are one."""
     first, *others = fitting
-    if all(np.array_equal(fitting[first], fitting[own]) for own in others):
+    if all(np.array_equal(fitting[first], fitting[other]) for other in others):
         return {first: fitting[first]}
     filled = {name: _filled(own) for name, own in fitting.items()}
     most = max(filled.values())

@@ -121,7 +121,7 @@ def part_of(records: Records, source: Source, folder: pathlib.Path) -> tuple[Par
     targets = _targets(records, numbers, source, values.get(TARGET))
     labels = None
     if targets is not None and source.target_kind in NAMES:
-        labels = [(own,) if isinstance(own, str) else own for own in targets]
+        labels = [(target,) if isinstance(target, str) else target for target in targets]
     # For a single series of all rows, the first row.
     lines: Sequence[int | str] | None = numbers[: len(inputs)] if records.unit else None
     if records.places:
@@ -217,10 +217,10 @@ def _timed(
     if len(inputs) < len(times):  # the rows of a table are one series
         times = [np.concatenate(times)]
     joined = []
-    for values, own, number in zip(inputs, times, numbers, strict=False):
-        if problem := fault(own, len(values), source.time_values):
+    for values, time, number in zip(inputs, times, numbers, strict=False):
+        if problem := fault(time, len(values), source.time_values):
             raise _error(records, number, TIME, problem)
-        joined.append(timed(values, own, source))
+        joined.append(timed(values, time, source))
     return joined
 
 

@@ -88,12 +88,12 @@ def _joined(parts: Sequence[Examples]) -> Examples:
     """The examples of several splits, one after another."""
 
     def of(name: str) -> Any:
-        values = [getattr(own, name) for own in parts]
-        if any(own is None for own in values):
+        values = [getattr(part, name) for part in parts]
+        if any(value is None for value in values):
             return None
-        if all(isinstance(own, np.ndarray) for own in values):
+        if all(isinstance(value, np.ndarray) for value in values):
             return np.concatenate(values)
-        return [each for own in values for each in own]
+        return [each for value in values for each in value]
 
     names = ("inputs", "targets", "lines", "weights")
     return replace(parts[0], **{name: of(name) for name in names})

@@ -89,7 +89,7 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
             ends = [
                 own.dates[own.since : own.end] for own in examples.inputs if own.end > own.since
             ]
-            first, last = min(own[0] for own in ends), max(own[-1] for own in ends)
+            first, last = min(end[0] for end in ends), max(end[-1] for end in ends)
             shown = shown_dates(np.array([first, last]))
             counts.append(f"{shown[0]} to {shown[1]} {what}")
     series = f"{len(histories):,} series, " if len(histories) > 1 else ""
@@ -213,24 +213,24 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
     """
     frequency = histories[0].frequency
     assert frequency is not None
-    first = min(own.dates[0] for own in histories)
-    last = max(own.dates[max(own.end - 1, 0)] for own in histories)
-    base = next(own for own in histories if own.dates[0] == first)
+    first = min(history.dates[0] for history in histories)
+    last = max(history.dates[max(history.end - 1, 0)] for history in histories)
+    base = next(history for history in histories if history.dates[0] == first)
     steps = int(frequency.positions(np.concatenate([base.dates[:1], [last]]))[0][-1]) + 1
     grid = frequency.at(base.dates, np.arange(steps + 1))
     starts = _starts(grid, source)
     parts: dict[str, list[History]] = {"train": [], "validation": [], "test": []}
     left_out = 0
-    trained = [int((own.dates < starts["validation"]).sum()) for own in histories]
-    for own, count in zip(histories, trained, strict=True):
-        if not np.isfinite(own.values[:count]).any():
+    trained = [int((history.dates < starts["validation"]).sum()) for history in histories]
+    for history, count in zip(histories, trained, strict=True):
+        if not np.isfinite(history.values[:count]).any():
             left_out += 1
             continue
-        parts["train"].append(own.cut(count))
+        parts["train"].append(history.cut(count))
         for name, begin, stop in (("validation", "validation", "test"), ("test", "test", "end")):
-            since, until = (int((own.dates < starts[edge]).sum()) for edge in (begin, stop))
-            if np.isfinite(own.values[since:until]).any():
-                parts[name].append(own.cut(until, since))
+            since, until = (int((history.dates < starts[edge]).sum()) for edge in (begin, stop))
+            if np.isfinite(history.values[since:until]).any():
+                parts[name].append(history.cut(until, since))
     if not parts["train"]:
         raise SeqzooError(
             f"{source.data} has no number before {shown_dates(starts['validation'][None])[0]} to "
@@ -244,7 +244,7 @@ def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits,
     notes = []
     if left_out:
         notes.append(f"{left_out:,} series left out, which begin after the training steps.")
-    examples: Any = {name: Examples(own) for name, own in parts.items() if own}
+    examples: Any = {name: Examples(part) for name, part in parts.items() if part}
     return Splits(**examples), notes
 
 

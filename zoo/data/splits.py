@@ -78,7 +78,7 @@ class Part:
         """The examples with a label that does not occur in training."""
         if isinstance(self.labels, ClassColumn):
             return np.flatnonzero(~self.labels.is_in(known)).tolist()
-        return [i for i, own in enumerate(self.labels or ()) if not known.issuperset(own)]
+        return [i for i, label in enumerate(self.labels or ()) if not known.issuperset(label)]
 
     def known(self) -> set[str]:
         """All labels of these examples."""
@@ -205,7 +205,7 @@ def split(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part | 
         parts[name] = shuffled[begin:end][~back[begin:end]]
         begin = end
     parts["train"] = np.concatenate([train, held[back]])
-    return {name: whole.pick(np.sort(own)) if len(own) else None for name, own in parts.items()}
+    return {name: whole.pick(np.sort(part)) if len(part) else None for name, part in parts.items()}
 
 
 def by_column(

@@ -56,7 +56,7 @@ def open_builder(source: Source) -> tuple[Splits, Source]:
     source = source.absolute()
     builder = _prepared(source)
     features = chosen(source, builder)
-    names = [None if own is None else own.name for own in features]
+    names = [None if feature is None else feature.name for feature in features]
     notes = [_said(source, names[0], names[1])]
     source = replace(source, input=names[0], target=names[1])
 
@@ -150,7 +150,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         return Translations(folder)
     splits = [path.name for path in folder.iterdir() if path.is_dir()]
     builder = tfds.ImageFolder(str(folder)) if splits else None
-    if builder is None or not any(own.num_examples for own in builder.info.splits.values()):
+    if builder is None or not any(split.num_examples for split in builder.info.splits.values()):
         raise SeqzooError(
             f"{folder} must contain a data set prepared by tfds, texts called LANGUAGE.SPLIT.txt, "
             "or images in CLASS or in SPLIT/CLASS."
@@ -225,7 +225,9 @@ def _is_left_out(row: Mapping[str, Any]) -> bool:
     """Whether an example has no input, or a hidden label, which tfds marks with -1."""
     target = row.get(TARGET)
     labels = target if isinstance(target, tuple) else (target,)
-    return _is_empty(row[INPUT]) or any(isinstance(own, str) and not own.strip() for own in labels)
+    return _is_empty(row[INPUT]) or any(
+        isinstance(label, str) and not label.strip() for label in labels
+    )
 
 
 def _text(stored: Any, *, words: bool) -> Any:

@@ -148,7 +148,7 @@ def _chosen(
                 f"is {type(features[named].connector).__name__}."
             )
         return features[named]
-    fitting = [name for name, own in features.items() if _fits(kind, own.connector)]
+    fitting = [name for name, feature in features.items() if _fits(kind, feature.connector)]
     if isinstance(supervised, str) and supervised in fitting:
         return features[supervised]
     classes = [

@@ -59,7 +59,7 @@ class Column:
     @cached_property
     def present(self) -> list[Any]:
         """The values that are not missing."""
-        return [own for own in self.values if own is not None and own != ""]
+        return [value for value in self.values if value is not None and value != ""]
 
     @cached_property
     def content(self) -> Content:
@@ -110,7 +110,7 @@ def read_columns(source: Source) -> dict[str, Column]:
     path = pathlib.Path(source.data).expanduser()
     names = formats.read(path, _AllColumns(source, (), strict=False)).names
     records = formats.read(path, _AllColumns(source, names, strict=False)).records
-    rows = itertools.islice((own.fields for own in records if not own.error), LOOKED_AT)
+    rows = itertools.islice((record.fields for record in records if not record.error), LOOKED_AT)
     fields = list(rows)
     if not fields:
         raise SeqzooError(f"{path} has no rows that can be read ({', '.join(names)}).")

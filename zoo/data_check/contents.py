@@ -54,7 +54,9 @@ def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
     """A finding on a further input: how many values are missing, how many differ, and whether a few
     that are not numbers make categories of a column."""
-    known = [own for own in values if not is_missing(own) and not (own == "" and kind in TEXTS)]
+    known = [
+        value for value in values if not is_missing(value) and not (value == "" and kind in TEXTS)
+    ]
     missing = len(values) - len(known)
     keys = {input_key(own) for own in known}
     fix = "leave it out, since it says nothing" if len(keys) < 2 else ""

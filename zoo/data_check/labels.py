@@ -78,7 +78,7 @@ def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
         key = unicodedata.normalize("NFKC", " ".join(label.split())).casefold().strip("\"' .")
         # Single letters, as in handwriting, may well differ only in case.
         forms[key if len(key) > 1 else label].append(label)
-    alike = [own for own in forms.values() if len(own) > 1]
+    alike = [form for form in forms.values() if len(form) > 1]
     if alike:
         shown = "; ".join(
             " and ".join(f"{label!r} ({counts[label]:,})" for label in own) for own in alike[:NAMED]

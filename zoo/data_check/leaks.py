@@ -61,7 +61,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
         groups[str(one)][str(other)] += 1
     classes = Counter(str(other) for _, other in rows)
     baseline = classes.most_common(1)[0][1] / len(rows)
-    pure = sum(own.most_common(1)[0][1] for own in groups.values()) / len(rows)
+    pure = sum(group.most_common(1)[0][1] for group in groups.values()) / len(rows)
     if len(rows) / len(groups) >= REPEATED and pure >= PURE and baseline < PURE - 0.02:
         yield Finding(
             "leaks",
@@ -74,7 +74,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
 
 def _dates(column: Column) -> Iterator[Finding]:
     times = [datetime.fromisoformat(str(own).strip()) for own in column.present]
-    if len({own.tzinfo is None for own in times}) > 1:
+    if len({time.tzinfo is None for time in times}) > 1:
         yield Finding("dates", f"{column.name!r}: some have a time zone, others do not", "note")
         return
     backwards = sum(later < earlier for earlier, later in zip(times, times[1:], strict=False))
@@ -94,7 +94,7 @@ def _dates(column: Column) -> Iterator[Finding]:
     first, last = min(times), max(times)
     yield Finding(
         "dates",
-        f"{column.name!r}: from {first} to {last}{''.join('; ' + own for own in problems)}",
+        f"{column.name!r}: from {first} to {last}{''.join('; ' + problem for problem in problems)}",
         "note" if problems else "ok",
         "sort the rows before they are read as one series (--whole)" if backwards else "",
         {"first": str(first), "last": str(last), "backwards": backwards, "repeated": repeated},

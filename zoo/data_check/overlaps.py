@@ -62,7 +62,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         for index, (key, labels) in enumerate(zip(part.keys, part.labels or (), strict=False)):
             targets[key].add(tuple(labels))
             where[key].append(part.examples.place(index))
-    wrong = [key for key, own in targets.items() if len(own) > 1]
+    wrong = [key for key, target in targets.items() if len(target) > 1]
     if not wrong:
         return
     first = wrong[0]

@@ -70,7 +70,9 @@ def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
     """A split with all that is needed to compare its examples with others."""
     labels = None
     if examples.targets is not None and source.target_kind in NAMES:
-        labels = [(own,) if isinstance(own, str) else tuple(own) for own in examples.targets]
+        labels = [
+            (target,) if isinstance(target, str) else tuple(target) for target in examples.targets
+        ]
     return Part(name, examples, [splits.input_key(own) for own in examples.inputs], labels)
 
 
@@ -87,7 +89,7 @@ def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:
     for message, count in Counter(error for _, error in wrong).most_common():
         numbers = [number for number, error in wrong if error == message]
         lines = [records.line(number) for number in numbers]
-        where = ", ".join(f"{own:,}" if isinstance(own, int) else own for own in lines[:PLACES])
+        where = ", ".join(f"{line:,}" if isinstance(line, int) else line for line in lines[:PLACES])
         rest = f" and {count - PLACES:,} more" if count > PLACES else ""
         unit = records.unit + "s" * (count > 1)
         findings.append(

@@ -44,7 +44,7 @@ def _results(name: str, *, fast: bool) -> list[np.ndarray]:
     frame = (EDGE, EDGE) if layer.cell.input_rank == 4 else ()
     inputs = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, FEATURES)).astype(np.float32))
     layer.build(inputs.shape)
-    layer.set_weights([draw.normal(size=own.shape) * 0.5 for own in layer.get_weights()])
+    layer.set_weights([draw.normal(size=weight.shape) * 0.5 for weight in layer.get_weights()])
     wanted = tf.constant(draw.normal(size=(ROWS, STEPS, *frame, UNITS)).astype(np.float32))
     mask = tf.sequence_mask([STEPS, 2, 4], STEPS)
     with tf.GradientTape() as tape:

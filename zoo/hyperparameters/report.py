@@ -69,7 +69,7 @@ class Search:
     @property
     def best(self) -> TrialResult | None:
         """The complete trial with the best score, the first of equal ones; None without one."""
-        done = [own for own in self.trials if own.state == COMPLETE]
+        done = [trial for trial in self.trials if trial.state == COMPLETE]
         return min(done, key=self._rank, default=None)
 
     @property
@@ -115,7 +115,7 @@ class Search:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Column names and rows of a table for people."""
-        names = list(dict.fromkeys(name for own in self.trials for name in own.options))
+        names = list(dict.fromkeys(name for trial in self.trials for name in trial.options))
         heads = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
         heads += ["seconds", *names, "state"]
         rows = [
@@ -139,17 +139,21 @@ class Search:
             return "No trial is complete."
         metric = f"validation {metric_name(self.metric)}"
         said = f"Best: trial {best.number}, {metric} {_number(best.score)}"
-        given = next((own for own in self.trials if own.given and own.state == COMPLETE), None)
+        given = next(
+            (trial for trial in self.trials if trial.given and trial.state == COMPLETE), None
+        )
         if given is not None:
             before = f"{_number(given.score)} with the given options"
             said += f", {before}" if given is not best else ", which has the given options"
-        counts = {state: sum(own.state == state for own in self.trials) for state in ORDER}
+        counts = {state: sum(trial.state == state for trial in self.trials) for state in ORDER}
         parts = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         lines = [f"{said}. Trials: {parts}."]
         if self.importances:
             shares = ", ".join(f"{name} {share:.0%}" for name, share in self.importances.items())
             lines.append(f"What mattered: {shares}.")
-        lines += [f"Trial {own.number} failed: {own.error}" for own in self.trials if own.error]
+        lines += [
+            f"Trial {trial.number} failed: {trial.error}" for trial in self.trials if trial.error
+        ]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -162,7 +166,7 @@ class Search:
             "split": "validation",
             "best": None if best is None else {**asdict(best), "config": str(self.config)},
             "importances": dict(self.importances),
-            "trials": [asdict(own) for own in self.trials],
+            "trials": [asdict(trial) for trial in self.trials],
         }
 
     def write(self) -> None:

@@ -156,7 +156,7 @@ def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choic
         before = _table(read_space(read_search_table(str(path / SETTINGS))[0], stored))
         wanted = _table(space)
         names = dict.fromkeys([*before, *wanted])
-        check_same(path, {own: before.get(own) for own in names}, wanted, hint)
+        check_same(path, {name: before.get(name) for name in names}, wanted, hint)
         choices = stored
     path.mkdir(parents=True, exist_ok=True)
     with open(path / LOCK, "w") as lock:
@@ -318,7 +318,9 @@ class _Running:
     def _finished(self) -> list[Any]:
         if self.study is None:
             return []
-        return [own for own in self.study.get_trials(deepcopy=False) if own.state.is_finished()]
+        return [
+            trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()
+        ]
 
     def _count_left(self) -> int:
         """The number of trials that are still to be trained or to be finished."""
@@ -360,7 +362,9 @@ class _Running:
         """A running trial, which may have been drawn by an earlier process."""
         import optuna
 
-        (stored,) = (own for own in self.study.get_trials(deepcopy=False) if own.number == number)
+        (stored,) = (
+            trial for trial in self.study.get_trials(deepcopy=False) if trial.number == number
+        )
         return optuna.trial.Trial(self.study, stored._trial_id)
 
     def _give(self, worker: Worker) -> None:
@@ -465,23 +469,23 @@ class _Running:
         attributes = self.study.user_attrs
         metric, better = attributes["metric"], attributes["better"]
         trials = []
-        for own in self.study.get_trials(deepcopy=False):
-            if own.state.name == "WAITING":
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.state.name == "WAITING":
                 continue
-            scores = own.intermediate_values
+            scores = trial.intermediate_values
             state = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}
-            told = own.user_attrs
+            told = trial.user_attrs
             best = max(scores, key=lambda epoch: better * scores[epoch], default=None)
             trials.append(
                 TrialResult(
-                    number=own.number,
-                    state=state.get(own.state.name, UNFINISHED),
-                    score=own.value if own.state.name == "COMPLETE" else scores.get(best),
+                    number=trial.number,
+                    state=state.get(trial.state.name, UNFINISHED),
+                    score=trial.value if trial.state.name == "COMPLETE" else scores.get(best),
                     epoch=told.get("epoch", best),
                     epochs=told.get("epochs", max(scores, default=0)),
                     parameters=told.get("parameters"),
                     seconds=told.get("seconds", 0.0),
-                    options=self._values(own.params),
+                    options=self._values(trial.params),
                     given=told.get("given", False),
                     error=told.get("error", ""),
                     same_as=told.get("same_as"),
@@ -509,7 +513,7 @@ class _Running:
         found = replace(self._gathered(), importances=_importances(self.study))
         found.write()
         if found.best is None:
-            failed = [own for own in found.trials if own.state == FAILED]
+            failed = [trial for trial in found.trials if trial.state == FAILED]
             if failed and len(failed) == len(found.trials):
                 raise SeqzooError(f"All trials failed: {failed[0].error}")
             raise SeqzooError(
@@ -524,7 +528,7 @@ def _importances(study: Any) -> dict[str, float]:
     few trials are complete."""
     import optuna
 
-    done = [own for own in study.get_trials(deepcopy=False) if own.state.name == "COMPLETE"]
+    done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
     if len(done) < UNJUDGED or len({own.value for own in done}) < 2:
         return {}
     return dict(optuna.importance.get_param_importances(study))

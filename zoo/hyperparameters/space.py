@@ -110,7 +110,7 @@ class Choice:
 
     def to_config(self) -> list[Any]:
         """The choices as they are written to a file."""
-        return [field_types.NONE if own is None else own for own in self.values]
+        return [field_types.NONE if value is None else value for value in self.values]
 
 
 Space = Mapping[str, Interval | Choice]
@@ -167,14 +167,16 @@ def _owner(name: str, choices: Choices) -> Any:
         raise SeqzooError(f"`{name}` cannot be searched: {FIXED[name]}.", field=name)
     task, settings, source = choices.parts()
     for part in (settings, task, source):
-        if any(own.name == name for own in fields(part)):
+        if any(field.name == name for field in fields(part)):
             if part is source and name not in SEARCHED_OF_SOURCE:
                 raise SeqzooError(
                     f"`{name}` cannot be searched: trials must be scored on the same examples.",
                     field=name,
                 )
             return part
-    known = [own.name for part in (settings, task) for own in fields(part) if own.name not in FIXED]
+    known = [
+        field.name for part in (settings, task) for field in fields(part) if field.name not in FIXED
+    ]
     raise SeqzooError(
         f"{task.name} has no option {name!r} to search{nearest(name, known)}", field=name
     )
@@ -183,7 +185,7 @@ def _owner(name: str, choices: Choices) -> Any:
 def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
     if isinstance(given, list | tuple):
         values = tuple(_fitted(name, own, allowed) for own in given)
-        if len({_label(own) for own in values}) < max(2, len(values)):
+        if len({_label(value) for value in values}) < max(2, len(values)):
             raise SeqzooError(field=name, expected="at least two different choices", got=given)
         return Choice(values)
     if not isinstance(given, Mapping) or not {"low", "high"} <= given.keys():
@@ -251,7 +253,7 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
     step = max(1, units // 4)
     low = max(1, units - 2 * step)
     space["units"] = Interval(low, low + (2 * units - low) // step * step, step=step)
-    if any(own.name == "dropout" for own in fields(task)):
+    if any(field.name == "dropout" for field in fields(task)):
         space["dropout"] = Interval(0.0, 0.6, step=0.05)
     if not task.cell_options and source.time_column is None and settings.readout == "gradient":
         space["cell"] = Choice(tuple(dict.fromkeys([task.cell, *CELLS])))

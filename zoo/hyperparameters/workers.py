@@ -116,4 +116,4 @@ class Worker:
 
 def unended(workers: Sequence[Worker]) -> list[Worker]:
     """Those that have not ended."""
-    return [own for own in workers if not own.ended]
+    return [worker for worker in workers if not worker.ended]

@@ -53,7 +53,7 @@ def backtest(
     run, source = forecaster.run, forecaster.source
     histories, source, _ = read_histories(source.absolute())
     horizon = run.template.horizon
-    known = [own.dates[: own.end] for own in histories if own.end]
+    known = [history.dates[: history.end] for history in histories if history.end]
     if not known:
         raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
     # The longest of the series that end last.
@@ -101,10 +101,10 @@ def backtest(
 def _until(histories: Sequence[History], start: Any, horizon: int) -> list[History]:
     """The steps of series up to one horizon after an origin."""
     cut = []
-    for own in histories:
-        stop = min(int((own.dates < start).sum()) + horizon, len(own))
-        if stop and own.dates[0] < start:
-            cut.append(own.cut(stop))
+    for history in histories:
+        stop = min(int((history.dates < start).sum()) + horizon, len(history))
+        if stop and history.dates[0] < start:
+            cut.append(history.cut(stop))
     return cut
 
 

@@ -64,7 +64,7 @@ def _check_held_out(runs: Sequence[Any], split: str | None) -> None:
         SeqzooError: their examples, or the splits of these, differ.
     """
     first, *others = runs
-    if split not in (None, "test") and any(Source.of_run(own).fold for own in runs):
+    if split not in (None, "test") and any(Source.of_run(run).fold for run in runs):
         raise SeqzooError(
             f"Runs on folds together hold out the test examples, but no {split!r}; leave --split "
             "out, or name a file with --data."

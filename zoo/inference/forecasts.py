@@ -107,16 +107,17 @@ class Forecaster:
         Raises:
             SeqzooError: a series has no number, or known covariates are not given for all steps.
         """
-        for own in histories:
-            if not own.end:
-                whose = f"The series {own.name!r}" if own.name else "The table"
+        for history in histories:
+            if not history.end:
+                whose = f"The series {history.name!r}" if history.name else "The table"
                 raise SeqzooError(f"{whose} has no number to forecast from; leave its rows out.")
         wanted = horizon or self.run.template.horizon
         answers, found = self.run.predict(list(histories)), 0
         parts = [answers]
         while (found := found + self.run.template.horizon) < wanted:
             histories = [
-                _continued(own, answer) for own, answer in zip(histories, parts[-1], strict=True)
+                _continued(history, answer)
+                for history, answer in zip(histories, parts[-1], strict=True)
             ]
             parts.append(self.run.predict(histories))
         return [_joined(own, wanted) for own in zip(*parts, strict=True)]
@@ -194,7 +195,7 @@ class Forecaster:
                 numbers = (seen, found["values"], low, high, scores)
                 rows.append(
                     [history.name, dates[step], self.targets[column]]
-                    + [float(own[place]) for own in numbers]
+                    + [float(number[place]) for number in numbers]
                 )
         heads = ["series", "date", "target", "value", "expected", "low", "high", "score"]
         return ForecastTable(heads, rows)
@@ -229,11 +230,11 @@ def _joined(parts: Sequence[Any], steps: int) -> Any:
     first = parts[0]
     quantiles = None
     if first.quantiles is not None:
-        quantiles = np.concatenate([own.quantiles for own in parts])[:steps]
+        quantiles = np.concatenate([part.quantiles for part in parts])[:steps]
     return replace(
         first,
-        value=tuple(number for own in parts for number in own.value)[:steps],
-        dates=np.concatenate([own.dates for own in parts])[:steps],
+        value=tuple(number for part in parts for number in part.value)[:steps],
+        dates=np.concatenate([part.dates for part in parts])[:steps],
         quantiles=quantiles,
     )
 

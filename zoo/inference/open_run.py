@@ -65,8 +65,8 @@ def ensemble(runs: Sequence[Any], device: str | None = None) -> Any:
     """
     check_instance("runs", runs, (list, tuple), "a list of runs or of their folders")
     opened = [
-        open_run(os.fspath(own), device) if isinstance(own, str | os.PathLike) else own
-        for own in runs
+        open_run(os.fspath(run), device) if isinstance(run, str | os.PathLike) else run
+        for run in runs
     ]
     from seqzoo.tasks import Ensemble
 

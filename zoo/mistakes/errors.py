@@ -249,13 +249,13 @@ def report(
             Group(
                 name,
                 CAUSES[name],
-                len(own),
-                len(own) / len(wrong),
+                len(group),
+                len(group) / len(wrong),
                 float(causes[name].mean()),
-                tuple(own[:top]),
+                tuple(group[:top]),
             )
-            for name, own in groups.items()
-            if own
+            for name, group in groups.items()
+            if group
         ),
         tuple((*pair, count) for pair, count in pairs.most_common(top)),
         len(labels),
@@ -334,13 +334,13 @@ def _rows(mistakes: tuple[Mistake, ...], head: str) -> str:
     heads = ["where", "input", "label", head, "probability", "of the label"]
     rows = [
         [
-            own.location,
-            own.input,
-            own.truth,
-            own.prediction,
-            f"{own.probability:.3f}",
-            f"{own.probability_of_truth:.3f}",
+            mistake.location,
+            mistake.input,
+            mistake.truth,
+            mistake.prediction,
+            f"{mistake.probability:.3f}",
+            f"{mistake.probability_of_truth:.3f}",
         ]
-        for own in mistakes
+        for mistake in mistakes
     ]
     return table(heads, rows)

@@ -92,13 +92,15 @@ class Service:
         ]
 
     def _queues(self) -> dict:
-        return {(("model", name),): len(own.worker) for name, own in self.models.items()}
+        return {(("model", name),): len(model.worker) for name, model in self.models.items()}
 
     def _open_sessions(self) -> dict:
-        return {(("model", name),): len(own) for name, own in self.sessions.items()}
+        return {(("model", name),): len(session) for name, session in self.sessions.items()}
 
     def _ready(self) -> dict:
-        return {(("model", name),): own.state == "AVAILABLE" for name, own in self.models.items()}
+        return {
+            (("model", name),): model.state == "AVAILABLE" for name, model in self.models.items()
+        }
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any) -> AsyncIterator[None]:
@@ -288,7 +290,7 @@ class Service:
 
     async def list_models(self, _: Request) -> Response:
         """All models."""
-        models = [{"name": name, "state": own.state} for name, own in self.models.items()]
+        models = [{"name": name, "state": model.state} for name, model in self.models.items()]
         return JSONResponse({"models": models})
 
     async def status(self, request: Request) -> Response:
@@ -317,7 +319,7 @@ class Service:
 
     async def readiness(self, _: Request) -> Response:
         """All models are loaded and warm."""
-        loading = [name for name, own in self.models.items() if own.state != "AVAILABLE"]
+        loading = [name for name, model in self.models.items() if model.state != "AVAILABLE"]
         if loading:
             raise busy(f"Not ready: {', '.join(loading)}.", 2)
         return JSONResponse({"status": "ready"})

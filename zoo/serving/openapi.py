@@ -170,7 +170,7 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
 def _schema(type_: Any) -> dict[str, Any]:
     if typing.get_origin(type_) is Literal:
         return {"type": "string", "enum": list(typing.get_args(type_))}
-    members = [own for own in typing.get_args(type_) if own is not type(None)] or [type_]
+    members = [arg for arg in typing.get_args(type_) if arg is not type(None)] or [type_]
     return {"type": {bool: "boolean", int: "integer", float: "number", str: "string"}[members[0]]}
 
 

@@ -192,14 +192,14 @@ def end_with_starter() -> None:
 def _wait(workers: Sequence[Worker]) -> list[int]:
     """Waits until all have ended; after a failure, only as long as the others need to notice."""
     failed: float | None = None
-    while any(own.process.poll() is None for own in workers):
-        if failed is None and any(own.process.poll() not in (None, 0) for own in workers):
+    while any(worker.process.poll() is None for worker in workers):
+        if failed is None and any(worker.process.poll() not in (None, 0) for worker in workers):
             failed = time.monotonic()
         if failed is not None and time.monotonic() - failed > SECONDS_TO_NOTICE:
-            for own in workers:
-                own.end()
+            for worker in workers:
+                worker.end()
         time.sleep(0.05)
-    return [own.process.returncode for own in workers]
+    return [worker.process.returncode for worker in workers]
 
 
 @contextlib.contextmanager
@@ -209,9 +209,9 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
 
     def passing(number: int) -> Callable[[int, Any], None]:
         def handle(_: int, frame: Any) -> None:
-            for own in workers:
-                if own.process.poll() is None:
-                    own.process.send_signal(number)
+            for worker in workers:
+                if worker.process.poll() is None:
+                    worker.process.send_signal(number)
 
         return handle
 
@@ -223,7 +223,7 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
         signal.SIGTERM: passing(signal.SIGTERM),
         signal.SIGINT: signal.SIG_IGN if sys.stdin.isatty() else passing(signal.SIGINT),
     }
-    before = {number: signal.signal(number, own) for number, own in handlers.items()}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:

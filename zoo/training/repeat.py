@@ -45,7 +45,7 @@ class Repetition:
     @property
     def scores(self) -> dict[str, float]:
         """The score of each training run by name."""
-        return {name: own[self.metric] for name, own in self.figures.items()}
+        return {name: figure[self.metric] for name, figure in self.figures.items()}
 
     @property
     def best(self) -> str:
@@ -59,11 +59,11 @@ class Repetition:
 
     def mean(self, metric: str | None = None) -> float:
         """The mean of a metric; None for that of the score."""
-        return statistics.fmean(own[metric or self.metric] for own in self.figures.values())
+        return statistics.fmean(figure[metric or self.metric] for figure in self.figures.values())
 
     def deviation(self, metric: str | None = None) -> float:
         """The standard deviation of a metric over the training runs, from n - 1 of them."""
-        return statistics.stdev(own[metric or self.metric] for own in self.figures.values())
+        return statistics.stdev(figure[metric or self.metric] for figure in self.figures.values())
 
     def to_json(self) -> dict[str, Any]:
         """The output of `seqzoo train --repeat 5 --json`."""
@@ -87,7 +87,10 @@ class Repetition:
     def text(self) -> str:
         """A table of all training runs, with mean, standard deviation, best and worst."""
         names = list(dict.fromkeys([self.metric, *next(iter(self.figures.values()))]))
-        rows = [[run, *(f"{own[name]:.4f}" for name in names)] for run, own in self.figures.items()]
+        rows = [
+            [run, *(f"{figure[name]:.4f}" for name in names)]
+            for run, figure in self.figures.items()
+        ]
         rows.append(["mean", *(f"{self.mean(name):.4f}" for name in names)])
         rows.append(["standard deviation", *(f"{self.deviation(name):.4f}" for name in names)])
         best, worst = self.best, self.worst
@@ -248,12 +251,14 @@ def _gathered(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetit
         for run, record in records.items()
     }
     first = next(iter(records.values()))
-    shared = [name for name in first["figures"] if all(name in own for own in numbers.values())]
+    shared = [
+        name for name in first["figures"] if all(name in number for number in numbers.values())
+    ]
     metric = _metric(first)
     return Repetition(
         path,
         metric,
         first["better"] if metric == first["metric"] else -1,
         first["split"],
-        {run: {name: own[name] for name in shared} for run, own in numbers.items()},
+        {run: {name: number[name] for name in shared} for run, number in numbers.items()},
     )

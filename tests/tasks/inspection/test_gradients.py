@@ -174,8 +174,8 @@ def test_masked_steps_pass_states_and_gradients_on() -> None:
     found = trace(layer, lambda: layer(X, mask=mask), _last)
     np.testing.assert_allclose(found.outputs, layer(X, mask=mask), atol=1e-12)
     short = trace(layer, lambda: layer(X[:1, :3]), _last)
-    for masked, own in zip(found.layers[0].gradients, short.layers[0].gradients, strict=True):
-        np.testing.assert_allclose(masked[0, :4], own[0], atol=1e-12)
+    for masked, gradient in zip(found.layers[0].gradients, short.layers[0].gradients, strict=True):
+        np.testing.assert_allclose(masked[0, :4], gradient[0], atol=1e-12)
 
 
 def test_cells_of_keras_and_stacks_can_be_traced() -> None:
