@@ -67,7 +67,7 @@ class Loops:
                 new = tf.nest.pack_sequence_as(states, tf.nest.flatten(new))
                 return t + 1, token, new, tokens.write(t, token)
 
-            shapes = tf.nest.map_structure(lambda own: own.shape, (start, states))
+            shapes = tf.nest.map_structure(lambda item: item.shape, (start, states))
             return tf.while_loop(
                 lambda t, *_: t < STEPS,
                 body,
@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--rows", default="1,64", help="numbers of rows, comma between them")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each row of a table")
     given = parser.parse_args()
-    parts, rows = given.parts.split(","), [int(own) for own in given.rows.split(",")]
+    parts, rows = given.parts.split(","), [int(item) for item in given.rows.split(",")]
     print(
         f"{cores()} cores, {platform.processor() or platform.machine()}, TensorFlow "
         f"{tf.__version__}, Keras {keras.__version__}."

@@ -33,15 +33,15 @@ def measure(source: Source) -> tuple[float, float, int]:
     vectorizer = TfidfVectorizer(analyzer=analyzer, ngram_range=size, sublinear_tf=True)
     train = vectorizer.fit_transform(splits.train.inputs)
     held_out = [
-        (vectorizer.transform(own.inputs), list(own.targets))
-        for own in (splits.validation, splits.test)
+        (vectorizer.transform(item.inputs), list(item.targets))
+        for item in (splits.validation, splits.test)
     ]
     found = []
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=300).fit(train, list(splits.train.targets))
-        scores = [float(model.score(*own)) for own in held_out]
+        scores = [float(model.score(*item)) for item in held_out]
         found.append((scores[0], scores[1], strength))
-    return max(found, key=lambda own: own[0])
+    return max(found, key=lambda item: item[0])
 
 
 def main() -> None:

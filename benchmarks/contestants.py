@@ -107,7 +107,7 @@ def tensorflow_run(
     """A step of a Keras layer in a `tf.function`."""
     inputs, upstream = tf.nest.map_structure(tf.constant, (inputs, upstream))
     mask = None if mask is None else tf.constant(mask)
-    layer.build(tf.nest.map_structure(lambda own: tuple(own.shape), inputs))
+    layer.build(tf.nest.map_structure(lambda item: tuple(item.shape), inputs))
     weights = [variable.value for variable in layer.trainable_variables]
 
     @tf.function

@@ -182,8 +182,8 @@ def table(results: list[dict[str, Any]], settings: list[str]) -> str:
     found = {(row["set"], row["settings"]): row for row in results}
     heads = ["data set", "epochs", *settings]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for name, own in SETS.items():
-        cells = [name, str(own.epochs)]
+    for name, value in SETS.items():
+        cells = [name, str(value.epochs)]
         for setting in settings:
             row = found.get((name, setting))
             cells.append(f"{min(row['losses']):.3f} ({row['seconds']:.0f} s)" if row else "")

@@ -33,7 +33,7 @@ def memory():
     """Peak memory of the process, in MB; on Linux without that of its parent."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
-        (line,) = [own for own in status.read_text().splitlines() if own.startswith("VmHWM")]
+        (line,) = [item for item in status.read_text().splitlines() if item.startswith("VmHWM")]
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -59,8 +59,8 @@ def saved_model(folder, asked):
 
     def request(rows):
         given = {
-            name: tf.constant(np.array(own["values"] * rows, own["dtype"]))
-            for name, own in asked["raw"].items()
+            name: tf.constant(np.array(value["values"] * rows, value["dtype"]))
+            for name, value in asked["raw"].items()
         }
         return lambda: serve(**given)
 
@@ -68,8 +68,8 @@ def saved_model(folder, asked):
         if step is None:
             return None
         given = {
-            name: tf.zeros([rows, *(1 if n is None else n for n in own.shape[1:])], own.dtype)
-            for name, own in step.structured_input_signature[1].items()
+            name: tf.zeros([rows, *(1 if n is None else n for n in value.shape[1:])], value.dtype)
+            for name, value in step.structured_input_signature[1].items()
         }
         return lambda: step(**given)
 
@@ -88,7 +88,7 @@ def standalone(folder, asked):
     model = predict.Model(folder)
     inputs = asked["inputs"]
     if not isinstance(inputs[0], str):
-        inputs = [np.array(own, asked["dtype"]) for own in inputs]
+        inputs = [np.array(item, asked["dtype"]) for item in inputs]
 
     def request(rows):
         given = (inputs * rows)[:rows]
@@ -137,7 +137,7 @@ def quality(format, folder, asked):
         else said == true
         for said, true in zip(ask(folder, asked, targets), targets, strict=True)
     ]
-    return float(np.mean(np.concatenate([np.atleast_1d(own) for own in right])))
+    return float(np.mean(np.concatenate([np.atleast_1d(item) for item in right])))
 
 
 def saved_answers(folder, asked, targets):
@@ -156,12 +156,12 @@ def saved_answers(folder, asked, targets):
         return [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
     with np.load(asked["arrays"]) as file:
         raw = {name[4:]: file[name] for name in file.files if name.startswith("raw/")}
-    given = {name: tf.constant(own) for name, own in raw.items()}
+    given = {name: tf.constant(value) for name, value in raw.items()}
     found = signatures["serving_default"](**given)
     if "tags" in found:
         rows = zip(found["tags"].numpy(), found["lengths"].numpy(), strict=True)
-        return [[own.decode() for own in row[:length]] for row, length in rows]
-    return [own.decode() for own in found.get("label", found.get("text")).numpy()]
+        return [[item.decode() for item in row[:length]] for row, length in rows]
+    return [item.decode() for item in found.get("label", found.get("text")).numpy()]
 
 
 def standalone_answers(folder, asked, targets):
@@ -176,7 +176,7 @@ def standalone_answers(folder, asked, targets):
         if not inputs:
             with np.load(asked["arrays"]) as file:
                 inputs = [file[f"input/{n}"] for n in range(len(targets))]
-        return [own["value"] for own in model.predict(inputs)]
+        return [item["value"] for item in model.predict(inputs)]
     found = []
     for ids in targets:
         tokens = np.array([[asked["start"], *ids[:-1]]], np.int32)

@@ -74,7 +74,7 @@ def untrained() -> tuple[Any, Any]:
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(20, 64)).astype("float32") for _ in range(4)]
     chosen = ManyToManyAligned("series", "values", cell="lstm", units=256, bidirectional=False)
-    task = chosen.adapt(Examples(inputs, [own[:, :1] for own in inputs]))
+    task = chosen.adapt(Examples(inputs, [item[:, :1] for item in inputs]))
     folder = pathlib.Path(tempfile.mkdtemp()) / "run"
     described = describe(chosen, task, TrainingSettings(), {}, Padding([400], []))
     run = Run.create(folder, described, task)
@@ -123,7 +123,8 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
             "raw": {
                 key: {
                     "values": [
-                        own.decode() if isinstance(own, bytes) else own.tolist() for own in value
+                        item.decode() if isinstance(item, bytes) else item.tolist()
+                        for item in value
                     ],
                     "dtype": str(value.dtype),
                 }
@@ -139,14 +140,14 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
         elif inputs:
             raw = raw_tensors(run.task, inputs)
             arrays = {
-                f"raw/{key}": own if own.dtype != object else [text.decode() for text in own]
-                for key, own in raw.items()
+                f"raw/{key}": item if item.dtype != object else [text.decode() for text in item]
+                for key, item in raw.items()
             }
             if isinstance(inputs[0], np.ndarray):
-                arrays |= {f"input/{n}": own for n, own in enumerate(inputs)}
+                arrays |= {f"input/{n}": item for n, item in enumerate(inputs)}
             else:
                 asked["held_out_inputs"] = [
-                    own if isinstance(own, str) else list(own) for own in inputs
+                    item if isinstance(item, str) else list(item) for item in inputs
                 ]
             np.savez(place / "held-out.npz", **arrays)  # pyright: ignore[reportArgumentType]
         (place / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
@@ -288,7 +289,7 @@ def table_of_layers(measured: Measurements) -> list[str]:
         if one is None or many is None:
             continue
         chosen = [one["onnx"], one["saved-model"], *(many[way] for way in WAYS)]
-        lines.append(f"| `{name}` | {' | '.join(f'{float(own):.3g}' for own in chosen)} |")
+        lines.append(f"| `{name}` | {' | '.join(f'{float(item):.3g}' for item in chosen)} |")
     return lines
 
 
@@ -307,7 +308,7 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
                 continue
             found = [row[f"{what}_{n}"] for what in ("step", "request") for n in (1, 64)]
             cells = [
-                " / ".join(f"{own:.3g}" for own in json.loads(each)) if each[:1] == "[" else "-"
+                " / ".join(f"{item:.3g}" for item in json.loads(each)) if each[:1] == "[" else "-"
                 for each in found
             ]
             scored = quality.find(name, row["format"])

@@ -130,8 +130,8 @@ def _accuracy(outputs: Any, targets: Any) -> Any:
 
 PROBLEMS = {
     "adding": Problem(adding, 2, 1, 1, _error, lambda error: error < 0.02),
-    "copy": Problem(copying, SYMBOLS + 2, SYMBOLS, COPIED, _accuracy, lambda own: own > 0.95),
-    "temporal order": Problem(ordering, DISTRACTORS + 2, 4, 1, _accuracy, lambda own: own > 0.95),
+    "copy": Problem(copying, SYMBOLS + 2, SYMBOLS, COPIED, _accuracy, lambda item: item > 0.95),
+    "temporal order": Problem(ordering, DISTRACTORS + 2, 4, 1, _accuracy, lambda item: item > 0.95),
 }
 
 
@@ -239,7 +239,7 @@ def section(measured: Measurements) -> str:
         return f"{row['reach']} ({row['steps']} steps)" if int(row["reach"]) else "none"
 
     def total(cell: str) -> int:
-        return sum(int(found[cell, own]["reach"]) for own in PROBLEMS if (cell, own) in found)
+        return sum(int(found[cell, item]["reach"]) for item in PROBLEMS if (cell, item) in found)
 
     lines = [
         "### How far cells reach",
@@ -251,8 +251,8 @@ def section(measured: Measurements) -> str:
         f"| cell | {' | '.join(PROBLEMS)} |",
         f"| --- |{' --- |' * len(PROBLEMS)}",
     ]
-    for cell in sorted(cells, key=lambda own: -total(own)):
-        lines.append(f"| `{cell}` | {' | '.join(told(cell, own) for own in PROBLEMS)} |")
+    for cell in sorted(cells, key=lambda item: -total(item)):
+        lines.append(f"| `{cell}` | {' | '.join(told(cell, item) for item in PROBLEMS)} |")
     return "\n".join(lines)
 
 

@@ -386,7 +386,7 @@ GROUPS = [
             'variables["scores"] + guided.enforced': "guided.enforced",
             "tf.where(ends, NONE, best)": "best",
             "closed = best / self": "closed = best * self",
-            "tf.gather(own, rows), proposal": "own, proposal",
+            "tf.gather(item, rows), proposal": "item, proposal",
             "tf.gather(coverage, rows)": "coverage",
             "(reachable <= answers[:, -1])": "(reachable <= answers[:, 0])",
         },
@@ -550,7 +550,7 @@ GROUPS = [
         "zoo/data/splits.py",
         "tests/zoo/test_stored_tables.py",
         "same_splits",
-        {"salt=salt).digest() for own in": 'salt=b"1").digest() for own in'},
+        {"salt=salt).digest() for key in": 'salt=b"1").digest() for key in'},
     ),
     Group(
         "tasks/data/stored_columns.py",

@@ -184,9 +184,9 @@ def main() -> int:
     arguments = _arguments()
     pattern = arguments.only
     chosen = [
-        own
-        for own in MUTATIONS
-        if fnmatch.fnmatchcase(own.group.file, pattern) or fnmatch.fnmatchcase(str(own), pattern)
+        item
+        for item in MUTATIONS
+        if fnmatch.fnmatchcase(item.group.file, pattern) or fnmatch.fnmatchcase(str(item), pattern)
     ]
     if not chosen:
         print(f"No mutation matches {pattern!r}.")
@@ -199,8 +199,8 @@ def main() -> int:
     import pytest  # noqa: F401
     import tensorflow  # noqa: F401
 
-    groups = [(group, [own for own in chosen if own.group is group]) for group in GROUPS]
-    groups = [(group, own) for group, own in groups if own]
+    groups = [(group, [item for item in chosen if item.group is group]) for group in GROUPS]
+    groups = [(group, item) for group, item in groups if item]
     left: list[Mutation] = []
     with tempfile.TemporaryDirectory() as name:
         lanes = [Lane(pathlib.Path(name) / str(index)) for index in range(arguments.jobs)]
@@ -211,7 +211,7 @@ def main() -> int:
                 for lane, share in zip(lanes, shares, strict=True)
             ]
             for done in work:
-                left += [own for part in done.result() for own in part]
+                left += [item for part in done.result() for item in part]
     print(f"{len(chosen) - len(left)} of {len(chosen)} mutations killed.")
     for mutation in left:
         print(f"not killed: {mutation}")

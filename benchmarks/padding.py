@@ -202,8 +202,8 @@ def measure(name: str, case: Case, most: int) -> list[list[str]]:
         for way, plan in plans.items()
     }
     some = {way: chosen(plan, most) for way, plan in plans.items()}
-    first = timed(loops, data, {way: own[0] for way, own in some.items()})
-    second = timed(loops, data, {way: own[0] for way, own in some.items()})
+    first = timed(loops, data, {way: value[0] for way, value in some.items()})
+    second = timed(loops, data, {way: value[0] for way, value in some.items()})
     epochs, rows = {}, []
     for way, plan in plans.items():
         _, parts, counts = some[way]

@@ -133,8 +133,8 @@ def measure(name: str, processes: int, *, apart: bool = False) -> dict[str, floa
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         )
         os.sched_setaffinity(started[-1].pid, {sorted(os.sched_getaffinity(0))[index]})
-    output = [json.loads(own.communicate()[0].splitlines()[-1]) for own in started]
-    return {key: sum(own[key] for own in output) / processes for key in ("step", "bytes")}
+    output = [json.loads(item.communicate()[0].splitlines()[-1]) for item in started]
+    return {key: sum(item[key] for item in output) / processes for key in ("step", "bytes")}
 
 
 def estimate(one: float, two: float, size: float, workers: int) -> float:
@@ -162,7 +162,7 @@ def row(name: str) -> str:
 
     batch = chosen(name.partition(":")[0], {}).parts()[1].batch_size
     one, apart, two = measure(name, 1), measure(name, 2, apart=True), measure(name, 2)
-    steps = [own["step"] for own in (one, apart, two)]
+    steps = [item["step"] for item in (one, apart, two)]
     speeds = [batch / step for step in steps]
     size = apart["bytes"]
     many = [estimate(one["step"], two["step"], size, workers) for workers in (8, 64)]

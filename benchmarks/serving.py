@@ -88,8 +88,8 @@ def main() -> None:
             assert server.stdout.readline() == "Ready\n"
             path, port = f"/v1/models/{chosen.model}:predict", int(address.rpartition(":")[2])
             asyncio.run(load(port, path, 64, 1000))  # fills caches
-            for own in chosen.load or LOADS:
-                clients, requests = map(int, own.split(":"))
+            for item in chosen.load or LOADS:
+                clients, requests = map(int, item.split(":"))
                 before = resident(address)
                 seconds, times = asyncio.run(load(port, path, clients, requests))
                 assert len(times) == requests

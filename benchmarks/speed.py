@@ -177,7 +177,7 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
                     continue
                 pair = contestants.pair_of(cell, shape, training)
                 found, _ = interleaved(pair, seconds, least=3)
-                times = {f"{own}, ms": f"{value * 1e3:.2f}" for own, value in found.items()}
+                times = {f"{key}, ms": f"{value * 1e3:.2f}" for key, value in found.items()}
                 measured.add({"cell": cell, "shape": sizes, "pass": name, **times})
                 print(*measured.rows[-1].values(), sep="\t", flush=True)
 

@@ -124,8 +124,8 @@ class Walk:
         def visit(call: Call, caller: CodeType | None) -> None:
             if call.counts:
                 edges.setdefault((caller or call.code, call.code))
-                for own in call.calls:
-                    visit(own, call.code)
+                for item in call.calls:
+                    visit(item, call.code)
 
         for root in self.roots:
             visit(root, None)
@@ -147,9 +147,9 @@ class Walk:
         if kind.__module__.startswith("tensorflow") and kind.__name__.endswith("Tensor"):
             return True
         if depth and isinstance(one, list | tuple):
-            return any(self._is_value(own, depth - 1) for own in one[:8])
+            return any(self._is_value(item, depth - 1) for item in one[:8])
         if depth and isinstance(one, dict):
-            return any(self._is_value(own, depth - 1) for own in list(one.values())[:32])
+            return any(self._is_value(item, depth - 1) for item in list(one.values())[:32])
         return kind.__name__ in CONTAINERS
 
     @property

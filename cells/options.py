@@ -28,7 +28,7 @@ def check_types(kind: type, options: dict[str, Any]) -> None:
         if name not in options or not isinstance(options[name], PLAIN):
             continue
         value, allowed = options[name], get_args(hint) or (hint,)
-        wanted = next((own for own in allowed if own in EXPECTED), None)
+        wanted = next((item for item in allowed if item in EXPECTED), None)
         others = set(allowed) - {wanted, type(None)}
         if wanted is None or others:
             continue
@@ -58,9 +58,9 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def _read_hints(kind: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for own in kind.__mro__:
-        initializer = vars(own).get("__init__")
-        if not inspect.isfunction(initializer) or own is keras.layers.Layer:
+    for item in kind.__mro__:
+        initializer = vars(item).get("__init__")
+        if not inspect.isfunction(initializer) or item is keras.layers.Layer:
             continue
         try:
             hints = get_type_hints(initializer)

@@ -111,7 +111,7 @@ def _section(name: str, location: str, docstring: str) -> str:
         reference = " ".join(line.strip() for line in sections["Reference"]).strip()
         parts.append(f"Reference: {reference}")
     options = docstrings.entries(docstring, "Args")
-    listed = [f"- `{own}`: {text}" for own, text in options.items() if not own.startswith("**")]
+    listed = [f"- `{key}`: {text}" for key, text in options.items() if not key.startswith("**")]
     return "\n\n".join([*parts, "\n".join(listed)])
 
 

@@ -89,7 +89,7 @@ def page(content: dict[str, Any], name: str) -> str:
                 parts.append(f"[Download this notebook]({name}.ipynb)")
         else:
             parts.append(f"```python\n{text}\n```")
-            parts += [f"```text\n{''.join(own['text'])}```" for own in cell["outputs"]]
+            parts += [f"```text\n{''.join(item['text'])}```" for item in cell["outputs"]]
     return "\n\n".join(parts) + "\n"
 
 

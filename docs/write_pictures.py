@@ -91,7 +91,7 @@ def tags() -> Figure:
     for line in lines:
         tagged = list(zip(line + "\n", itertools.islice(kinds, len(line) + 1), strict=True))
         groups = itertools.groupby(tagged, key=lambda pair: pair[1])
-        rows.append([("".join(own for own, _ in group), kind) for kind, group in groups])
+        rows.append([("".join(item for item, _ in group), kind) for kind, group in groups])
     width = max(sum(_width(word, kind) for word, kind in row) for row in rows)
     figure = Figure(figsize=(0.11 * width + 0.1, 0.62 * len(lines)))
     axes = figure.add_axes((0, 0, 1, 1))

@@ -77,15 +77,15 @@ def _results(name: str) -> list[str]:
 
 def _settings(facts: dict[str, Any]) -> list[str]:
     rows = [
-        f"| {part} | `{own}` | `{_value(value)}` |"
+        f"| {part} | `{name}` | `{_value(value)}` |"
         for part in ("source", "task", "training")
-        for own, value in facts[part].items()
+        for name, value in facts[part].items()
     ]
     head = ["| part | setting | value |", "| --- | --- | --- |"]
     parts = ["## Settings", "Settings that differ from the template's defaults:"]
     parts.append("\n".join(head + rows))
     if facts["small"]:
-        small = ", ".join(f"`{own}` {_value(value)}" for own, value in facts["small"].items())
+        small = ", ".join(f"`{name}` {_value(value)}" for name, value in facts["small"].items())
         parts.append(f"With `--size small`: {small}.")
     return parts
 
@@ -159,7 +159,7 @@ EXAMPLES = {
 
 
 def _facts(name: str) -> dict[str, Any]:
-    (facts,) = (own for own in describe.describe(name, 1, 1, None) if own["kind"] == "preset")
+    (facts,) = (item for item in describe.describe(name, 1, 1, None) if item["kind"] == "preset")
     return facts
 
 

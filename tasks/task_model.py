@@ -275,7 +275,7 @@ class TaskModel(keras.Model):
         weights = batch["weights"]
         if self._carried:
             # `_Forgetting` has given them the number of rows of the batches.
-            batch = {**batch, "carried": tuple(own.read_value() for own in self._carried)}
+            batch = {**batch, "carried": tuple(item.read_value() for item in self._carried)}
         outcome = self.task.forward(self.network, batch, training)
         for variable, state in zip(self._carried, outcome.carried, strict=True):
             variable.assign(state)
@@ -328,7 +328,7 @@ class TaskModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "TaskModel":
         template = TEMPLATES[config["template"]].from_config(config["options"])
-        vocabularies = {name: Vocabulary(**own) for name, own in config["vocabularies"].items()}
+        vocabularies = {name: Vocabulary(**value) for name, value in config["vocabularies"].items()}
         task = template.restore(config["learned"], vocabularies)
         return cls(task, TrainingSettings(**config["settings"]), name=config["name"])
 
@@ -409,9 +409,9 @@ def _examples(x: Any, y: Any) -> Examples:
     if isinstance(x, Examples):
         return x
     if isinstance(x, tf.data.Dataset):
-        pairs = [_pair(own) for own in x.unbatch()]
-        x = [_raw(own) for own, _ in pairs]
-        y = None if not pairs or pairs[0][1] is None else [_raw(own) for _, own in pairs]
+        pairs = [_pair(item) for item in x.unbatch()]
+        x = [_raw(item) for item, _ in pairs]
+        y = None if not pairs or pairs[0][1] is None else [_raw(item) for _, item in pairs]
     if x is None or isinstance(x, str | bytes) or not hasattr(x, "__len__"):
         raise SeqzooError(
             field="x", expected="a list, an array, a column or a tf.data.Dataset of inputs", got=x
@@ -441,5 +441,5 @@ def _raw(tensor: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8")
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return [own.decode("utf-8") for own in value]
+        return [item.decode("utf-8") for item in value]
     return value

@@ -94,7 +94,7 @@ def baselines_table(metrics: dict[str, Any]) -> str:
     names = [
         name
         for name in metrics
-        if any(isinstance(own.get(name), float) for own in metrics["baselines"].values())
+        if any(isinstance(value.get(name), float) for value in metrics["baselines"].values())
     ]
     cells = [[name, *(_cell(row.get(score)) for score in names)] for name, row in rows.items()]
     return table(["", *map(metric_name, names)], cells)

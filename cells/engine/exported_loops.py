@@ -66,4 +66,4 @@ def _compiled(layer: Any, sequences: Any, states: list, mask: Any, pieces: int) 
     states = [padded(tf.cast(state, layer.cell.compute_dtype)) for state in states]
     scan = scan_of(layer.cell, pieces=pieces)
     last, outputs, states = layer._fast(sequences, states, mask, None, False, scan)
-    return [own[:rows] for own in (last, outputs, *states)]
+    return [item[:rows] for item in (last, outputs, *states)]

@@ -50,7 +50,7 @@ class WrapperCell(RecurrentCell):
             self.refuse(inner, "a cell of vectors, without elapsed time")
         drawing = (inner.prepare, inner.recurrent_mask)
         plain = (RecurrentCell.prepare, RecurrentCell.recurrent_mask)
-        if any(own.__func__ is not base for own, base in zip(drawing, plain, strict=True)):
+        if any(item.__func__ is not base for item, base in zip(drawing, plain, strict=True)):
             self.refuse(
                 inner, "a cell that draws no masks in training; wrap it the other way round"
             )

@@ -113,8 +113,8 @@ class Data:
             arrays["targets"] = self.targets
         if self.importance is not None:
             arrays["importance"] = self.importance
-        for number, own in enumerate(self.further, 1):
-            arrays |= {f"flat_{number}": own.flat, f"lengths_{number}": own.lengths}
+        for number, item in enumerate(self.further, 1):
+            arrays |= {f"flat_{number}": item.flat, f"lengths_{number}": item.lengths}
         return arrays
 
     @cached_property
@@ -126,8 +126,8 @@ class Data:
             arrays |= {"flat": self.inputs.flat, "starts": self.inputs.starts}
         if isinstance(self.targets, Sequences):
             arrays["target_starts"] = self.targets.starts
-        for number, own in enumerate(self.further, 1):
-            arrays[f"starts_{number}"] = own.starts
+        for number, item in enumerate(self.further, 1):
+            arrays[f"starts_{number}"] = item.starts
         with tf.device("CPU:0"):
             return {name: tf.constant(array) for name, array in arrays.items()}
 

@@ -231,8 +231,8 @@ def find(key: str) -> Entry | None:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != CACHE_FORMAT:
             return None
-        for name, own in manifest["arrays"].items():
-            if file_digest(folder / name) != own["digest"]:
+        for name, value in manifest["arrays"].items():
+            if file_digest(folder / name) != value["digest"]:
                 return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -314,7 +314,7 @@ def list_cache() -> list[Listed]:
         with contextlib.suppress(OSError):  # removed meanwhile
             size = sum(path.stat().st_size for path in folder.iterdir())
             found.append(Listed(folder.name, size, own is not None, own.about if own else {}))
-    return sorted(found, key=lambda own: -own.bytes)
+    return sorted(found, key=lambda item: -item.bytes)
 
 
 def clear_cache() -> int:
@@ -323,10 +323,10 @@ def clear_cache() -> int:
     Returns: the bytes that were freed.
     """
     freed = 0
-    for own in list_cache():
-        process = own.key.rpartition("-")[2]
-        if own.key.startswith(UNFINISHED) and _runs(process) and process != str(os.getpid()):
+    for item in list_cache():
+        process = item.key.rpartition("-")[2]
+        if item.key.startswith(UNFINISHED) and _runs(process) and process != str(os.getpid()):
             continue
-        shutil.rmtree(cache_folder() / own.key, ignore_errors=True)
-        freed += own.bytes
+        shutil.rmtree(cache_folder() / item.key, ignore_errors=True)
+        freed += item.bytes
     return freed

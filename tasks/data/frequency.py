@@ -67,7 +67,7 @@ class Frequency:
                 for name, (count, unit) in UNITS.items()
                 if unit == self.unit and self.count % count == 0
             ),
-            key=lambda own: own[1],
+            key=lambda item: item[1],
         )
         number = self.count // size
         return name if number == 1 else f"{number} {name}s"

@@ -59,7 +59,7 @@ class StoredColumn(Sequence):
             return (
                 list(self.read(self.span(start, stop)))[::step]
                 if step > 0
-                else [self[own] for own in range(start, stop, step)]
+                else [self[item] for item in range(start, stop, step)]
             )
         index = range(len(self))[int(index)]
         return self.read(self.span(index, index + 1))[0]
@@ -141,7 +141,7 @@ class ClassColumn(StoredColumn):
     def counts(self) -> Counter[str]:
         """How often each name occurs, in the order of their first occurrence in the column."""
         found = np.bincount(self.codes, minlength=len(self.names)).tolist()
-        return Counter({name: own for name, own in zip(self.names, found, strict=True) if own})
+        return Counter({name: item for name, item in zip(self.names, found, strict=True) if item})
 
 
 class NumberColumn(StoredColumn):
@@ -201,7 +201,7 @@ class DigestKeys(StoredColumn):
         return len(self.digests)
 
     def read(self, rows: np.ndarray) -> list[bytes]:
-        return [own.tobytes() for own in self.digests[np.asarray(rows)]]
+        return [item.tobytes() for item in self.digests[np.asarray(rows)]]
 
     def halves(self) -> np.ndarray:
         """All digests, (n, 2)."""

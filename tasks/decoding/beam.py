@@ -131,7 +131,7 @@ class BeamSearch:
             tokens = tf.where(tokens == guided.model.end, PADDING, tokens)
         new = {
             "previous": tokens,
-            "states": tf.nest.map_structure(lambda own: tf.gather(own, rows), proposal.states),
+            "states": tf.nest.map_structure(lambda item: tf.gather(item, rows), proposal.states),
             "scores": tf.reshape(scores, [-1, 1]),
             "answers": answers,
             "places": places,

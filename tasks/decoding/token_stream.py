@@ -70,7 +70,7 @@ class TokenStream:
 
         self._begin = tf.function(begin, input_signature=[specs], autograph=False)
         made = self._begin.get_concrete_function().structured_outputs
-        given = tf.nest.map_structure(lambda own: tf.TensorSpec(own.shape, own.dtype), made)
+        given = tf.nest.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), made)
         counter = tf.TensorSpec([], tf.int32)
         self._step = tf.function(step, input_signature=[counter, *given], autograph=False)
         self._step.get_concrete_function()

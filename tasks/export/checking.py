@@ -61,9 +61,9 @@ def made_up(task: Any) -> list[Any]:
     spec = task.signature[0]
     if isinstance(features, ColumnFeatures):
         shapes = [[size or width for size in features.shape] for width in (12, 9, 5, 2)]
-        return [random.integers(0, 256, own).astype(features.dtype) for own in shapes]
+        return [random.integers(0, 256, item).astype(features.dtype) for item in shapes]
     if spec.dtype == tf.uint8:
-        shape = [own or 5 for own in spec.shape[1:]]
+        shape = [item or 5 for item in spec.shape[1:]]
         return list(random.integers(0, 256, (4, *shape)).astype(np.uint8))
     if len(task.signature) == 1:
         return list(random.normal(size=(4, *spec.shape[1:])).astype(np.float32))
@@ -71,13 +71,13 @@ def made_up(task: Any) -> list[Any]:
     sizes = [longest, longest // 2, longest // 3, longest // 4]
     series = [random.normal(0, 0.1, (size, *spec.shape[2:])) for size in sizes]
     if hasattr(features, "notes"):
-        series = [own > 0 for own in series]
+        series = [item > 0 for item in series]
     if hasattr(features, "mean") and spec.name == "values":
-        series = [own * features.scale + features.mean for own in series]
+        series = [item * features.scale + features.mean for item in series]
     if features.takes_time:
         unit = features.time_unit
-        return [TimedSeries(own, random.exponential(unit, len(own))) for own in series]
-    return [own.astype(np.float32) for own in series]
+        return [TimedSeries(item, random.exponential(unit, len(item))) for item in series]
+    return [item.astype(np.float32) for item in series]
 
 
 def comparable(task: Any, options: AnswerOptions) -> AnswerOptions:
@@ -129,7 +129,7 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
     names = [spec.name for spec in input_specs(task)]
     for name, part in parts.items():
         if name != "step":
-            found[name] = {own: raw[own] for own in names}
+            found[name] = {item: raw[item] for item in names}
             encoded = run(part, found[name])
             continue
         rows = len(examples)
@@ -152,8 +152,8 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
 def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
     """The results of a part in Python."""
     with seqzoo.cells.portable():
-        found = part.run(**{name: tf.constant(own) for name, own in given.items()})
-    return {name: own.numpy() for name, own in found.items()}
+        found = part.run(**{name: tf.constant(value) for name, value in given.items()})
+    return {name: value.numpy() for name, value in found.items()}
 
 
 def answered_alone(
@@ -183,19 +183,19 @@ def answered_alone(
         given.mkdir()
         answered.mkdir()
         whole = {
-            f"{part}/{name}": np.asarray(own)
+            f"{part}/{name}": np.asarray(value)
             for part, all_ in parts.items()
-            for name, own in all_.items()
+            for name, value in all_.items()
         }
         texts = {
-            key: [text.decode("utf-8") for text in own]
-            for key, own in whole.items()
-            if own.dtype == object
+            key: [text.decode("utf-8") for text in value]
+            for key, value in whole.items()
+            if value.dtype == object
         }
-        arrays = {key: own for key, own in whole.items() if key not in texts}
-        plain = all(not isinstance(own, np.ndarray) for own in inputs)
+        arrays = {key: value for key, value in whole.items() if key not in texts}
+        plain = all(not isinstance(item, np.ndarray) for item in inputs)
         if not plain:
-            arrays |= {f"raw/{n}": np.asarray(own) for n, own in enumerate(inputs)}
+            arrays |= {f"raw/{n}": np.asarray(item) for n, item in enumerate(inputs)}
         np.savez(given / "arrays.npz", **arrays)  # pyright: ignore[reportArgumentType]
         asked = {
             "format": format,
@@ -234,10 +234,10 @@ def compare(
         SeqzooError: texts differ, or numbers by more than `TOLERANCE`.
     """
     worst = 0.0
-    for name, own in expected.items():
+    for name, value in expected.items():
         other = found.get(name)
-        if own.dtype == object:
-            texts = [text.decode("utf-8") for text in own.reshape(-1)]
+        if value.dtype == object:
+            texts = [text.decode("utf-8") for text in value.reshape(-1)]
             for text, said in zip(texts, other or [None] * len(texts), strict=True):
                 if text != said:
                     raise SeqzooError(
@@ -245,14 +245,14 @@ def compare(
                         f"model says {text!r}."
                     )
             continue
-        if other is None or other.shape != own.shape:
+        if other is None or other.shape != value.shape:
             raise SeqzooError(
                 f"The {format} export differs from the model: {name} has the shape "
-                f"{getattr(other, 'shape', None)} where the model's is {own.shape}."
+                f"{getattr(other, 'shape', None)} where the model's is {value.shape}."
             )
-        if not own.size:
+        if not value.size:
             continue
-        ours, theirs = own.astype(np.float64), other.astype(np.float64)
+        ours, theirs = value.astype(np.float64), other.astype(np.float64)
         same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))  # infinities, too
         with np.errstate(invalid="ignore"):
             gaps = np.where(same, 0.0, np.abs(ours - theirs))
@@ -298,7 +298,7 @@ def compare_answers(
 def _flat(value: Any) -> list[float]:
     """The numbers in any nesting; none for labels."""
     if isinstance(value, list | tuple):
-        return [number for own in value for number in _flat(own)]
+        return [number for item in value for number in _flat(item)]
     return [] if isinstance(value, str) else [float(value)]
 
 
@@ -327,11 +327,11 @@ def check_parts(
     given = part_inputs(task, parts, examples)
     if steps:  # of one example, because several may differ in length
         first = [step for step in steps if _sizes(step) == _sizes(steps[0])][:EXAMPLES]
-        given["step"] = {name: np.concatenate([own[name] for own in first]) for name in steps[0]}
+        given["step"] = {name: np.concatenate([item[name] for item in first]) for name in steps[0]}
     expected = {
-        f"{name}/{key}": own
+        f"{name}/{key}": value
         for name, part in parts.items()
-        for key, own in run(part, given[name]).items()
+        for key, value in run(part, given[name]).items()
     }
     options = comparable(task, wanted.options)
     decoding = None if options.decoding is None else dict(vars(options.decoding))

@@ -171,7 +171,7 @@ def _crf(task: Any, model: Any) -> dict[str, Any] | None:
     layer = model.get_layer("crf")
     start, into, end = layer.scores()
     allowed = {"transitions": np.transpose(into), "start": start, "end": end}
-    return {name: np.maximum(own, FORBIDDEN).tolist() for name, own in allowed.items()}
+    return {name: np.maximum(value, FORBIDDEN).tolist() for name, value in allowed.items()}
 
 
 def _texts(task: Any, model: Any, options: AnswerOptions) -> dict[str, Any]:

@@ -29,9 +29,9 @@ def _saved_model(folder, parts):
 
     signatures = tf.saved_model.load(folder).signatures
     for part, given in parts.items():
-        tensors = {name: tf.constant(own) for name, own in given.items()}
-        for name, own in signatures[part](**tensors).items():
-            yield f"{part}/{name}", own.numpy()
+        tensors = {name: tf.constant(value) for name, value in given.items()}
+        for name, value in signatures[part](**tensors).items():
+            yield f"{part}/{name}", value.numpy()
 
 
 def _keras(folder, given):
@@ -49,9 +49,9 @@ def _standalone(folder, parts, asked):
     model = predict.Model(folder)
     answers = model.predict(asked["inputs"], asked["decoding"]) if asked["inputs"] else []
     found = {
-        f"{part}/{name}": own
+        f"{part}/{name}": value
         for part, given in parts.items()
-        for name, own in model.run(part, **given).items()
+        for name, value in model.run(part, **given).items()
     }
     return found, answers
 
@@ -69,18 +69,18 @@ def main(folder, given, answered):
         asked["inputs"] = [arrays.pop(f"raw/{n}") for n in range(asked["arrays"])]
     answers = []
     if asked["format"] == "saved-model":
-        texts = {key: np.array(own, object) for key, own in asked["texts"].items()}
+        texts = {key: np.array(value, object) for key, value in asked["texts"].items()}
         found = dict(_saved_model(folder, _grouped({**arrays, **texts})))
     elif asked["format"] == "keras":
         found = _keras(folder, _grouped(arrays))
     else:
         found, answers = _standalone(folder, _grouped(arrays), asked)
     texts = {
-        key: [text.decode("utf-8") for text in own.reshape(-1)]
-        for key, own in found.items()
-        if own.dtype == object
+        key: [text.decode("utf-8") for text in value.reshape(-1)]
+        for key, value in found.items()
+        if value.dtype == object
     }
-    numbers = {key: own for key, own in found.items() if key not in texts}
+    numbers = {key: value for key, value in found.items() if key not in texts}
     np.savez(answered / "arrays.npz", **numbers)  # pyright: ignore[reportArgumentType]
     (answered / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     (answered / "answers.json").write_text(json.dumps(answers), encoding="utf-8")

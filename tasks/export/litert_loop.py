@@ -20,7 +20,7 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
     if mask is not None:
         mask = tf.cast(mask, x.dtype)[..., None]  # (batch, time, 1)
     sizes = [state.shape[-1] for state in states]
-    states = [_sized(own, batch, size) for own, size in zip(states, sizes, strict=True)]
+    states = [_sized(item, batch, size) for item, size in zip(states, sizes, strict=True)]
     by_step = tf.transpose(x, [1, 0, 2])
     counted = None if mask is None else tf.transpose(mask, [1, 0, 2])
     kept = layer.return_sequences
@@ -33,8 +33,8 @@ def run_loop(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[Any, 
             counts = tf.gather(counted, place) > 0
             new = [tf.where(counts, a, b) for a, b in zip(new, states, strict=True)]
             output = tf.where(counts, output, tf.zeros_like(output))
-        new = [_sized(own, batch, size) for own, size in zip(new, sizes, strict=True)]
-        return (t + 1, tuple(own.write(t, output) for own in outputs), *new)
+        new = [_sized(item, batch, size) for item, size in zip(new, sizes, strict=True)]
+        return (t + 1, tuple(item.write(t, output) for item in outputs), *new)
 
     first = (tf.constant(0), (outputs,) if kept else (), *states)
     _, written, *last = tf.while_loop(lambda t, *_: t < count, body, first)

@@ -87,7 +87,7 @@ class Translator:
         self.graph = function.graph
         self.writer = writer
         self.replaced = dict(replaced or {})
-        self._outputs: dict[str, list[str]] = {name: [own] for name, own in inputs.items()}
+        self._outputs: dict[str, list[str]] = {name: [value] for name, value in inputs.items()}
         self._inputs = frozenset(inputs)
         self._variables, self._captured = _captures(function)
         self._constant: dict[str, bool] = {}
@@ -106,9 +106,9 @@ class Translator:
                 pending.pop()
                 continue
             before = [
-                own.op
-                for own in self._needed(operation)
-                if not self.is_constant(own.op) and own.op.name not in self._outputs
+                item.op
+                for item in self._needed(operation)
+                if not self.is_constant(item.op) and item.op.name not in self._outputs
             ]
             if before:
                 pending += before
@@ -121,7 +121,7 @@ class Translator:
         replacement = self.replaced.get(operation.name)
         if replacement is not None:
             return getattr(replacement, "needs", [])
-        return [own for own in operation.inputs if own.op.name not in self._variables]
+        return [item for item in operation.inputs if item.op.name not in self._variables]
 
     def is_constant(self, operation: Any) -> bool:
         """Whether the result of an operation does not depend on the inputs."""

@@ -72,7 +72,7 @@ def onnx_model(part: Part, name: str = "model") -> Any:
 def _described(name: str, spec: Any) -> Any:
     from onnx import helper
 
-    shape = [f"{name}_axis_{n}" if own is None else own for n, own in enumerate(spec.shape)]
+    shape = [f"{name}_axis_{n}" if item is None else item for n, item in enumerate(spec.shape)]
     if shape and isinstance(shape[0], str):
         shape[0] = "batch"
     return helper.make_tensor_value_info(name, element_type(spec.dtype), shape)
@@ -92,8 +92,8 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
     parts = parts_of(task, model)
     written = {name: onnx_model(part, name) for name, part in parts.items()}
     files = {name: f"{name}.onnx" for name in parts}
-    for name, own in written.items():
-        onnx.save(own, str(folder / files[name]))
+    for name, value in written.items():
+        onnx.save(value, str(folder / files[name]))
         if wanted.precision == "int8":
             _quantise(folder / files[name])
     write_description(
@@ -105,7 +105,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         precision=wanted.precision,
         parts=parts,
         files=files,
-        outputs={name: [own.name for own in one.graph.output] for name, one in written.items()},
+        outputs={name: [item.name for item in one.graph.output] for name, one in written.items()},
     )
     return check_parts(wanted, folder, "onnx", task, parts) if wanted.check else None
 

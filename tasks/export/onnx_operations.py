@@ -183,11 +183,11 @@ def _strided_slice(t: Translator, op: Any) -> str:
 def _entries(t: Translator, tensor: Any, count: int) -> list[Any]:
     """A vector's entries: numbers where they are known, else names of vectors of one."""
     if t.is_constant(tensor.op):
-        return [int(own) for own in t.value(tensor)]
+        return [int(item) for item in t.value(tensor)]
     if tensor.op.type == "Pack":
         return [
-            int(t.value(own)) if t.is_constant(own.op) else t.places(own)
-            for own in tensor.op.inputs
+            int(t.value(item)) if t.is_constant(item.op) else t.places(item)
+            for item in tensor.op.inputs
         ]
     whole = t.places(tensor)
     return [t.writer.add("Gather", [whole, t.writer.integers(index)]) for index in range(count)]
@@ -260,7 +260,7 @@ def _reshape(t: Translator, op: Any) -> str:
 
 
 def _transpose(t: Translator, op: Any) -> str:
-    order = [int(own) for own in t.fixed(op, 1, "an order of axes")]
+    order = [int(item) for item in t.fixed(op, 1, "an order of axes")]
     return t.writer.add("Transpose", [t.at(op, 0)], perm=order)
 
 
@@ -314,7 +314,7 @@ def _cumsum(t: Translator, op: Any) -> str:
 
 
 def _reverse(t: Translator, op: Any) -> str:
-    axes = [int(own) for own in t.fixed(op, 1)]
+    axes = [int(item) for item in t.fixed(op, 1)]
     far = np.iinfo(np.int64)
     count = len(axes)
     parts = ([far.max] * count, [far.min] * count, axes, [-1] * count)
@@ -341,7 +341,7 @@ def _rsqrt(t: Translator, op: Any) -> str:
 
 def _relu6(t: Translator, op: Any) -> str:
     dtype = op.outputs[0].dtype.as_numpy_dtype
-    bounds = [t.writer.constant(np.array(own, dtype)) for own in (0, 6)]
+    bounds = [t.writer.constant(np.array(item, dtype)) for item in (0, 6)]
     return t.writer.add("Clip", [t.at(op, 0), *bounds])
 
 
@@ -352,7 +352,7 @@ def _leaky_relu(t: Translator, op: Any) -> str:
 def _expm1(t: Translator, op: Any) -> str:
     """exp(x) - 1, near zero as 2 tanh(x/2) / (1 - tanh(x/2)), which keeps its digits there."""
     dtype = op.outputs[0].dtype.as_numpy_dtype
-    one, two = (t.writer.constant(np.array(own, dtype)) for own in (1, 2))
+    one, two = (t.writer.constant(np.array(item, dtype)) for item in (1, 2))
     value = t.at(op, 0)
     half = t.writer.add("Tanh", [t.writer.add("Div", [value, two])])
     rest = t.writer.add("Sub", [one, half])

@@ -157,14 +157,14 @@ def _weights(kind: str, cell: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         bias[: len(own) if own.ndim == 2 else 1] = own
     kernels = (_numpy(cell.kernel), _numpy(cell.recurrent_kernel))
     w, r = (np.ascontiguousarray(arranged(kernel).T) for kernel in kernels)
-    return w, r, np.concatenate([arranged(own) for own in bias])
+    return w, r, np.concatenate([arranged(item) for item in bias])
 
 
 def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[list[str]]:
     """One node for a layer, or for both directions of one; names for each direction."""
     writer, first = translator.writer, both[0]
     weights = [_weights(kind, one.cell) for one in both]
-    w, r, b = (writer.constant(np.stack(own), "weight") for own in zip(*weights, strict=True))
+    w, r, b = (writer.constant(np.stack(item), "weight") for item in zip(*weights, strict=True))
     turned = writer.add("Transpose", [translator.translate(first.sequences)], perm=[1, 0, 2])
     lengths = "" if first.mask is None else _lengths(first.mask, translator)
 
@@ -234,7 +234,7 @@ class _FusedSum:
         return [*self.product.inputs, self.other]
 
     def __call__(self, translator: Translator, operation: Any) -> list[str]:
-        turned = [int(self.product.get_attr(f"transpose_{own}")) for own in "ab"]
+        turned = [int(self.product.get_attr(f"transpose_{item}")) for item in "ab"]
         given = [translator.translate(tensor) for tensor in self.needs]
         return [translator.writer.add("Gemm", given, transA=turned[0], transB=turned[1])]
 

@@ -166,7 +166,7 @@ def state_specs(layers: Sequence[Any]) -> tuple[Any, ...]:
 
 def initial_states(layers: Sequence[Any], batch: Any) -> list[Any]:
     """The states before the first step, in the order of `state_specs`."""
-    return [own for layer in layers for own in layer.cell.get_initial_state(batch)]
+    return [item for layer in layers for item in layer.cell.get_initial_state(batch)]
 
 
 def recurrent_layers(model: Any) -> list[Any]:
@@ -254,7 +254,7 @@ def _serving(task: Any, model: Any) -> Part:
             outputs = model({"values": values, "lengths": lengths})
         answer = answer_of(task, tf.cast(outputs, tf.float32))
         if outputs.shape.rank == 3:
-            return {name: tf.where(inside[..., None], own, 0.0) for name, own in answer.items()}
+            return {name: tf.where(inside[..., None], value, 0.0) for name, value in answer.items()}
         return answer
 
     return Part(run, specs)
@@ -361,7 +361,7 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
     constants = ()
     if decoder.attention is not None:
         example = {
-            spec.name: tf.zeros([2 if own is None else own for own in spec.shape], spec.dtype)
+            spec.name: tf.zeros([2 if item is None else item for item in spec.shape], spec.dtype)
             for spec in input_specs(task)
         }
         if "lengths" in example:

@@ -61,7 +61,7 @@ def _steps(part: Part, tensors: dict[str, Any]) -> np.ndarray:
 
 def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
     """The steps of a decoder that writes the most probable token each time."""
-    known = {name: own.numpy() for name, own in encoded.items()}
+    known = {name: value.numpy() for name, value in encoded.items()}
     token = np.array([START], np.int32)
     for _ in range(GENERATED):
         given = {"tokens": token, **known}

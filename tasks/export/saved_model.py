@@ -36,7 +36,7 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         module = tf.Module()
         # Only the objects that a module tracks are saved with it.
         models = [model, *task.companions(options)]
-        module.weights = [variable.value for own in models for variable in own.variables]
+        module.weights = [variable.value for item in models for variable in item.variables]
         module.tables = [vocabulary.table for vocabulary in task.vocabularies.values()]
         module.served, concrete = {}, {}
         for name, (way, specs) in ways.items():
@@ -49,12 +49,14 @@ def write(wanted: Export, folder: pathlib.Path) -> float | None:
         return None
     given = raw_tensors(task, list(wanted.examples[:EXAMPLES]) or made_up(task))
     with seqzoo.cells.portable():
-        ours = ways["serving_default"][0](**{name: tf.constant(own) for name, own in given.items()})
-    expected = {f"serving_default/{name}": own.numpy() for name, own in ours.items()}
+        ours = ways["serving_default"][0](
+            **{name: tf.constant(value) for name, value in given.items()}
+        )
+    expected = {f"serving_default/{name}": value.numpy() for name, value in ours.items()}
     asked = {"serving_default": given}
     if COMPILED in ways:  # enough rows that the compiled loops run
-        asked[COMPILED] = {name: _repeated(own) for name, own in given.items()}
-        expected |= {f"{COMPILED}/{name}": _repeated(own.numpy()) for name, own in ours.items()}
+        asked[COMPILED] = {name: _repeated(value) for name, value in given.items()}
+        expected |= {f"{COMPILED}/{name}": _repeated(value.numpy()) for name, value in ours.items()}
     found, _ = answered_alone(folder, "saved-model", asked)
     return compare(expected if _repeatable(task, options) else {}, found, "saved-model")
 

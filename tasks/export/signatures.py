@@ -144,7 +144,7 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
 
     step = parts["step"]
     one = [spec for spec in step.inputs if spec.name not in step.states]
-    some = [tf.TensorSpec([None, None, *own.shape[1:]], own.dtype, own.name) for own in one]
+    some = [tf.TensorSpec([None, None, *item.shape[1:]], item.dtype, item.name) for item in one]
     found["chunk"] = (chunk, [*some, *specs])
     return found
 

@@ -61,7 +61,7 @@ def freeze(model: Any, names: Sequence[str]) -> None:
 
 def _freeze(layer: Any, frozen: set[int]) -> None:
     for _, child in children(layer):
-        numbers = [own for own in child.weights if tf.as_dtype(own.dtype).is_floating]
+        numbers = [item for item in child.weights if tf.as_dtype(item.dtype).is_floating]
         if numbers and all(id(number) in frozen for number in numbers):
             child.trainable = False
         else:

@@ -228,7 +228,7 @@ def _filled(
             return None
         else:
             places.append((np.arange(size), np.arange(size)))
-    values[np.ix_(*(new for new, _ in places))] = source[np.ix_(*(own for _, own in places))]
+    values[np.ix_(*(new for new, _ in places))] = source[np.ix_(*(item for _, item in places))]
     return values
 
 

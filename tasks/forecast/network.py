@@ -215,10 +215,10 @@ class SegmentForecaster(keras.Model):
         units = queries.shape[-1]
         features = tf.reshape(queries, [-1, units])
         self._reset_dropout()
-        for index, (layer, own) in enumerate(zip(self.recurrent, states, strict=True)):
-            own = [tf.repeat(state, self.written, 0) for state in own]
+        for index, (layer, item) in enumerate(zip(self.recurrent, states, strict=True)):
+            item = [tf.repeat(state, self.written, 0) for state in item]
             features = self.between(features, training=training) if index else features
-            features, _ = layer.cell(features, own, training=training)
+            features, _ = layer.cell(features, item, training=training)
         return self.output_layer(self.between(features, training=training))
 
     def _one_by_one(self, queries: Any, states: list, training: bool) -> Any:

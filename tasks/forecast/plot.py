@@ -33,7 +33,7 @@ def plot_forecasts(
         targets: names of the targets.
         truths: the actual values, (horizon, targets) each, where they are known.
     """
-    panels = [(own, column) for own in range(len(answers)) for column in range(len(targets))]
+    panels = [(item, column) for item in range(len(answers)) for column in range(len(targets))]
     panels = panels[:PANELS]
     figure = Figure(figsize=(9, 2.6 * len(panels) + 0.6), layout="constrained")
     grid = figure.subplots(len(panels), 1, squeeze=False)[:, 0]

@@ -154,7 +154,7 @@ def _scaled(subject: Subject, factors: np.ndarray, watch: Any = None) -> tuple[A
     """The scores with all vectors of the input multiplied by factors, a row of the batch for each:
     (rows,), (rows, time) or (rows, height, width)."""
     rows, found = len(factors), []
-    inputs = {name: tf.repeat(own, rows, 0) for name, own in subject.inputs.items()}
+    inputs = {name: tf.repeat(value, rows, 0) for name, value in subject.inputs.items()}
     values = inputs["values"]
 
     def scaled(whole: Any) -> Any:

@@ -95,26 +95,26 @@ def cell_flow_figure(flows: Sequence[CellFlow]) -> Figure:
 def spectrum_figure(spectra: Sequence[Spectrum]) -> Figure:
     """Eigenvalues of the recurrent weights in the complex plane with the unit circle, and singular
     values."""
-    square = [own for own in spectra if own.eigenvalues is not None]
+    square = [item for item in spectra if item.eigenvalues is not None]
     columns = 2 if square else 1
     figure, grid = _panel(3.5, columns=columns)
     if square:
         axes = grid[0, 0]
         angle = np.linspace(0, 2 * np.pi, 200)
         axes.plot(np.cos(angle), np.sin(angle), color=INK, lw=0.8)
-        for own, colour in zip(square, _colours(), strict=False):
-            assert own.eigenvalues is not None
-            label = f"{own.gate} ({own.radius:.2f})"
-            values: Any = own.eigenvalues
+        for item, colour in zip(square, _colours(), strict=False):
+            assert item.eigenvalues is not None
+            label = f"{item.gate} ({item.radius:.2f})"
+            values: Any = item.eigenvalues
             axes.scatter(values.real, values.imag, s=8, color=colour, alpha=0.7, label=label)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel("eigenvalues, real part")
         axes.set_ylabel("imaginary part")
         axes.legend(frameon=False, fontsize=7, title="spectral radius", title_fontsize=7)
     axes = grid[0, -1]
-    for own, colour in zip(spectra, _colours(), strict=False):
-        places = range(1, len(own.singular_values) + 1)
-        axes.plot(places, own.singular_values, color=colour, label=own.gate)
+    for item, colour in zip(spectra, _colours(), strict=False):
+        places = range(1, len(item.singular_values) + 1)
+        axes.plot(places, item.singular_values, color=colour, label=item.gate)
     axes.axhline(1, color=INK, lw=0.6, ls=":")
     axes.set_xlabel("singular values, by size")
     if not square:
@@ -148,7 +148,7 @@ def gate_figure(gates: Sequence[GateTrace], labels: Sequence[str]) -> Figure:
 
 def gate_histogram(gates: Sequence[GateTrace]) -> Figure:
     """Histograms of gate values; saturated gates are at the ends."""
-    bounded = [own for own in gates if own.bounded]
+    bounded = [item for item in gates if item.bounded]
     figure, grid = _panel(2.2, columns=max(len(bounded), 1))
     for axes, gate, colour in zip(grid[0], bounded, _colours(), strict=False):
         axes.hist(gate.values.ravel(), bins=np.linspace(0, 1, 21), color=colour)

@@ -101,7 +101,7 @@ def fixed_points(
     speeds = np.linalg.norm(move, axis=1)
     chosen: list[int] = []
     for row in np.argsort(speeds, kind="stable"):
-        away = [np.linalg.norm(states[row] - states[own]) for own in chosen]
+        away = [np.linalg.norm(states[row] - states[item]) for item in chosen]
         if all(distance > SAME_POINT for distance in away):
             chosen.append(int(row))
     values = eigenvalues(

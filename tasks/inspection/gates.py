@@ -211,11 +211,13 @@ def _columns(cell: RecurrentCell, width: int) -> dict[str, np.ndarray]:
     finally:
         del cell.split
     if asked:
-        parts = {name: np.asarray(own)[0].astype(int) for name, own in asked[0]._asdict().items()}
+        parts = {
+            name: np.asarray(value)[0].astype(int) for name, value in asked[0]._asdict().items()
+        }
         return parts
     units = [np.arange(k * cell.units, (k + 1) * cell.units) for k in range(len(cell.gates))]
     pairs = zip(cell.gates, units, strict=True)
-    return {name: own for name, own in pairs if own[-1] < width}
+    return {name: item for name, item in pairs if item[-1] < width}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def recurrent_layers(model: Any) -> dict[str, Recurrent]:
     """
     found: dict[str, Recurrent] = {}
     for path, layer in _walk(model, ()):
-        if all(layer is not own for own in found.values()):
+        if all(layer is not value for value in found.values()):
             name = _name(path)
             found[name if name not in found else f"{name} #{len(found) + 1}"] = layer
     return found

@@ -63,8 +63,8 @@ def recurrent_parts(cell: Any) -> dict[str, np.ndarray]:
     elif isinstance(getattr(cell, "cells", None), list):
         return {
             f"cell {index + 1} {name}": part
-            for index, own in enumerate(cell.cells)
-            for name, part in recurrent_parts(own).items()
+            for index, item in enumerate(cell.cells)
+            for name, part in recurrent_parts(item).items()
         }
     else:
         return {}
@@ -90,7 +90,7 @@ def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float
     """
     found: dict[str, dict[str, float]] = {}
     for moment, cell in cells.items():
-        for own in recurrent_spectra(cell):
-            figure = own.singular_values[0] if own.radius is None else own.radius
-            found.setdefault(own.gate, {})[moment] = float(figure)
+        for item in recurrent_spectra(cell):
+            figure = item.singular_values[0] if item.radius is None else item.radius
+            found.setdefault(item.gate, {})[moment] = float(figure)
     return found

@@ -50,7 +50,7 @@ def inspect(
             )
     subjects = tuple(subject(run, value) for value in inputs)
     # Further inputs may have fewer steps, so the last one of each.
-    traces = tuple(own.trace(step if own is subjects[0] else None) for own in subjects)
+    traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
     found = Inspection(run, subjects, traces, step)
     sections = []
     for name, analysis in ANALYSES.items():
@@ -104,8 +104,8 @@ def write_report(
     write_text(folder / PAGE, page)
     numbers = {section.name: section.data for section in sections}
     subjects = [
-        {"labels": list(own.labels), "answer": own.answer, "steps": list(own.steps)}
-        for own in inspection.subjects
+        {"labels": list(item.labels), "answer": item.answer, "steps": list(item.steps)}
+        for item in inspection.subjects
     ]
     write_json(folder / NUMBERS, {"run": title, "inputs": subjects, **numbers})
     return folder / PAGE
@@ -116,11 +116,11 @@ def _about(inspection: Inspection) -> tuple[str, str]:
     run, template = inspection.run, inspection.run.template
     title = run.folder.name
     rows = []
-    for own in inspection.subjects:
+    for item in inspection.subjects:
         gap = "" if getattr(template, "input", "") == "characters" else " "
-        text = gap.join(visible(own.labels)) if len(own.labels) > 1 else f"1 {template.input}"
+        text = gap.join(visible(item.labels)) if len(item.labels) > 1 else f"1 {template.input}"
         text = text if len(text) <= 300 else text[:299] + "…"
-        answer = own.answer if len(own.answer) <= 200 else own.answer[:199] + "…"
+        answer = item.answer if len(item.answer) <= 200 else item.answer[:199] + "…"
         rows.append(f"<tr><td>{html.escape(text)}</td><td>{html.escape(answer)}</td></tr>")
     layers = getattr(template, "layers", 1)
     about = (

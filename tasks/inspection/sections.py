@@ -105,25 +105,25 @@ def attribution(inspection: Inspection) -> list[Section]:
         if not subject.whole and inspection.step is None:
             answer = subject.steps[-1]
         text.append(f"<h3>{html.escape(answer) or '(nothing)'}</h3>")
-        for own in both:
-            if own.values.ndim == 2:
+        for item in both:
+            if item.values.ndim == 2:
                 image = np.asarray(subject.inputs["values"])[0, 0]
-                name = f"attribution-{index + 1}-{own.method.replace(' ', '-')}"
-                shown[name] = figures.image_attribution_figure(image, own.values, own.method)
+                name = f"attribution-{index + 1}-{item.method.replace(' ', '-')}"
+                shown[name] = figures.image_attribution_figure(image, item.values, item.method)
             elif inspection.run.template.input in TEXTS:
-                text.append(f"<p><small>{own.method}</small><br>{coloured(subject, own)}</p>")
+                text.append(f"<p><small>{item.method}</small><br>{coloured(subject, item)}</p>")
             else:
-                name = f"attribution-{index + 1}-{own.method.replace(' ', '-')}"
-                shown[name] = figures.attribution_figure(own.values, subject.labels, own.method)
+                name = f"attribution-{index + 1}-{item.method.replace(' ', '-')}"
+                shown[name] = figures.attribution_figure(item.values, subject.labels, item.method)
             data.append(
                 {
                     "input": index,
                     "answer": answer,
-                    "method": own.method,
-                    "values": own.values.tolist(),
-                    "score": own.score,
-                    "baseline": own.baseline,
-                    "completeness": own.completeness if own is both[0] else None,
+                    "method": item.method,
+                    "values": item.values.tolist(),
+                    "score": item.score,
+                    "baseline": item.baseline,
+                    "completeness": item.completeness if item is both[0] else None,
                 }
             )
         text.append(
@@ -154,8 +154,8 @@ def coloured(subject: Subject, own: Attribution) -> str:
 def gradients(inspection: Inspection) -> list[Section]:
     """Gradients through time and products of Jacobians of the first input."""
     subject, traced = inspection.subjects[0], inspection.traces[0]
-    flows = [own for own in gradient_flow(traced) if len(own.norms) > 1]
-    flows = [own for own in flows if own.name in {one.name for one in inspection.layers()}]
+    names = {layer.name for layer in inspection.layers()}
+    flows = [item for item in gradient_flow(traced) if len(item.norms) > 1 and item.name in names]
     if not flows:
         return []
     jacobians = []
@@ -166,10 +166,12 @@ def gradients(inspection: Inspection) -> list[Section]:
         first = int(flow.positions[0])
         jacobians.append(_recent_jacobians(layer, first))
     chosen = subject.steps[subject.step(inspection.step)]
-    rows = "".join(f"<tr><td>{own.name}</td><td>{own.decay.sentence()}</td></tr>" for own in flows)
+    rows = "".join(
+        f"<tr><td>{item.name}</td><td>{item.decay.sentence()}</td></tr>" for item in flows
+    )
     bounds = "".join(
-        f"<tr><td>{jacobian.name}, product of Jacobians</td><td>{jacobian.decay.sentence()}</td></tr>"
-        for jacobian in jacobians
+        f"<tr><td>{bound.name}, product of Jacobians</td><td>{bound.decay.sentence()}</td></tr>"
+        for bound in jacobians
     )
     text = (
         f"<p>How strongly the loss of “{html.escape(visible([chosen])[0])}” depends on the state "
@@ -179,15 +181,15 @@ def gradients(inspection: Inspection) -> list[Section]:
         f"<table>{rows}{bounds}</table>"
     )
     data = {
-        own.name: {
-            "norms": own.norms.tolist(),
-            "positions": own.positions.tolist(),
-            "half_life": _number(own.decay.half_life),
-            "rate": own.decay.rate,
-            "verdict": own.decay.verdict,
-            "summary": own.decay.sentence(),
+        item.name: {
+            "norms": item.norms.tolist(),
+            "positions": item.positions.tolist(),
+            "half_life": _number(item.decay.half_life),
+            "rate": item.decay.rate,
+            "verdict": item.decay.verdict,
+            "summary": item.decay.sentence(),
         }
-        for own in flows
+        for item in flows
     }
     for jacobian in jacobians:
         data[jacobian.name] |= {
@@ -315,8 +317,8 @@ def _alike(outputs: list[np.ndarray], names: list[tuple[str, ...]], data: dict[s
     places = [place for place in places if (place.input, place.step) != (0, step)][:5]
     data["alike"] = {"step": step, "places": [[p.input, p.step, p.similarity] for p in places]}
     rows = "".join(
-        f"<tr><td>{_context(names[place.input], place.step)}</td><td>{place.similarity:.2f}</td></tr>"
-        for place in places
+        f"<tr><td>{_context(names[p.input], p.step)}</td><td>{p.similarity:.2f}</td></tr>"
+        for p in places
     )
     return (
         f"<p>Where else the state is like that at {_context(names[0], step)}:</p>"
@@ -339,14 +341,14 @@ def attention(inspection: Inspection) -> list[Section]:
         return []
     maps = [attention_map(subject) for subject in inspection.subjects]
     shown = {
-        f"attention-{index + 1}": figures.attention_figure(own) for index, own in enumerate(maps)
+        f"attention-{index + 1}": figures.attention_figure(item) for index, item in enumerate(maps)
     }
     text = (
         "<p>What the decoder attends to as it writes: the input from left to right, the answer "
         "from top to bottom, darker for more weight. For an image, one picture per token, "
         "brighter for more weight.</p>"
     )
-    data = {"maps": [np.round(own.weights, 4).tolist() for own in maps]}
+    data = {"maps": [np.round(item.weights, 4).tolist() for item in maps]}
     return [Section("attention", "Attention", text, shown, data)]
 
 
@@ -363,14 +365,14 @@ def weights(inspection: Inspection) -> list[Section]:
             "can grow without bounds; gates change what counts from step to step.</p>"
         )
         data = {
-            own.gate: {
-                "singular_values": own.singular_values.tolist(),
-                "spectral_radius": own.radius,
+            item.gate: {
+                "singular_values": item.singular_values.tolist(),
+                "spectral_radius": item.radius,
                 "eigenvalues": None
-                if own.eigenvalues is None
-                else [[v.real, v.imag] for v in own.eigenvalues.tolist()],
+                if item.eigenvalues is None
+                else [[v.real, v.imag] for v in item.eigenvalues.tolist()],
             }
-            for own in found
+            for item in found
         }
         shown = {f"weights-{_file(name)}": figures.spectrum_figure(found)}
         sections.append(

@@ -111,8 +111,8 @@ def similar_states(
     chosen = list(units) or slice(None)
     wanted = np.asarray(state, np.float64)[chosen]
     places = []
-    for index, own in enumerate(states):
-        each = np.asarray(own, np.float64)[:, chosen]
+    for index, item in enumerate(states):
+        each = np.asarray(item, np.float64)[:, chosen]
         norms = np.linalg.norm(each, axis=1) * np.linalg.norm(wanted)
         alike = np.divide(each @ wanted, norms, out=np.zeros(len(each)), where=norms > 0)
         places += [Place(index, step, float(value)) for step, value in enumerate(alike)]

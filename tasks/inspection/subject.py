@@ -84,7 +84,7 @@ class Subject:
             step: step of the prediction; the last one by default.
         """
         chosen = self.step(step)
-        return trace(self.model, lambda: self.scores(self.inputs), lambda own: -own[0, chosen])
+        return trace(self.model, lambda: self.scores(self.inputs), lambda item: -item[0, chosen])
 
 
 def subject(run: Any, value: Any, answer: str | None = None) -> Subject:
@@ -230,7 +230,7 @@ def _language(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
     (raw,) = task.features.raw([value], ["the input"])
     tokens = task.texts.split(tf.constant(raw))
-    labels = tuple(own.decode("utf-8") for own in tokens.to_list()[0])
+    labels = tuple(item.decode("utf-8") for item in tokens.to_list()[0])
     ids = task.texts.vocabulary.ids(tokens.flat_values)[None]
     values = tf.concat([[[START]], tf.cast(ids, tf.int32)], 1)
     with seqzoo.cells.portable():

@@ -81,5 +81,5 @@ def crf_transitions(run: Any) -> Transitions:
         raise SeqzooError(f"{run.folder} has no CRF; taggers that are trained with `crf` have.")
     layer = run.model.get_layer("crf")
     start, into, end = (np.asarray(score) for score in layer.scores())
-    scores = (np.where(own < -1e20, -np.inf, own) for own in (into.T, start, end))
+    scores = (np.where(item < -1e20, -np.inf, item) for item in (into.T, start, end))
     return Transitions(tuple(run.task.tags.names), *scores)

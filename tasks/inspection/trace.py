@@ -51,7 +51,7 @@ class LayerTrace:
 
     def state(self, row: int = 0) -> np.ndarray:
         """All states of one row, concatenated, (time + 1, sum of the sizes)."""
-        return np.concatenate([own[row] for own in self.states], -1)
+        return np.concatenate([item[row] for item in self.states], -1)
 
     def outputs(self, row: int = 0) -> np.ndarray:
         """The first state after each step in the order of the input, (time, units)."""
@@ -107,14 +107,14 @@ def trace(
     """
     passes: list[_Pass] = []
     with tf.GradientTape() as tape:
-        with step_by_step(model, lambda own: passes.append(own), watch=tape.watch):
+        with step_by_step(model, lambda item: passes.append(item), watch=tape.watch):
             outputs = forward()
         value = None if loss is None else loss(outputs)
     gradients: list = [None] * len(passes)
     if value is not None:
-        gradients = tape.gradient(value, [own.states for own in passes])
+        gradients = tape.gradient(value, [item.states for item in passes])
     return Trace(
-        tuple(_layer_trace(own, of) for own, of in zip(passes, gradients, strict=True)),
+        tuple(_layer_trace(item, of) for item, of in zip(passes, gradients, strict=True)),
         outputs,
         None if value is None else float(value),
     )
@@ -195,14 +195,14 @@ def _run(layer, name, sequences, initial_state, mask, watch) -> tuple:
     def used(states: list[Any]) -> list[Any]:
         """The states after a step, whose gradient is the one at the end of the step."""
         states = [tf.identity(state) for state in states]
-        for own in states if watch is not None else ():
-            watch(own)  # pyright: ignore[reportOptionalCall]
+        for item in states if watch is not None else ():
+            watch(item)  # pyright: ignore[reportOptionalCall]
         return states
 
     with backend.AutocastScope(cell.compute_dtype):
         advance = cell_step(cell)
         steps = tf.unstack(projected(cell, sequences), axis=1)
-        states = used([tf.convert_to_tensor(own) for own in tree.flatten(initial_state)])
+        states = used([tf.convert_to_tensor(item) for item in tree.flatten(initial_state)])
         kept, outputs = [states], []
         shown = None
         for t, x in enumerate(steps):

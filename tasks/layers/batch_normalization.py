@@ -57,7 +57,7 @@ class BatchNormalization(keras.layers.Layer):
         """
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
         mean, variance = (
-            ops.cast(own, values.dtype) for own in (self.moving_mean, self.moving_variance)
+            ops.cast(item, values.dtype) for item in (self.moving_mean, self.moving_variance)
         )
         if training and self.trainable:
             old = (mean, variance)

@@ -331,9 +331,9 @@ def recurrent_stack(template: Any, values: Any, mask: Any, *, sequence: bool, dt
 def zero_states(layers: Sequence[Any], rows: Any) -> list[Any]:
     """The states of layers before the first step."""
     return [
-        tf.cast(own, tf.float32) if own.dtype in (tf.float16, tf.bfloat16) else own
+        tf.cast(item, tf.float32) if item.dtype in (tf.float16, tf.bfloat16) else item
         for layer in layers
-        for own in keras.tree.flatten(layer.get_initial_state(rows))
+        for item in keras.tree.flatten(layer.get_initial_state(rows))
     ]
 
 

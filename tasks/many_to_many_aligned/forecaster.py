@@ -127,13 +127,13 @@ class ForecasterTask(StepRegressionTask):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
+        said = [item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)]
         size = self.targets.size
         truth = [data.inputs[index][:, :size] for index in range(len(data))]
-        figures = self.targets.figures(said, [own[1:] for own in truth])
+        figures = self.targets.figures(said, [item[1:] for item in truth])
         if isinstance(self.targets, StepValues):
             # The score of always predicting the previous step.
-            last = np.concatenate([np.diff(own, axis=0) for own in truth]) * self.targets.scale
+            last = np.concatenate([np.diff(item, axis=0) for item in truth]) * self.targets.scale
             figures |= {f"{name}_of_last": value for name, value in errors(last).items()}
         return figures
 

@@ -115,7 +115,7 @@ class LanguageModelTask(Task):
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         targets, lengths = batch["values"], batch["lengths"]
         tokens = tf.concat([batch["before"][:, None], targets[:, :-1]], 1)
-        states = [tf.where(batch["resets"][:, None], 0.0, own) for own in batch["carried"]]
+        states = [tf.where(batch["resets"][:, None], 0.0, item) for item in batch["carried"]]
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         counted = batch.get("counted")
         steps = None if counted is None else inside
@@ -137,7 +137,7 @@ class LanguageModelTask(Task):
     def first_states(
         self, model: Any, batch: dict[str, Any], layers: Sequence[Any]
     ) -> Sequence[Any]:
-        return [tf.where(batch["resets"][:, None], 0.0, own) for own in batch["carried"]]
+        return [tf.where(batch["resets"][:, None], 0.0, item) for item in batch["carried"]]
 
     def cut(self, batch: dict[str, Any], start: Any, stop: Any, size: int) -> dict[str, Any]:
         part = cut_steps(batch, start, stop, size, ("values",))

@@ -165,7 +165,7 @@ class StepRegressionTask(CutsAtSteps, Task):
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
         targets: Any = data.targets
-        said = [own[:steps] for own, steps in zip(found["outputs"], found["steps"], strict=True)]
+        said = [item[:steps] for item, steps in zip(found["outputs"], found["steps"], strict=True)]
         return self.targets.figures(said, [targets[index] for index in range(len(data))])
 
     def to_config(self) -> dict[str, Any]:
@@ -176,10 +176,10 @@ class StepRegressionTask(CutsAtSteps, Task):
 def _numbers(examples: Examples) -> list[np.ndarray]:
     """Targets of shape (time, k), float64, with the same k."""
     numbers = []
-    for index, own in enumerate(required(examples)):
+    for index, item in enumerate(required(examples)):
         place = f"the target of {examples.place(index)}"
         try:
-            array = np.asarray(own, np.float64)
+            array = np.asarray(item, np.float64)
         except (TypeError, ValueError) as error:
             raise SeqzooError(
                 f"Numbers were expected, but {place} is not of numbers.",
@@ -189,7 +189,7 @@ def _numbers(examples: Examples) -> list[np.ndarray]:
         if array.ndim != 2 or array.shape[1] != (numbers or [array])[0].shape[1]:
             raise SeqzooError(
                 "Targets must have shape (time,) or (time, k) with one k for all, but "
-                f"{place} has {np.shape(own)}.",
+                f"{place} has {np.shape(item)}.",
                 location=place,
             )
         numbers.append(finite(array, place))

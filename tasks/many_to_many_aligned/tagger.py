@@ -191,7 +191,7 @@ class TaggerTask(CutsAtSteps, Task):
     def decisions(self, found: dict[str, list], data: Data) -> tuple[np.ndarray, np.ndarray]:
         pairs = zip(found["logits"], found["lengths"], strict=True)
         targets: Any = data.targets
-        return np.concatenate([own[:length] for own, length in pairs]), targets.flat
+        return np.concatenate([item[:length] for item, length in pairs]), targets.flat
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         scores = self.scores(model, batch)
@@ -264,7 +264,7 @@ class TaggerTask(CutsAtSteps, Task):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        said = [own[:length] for own, length in zip(found["tags"], found["lengths"], strict=True)]
+        said = [item[:length] for item, length in zip(found["tags"], found["lengths"], strict=True)]
         unknown = None
         if WORD in self.vocabularies and self.template.input == "words":
             flat = data.inputs.flat
@@ -274,7 +274,7 @@ class TaggerTask(CutsAtSteps, Task):
         ]
         assert isinstance(data.targets, Sequences)
         pairs = zip(found["probabilities"], found["lengths"], strict=True)
-        probabilities = np.concatenate([own[:length] for own, length in pairs])
+        probabilities = np.concatenate([item[:length] for item, length in pairs])
         return figures_of(self.tags, said, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:

@@ -91,7 +91,7 @@ class EncoderDecoderTask(GeneratorTask):
             written = int(decoded.lengths[index, 0])
             ids = decoded.tokens[index, 0, :written, None]
             tokens = self.texts.join(ids, tf.ones(written, tf.int32)).numpy()
-            names = range(steps) if sources is None else (own.decode() for own in sources[index])
+            names = range(steps) if sources is None else (item.decode() for item in sources[index])
             weights = decoded.attention[index, 0, :written, :steps].numpy()
             looks.append(Look([*map(str, names)], [token.decode() for token in tokens], weights))
         return looks

@@ -230,7 +230,7 @@ def _informed(language: Any, knowledge: tuple, parents: Any, symbols: Any) -> tu
     """The state of a language after a step of the search: states, scores, scores of the end."""
     batch, width = tf.unstack(tf.shape(parents))
     rows = tf.reshape(tf.range(batch)[:, None] * width + parents, [-1])
-    kept = tf.nest.map_structure(lambda own: tf.gather(own, rows), knowledge)
+    kept = tf.nest.map_structure(lambda item: tf.gather(item, rows), knowledge)
     added = tf.reshape(symbols, [-1])
 
     def step() -> tuple:

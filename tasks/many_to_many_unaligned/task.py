@@ -263,7 +263,7 @@ class UnalignedTask(Task):
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        texts = [own[0].decode("utf-8") for own in found["texts"]]
+        texts = [item[0].decode("utf-8") for item in found["texts"]]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)
@@ -271,7 +271,7 @@ class UnalignedTask(Task):
         truth = required_texts(examples)
         samples = figures.pop("samples")
         for name, split in (("character_error", list), ("word_error", str.split)):
-            rates = error_rates([split(own) for own in texts], [[split(own)] for own in truth])
+            rates = error_rates([split(item) for item in texts], [[split(item)] for item in truth])
             figures[name] = rates["token_error"]
         return {**figures, "samples": samples}
 

@@ -55,7 +55,7 @@ class Spans:
         errors = tf.math.unsorted_segment_sum(tf.cast(wrong, tf.int32), places, rows * (steps + 1))
         right = true_starts & (tf.gather(errors, places) == 0)
         counted = [
-            tf.reduce_sum(tf.cast(own, tf.float32), 1) for own in (right, starts, true_starts)
+            tf.reduce_sum(tf.cast(item, tf.float32), 1) for item in (right, starts, true_starts)
         ]
         return tf.stack(counted, 1)
 

@@ -44,12 +44,12 @@ def forecast_figures(
         horizon, by ridge regression on the steps of training.
     """
     horizon, season = values.shape[1], features.season
-    series = [_Series(features, own) for own in examples.inputs]
+    series = [_Series(features, item) for item in examples.inputs]
     owners, origins = windows.examples, windows.origins
-    mean = np.stack([own.mean for own in series])[owners][:, None]
-    scale = np.stack([own.scale for own in series])[owners][:, None]
+    mean = np.stack([item.mean for item in series])[owners][:, None]
+    scale = np.stack([item.scale for item in series])[owners][:, None]
     truth = _ahead(series, owners, origins, horizon)
-    errors = np.stack([own.seasonal_error(season) for own in series])[owners][:, None]
+    errors = np.stack([item.seasonal_error(season) for item in series])[owners][:, None]
 
     def scores(found: np.ndarray) -> dict[str, float]:
         return _scores(found, truth, mean, scale, errors)
@@ -60,12 +60,12 @@ def forecast_figures(
     if has_quantiles or np.ptp(quantiles, -1).any():
         apart = (quantiles - mean[..., None]) / scale[..., None]
         figures |= _interval_scores(apart, truth, levels)
-    linear = LinearForecast.fit([own.filled[: own.trained] for own in series], template)
+    linear = LinearForecast.fit([item.filled[: item.trained] for item in series], template)
     baselines = {"naive": _naive(series, owners, origins, horizon)}
     if season > 1:
         baselines["seasonal naive"] = _seasonal(series, owners, origins, horizon, season)
     if linear is not None:
-        baselines["linear"] = linear.predict([own.filled for own in series], owners, origins)
+        baselines["linear"] = linear.predict([item.filled for item in series], owners, origins)
     figures["baselines"] = {name: scores(found) for name, found in baselines.items()}
     return figures
 
@@ -75,7 +75,7 @@ class _Series:
     before them; `trained` steps at its beginning were seen in training."""
 
     def __init__(self, features: Any, one: Any):
-        self.mean, self.scale = (own.astype(np.float64) for own in features.scales_of(one))
+        self.mean, self.scale = (item.astype(np.float64) for item in features.scales_of(one))
         self.values = (one.values - self.mean) / self.scale
         observed = np.isfinite(self.values)
         steps = np.where(observed, np.arange(len(one))[:, None], 0)
@@ -104,11 +104,11 @@ def _ahead(
 ) -> np.ndarray:
     """The true values of windows, (windows, horizon, targets); NaN if unknown."""
     found = np.full((len(owners), horizon, series[0].values.shape[1]), np.nan)
-    for index, own in enumerate(series):
+    for index, item in enumerate(series):
         chosen = np.flatnonzero(owners == index)
         steps = origins[chosen][:, None] + np.arange(horizon)
-        inside = steps < len(own.values)
-        rows = own.values[np.minimum(steps, len(own.values) - 1)]
+        inside = steps < len(item.values)
+        rows = item.values[np.minimum(steps, len(item.values) - 1)]
         found[chosen] = np.where(inside[..., None], rows, np.nan)
     return found
 
@@ -128,10 +128,10 @@ def _seasonal(
     """The value a season before, or the last one if the series is too short."""
     found = _naive(series, owners, origins, horizon)
     back = np.arange(horizon) % season - season
-    for index, own in enumerate(series):
+    for index, item in enumerate(series):
         chosen = np.flatnonzero((owners == index) & (origins >= season))
         if len(chosen):
-            found[chosen] = own.filled[origins[chosen][:, None] + back]
+            found[chosen] = item.filled[origins[chosen][:, None] + back]
     return found
 
 

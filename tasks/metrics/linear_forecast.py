@@ -39,11 +39,11 @@ class LinearForecast:
         """
         look_back, horizon = template.look_back, template.horizon
         length = look_back + horizon
-        counts = [max(len(own) - length + 1, 0) * own.shape[1] for own in series]
+        counts = [max(len(item) - length + 1, 0) * item.shape[1] for item in series]
         step = max(-(-sum(counts) // MOST_WINDOWS), 1)
         windows = [
-            np.lib.stride_tricks.sliding_window_view(own, length, 0)[::step].reshape(-1, length)
-            for own, count in zip(series, counts, strict=True)
+            np.lib.stride_tricks.sliding_window_view(item, length, 0)[::step].reshape(-1, length)
+            for item, count in zip(series, counts, strict=True)
             if count
         ]
         if not windows or max(map(len, series)) < 2 * length:
@@ -74,12 +74,12 @@ class LinearForecast:
             origins: the first step of each window's horizon.
         """
         found = np.zeros((len(owners), self.horizon, series[0].shape[1]))
-        for index, own in enumerate(series):
+        for index, item in enumerate(series):
             chosen = np.flatnonzero(owners == index)
             # Series that begin within a window are extended backwards with their first value.
-            padded = np.pad(own, ((self.look_back, 0), (0, 0)), mode="edge")
+            padded = np.pad(item, ((self.look_back, 0), (0, 0)), mode="edge")
             steps = origins[chosen][:, None] + np.arange(self.look_back)
-            for target in range(own.shape[1]):
+            for target in range(item.shape[1]):
                 inputs, last = _inputs(padded[:, target][steps])
                 found[chosen, :, target] = inputs @ self.weights + last
         return found

@@ -164,7 +164,7 @@ def application_module(name: str) -> ModuleType:
     for _, module in inspect.getmembers(keras.applications, inspect.ismodule):
         if hasattr(module, "preprocess_input"):
             made = inspect.getmembers(module, inspect.isfunction)
-            known |= {own: module for own, _ in made if own[0].isupper()}
+            known |= {item: module for item, _ in made if item[0].isupper()}
     if name not in known:
         raise SeqzooError(
             "`encoder` must be 'convolutional' or one of keras.applications "

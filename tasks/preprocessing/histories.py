@@ -98,7 +98,7 @@ class HistoryFeatures(Features):
         self.scale = np.array(config["scale"], np.float32)
         self.names = {name: index for index, name in enumerate(config["series"])}
         self.length = template.look_back + template.horizon
-        static = sum(len(own) if isinstance(own, list) else 1 for own in config["static"])
+        static = sum(len(item) if isinstance(item, list) else 1 for item in config["static"])
         self.layout = Layout(
             self.targets,
             self.targets,
@@ -200,7 +200,7 @@ class HistoryFeatures(Features):
         _check_type(one, place)
         for name, expected in (
             ("values", self.targets),
-            *((own, len(self.config[own])) for own in ("past", "known")),
+            *((item, len(self.config[item])) for item in ("past", "known")),
         ):
             width = getattr(one, name).shape[1]
             if width != expected:
@@ -292,7 +292,9 @@ class HistoryFeatures(Features):
             same = series[:, None] == tf.constant(list(self.names))
             found = tf.argmax(same, 1, tf.int32)
             index = tf.where(tf.reduce_any(same, 1), found + 1, 0)
-        mean, scale = (tf.gather(own, tf.maximum(index - 1, 0)) for own in (self.mean, self.scale))
+        mean, scale = (
+            tf.gather(item, tf.maximum(index - 1, 0)) for item in (self.mean, self.scale)
+        )
         if series is None:
             return index, mean, scale
         observed = tf.math.is_finite(values)
@@ -330,11 +332,11 @@ class HistoryFeatures(Features):
         observed = tf.math.is_finite(values)
         standard = (values - mean[:, None]) / scale[:, None]
         parts = [tf.where(observed, standard, 0.0), tf.cast(observed, tf.float32)]
-        for name, own in (("past", past), ("known", known)):
-            if own is not None:
+        for name, item in (("past", past), ("known", known)):
+            if item is not None:
                 learned = tf.constant(self.config[name], tf.float32)  # (columns, 2)
-                own = (own - learned[:, 0]) / learned[:, 1]
-                parts.append(tf.where(tf.math.is_finite(own), own, 0.0))
+                item = (item - learned[:, 0]) / learned[:, 1]
+                parts.append(tf.where(tf.math.is_finite(item), item, 0.0))
         for name in self.config["cycles"]:
             seconds = tf.cast(dates % CYCLES[name], tf.float32)
             phase = seconds * (2 * math.pi / CYCLES[name])
@@ -481,7 +483,8 @@ class HistoryFeatures(Features):
                 for name in ("past", "known")
             }
             static = tuple(
-                own[0] if isinstance(own, list) else own["mean"] for own in self.config["static"]
+                item[0] if isinstance(item, list) else item["mean"]
+                for item in self.config["static"]
             )
             name = self.config["series"][series]
             found.append(

@@ -38,7 +38,7 @@ class ColumnFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "ColumnFeatures":
-        images = [np.asarray(own) for own in examples.inputs]
+        images = [np.asarray(item) for item in examples.inputs]
         first = images[0]
         if first.ndim not in (2, 3) or first.dtype.kind not in "buif":
             raise SeqzooError(
@@ -53,7 +53,7 @@ class ColumnFeatures(Features):
                 features.image(image, place)
                 for image, place in zip(images, examples.places, strict=True)
             ]
-            flat = np.concatenate([own.reshape(-1, 1) for own in checked])
+            flat = np.concatenate([item.reshape(-1, 1) for item in checked])
             features.mean, features.scale = moments(flat)
         return features
 

@@ -126,7 +126,7 @@ def _of_one_size(template: Any, inputs: Any, places: Sequence[str]) -> np.ndarra
             numbers of channels.
     """
     size = getattr(template, "image_size", None)
-    images = inputs if isinstance(inputs, np.ndarray) else [np.asarray(own) for own in inputs]
+    images = inputs if isinstance(inputs, np.ndarray) else [np.asarray(item) for item in inputs]
     if not len(images):
         return np.asarray(images)
     first = images[0]

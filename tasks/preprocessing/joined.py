@@ -60,7 +60,7 @@ class JoinedFeatures(Features):
         compared = joined.compared
         if compared is not None:
             both = [columns[0].inputs, columns[compared].inputs]
-            columns[0] = Examples([value for own in both for value in own])
+            columns[0] = Examples([value for item in both for value in item])
         parts: list[Features] = []
         for number, (kind, column) in enumerate(zip(kinds, columns, strict=True)):
             if number == compared:
@@ -184,8 +184,8 @@ class JoinedFeatures(Features):
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "JoinedFeatures":
         parts: list[Features] = []
-        for number, (kind, own) in enumerate(zip(config["kinds"], config["parts"], strict=True)):
-            if own is None:
+        for number, (kind, item) in enumerate(zip(config["kinds"], config["parts"], strict=True)):
+            if item is None:
                 parts.append(parts[0])
                 continue
             known = {}
@@ -193,7 +193,7 @@ class JoinedFeatures(Features):
                 if number == 0 or key.endswith(suffix(number)):
                     known[key.removesuffix(suffix(number))] = vocabulary
             view = part_template(template, kind)
-            parts.append(features_class(kind).from_config(view, own, known))
+            parts.append(features_class(kind).from_config(view, item, known))
         return cls(template, config["names"], config["kinds"], parts)
 
 

@@ -65,8 +65,8 @@ def _tables() -> _Tables:
         apart = unicodedata.normalize("NFD", character)
         if apart == character:
             continue
-        whole[code] = [ord(own) for own in apart.ljust(LONGEST, "\0")]
-        pair = [int(own, 16) for own in unicodedata.decomposition(character).split()]
+        whole[code] = [ord(item) for item in apart.ljust(LONGEST, "\0")]
+        pair = [int(item, 16) for item in unicodedata.decomposition(character).split()]
         # Characters that are excluded from composition stay decomposed in NFC.
         if len(pair) == 2 and unicodedata.normalize("NFC", character) == character:
             composed[pair[0] * CODES + pair[1]] = code
@@ -210,7 +210,7 @@ def _pairs_composed(codes: Any, classes: Any, rows: Any) -> tuple[Any, Any]:
         kept = ~fits | (tf.gather(first, behind) != here)
         codes = tf.where(takes, tf.gather(pair, taken), codes)
         passed = tf.where(takes, tf.gather(places, taken), passed)
-        values = (tf.boolean_mask(own, kept) for own in (codes, classes, rows, passed, places))
+        values = (tf.boolean_mask(item, kept) for item in (codes, classes, rows, passed, places))
         return *values, tf.reduce_any(takes)
 
     places = tf.range(tf.size(codes, tf.int64))

@@ -117,7 +117,7 @@ class SentenceSplitter:
                 (plain[:size], plain[size:], self.first),
                 (plain[-size:], plain[:-size], self.last),
             ):
-                ranks = [self.ranks.get(own, last) for own in (one, other)]
+                ranks = [self.ranks.get(item, last) for item in (one, other)]
                 if one in clitics and max(ranks) < rank:
                     return False
         return True

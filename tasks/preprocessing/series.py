@@ -48,7 +48,7 @@ class SeriesFeatures(Features):
             marks = np.isin(values, (0, 1)).all(0)
             features.mean = np.where(marks, 0.0, features.mean).tolist()
             features.scale = np.where(marks, 1.0, features.scale).tolist()
-            between = np.concatenate([own[1:] for own in elapsed])
+            between = np.concatenate([item[1:] for item in elapsed])
             features.time_unit = (float(between.mean()) if between.size else 0.0) or 1.0
         return features
 

@@ -119,7 +119,7 @@ def _write(writer: cache.Writer, column: TextColumn, features: Any) -> None:
         writer.append("lengths", lengths.astype(np.int32))
     text = types.encoded()
     writer.append("types", np.frombuffer(b"".join(text), np.uint8))
-    writer.append("type-lengths", np.array([len(own) for own in text], np.int32))
+    writer.append("type-lengths", np.array([len(item) for item in text], np.int32))
 
 
 def _in_threads(

@@ -85,7 +85,9 @@ class TokenFeatures(TextFeatures):
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
         if self.template.input == "words":
             pairs = zip(inputs, places, strict=True)
-            inputs = [own if isinstance(own, str) else _joined(own, place) for own, place in pairs]
+            inputs = [
+                item if isinstance(item, str) else _joined(item, place) for item, place in pairs
+            ]
         return super().raw(inputs, places)
 
     def split(self, text: Any) -> Any:

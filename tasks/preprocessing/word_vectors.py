@@ -185,7 +185,7 @@ def _package(name: str) -> pathlib.Path | None:
 
 def _of_folder(path: str, folder: pathlib.Path) -> Rows:
     arrays = sorted(folder.rglob(f"*{ARRAY}"))
-    lists = sorted(own for own in folder.rglob("*") if own.suffix.lower() in WORDS)
+    lists = sorted(item for item in folder.rglob("*") if item.suffix.lower() in WORDS)
     if len(arrays) != 1:
         raise _error(path, f"must contain one {ARRAY} array, has {len(arrays)}")
     table = _array(path, np.load(arrays[0], mmap_mode="r", allow_pickle=False))
@@ -193,7 +193,7 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
         words = _words(file)
         if len(words) == len(table):
             return _of_array(words, table)
-    listed = ", ".join(own.name for own in lists) or "none"
+    listed = ", ".join(item.name for item in lists) or "none"
     raise _error(
         path,
         f"must contain a list of {len(table):,} words ({', '.join(WORDS)}) next to "
@@ -206,11 +206,11 @@ def _words(file: pathlib.Path) -> Sequence[str]:
     if file.suffix.lower() == ".parquet":
         import pyarrow.parquet as pq
 
-        return [str(own) for own in pq.read_table(file).column(0).to_pylist()]
+        return [str(item) for item in pq.read_table(file).column(0).to_pylist()]
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix.lower() == ".json":
         found = json.loads(text)
-        return [str(own) for own in found] if isinstance(found, list) else []
+        return [str(item) for item in found] if isinstance(found, list) else []
     return text.splitlines()
 
 
@@ -255,7 +255,7 @@ def _parsed(path: str, stream: Any) -> Rows:
     if first.startswith(FASTTEXT):
         raise _error(path, "is a model of fastText; give its .vec file")
     head = first.partition(b"\n")[0].split()
-    counted = len(head) == 2 and all(own.isdigit() for own in head)
+    counted = len(head) == 2 and all(item.isdigit() for item in head)
     if counted:
         stream.readline()
     if counted and _is_binary(first):
@@ -267,7 +267,7 @@ def _parsed(path: str, stream: Any) -> Rows:
 def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
     """A file, unpacked, with a buffer."""
     archives = [
-        own for own in (file, *file.parents) if own.suffix.lower() == ".zip" and own.is_file()
+        item for item in (file, *file.parents) if item.suffix.lower() == ".zip" and item.is_file()
     ]
     with contextlib.ExitStack() as stack:
         try:
@@ -287,7 +287,7 @@ def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
 
 def _member(path: str, archive: pathlib.Path, file: pathlib.Path, zipped: zipfile.ZipFile) -> str:
     """The name of the member of an archive that a path names."""
-    names = [own.filename for own in zipped.infolist() if not own.is_dir()]
+    names = [item.filename for item in zipped.infolist() if not item.is_dir()]
     wanted = file.relative_to(archive).as_posix()
     chosen = names if wanted == "." else [wanted]
     if len(chosen) != 1 or chosen[0] not in names:

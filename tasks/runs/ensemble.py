@@ -151,19 +151,19 @@ class Ensemble:
     def _collect(self, ask: str, data: list[Data], options: AnswerOptions) -> list[dict[str, list]]:
         """The results of a method of each task for its encoded examples."""
         return [
-            run._inference.collect(getattr(run.task, ask), own, options)
-            for run, own in zip(self.runs, data, strict=True)
+            run._inference.collect(getattr(run.task, ask), item, options)
+            for run, item in zip(self.runs, data, strict=True)
         ]
 
     def _outputs(self, data: list[Data], options: AnswerOptions) -> tuple[Any, np.ndarray]:
         """Targets, and outputs (n, size) that decode to the averaged predictions."""
-        found = [np.stack(own["outputs"]) for own in self._collect("infer", data, options)]
+        found = [np.stack(item["outputs"]) for item in self._collect("infer", data, options)]
         targets = self.task.targets
         if not isinstance(targets, ValueTargets):
             return targets, mean_logits(targets, np.stack(found)).astype(np.float32)
         values = [
-            run.task.targets.decode(tf.constant(own), 1)["value"].numpy().astype(np.float64)
-            for run, own in zip(self.runs, found, strict=True)
+            run.task.targets.decode(tf.constant(item), 1)["value"].numpy().astype(np.float64)
+            for run, item in zip(self.runs, found, strict=True)
         ]
         outputs = (np.mean(values, 0) - targets.mean) / targets.scale
         # The activation has been applied.
@@ -175,18 +175,18 @@ class Ensemble:
         probabilities."""
         lengths = data[0].inputs.lengths
         found = self._collect("marginals", data, options)
-        for run, own in zip(self.runs, data, strict=True):
-            if not np.array_equal(own.inputs.lengths, lengths):
+        for run, item in zip(self.runs, data, strict=True):
+            if not np.array_equal(item.inputs.lengths, lengths):
                 raise SeqzooError(f"{run.folder} reads other steps than {self.folder}.")
         crf = any(run.template.crf for run in self.runs)
         allowed = self.task.tags.constraints if crf else None
         tags, probabilities = [], []
         for row, length in enumerate(lengths):
-            mean = np.mean([own["probabilities"][row][:length] for own in found], 0)
+            mean = np.mean([item["probabilities"][row][:length] for item in found], 0)
             tags.append(most_probable(mean, allowed))
             probabilities.append(mean[np.arange(length), tags[-1]])
         said = Sequences.of(tags)
-        joint = self._log_joint([replace(own, targets=said) for own in data], options)
+        joint = self._log_joint([replace(item, targets=said) for item in data], options)
         return {
             "tags": tags,
             "lengths": list(lengths),
@@ -198,7 +198,7 @@ class Ensemble:
         """The logarithm of the mean probability of all tags of each sequence, which are the
         targets, (n,). A mean of probabilities would be zero for long sequences."""
         found = self._collect("score", data, options)
-        return _log_mean(-np.array([own["loss"] for own in found], np.float64))
+        return _log_mean(-np.array([item["loss"] for item in found], np.float64))
 
 
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:
@@ -233,7 +233,7 @@ def most_probable(probabilities: np.ndarray, allowed: tuple | None) -> np.ndarra
     """
     if allowed is None:
         return probabilities.argmax(-1).astype(np.int32)
-    moves, starts, ends = (np.where(np.asarray(own, bool), 0.0, -np.inf) for own in allowed)
+    moves, starts, ends = (np.where(np.asarray(item, bool), 0.0, -np.inf) for item in allowed)
     scores = np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
     best, origins = scores[0] + starts, []
     for score in scores[1:]:

@@ -23,5 +23,5 @@ def write_evaluation(folder: pathlib.Path, figures: dict[str, Any]) -> None:
         plot_reliability(folder / "reliability.png", figures["calibration"])
     tagged = [sample for sample in figures.get("samples", ()) if sample.get("tokens")]
     if tagged:
-        texts = [interlinear(own["tokens"], own["answer"], own["truth"]) for own in tagged]
+        texts = [interlinear(item["tokens"], item["answer"], item["truth"]) for item in tagged]
         write_text(folder / "samples.txt", "\n\n\n".join(texts) + "\n")

@@ -81,7 +81,7 @@ class Inference:
                 key = (*key, *(array.shape for array in full.values()))
                 compiled = self._seconds.get(key, 0.0) >= PATIENCE
                 batch = full if compiled else batch
-            tensors: dict[str, Any] = {name: tf.constant(own) for name, own in batch.items()}
+            tensors: dict[str, Any] = {name: tf.constant(item) for name, item in batch.items()}
             if carried:
                 tensors["carried"] = carried
             if seed is not None:
@@ -95,8 +95,8 @@ class Inference:
             rows = batch["rows"][real]
             for name, value in result.items():
                 place = found.setdefault(name, [None] * len(data))
-                for row, own in zip(rows, value.numpy()[real], strict=True):
-                    place[row] = own if place[row] is None else place[row] + own
+                for row, item in zip(rows, value.numpy()[real], strict=True):
+                    place[row] = item if place[row] is None else place[row] + item
             if generates and traced:  # tracing does not count as generating
                 taken = time.perf_counter() - start
                 self._seconds[key] = self._seconds.get(key, 0.0) + taken
@@ -115,7 +115,7 @@ class Inference:
         rate = self._kept("rate", make)
         size = self.settings.batch_size
         parts = [texts[start : start + size] for start in range(0, len(texts), size)]
-        return [float(own) for part in parts for own in rate(tf.constant(part, tf.string))]
+        return [float(item) for part in parts for item in rate(tf.constant(part, tf.string))]
 
     def stream(self, data: Data, options: AnswerOptions) -> Iterator[str]:
         """The text that a task generates for the only example of `data`, after each token.
@@ -128,7 +128,7 @@ class Inference:
         settings = replace(self.settings, batch_size=1)
         plan = data.plan(self.padding, settings)
         (batch,) = array_batches(data, plan, trim=True)
-        tensors = {name: tf.constant(own) for name, own in batch.items()}
+        tensors = {name: tf.constant(value) for name, value in batch.items()}
         if options.seed is not None:
             tensors["seed"] = seed_tensor(options.seed)
         choices = options.decoding or self.task.decoding
@@ -199,7 +199,7 @@ def _filled(batch: dict[str, np.ndarray], longest: int) -> dict[str, np.ndarray]
 
 def _specs(batch: dict[str, Any]) -> dict[str, Any]:
     """Specs of batches like this one."""
-    return {name: _free(own) for name, own in batch.items()}
+    return {name: _free(value) for name, value in batch.items()}
 
 
 def _free(tensors: Any) -> Any:

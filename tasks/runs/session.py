@@ -78,7 +78,7 @@ class Stepper:
         """Steps (time, ...) and the states before them -> outputs of the last step or of all, and
         the states after them."""
         outputs, last = self._run(tf.constant(steps[None]), states)
-        return outputs.numpy(), [tf.cast(own, tf.float32) for own in last]
+        return outputs.numpy(), [tf.cast(item, tf.float32) for item in last]
 
 
 class Session:
@@ -203,7 +203,7 @@ class Session:
             outputs = np.concatenate([*self._outputs, outputs], 1)
             count = tf.constant([outputs.shape[1]])
             written = task.transcribe(tf.constant(outputs), count, self.options)
-            found = {name: list(own.numpy()) for name, own in written.items()}
+            found = {name: list(value.numpy()) for name, value in written.items()}
         elif outputs.ndim == 2:
             found = {"outputs": [outputs[0]]}
         elif hasattr(task, "targets"):
@@ -211,7 +211,7 @@ class Session:
         else:
             count = tf.constant([outputs.shape[1]])
             tagged = task.tagged(model, tf.constant(outputs), count, self.options.top)
-            found = {name: list(own.numpy()) for name, own in tagged.items()}
+            found = {name: list(value.numpy()) for name, value in tagged.items()}
         return task.answers(found, None, self.options)[0]
 
 

@@ -191,7 +191,7 @@ class GeneratorTask(Task):
         values, lengths = self.features.transform(*raw)
         decoded = self.generate(model, {"values": values, "lengths": lengths}, options)
         ids, lengths, attention = (
-            own[:, 0] for own in (decoded.tokens, decoded.lengths, decoded.attention)
+            item[:, 0] for item in (decoded.tokens, decoded.lengths, decoded.attention)
         )
         rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
         places: Any = getattr(model.encoder, "places", ())
@@ -312,12 +312,12 @@ class GeneratorTask(Task):
         return text_answers({**found, "texts": self._texts_of(found, inputs)})
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
-        return corpus_score(by, [own[0].decode("utf-8") for own in found["texts"]], examples)
+        return corpus_score(by, [item[0].decode("utf-8") for item in found["texts"]], examples)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
     ) -> dict[str, Any]:
-        texts = [own[0].decode("utf-8") for own in self._texts_of(found, examples.inputs)]
+        texts = [item[0].decode("utf-8") for item in self._texts_of(found, examples.inputs)]
         if self.template.lowercase_targets:
             lowered = [text.lower() for text in required_texts(examples)]
             examples = replace(examples, targets=lowered)
@@ -339,16 +339,16 @@ def text_answers(found: dict[str, list]) -> list[Answer]:
         SeqzooError: an example has none at all, as with a penalty or temperature beyond float32.
     """
     answers = []
-    for texts, own, tokens in zip(
+    for texts, item, tokens in zip(
         found["texts"], found["log_probabilities"], found["token_probabilities"], strict=True
     ):
-        there = np.flatnonzero(np.isfinite(own))
+        there = np.flatnonzero(np.isfinite(item))
         if not len(there):
             raise SeqzooError(
                 "No text has a finite probability with these decoding options; choose penalties "
                 "and a temperature closer to 1."
             )
-        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(own[n]))) for n in there)
+        ranked = tuple((texts[n].decode("utf-8"), float(np.exp(item[n]))) for n in there)
         each = tuple(float(tokens[n]) for n in there)
         answers.append(Answer(ranked[0][0], ranked[0][0], ranked[0][1], ranked, each))
     return answers

@@ -32,16 +32,16 @@ def scores_of(
         "chrf"; "inputs", how many different ones there are; "samples", some of the answers.
     """
     said, known, places = _by_input(texts, examples)
-    distinct = sorted({*said, *(one for own in known for one in own)})
+    distinct = sorted({*said, *(one for item in known for one in item)})
     split = dict(zip(distinct, tokens(distinct), strict=True))
-    rates = error_rates([split[t] for t in said], [[split[t] for t in own] for own in known])
+    rates = error_rates([split[t] for t in said], [[split[t] for t in item] for item in known])
     figures: dict[str, Any] = {
         "inputs": len(said),
         # Compared with spaces, but not their width.
         "exact_match": rates["exact_match"],
         "token_error": rates["token_error"],
     }
-    several = [len(one.split()) > 1 for own in known for one in own]
+    several = [len(one.split()) > 1 for item in known for one in item]
     if sum(several) > len(several) / 2:  # otherwise n-grams of words are meaningless for most texts
         ngrams = bleu(said, known)
         figures |= {f"bleu_{n}": ngrams[f"bleu_{n}"] for n in range(1, 5)}
@@ -50,9 +50,9 @@ def scores_of(
         {
             "input": _shown(examples, place),
             "answer": answer,
-            "truth": " | ".join(own),
+            "truth": " | ".join(item),
         }
-        for answer, own, place in zip(said[:SAMPLES], known, places, strict=False)
+        for answer, item, place in zip(said[:SAMPLES], known, places, strict=False)
     ]
     return figures
 

@@ -41,7 +41,7 @@ class Tags:
         self = cls(names, True)
         if self.entities:
             ids = (self._ids(tags, examples, index) for index, tags in enumerate(sequences))
-            self.well_formed = all(self.breach(own) is None for own in ids)
+            self.well_formed = all(self.breach(item) is None for item in ids)
         else:
             self.well_formed = False
         return self

@@ -43,14 +43,14 @@ def listed_callbacks(given: Any) -> list[Any]:
     if given is None:
         return []
     found = list(given) if isinstance(given, list | tuple) else [given]
-    for own in found:
-        if not isinstance(own, keras.callbacks.Callback):
-            is_class = isinstance(own, type) and issubclass(own, keras.callbacks.Callback)
+    for item in found:
+        if not isinstance(item, keras.callbacks.Callback):
+            is_class = isinstance(item, type) and issubclass(item, keras.callbacks.Callback)
             raise SeqzooError(
                 field="callbacks",
                 expected="a `keras.callbacks.Callback` or a list of them",
-                got=own,
-                hint=f"make an instance: {own.__name__}(...)" if is_class else "",
+                got=item,
+                hint=f"make an instance: {item.__name__}(...)" if is_class else "",
             )
     return found
 
@@ -86,8 +86,9 @@ class Callbacks:
                 )
             if isinstance(callback, SETTERS) and not settable_rate(settings):
                 raise SeqzooError(
-                    f"`callbacks`: {type(callback).__name__} sets the learning rate, which the schedule "
-                    "sets at each step; train with schedule='constant' and warmup_steps=0.",
+                    f"`callbacks`: {type(callback).__name__} sets the learning rate, which the "
+                    "schedule sets at each step; train with schedule='constant' and "
+                    "warmup_steps=0.",
                     field="callbacks",
                 )
 

@@ -51,7 +51,7 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
                 f"'mirrored' needs at least 2 GPUs, TensorFlow sees {len(gpus)} here; leave it "
                 "out, or train on several machines or processes with 'multi-worker'."
             )
-        return tf.distribute.MirroredStrategy([own.name for own in gpus])
+        return tf.distribute.MirroredStrategy([item.name for item in gpus])
     resolver = resolve(os.environ, workers)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
@@ -112,7 +112,7 @@ def read_tf_config(text: str) -> tuple[dict[str, list[str]], str, int]:
     form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
         config = json.loads(text)
-        cluster = {job: list(own) for job, own in config["cluster"].items()}
+        cluster = {job: list(value) for job, value in config["cluster"].items()}
         job, index = config["task"]["type"], int(config["task"]["index"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SeqzooError(f"TF_CONFIG must be of the form {form}, got {text!r}.") from error

@@ -278,7 +278,7 @@ class Epochs:
         means = [variable.numpy() for variable in variables]
         if self.workers.chief:
             means = BestEpochs(self.folder / AVERAGED).keep(row["epoch"], variables, chosen)
-        means = self.workers.from_chief([own.astype(np.float64) for own in means])
+        means = self.workers.from_chief([item.astype(np.float64) for item in means])
         # Seeds move while the mean is scored; they are set back too, so that an epoch's weights do
         # not depend on the average.
         seeds = [

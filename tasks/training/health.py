@@ -51,7 +51,7 @@ class GradientNorms:
         """The columns of the epoch so far."""
         *sums, count = self.sums.numpy()
         pairs = zip(self.names, sums, strict=True)
-        return {name: float(own / max(count, 1)) for name, own in pairs}
+        return {name: float(item / max(count, 1)) for name, item in pairs}
 
     def reset(self) -> None:
         """Begins an epoch."""
@@ -61,7 +61,7 @@ class GradientNorms:
 def layers_of(model: Any) -> list[str]:
     """The layer of each trainable variable of a model, the same in each process:
     "decoder_recurrent_0"."""
-    paths = {id(own): path for path, own in weights_by_path(model).items()}
+    paths = {id(value): path for path, value in weights_by_path(model).items()}
     layers = [paths[id(variable)].rpartition("/")[0] for variable in model.trainable_variables]
     return [re.sub(r"\W+", "_", layer.removesuffix("/cell")).strip("_") for layer in layers]
 
@@ -76,7 +76,7 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
         plan: their batches.
     """
     batch = next(array_batches(data, plan, trim=data.window is None))
-    tensors: dict[str, Any] = {name: tf.constant(own[:EXAMINED]) for name, own in batch.items()}
+    tensors: dict[str, Any] = {name: tf.constant(value[:EXAMINED]) for name, value in batch.items()}
     if task.carries:
         rows = len(tensors["weights"])
         tensors["carried"] = tuple(tf.zeros([rows, units]) for units in task.carries)

@@ -27,7 +27,7 @@ class LazyAdam(keras.optimizers.Adam):
 
     def _backend_apply_gradients(self, grads: Any, trainable_variables: Any) -> None:
         pairs = zip(grads, trainable_variables, strict=True)
-        dense = [own for grad, own in pairs if not isinstance(grad, tf.IndexedSlices)]
+        dense = [item for grad, item in pairs if not isinstance(grad, tf.IndexedSlices)]
         self._apply_weight_decay(dense)
         self._backend_update_step(grads, trainable_variables, self.learning_rate)
 

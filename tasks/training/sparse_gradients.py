@@ -50,8 +50,8 @@ def sum_over_replicas(gradients: Sequence[Any]) -> list[Any]:
     context: Any = tf.distribute.get_replica_context()
     sums = context.all_reduce(tf.distribute.ReduceOp.SUM, exchanged)
     return [
-        nonzero_rows(own) if rows and not isinstance(own, tf.IndexedSlices) else own
-        for own, rows in zip(sums, sparse, strict=True)
+        nonzero_rows(item) if rows and not isinstance(item, tf.IndexedSlices) else item
+        for item, rows in zip(sums, sparse, strict=True)
     ]
 
 

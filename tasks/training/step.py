@@ -120,7 +120,7 @@ class Loop:
 
     def _states(self, rows: int) -> tuple[Any, ...]:
         zeros = (tf.zeros([rows, units]) for units in self.task.carries)
-        return tuple(tf.Variable(own, trainable=False) for own in zeros)
+        return tuple(tf.Variable(item, trainable=False) for item in zeros)
 
     def _batches(self, data: Data, plan: Plan) -> Any:
         """The data set of a plan's batches, of each the rows of this worker."""
@@ -193,7 +193,7 @@ class Loop:
         """Within it, the model has the moving averages of its weights, if there are any."""
         if not self.average:
             return contextlib.nullcontext()
-        values = [own.numpy() for own in self.average]
+        values = [item.numpy() for item in self.average]
         return with_values(averaged_variables(self.model), values)
 
     def next_epoch(self) -> None:
@@ -228,8 +228,8 @@ class Loop:
     def gather(self) -> None:
         """Brings the states that all workers carry on together, for a checkpoint."""
         if self.workers.count > 1:
-            for whole, own in zip(self.lanes, self.carried, strict=True):
-                parts = self.workers.gather(own.numpy())  # of worker i the rows i, i + count, ...
+            for whole, item in zip(self.lanes, self.carried, strict=True):
+                parts = self.workers.gather(item.numpy())  # of worker i the rows i, i + count, ...
                 whole.assign(parts.swapaxes(0, 1).reshape(whole.shape))
 
     def scatter(self) -> None:
@@ -238,8 +238,8 @@ class Loop:
         index, count = self.workers.index, self.workers.count
         if count == 1:
             return
-        for whole, own in zip(self.lanes, self.carried, strict=True):
-            own.assign(whole.numpy()[index::count])
+        for whole, item in zip(self.lanes, self.carried, strict=True):
+            item.assign(whole.numpy()[index::count])
         for variable in self.model.variables:
             if not tf.as_dtype(variable.dtype).is_floating:
                 first, calls = variable.numpy()
@@ -350,13 +350,13 @@ class Loop:
             share, whole = whole / (before + whole), before + whole
             sparse = [isinstance(gradient, tf.IndexedSlices) for gradient in gradients]
             gradients = [
-                own / tf.cast(whole, own.dtype)
-                + tf.convert_to_tensor(gradient) * tf.cast(share, own.dtype)
-                for own, gradient in zip(sums, gradients, strict=True)
+                item / tf.cast(whole, item.dtype)
+                + tf.convert_to_tensor(gradient) * tf.cast(share, item.dtype)
+                for item, gradient in zip(sums, gradients, strict=True)
             ]
             gradients = [
-                nonzero_rows(own) if rows else own
-                for own, rows in zip(gradients, sparse, strict=True)
+                nonzero_rows(item) if rows else item
+                for item, rows in zip(gradients, sparse, strict=True)
             ]
         scaling = getattr(self.optimizer, "dynamic_scale", None)
         norm = tf.linalg.global_norm(gradients)
@@ -370,14 +370,14 @@ class Loop:
         return self._figures(totals, finite), carried, tf.cast(clipped, tf.float64)
 
     def _train_step(self, batch: dict[str, Any]) -> None:
-        held = tuple(own.value() for own in self.held)
+        held = tuple(item.value() for item in self.held)
         arguments = (self.with_carried(batch), *([held] if held else []))
         figures, carried, clipped = self.strategy.run(self._train_replica, arguments)
         # Every replica clips the same gradients.
         clipped = self.strategy.experimental_local_results(clipped)[0]
         self.updates.assign_add(tf.stack([tf.ones((), tf.float64), clipped]))
-        for own in self.held:
-            own.assign(tf.zeros_like(own))
+        for item in self.held:
+            item.assign(tf.zeros_like(item))
         if self.average:
             self._follow()
         self._end_step(figures, carried)
@@ -387,15 +387,15 @@ class Loop:
         before = -(-self.steps // self.settings.accumulate) * self.epoch
         update = tf.cast(before, tf.float64) + self.updates[0]
         share = 1 - decay_at(update, self.settings.decay)
-        for own, variable in zip(self.average, averaged_variables(self.model), strict=True):
+        for item, variable in zip(self.average, averaged_variables(self.model), strict=True):
             weight = tf.convert_to_tensor(variable.value)
-            own.assign_add(tf.cast(share, own.dtype) * (weight - own))
+            item.assign_add(tf.cast(share, item.dtype) * (weight - item))
 
     def _hold_step(self, batch: dict[str, Any]) -> None:
         arguments = (self.with_carried(batch),)
         figures, carried, sums = self.strategy.run(self._hold_replica, arguments)
-        for own, new in zip(self.held, sums, strict=True):
-            own.assign_add(self.strategy.experimental_local_results(new)[0])
+        for item, new in zip(self.held, sums, strict=True):
+            item.assign_add(self.strategy.experimental_local_results(new)[0])
         self._end_step(figures, carried)
 
     def _figures(self, totals: Any, finite: Any) -> Any:

@@ -84,10 +84,10 @@ def truncated_gradients(
             with run_by(passing):
                 value = loss(part)
         gradients = tape.gradient(value, weights)
-        sparse[:] = (isinstance(own, tf.IndexedSlices) for own in gradients)
+        sparse[:] = (isinstance(item, tf.IndexedSlices) for item in gradients)
         sums = [
-            own if gradient is None else own + tf.convert_to_tensor(gradient)
-            for own, gradient in zip(sums, gradients, strict=True)
+            item if gradient is None else item + tf.convert_to_tensor(gradient)
+            for item, gradient in zip(sums, gradients, strict=True)
         ]
         if back > every:
             # On to the beginning of the next window.
@@ -111,7 +111,7 @@ def truncated_gradients(
     )
     if settings.embedding_updates == "dense":
         return sums
-    return [nonzero_rows(own) if rows else own for own, rows in zip(sums, sparse, strict=True)]
+    return [nonzero_rows(item) if rows else item for item, rows in zip(sums, sparse, strict=True)]
 
 
 def recurrent_layers(model: Any) -> list[Any]:
@@ -139,7 +139,7 @@ class Passing:
     def __call__(
         self, layer: Any, sequences: Any, states: list, mask: Any
     ) -> tuple[Any, Any, list]:
-        named = any(layer is own for own in self._layers)
+        named = any(layer is item for item in self._layers)
         if named:
             own, self._given = self._given[: len(states)], self._given[len(states) :]
             states = [tf.cast(new, old.dtype) for new, old in zip(own, states, strict=True)]

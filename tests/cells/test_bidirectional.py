@@ -216,7 +216,7 @@ def test_layers_of_a_file_are_not_taken_for_one_another(tmp_path, monkeypatch):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     layers = [
         layer
-        for own in loaded.layers[1:]
-        for layer in (own.inner.forward_layer, own.inner.backward_layer)
+        for item in loaded.layers[1:]
+        for layer in (item.inner.forward_layer, item.inner.backward_layer)
     ]
     assert len({id(layer) for layer in layers}) == 6

@@ -55,7 +55,7 @@ class Sound(RecurrentCell):
 @keras.saving.register_keras_serializable(package="tests")
 class Forgetful(Sound):
     def get_config(self):
-        return {name: own for name, own in super().get_config().items() if name != "factor"}
+        return {name: value for name, value in super().get_config().items() if name != "factor"}
 
 
 class Unregistered(Sound):

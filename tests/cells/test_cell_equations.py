@@ -143,7 +143,7 @@ def test_equals_its_equations(case, setting, way):
 def draws(case):
     """Whether a cell draws other random numbers in training, which `test_wrappers.py` tests."""
     kind = cells.CELLS[case.name]
-    return any(getattr(kind, own) is not getattr(cells.RecurrentCell, own) for own in DRAWS)
+    return any(getattr(kind, item) is not getattr(cells.RecurrentCell, item) for item in DRAWS)
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,11 @@ def _without_marks(folder: pathlib.Path) -> None:
     file = folder / "saved_model.pb"
     saved = SavedModel.FromString(file.read_bytes())
     library = saved.meta_graphs[0].graph_def.library.function
-    holders = [own for one in library for own in (one, *one.node_def)]
+    holders = [item for one in library for item in (one, *one.node_def)]
     marked = [holder for holder in holders if "_XlaMustCompile" in holder.attr]
     assert marked
-    for own in marked:
-        del own.attr["_XlaMustCompile"]
+    for item in marked:
+        del item.attr["_XlaMustCompile"]
     file.write_bytes(saved.SerializeToString())
 
 

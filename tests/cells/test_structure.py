@@ -42,7 +42,7 @@ def test_no_cell_loops_over_time(path):
         if isinstance(node, ast.Attribute):
             assert node.attr not in LOOPS, (path, node.lineno)
         if isinstance(node, ast.ImportFrom | ast.Import):
-            names = [getattr(node, "module", None), *(own.name for own in node.names)]
+            names = [getattr(node, "module", None), *(item.name for item in node.names)]
             assert not {"tensorflow", "jax", "torch"} & set(names), (path, node.lineno)
 
 

@@ -71,8 +71,8 @@ def test_tests_are_collected_without_the_extras() -> None:
                 break
             imported = [name.name for name in node.names] if isinstance(node, ast.Import) else []
             imported += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
-            tops = {own.partition(".")[0] for own in imported}
-            found = {names.get(own, own) for own in tops} & (elsewhere - installed)
+            tops = {item.partition(".")[0] for item in imported}
+            found = {names.get(item, item) for item in tops} & (elsewhere - installed)
             assert not found, f"{path.relative_to(ROOT)}: import {found} where it is used"
 
 
@@ -102,7 +102,7 @@ def test_only_the_layout_knows_where_the_choices_of_a_run_lie() -> None:
     for path, tree in TREES.items():
         if path.name == "layout.py":
             continue
-        texts = [own.value for own in ast.walk(tree) if isinstance(own, ast.Constant)]
+        texts = [item.value for item in ast.walk(tree) if isinstance(item, ast.Constant)]
         assert "config.json" not in texts and "*/config.json" not in texts, path
 
 

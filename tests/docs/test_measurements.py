@@ -174,7 +174,7 @@ def test_problems_of_memory_have_their_answers_in_their_inputs() -> None:
     assert (symbols[:, copied : -copied - 1] == memory.SYMBOLS).all()
     x, y = (part.numpy() for part in memory.ordering(50, 20, 3))
     for row, order in zip(x.argmax(-1), y[:, 0], strict=True):
-        (first, second) = [own for own in row if own >= memory.DISTRACTORS]
+        (first, second) = [item for item in row if item >= memory.DISTRACTORS]
         assert 2 * (first - memory.DISTRACTORS) + second - memory.DISTRACTORS == order
 
 

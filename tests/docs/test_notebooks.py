@@ -22,15 +22,15 @@ def _stored(source: pathlib.Path) -> dict:
 
 
 def test_there_are_notebooks() -> None:
-    assert {own.stem for own in SOURCES} == {"a_cell_of_your_own", "classify_a_data_frame"}
+    assert {item.stem for item in SOURCES} == {"a_cell_of_your_own", "classify_a_data_frame"}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda own: own.stem)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda item: item.stem)
 def test_the_stored_notebook_and_its_page_are_those_of_the_source(source: pathlib.Path) -> None:
     # If this fails, run: python -m docs.write_notebooks
     stored, parts = _stored(source), _parts(source)
     outputs = [
-        "".join(text for own in cell["outputs"] for text in own["text"])
+        "".join(text for item in cell["outputs"] for text in item["text"])
         for cell in stored["cells"]
         if cell["cell_type"] == "code"
     ]
@@ -43,7 +43,7 @@ def test_the_stored_notebook_and_its_page_are_those_of_the_source(source: pathli
 def _runs() -> list:
     """All notebooks; the one that trains for some ten seconds is slow."""
     slow = {"classify_a_data_frame": [pytest.mark.slow]}
-    return [pytest.param(own, id=own.stem, marks=slow.get(own.stem, [])) for own in SOURCES]
+    return [pytest.param(item, id=item.stem, marks=slow.get(item.stem, [])) for item in SOURCES]
 
 
 @pytest.mark.parametrize("source", _runs())
@@ -56,7 +56,7 @@ def test_a_notebook_runs(source: pathlib.Path, tmp_path, monkeypatch) -> None:
         outputs = WRITER["run"](code, source.stem)
     # Numbers differ a little between processors; how much is printed does not.
     stored = [cell for cell in _stored(source)["cells"] if cell["cell_type"] == "code"]
-    lines = [sum(len(own["text"]) for own in cell["outputs"]) for cell in stored]
+    lines = [sum(len(item["text"]) for item in cell["outputs"]) for cell in stored]
     assert [output.count("\n") for output in outputs] == lines
 
 

@@ -60,7 +60,7 @@ def form(name: str) -> tuple:
         len(as_list(cell.state_size)),
         bool(cell.unit_weights),
         bool(cell.separate),
-        *(getattr(CELLS[name], own) is not getattr(RecurrentCell, own) for own in METHODS),
+        *(getattr(CELLS[name], item) is not getattr(RecurrentCell, item) for item in METHODS),
     )
 
 
@@ -68,4 +68,4 @@ def one_of_each_form(known: Iterable[str]) -> set[str]:
     """The first cell of each form that none of the known cells has."""
     forms = {form(name) for name in known}
     firsts = {form(name): name for name in reversed(REGISTRY)}
-    return {name for own, name in firsts.items() if own not in forms}
+    return {name for key, name in firsts.items() if key not in forms}

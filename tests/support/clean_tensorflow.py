@@ -64,9 +64,9 @@ class CleanTensorFlow:
             AssertionError: if the model cannot be loaded or run there; it holds the traceback.
         """
         if isinstance(inputs, Mapping):
-            arrays: Any = {name: _array(own) for name, own in inputs.items()}
+            arrays: Any = {name: _array(value) for name, value in inputs.items()}
         else:
-            arrays = [_array(own) for own in inputs]
+            arrays = [_array(item) for item in inputs]
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
         pickle.dump((str(folder), arrays, signature), process.stdin)

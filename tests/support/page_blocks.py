@@ -58,9 +58,9 @@ def parts_of(path: pathlib.Path) -> list[list[Block]]:
     """The blocks of a page, cut into parts of which none reads what another one writes."""
     parts: list[list[Block]] = []
     for block in blocks_of(path):
-        needed = [part for part in parts if any(_written(own) & _read(block) for own in part)]
+        needed = [part for part in parts if any(_written(item) & _read(block) for item in part)]
         parts = [part for part in parts if part not in needed]
-        parts.append([*(own for part in needed for own in part), block])
+        parts.append([*(item for part in needed for item in part), block])
     return sorted(parts, key=lambda part: part[0].line)
 
 
@@ -69,12 +69,12 @@ def _written(block: Block) -> set[str]:
     paths the first folder."""
     found = [group for groups in WRITTEN.findall(block.code) for group in groups if group]
     found += [f"runs/{name}" for name in TRAINED.findall(block.code)]
-    return {_root(own) for own in found}
+    return {_root(item) for item in found}
 
 
 def _read(block: Block) -> set[str]:
     """All words of a block, as paths."""
-    return {_root(own) for own in re.findall(r"[\w~][\w.~/-]*", block.code)}
+    return {_root(item) for item in re.findall(r"[\w~][\w.~/-]*", block.code)}
 
 
 def _root(path: str) -> str:

@@ -106,7 +106,7 @@ def examples(case: Case) -> Examples:
         inputs = np.stack(inputs)
     if takes_time(case.cell):
         random = np.random.default_rng(0)
-        inputs = [TimedSeries(own, 9 * random.exponential(size=len(own))) for own in inputs]
+        inputs = [TimedSeries(item, 9 * random.exponential(size=len(item))) for item in inputs]
     template = case.choices()
     steps = [1] * COUNT
     if case.target in ("tags", "values"):
@@ -275,12 +275,12 @@ def _check_served(answer: Any, served: dict[str, Any]) -> None:
         np.testing.assert_allclose(served["probability"], answer.probability, rtol=1e-4)
     elif "labels" in served:
         found = dict(
-            zip((own.decode() for own in served["labels"]), served["probabilities"], strict=True)
+            zip((item.decode() for item in served["labels"]), served["probabilities"], strict=True)
         )
         for name, probability in answer.alternatives:
             np.testing.assert_allclose(found[name], probability, rtol=1e-4)
     elif "tags" in served:
-        tags = [own.decode() for own in served["tags"]]
+        tags = [item.decode() for item in served["tags"]]
         length = int(served["lengths"])
         assert tuple(tags[:length]) == answer.value and not any(tags[length:])
     elif "value" in served:
@@ -299,7 +299,7 @@ def _check_graph(folder: pathlib.Path) -> None:
     saved = saved_model_pb2.SavedModel()
     saved.ParseFromString((folder / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
-    assert not any(own.attr["_XlaMustCompile"].b for own in graph.library.function)
+    assert not any(item.attr["_XlaMustCompile"].b for item in graph.library.function)
     operations = {node.op for node in nodes(graph)}
     assert "MatMul" in operations
     assert not {name for name in operations if "cudnn" in name.lower() or "Xla" in name}

@@ -77,7 +77,7 @@ def test_a_folder_takes_its_name_when_all_of_it_is_on_the_disk(tmp_path, log) ->
 
 def test_fsync_reaches_the_file_itself(tmp_path, monkeypatch) -> None:
     reached = []
-    monkeypatch.setattr(os, "fsync", lambda own: reached.append(os.fstat(own).st_ino))
+    monkeypatch.setattr(os, "fsync", lambda item: reached.append(os.fstat(item).st_ino))
     write_json(tmp_path / "a.json", 1)
     assert reached == [(tmp_path / "a.json").stat().st_ino, tmp_path.stat().st_ino]
 
@@ -94,7 +94,7 @@ def test_a_checkpoint_is_named_as_the_last_when_it_is_on_the_disk(tmp_path, monk
 
     monkeypatch.setattr(checkpoints, "synchronise", synchronised)
     train(template(), splits(), settings(epochs=1), tmp_path / "run")
-    parts = [own for own in named if own[0].startswith("step-")]
+    parts = [item for item in named if item[0].startswith("step-")]
     assert len(parts) == 2 and not any(told for _, told in parts)
     assert [name for name, _ in named[-3:]] == ["checkpoints", "checkpoint", "checkpoints"]
 
@@ -105,7 +105,7 @@ def test_a_full_disk_is_named_and_what_was_there_stays(tmp_path, full) -> None:
     full(r"a\.json")
     with pytest.raises(DiskFull) as error:
         write_json(path, "new")
-    disk = next(own for own in [tmp_path, *tmp_path.parents] if os.path.ismount(own))
+    disk = next(item for item in [tmp_path, *tmp_path.parents] if os.path.ismount(item))
     assert error.value.location == str(path)
     assert re.fullmatch(
         rf"{path} cannot be written, because the disk at {disk} is full \([\d,.]+ MB left\); what "
@@ -166,7 +166,7 @@ def test_the_command_line_names_file_and_disk(tmp_path, full, monkeypatch) -> No
     data = table(tmp_path / "data.csv")
     full(r"model\.keras")
     result = seqzoo(*MANY_TO_ONE, "--data", data, "--run", tmp_path / "run")
-    (line,) = [own for own in result.stderr.splitlines() if own.startswith("Error")]
+    (line,) = [item for item in result.stderr.splitlines() if item.startswith("Error")]
     assert result.exit_code == 2
     assert f"{tmp_path}/run/model.keras cannot be written, because the disk at" in line
     assert "memory" not in line

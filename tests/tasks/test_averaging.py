@@ -24,7 +24,7 @@ def test_the_moving_average_is_its_recursion() -> None:
     keras.utils.set_random_seed(0)
     chosen = settings(batch_size=8, average="ema", decay=0.4, accumulate=2)
     loop = Loop(task, chosen, len(plan), tf.distribute.get_strategy())
-    average = [own.numpy() for own in loop.model.weights]
+    average = [item.numpy() for item in loop.model.weights]
     updates = 0
     for _ in range(2):
         for step, _ in enumerate(loop.train(data, plan), 1):
@@ -33,18 +33,18 @@ def test_the_moving_average_is_its_recursion() -> None:
             updates += 1
             decay = min(0.4, (1 + updates) / (10 + updates))
             average = [
-                decay * own + (1 - decay) * weight.numpy()
-                for own, weight in zip(average, loop.model.weights, strict=True)
+                decay * item + (1 - decay) * weight.numpy()
+                for item, weight in zip(average, loop.model.weights, strict=True)
             ]
         loop.next_epoch()
     assert updates == 6 and (1 + updates) / (10 + updates) > 0.4
-    raw = [own.numpy() for own in loop.model.weights]
+    raw = [item.numpy() for item in loop.model.weights]
     with loop.averaged():
-        for weight, own in zip(loop.model.weights, average, strict=True):
-            np.testing.assert_allclose(weight.numpy(), own, atol=1e-6)
-    for weight, own in zip(loop.model.weights, raw, strict=True):
-        np.testing.assert_array_equal(weight.numpy(), own)
-    gaps = [np.abs(own - other).max() for own, other in zip(raw, average, strict=True)]
+        for weight, item in zip(loop.model.weights, average, strict=True):
+            np.testing.assert_allclose(weight.numpy(), item, atol=1e-6)
+    for weight, item in zip(loop.model.weights, raw, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), item)
+    gaps = [np.abs(item - other).max() for item, other in zip(raw, average, strict=True)]
     assert max(gaps) > 1e-3
 
 
@@ -62,7 +62,7 @@ def test_the_mean_of_the_best_epochs_is_the_model(tmp_path) -> None:
     assert [path.name for path in files] == [f"epoch-{epoch}.npz" for epoch in best]
     stored = [np.load(path) for path in files]
     for at, weight in enumerate(run.model.weights):
-        expected = np.mean([own[str(at)] for own in stored], 0)
+        expected = np.mean([item[str(at)] for item in stored], 0)
         np.testing.assert_allclose(weight.numpy(), expected, atol=1e-6)
     figures = run.evaluate(names(40, 2))
     assert figures["loss"] == pytest.approx(rows[-1]["averaged_loss"], rel=1e-4)

@@ -156,7 +156,7 @@ def test_the_steps_of_a_plan_are_those_of_its_sequences_without_padding() -> Non
     ):
         plan = make_plan(data, Padding([20], [50]), 8, seed=(0, 0))
         real = zip(_batches(plan, each[plan.rows]), _batches(plan, plan.weights), strict=True)
-        assert plan.time_steps(data).tolist() == [int((own * there).sum()) for own, there in real]
+        assert plan.time_steps(data).tolist() == [int((item * there).sum()) for item, there in real]
 
 
 def test_the_steps_of_cropped_sequences_are_those_of_their_parts() -> None:

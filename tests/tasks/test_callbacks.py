@@ -72,7 +72,7 @@ def test_hooks_come_in_the_order_of_keras(followed) -> None:
     end = [*scored, "on_epoch_end"]
     first, second = ["on_epoch_begin", *step * 6, *end], ["on_epoch_begin", *step * 3, *end]
     assert names == ["on_train_begin", *first, *second, "on_train_end"]
-    assert [own for own, _ in batches] == [*range(6), *range(3)]
+    assert [item for item, _ in batches] == [*range(6), *range(3)]
     # The mean over an epoch at its last step is that of its row.
     assert batches[5][1] == {"loss": run.history[0]["loss"], "accuracy": run.history[0]["accuracy"]}
 
@@ -83,10 +83,10 @@ def test_logs_have_the_names_of_keras(followed) -> None:
     with open(folder / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
-    for row, own in zip(rows, run.history, strict=True):
-        assert float(row["val_loss"]) == own["validation_loss"]
-        assert float(row["accuracy"]) == own["accuracy"]
-        assert float(row["val_accuracy"]) == own["validation_accuracy"]
+    for row, item in zip(rows, run.history, strict=True):
+        assert float(row["val_loss"]) == item["validation_loss"]
+        assert float(row["accuracy"]) == item["accuracy"]
+        assert float(row["val_accuracy"]) == item["validation_accuracy"]
 
 
 def test_the_scheduled_rate_is_the_one_of_the_steps(followed) -> None:

@@ -66,7 +66,11 @@ def test_columns_become_inputs_and_targets_by_position(made) -> None:
     assert examples.pick([2, 0]).inputs == ["great", "it was good"]
     assert Examples.from_columns(table, input="text").targets is None
     assert Examples.from_columns(table, input="s", target="n").targets == [3, 1, 2]
-    assert [list(own) for own in Examples.from_columns(table, input="s").inputs] == [[1], [2], [3]]
+    assert [list(item) for item in Examples.from_columns(table, input="s").inputs] == [
+        [1],
+        [2],
+        [3],
+    ]
     assert Examples(table["text"], table["label"]) == examples
 
 

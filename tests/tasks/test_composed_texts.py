@@ -90,7 +90,7 @@ def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
     apart = [unicodedata.normalize("NFD", name) for name in names]
     assert all(a != b for a, b in zip(names, apart, strict=True))
     composed, decomposed = run.predict(names), run.predict(apart)
-    assert [own.label for own in composed] == [own.label for own in decomposed]
+    assert [item.label for item in composed] == [item.label for item in decomposed]
     assert (composed[2].label, composed[3].label) == ("Vietnamese", "Korean")
     run.export(tmp_path / "exported", check=False)
     model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
@@ -98,6 +98,6 @@ def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
         found = model(tf.constant(texts))
         expected = run.predict(texts)
         labels = [label.decode() for label in found["label"].numpy()]
-        assert labels == [own.label for own in expected]
-    probabilities = [own.probability for own in composed]
-    assert probabilities == pytest.approx([own.probability for own in decomposed], abs=1e-5)
+        assert labels == [item.label for item in expected]
+    probabilities = [item.probability for item in composed]
+    assert probabilities == pytest.approx([item.probability for item in decomposed], abs=1e-5)

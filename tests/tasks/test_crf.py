@@ -104,8 +104,8 @@ def test_the_best_paths_of_all(allowed: Any, count: int) -> None:
     for row, length in enumerate(LENGTHS):
         every = paths(layer, EMISSIONS[row, :length], allowed) if length else {(): 0.0}
         best = sorted(every, key=lambda path: -every[path])[:count]
-        assert [tuple(own) for own in tags[row, : len(best), :length]] == best
-        np.testing.assert_allclose(scores[row, : len(best)], [every[own] for own in best])
+        assert [tuple(item) for item in tags[row, : len(best), :length]] == best
+        np.testing.assert_allclose(scores[row, : len(best)], [every[item] for item in best])
         assert (scores[row, len(best) :] == FORBIDDEN).all()
         assert not tags[row, :, length:].any()
 

@@ -185,7 +185,7 @@ def test_ids_are_their_tokens_and_back(tmp_path, known, others) -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), min_size=1))
 def test_characters_are_read_back_from_their_ids(texts) -> None:
     parts = split_characters(tf.constant(texts))
-    vocabulary = Vocabulary(sorted({own for text in texts for own in text}))
+    vocabulary = Vocabulary(sorted({item for text in texts for item in text}))
     ids = tf.ragged.map_flat_values(vocabulary.ids, parts).to_list()
     assert ["".join(vocabulary.tokens[index - SPECIAL] for index in row) for row in ids] == texts
     assert not {PADDING, UNKNOWN} & {index for row in ids for index in row}

@@ -206,7 +206,7 @@ def test_an_export_answers_alike_without_our_code(
     run.export(tmp_path / "saved", options, check=False)
     words = ["abcde", "é", "bad", "dab?"]
     theirs = clean_tensorflow.answers(tmp_path / "saved", [words])["texts"]
-    ours = [[text for text, _ in own.alternatives] for own in run.predict(words, options)]
+    ours = [[text for text, _ in item.alternatives] for item in run.predict(words, options)]
     assert [[text.decode() for text in row] for row in theirs] == ours
 
 
@@ -309,7 +309,7 @@ def test_targets_are_learnt_and_scored_in_lower_case() -> None:
     assert {"a", "b"} <= set(task.texts.vocabulary.tokens) and not {"A", "B"} & set(
         task.texts.vocabulary.tokens
     )
-    found = {"texts": [np.array([own]) for own in (b"ab", b"ba", b"bb")]}
+    found = {"texts": [np.array([item]) for item in (b"ab", b"ba", b"bb")]}
     data = task.data(examples)
     figures = task.figures(found, data, examples, AnswerOptions())
     assert figures["exact_match"] == pytest.approx(2 / 3)

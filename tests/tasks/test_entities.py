@@ -86,7 +86,7 @@ def test_constraints_without_types_and_their_errors() -> None:
 @pytest.mark.parametrize("kind", ["BIO", "BIOES"])
 def test_the_graph_counts_the_same_entities(kind: str) -> None:
     random = np.random.default_rng(0)
-    names = ["O", *(f"{prefix}-{own}" for prefix in kind.replace("O", "") for own in ("X", "Y"))]
+    names = ["O", *(f"{prefix}-{item}" for prefix in kind.replace("O", "") for item in ("X", "Y"))]
     spans = Spans(names)
     lengths = random.integers(1, 12, 400)
     truth = random.integers(0, len(names), (400, 12))

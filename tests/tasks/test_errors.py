@@ -32,10 +32,10 @@ def test_text_is_made_of_the_parts_where_there_is_no_message() -> None:
 
 def test_parts_survive_a_place_and_a_process() -> None:
     error = SeqzooError(field="units", expected="at least 1", got=0, hint="try 8").at("x.toml")
-    for own in (error, pickle.loads(pickle.dumps(error))):
-        parts = (own.field, own.location, own.expected, own.got, own.hint)
+    for item in (error, pickle.loads(pickle.dumps(error))):
+        parts = (item.field, item.location, item.expected, item.got, item.hint)
         assert parts == ("units", "x.toml", "at least 1", 0, "try 8")
-        assert str(own) == "x.toml: `units` must be at least 1, got 0; try 8."
+        assert str(item) == "x.toml: `units` must be at least 1, got 0; try 8."
     assert SeqzooError("A sentence.").got is NOTHING
 
 
@@ -97,9 +97,12 @@ def test_no_error_names_the_program_by_hand() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Raise):
                 continue
-            for own in ast.walk(node):
-                if isinstance(own, ast.Constant) and isinstance(own.value, str):
-                    assert not re.search(rf"\bseqzoo ({commands})\b", own.value), (path, own.value)
+            for item in ast.walk(node):
+                if isinstance(item, ast.Constant) and isinstance(item.value, str):
+                    assert not re.search(rf"\bseqzoo ({commands})\b", item.value), (
+                        path,
+                        item.value,
+                    )
 
 
 def test_what_goes_on_has_the_choices_it_was_begun_with(tmp_path) -> None:

@@ -60,7 +60,7 @@ def fine_tuned(start: Start, template, examples: Examples, frozen=()) -> tuple:
     found = weights_by_layer(model)
     return (
         task,
-        {layer: {k: np.array(w) for k, w in own.items()} for layer, own in found.items()},
+        {layer: {k: np.array(w) for k, w in value.items()} for layer, value in found.items()},
         report,
     )
 
@@ -112,7 +112,7 @@ def test_a_language_model_reads_for_a_classifier_as_it_read_before(language_mode
     known = language_model.task.texts.vocabulary.tokens
     assert task.features.vocabulary.tokens == [*known, "cow"]
     ids = task.features.encode(examples).flat[:4]
-    words = [[*"??", *task.features.vocabulary.tokens][own] for own in ids]
+    words = [[*"??", *task.features.vocabulary.tokens][item] for item in ids]
     assert words == ["the", "cow", "\b;", "sat"]
     restored = template.restore(task.to_config(), task.vocabularies)
     np.testing.assert_array_equal(restored.features.encode(examples).flat[:4], ids)
@@ -181,9 +181,9 @@ def test_tags_and_transitions_go_by_their_names(tmp_path) -> None:
 
 def test_scales_of_numbers_are_those_of_the_run(tmp_path) -> None:
     template = ManyToOne("series", "value", units=4)
-    series = [np.full((3, 2), own) for own in (1.0, 5.0, 9.0)]
+    series = [np.full((3, 2), item) for item in (1.0, 5.0, 9.0)]
     old = untrained(template, Examples(series, [1.0, 2.0, 6.0]), tmp_path)
-    examples = Examples([own * 100 for own in series], [0.0, 7.0, 8.0])
+    examples = Examples([item * 100 for item in series], [0.0, 7.0, 8.0])
     task, new, _ = fine_tuned(Start(old), template, examples)
     assert (
         task.features.mean == [5.0, 5.0]

@@ -126,8 +126,8 @@ def test_an_epoch_draws_other_windows_than_the_one_before() -> None:
     padding = Padding.choose(data, 1, 8)
     settings = TrainingSettings(batch_size=8)
     epochs = [data.plan(padding, settings, seed=(0, epoch)) for epoch in range(2)]
-    drawn = [{*own.rows[own.weights > 0].tolist()} for own in epochs]
-    assert [len(own) for own in drawn] == [20, 20] and drawn[0] != drawn[1]
+    drawn = [{*item.rows[item.weights > 0].tolist()} for item in epochs]
+    assert [len(item) for item in drawn] == [20, 20] and drawn[0] != drawn[1]
     assert len({*data.plan(padding, settings).rows.tolist()}) == len(data) == 55
 
 
@@ -159,9 +159,9 @@ def _panel(name: str, scale: float, seed: int) -> History:
 def panel() -> Splits:
     whole = [_panel("a", 1.0, 0), _panel("b", 50.0, 1)]
     return Splits(
-        Examples([own.cut(200) for own in whole]),
-        Examples([own.cut(300, 200) for own in whole]),
-        Examples([own.cut(STEPS, 300) for own in whole]),
+        Examples([item.cut(200) for item in whole]),
+        Examples([item.cut(300, 200) for item in whole]),
+        Examples([item.cut(STEPS, 300) for item in whole]),
     )
 
 
@@ -177,7 +177,7 @@ def test_a_panel_is_forecast_by_what_is_known_of_the_future(run: Any, panel: Spl
     assert panel.test is not None
     figures = run.evaluate(panel.test)
     # Noise has a share of 0.09 / 1.09 of the variance.
-    assert figures["mse"] < 0.2 < 0.8 * min(own["mse"] for own in figures["baselines"].values())
+    assert figures["mse"] < 0.2 < 0.8 * min(value["mse"] for value in figures["baselines"].values())
     # Of 200 steps; by chance it is 0.03 away.
     assert abs(figures["coverage_80"] - 0.8) < 0.09
     one = panel.test.inputs[0]

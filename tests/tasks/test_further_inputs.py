@@ -121,7 +121,7 @@ def test_any_kind_stands_beside_any_other():
     template = ManyToOne("series", further_inputs=further, target="value", **OPTIONS)
     task: Any = template.adapt(examples)
     model, data = task.build(), task.data(examples)
-    assert [len(own) for own in data.further] == [6, 6, 6]
+    assert [len(item) for item in data.further] == [6, 6, 6]
 
     def outputs(rows):
         raw = map(tf.constant, task.features.raw(rows, examples.places))

@@ -134,7 +134,7 @@ def test_n_grams_are_scored_where_most_texts_have_several_words() -> None:
     def names(targets: list[str]) -> set[str]:
         inputs = [str(index) for index in range(len(targets))]
         examples = Examples(inputs, targets)
-        return set(scores_of(targets, examples, lambda own: [text.split() for text in own]))
+        return set(scores_of(targets, examples, lambda item: [text.split() for text in item]))
 
     assert "bleu_4" not in names(["one", "two", "New York"])
     assert {"bleu_4", "chrf"} <= names(["one", "two words", "three more words"])

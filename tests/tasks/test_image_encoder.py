@@ -102,7 +102,7 @@ def test_statistics_are_those_of_the_images_that_are_there() -> None:
         np.testing.assert_allclose(three, two, atol=1e-6)
     np.testing.assert_allclose(memories[1][:2], memories[0], atol=1e-6)
     assert memories[1].shape[0] == 3 and all(np.isfinite(memory).all() for memory in memories)
-    assert all(np.isfinite(own).all() for own in moved[2])  # a replica may get no image at all
+    assert all(np.isfinite(item).all() for item in moved[2])  # a replica may get no image at all
 
 
 @pytest.mark.parametrize("pooling", ["mean", "flatten"])

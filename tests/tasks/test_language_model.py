@@ -97,7 +97,7 @@ def test_scores_are_those_of_whole_texts_whatever_the_windows(tmp_path) -> None:
     texts = _texts(9, 3)
     run = _run(tmp_path / "run", texts, cell="vanilla")
     nats = [_nats(run, text) for text in texts]
-    assert run.score(texts) == pytest.approx([-own for own in nats], rel=1e-5)
+    assert run.score(texts) == pytest.approx([-item for item in nats], rel=1e-5)
     with pytest.raises(SeqzooError, match="got one text; put it in a list"):
         run.score(texts[0])
     figures = run.evaluate(Examples(texts))
@@ -139,8 +139,8 @@ def _losses(run: Run, texts: list[str], noise: bool) -> np.ndarray:
         fed = {**batch, "values": tf.constant(values, tf.int32), "carried": carried}
         outcome = task.forward(run.model, fed, False)
         new = outcome.carried
-        for old, own in zip(carried, new, strict=True):
-            same = np.isclose(old, own).all(1)
+        for old, item in zip(carried, new, strict=True):
+            same = np.isclose(old, item).all(1)
             assert same[batch["aside"].numpy()].all()
         carried = new
         np.add.at(total, batch["rows"].numpy(), outcome.losses.numpy() * batch["weights"].numpy())

@@ -32,7 +32,7 @@ class SlowLazyAdam:
     def apply(self, ids: np.ndarray, parts: np.ndarray, rate: float, decay: float) -> None:
         self.update += 1
         for row in sorted(set(ids.tolist())):
-            gradient = sum(part for own, part in zip(ids, parts, strict=True) if own == row)
+            gradient = sum(part for item, part in zip(ids, parts, strict=True) if item == row)
             if not np.any(gradient):
                 continue
             self.first[row] = 0.9 * self.first[row] + 0.1 * gradient
@@ -164,7 +164,7 @@ def test_rows_that_a_batch_lacks_wait() -> None:
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")
 def test_where_each_batch_has_all_rows_both_updates_are_one() -> None:
     examples = names(12, 3)
-    examples = Examples([own + "abcdefghéx" for own in examples.inputs], examples.targets)
+    examples = Examples([item + "abcdefghéx" for item in examples.inputs], examples.targets)
     chosen = template(ngrams=2, ngram_buckets=3)
     choices = {"precision": "mixed_bfloat16", "average": "ema", "accumulate": 2}
     dense, lazy = (

@@ -26,15 +26,15 @@ def _step(name: str) -> Part:
     values, elapsed = tf.zeros([1, 2, FEATURES]), tf.zeros([1, 2])
     with seqzoo.cells.portable():
         Recurrent(cell)((values, elapsed) if cell.takes_time else values)
-    sizes = [own.shape[1] for own in cell.get_initial_state(1)]
+    sizes = [item.shape[1] for item in cell.get_initial_state(1)]
     specs = [tf.TensorSpec([None, FEATURES + cell.takes_time], tf.float32, "values")]
     specs += [tf.TensorSpec([None, size], tf.float32, f"s{n}") for n, size in enumerate(sizes)]
 
     def run(values: Any, **states: Any) -> dict[str, Any]:
         given = [states[f"s{n}"] for n in range(len(sizes))]
         output, new = cell.advance(cell.projected(values), given)
-        found = {"output": output, **{f"next_s{n}": own for n, own in enumerate(new)}}
-        return {name: tf.identity(own) for name, own in found.items()}
+        found = {"output": output, **{f"next_s{n}": item for n, item in enumerate(new)}}
+        return {name: tf.identity(value) for name, value in found.items()}
 
     return Part(run, tuple(specs))
 
@@ -44,9 +44,9 @@ def _compared(part: Part, given: dict[str, np.ndarray], steps: int | None = None
     interpreter = interpreters.Interpreter(model_content=litert_model(part, steps=steps))
     found = interpreter.get_signature_runner()(**given)
     with seqzoo.cells.portable():
-        ours = part.run(**{name: tf.constant(own) for name, own in given.items()})
-    for name, own in ours.items():
-        np.testing.assert_allclose(found[name], own, rtol=1e-4, atol=1e-5)
+        ours = part.run(**{name: tf.constant(value) for name, value in given.items()})
+    for name, value in ours.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
     operators = {one["op_name"] for one in interpreter._get_ops_details()}
     assert not [one for one in operators if one.upper().startswith(("FLEX", "CUSTOM"))]
     return operators
@@ -73,13 +73,13 @@ def _of_integers() -> list[Any]:
 @pytest.mark.parametrize("name", _of_integers())
 def test_a_step_of_integers_follows_the_step_of_floats(name: str) -> None:
     random, part = np.random.default_rng(0), _step(name)
-    states = {own.name: np.zeros([1, own.shape[1]], np.float32) for own in part.inputs[1:]}
+    states = {item.name: np.zeros([1, item.shape[1]], np.float32) for item in part.inputs[1:]}
     first, calibration, outputs = states, [], []
     for _ in range(60):
         values = random.uniform(0, 1, [1, part.inputs[0].shape[1]]).astype(np.float32)
         given = {"values": values, **states}
         with seqzoo.cells.portable():
-            found = part.run(**{key: tf.constant(own) for key, own in given.items()})
+            found = part.run(**{key: tf.constant(value) for key, value in given.items()})
         calibration.append(given)
         outputs.append(found["output"].numpy())
         states = {key: found[f"next_{key}"].numpy() for key in states}

@@ -75,7 +75,7 @@ def test_numbers_in_a_range_are_predicted_in_it(name: Any, activation: Any, tmp_
 
 def test_each_step_has_the_loss_of_the_template() -> None:
     inputs = series(4, 0)
-    rates = [np.exp(own[:, 1:]) for own in inputs]
+    rates = [np.exp(item[:, 1:]) for item in inputs]
     chosen = ManyToManyAligned("series", "values", units=3, loss="poisson")
     task: Any = chosen.adapt(Examples(inputs, rates))
     outputs = RANDOM.normal(size=(1, 5, 1)).astype(np.float32)

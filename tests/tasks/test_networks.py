@@ -60,8 +60,8 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
     for weight in model.trainable_variables:
         weight.assign(random.normal(0, 0.5, weight.shape))
     values = np.zeros((3, 6, 2), np.float32)
-    for row, own in enumerate(series):
-        values[row, : len(own)] = own
+    for row, item in enumerate(series):
+        values[row, : len(item)] = item
     lengths = np.array([6, 2, 4], np.int32)
     found = model({"values": values, "lengths": lengths}).numpy()
 
@@ -72,8 +72,8 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
         layer = model.get_layer(f"layer_{number}")
         return gelu(Recurrent(layer.cell, return_sequences=True, fast=False)(x))
 
-    for row, own in enumerate(series):
-        x = run(1, own[None])  # to which its inputs are not added
+    for row, item in enumerate(series):
+        x = run(1, item[None])  # to which its inputs are not added
         for number in (2, 3):
             scale, bias = (w.numpy() for w in model.get_layer(f"norm_{number}").weights)
             centred = x - x.mean(-1, keepdims=True)

@@ -29,7 +29,7 @@ def nfc(texts: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_every_character(run, form) -> None:
-    whole = "".join(unicodedata.normalize(form, own) + " " for own in EVERY)
+    whole = "".join(unicodedata.normalize(form, item) + " " for item in EVERY)
     assert found(run, [whole]) == nfc([whole])
 
 
@@ -42,9 +42,9 @@ def test_every_pair_that_is_composed(run) -> None:
 
 def test_random_texts_of_what_is_hard(run) -> None:
     draw = np.random.default_rng(0)
-    marks = [own for own in EVERY if unicodedata.combining(own)]
-    changed = [own for own in EVERY if unicodedata.normalize("NFD", own) != own]
-    apart = [part for own in changed for part in unicodedata.normalize("NFD", own)]
+    marks = [item for item in EVERY if unicodedata.combining(item)]
+    changed = [item for item in EVERY if unicodedata.normalize("NFD", item) != item]
+    apart = [part for item in changed for part in unicodedata.normalize("NFD", item)]
     hangul = [*map(chr, range(0x1100, 0x1113)), *map(chr, range(0x1161, 0x11C3))]
     usual = [*"aeiouAEOncszEI \n=<\0", "\u0301", "\u0323", "\u0308", "\u0327", "한", "각", "か"]
     pools = [marks, changed, apart, hangul, usual, usual, usual]

@@ -129,8 +129,8 @@ def test_plots_depend_on_what_they_show(channels: tuple, tmp_path) -> None:
 @pytest.mark.exhaustive  # docs/one-to-many.md trains this, too
 def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path) -> None:
     bright = np.random.default_rng(0).integers(0, 2, 48)
-    images = [np.full((12, 12, 1), 40 + 180 * own, np.uint8) for own in bright]
-    captions = [["a dark square", "a bright square"][own] for own in bright]
+    images = [np.full((12, 12, 1), 40 + 180 * item, np.uint8) for item in bright]
+    captions = [["a dark square", "a bright square"][item] for item in bright]
     chosen = OneToMany(units=16, embedding=8, filters=(4, 8), cell="gru")
     with seqzoo.cells.portable():
         run = train(
@@ -142,5 +142,5 @@ def test_a_dark_image_is_told_from_a_bright_one_whatever_else_is_asked(tmp_path)
     assert [answer.label for answer in run.predict(images)] == captions
     # Alone, too: the statistics are those that were kept.
     run = Run.open(tmp_path / "run")
-    dark, light = (run.predict([np.full((12, 12, 1), own, np.uint8)])[0] for own in (40, 220))
+    dark, light = (run.predict([np.full((12, 12, 1), item, np.uint8)])[0] for item in (40, 220))
     assert (dark.label, light.label) == ("a dark square", "a bright square")

@@ -30,10 +30,10 @@ def _compared(part: Part) -> collections.Counter:
     values = np.random.default_rng(1).normal(size=(4, 7, FEATURES)).astype(np.float32)
     given = {"values": values, "lengths": LENGTHS}
     with seqzoo.cells.portable():
-        ours = part.run(**{name: tf.constant(own) for name, own in given.items()})
+        ours = part.run(**{name: tf.constant(value) for name, value in given.items()})
     names = [output.name for output in session.get_outputs()]
-    for name, own in zip(names, session.run(names, given), strict=True):
-        np.testing.assert_allclose(own, ours[name], rtol=1e-4, atol=1e-5)
+    for name, item in zip(names, session.run(names, given), strict=True):
+        np.testing.assert_allclose(item, ours[name], rtol=1e-4, atol=1e-5)
     return collections.Counter(node.op_type for node in model.graph.node)
 
 

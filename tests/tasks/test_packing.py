@@ -40,7 +40,7 @@ def test_a_packed_run_answers_nearly_alike(run: Run, tmp_path: pathlib.Path) -> 
     pairs = zip(run.predict(examples.inputs), packed.predict(examples.inputs), strict=True)
     for ours, theirs in pairs:
         known = dict(theirs.alternatives)
-        assert all(abs(known[label] - own) < 0.02 for label, own in ours.alternatives)
+        assert all(abs(known[label] - item) < 0.02 for label, item in ours.alternatives)
     size = (tmp_path / "packed" / "weights.npz").stat().st_size
     assert size < 0.4 * (run.folder / "model.keras").stat().st_size
 

@@ -56,7 +56,7 @@ def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
         values = tf.constant(data.inputs[index][None])
         batch = {"values": values, "lengths": tf.constant([values.shape[1]])}
         found = {
-            name: [own[0].numpy()] for name, own in task.infer(network, batch, options).items()
+            name: [value[0].numpy()] for name, value in task.infer(network, batch, options).items()
         }
         assert task.answers(found, [text], options)[0].label == expected[index]
 

@@ -157,7 +157,9 @@ def test_what_cannot_be_fitted_is_refused(template, message, tmp_path):
 
 
 def test_a_washout_of_all_steps_is_refused(tmp_path) -> None:
-    series = [np.random.default_rng(own).normal(size=(6, 1)).astype(np.float32) for own in range(4)]
+    series = [
+        np.random.default_rng(item).normal(size=(6, 1)).astype(np.float32) for item in range(4)
+    ]
     template = ManyToManyAligned("series", "values", cell="echo-state", units=5)
     chosen = TrainingSettings(epochs=1, batch_size=4, readout="ridge", washout=6)
     with pytest.raises(SeqzooError, match="`washout` must leave steps") as caught:

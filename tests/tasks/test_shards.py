@@ -45,7 +45,7 @@ def test_shards_are_together_the_epoch(kind: str, count: int) -> None:
     assert {len(shard) for shard in shards} == {len(plan)}
     seen = [_seen(data, shard) for shard in shards]
     for at, whole in enumerate(_seen(data, plan)):
-        assert sorted(whole) == sorted(row for own in seen for row in own[at])
+        assert sorted(whole) == sorted(row for item in seen for row in item[at])
     for shard in shards:
         np.testing.assert_array_equal(shard.lengths, plan.lengths)
         np.testing.assert_array_equal(np.diff(shard.bounds) * count, np.diff(plan.bounds))

@@ -42,7 +42,7 @@ def _examples(kind: str, count: int = 9, seed: int = 0) -> Examples:
     series = [random.normal([3.0, -40.0], [2.0, 0.5], (n, 2)).cumsum(0) for n in lengths]
     if kind == "series":
         return Examples(series)
-    targets = [own[:, :1] * 10 + np.arange(3) for own in series]
+    targets = [item[:, :1] * 10 + np.arange(3) for item in series]
     if kind == "values":
         return Examples(series, targets)
     return Examples(["".join(random.choice(list("abé"), n)) for n in lengths], targets)
@@ -87,16 +87,16 @@ def test_values_are_scored_in_the_units_of_the_data(tmp_path) -> None:
     run = _run(tmp_path / "run", "values", cell="vanilla", bidirectional=False)
     train_set, test = _examples("values"), _examples("values", 6, 5)
     (mean, scale), (low, spread) = _moments(train_set.inputs), _moments(train_set.targets)
-    said = [_vanilla(run, (own - mean) / scale) * spread + low for own in test.inputs]
+    said = [_vanilla(run, (item - mean) / scale) * spread + low for item in test.inputs]
     flat = np.concatenate(said) - np.concatenate(test.targets)
     figures = run.evaluate(test)
     assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
     assert figures["rmse"] == pytest.approx(np.sqrt(np.square(flat).mean()), rel=1e-4)
     assert figures["loss"] == pytest.approx(np.square(flat / spread).mean(), rel=1e-4)
     _check_mean(figures, np.concatenate(test.targets), low)
-    for own, answer in zip(said, run.predict(test.inputs), strict=True):
-        np.testing.assert_allclose(answer.value, own, rtol=1e-3, atol=1e-3)
-        assert answer.label.count(",") == len(own) - 1
+    for item, answer in zip(said, run.predict(test.inputs), strict=True):
+        np.testing.assert_allclose(answer.value, item, rtol=1e-3, atol=1e-3)
+        assert answer.label.count(",") == len(item) - 1
 
 
 def _check_mean(figures: dict, truth: np.ndarray, mean: np.ndarray) -> None:
@@ -111,22 +111,22 @@ def test_what_is_next_is_scored_one_step_ahead(tmp_path) -> None:
     run = _run(tmp_path / "run", "series", cell="vanilla")
     test = _examples("series", 6, 5)
     mean, scale = _moments(_examples("series").inputs)
-    said = [_vanilla(run, (own - mean) / scale)[:-1] * scale + mean for own in test.inputs]
-    flat = np.concatenate(said) - np.concatenate([own[1:] for own in test.inputs])
+    said = [_vanilla(run, (item - mean) / scale)[:-1] * scale + mean for item in test.inputs]
+    flat = np.concatenate(said) - np.concatenate([item[1:] for item in test.inputs])
     figures = run.evaluate(test)
     assert figures["mae"] == pytest.approx(np.abs(flat).mean(), rel=1e-4)
     assert figures["loss"] == pytest.approx(np.square(flat / scale).mean(), rel=1e-4)
-    last = np.concatenate([np.diff(own, axis=0) for own in test.inputs])
+    last = np.concatenate([np.diff(item, axis=0) for item in test.inputs])
     assert figures["rmse_of_last"] == pytest.approx(np.sqrt(np.square(last).mean()), rel=1e-4)
     assert figures["mae_of_last"] == pytest.approx(np.abs(last).mean(), rel=1e-4)
-    _check_mean(figures, np.concatenate([own[1:] for own in test.inputs]), mean)
+    _check_mean(figures, np.concatenate([item[1:] for item in test.inputs]), mean)
 
 
 def test_notes_are_scored_by_frame(tmp_path) -> None:
     run = _run(tmp_path / "run", "notes", cell="vanilla")
     test = _examples("notes", 6, 5)
-    logits = np.concatenate([_vanilla(run, own)[:-1] for own in test.inputs])
-    there = np.concatenate([own[1:] for own in test.inputs])
+    logits = np.concatenate([_vanilla(run, item)[:-1] for item in test.inputs])
+    there = np.concatenate([item[1:] for item in test.inputs])
     odds = 1 / (1 + np.exp(-logits))
     nll = -np.log(np.where(there > 0, odds, 1 - odds)).sum(1).mean()
     figures = run.evaluate(test)
@@ -141,8 +141,8 @@ def test_what_follows_is_fed_back(tmp_path) -> None:
     inputs = _examples("series", 7, 5).inputs
     mean, scale = _moments(_examples("series").inputs)
     options = AnswerOptions(decoding=Decoding(maximum_length=3))
-    for own, answer in zip(inputs, run.predict(inputs, options), strict=True):
-        steps = (own - mean) / scale
+    for item, answer in zip(inputs, run.predict(inputs, options), strict=True):
+        steps = (item - mean) / scale
         for _ in range(3):
             steps = np.concatenate([steps, _vanilla(run, steps)[-1:]])
         np.testing.assert_allclose(answer.value, steps[-3:] * scale + mean, rtol=1e-3, atol=1e-3)
@@ -195,17 +195,17 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
         keep = inside.reshape(*inside.shape, *[1] * (value.ndim - 2))
         noisy[name] = tf.constant(np.where(keep, value, noise))
     options = AnswerOptions(decoding=Decoding(maximum_length=3))
-    found = [task.score(loop.model, own, options) for own in (batch, noisy)]
+    found = [task.score(loop.model, item, options) for item in (batch, noisy)]
     np.testing.assert_allclose(found[1]["loss"], found[0]["loss"], rtol=1e-5)
-    said = [task.infer(loop.model, own, options) for own in (batch, noisy)]
+    said = [task.infer(loop.model, item, options) for item in (batch, noisy)]
     answers = [
         [
             answer.label
             for answer in task.answers(
-                {name: list(value.numpy()) for name, value in own.items()}, None, options
+                {name: list(value.numpy()) for name, value in item.items()}, None, options
             )
         ]
-        for own in said
+        for item in said
     ]
     assert answers[0] == answers[1]
     loop.model.save(tmp_path / "model.keras")

@@ -73,8 +73,8 @@ def test_pieces_are_those_of_sentencepiece(vocabulary: Vocabulary, reference: An
         wanted = reference.encode(text, out_type=str)
         if found != wanted:  # of equal probability, then, but for rounding
             scores = [
-                sum(reference.get_score(reference.piece_to_id(piece)) for piece in own)
-                for own in (found, wanted)
+                sum(reference.get_score(reference.piece_to_id(piece)) for piece in item)
+                for item in (found, wanted)
             ]
             assert scores[0] == pytest.approx(scores[1], rel=1e-5), (found, wanted)
 
@@ -98,8 +98,8 @@ def test_texts_come_back() -> None:
     encoded = texts.encode(lines, lines)
     assert texts.longest == max(encoded.lengths) - 1
     ids = np.zeros((len(lines), texts.longest + 1), np.int32)
-    for row, own in enumerate(ids):
-        own[: encoded.lengths[row]] = encoded[row]
+    for row, item in enumerate(ids):
+        item[: encoded.lengths[row]] = encoded[row]
     lengths = tf.constant(encoded.lengths) - 1
     assert [text.decode() for text in texts.join(ids, lengths).numpy()] == lines
     behind = texts.join(ids, lengths, goes_on=True).numpy()

@@ -156,7 +156,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
             continue
         possible = [path for path in np.argsort(-shares)[:5] if shares[path]]
         expected = [(" ".join(names[tag] for tag in paths[p]), shares[p]) for p in possible]
-        found_best = {name: [own[row].numpy()] for name, own in found.items()}
+        found_best = {name: [value[row].numpy()] for name, value in found.items()}
         (answer,) = task.answers(found_best, None, AnswerOptions())
         assert [label for label, _ in answer.alternatives] == [label for label, _ in expected]
         np.testing.assert_allclose(

@@ -74,19 +74,19 @@ def test_exported_model_answers_like_ours_without_us(kind: str, exported: dict) 
     assert len({answer.value for answer in ours}) > 3
     assert theirs["lengths"].tolist() == [len(one) for one in inputs]
     assert ("tokens" in theirs) == (kind != "series")
-    for row, (own, answer) in enumerate(zip(inputs, ours, strict=True)):
+    for row, (item, answer) in enumerate(zip(inputs, ours, strict=True)):
         tags, shares = theirs["tags"][row], theirs["probabilities"][row]
-        assert [tag.decode() for tag in tags[: len(own)]] == list(answer.value)
+        assert [tag.decode() for tag in tags[: len(item)]] == list(answer.value)
         assert answer.label == " ".join(answer.value)
-        assert not any(tags[len(own) :]) and not shares[len(own) :].any()
-        assert (shares[: len(own)] > 0.05).all() and (shares <= 1 + 1e-6).all()
+        assert not any(tags[len(item) :]) and not shares[len(item) :].any()
+        assert (shares[: len(item)] > 0.05).all() and (shares <= 1 + 1e-6).all()
         if not CASES[kind].get("crf"):
-            expected = shares[: len(own)].astype(float).prod()
+            expected = shares[: len(item)].astype(float).prod()
             assert answer.probability == pytest.approx(expected, rel=1e-3)
         if kind != "series":
             tokens = [token.decode() for token in theirs["tokens"][row]]
-            assert tokens[: len(own)] == [token.replace(" ", "\u00a0") for token in own]
-            assert not any(tokens[len(own) :])
+            assert tokens[: len(item)] == [token.replace(" ", "\u00a0") for token in item]
+            assert not any(tokens[len(item) :])
 
 
 @pytest.mark.slow
@@ -121,8 +121,8 @@ def test_figures(exported: dict, tmp_path) -> None:
     figures = run.evaluate(examples, folder=tmp_path / "scores")
     answers = [answer.value for answer in run.predict(examples.inputs)]
     right = [
-        [said == true for said, true in zip(own, tags, strict=True)]
-        for own, tags in zip(answers, examples.targets, strict=True)
+        [said == true for said, true in zip(item, tags, strict=True)]
+        for item, tags in zip(answers, examples.targets, strict=True)
     ]
     steps = sum(right, [])
     assert figures["steps"] == len(steps) and figures["errors"] == steps.count(False)

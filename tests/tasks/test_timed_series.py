@@ -36,7 +36,7 @@ def spaced(count: int, seed: int) -> Examples:
 
 
 def without(examples: Examples) -> Examples:
-    return Examples([own.values for own in examples.inputs], examples.targets)
+    return Examples([item.values for item in examples.inputs], examples.targets)
 
 
 SETTINGS = TrainingSettings(epochs=8, batch_size=16, learning_rate=0.02, warmup_steps=0)
@@ -55,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_label_in_the_times_is_learnt_from_them_alone(run: Run) -> None:
     test = spaced(80, 1)
     assert run.evaluate(test)["accuracy"] > 0.95
-    even = [TimedSeries(own.values, np.full(len(own), 200.0)) for own in test.inputs]
+    even = [TimedSeries(item.values, np.full(len(item), 200.0)) for item in test.inputs]
     assert run.evaluate(Examples(even, test.targets))["accuracy"] < 0.7
 
 
@@ -69,7 +69,7 @@ def test_without_times_it_is_not_learnt(tmp_path) -> None:
 
 def test_times_are_in_units_of_their_mean_in_training(run: Run) -> None:
     features = run.task.features
-    elapsed = np.concatenate([own.elapsed[1:] for own in spaced(96, 0).inputs])
+    elapsed = np.concatenate([item.elapsed[1:] for item in spaced(96, 0).inputs])
     np.testing.assert_allclose(features.time_unit, elapsed.mean())
     one = TimedSeries([3.0, 5.0], [0.0, features.time_unit])
     values, lengths = features.transform(*features.raw([one], ["one"]))
@@ -83,8 +83,8 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     inputs = spaced(8, 2).inputs
     answers = run.predict(inputs)
     again = Run.open(run.folder)
-    assert [own.label for own in again.predict(inputs)] == [answer.label for answer in answers]
-    alone: Any = [again.predict([own])[0].probability for own in inputs]
+    assert [item.label for item in again.predict(inputs)] == [answer.label for answer in answers]
+    alone: Any = [again.predict([item])[0].probability for item in inputs]
     together: Any = [answer.probability for answer in answers]
     np.testing.assert_allclose(alone, together, rtol=1e-4)
     run.export(tmp_path / "saved", check=False)
@@ -93,7 +93,9 @@ def test_an_opened_run_and_its_export_take_times(run: Run, tmp_path) -> None:
     named = served(
         values=tf.constant(values), elapsed=tf.constant(elapsed), lengths=tf.constant(lengths)
     )
-    assert [own.decode() for own in named["label"].numpy()] == [answer.label for answer in answers]
+    assert [item.decode() for item in named["label"].numpy()] == [
+        answer.label for answer in answers
+    ]
 
 
 def test_marks_of_what_was_observed_stay_as_they_are() -> None:
@@ -123,7 +125,7 @@ def test_a_forecaster_knows_when_the_step_is_that_it_predicts() -> None:
     whole = np.concatenate([values[:1, :, :1], until[..., None]], -1)
     outputs, _ = model(whole)
     np.testing.assert_allclose(found[0, :1], task.targets.decode(outputs[0, -1:]), rtol=1e-5)
-    alone = {name: own[1:] for name, own in batch.items()} | {"values": values[1:, :2]}
+    alone = {name: value[1:] for name, value in batch.items()} | {"values": values[1:, :2]}
     np.testing.assert_allclose(
         task.infer(model, alone, AnswerOptions())["values"][0], found[1], rtol=1e-5
     )

@@ -98,5 +98,5 @@ def test_the_page_says_the_defaults(name: str) -> None:
     (row,) = re.findall(rf"^\| {name} \| (\S+) \| (\S+) \|$", page.read_text("utf-8"), re.M)
     field = "_".join(name.removeprefix("peak ").split())
     assert [float(cell) for cell in row] == [
-        getattr(own, field) for own in (TrainingSettings(), SERIES)
+        getattr(item, field) for item in (TrainingSettings(), SERIES)
     ]

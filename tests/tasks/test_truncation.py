@@ -22,7 +22,7 @@ ROWS = 4
 
 def _values() -> Examples:
     inputs = series(ROWS, 5)
-    return Examples(inputs, [np.cumsum(own.sum(1)) for own in inputs])
+    return Examples(inputs, [np.cumsum(item.sum(1)) for item in inputs])
 
 
 def _aligned(**choices: Any) -> ManyToManyAligned:
@@ -53,7 +53,7 @@ def _batch(task: Any, examples: Examples, loop: Loop) -> dict[str, Any]:
     if loop.carried:
         random = np.random.default_rng(4)
         batch["carried"] = tuple(
-            tf.constant(random.normal(size=own.shape), tf.float32) for own in loop.carried
+            tf.constant(random.normal(size=item.shape), tf.float32) for item in loop.carried
         )
         batch["resets"] = tf.constant([True, False] * (ROWS // 2))
     return batch
@@ -134,9 +134,9 @@ def definition(slow: _Slow, every: int, back: int) -> list[np.ndarray]:
             for t in range(start, min(end, slow.count)):
                 loss, states = slow.step(t, states)
                 total += loss if t >= end - every else 0.0
-        for own, gradient in zip(sums, tape.gradient(total, weights), strict=True):
+        for item, gradient in zip(sums, tape.gradient(total, weights), strict=True):
             if gradient is not None:
-                own += tf.convert_to_tensor(gradient).numpy()
+                item += tf.convert_to_tensor(gradient).numpy()
     return sums
 
 

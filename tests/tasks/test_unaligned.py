@@ -36,7 +36,7 @@ def logits() -> np.ndarray:
 
 def collapsed(path: tuple[int, ...]) -> tuple[int, ...]:
     """The text that an alignment stands for, as the paper defines it."""
-    return tuple(own for own, _ in itertools.groupby(path) if own != BLANK)
+    return tuple(item for item, _ in itertools.groupby(path) if item != BLANK)
 
 
 def sums_of(scores: np.ndarray) -> dict[tuple[int, ...], float]:
@@ -82,10 +82,10 @@ def test_a_wide_beam_finds_all_texts_in_order(logits) -> None:
     known = tf.nn.log_softmax(logits)
     tokens, counts, scores = prefix_beam_search(known, LENGTHS, 400, 8)
     for row, length in enumerate(LENGTHS):
-        exact = sorted(sums_of(logits[row, :length]).items(), key=lambda own: -own[1])[:8]
+        exact = sorted(sums_of(logits[row, :length]).items(), key=lambda item: -item[1])[:8]
         found = [
-            tuple(own[:count].tolist())
-            for own, count in zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
+            tuple(item[:count].tolist())
+            for item, count in zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
         ]
         assert found == [text for text, _ in exact]
         np.testing.assert_allclose(
@@ -98,7 +98,7 @@ def test_a_narrow_beam_ranks_no_text_twice_and_skips_what_is_banned(logits) -> N
     tokens, counts, scores = prefix_beam_search(known, LENGTHS, 6, 6)
     for row in range(3):
         pairs = zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
-        texts = [tuple(own[:count].tolist()) for own, count in pairs]
+        texts = [tuple(item[:count].tolist()) for item, count in pairs]
         assert len(set(texts)) == 6 and not any(2 in text for text in texts)
         assert (np.diff(scores[row]) <= 0).all()
     one, two = np.log([0.6, 0.4]), np.log([0.5, 0.5])
@@ -124,9 +124,9 @@ def test_symbols_stand_where_their_best_alignment_has_them(logits) -> None:
     for row, text in enumerate(texts):
         length = LENGTHS[row]
         paths = [
-            own for own in itertools.product(range(IDS), repeat=length) if collapsed(own) == text
+            item for item in itertools.product(range(IDS), repeat=length) if collapsed(item) == text
         ]
-        best = max(paths, key=lambda own: known[row, range(length), own].sum())
+        best = max(paths, key=lambda item: known[row, range(length), item].sum())
         runs, at = [], 0
         for symbol, group in itertools.groupby(best):
             size = len(list(group))
@@ -148,7 +148,7 @@ def columns(count: int, seed: int) -> Examples:
             image += [np.eye(3)[letter] * 255] * lit + [np.zeros(3)] * dark
         noise = random.integers(0, 40, (3, len(image)))
         images.append(np.maximum(np.stack(image, 1), noise).astype(np.uint8))
-        texts.append("".join("abc"[own] for own in letters))
+        texts.append("".join("abc"[item] for item in letters))
     return Examples(images, texts)
 
 
@@ -211,11 +211,11 @@ def test_an_exported_model_answers_texts_and_steps(
     images, lengths = run.task.features.raw(held_out.inputs, held_out.places)
     said = clean_tensorflow.answers(tmp_path / "out", {"images": images, "lengths": lengths})
     for row, answer in enumerate(run.predict(held_out.inputs, options)):
-        assert [own.decode() for own in said["texts"][row]] == [t for t, _ in answer.alternatives]
+        assert [item.decode() for item in said["texts"][row]] == [t for t, _ in answer.alternatives]
         count = len(answer.alignment)
         assert list(
             zip(
-                (own.decode() for own in said["symbols"][row][:count]),
+                (item.decode() for item in said["symbols"][row][:count]),
                 said["starts"][row][:count],
                 said["stops"][row][:count],
                 strict=True,
@@ -231,8 +231,8 @@ def test_an_exported_model_answers_texts_and_steps(
         best.append(int(np.argmax(found["log_probabilities"][0])))
     (greedy,) = run.predict(held_out.inputs[:1])
     text = "".join(
-        ["", "?", "", "", *run.task.transcripts.vocabulary.tokens[2:]][own]
-        for own in collapsed(tuple(best))
+        ["", "?", "", "", *run.task.transcripts.vocabulary.tokens[2:]][item]
+        for item in collapsed(tuple(best))
     )
     assert text == greedy.label
 
@@ -303,13 +303,13 @@ def test_a_language_model_is_a_part_of_what_texts_are_ranked_by(logits, language
     found, counts, scores = prefix_beam_search(known, LENGTHS, 400, 5, fused)
     for row, length in enumerate(LENGTHS):
         exact = {
-            text: np.log(share) + 0.7 * np.log(end * np.prod([shares[own - 1] for own in text]))
+            text: np.log(share) + 0.7 * np.log(end * np.prod([shares[item - 1] for item in text]))
             for text, share in sums_of(logits[row, :length]).items()
         }
-        best = sorted(exact, key=lambda own: -exact[own])[:5]
+        best = sorted(exact, key=lambda item: -exact[item])[:5]
         pairs = zip(found[row].numpy(), counts[row].numpy(), strict=True)
-        assert [tuple(own[:count].tolist()) for own, count in pairs] == best
-        np.testing.assert_allclose(scores[row], [exact[own] for own in best], atol=1e-4)
+        assert [tuple(item[:count].tolist()) for item, count in pairs] == best
+        np.testing.assert_allclose(scores[row], [exact[item] for item in best], atol=1e-4)
 
 
 def test_a_language_model_of_other_texts_is_refused(run, language) -> None:

@@ -68,10 +68,10 @@ def _norm(gradients: list[np.ndarray]) -> float:
 
 def test_gradients_are_clipped_by_value_then_by_layer_then_by_their_global_norm() -> None:
     free = _gradients(template(), names(8, 3), 8)
-    by_value = [np.clip(own, -0.02, 0.02) for own in free]
-    norms = [np.linalg.norm(own) for own in by_value]
+    by_value = [np.clip(item, -0.02, 0.02) for item in free]
+    norms = [np.linalg.norm(item) for item in by_value]
     assert 0 < sum(norm > 0.1 for norm in norms) < len(norms)  # some are clipped, others are not
-    by_layer = [own * min(1, 0.1 / norm) for own, norm in zip(by_value, norms, strict=True)]
+    by_layer = [item * min(1, 0.1 / norm) for item, norm in zip(by_value, norms, strict=True)]
     limit = 0.9 * _norm(by_layer)
     limits = {"clip_value": 0.02, "clip_layer": 0.1, "clip_norm": limit}
     for one, other in zip(_gradients(template(), names(8, 3), 8, **limits), by_layer, strict=True):
@@ -129,7 +129,7 @@ def test_accumulation_resumes_between_two_updates(tmp_path) -> None:
 def test_losses_are_summed_over_steps() -> None:
     random = np.random.default_rng(0)
     inputs = [random.normal(size=(length, 2)) for length in (3, 5, 2, 7)]
-    examples = Examples(inputs, [own.sum(1) for own in inputs])
+    examples = Examples(inputs, [item.sum(1) for item in inputs])
     chosen = ManyToManyAligned(input="series", target="values", units=4)
     mean = _gradients(chosen, examples, 4)
     summed = _gradients(chosen, examples, 4, loss_reduction="sum")

@@ -251,7 +251,7 @@ def test_a_calibrated_model_has_its_temperature_everywhere(tmp_path, clean_tenso
     words = ["abc", "defx", "gh"]
     before, after = plain.predict(words), run.predict(words)
     for one, other in zip(before, after, strict=True):
-        logs = {name: np.log(own) / temperature for name, own in one.alternatives}
+        logs = {name: np.log(item) / temperature for name, item in one.alternatives}
         total = sum(map(np.exp, logs.values()))
         for name, probability in other.alternatives:
             assert probability == pytest.approx(np.exp(logs[name]) / total, rel=1e-4)

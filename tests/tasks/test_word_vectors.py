@@ -112,7 +112,7 @@ FORMATS = [
 ]
 
 
-@pytest.mark.parametrize("write", FORMATS, ids=lambda own: own.__name__.strip("_"))
+@pytest.mark.parametrize("write", FORMATS, ids=lambda item: item.__name__.strip("_"))
 def test_every_format_reads_the_same(write, tmp_path) -> None:
     found = read_vectors(str(write(tmp_path)), (), None)
     assert found.words == (BINARY if "binary" in write.__name__ else WORDS)
@@ -263,8 +263,8 @@ def test_a_model_has_the_vectors(name: str, mode: str, tmp_path) -> None:
     found = _weights(run)
     given = np.array(
         [
-            TABLE[WORDS.index(own)] if own in WORDS else np.zeros(3)
-            for own in (token if token in WORDS else token.lower() for token in tokens)
+            TABLE[WORDS.index(item)] if item in WORDS else np.zeros(3)
+            for item in (token if token in WORDS else token.lower() for token in tokens)
         ]
     )
     same = np.array_equal(found["vectors"][SPECIAL:], given.astype(np.float32))

@@ -145,8 +145,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def test_two_workers_are_one_and_one_that_is_killed_is_resumed_alone(alone, tmp_path) -> None:
     folder = tmp_path / "run"
     both = start(folder, "die")
-    told = [own.communicate(timeout=120)[0] for own in both]
-    assert [own.returncode for own in both] == [2, -signal.SIGKILL]
+    told = [item.communicate(timeout=120)[0] for item in both]
+    assert [item.returncode for item in both] == [2, -signal.SIGKILL]
     assert told[0].count("\n") == 1
     assert told[0].startswith("Worker 1 can no longer be reached. To resume from step 7")
     assert told[0].endswith(f"train --resume --run {folder} --distribute multi-worker\n")
@@ -170,9 +170,9 @@ def test_two_workers_are_resumed_by_two(alone, tmp_path) -> None:
     folder = tmp_path / "run"
     for action in ("die", "resume"):
         both = start(folder, action)
-        for own in both:
-            own.communicate(timeout=120)
-    assert [own.returncode for own in both] == [0, 0]
+        for item in both:
+            item.communicate(timeout=120)
+    assert [item.returncode for item in both] == [0, 0]
     assert_close(alone, folder)
 
 

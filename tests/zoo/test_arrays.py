@@ -93,14 +93,14 @@ def test_answers_at_each_step(tmp_path) -> None:
     source = opened(
         tmp_path, {"inputs": PADDED, "lengths": LENGTHS, "targets": values}, "series", "values"
     )
-    assert_equal(open_examples(source, "all").targets, [own[:, :2] + 1 for own in SERIES])
+    assert_equal(open_examples(source, "all").targets, [item[:, :2] + 1 for item in SERIES])
     one = {"inputs": JOINED, "targets": JOINED[:, 0] * 2}
     splits, _ = open_source(opened(tmp_path, one, "series", "values"))
     together = [splits.train, splits.validation, splits.test]
     np.testing.assert_array_equal(
-        np.concatenate([own.targets[0] for own in together]), one["targets"]
+        np.concatenate([item.targets[0] for item in together]), one["targets"]
     )
-    np.testing.assert_array_equal(np.concatenate([own.inputs[0] for own in together]), JOINED)
+    np.testing.assert_array_equal(np.concatenate([item.inputs[0] for item in together]), JOINED)
     assert len(splits.train.inputs[0]) == len(splits.train.targets[0])
 
 

@@ -44,7 +44,7 @@ def test_classes_are_the_names_of_folders(folder) -> None:
             assert image.shape == (4, 3) and label == ("bright" if np.median(image) else "dark")
     again, _ = open_source(Source(str(folder), "rows"))
     other, _ = open_source(Source(str(folder), "rows", seed=1))
-    first, same, moved = (np.concatenate(inputs_of(own)) for own in (splits, again, other))
+    first, same, moved = (np.concatenate(inputs_of(item)) for item in (splits, again, other))
     assert (first == same).all() and (first != moved).any()
     assert len(open_examples(Source(str(folder), "image"), "all")) == 40
 

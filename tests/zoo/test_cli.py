@@ -274,8 +274,8 @@ def test_an_export_predicts_without_tensorflow(
     command = [sys.executable, "-I", "-B", str(tmp_path / "out" / "predict.py"), "axyz1", "b"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
     expected = seqzoo("predict", trained / "run", "axyz1", "b").stdout.splitlines()
-    for line, own in zip(said.stdout.splitlines(), expected, strict=True):
-        (label, probability), (other, known) = line.split("\t")[:2], own.split("\t")[:2]
+    for line, item in zip(said.stdout.splitlines(), expected, strict=True):
+        (label, probability), (other, known) = line.split("\t")[:2], item.split("\t")[:2]
         assert label == other and float(probability) == pytest.approx(float(known), abs=1e-4)
 
 

@@ -54,7 +54,9 @@ def test_the_processor_hides_gpus(monkeypatch) -> None:
 
 def test_all_commands_take_the_processor(trained) -> None:
     for command, words in (("evaluate", []), ("predict", ["axyz"])):
-        both = [seqzoo(command, trained / "run", *words, *own) for own in ([], ["--device", "cpu"])]
+        both = [
+            seqzoo(command, trained / "run", *words, *item) for item in ([], ["--device", "cpu"])
+        ]
         assert both[0].stdout == both[1].stdout and both[1].exit_code == 0
 
 

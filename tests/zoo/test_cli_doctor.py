@@ -25,7 +25,7 @@ def test_packages_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [f"{name}>={least}" for name, least in doctor.REQUIRED.items()]
     # Upper bounds are for installers.
-    assert wanted == [own.partition(",")[0] for own in project["dependencies"]]
+    assert wanted == [item.partition(",")[0] for item in project["dependencies"]]
     assert project["requires-python"] == ">=" + ".".join(map(str, doctor.PYTHON))
 
 
@@ -57,13 +57,13 @@ def test_json(complete) -> None:
     assert found["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
     assert found["processor"]["values"]["cores"] >= 1
     assert found["memory"]["values"]["bytes"] > found["memory"]["values"]["free_bytes"] > 0
-    layers = [own["values"] for name, own in found.items() if name.startswith("layers of ")]
+    layers = [value["values"] for name, value in found.items() if name.startswith("layers of ")]
     assert sorted(cell for layer in layers for cell in layer["cells"]) == sorted(CELLS)
     # A cell of each path is run, not each cell.
     assert len(layers) == len({layer["path"] for layer in layers}) < 8
     # Two orders of summing are never quite equal: the paths were two. Frames take the plain one.
     compiled = [layer for layer in layers if "conv-lstm" not in layer["cells"]]
-    assert all(own["difference"] > 0 for own in compiled) and len(compiled) == len(layers) - 1
+    assert all(item["difference"] > 0 for item in compiled) and len(compiled) == len(layers) - 1
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_packages(complete, name, version, state, told) -> None:
     found = {finding.subject: finding for finding in doctor._packages()}
     assert (found[name].state, found[name].message[: len(told)]) == (state, told)
     assert ("pip install" in found[name].fix) == (state != "ok") and name in found[name].fix + name
-    assert all(finding.state == "ok" for own, finding in found.items() if own != name)
+    assert all(finding.state == "ok" for key, finding in found.items() if key != name)
 
 
 def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
@@ -91,7 +91,7 @@ def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
 
     def wrong(self, values, d_states):
         x, r, states = right(self, values, d_states)
-        return [own * 1.01 for own in x], r, states
+        return [item * 1.01 for item in x], r, states
 
     monkeypatch.setattr(VanillaCell, "step_gradient", wrong)
     result = seqzoo("doctor")
@@ -109,7 +109,7 @@ def test_what_cannot_be_looked_at_is_a_finding(complete, monkeypatch) -> None:
     assert result.exit_code == 1
     told = json.loads(result.stdout)
     assert not told["healthy"]
-    (broken,) = [own for own in told["findings"] if own["state"] == "broken"]
+    (broken,) = [item for item in told["findings"] if item["state"] == "broken"]
     assert broken["subject"] == "tensorflow" and broken["fix"]
     assert broken["message"] == "ImportError: libcuda is of the wrong release"
 
@@ -119,7 +119,7 @@ def test_layers_differ_by_what_they_compute() -> None:
     from seqzoo.zoo.diagnostics import layer_check
 
     one, other = (layer_check._results("gru", fast=fast) for fast in (True, False))
-    assert [own.shape for own in one] == [(3, 6, 4), (5, 12), (4, 12), (2, 12)]
+    assert [item.shape for item in one] == [(3, 6, 4), (5, 12), (4, 12), (2, 12)]
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
         assert np.abs(a).max() > 0.1

@@ -75,9 +75,9 @@ def test_the_wild_value_is_an_anomaly(folder: pathlib.Path) -> None:
 def test_a_backtest_has_a_row_per_origin(folder: pathlib.Path) -> None:
     words = ["backtest", str(folder / "run"), "--origins", "3", "--json"]
     found = json.loads(seqzoo(*words).stdout)
-    origins = [own["origin"] for own in found["origins"]]
+    origins = [item["origin"] for item in found["origins"]]
     assert origins == ["2024-07-08", "2024-07-15", "2024-07-22"]
-    mean = np.mean([own["mae"] for own in found["origins"]])
+    mean = np.mean([item["mae"] for item in found["origins"]])
     assert found["mean"]["mae"] == pytest.approx(mean)
     text = seqzoo(*words[:-1]).stdout.splitlines()
     assert text[0].startswith("origin\tloss\tmse\tmae") and text[4].startswith("mean\t")

@@ -59,7 +59,8 @@ def test_every_command_and_option_has_help_and_examples(name) -> None:
     assert shown.exit_code == 0
     # Each option is below the heading of its subject.
     for subject, listed in itertools.groupby(
-        (own for own in command.params if isinstance(own, options.Grouped)), lambda own: own.subject
+        (item for item in command.params if isinstance(item, options.Grouped)),
+        lambda item: item.subject,
     ):
         section = shown.stdout.partition(f"{subject} options:\n")[2].partition("\n\n")[0]
         assert all(option.opts[0] in section for option in listed), subject
@@ -112,8 +113,8 @@ def test_help_of_every_option_is_in_the_terminal_too() -> None:
     for name, command in COMMANDS.items():
         text = seqzoo(name, "--help").stdout
         for param in command.params:
-            for own in [*param.opts, *param.secondary_opts]:
-                assert own in text or not own.startswith("--"), (name, own)
+            for item in [*param.opts, *param.secondary_opts]:
+                assert item in text or not item.startswith("--"), (name, item)
 
 
 def test_only_the_known_noise_of_a_start_is_held_back(capfd) -> None:

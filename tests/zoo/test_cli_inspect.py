@@ -21,7 +21,7 @@ def test_a_page_that_stands_alone(trained, tmp_path) -> None:
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     numbers = json.loads((folder / "inspection.json").read_text())
     answers = seqzoo("predict", trained / "run", "axyz1", "bzzy2").stdout.splitlines()
-    assert [own["answer"] for own in numbers["inputs"]] == [a.partition("\t")[0] for a in answers]
+    assert [item["answer"] for item in numbers["inputs"]] == [a.partition("\t")[0] for a in answers]
     gates = numbers["gates layer 1"]["gates"]
     assert list(gates) == ["update", "reset", "candidate"]
     assert len(gates["update"]["values"]) == 5
@@ -50,8 +50,8 @@ def test_without_an_input_held_out_examples_are_looked_at(trained, tmp_path, mon
 def test_help_names_every_analysis() -> None:
     text = " ".join(seqzoo("inspect", "--help").stdout.split())
     assert all(name in text.replace("fixed- points", "fixed-points") for name in ANALYSES)
-    for own in ANALYSES.values():
-        assert callable(own.load()) and own.summary.endswith(".")
+    for value in ANALYSES.values():
+        assert callable(value.load()) and value.summary.endswith(".")
 
 
 def test_an_answer_is_explained(trained) -> None:

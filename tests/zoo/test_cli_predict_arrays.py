@@ -13,7 +13,7 @@ from seqzoo.tasks.runs.run import Run
 RANDOM = np.random.default_rng(0)
 LENGTHS = RANDOM.integers(2, 6, 20)
 PADDED = RANDOM.normal(size=(20, 5, 3)).astype(np.float32)
-SERIES = [own[:length] for own, length in zip(PADDED, LENGTHS, strict=True)]
+SERIES = [item[:length] for item, length in zip(PADDED, LENGTHS, strict=True)]
 TRAIN = "--units 3 --epochs 1 --batch-size 8 --quiet".split()
 
 

@@ -63,5 +63,5 @@ def test_overview_and_names_import_no_command(shell, text) -> None:
 def test_a_command_defines_nothing_but_itself(name) -> None:
     assert COMMANDS[name].load()
     module = sys.modules[f"seqzoo.zoo.commands.{name}"]
-    functions = [own for own in vars(module).values() if inspect.isfunction(own)]
+    functions = [value for value in vars(module).values() if inspect.isfunction(value)]
     assert [function for function in functions if function.__module__ == module.__name__] == []

@@ -93,7 +93,7 @@ def test_texts_are_told_with_the_probability_of_a_token() -> None:
 
 def test_steps_of_a_few_long_series_are_told() -> None:
     def part(name, examples) -> Part:
-        return Part(name, examples, [bytes(own) for own in range(len(examples))], None)
+        return Part(name, examples, [bytes(item) for item in range(len(examples))], None)
 
     long, short = Examples([np.zeros(8640)]), Examples([np.zeros(5)] * 2)
     parts = {"train": part("a", long), "test": part("b", short)}

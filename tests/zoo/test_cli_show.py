@@ -188,7 +188,7 @@ def test_data_set_that_is_not_prepared_is_not_prepared_for_this(tmp_path) -> Non
 def test_a_name_of_several_kinds_is_shown_as_all_of_them(monkeypatch) -> None:
     monkeypatch.setitem(PRESETS, "gru", PRESETS["language-id"])
     found = json.loads(seqzoo("show", "gru", "--json").stdout)
-    assert [own["kind"] for own in found] == ["cell", "preset"]
+    assert [item["kind"] for item in found] == ["cell", "preset"]
     text = seqzoo("show", "gru").stdout
     assert "gru, a cell: " in text and "gru, a preset: " in text
 

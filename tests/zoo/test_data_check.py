@@ -98,7 +98,7 @@ def test_equal_inputs_and_contradictions(tmp_path) -> None:
     report = _check(_table(tmp_path / "data.csv", rows))
     finding = _found(report, "labels", "different targets")
     assert "line 2, line 62" in finding.message and finding.values["examples"] == 2
-    duplicates = [own for own in report.findings if own.subject == "duplicates"]
+    duplicates = [item for item in report.findings if item.subject == "duplicates"]
     assert sum(duplicate.values["repeated"] for duplicate in duplicates) == 2
 
 
@@ -184,7 +184,7 @@ def test_unknown_words_of_held_out_texts(tmp_path) -> None:
 def test_numbers_that_stand_out(tmp_path) -> None:
     draw = np.random.default_rng(0)
     rows = [
-        {"series": " ".join(f"{own:.3f}" for own in draw.normal(size=5)), "y": f"{number}.5"}
+        {"series": " ".join(f"{item:.3f}" for item in draw.normal(size=5)), "y": f"{number}.5"}
         for number in range(40)
     ]
     rows[3]["series"] = "-999 0 0 0 0"

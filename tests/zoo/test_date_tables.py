@@ -171,8 +171,8 @@ def test_series_of_a_panel_are_split_at_the_same_dates(tmp_path: pathlib.Path) -
         "2020-01-07 to 2020-01-08 for validation, 2020-01-09 to 2020-01-10 to test on."
     )
     assert splits.validation is not None and splits.test is not None
-    assert [len(own) for own in splits.train.inputs] == [6, 6]
-    assert [(own.name, own.since, len(own), own.static) for own in splits.test.inputs] == [
+    assert [len(item) for item in splits.train.inputs] == [6, 6]
+    assert [(item.name, item.since, len(item), item.static) for item in splits.test.inputs] == [
         ("x", 8, 10, ("3",)),
         ("y", 8, 10, ("5",)),
     ]
@@ -243,7 +243,7 @@ def test_forecasts_are_of_all_series_whatever_training_was_limited_to(
     forecaster.source = _table(
         tmp_path, PANEL, series_column="shop", target="sold", known_columns=["price"], limit=1
     )
-    assert [own.name for own in forecaster.read(tmp_path / "t.csv")] == ["x", "y"]
+    assert [item.name for item in forecaster.read(tmp_path / "t.csv")] == ["x", "y"]
 
 
 def test_large_forecasts_keep_their_digits() -> None:

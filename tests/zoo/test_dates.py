@@ -134,9 +134,9 @@ def test_no_text_of_any_form_means_two_days(forms) -> None:
 def test_well_known_languages_have_all_months(forms) -> None:
     # A language that fewer people know must not cost them a word.
     for language in date_forms.WELL_KNOWN:
-        for locale, own in forms[language].items():
+        for locale, value in forms[language].items():
             if locale == language:
-                assert {form.months for form in own} <= {None, frozenset(range(1, 13))}, language
+                assert {form.months for form in value} <= {None, frozenset(range(1, 13))}, language
 
 
 def test_texts_hold_the_day_and_the_year(pairs) -> None:

@@ -77,7 +77,7 @@ def test_the_most_probable_tags_are_well_formed() -> None:
 def test_classes_by_mean_probability(trained, other) -> None:
     folders = [str(trained / "run"), str(other)]
     ensemble = zoo.ensemble(folders)
-    alone = [[dict(own.alternatives) for own in run.predict(TEXTS)] for run in ensemble.runs]
+    alone = [[dict(item.alternatives) for item in run.predict(TEXTS)] for run in ensemble.runs]
     examples = Examples(TEXTS, ["a-text", "b-text", "b-text"])
     found = ensemble.predict(TEXTS)
     losses = []
@@ -87,12 +87,12 @@ def test_classes_by_mean_probability(trained, other) -> None:
         losses.append(-np.log((one[truth] + two[truth]) / 2))
     figures = ensemble.evaluate(examples)
     assert figures["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
-    right = [own.value == truth for own, truth in zip(found, examples.targets, strict=True)]
+    right = [item.value == truth for item, truth in zip(found, examples.targets, strict=True)]
     assert figures["accuracy"] == pytest.approx(np.mean(right))
 
     shown = seqzoo("predict", folders[0], "--with", folders[1], "--json", *TEXTS).stdout
     lines = [json.loads(line) for line in shown.splitlines()]
-    assert [own["answer"] for own in lines] == [own.value for own in found]
+    assert [item["answer"] for item in lines] == [item.value for item in found]
     assert lines[0]["probability"] == pytest.approx(found[0].probability)
     scored = json.loads(seqzoo("evaluate", folders[0], "--with", folders[1], "--json").stdout)
     wanted = ensemble.evaluate(zoo.open_source(zoo.Source(**ensemble.source))[0].test)
@@ -106,13 +106,13 @@ def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     settings = TrainingSettings(epochs=1, batch_size=6)
     runs = []
     for number, scale in enumerate((1.0, 50.0)):  # each standardises by its own training examples
-        examples = Examples(inputs, [100 + scale * float(own.sum()) for own in inputs])
+        examples = Examples(inputs, [100 + scale * float(item.sum()) for item in inputs])
         template = ManyToOne("series", "value", cell="vanilla", units=3)
         runs.append(train(template, Splits(examples), settings, tmp_path / str(number)))
     ensemble = zoo.ensemble(runs)
-    one, two = ([own.value for own in run.predict(inputs)] for run in runs)
+    one, two = ([item.value for item in run.predict(inputs)] for run in runs)
     wanted = np.add(one, two) / 2
-    found = [own.value for own in ensemble.predict(inputs)]
+    found = [item.value for item in ensemble.predict(inputs)]
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
     assert not np.allclose(one, two, rtol=1e-2)
     truths = np.linspace(90, 120, 12)
@@ -159,8 +159,8 @@ def test_what_cannot_be_averaged_is_one_line(trained, other, tmp_path) -> None:
     run = trained / "run"
     config = json.loads((other / "config.json").read_text())
     for name, change in (
-        ("target", lambda own: own["prepared"]["targets"].update(names=["a-text", "c-text"])),
-        ("data", lambda own: own["source"].update(test=0.3)),
+        ("target", lambda item: item["prepared"]["targets"].update(names=["a-text", "c-text"])),
+        ("data", lambda item: item["source"].update(test=0.3)),
     ):
         changed = json.loads(json.dumps(config))
         change(changed)

@@ -31,7 +31,7 @@ def write(folder: pathlib.Path, name: str) -> pathlib.Path:
         path.write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     elif name == "json lines":
         objects = [{"text": text, "label": label} for text, label in rows]
-        path.write_text("".join(json.dumps(own) + "\n" for own in objects))
+        path.write_text("".join(json.dumps(item) + "\n" for item in objects))
     elif name in ("parquet", "arrow"):
         table = pa.table({"text": TEXTS, "label": LABELS})
         (pq.write_table if name == "parquet" else feather.write_feather)(table, str(path))
@@ -56,8 +56,8 @@ def test_no_two_formats_have_one_suffix() -> None:
 @pytest.mark.parametrize("name", ["tsv", "json lines", "parquet", "arrow", "npz"])
 def test_rows_mean_the_same_in_all_formats(tmp_path, name) -> None:
     found = []
-    for own in ("csv", name):
-        path = write(tmp_path, own)
+    for item in ("csv", name):
+        path = write(tmp_path, item)
         part, _ = read_file(str(path), Source(str(path), "words", input="text", target="label"))
         asked = of_file(File(path), {"kind": "words", "input": "text"})
         found.append((part.keys, part.labels, part.examples.targets, [one.field for one in asked]))

@@ -31,7 +31,9 @@ def table(path: pathlib.Path, rows: list[dict] = ROWS) -> pathlib.Path:
     elif path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     else:
-        lines = [",".join("" if own is None else str(own) for own in r.values()) for r in rows]
+        lines = [
+            ",".join("" if value is None else str(value) for value in r.values()) for r in rows
+        ]
         path.write_text("\n".join([",".join(rows[0]), *lines]) + "\n")
     return path
 
@@ -104,7 +106,7 @@ def test_predictions_from_a_file_and_from_json(tmp_path) -> None:
     told = seqzoo("predict", run, "--input-file", wrong)
     assert len(told.stdout.splitlines()) == 2 and told.exit_code == 2
     assert "'age' of line 4 is 'old'" in told.stderr
-    one = json.dumps({name: own for name, own in ROWS[0].items() if name != "label"})
+    one = json.dumps({name: value for name, value in ROWS[0].items() if name != "label"})
     assert seqzoo("predict", run, one).stdout == told.stdout.splitlines(keepends=True)[0]
     lacking = seqzoo("predict", run, '{"title": "a", "body": "b", "age": 2}')
     assert "Input 1 must have the inputs title, body, age, region, but lacks 'region'." in (

@@ -20,7 +20,7 @@ def test_held_out_lines_have_faces_and_words_of_their_own() -> None:
         found = [line(split, number) for number in range(40)]
         faces = {face for face, _, _ in found}
         assert faces <= set(UNSEEN_FACES) if split != "train" else not faces & set(UNSEEN_FACES)
-        words = {own.lower() for _, text, _ in found for own in re.findall("[A-Za-z]+", text)}
+        words = {item.lower() for _, text, _ in found for item in re.findall("[A-Za-z]+", text)}
         assert words <= (unseen if split == "test" else seen) and len(words) > 30
         assert {len(text.split()) for _, text, _ in found} == {1, 2, 3}
 

@@ -35,7 +35,7 @@ def test_training_and_predictions_count_the_same_lines(tmp_path, end) -> None:
     splits, _ = open_source(Source(str(path), "characters", "next"))
     assert sorted(text for part in inputs_of(splits) for text in part) == sorted(TEXTS)
     asked = list(of_file(File(path), {}))
-    assert [(own.number, own.field) for own in asked] == list(enumerate(TEXTS, 1))
+    assert [(item.number, item.field) for item in asked] == list(enumerate(TEXTS, 1))
     with open(path, "rb") as file:
         assert list(prediction_inputs.of_lines(file)) == asked
 
@@ -44,11 +44,11 @@ def test_lines_of_other_formats(tmp_path) -> None:
     rows = "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in TEXTS)
     path = write(tmp_path / "t.jsonl", rows)
     assert read_table(path).column("text") == TEXTS
-    assert [own.field for own in of_file(File(path), {})] == TEXTS
+    assert [item.field for item in of_file(File(path), {})] == TEXTS
     path = write(tmp_path / "t.conll", "".join(f"a{sign}b\tX\n" for sign in INSIDE))
     assert read_conll(path).sentences == [tuple(f"a{sign}b" for sign in INSIDE)]
     for name, separator in (("t.tsv", "\t"), ("t.csv", ",")):
-        path = write(tmp_path / name, "".join(f"{own}{separator}x\n" for own in ("text", *TEXTS)))
+        path = write(tmp_path / name, "".join(f"{item}{separator}x\n" for item in ("text", *TEXTS)))
         table = read_table(path)
         assert table.column("text") == TEXTS and table.lines == list(range(2, 10))
 
@@ -82,7 +82,8 @@ def test_a_byte_order_mark_is_no_text(tmp_path, trained) -> None:
     found = [line.field for line in prediction_inputs.of_lines(io.BytesIO(marked))]
     assert found == texts
     found = [
-        argument.field for argument in prediction_inputs.of_arguments([mark + own for own in texts])
+        argument.field
+        for argument in prediction_inputs.of_arguments([mark + item for item in texts])
     ]
     assert found == texts
     run = trained / "run"

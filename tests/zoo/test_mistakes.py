@@ -43,7 +43,7 @@ def test_label_errors_are_those_of_confident_learning() -> None:
 def some(inputs: list[str], truths: list[int], said: list[int], unknown: float = 0.0):
     probabilities = np.full((len(truths), 3), 0.1)
     probabilities[np.arange(len(truths)), said] = np.linspace(0.6, 0.8, len(said))
-    lengths = np.array([len(own) for own in inputs])
+    lengths = np.array([len(item) for item in inputs])
     return Predictions(
         ["a", "b", "c"],
         probabilities,
@@ -99,7 +99,7 @@ def test_command(trained, tmp_path) -> None:
     run = trained / "run"
     found = json.loads(seqzoo("errors", run, "--json").stdout)
     assert found["examples"] == 6 and found["split"] == "test"
-    assert sum(own["mistakes"] for own in found["groups"]) == found["mistakes"]
+    assert sum(item["mistakes"] for item in found["groups"]) == found["mistakes"]
     data = tmp_path / "wrong.csv"
     data.write_text("text,label\naxyzx1,b-text\nbxyzx1,b-text\n")
     shown = seqzoo("errors", run, data, "--top", 1).stdout

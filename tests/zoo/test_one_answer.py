@@ -63,8 +63,8 @@ def answered(run, *words: object, stdin: bytes | None = None) -> list[tuple[str,
 
 def assert_same(found, expected) -> None:
     assert [label for label, _ in found] == [label for label, _ in expected]
-    probabilities = [own for _, own in expected]
-    assert [own for _, own in found] == pytest.approx(probabilities, abs=1e-5)
+    probabilities = [item for _, item in expected]
+    assert [item for _, item in found] == pytest.approx(probabilities, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_both_forms_of_a_text_are_one(expected) -> None:
     assert TEXTS["composed"] != TEXTS["decomposed"]
     assert_same([expected[composed]], [expected[decomposed]])
     # Otherwise nothing below could fail.
-    assert len({round(own, 5) for _, own in expected}) == len(expected) - 1
+    assert len({round(item, 5) for _, item in expected}) == len(expected) - 1
 
 
 @pytest.mark.slow
@@ -136,11 +136,11 @@ def test_arrays(run, expected, tmp_path) -> None:
 def test_the_exported_model(run, expected, tmp_path) -> None:
     Run.open(run).export(tmp_path / "exported", check=False)
     model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
-    for texts, own in ((INPUTS, expected), (INPUTS[2:3], expected[2:3])):
+    for texts, item in ((INPUTS, expected), (INPUTS[2:3], expected[2:3])):
         found = model(tf.constant([text.encode() for text in texts]))
         labels = [label.decode() for label in found["label"].numpy()]
         probabilities = found["probabilities"].numpy().max(1)
-        assert_same(list(zip(labels, probabilities, strict=True)), own)
+        assert_same(list(zip(labels, probabilities, strict=True)), item)
 
 
 @pytest.mark.slow

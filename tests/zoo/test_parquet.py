@@ -50,13 +50,13 @@ def test_rows_mean_what_they_mean_in_json_lines(case, tmp_path) -> None:
     jsonl = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
     path = parquet_of(tmp_path / "t.parquet", {"in": inputs, "out": targets, "further": [None] * 2})
     found = [
-        read_file(str(own), Source(str(own), kind, target_kind, input="in", target="out"))[0]
-        for own in (jsonl, path)
+        read_file(str(item), Source(str(item), kind, target_kind, input="in", target="out"))[0]
+        for item in (jsonl, path)
     ]
     assert found[1].keys == found[0].keys
     assert found[1].labels == found[0].labels
     for name in ("inputs", "targets"):
-        pairs = zip(*(getattr(own.examples, name) for own in found), strict=True)
+        pairs = zip(*(getattr(item.examples, name) for item in found), strict=True)
         assert all(np.array_equal(one, other) and type(one) is type(other) for one, other in pairs)
     assert found[1].examples.place(1) == "row 2"
 
@@ -107,7 +107,7 @@ def test_sound_and_images_in_bytes_are_read_as_from_their_files(tmp_path) -> Non
     samples = np.arange(-400, 400, dtype=np.int16)
     name = sound(tmp_path / "a.wav", samples)
     data = (tmp_path / "a.wav").read_bytes()
-    by_path, by_bytes = (fields.audio(own, tmp_path) for own in (name, data))
+    by_path, by_bytes = (fields.audio(item, tmp_path) for item in (name, data))
     np.testing.assert_array_equal(by_bytes[0], by_path[0])
     assert by_bytes[1] == by_path[1] == 8000
     assert fields.image(b"\x89PNG", tmp_path) == b"\x89PNG"

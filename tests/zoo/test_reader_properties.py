@@ -32,7 +32,7 @@ characters = st.one_of(
 
 def texts(without: str = "", **sizes: int) -> st.SearchStrategy[str]:
     """Any text, rich in what readers stumble over."""
-    return st.text(characters.filter(lambda own: own not in without), max_size=8, **sizes)
+    return st.text(characters.filter(lambda item: item not in without), max_size=8, **sizes)
 
 
 def tables(field: st.SearchStrategy, *, least: int = 2) -> st.SearchStrategy:
@@ -40,9 +40,11 @@ def tables(field: st.SearchStrategy, *, least: int = 2) -> st.SearchStrategy:
     name = st.text("abcé日_", min_size=1, max_size=4)
     names = st.lists(name, min_size=least, max_size=3, unique=True)
     return names.flatmap(
-        lambda own: st.tuples(
-            st.just(own),
-            st.lists(st.lists(field, min_size=len(own), max_size=len(own)), min_size=1, max_size=4),
+        lambda item: st.tuples(
+            st.just(item),
+            st.lists(
+                st.lists(field, min_size=len(item), max_size=len(item)), min_size=1, max_size=4
+            ),
         )
     )
 
@@ -160,7 +162,7 @@ def check_sentences(path: pathlib.Path, rows: list, lines: list) -> None:
     assert found.lines == lines
 
 
-word = texts(without="\t\n\r", min_size=1).map(lambda own: own.strip(" ")).filter(bool)
+word = texts(without="\t\n\r", min_size=1).map(lambda item: item.strip(" ")).filter(bool)
 
 
 @few

@@ -141,9 +141,9 @@ def test_errors_read_as_they_are_stored(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_error_is_stored_as_one_line_each(command) -> None:
     stored = STORED.read_text(encoding="utf-8")
-    (text,) = [own for own in stored.split("$ seqzoo ") if own.startswith(f"{command}\n")]
+    (text,) = [item for item in stored.split("$ seqzoo ") if item.startswith(f"{command}\n")]
     lines = text.strip().splitlines()[1:]
-    assert lines and all(own.endswith((".", "?")) for own in lines), lines
+    assert lines and all(item.endswith((".", "?")) for item in lines), lines
     if not command.startswith(PREDICT):
         (line,) = lines
         assert line.startswith("Error: ")

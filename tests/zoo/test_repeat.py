@@ -121,7 +121,7 @@ def test_a_mistake_in_the_data_leaves_no_folder(tmp_path) -> None:
 @pytest.mark.slow
 def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> None:
     names = dict(zip(SMALL[::2], map(int, SMALL[1::2]), strict=True))
-    options: dict[str, Any] = {name[2:].replace("-", "_"): own for name, own in names.items()}
+    options: dict[str, Any] = {name[2:].replace("-", "_"): value for name, value in names.items()}
     kind, text, label = COLUMNS[1::2]
     options |= {"data": str(trained / "data.csv"), "kind": kind, "input": text, "target": label}
     folder = tmp_path / "folds"

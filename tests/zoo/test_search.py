@@ -55,8 +55,11 @@ def test_a_space_is_read_and_applied() -> None:
     assert space["learning_rate"] == Interval(1e-4, 1.0, log=True)
     assert space["units"] == Interval(32, 96, step=32)
     assert space["patience"] == Choice((None, 2))
-    values = {name: own.value(own.drawn(next(iter(own.values)))) for name, own in space.items()
-              if isinstance(own, Choice)}  # fmt: skip
+    listed = {name: choice for name, choice in space.items() if isinstance(choice, Choice)}
+    values = {
+        name: choice.value(choice.drawn(next(iter(choice.values))))
+        for name, choice in listed.items()
+    }
     assert values == {"cell": "gru", "patience": None, "cell_options.reset_after": True}
     made = applied({**values, "units": 96, "learning_rate": 0.5}, choices)
     assert (made.task.units, made.task.cell_options) == (96, {"reset_after": True})
@@ -105,7 +108,7 @@ def test_the_default_space_of_each_preset_is_around_it(name) -> None:
     given = current(space, choices)
     assert given is not None, space
     assert applied(given, choices) == choices
-    written = {own: part.to_config() for own, part in space.items()}
+    written = {key: part.to_config() for key, part in space.items()}
     assert read_space(written, choices) == space
 
 
@@ -160,11 +163,11 @@ def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
     for trial in found.trials:
         by_units.setdefault(trial.options["units"], []).append(trial)
     assert len(found.trials) == 14 and set(by_units) == {10, 11, 13, 14, 40}
-    assert {own.error for own in by_units[13]} == {"13 units bring bad luck."}
-    (killed,) = {own.error for own in by_units[14]}
+    assert {item.error for item in by_units[13]} == {"13 units bring bad luck."}
+    (killed,) = {item.error for item in by_units[14]}
     assert killed == "Its process was ended by SIGKILL; there may not have been enough memory."
-    assert {own.state for own in [*by_units[13], *by_units[14]]} == {"failed"}
-    assert {own.state for own in by_units[11]} == {"complete"}
+    assert {item.state for item in [*by_units[13], *by_units[14]]} == {"failed"}
+    assert {item.state for item in by_units[11]} == {"complete"}
     assert found.best and found.best.score == pytest.approx(0.99)
     assert found.best.options["units"] == 11
     # What was trained already is not trained again.
@@ -181,7 +184,7 @@ def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
     assert told == json.loads(json.dumps(found.to_json())) and told["best"]["parameters"] == 11
     with open(folder / "search.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["trial"]) for row in rows] == [own.number for own in found.ordered()]
+    assert [int(row["trial"]) for row in rows] == [item.number for item in found.ordered()]
     assert rows[0]["units"] == "11" and rows[-1]["state"] == "failed"
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
 
@@ -199,8 +202,8 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert told["trials"][:6] == json.loads(first.stdout)["trials"]
     assert len(told["trials"]) == 24
     assert len(more.stderr.splitlines()) == 18 and "pruned after epoch 1" in more.stderr
-    pruned = [own for own in told["trials"] if own["state"] == "pruned"]
-    assert pruned and all(own["epochs"] < 3 for own in pruned)
+    pruned = [item for item in told["trials"] if item["state"] == "pruned"]
+    assert pruned and all(item["epochs"] < 3 for item in pruned)
     assert not (tmp_path / "found" / "trials" / str(pruned[0]["number"])).exists()
     # The table of a person; the best first.
     lines = more.stdout.splitlines()
@@ -210,7 +213,7 @@ def test_pruned_trials_and_more_trials_later(fake, tmp_path) -> None:
     assert lines[1].split("\t")[1] == f"{told['best']['score']:.4f}"
     assert "What mattered: units 75%, layers 25%." in more.stdout
     # Numbers differ after a resume: no two draws are those of the first call.
-    units = [own["options"]["units"] for own in told["trials"]]
+    units = [item["options"]["units"] for item in told["trials"]]
     assert units[:6] != units[6:12]
     other = seqzoo(*words, "--trials", 24, "--dropout", 0.1)
     assert other.exit_code == 2 and "was started with dropout=0.3, got 0.1" in other.stderr
@@ -237,7 +240,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_cut_off(tmp_path) -> No
     while not list(tmp_path.glob("found/trials/*/checkpoint")):
         assert process.poll() is None
         time.sleep(0.05)
-    (cut,) = {own.parent.name for own in tmp_path.glob("found/trials/*/checkpoint")}
+    (cut,) = {item.parent.name for item in tmp_path.glob("found/trials/*/checkpoint")}
     busy = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert busy.returncode and "Another search is running in found" in busy.stderr
     process.kill()
@@ -249,7 +252,7 @@ def test_a_killed_search_goes_on_with_the_trial_that_was_cut_off(tmp_path) -> No
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
     assert trained.count(cut) == 2
     told = json.loads((tmp_path / "found" / "search.json").read_text())
-    assert [own["state"] for own in told["trials"]] == ["complete"] * 3
+    assert [item["state"] for item in told["trials"]] == ["complete"] * 3
 
 
 @pytest.mark.parametrize("how", ["time", "control-c"])
@@ -277,7 +280,7 @@ def test_a_search_is_stopped_and_goes_on(fake, tmp_path, how) -> None:
             zoo.search("language-id", **options)
         thread.join()
     table = json.loads((tmp_path / "found" / "search.json").read_text())["trials"]
-    assert "unfinished" in {own["state"] for own in table}
+    assert "unfinished" in {item["state"] for item in table}
     found = zoo.search("language-id", **options)
     assert [trial.state for trial in found.trials] == ["complete"] * 2
 
@@ -319,7 +322,7 @@ def test_a_killed_search_resumes_and_its_best_configuration_reproduces(
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
-    assert [own["state"] for own in told["trials"]] == ["complete"] * 3
+    assert [item["state"] for item in told["trials"]] == ["complete"] * 3
     assert len(ended.stderr.splitlines()) == 2  # the first was complete
     assert seqzoo("train", "found/best.toml", "--run", "again", "--quiet").exit_code == 0
     from seqzoo.tasks.runs.run import Run

@@ -147,8 +147,8 @@ def test_a_session_of_a_language_model_tells_what_comes_next(client: Any, runs: 
     other = client.post("/v1/models/language/sessions").headers["location"]
     full = client.post("/v1/models/language/sessions")
     assert full.status_code == 503 and int(full.headers["retry-after"]) > 0
-    for own in (place, other):
-        client.delete(own)
+    for item in (place, other):
+        client.delete(item)
 
 
 ERRORS: dict[str, tuple[int, Any, str]] = {
@@ -244,7 +244,7 @@ def test_state_metadata_and_counts(client: Any, runs: dict[str, Any]) -> None:
     assert found["model_spec"]["name"] == "audio"
     assert found["metadata"]["sample_rate"] == 8000 and found["metadata"]["sessions"]
     assert found["metadata"]["labels"] == runs["audio"].task.targets.names
-    assert {own["name"] for own in client.get("/v1/models").json()["models"]} == set(NAMES)
+    assert {item["name"] for item in client.get("/v1/models").json()["models"]} == set(NAMES)
     client.post(PREDICT, json={"instances": ["a", "b"]})
     text = client.get("/metrics").text
     labels = 'route="predict",model="characters",method="POST",status="200"'
@@ -268,9 +268,9 @@ def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
             found = list(pool.map(one, range(60)))
         service = service_of(client)
-    assert [own["answer"] for own in found] == [own["answer"] for own in expected]
-    probabilities = [own["probability"] for own in expected]
-    np.testing.assert_allclose([own["probability"] for own in found], probabilities, rtol=1e-4)
+    assert [item["answer"] for item in found] == [item["answer"] for item in expected]
+    probabilities = [item["probability"] for item in expected]
+    np.testing.assert_allclose([item["probability"] for item in found], probabilities, rtol=1e-4)
     (counts,) = service.batches._values.values()
     assert counts[-1] == 60 and counts[-2] < 60
 
@@ -305,7 +305,7 @@ def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:
         batches.append((key, list(inputs)))
         if 13 in inputs:
             raise SeqzooError("13 is invalid.")
-        return [own * 2 for own in inputs]
+        return [item * 2 for item in inputs]
 
     worker = Worker("test", compute, queue_size=9, batch_size=4, wait=0)
     worker.start()

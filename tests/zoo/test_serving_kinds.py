@@ -29,8 +29,8 @@ def _marked(name: str) -> Any:
 @pytest.mark.parametrize("name", [_marked(name) for name in CASES if name not in QUICK])
 def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
     run = runs_of(tmp_path, [name])[name]
-    values = [own for own in CASES[name][2] if len(own)]
-    instances = [own.tolist() if isinstance(own, np.ndarray) else own for own in values]
+    values = [item for item in CASES[name][2] if len(item)]
+    instances = [item.tolist() if isinstance(item, np.ndarray) else item for item in values]
     with serving({name: run}) as client:
         model = service_of(client).models[name]
         body = {"instances": instances, "parameters": {}}
@@ -41,7 +41,7 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
         assert found.status_code == 200, found.text
         options = model.options(body["parameters"])
         answers = run.predict(values, options)
-        expected = [prediction(run, *own, 1) for own in zip(values, answers, strict=True)]
+        expected = [prediction(run, *item, 1) for item in zip(values, answers, strict=True)]
         assert found.json()["predictions"] == json.loads(json.dumps(expected))
         opened = client.post(f"/v1/models/{name}/sessions")
         try:

@@ -48,7 +48,7 @@ def test_it_starts_answers_and_stops_gracefully(trained: pathlib.Path) -> None:
 
         def ask() -> None:
             found = _ask(f"{address}/v1/models/letters:predict", body)
-            answers.append([own["answer"] for own in found["predictions"]])
+            answers.append([item["answer"] for item in found["predictions"]])
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:

@@ -90,9 +90,9 @@ def test_sounds_are_brought_to_one_rate(mixed) -> None:
         open_source(csv_source(mixed, kind="audio"))
     splits, source = open_source(csv_source(mixed, kind="audio", resample=True))
     assert source.sample_rate == 8000
-    assert {len(own) for own in splits.train.inputs} == {1600}
+    assert {len(item) for item in splits.train.inputs} == {1600}
     splits, source = open_source(csv_source(mixed, kind="audio", resample=True, sample_rate=4000))
-    assert source.sample_rate == 4000 and {len(own) for own in splits.train.inputs} == {800}
+    assert source.sample_rate == 4000 and {len(item) for item in splits.train.inputs} == {800}
 
 
 @pytest.mark.slow

@@ -40,7 +40,9 @@ def test_splits_do_not_depend_on_the_order_of_lines(tmp_path) -> None:
     head, *lines = path.read_text().splitlines()
     write(path, "\n".join([head, *reversed(lines)]))
     again, _ = open_source(csv_source(path))
-    assert [sorted(own) for own in inputs_of(again)] == [sorted(own) for own in inputs_of(splits)]
+    assert [sorted(item) for item in inputs_of(again)] == [
+        sorted(item) for item in inputs_of(splits)
+    ]
 
 
 def test_examples_keep_their_lines_and_targets(tmp_path) -> None:

@@ -48,14 +48,14 @@ def test_each_example_is_in_one_split_with_its_equals(texts, shares, seed) -> No
     found = divided(part(texts), shares, seed)
     if found is None:
         return
-    places = [target for own in found.values() if own for target in own.examples.targets]
+    places = [target for value in found.values() if value for target in value.examples.targets]
     assert sorted(places) == list(range(len(texts)))
     for own in filter(None, found.values()):
         # In the order of the file, with their lines.
         assert own.examples.targets == sorted(own.examples.targets)
         assert [int(line) - 1 for line in own.examples.lines or ()] == own.examples.targets
         assert [texts[place] for place in own.examples.targets] == own.examples.inputs
-    held = [set(own) for own in texts_of(found).values()]
+    held = [set(value) for value in texts_of(found).values()]
     assert sum(map(len, held)) == len(set(texts))
     # As large as asked for, and larger only by equals of the last one.
     most = max(map(texts.count, set(texts)))
@@ -76,8 +76,8 @@ def test_splits_follow_from_inputs_and_seed_alone(texts, shares, seed, random) -
     again = divided(part(shuffled), shares, seed)
     assert again is not None
     first, second = texts_of(found), texts_of(again)
-    assert {name: sorted(own) for name, own in first.items()} == {
-        name: sorted(own) for name, own in second.items()
+    assert {name: sorted(value) for name, value in first.items()} == {
+        name: sorted(value) for name, value in second.items()
     }
 
 
@@ -85,13 +85,13 @@ def test_splits_follow_from_inputs_and_seed_alone(texts, shares, seed, random) -
 @given(inputs, shares, seeds, st.data())
 def test_every_label_is_trained_on(texts, shares, seed, data) -> None:
     names = st.lists(st.sampled_from("abcd"), min_size=len(texts), max_size=len(texts))
-    labels = [(own,) for own in data.draw(names)]
+    labels = [(item,) for item in data.draw(names)]
     found = divided(part(texts, labels), shares, seed)
     if found is None:
         return
     train = found["train"]
     assert train is not None and train.known() == {label for (label,) in labels}
-    held = [set(own) for own in texts_of(found).values()]
+    held = [set(value) for value in texts_of(found).values()]
     assert sum(map(len, held)) == len(set(texts))
 
 
@@ -113,7 +113,7 @@ def test_inputs_of_two_splits_stay_where_they_are_scored_last(train, validation,
     assert found["test"] == test
     for name, original in (("validation", validation), ("train", train)):
         assert found[name] == [text for text in original if text in kept[name]]
-    left_out = sum(len(own) for own in (train, validation)) - sum(
+    left_out = sum(len(item) for item in (train, validation)) - sum(
         len(found[name]) for name in ("train", "validation")
     )
     told = [int(note.split()[0].replace(",", "")) for note in notes]

@@ -19,7 +19,7 @@ ROWS = [f"text {i},{'ab'[i % 2]},{name}" for i, name in enumerate(NAMES)]
 
 
 def texts(name: str) -> list[str]:
-    return [f"text {i}" for i, own in enumerate(NAMES) if own == name]
+    return [f"text {i}" for i, item in enumerate(NAMES) if item == name]
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_the_same_batches_as_in_memory(table, kind, options) -> None:
         assert data.on_disk == (storage == "disk")
         padding = Padding.choose(data, 3, 16)
         plan = data.plan(padding, settings, seed=(1, 2))
-        rows = [{name: own.numpy() for name, own in row.items()} for row in batches(data, plan)]
+        rows = [{name: value.numpy() for name, value in row.items()} for row in batches(data, plan)]
         parts = [data, task.data(splits.validation)]
         found.append((task.vocabularies, padding, rows, _fingerprint(parts), data.inputs))
     (vocabularies, padding, rows, fingerprint, inputs), *others = found
@@ -118,8 +118,8 @@ def test_the_same_weights_as_in_memory(table, tmp_path) -> None:
         settings = TrainingSettings(epochs=1, batch_size=32)
         run = train(template, splits, settings, tmp_path / storage)
         runs.append((run.model.get_weights(), run.evaluate(splits.test), run.config["data"]))
-    for own, expected in zip(runs[1][0], runs[0][0], strict=True):
-        np.testing.assert_array_equal(own, expected)
+    for item, expected in zip(runs[1][0], runs[0][0], strict=True):
+        np.testing.assert_array_equal(item, expected)
     assert runs[1][1] == runs[0][1]
     assert runs[1][2]["fingerprint"] == runs[0][2]["fingerprint"]
 
@@ -169,7 +169,7 @@ def test_a_damaged_or_older_cache_is_made_anew(table, own_cache, spoil) -> None:
     spoil(own_cache / name)
     assert cache.find(name) is None
     listed = json.loads(seqzoo("cache", "list", "--json").stdout)["entries"]
-    assert [own["usable"] for own in listed] == [False]
+    assert [item["usable"] for item in listed] == [False]
     assert list(_open(table, "disk").train.inputs) == expected
     assert cache.find(name) is not None and _entries(own_cache) == [name]
 

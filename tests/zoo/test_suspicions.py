@@ -50,7 +50,7 @@ def test_spaces_before_quotes_are_left_out(tmp_path) -> None:
     assert table.column("text") == ['a, "b"', "c"]
     assert table.column("label") == ["x", "y, z"]
     asked = list(of_file(File(path, "label"), {}))
-    assert [own.field for own in asked] == ["x", "y, z"]
+    assert [item.field for item in asked] == ["x", "y, z"]
 
 
 @pytest.mark.parametrize("text", ['a, "b" c', 'he said, "no', ' "a"', '"x, ""y"" z"'])
@@ -181,7 +181,7 @@ def test_a_plain_text_has_no_targets(tmp_path) -> None:
     splits, _ = open_source(csv_source(table, delimiter=";"))
     assert len(inputs_of(splits)[0]) > 10
     asked = of_file(File(tmp_path / "t.txt", "text", delimiter=";"), {})
-    assert [own.field for own in asked] == [text for text, _ in ROWS]
+    assert [item.field for item in asked] == [text for text, _ in ROWS]
 
 
 def test_a_text_that_begins_with_a_dash(trained) -> None:
@@ -251,7 +251,7 @@ def test_repeated_errors_are_told_once(trained) -> None:
 
 def test_splits_may_be_kept_as_they_are(tmp_path) -> None:
     head = "text,label\n"
-    train = write(tmp_path / "train.csv", head + "".join(f"{t},{own}\n" for t, own in ROWS))
+    train = write(tmp_path / "train.csv", head + "".join(f"{t},{item}\n" for t, item in ROWS))
     test = write(tmp_path / "test.csv", head + "text 2,bad\ntext 3,good\nother,bad\n")
     choices = {"validation": 0.0, "test": str(test)}
     splits, _ = open_source(csv_source(train, **choices))

@@ -38,7 +38,7 @@ def test_splits_are_of_sentences(tmp_path) -> None:
     rows = "".join(f"{i // 3},word{i},X,{'AB'[i % 2]}\n" for i in range(60))
     splits, _ = open_source(words_of(write(tmp_path / "t.csv", HEADER + rows)))
     assert list(map(len, inputs_of(splits))) == [16, 2, 2]
-    assert all(len(own) == 3 for part in inputs_of(splits) for own in part)
+    assert all(len(item) == 3 for part in inputs_of(splits) for item in part)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_predictions_read_such_tables_and_others(tmp_path) -> None:
     source = words_of(tmp_path / "train.csv")
     broken = KAGGLE + ",,X,O\nSentence: 3,Sun,NN,O\n"
     found = list(of_file(File(write(tmp_path / "new.csv", broken)), source))
-    assert [(own.number, own.field, own.wrong) for own in found] == [
+    assert [(item.number, item.field, item.wrong) for item in found] == [
         (2, ["London", "is", ","], None),
         (6, None, "has no 'Word'"),
         (7, ["Sun"], None),
     ]
     whole = File(write(tmp_path / "new.tsv", "Word\nLondon is wet\n"))
-    assert [own.field for own in of_file(whole, source)] == ["London is wet"]
+    assert [item.field for item in of_file(whole, source)] == ["London is wet"]
     lines = File(write(tmp_path / "new.txt", "London is wet\n"))
-    assert [own.field for own in of_file(lines, source)] == ["London is wet"]
+    assert [item.field for item in of_file(lines, source)] == ["London is wet"]
     named = File(whole.path, sentence_column="Sentence")
     with pytest.raises(SeqzooError, match="`sentence_column` must name a column"):
         list(of_file(named, source))

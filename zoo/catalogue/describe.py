@@ -64,11 +64,11 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
         Name, default, whether it is required, and meaning of each, in their order.
     """
     found: dict[str, dict[str, Any]] = {}
-    for own in kind.__mro__:
-        if not own.__module__.startswith("seqzoo.") or "__init__" not in vars(own):
+    for item in kind.__mro__:
+        if not item.__module__.startswith("seqzoo.") or "__init__" not in vars(item):
             continue
-        texts = docstrings.entries(inspect.getdoc(own) or "", "Args")
-        parameters = list(inspect.signature(own.__init__).parameters.values())[1:]
+        texts = docstrings.entries(inspect.getdoc(item) or "", "Args")
+        parameters = list(inspect.signature(item.__init__).parameters.values())[1:]
         for parameter in parameters:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -176,7 +176,7 @@ def _template(name: str) -> dict[str, Any]:
         "class": f"seqzoo.tasks.{template.__name__}",
         "description": docstrings.parted(inspect.getdoc(template) or "")[0],
         "choices": rows,
-        "presets": [own for own, preset in PRESETS.items() if preset.task.name == name],
+        "presets": [key for key, preset in PRESETS.items() if preset.task.name == name],
     }
 
 
@@ -192,7 +192,7 @@ def _preset(name: str) -> dict[str, Any]:
         "template": preset.task.name,
         "data": preset.source.data,
         "needs": preset.needs,
-        "source": {own: source[own] for own in _changed(preset.source) if own not in DERIVED},
+        "source": {item: source[item] for item in _changed(preset.source) if item not in DERIVED},
         "task": _changed(preset.task),
         "small": dict(preset.small),
         "cell": task.cell,
@@ -207,7 +207,7 @@ def _preset(name: str) -> dict[str, Any]:
 def _changed(choices: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults."""
     defaults = {field.name: field_types.default(field) for field in fields(choices)}
-    return {name: own for name, own in asdict(choices).items() if own != defaults[name]}
+    return {name: value for name, value in asdict(choices).items() if value != defaults[name]}
 
 
 def _dataset(name: str, data_dir: str | None) -> dict[str, Any]:
@@ -221,15 +221,15 @@ def _dataset(name: str, data_dir: str | None) -> dict[str, Any]:
         "name": name,
         "description": source_docs.datasets()[name],
         "version": str(builder.version),
-        "features": {own: _feature(feature) for own, feature in info.features.items()},
-        "splits": {own: split.num_examples for own, split in info.splits.items()}
+        "features": {key: _feature(feature) for key, feature in info.features.items()},
+        "splits": {key: split.num_examples for key, split in info.splits.items()}
         if prepared
         else {},
         "bytes": int(info.dataset_size or 0) if prepared else None,
         "prepared": str(builder.data_path) if prepared else None,
         "homepage": info.homepage or "",
         "license": (info.redistribution_info.license or "").strip(),
-        "presets": [own for own, preset in PRESETS.items() if preset.source.data == name],
+        "presets": [key for key, preset in PRESETS.items() if preset.source.data == name],
     }
 
 

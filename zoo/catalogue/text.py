@@ -16,7 +16,7 @@ def text(found: list[dict[str, Any]], program: str) -> str:
         program: the name of the program.
     """
     renderings = {"cell": _cell, "template": _template, "preset": _preset, "data set": _dataset}
-    parts = [renderings[own["kind"]](own, program) for own in found]
+    parts = [renderings[item["kind"]](item, program) for item in found]
     return "\n\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
@@ -52,13 +52,13 @@ def _measured(measured: dict[str, Any]) -> list[str]:
     """The measured speed of a cell, and its result on the adding problem."""
     rows = [
         [
-            " x ".join(map(str, own["shape"])),
+            " x ".join(map(str, item["shape"])),
             *(
                 f"{time:.1f} ({times:.1f})"
-                for time, times in zip(own["milliseconds"], own["times_keras"], strict=True)
+                for time, times in zip(item["milliseconds"], item["times_keras"], strict=True)
             ),
         ]
-        for own in measured["speed"]
+        for item in measured["speed"]
     ]
     lines = []
     if rows:

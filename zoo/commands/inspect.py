@@ -84,6 +84,6 @@ def command(
         click.echo(json.dumps(numbers, ensure_ascii=False))
         return
     for section in sections:
-        for name, own in section.data.items() if section.name == "gradients" else ():
-            click.echo(f"Gradients of {name}: {own['summary']}")
+        for name, item in section.data.items() if section.name == "gradients" else ():
+            click.echo(f"Gradients of {name}: {item['summary']}")
     click.echo(f"{page} has {len(sections)} sections; its figures and {NUMBERS} are next to it.")

@@ -97,7 +97,7 @@ class TextsCommand(Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             told = error.format_message()
-            text = next((own for own in typed if own.startswith(error.option_name)), "-...")
+            text = next((item for item in typed if item.startswith(error.option_name)), "-...")
             raise click.UsageError(
                 f"{told} Put -- before a text that begins with -, as in "
                 f"`{ctx.command_path} RUN -- {shlex.quote(text)}`.",

@@ -249,7 +249,7 @@ def _gathered(
                 sizes[cell]["parameters"],
                 {seed: score for seed, score in scores.items() if score is not None},
                 # The first epoch includes compilation, and only counts if there is no other.
-                [own for record in ended.values() for own in _after_first(record["seconds"])],
+                [item for record in ended.values() for item in _after_first(record["seconds"])],
                 max(record["peak_bytes"] for record in own.values()),
                 {seed: record["failed"] for seed, record in own.items() if "failed" in record},
             )

@@ -135,7 +135,7 @@ class Comparison:
             return f"{said}; there is no other cell to compare it with.{note}"
         second = others[0]
         said += f"; {second.cell} follows with {second.mean:.4f}"
-        if min(len(own.scores) for own in scored) < 2:
+        if min(len(item.scores) for item in scored) < 2:
             return (
                 f"{said}. One seed says nothing about the spread over seeds, so the difference "
                 f"may be chance; train with more --seeds.{note}"
@@ -145,7 +145,7 @@ class Comparison:
         told = f"The difference, {gap:.4f}, is {{}} than the spread over seeds, {spread:.4f}"
         if not alike:
             return f"{said}. {told.format('larger')}: take {best.cell}.{note}"
-        names = " and ".join([best.cell, *(own.cell for own in alike)])
+        names = " and ".join([best.cell, *(item.cell for item in alike)])
         larger = "not larger" if second in alike else "larger"
         return (
             f"{said}. {told.format(larger)}; the seeds do not tell {names} apart: take the "
@@ -233,12 +233,12 @@ class Comparison:
         scored = [result for result in self.results if result.scores]
         figure = Figure(figsize=(max(4.0, 1.1 * len(scored) + 2), 4.2), layout="constrained")
         axes = figure.add_subplot()
-        for place, own in enumerate(scored):
-            values = list(own.scores.values())
+        for place, item in enumerate(scored):
+            values = list(item.scores.values())
             axes.plot([place] * len(values), values, "o", color=TRAINING, alpha=0.7)
-            axes.plot([place - 0.2, place + 0.2], [own.mean] * 2, color=INK)
-            axes.annotate(f" {own.mean:.4g}", (place + 0.2, own.mean), color=INK, va="center")
-        labels = [f"{own.cell}\n{own.units} units" for own in scored]
+            axes.plot([place - 0.2, place + 0.2], [item.mean] * 2, color=INK)
+            axes.annotate(f" {item.mean:.4g}", (place + 0.2, item.mean), color=INK, va="center")
+        labels = [f"{item.cell}\n{item.units} units" for item in scored]
         axes.set_xticks(range(len(scored)), labels)
         axes.set_xlim(-0.6, len(scored) - 0.2)
         better = "higher" if self.better > 0 else "lower"
@@ -253,7 +253,7 @@ class Comparison:
 
 def ordered(results: Sequence[Result], better: int) -> list[Result]:
     """The best cell first; those without a score last, in their given order."""
-    return sorted(results, key=lambda own: -better * own.mean if own.scores else float("inf"))
+    return sorted(results, key=lambda item: -better * item.mean if item.scores else float("inf"))
 
 
 def _gap(best: Result, other: Result) -> float:

@@ -50,7 +50,7 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
         options = dict(choices.task.cell_options)
         if name != reference and name in CELLS:
             taken = {option["name"] for option in cell_options(CELLS[name])}
-            options = {own: value for own, value in options.items() if own in taken}
+            options = {key: value for key, value in options.items() if key in taken}
         tasks[name] = replace(choices.task, cell=name, cell_options=options)
         make_cell(tasks[name])  # mistakes are reported before the data are read
         check_times(tasks[name], choices.source)

@@ -16,17 +16,17 @@ def as_options(choices: Choices) -> str:
     "--data reviews.csv --kind words --units 64"."""
     task, settings, source = choices.parts()
     words: list[str] = []
-    for own, usual in ((source, None), (task, None), (settings, task.default_settings)):
-        for field in fields(own):
-            name, value = field.name, getattr(own, field.name)
+    for item, usual in ((source, None), (task, None), (settings, task.default_settings)):
+        for field in fields(item):
+            name, value = field.name, getattr(item, field.name)
             before = default(field) if usual is None else getattr(usual, name)
-            given_by_source = own is source and name in ("kind", "target_kind")
-            required = own is task and name in TASK_NAMES and before is MISSING
+            given_by_source = item is source and name in ("kind", "target_kind")
+            required = item is task and name in TASK_NAMES and before is MISSING
             if given_by_source or (value == before and not required):
                 continue
-            option = option_of(type(own), name)
+            option = option_of(type(item), name)
             if option:
-                words += _typed(type(own), name, option, value)
+                words += _typed(type(item), name, option, value)
     return shlex.join(words)
 
 
@@ -38,7 +38,7 @@ def _typed(kind: type, name: str, option: str, value: Any) -> list[str]:
         named = note(hints_of(kind)[name], Named) or Named()
         return [f"--{named.off or f'no-{option[2:]}'}"]
     if isinstance(value, Mapping):
-        pairs = [f"{key}={own}" for key, own in value.items()]
+        pairs = [f"{key}={item}" for key, item in value.items()]
         if get_origin(plain(hints_of(kind)[name])) is Mapping:  # its option is repeatable
             return [word for pair in pairs for word in (option, pair)]
         return [option, ",".join(pairs)]

@@ -70,7 +70,7 @@ def fitted(value: Any, hint: Any) -> Any:
         raise Unfit(f"must be {described(hint)}, got {json.dumps(value, default=str)}{near}")
     elif origin is Sequence:
         if isinstance(value, list):
-            return [fitted(own, members[0]) for own in value]
+            return [fitted(item, members[0]) for item in value]
     elif origin is Mapping:
         if isinstance(value, dict):
             return value

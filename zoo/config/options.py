@@ -71,7 +71,7 @@ def source_options() -> dict[str, Option]:
 def task_options() -> dict[str, Option]:
     """The options of all templates; the help of a shared one says where they differ."""
     found = _options(list(TEMPLATES.values()))
-    return {name: own for name, own in found.items() if name not in source_options()}
+    return {name: value for name, value in found.items() if name not in source_options()}
 
 
 @cache

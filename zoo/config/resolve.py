@@ -96,7 +96,7 @@ def chosen_from(run: Any, name: str | None, given: dict[str, Any]) -> Choices:
     """
     given, base = dict(given), None
     if name is not None and name not in TEMPLATES:
-        sized = {own: given.pop(own) for own in ("size",) if own in given}
+        sized = {item: given.pop(item) for item in ("size",) if item in given}
         base = chosen(name, sized, complete=False)
     elif "size" in given:
         raise SeqzooError(f"--size is for presets ({', '.join(PRESETS)}), got {name}.")
@@ -193,4 +193,4 @@ def _has_no_default(kind: Any, name: str) -> bool:
 def _of(choices: Any, given: dict[str, Any], names: Mapping[str, str] = {}) -> dict[str, Any]:
     """The given options among a dataclass's fields."""
     typed = {field.name: names.get(field.name, field.name) for field in fields(choices)}
-    return {name: given[own] for name, own in typed.items() if own in given}
+    return {name: given[value] for name, value in typed.items() if value in given}

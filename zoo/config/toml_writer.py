@@ -128,7 +128,8 @@ def search_table(space: Mapping[str, Any]) -> str:
         "[search]",
     ]
     lines += [
-        f"{'.'.join(map(_key, name.split('.', 1)))} = {_value(own)}" for name, own in space.items()
+        f"{'.'.join(map(_key, name.split('.', 1)))} = {_value(value)}"
+        for name, value in space.items()
     ]
     return "\n".join(lines) + "\n"
 
@@ -169,7 +170,7 @@ def _table(table: str, part: Any, defaults: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield from _comment(f"{name}: {text}")
         yield f"{mark}[{table}.{name}]"
-        yield from (f"{_key(own)} = {_value(value)}" for own, value in values.items())
+        yield from (f"{_key(key)} = {_value(value)}" for key, value in values.items())
         if not values:
             yield "# name = value"
 

@@ -39,11 +39,11 @@ class ArrowFiles(ArrowTable):
         self._files = files_of(path) if path.is_dir() else [(path, None)]
         schemas = {file: _schema(file) for file, _ in self._files}
         first, schema = next(iter(schemas.items()))
-        for file, own in schemas.items():
-            if own.names != schema.names:
+        for file, value in schemas.items():
+            if value.names != schema.names:
                 raise SeqzooError(
                     f"{file} must have the columns of {first} ({', '.join(schema.names)}), has "
-                    f"{', '.join(own.names)}."
+                    f"{', '.join(value.names)}."
                 )
         if self._files[0][1] is not None and SPLIT_COLUMN not in schema.names:
             schema = schema.append(pa.field(SPLIT_COLUMN, pa.string()))

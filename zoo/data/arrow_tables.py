@@ -168,9 +168,9 @@ def _values(column: Any) -> list[Any]:
         times = column.cast(pa.string()).to_pylist()
         return [time and _ZEROS.sub(r"\1", time) for time in times]
     if pa.types.is_decimal(kind):
-        return [None if own is None else str(own) for own in column.to_pylist()]
+        return [None if item is None else str(item) for item in column.to_pylist()]
     if _is_list(kind) and pa.types.is_floating(kind.value_type):
-        arrays = (own.values for own in column)
+        arrays = (item.values for item in column)
         return [
             array if array is None else array.to_numpy(zero_copy_only=False) for array in arrays
         ]

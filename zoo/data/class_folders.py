@@ -26,7 +26,7 @@ KINDS = ("rows", "pixels", "columns", "image")
 def is_one(folder: pathlib.Path) -> bool:
     """Whether images are directly in several folders of a folder, which are not named as splits."""
     classes = _classes(folder)
-    return len(classes) > 1 and not {own.name.lower() for own in classes} <= SPLITS
+    return len(classes) > 1 and not {item.name.lower() for item in classes} <= SPLITS
 
 
 def read(path: pathlib.Path, request: Request) -> Records:
@@ -63,7 +63,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 def _classes(folder: pathlib.Path) -> list[pathlib.Path]:
     """The folders that have images; hidden ones are left out."""
     within = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    return [own for own in within if _images(own)]
+    return [item for item in within if _images(item)]
 
 
 def _images(folder: pathlib.Path) -> list[pathlib.Path]:

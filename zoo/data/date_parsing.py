@@ -124,9 +124,9 @@ def _likelier(fitting: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     first, *others = fitting
     if all(np.array_equal(fitting[first], fitting[other]) for other in others):
         return {first: fitting[first]}
-    filled = {name: _filled(own) for name, own in fitting.items()}
+    filled = {name: _filled(value) for name, value in fitting.items()}
     most = max(filled.values())
-    return {name: own for name, own in fitting.items() if filled[name] == most}
+    return {name: value for name, value in fitting.items() if filled[name] == most}
 
 
 def _filled(dates: np.ndarray) -> float:

@@ -178,12 +178,12 @@ def _sounds(
     records: Records, numbers: Sequence[int], source: Source, inputs: Sequence[Any], role: str
 ) -> tuple[list[np.ndarray], int | None]:
     rate = source.sample_rate or inputs[0][1]
-    rates = [own or rate for _, own in inputs]
+    rates = [item or rate for _, item in inputs]
     if not source.resample:
         what, advice = "samples per second", "; --resample converts all audio to one rate"
         _check_equal(records, numbers, role, rates, rate, what, advice)
     pairs = zip(inputs, rates, strict=True)
-    return [resampled(samples, own, rate) for (samples, _), own in pairs], rate
+    return [resampled(samples, item, rate) for (samples, _), item in pairs], rate
 
 
 def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> list[np.ndarray]:

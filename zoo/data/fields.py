@@ -185,11 +185,11 @@ def _dates(field: Any) -> list[float] | None:
     field = [field] if isinstance(field, datetime) else field
     if not isinstance(field, list | tuple) or not field or _is_number(field[0]):
         return None
-    found = [_seconds(own) for own in field]
+    found = [_seconds(item) for item in field]
     if None in found:
         wrong = _shown(field[found.index(None)])
         raise SeqzooError(f"must be times: numbers, or dates such as 2020-01-31T12:00, got {wrong}")
-    return [own for own in found if own is not None]
+    return [item for item in found if item is not None]
 
 
 def _is_number(value: Any) -> bool:

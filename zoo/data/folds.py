@@ -55,27 +55,27 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
     # One after another goes to the next fold, class by class.
     ordered = list(groups.values())
     if target_kind in ("class", "labels"):
-        ordered.sort(key=lambda own: labels[own[0]])
+        ordered.sort(key=lambda item: labels[item[0]])
     held = ordered[number - 1 :: count]
-    rest = [own for place, own in enumerate(ordered) if place % count != number - 1]
+    rest = [item for place, item in enumerate(ordered) if place % count != number - 1]
     wanted = min(round(share * len(rest)), len(rest) - 1)
     places = {int((step + 0.5) * len(rest) / wanted) for step in range(wanted)}
-    validation = [own for place, own in enumerate(rest) if place in places]
-    training = [own for place, own in enumerate(rest) if place not in places]
-    known = {label for own in training for index in own for label in labels[index]}
+    validation = [item for place, item in enumerate(rest) if place in places]
+    training = [item for place, item in enumerate(rest) if place not in places]
+    known = {label for item in training for index in item for label in labels[index]}
     for part in (validation, held):
-        for own in list(part):
-            names = {label for index in own for label in labels[index]}
+        for item in list(part):
+            names = {label for index in item for label in labels[index]}
             if not names <= known:
-                part.remove(own)
-                training.append(own)
+                part.remove(item)
+                training.append(item)
                 known |= names
     if not held:
         raise SeqzooError(
             f"Fold {fold} has no example with a label that also occurs in another fold."
         )
     found = {
-        name: examples.pick(sorted(index for own in part for index in own)) if part else None
+        name: examples.pick(sorted(index for item in part for index in item)) if part else None
         for name, part in (("train", training), ("validation", validation), ("test", held))
     }
     sizes = [len(part) if part else 0 for part in found.values()]

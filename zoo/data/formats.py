@@ -64,7 +64,7 @@ TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 JOINED = (*TABLES, "text", "conll")
 """Formats of which several files can be read as one."""
 
-SUFFIXES = tuple(suffix for own in FORMATS.values() for suffix in own.suffixes)
+SUFFIXES = tuple(suffix for value in FORMATS.values() for suffix in value.suffixes)
 
 ADVICE = {
     (".mat",): "save its arrays with `numpy.savez`, in an .npz file (`scipy.io.loadmat` reads it)",
@@ -104,7 +104,7 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
     if pathlib.Path(path).is_dir():
         return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
-    found = next((name for name, own in FORMATS.items() if suffix in own.suffixes), None)
+    found = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
     if delimiter and found in (None, "tsv", "text"):
         return "csv"
     if found == "text" and tagged:

@@ -87,7 +87,9 @@ def open_histories(source: Source) -> tuple[Splits, Source]:
         examples = getattr(splits, split)
         if examples is not None:
             ends = [
-                own.dates[own.since : own.end] for own in examples.inputs if own.end > own.since
+                item.dates[item.since : item.end]
+                for item in examples.inputs
+                if item.end > item.since
             ]
             first, last = min(end[0] for end in ends), max(end[-1] for end in ends)
             shown = shown_dates(np.array([first, last]))
@@ -119,19 +121,19 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     )
     static = [table.columns[name] for name in source.static_columns or ()]
     values = _numbers(table, chosen, source)
-    texts = [_text(own) for own in table.columns[str(source.date_column)]]
+    texts = [_text(item) for item in table.columns[str(source.date_column)]]
     dates = parse_dates(texts, table.place, str(source.date_column), source.date_format)
     owners = (
-        np.array([_text(own).strip() for own in table.columns[source.series_column]])
+        np.array([_text(item).strip() for item in table.columns[source.series_column]])
         if source.series_column
         else np.full(len(dates), "")
     )
     rows = {name: np.flatnonzero(owners == name) for name in dict.fromkeys(owners.tolist())}
-    for name, own in rows.items():
-        own = own[np.argsort(dates[own], kind="stable")]
-        twice = np.flatnonzero(np.diff(dates[own]) == 0)
+    for name, places in rows.items():
+        places = places[np.argsort(dates[places], kind="stable")]
+        twice = np.flatnonzero(np.diff(dates[places]) == 0)
         if len(twice):
-            first, second = (int(row) for row in own[twice[0] : twice[0] + 2])
+            first, second = (int(row) for row in places[twice[0] : twice[0] + 2])
             whose = f" of series {name!r}" if source.series_column else ""
             advice = "" if source.series_column else "; name the series with --series-column"
             raise SeqzooError(
@@ -140,46 +142,46 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
                 location=table.place(second),
                 field="date_column",
             )
-        rows[name] = own
+        rows[name] = places
     frequency = _frequency(dates, rows, source, table)
     found, gaps = [], []
-    for name, own in sorted(rows.items()):
-        steps, whole = frequency.positions(dates[own])
+    for name, places in sorted(rows.items()):
+        steps, whole = frequency.positions(dates[places])
         if not whole.all():
-            bad = own[int(np.argmin(whole))]
+            bad = places[int(np.argmin(whole))]
             raise SeqzooError(
                 f"{table.place(bad)}: the date {shown_dates(dates[[bad]])[0]} is not a whole "
-                f"number of steps after the first, {shown_dates(dates[own[:1]])[0]}, where a step "
-                f"is one {frequency}; fix it, or set another --frequency.",
+                f"number of steps after the first, {shown_dates(dates[places[:1]])[0]}, where a "
+                f"step is one {frequency}; fix it, or set another --frequency.",
                 location=table.place(bad),
                 field="frequency",
             )
         for step in np.flatnonzero(np.diff(steps) > 1):
             size = int(steps[step + 1] - steps[step] - 1)
-            before = shown_dates(dates[own[[step]]])[0]
-            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[own[step]]:,})")
+            before = shown_dates(dates[places[[step]]])[0]
+            gaps.append(f"{size:,} after {before} ({table.unit} {table.numbers[places[step]]:,})")
         length = int(steps[-1]) + 1
-        if length - len(own) > MOST_MISSING:
-            first, last = shown_dates(dates[own[[0, -1]]])
+        if length - len(places) > MOST_MISSING:
+            first, last = shown_dates(dates[places[[0, -1]]])
             raise SeqzooError(
-                f"{table.name} has {len(own):,} rows from {first} to {last}, which are {length:,} "
-                f"steps of one {frequency}; fix the dates, or name another --frequency.",
+                f"{table.name} has {len(places):,} rows from {first} to {last}, which are "
+                f"{length:,} steps of one {frequency}; fix the dates, or name another --frequency.",
                 field="frequency",
             )
 
-        def spread(columns: np.ndarray, own: Any = own, steps: Any = steps, length: int = length):
+        def spread(columns: np.ndarray, at: Any = places, steps: Any = steps, length: int = length):
             grid = np.full((length, columns.shape[1]), np.nan)
-            grid[steps] = columns[own]
+            grid[steps] = columns[at]
             return grid
 
         found.append(
             History(
-                frequency.at(dates[own], np.arange(length)),
+                frequency.at(dates[places], np.arange(length)),
                 spread(values),
                 spread(past),
                 spread(known),
                 tuple(
-                    _static(column, own, table, column_name)
+                    _static(column, places, table, column_name)
                     for column, column_name in zip(static, source.static_columns or (), strict=True)
                 ),
                 name,
@@ -192,10 +194,10 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
         notes.append(
             f"Missing steps are read as missing values: {', '.join(gaps[:NAMED_GAPS])}{more}."
         )
-    lacking = [int((~np.isfinite(own.values[: own.end])).sum()) for own in found]
+    lacking = [int((~np.isfinite(item.values[: item.end])).sum()) for item in found]
     if sum(lacking):
         notes.append(
-            f"{sum(lacking):,} of {sum(own.values.size for own in found):,} values are missing."
+            f"{sum(lacking):,} of {sum(item.values.size for item in found):,} values are missing."
         )
     if source.limit is not None:
         found = found[: source.limit]
@@ -362,7 +364,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
     if source.target:
         return _listed(source.target, names)
     taken = {source.date_column, source.series_column}
-    taken |= {name for own in COVARIATES for name in getattr(source, own) or ()}
+    taken |= {name for option in COVARIATES for name in getattr(source, option) or ()}
     found = []
     for name in names:
         if name not in taken:
@@ -407,7 +409,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     found = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
         fields = table.columns[name]
-        decimal_comma = source.delimiter == ";" and any("," in _text(own) for own in fields)
+        decimal_comma = source.delimiter == ";" and any("," in _text(item) for item in fields)
         for row, field in enumerate(fields):
             number = _number(field, decimal_comma)
             if number is None or math.isinf(number):

@@ -55,7 +55,7 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
     for part, split in parts:
         try:
             state = json.loads((part / STATE).read_text(encoding="utf-8"))
-            names = [own["filename"] for own in state["_data_files"]]
+            names = [item["filename"] for item in state["_data_files"]]
             indices = state.get("_indices_data_files")
         except OSError as error:
             raise SeqzooError(

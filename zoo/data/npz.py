@@ -114,7 +114,7 @@ class _Reader:
             str(array.path),
             [Record(n, dict(zip(columns, row, strict=True))) for n, row in enumerate(rows)],
             unit="example",
-            columns={role: own.name for role, own in self.found.items()},
+            columns={role: value.name for role, value in self.found.items()},
             notes=self._notes(array, len(inputs)),
         )
 
@@ -224,7 +224,7 @@ def _things(array: Array, form: str, kind: str) -> Any:
 
 def _stepwise(array: Array, kind: str, inputs: Sequence[Any]) -> Sequence[Any]:
     """A target at each step of each input."""
-    lengths = np.array([len(own) for own in inputs], np.int64)
+    lengths = np.array([len(item) for item in inputs], np.int64)
     values = array.values if kind == "tags" else array.numbers()
     if len(lengths) == 1 and len(values) == lengths[0]:
         parts = [values]
@@ -241,7 +241,7 @@ def _times(array: Array, inputs: Sequence[Any]) -> Sequence[np.ndarray]:
     """A time at each step of each input, float64, so that seconds since 1970 keep their digits."""
     if array.is_text:
         raise array.unfit("contain numbers")
-    lengths = np.array([len(own) for own in inputs], np.int64)
+    lengths = np.array([len(item) for item in inputs], np.int64)
     values = array.values.astype(np.float64)
     if len(lengths) == 1 and values.shape == (lengths[0],):
         return array.finite([values])

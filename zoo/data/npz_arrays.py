@@ -170,7 +170,7 @@ class Arrays:
         Raises:
             SeqzooError: they are not positive whole numbers.
         """
-        own = next((own for own in (f"{name}_lengths", "lengths") if own in self.names), None)
+        own = next((item for item in (f"{name}_lengths", "lengths") if item in self.names), None)
         if own is None:
             return None
         array = self[own]

@@ -81,7 +81,7 @@ def open_examples(source: Source, split: str = "test") -> Examples:
 
 def _with_own_splits(source: Source) -> Source:
     """The same source, with the splits of a folder that has some."""
-    files = any(isinstance(own, str) for own in (source.validation, source.test))
+    files = any(isinstance(item, str) for item in (source.validation, source.test))
     if source.split_column is not None or files or not source.is_folder():
         return source
     own = splits_of(pathlib.Path(source.data).expanduser())

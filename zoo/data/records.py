@@ -232,7 +232,7 @@ class TextFile:
         blocks = self.blocks()
         block = next(blocks, b"")
         utf_16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        if utf_16 or (not block.strip() and not any(own.strip() for own in blocks)):
+        if utf_16 or (not block.strip() and not any(item.strip() for item in blocks)):
             self.text()
 
     def blocks(self) -> Iterator[bytes]:

@@ -267,7 +267,7 @@ class Source:
     def shares(self) -> dict[str, float]:
         """The shares held out for validation and testing; 0 if they have a file."""
         given = {"validation": self.validation, "test": self.test}
-        return {name: 0.0 if isinstance(own, str) else own for name, own in given.items()}
+        return {name: 0.0 if isinstance(value, str) else value for name, value in given.items()}
 
     def to_config(self) -> dict[str, Any]:
         """The fields as JSON values: `Source(**source.to_config())` equals `source`."""

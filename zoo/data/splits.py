@@ -88,7 +88,7 @@ class Part:
         """How often each label occurs."""
         if isinstance(self.labels, ClassColumn):
             return self.labels.counts()
-        return Counter(label for own in self.labels or () for label in own)
+        return Counter(label for item in self.labels or () for label in item)
 
     def labels_of(self, index: int) -> Sequence[str]:
         """The labels of one example."""
@@ -133,7 +133,7 @@ def input_key(value: Any) -> bytes:
     if isinstance(value, list | tuple):  # of words
         return json.dumps(value).encode("utf-8")
     if isinstance(value, Mapping):  # several inputs
-        keys = {str(name): input_key(own) for name, own in value.items()}
+        keys = {str(name): input_key(item) for name, item in value.items()}
         return b"".join(repr((name, len(key))).encode() + key for name, key in keys.items())
     if value is None:  # missing
         return b""
@@ -158,7 +158,7 @@ def _shuffled(keys: Sequence[bytes], seed: int) -> tuple[np.ndarray, np.ndarray]
     if isinstance(keys, DigestKeys) and keys.seed == seed:
         return keys.shuffled()
     shuffled = order(keys, seed)
-    fresh = [not at or keys[own] != keys[shuffled[at - 1]] for at, own in enumerate(shuffled)]
+    fresh = [not at or keys[item] != keys[shuffled[at - 1]] for at, item in enumerate(shuffled)]
     return np.array(shuffled, np.int64), np.array(fresh, bool)
 
 
@@ -281,7 +281,9 @@ def part_equal_inputs(parts: dict[str, Part | None], *, keep: bool = False) -> l
         SeqzooError: a split would be left empty.
     """
     notes = []
-    stored = [own.keys for own in parts.values() if own and isinstance(own.keys, DigestKeys)]
+    stored = [
+        value.keys for value in parts.values() if value and isinstance(value.keys, DigestKeys)
+    ]
     later: Any = _Digests(stored[0].seed) if stored else _Keys()
     for name in ("test", "validation", "train"):
         part = parts[name]
@@ -347,7 +349,7 @@ def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
     """The digests that `order` sorts inputs by, in two halves: (n, 2), uint64."""
     salt = str(seed).encode()[:16]
     digest: Any = hashlib.blake2b
-    found = b"".join([digest(own, digest_size=16, salt=salt).digest() for own in encoded])
+    found = b"".join([digest(item, digest_size=16, salt=salt).digest() for item in encoded])
     return np.frombuffer(found, ">u8").reshape(-1, 2).astype(np.uint64)
 
 

@@ -144,7 +144,7 @@ def _part(entry: cache.Entry, source: Source, name: str) -> Part:
     if len(files) > 1:
         lines = PlaceColumn(numbers, files, about["starts"])
     weights = entry.array(WEIGHT)[:] if source.weight_column else None
-    arrays = (entry.array(own) for own in ("digests", "order", "fresh"))
+    arrays = (entry.array(item) for item in ("digests", "order", "fresh"))
     size = entry.size / 1e6
     note = (
         f"Examples are read from the disk, {size:,.0f} MB in {entry.folder} (--storage memory "
@@ -209,7 +209,7 @@ class _Table:
             "unit": units[0] if len(set(units)) == 1 else "row",
             "files": [str(path) for path in paths],
             "starts": starts,
-            "names": {role: list(own) for role, own in self.names.items()},
+            "names": {role: list(value) for role, value in self.names.items()},
             "notes": list(notes),
             "seed": self.source.seed,
         }
@@ -232,7 +232,7 @@ class _Table:
             self._classes(SPLIT, splits)
         if weights is not None:
             self.writer.append(WEIGHT, np.array(weights, np.float64))
-        numbers = chunk.numbers if isinstance(chunk, Chunk) else [own.number for own in chunk]
+        numbers = chunk.numbers if isinstance(chunk, Chunk) else [item.number for item in chunk]
         self.writer.append("lines", np.array(numbers, np.int64))
         self.writer.append("digests", digests_of(encoded, self.source.seed))
 
@@ -271,7 +271,7 @@ def _chunk(records: list[Record]) -> Chunk | list[Record]:
     """Records by their fields, unless one is malformed."""
     if any(record.error for record in records):
         return records
-    fields = {role: [own.fields[role] for own in records] for role in records[0].fields}
+    fields = {role: [item.fields[role] for item in records] for role in records[0].fields}
     return Chunk([record.number for record in records], fields)
 
 

@@ -85,7 +85,7 @@ def check(
         fields = {**given, **fields}
     if fields.get("kind") != HISTORY and fields.get("date_column") is None:
         fields = columns.told_apart(data, fields)
-    if fields.get("kind") == HISTORY or any(fields.get(own) is not None for own in DATED):
+    if fields.get("kind") == HISTORY or any(fields.get(item) is not None for item in DATED):
         raise SeqzooError(
             f"Tables with dates are checked as `train forecast` reads them, got {data}.",
             field="date_column",

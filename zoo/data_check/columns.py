@@ -69,14 +69,16 @@ class Column:
         tests: dict[Content, Any] = {
             "numbers": is_number,
             "series": _is_series,
-            "dates": lambda own: isinstance(own, str) and DATE.fullmatch(own.strip()) is not None,
-            "audio": lambda own: _is_file(own, "audio"),
-            "image": lambda own: _is_file(own, "image"),
+            "dates": lambda item: (
+                isinstance(item, str) and DATE.fullmatch(item.strip()) is not None
+            ),
+            "audio": lambda item: _is_file(item, "audio"),
+            "image": lambda item: _is_file(item, "image"),
         }
         for content, test in tests.items():
             if sum(map(test, self.present)) >= OF_A_KIND * len(self.present):
                 return content
-        if not all(isinstance(own, str | bool | int) for own in self.present):
+        if not all(isinstance(item, str | bool | int) for item in self.present):
             return "other"
         texts = list(map(str, self.present))
         distinct = len(set(texts))
@@ -173,7 +175,7 @@ def told_apart(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
     kind = given.get("kind")
     if kind is None:
         others = ("static_columns", "further_inputs")
-        first = {name: own for name, own in given.items() if name not in others}
+        first = {name: value for name, value in given.items() if name not in others}
         if first.get("input"):
             first["input"] = first["input"].split(",")[0].strip()
         kind = guess(data, first).source.kind
@@ -244,7 +246,7 @@ def _chosen(
     for content in contents:
         alike = [column for column in fitting if column.content == content]
         if alike:
-            return max(alike, key=lambda column: sum(len(str(own)) for own in column.present))
+            return max(alike, key=lambda column: sum(len(str(item)) for item in column.present))
     return None
 
 
@@ -272,7 +274,7 @@ def _target_kind(source: Column, target: Column) -> str:
 
 
 def _are_few_whole_numbers(column: Column) -> bool:
-    whole = all(float(own).is_integer() for own in column.present if is_number(own))
+    whole = all(float(item).is_integer() for item in column.present if is_number(item))
     return whole and column.distinct <= min(30, FEW_NAMES * len(column.present))
 
 

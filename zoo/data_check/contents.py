@@ -58,10 +58,10 @@ def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
         value for value in values if not is_missing(value) and not (value == "" and kind in TEXTS)
     ]
     missing = len(values) - len(known)
-    keys = {input_key(own) for own in known}
+    keys = {input_key(item) for item in known}
     fix = "leave it out, since it says nothing" if len(keys) < 2 else ""
     if kind == "static":
-        wrong = [own for own in known if not is_number(own)]
+        wrong = [item for item in known if not is_number(item)]
         if 0 < len(wrong) <= (1 - OF_A_KIND) * len(known):
             fix = (
                 f"{len(wrong):,} of them are not numbers, such as {wrong[0]!r}, so all are read as "
@@ -77,7 +77,7 @@ def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
 
 
 def _texts(part: Part, source: Source) -> Iterator[Finding]:
-    texts = [own if isinstance(own, str) else " ".join(own) for own in part.examples.inputs]
+    texts = [item if isinstance(item, str) else " ".join(item) for item in part.examples.inputs]
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
@@ -142,11 +142,11 @@ def _script(character: str) -> str:
 
 def _series(part: Part) -> Iterator[Finding]:
     series: Sequence[Any] = [
-        np.asarray(getattr(own, "values", own), np.float64).reshape(len(own), -1)
-        for own in part.examples.inputs
+        np.asarray(getattr(item, "values", item), np.float64).reshape(len(item), -1)
+        for item in part.examples.inputs
     ]
     yield from _features(np.concatenate(series), part)
-    flat = [index for index, own in enumerate(series) if len(own) > 1 and (own == own[0]).all()]
+    flat = [index for index, item in enumerate(series) if len(item) > 1 and (item == item[0]).all()]
     if flat:
         yield Finding(
             "numbers",
@@ -172,7 +172,7 @@ def _features(numbers: np.ndarray, part: Part) -> Iterator[Finding]:
         yield Finding(
             "numbers",
             f"{len(constant)} of {numbers.shape[1]} features are constant (number "
-            f"{', '.join(str(own + 1) for own in constant[:5])})",
+            f"{', '.join(str(item + 1) for item in constant[:5])})",
             "note",
             "leave them out",
             {"features": constant.tolist()},

@@ -36,7 +36,7 @@ def targets(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     labels = parts["train"].labels or ()
-    counts = Counter(label for own in labels for label in own)
+    counts = Counter(label for item in labels for label in item)
     total = counts.total()
     if not counts:
         return
@@ -58,7 +58,7 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
     )
     rare = [label for label, count in counts.items() if count < RARE]
     if rare and len(counts) > 1:
-        names = ", ".join(shortened(own, 20) for own in rare[:NAMED])
+        names = ", ".join(shortened(item, 20) for item in rare[:NAMED])
         more = ", ..." if len(rare) > NAMED else ""
         yield Finding(
             "labels",
@@ -72,7 +72,9 @@ def _balance(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
     """Labels that differ only in case, spaces, quotes or Unicode normalisation."""
-    counts = Counter(label for part in parts.values() for own in part.labels or () for label in own)
+    counts = Counter(
+        label for part in parts.values() for item in part.labels or () for label in item
+    )
     forms: dict[str, list[str]] = defaultdict(list)
     for label in counts:
         key = unicodedata.normalize("NFKC", " ".join(label.split())).casefold().strip("\"' .")
@@ -81,7 +83,8 @@ def _spellings(parts: Mapping[str, Part]) -> Iterator[Finding]:
     alike = [form for form in forms.values() if len(form) > 1]
     if alike:
         shown = "; ".join(
-            " and ".join(f"{label!r} ({counts[label]:,})" for label in own) for own in alike[:NAMED]
+            " and ".join(f"{label!r} ({counts[label]:,})" for label in item)
+            for item in alike[:NAMED]
         )
         yield Finding(
             "labels",
@@ -97,7 +100,7 @@ def _unknown(parts: Mapping[str, Part]) -> Iterator[Finding]:
     for name in ("validation", "test"):
         if name in parts and (unknown := parts[name].unknown(known)):
             part = parts[name]
-            label = next(own for own in (part.labels or ())[unknown[0]] if own not in known)
+            label = next(item for item in (part.labels or ())[unknown[0]] if item not in known)
             yield Finding(
                 "labels",
                 f"{len(unknown):,} examples of {name} have a label that does not occur in "

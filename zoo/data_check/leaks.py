@@ -73,7 +73,7 @@ def _column(column: Column, target: Column) -> Iterator[Finding]:
 
 
 def _dates(column: Column) -> Iterator[Finding]:
-    times = [datetime.fromisoformat(str(own).strip()) for own in column.present]
+    times = [datetime.fromisoformat(str(item).strip()) for item in column.present]
     if len({time.tzinfo is None for time in times}) > 1:
         yield Finding("dates", f"{column.name!r}: some have a time zone, others do not", "note")
         return
@@ -88,7 +88,7 @@ def _dates(column: Column) -> Iterator[Finding]:
         problems.append(f"{repeated:,} occur more than once")
     if steps:
         usual, count = steps.most_common(1)[0]
-        gaps = sum(own for step, own in steps.items() if step > usual)
+        gaps = sum(value for step, value in steps.items() if step > usual)
         if gaps and count > 0.8 * steps.total():
             problems.append(f"{gaps:,} gap{'s' * (gaps > 1)} where the usual step is {usual}")
     first, last = min(times), max(times)
@@ -104,7 +104,7 @@ def _dates(column: Column) -> Iterator[Finding]:
 def _labels_within(part: Part) -> Iterator[Finding]:
     """Whether texts contain their own labels as words, and hardly any others."""
     inputs = part.examples.inputs
-    if part.labels is None or not all(isinstance(own, str) for own in list(inputs)[:100]):
+    if part.labels is None or not all(isinstance(item, str) for item in list(inputs)[:100]):
         return
     pairs = [
         (set(text.casefold().split()), labels[0].casefold())

@@ -67,7 +67,7 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
         return
     first = wrong[0]
     examples = sum(len(where[key]) for key in wrong)
-    labels = " or ".join(sorted(", ".join(own) for own in targets[first])[:3])
+    labels = " or ".join(sorted(", ".join(item) for item in targets[first])[:3])
     yield Finding(
         "labels",
         f"{len(wrong):,} input{'s have' if len(wrong) > 1 else ' has'} different targets, in "
@@ -82,14 +82,14 @@ def _contradictions(parts: Mapping[str, Part]) -> Iterator[Finding]:
 def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
     """Training texts that differ from held-out ones only in case, spaces and punctuation."""
     train = parts["train"].examples.inputs
-    if isinstance(train, np.ndarray) or not all(isinstance(own, str) for own in train[:100]):
+    if isinstance(train, np.ndarray) or not all(isinstance(item, str) for item in train[:100]):
         return
     exact = set(train)
-    known = {_plain(own) for own in train} - {""}
+    known = {_plain(item) for item in train} - {""}
     for name in ("validation", "test"):
         if name in parts:
             held = parts[name].examples.inputs
-            alike = sum(own not in exact and _plain(own) in known for own in held)
+            alike = sum(item not in exact and _plain(item) in known for item in held)
             if alike:
                 yield Finding(
                     "leaks",
@@ -102,4 +102,6 @@ def _nearly_equal(parts: Mapping[str, Part]) -> Iterator[Finding]:
 
 
 def _plain(text: str) -> str:
-    return "".join(own for own in unicodedata.normalize("NFKC", text).casefold() if own.isalnum())
+    return "".join(
+        item for item in unicodedata.normalize("NFKC", text).casefold() if item.isalnum()
+    )

@@ -73,7 +73,7 @@ def part_of_examples(name: str, examples: Examples, source: Source) -> Part:
         labels = [
             (target,) if isinstance(target, str) else tuple(target) for target in examples.targets
         ]
-    return Part(name, examples, [splits.input_key(own) for own in examples.inputs], labels)
+    return Part(name, examples, [splits.input_key(item) for item in examples.inputs], labels)
 
 
 def _good(path: pathlib.Path, source: Source) -> tuple[Records, list[Finding]]:

@@ -69,10 +69,10 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
         typed: fields of the source that the command must name.
         count: number of training examples.
     """
-    batch = next((own for most, own in BATCHES if count <= most), LARGE_BATCH)
+    batch = next((item for most, item in BATCHES if count <= most), LARGE_BATCH)
     fewest, most = EPOCHS
     options = {
-        "units": next((own for most, own in UNITS if count <= most), MANY_UNITS),
+        "units": next((item for most, item in UNITS if count <= most), MANY_UNITS),
         "batch_size": batch,
         "epochs": min(max(round(STEPS * batch / count), fewest), most),
     }
@@ -81,7 +81,9 @@ def of_data(template: Any, source: Source, typed: Mapping[str, Any], count: int)
     if source.time_column is not None:
         options = {"cell": template.cell, **options}
     words = ["train", template.name, "--data", shlex.quote(source.data)]
-    named = {name: own for name, own in typed.items() if (name, own) != ("target_kind", "class")}
+    named = {
+        name: value for name, value in typed.items() if (name, value) != ("target_kind", "class")
+    }
     return Suggestion(
         template.name, options, command(" ".join([*words, *flags(named), *flags(options)]))
     )
@@ -93,7 +95,7 @@ def flags(fields: Mapping[str, Any]) -> list[str]:
     for name, value in fields.items():
         if isinstance(value, Mapping):
             option = f"--{name.replace('_', '-').removesuffix('s')}"
-            words += [f"{option} {shlex.quote(f'{key}={own}')}" for key, own in value.items()]
+            words += [f"{option} {shlex.quote(f'{key}={item}')}" for key, item in value.items()]
             continue
         flag = f"--{name.replace('_', '-')}"
         if value is True:

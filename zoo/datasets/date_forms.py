@@ -168,12 +168,12 @@ def forms() -> dict[str, dict[str, list[Form]]]:
             seen.add(key)
             found[locale.language][identifier] = own
     meanings = _meanings(
-        form for locales in found.values() for own in locales.values() for form in own
+        form for locales in found.values() for value in locales.values() for form in value
     )
     return {
         language: {
-            identifier: [_certain(form, meanings) for form in own]
-            for identifier, own in locales.items()
+            identifier: [_certain(form, meanings) for form in value]
+            for identifier, value in locales.items()
         }
         for language, locales in found.items()
     }

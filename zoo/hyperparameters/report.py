@@ -79,7 +79,7 @@ class Search:
 
     def ordered(self) -> list[TrialResult]:
         """The best trial first; pruned, unfinished and failed ones follow."""
-        return sorted(self.trials, key=lambda own: (ORDER.index(own.state), self._rank(own)))
+        return sorted(self.trials, key=lambda item: (ORDER.index(item.state), self._rank(item)))
 
     def _rank(self, own: TrialResult) -> float:
         return float("inf") if own.score is None else -self.better * own.score
@@ -100,17 +100,17 @@ class Search:
         """The table: one row per trial, of plain values; None where there is none."""
         return [
             {
-                "trial": own.number,
-                "state": own.state,
-                "score": own.score,
-                "epoch": own.epoch,
-                "epochs": own.epochs,
-                "parameters": own.parameters,
-                "seconds": own.seconds,
-                **own.options,
-                "error": own.error,
+                "trial": item.number,
+                "state": item.state,
+                "score": item.score,
+                "epoch": item.epoch,
+                "epochs": item.epochs,
+                "parameters": item.parameters,
+                "seconds": item.seconds,
+                **item.options,
+                "error": item.error,
             }
-            for own in self.ordered()
+            for item in self.ordered()
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
@@ -120,15 +120,15 @@ class Search:
         heads += ["seconds", *names, "state"]
         rows = [
             [
-                str(own.number),
-                _number(own.score),
-                "-" if own.epoch is None else f"{own.epoch}/{own.epochs}",
-                "-" if own.parameters is None else f"{own.parameters:,}",
-                f"{own.seconds:.1f}",
-                *(_value(own.options[name]) if name in own.options else "-" for name in names),
-                own.state,
+                str(item.number),
+                _number(item.score),
+                "-" if item.epoch is None else f"{item.epoch}/{item.epochs}",
+                "-" if item.parameters is None else f"{item.parameters:,}",
+                f"{item.seconds:.1f}",
+                *(_value(item.options[name]) if name in item.options else "-" for name in names),
+                item.state,
             ]
-            for own in self.ordered()
+            for item in self.ordered()
         ]
         return heads, rows
 

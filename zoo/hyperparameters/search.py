@@ -177,7 +177,7 @@ def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choic
 
 
 def _table(space: Space) -> dict[str, Any]:
-    return {name: own.to_config() for name, own in space.items()}
+    return {name: value.to_config() for name, value in space.items()}
 
 
 class _Running:
@@ -208,7 +208,7 @@ class _Running:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.path, self.name, self.base, self.space = path, name, base, space
         self.device, self.say = device, say
-        self.distributions = {own: part.distribution() for own, part in space.items()}
+        self.distributions = {key: part.distribution() for key, part in space.items()}
         self.pruner = {
             "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=UNJUDGED),
             "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=base.settings.epochs),
@@ -259,9 +259,9 @@ class _Running:
             self.study.set_user_attr("seconds", 0.0)
             given = current(self.space, self.base)
             if given is not None:
-                drawn = {own: self.space[own].drawn(value) for own, value in given.items()}
+                drawn = {name: self.space[name].drawn(value) for name, value in given.items()}
                 self.study.enqueue_trial(drawn, user_attrs={"given": True})
-        self.interrupted = [own.number for own in before if own.state.name == "RUNNING"]
+        self.interrupted = [item.number for item in before if item.state.name == "RUNNING"]
 
     def run(self, trials: int | None, seconds: float | None, parallel: int) -> None:
         """Runs trials until there are enough, or the time is over.
@@ -326,7 +326,7 @@ class _Running:
         """The number of trials that are still to be trained or to be finished."""
         if self.total is None:
             return 1 << 30
-        running = sum(own.number is not None for own in unended(self.workers))
+        running = sum(item.number is not None for item in unended(self.workers))
         return max(0, self.total - len(self._finished()) - running)
 
     def _handle(self, worker: Worker, event: Mapping[str, Any] | None, parallel: int) -> None:
@@ -385,18 +385,18 @@ class _Running:
 
     def _values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """The values of options for those that Optuna has drawn."""
-        return {name: self.space[name].value(own) for name, own in drawn.items()}
+        return {name: self.space[name].value(value) for name, value in drawn.items()}
 
     def _repeats(self, trial: Any) -> bool:
         """Whether a trial has the values of a complete one, whose result it then gets: training
         runs are deterministic."""
-        for own in self._finished():
-            if own.state.name == "COMPLETE" and own.params == trial.params:
+        for item in self._finished():
+            if item.state.name == "COMPLETE" and item.params == trial.params:
                 for key in ("epoch", "epochs", "parameters"):
-                    trial.set_user_attr(key, own.user_attrs[key])
-                trial.set_user_attr("same_as", own.number)
+                    trial.set_user_attr(key, item.user_attrs[key])
+                trial.set_user_attr("same_as", item.number)
                 trial.set_user_attr("seconds", 0.0)
-                self.study.tell(trial.number, own.value)
+                self.study.tell(trial.number, item.value)
                 self._tell(trial.number)
                 return True
         return False
@@ -529,7 +529,7 @@ def _importances(study: Any) -> dict[str, float]:
     import optuna
 
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
-    if len(done) < UNJUDGED or len({own.value for own in done}) < 2:
+    if len(done) < UNJUDGED or len({item.value for item in done}) < 2:
         return {}
     return dict(optuna.importance.get_param_importances(study))
 

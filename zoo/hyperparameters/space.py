@@ -92,7 +92,7 @@ class Choice:
     values: tuple[Any, ...]
 
     def __contains__(self, value: Any) -> bool:
-        return any(_label(own) == _label(value) for own in self.values)
+        return any(_label(item) == _label(value) for item in self.values)
 
     def distribution(self) -> Any:
         """The `optuna.distributions.BaseDistribution`."""
@@ -102,7 +102,7 @@ class Choice:
 
     def value(self, drawn: Any) -> Any:
         """The value of an option for Optuna's."""
-        return next(own for own in self.values if _label(own) == drawn)
+        return next(item for item in self.values if _label(item) == drawn)
 
     def drawn(self, value: Any) -> Any:
         """The same value in Optuna's form."""
@@ -138,8 +138,8 @@ def read_space(table: Mapping[str, Any], choices: Choices) -> dict[str, Interval
         part = _owner(name, choices)
         hint = hints_of(type(part))[name]
         if get_origin(plain(hint)) is Mapping and isinstance(given, Mapping):
-            for own, inner in given.items():
-                space[f"{name}.{own}"] = _read(f"{name}.{own}", inner, _Values(Any, None))
+            for key, inner in given.items():
+                space[f"{name}.{key}"] = _read(f"{name}.{key}", inner, _Values(Any, None))
         else:
             values = _Values(get_type_hints(type(part))[name], note(hint, Range))
             space[name] = _read(name, given, values)
@@ -184,20 +184,22 @@ def _owner(name: str, choices: Choices) -> Any:
 
 def _read(name: str, given: Any, allowed: _Values) -> Interval | Choice:
     if isinstance(given, list | tuple):
-        values = tuple(_fitted(name, own, allowed) for own in given)
+        values = tuple(_fitted(name, item, allowed) for item in given)
         if len({_label(value) for value in values}) < max(2, len(values)):
             raise SeqzooError(field=name, expected="at least two different choices", got=given)
         return Choice(values)
     if not isinstance(given, Mapping) or not {"low", "high"} <= given.keys():
         raise SeqzooError(field=name, expected=FORMS, got=given)
-    for own in given:
-        if own not in ("low", "high", "log", "step"):
+    for item in given:
+        if item not in ("low", "high", "log", "step"):
             known = ("low", "high", "log", "step")
             raise SeqzooError(
-                f"The range of `{name}` has no {own!r}{nearest(own, known)}", field=name
+                f"The range of `{name}` has no {item!r}{nearest(item, known)}", field=name
             )
-    low, high = (_fitted(name, given[own], allowed) for own in ("low", "high"))
-    if not all(isinstance(own, int | float) and not isinstance(own, bool) for own in (low, high)):
+    low, high = (_fitted(name, given[item], allowed) for item in ("low", "high"))
+    if not all(
+        isinstance(item, int | float) and not isinstance(item, bool) for item in (low, high)
+    ):
         raise SeqzooError(
             field=name, expected="a list of choices, since it is no number", got=given
         )
@@ -263,16 +265,16 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
 def current(space: Space, choices: Choices) -> dict[str, Any] | None:
     """The values that settings have now; None where one is outside the space."""
     found = {}
-    for name, own in space.items():
+    for name, item in space.items():
         field, _, entry = name.partition(".")
         value = getattr(_owner(field, choices), field)
         if entry:
             if entry not in value:
                 return None
             value = value[entry]
-        if isinstance(own, Interval) and isinstance(own.low, float) and type(value) is int:
+        if isinstance(item, Interval) and isinstance(item.low, float) and type(value) is int:
             value = float(value)
-        if value not in own:
+        if value not in item:
             return None
         found[name] = value
     return found

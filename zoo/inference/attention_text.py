@@ -90,7 +90,7 @@ class AttentionOutput:
         from seqzoo.tasks.atomic_files import replacing, write_text
         from seqzoo.tasks.inspection.figures import attention_figure, rendered
 
-        images = [rendered(attention_figure(own)) for own in self._maps]
+        images = [rendered(attention_figure(item)) for item in self._maps]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.suffix == ".png":
             for number, image in enumerate(images, 1):
@@ -99,9 +99,9 @@ class AttentionOutput:
                     temporary.write_bytes(image)
             return
         parts = [
-            f"<h2>{html.escape(own.answer)}</h2>"
+            f"<h2>{html.escape(item.answer)}</h2>"
             f'<img alt="attention" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
-            for own, image in zip(self._maps, images, strict=True)
+            for item, image in zip(self._maps, images, strict=True)
         ]
         write_text(self.path, PAGE.replace("{parts}", "\n".join(parts)))
 

@@ -57,7 +57,7 @@ def backtest(
     if not known:
         raise SeqzooError(f"{source.data} has no number to score forecasts by.", field="data")
     # The longest of the series that end last.
-    dates = max(known, key=lambda own: (own[-1], len(own)))
+    dates = max(known, key=lambda item: (item[-1], len(item)))
     stride = int(stride or horizon)
     first = len(dates) - horizon - (origins - 1) * stride
     if first < 2:
@@ -81,10 +81,10 @@ def backtest(
         shown = shown_dates(start[None])[0]
         cut = _until(histories, start, horizon)
         examples = Examples(
-            [own.cut(len(own), int((own.dates < start).sum())) for own in cut if own.end]
+            [item.cut(len(item), int((item.dates < start).sum())) for item in cut if item.end]
         )
         examples = examples.pick(
-            [i for i, own in enumerate(examples.inputs) if 0 < own.since < own.end]
+            [i for i, item in enumerate(examples.inputs) if 0 < item.since < item.end]
         )
         if not len(examples):
             raise SeqzooError(f"No series has a number in the {horizon} steps from {shown} on.")
@@ -112,14 +112,14 @@ def _mean(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The means of all scores, those of baselines included."""
     names = [name for name, value in found[0].items() if isinstance(value, float)]
     mean: dict[str, Any] = {
-        name: float(np.mean([own[name] for own in found if name in own])) for name in names
+        name: float(np.mean([item[name] for item in found if name in item])) for name in names
     }
-    baselines = {name: None for own in found for name in own["baselines"]}
+    baselines = {name: None for item in found for name in item["baselines"]}
     mean["baselines"] = {
         name: {
-            score: float(np.mean([own["baselines"][name][score] for own in found]))
+            score: float(np.mean([item["baselines"][name][score] for item in found]))
             for score in found[0]["baselines"][name]
-            if all(score in own["baselines"].get(name, {}) for own in found)
+            if all(score in item["baselines"].get(name, {}) for item in found)
         }
         for name in baselines
         if name in found[0]["baselines"]
@@ -134,7 +134,7 @@ def backtest_text(result: dict[str, Any]) -> str:
     def row(head: str, own: dict[str, Any]) -> list[str]:
         return [head, *(f"{own[name]:.3f}" if name in own else "-" for name in names)]
 
-    rows = [row(own["origin"], own) for own in result["origins"]]
+    rows = [row(item["origin"], item) for item in result["origins"]]
     rows.append(row(MEAN, result[MEAN]))
-    rows += [row(f"{MEAN}, {name}", own) for name, own in result[MEAN]["baselines"].items()]
+    rows += [row(f"{MEAN}, {name}", item) for name, item in result[MEAN]["baselines"].items()]
     return table(["origin", *map(metric_name, names)], rows)

@@ -120,7 +120,7 @@ class Forecaster:
                 for history, answer in zip(histories, parts[-1], strict=True)
             ]
             parts.append(self.run.predict(histories))
-        return [_joined(own, wanted) for own in zip(*parts, strict=True)]
+        return [_joined(item, wanted) for item in zip(*parts, strict=True)]
 
     def table(self, answers: Sequence[Any]) -> ForecastTable:
         """Forecasts with a row per step: the series, if there are several, the date, and the value
@@ -140,7 +140,7 @@ class Forecaster:
                 for column in range(len(targets)):
                     row.append(float(values[step, column]))
                     if wide:
-                        row += [float(own) for own in answer.quantiles[step, column]]
+                        row += [float(item) for item in answer.quantiles[step, column]]
                 rows.append(row)
         return ForecastTable(heads, rows)
 
@@ -174,7 +174,7 @@ class Forecaster:
                 field="levels",
             )
         # In other series no step follows a number.
-        histories = [own for own in histories if np.isfinite(own.values).any(1).sum() > 1]
+        histories = [item for item in histories if np.isfinite(item.values).any(1).sum() > 1]
         if not histories:
             raise SeqzooError("Anomalies need a series of at least two numbers, but there is none.")
         normal = [NormalDist().inv_cdf(level) for level in (levels[0], levels[-1])]

@@ -131,4 +131,4 @@ def _key(value: Any) -> Any:
     if not isinstance(value, str):
         return input_key(value)
     plain = unicodedata.normalize("NFKC", value).casefold()
-    return "".join(own for own in plain if own.isalnum()) or value
+    return "".join(item for item in plain if item.isalnum()) or value

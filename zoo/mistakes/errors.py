@@ -98,8 +98,13 @@ class ErrorReport:
         parts = [f"{self.mistakes:,} mistakes among {among} (accuracy {right:.4f})."]
         if self.groups:
             rows = [
-                [own.cause, f"{own.mistakes:,}", f"{own.share:.0%}", f"{own.share_of_examples:.0%}"]
-                for own in self.groups
+                [
+                    item.cause,
+                    f"{item.mistakes:,}",
+                    f"{item.share:.0%}",
+                    f"{item.share_of_examples:.0%}",
+                ]
+                for item in self.groups
             ]
             heads = ["likely cause", "mistakes", "of all mistakes", "of all examples"]
             parts += ["", table(heads, rows)]

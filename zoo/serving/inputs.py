@@ -136,7 +136,7 @@ class Inputs:
         if not isinstance(instance, str) and not words:
             raise SeqzooError(f"must be {self.expected}, got {_shown(instance)}")
         if words:
-            length = len(instance) + sum(len(own) for own in instance if isinstance(own, str))
+            length = len(instance) + sum(len(item) for item in instance if isinstance(item, str))
         else:
             length = len(instance)
         if length > self.settings.length:
@@ -193,7 +193,7 @@ class Inputs:
         if not isinstance(image, np.ndarray):
             return image
         fits = len(image.shape) == len(shape) and all(
-            size in (None, own) for size, own in zip(shape, image.shape, strict=True)
+            size in (None, item) for size, item in zip(shape, image.shape, strict=True)
         )
         if not fits:
             raise SeqzooError(f"must have the shape {shape} of training, got {image.shape}")

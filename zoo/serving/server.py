@@ -63,7 +63,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
         name, equals, folder = given.partition("=")
         if not equals or "/" in name:
             name, folder = pathlib.Path(given).expanduser().resolve().name, given
-        if not name or not all(own.isalnum() or own in "-_." for own in name):
+        if not name or not all(item.isalnum() or item in "-_." for item in name):
             raise SeqzooError(
                 f"{name!r} cannot be part of a URL; give the model a name, as in name={folder}"
             )

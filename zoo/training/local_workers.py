@@ -59,7 +59,7 @@ def run_workers(count: int, arguments: Sequence[str], folder: pathlib.Path, resu
         for worker in workers:
             worker.end()
         os.close(sender)
-    failed = [own for own, code in zip(workers, codes, strict=True) if code not in (0, LOST)]
+    failed = [item for item, code in zip(workers, codes, strict=True) if code not in (0, LOST)]
     if codes[0] not in (0, LOST) and codes[0] > 0:
         return codes[0]  # the chief has reported the reason
     if not failed and LOST not in codes:
@@ -163,9 +163,9 @@ def free_addresses(count: int) -> list[str]:
     """Addresses of this machine with free ports."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for own in sockets:
-            own.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{own.getsockname()[1]}" for own in sockets]
+        for item in sockets:
+            item.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{item.getsockname()[1]}" for item in sockets]
 
 
 def share_of_cores(count: int) -> list[set[int]]:
@@ -227,5 +227,5 @@ def _passing_signals(workers: Sequence[Worker]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, own in before.items():
-            signal.signal(number, own)
+        for number, value in before.items():
+            signal.signal(number, value)

@@ -157,18 +157,18 @@ def repeat(
             # A different number of folds means different folds.
             plans[f"fold-{number + 1}-of-{folds}"] = replace(base, source=source)
     records = {}
-    for number, (own, choices) in enumerate(plans.items(), 1):
+    for number, (item, choices) in enumerate(plans.items(), 1):
         try:
-            record, told = _train(path / own, choices, quiet=quiet, device=device, say=say)
+            record, told = _train(path / item, choices, quiet=quiet, device=device, say=say)
         except Interrupted as stop:
             again = command(f"train --resume --run {shlex.quote(str(path))} --{field} {count}")
-            raise Interrupted(f"Stopped in {path / own}. To resume: {again}") from stop
+            raise Interrupted(f"Stopped in {path / item}. To resume: {again}") from stop
         except SeqzooError:
             if not resume:
                 _forget(path)
             raise
-        records[own] = record
-        say(f"{number}/{count}  {own}: {told}")
+        records[item] = record
+        say(f"{number}/{count}  {item}: {told}")
     found = _gathered(path, records)
     write_json(path / RESULT, found.to_json())
     return found
@@ -201,7 +201,7 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
 
 def _forget(path: pathlib.Path) -> None:
     """Removes a folder in which no training has begun, so a corrected command can use it."""
-    if [own.name for own in path.iterdir()] == [BASE]:
+    if [item.name for item in path.iterdir()] == [BASE]:
         (path / BASE).unlink()
         path.rmdir()
 
@@ -247,7 +247,7 @@ def _metric(record: dict[str, Any]) -> str:
 def _gathered(path: pathlib.Path, records: dict[str, dict[str, Any]]) -> Repetition:
     """All records, with the metrics that each has."""
     numbers = {
-        run: {name: own for name, own in record["figures"].items() if isinstance(own, float)}
+        run: {name: value for name, value in record["figures"].items() if isinstance(value, float)}
         for run, record in records.items()
     }
     first = next(iter(records.values()))

@@ -131,7 +131,7 @@ def _forecasts(run: Any, inputs: list, places: Sequence[str]) -> str:
 def _steps(values: Any) -> str:
     """Steps in one line: numbers, or the numbers of a step in parentheses."""
     shown = [
-        f"({', '.join(f'{own:.4g}' for own in step)})" if np.ndim(step) else f"{step:.4g}"
+        f"({', '.join(f'{item:.4g}' for item in step)})" if np.ndim(step) else f"{step:.4g}"
         for step in values
     ]
     return shortened(", ".join(shown))
@@ -194,14 +194,14 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
     if isinstance(value, TimedSeries):
         times = value.elapsed if time_values == "elapsed" else np.cumsum(value.elapsed)
         parts = {"values": value.values, "times": times}
-        texts = {name: [_rounded(own) for own in part[:TYPED]] for name, part in parts.items()}
+        texts = {name: [_rounded(item) for item in part[:TYPED]] for name, part in parts.items()}
         return shlex.quote(json.dumps(texts))
     array = np.asarray(value)
     most = len(array) if kind == "vector" and len(array) <= VECTOR else TYPED
     if kind == "vector" and len(array) > VECTOR:
         return f"'{len(array)} numbers with spaces between'"
     rows = [np.atleast_1d(row) for row in array[:most]]
-    texts = [[f"{float(own):.4g}" for own in row] for row in rows]
+    texts = [[f"{float(item):.4g}" for item in row] for row in rows]
     if all(len(row) == 1 for row in texts):
         return shlex.quote(" ".join(row[0] for row in texts))
     return shlex.quote("[" + ", ".join(f"[{', '.join(row)}]" for row in texts) + "]")
@@ -210,7 +210,7 @@ def typed(value: Any, kind: str, time_values: str = "elapsed") -> str:
 def _rounded(value: Any) -> Any:
     """A number, or the numbers of a step, with four digits."""
     value = np.asarray(value)
-    return [_rounded(own) for own in value] if value.ndim else float(f"{value:.4g}")
+    return [_rounded(item) for item in value] if value.ndim else float(f"{value:.4g}")
 
 
 def _is_wrong(task: Any, answer: Any, truth: Any) -> bool:

@@ -10,7 +10,7 @@ def zoneout(x, states, w, dropped, cell="lstm", rate=0.05, memory_rate=0.5):
     """Krueger et al. 2017, in expectation."""
     new = ORACLES[cell](x, states, w, dropped)
     rates = [rate] + [memory_rate] * (len(new) - 1)
-    return [p * old + (1 - p) * own for p, old, own in zip(rates, states, new, strict=True)]
+    return [p * old + (1 - p) * item for p, old, item in zip(rates, states, new, strict=True)]
 
 
 @oracle({"cell": "gru", "rate": 0.2})
@@ -94,8 +94,8 @@ def attention(x, states, w, dropped, cell="lstm", window=10):
         a = np.exp(np.array(e) @ w["score_kernel"][:, 0])
         if not (filled[row] > 0.5).any():
             a = np.ones_like(a)
-        for whole, own in zip(memory, attended, strict=True):
-            own[row] = (a / a.sum()) @ whole[row, places]
+        for whole, item in zip(memory, attended, strict=True):
+            item[row] = (a / a.sum()) @ whole[row, places]
     new = ORACLES[cell](x, attended, w, dropped)
     tapes = [np.concatenate([t[:, units:], s], axis=1) for t, s in zip(tapes, new, strict=True)]
     filled = np.concatenate([filled[:, 1:], np.ones((batch, 1))], axis=1)

@@ -135,12 +135,12 @@ def test_cells_of_keras_have_no_named_gates() -> None:
 def test_spectra_are_those_of_numpy() -> None:
     cell = _case("lstm")
     kernel = np.asarray(cell.recurrent_kernel)
-    for index, own in enumerate(recurrent_spectra(cell)):
+    for index, item in enumerate(recurrent_spectra(cell)):
         part = kernel[:, 5 * index : 5 * index + 5]
-        np.testing.assert_allclose(own.singular_values, np.linalg.svd(part, compute_uv=False))
+        np.testing.assert_allclose(item.singular_values, np.linalg.svd(part, compute_uv=False))
         expected = np.linalg.eigvals(part)
-        np.testing.assert_allclose(own.radius, np.abs(expected).max())
-        np.testing.assert_allclose(np.sort_complex(own.eigenvalues), np.sort_complex(expected))
+        np.testing.assert_allclose(item.radius, np.abs(expected).max())
+        np.testing.assert_allclose(np.sort_complex(item.eigenvalues), np.sort_complex(expected))
     assert list(recurrent_parts(cell)) == list(cell.gates)
 
 

@@ -66,7 +66,7 @@ def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarr
             for later in range(t, x.shape[1]):
                 output, h = cell(x[:1, later], h)
             loss = tf.reduce_sum(tf.square(output[0]))
-        found.append([own.numpy()[0] for own in tape.gradient(loss, states)])
+        found.append([item.numpy()[0] for item in tape.gradient(loss, states)])
     return found
 
 
@@ -160,10 +160,10 @@ def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
     layer = cells.Bidirectional(cells.create("lstm", 4, dtype="float64"), dtype="float64")
     before = layer(X)
     found = trace(layer, lambda: layer(X), lambda outputs: outputs[0, 0])
-    assert [own.name for own in found.layers] == ["layer 1 forward", "layer 1 backward"]
+    assert [item.name for item in found.layers] == ["layer 1 forward", "layer 1 backward"]
     assert found["layer 1 backward"].positions.tolist() == [5, 4, 3, 2, 1, 0]
     # Its loss is of a forward unit.
-    assert [own.name for own in gradient_flow(found)] == ["layer 1 forward"]
+    assert [item.name for item in gradient_flow(found)] == ["layer 1 forward"]
     assert "inner_loop" not in vars(layer.forward_layer)
     np.testing.assert_array_equal(layer(X), before)
 

@@ -39,9 +39,9 @@ def test_inputs_weights_gradients_and_the_loss() -> None:
     bad[0, 3, 1] = np.nan
     found = run(bad)
     assert found is not None and found == Origin("input", found.layer, 3, 0)
-    assert run(x, lambda own: tf.reduce_sum(own) + np.inf) == Origin("loss")
+    assert run(x, lambda item: tf.reduce_sum(item) + np.inf) == Origin("loss")
     # d sqrt(u) / du is infinite at u = 0.
-    found = run(x, lambda own: tf.reduce_sum(tf.sqrt(own[:, 2] - own[:, 2])))
+    found = run(x, lambda item: tf.reduce_sum(tf.sqrt(item[:, 2] - item[:, 2])))
     assert found is not None and (found.part, found.step) == ("gradient", 2)
     layer.set_weights([np.full((2, 2), np.inf, "float32"), np.eye(2, dtype="float32")])
     found = run(x)

@@ -25,9 +25,9 @@ def test_units_are_ranked_by_their_correlation() -> None:
     states[:, 3] = 1.0
     ranked = rank_units(states, event)
     assert ranked[0].unit == 2
-    for own in ranked[:3]:
-        expected = np.corrcoef(states[:, own.unit], event)[0, 1]
-        assert own.correlation == pytest.approx(expected)
+    for item in ranked[:3]:
+        expected = np.corrcoef(states[:, item.unit], event)[0, 1]
+        assert item.correlation == pytest.approx(expected)
     assert (ranked[3].unit, ranked[3].correlation) == (3, 0)
 
 
