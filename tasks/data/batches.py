@@ -144,6 +144,11 @@ class Padding:
     inputs: list[int]
     targets: list[int]
 
+    def __post_init__(self) -> None:
+        for length in (*self.inputs, *self.targets):
+            if not isinstance(length, int | np.integer) or not 0 < length < 2**31:
+                raise TypeError(f"a padded length must be from 1 to {2**31 - 1}, got {length!r}")
+
     @classmethod
     def choose(cls, data: Data, most: int, batch_size: int, *, epochs: int = 1) -> "Padding":
         """The lengths that cost the least time, compilation included; see `choose_lengths`."""

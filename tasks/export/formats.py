@@ -126,11 +126,19 @@ def export(
     )
 
 
-def _checked(wanted: Export, format: str) -> Format:
-    """The format, if it exists and can be written here.
+def check_choices(
+    format: str, precision: str, steps: int | None, signatures: Sequence[str]
+) -> Format:
+    """The format, if it exists, has what was chosen, and can be written here; no model is needed.
+
+    Args:
+        format: key of `FORMATS`.
+        precision: see `Export`.
+        steps: see `Export`.
+        signatures: see `Export`.
 
     Raises:
-        SeqzooError: it does not exist, or cannot be written here.
+        SeqzooError: it does not exist, lacks one of the choices, or its extra is not installed.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
@@ -138,18 +146,18 @@ def _checked(wanted: Export, format: str) -> Format:
             f"`format` must be one of {known}, got {format!r}{nearest(format, FORMATS)}"
         )
     chosen = FORMATS[format]
-    if wanted.precision not in chosen.precisions:
+    if precision not in chosen.precisions:
         raise SeqzooError(
             f"`precision` must be {' or '.join(chosen.precisions)} for {format}, got "
-            f"{wanted.precision!r}.",
+            f"{precision!r}.",
             field="precision",
         )
-    if wanted.steps is not None and format != "litert":
+    if steps is not None and format != "litert":
         raise SeqzooError(
             f"`steps` fixes the length of inputs only for litert; {format} accepts any length.",
             field="steps",
         )
-    for name in wanted.signatures:
+    for name in signatures:
         if format != "saved-model":
             raise SeqzooError(
                 f"{name!r} is a signature of a saved-model; {format} has none.", field="signatures"
@@ -166,6 +174,16 @@ def _checked(wanted: Export, format: str) -> Format:
             f"The format {format} needs {' and '.join(missing)}, which cannot be imported; install "
             f"the extra: python -m pip install 'seqzoo[{chosen.extra}]'."
         )
+    return chosen
+
+
+def _checked(wanted: Export, format: str) -> Format:
+    """The format, if it exists, has what was chosen, and can hold the model.
+
+    Raises:
+        SeqzooError: see `check_choices`, or the format cannot hold the model.
+    """
+    chosen = check_choices(format, wanted.precision, wanted.steps, wanted.signatures)
     if format != "saved-model" and wanted.task.template.name == FORECAST:
         raise SeqzooError(
             f"`format` must be saved-model for {FORECAST}, got {format!r}.", field="format"

@@ -4,6 +4,8 @@ Large matrices are stored as bytes with a scale per row, everything else in floa
 should be evaluated again, to measure the effect.
 """
 
+import io
+import math
 import os
 import pathlib
 import zipfile
@@ -20,6 +22,9 @@ WEIGHTS = "weights.npz"
 
 LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
+
+LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
+"""Maximum bytes of a number, and of all that stands before the numbers of an array."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""
@@ -57,24 +62,21 @@ def unpack(model: Any, path: pathlib.Path) -> None:
         SeqzooError: the file is damaged, or belongs to another model, with other weights, shapes or
             types.
     """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            parts: dict[str, dict[str, np.ndarray]] = {}
-            for key in arrays.files:
-                place, _, name = key.rpartition(".")
-                parts.setdefault(place, {})[name] = arrays[key]
-        found = {place: _unpacked(part) for place, part in parts.items()}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
-        raise SeqzooError(f"{path} cannot be read: {reason}") from error
     weights = weights_by_path(model)
-    for place in [*weights, *found]:
-        if place not in found or place not in weights:
-            lacks, has = ("file", "model") if place in weights else ("model", "file")
-            raise SeqzooError(
-                f"{path} is of another model: the {has} has a weight {place!r}, the {lacks} has "
-                "none; pack the run again."
-            )
+    try:
+        with zipfile.ZipFile(path) as file:
+            stored = _stored(file)
+            # Before any is read: a small file may contain arrays of any size.
+            _check_names(path, weights, stored)
+            _check_sizes(path, weights, stored)
+            found = {
+                place: _unpacked({name: _read(file, member) for name, member in parts.items()})
+                for place, parts in stored.items()
+            }
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0] or "it is incomplete"
+        raise SeqzooError(f"{path} cannot be read: {reason}") from error
+    for place in weights:
         weight, array = weights[place], found[place]
         if weight.shape != array.shape or weight.dtype != array.dtype:
             raise SeqzooError(
@@ -85,6 +87,56 @@ def unpack(model: Any, path: pathlib.Path) -> None:
     # Only now, so that a model is never left partly set.
     for place, weight in weights.items():
         weight.assign(found[place])
+
+
+def _stored(file: zipfile.ZipFile) -> dict[str, dict[str, zipfile.ZipInfo]]:
+    """The arrays of a file, by the path of a weight and the name of a part of it."""
+    stored: dict[str, dict[str, zipfile.ZipInfo]] = {}
+    for member in file.infolist():
+        place, _, name = member.filename.removesuffix(".npy").rpartition(".")
+        stored.setdefault(place, {})[name] = member
+    return stored
+
+
+def _check_names(path: pathlib.Path, weights: dict[str, Any], stored: dict[str, Any]) -> None:
+    for place in [*weights, *stored]:
+        if place not in stored or place not in weights:
+            lacks, has = ("file", "model") if place in weights else ("model", "file")
+            raise SeqzooError(
+                f"{path} is of another model: the {has} has a weight {place!r}, the {lacks} has "
+                "none; pack the run again."
+            )
+
+
+def _check_sizes(
+    path: pathlib.Path, weights: dict[str, Any], stored: dict[str, dict[str, zipfile.ZipInfo]]
+) -> None:
+    for place, parts in stored.items():
+        allowed = int(np.prod(weights[place].shape)) * LARGEST_NUMBER + LARGEST_HEADER
+        for member in parts.values():
+            if member.file_size > allowed:
+                raise SeqzooError(
+                    f"{path} is of another model: {place!r} has {member.file_size:,} bytes, more "
+                    f"than the shape {tuple(weights[place].shape)} can have; pack the run again."
+                )
+
+
+def _read(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array of a file, whose header declares no more numbers than it has."""
+    content = file.read(member)
+    header = io.BytesIO(content)
+    version = np.lib.format.read_magic(header)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in read:
+        raise ValueError(f"{member.filename} has the unknown version {version}")
+    shape, _, dtype = read[version](header)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > len(content):
+        raise ValueError(f"{member.filename} is shorter than its shape {shape}")
+    header.seek(0)
+    return np.lib.format.read_array(header, allow_pickle=False)
 
 
 def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:

@@ -147,7 +147,10 @@ class Run:
             raise SeqzooError(f"{path} is damaged or not a model; train it again.")
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError),
+            *(RecursionError, zipfile.BadZipFile),
+        ) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
 

@@ -68,7 +68,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
     """
     path = folder / MODEL
     if (folder / CALIBRATION).exists():
-        if read_json(folder / CALIBRATION)["model"] == _digest(path):
+        if _stored(folder, "model") == _digest(path):
             return ""
     logits, targets = collect_logits(inference, validation)
     temperature = fit_temperature(logits, targets)
@@ -105,8 +105,20 @@ def remark(temperature: float) -> str:
 
 def stored_temperature(folder: pathlib.Path) -> float | None:
     """The temperature of a run; None if it was not calibrated."""
+    return _stored(folder, "temperature") if (folder / CALIBRATION).exists() else None
+
+
+def _stored(folder: pathlib.Path, name: str) -> Any:
+    """An entry of a run's calibration.json.
+
+    Raises:
+        SeqzooError: it is damaged.
+    """
     path = folder / CALIBRATION
-    return read_json(path)["temperature"] if path.exists() else None
+    try:
+        return read_json(path)[name]
+    except (KeyError, TypeError) as error:
+        raise SeqzooError(f"{path} is damaged: {error!r}.") from error
 
 
 def _figures(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -1,8 +1,10 @@
 """Untrusted run folders: opening one runs none of its code and writes nowhere else."""
 
+import io
 import json
 import os
 import pathlib
+import tracemalloc
 import zipfile
 from typing import Any
 
@@ -10,10 +12,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from cli_cases import seqzoo
 from task_data import names, settings, template
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
 
@@ -46,12 +50,95 @@ def _dumped(trace: pathlib.Path) -> Any:
 
 def test_pickled_weights_are_refused_unread(run: Run, tmp_path: pathlib.Path) -> None:
     trace = tmp_path / "trace"
-    array = np.array([Payload(trace)], object)
-    arrays: dict[str, Any] = {"embedding/embeddings.values": array}
-    np.savez(run.folder / "weights.npz", **arrays)
+    pack(run, tmp_path / "packed", {})
+    path = tmp_path / "packed" / "weights.npz"
+    with np.load(path) as file:
+        arrays: dict[str, Any] = dict(file)
+    arrays[next(iter(arrays))] = np.array([Payload(trace)], object)
+    np.savez(path, **arrays)
     with pytest.raises(SeqzooError, match="weights.npz cannot be read: Object arrays"):
-        _ = Run.open(run.folder).model
+        _ = Run.open(path.parent).model
     assert not trace.exists()
+
+
+def _array(shape: tuple[int, ...], content: bytes = b"") -> bytes:
+    """A .npy file whose header declares a shape."""
+    file = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + content
+
+
+BOMB = 300_000_000
+"""Bytes of zeros, which are packed into a thousandth."""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("other.values", lambda: _array((BOMB // 4,), bytes(BOMB)), "has a weight 'other'"),
+        (None, lambda: _array((BOMB // 4,), bytes(BOMB)), "300,000,128 bytes, more than the shape"),
+        (None, lambda: _array((2**40, 2**20)), "is shorter than its shape"),
+        (None, lambda: b"", "cannot be read: EOF"),
+        (None, lambda: b"no array", "cannot be read: the magic string is not correct"),
+    ],
+    ids=["another weight", "bomb", "declared shape", "empty", "random"],
+)
+def test_weights_that_do_not_fit_the_model_are_not_unpacked(
+    name: str | None, content: Any, message: str, run: Run, tmp_path: pathlib.Path
+) -> None:
+    pack(run, tmp_path / "packed", {})
+    path = tmp_path / "packed" / "weights.npz"
+    with zipfile.ZipFile(path) as file:
+        parts = {own: file.read(own) for own in file.namelist()}
+    parts[f"{name}.npy" if name else next(iter(parts))] = content()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for own, bytes_ in parts.items():
+            file.writestr(own, bytes_)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SeqzooError, match=message):
+            _ = Run.open(path.parent).model
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("weights.npz", b""),
+        ("weights.npz", b"random"),
+        ("config.json", b"[" * 100_000),
+        ("config.json", b"[]"),
+        ("model.keras", {"config.json": b"[" * 100_000}),
+        ("model.keras", {"config.json": b"[]"}),
+        ("model.keras", {"model.weights.h5": b"random"}),
+    ],
+    ids=lambda own: own if isinstance(own, str) else "",
+)
+def test_damaged_files_are_refused_in_one_line(file: str, content: Any, run: Run) -> None:
+    path = run.folder / file
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path) as archive:
+            parts = {own: archive.read(own) for own in archive.namelist()} | content
+        with zipfile.ZipFile(path, "w") as archive:
+            for own, bytes_ in parts.items():
+                archive.writestr(own, bytes_)
+    result = seqzoo("predict", run.folder, "a")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1, result.output
+    assert file in result.stderr and "allow_pickle" not in result.stderr
+
+
+@pytest.mark.parametrize("length", [0, 2**40, "a", None])
+def test_padded_lengths_are_numbers_of_steps(length: Any, run: Run) -> None:
+    written = json.loads((run.folder / "config.json").read_text())
+    written["padded_lengths"]["inputs"] = [length]
+    (run.folder / "config.json").write_text(json.dumps(written))
+    with pytest.raises(SeqzooError, match="config.json is damaged: .*a padded length must be"):
+        Run.open(run.folder)
 
 
 @pytest.mark.parametrize("kind", ["Lambda", "function"])

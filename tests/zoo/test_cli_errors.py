@@ -127,6 +127,19 @@ def test_bad_input_to_a_run(trained, tmp_path) -> None:
         assert files(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--format", "onnx", "--precision", "float16"], "must be float32 or int8 for onnx, got"),
+        (["--steps", 3], "`steps` fixes the length of inputs only for litert"),
+        (["--format", "keras", "--signature", "explain"], "is a signature of a saved-model"),
+    ],
+)
+def test_an_export_that_no_model_has_is_refused_before_the_run_is_opened(words, message) -> None:
+    result = seqzoo("export", "nowhere", "out", *words)
+    assert (result.exit_code, result.stdout) == (2, "") and message in result.stderr
+
+
 def test_what_cannot_be_generated_from_is_named() -> None:
     result = seqzoo("generate", "date-normaliser", "3 mars 2021", "")
     assert (result.exit_code, result.stdout) == (2, "")

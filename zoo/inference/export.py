@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.formats import check_choices
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.inference.open_run import open_run
@@ -40,6 +41,7 @@ def export(
     Raises:
         SeqzooError: the run does not exist, the target exists, or the format cannot hold the model.
     """
+    check_choices(format, precision, steps, signatures)  # before TensorFlow is imported
     run = open_run(folder, device)
     report = run.export(
         target,

@@ -29,7 +29,10 @@ UNUSUAL = 3.0
 def is_forecast(folder: str) -> bool:
     """Whether a folder is a run of the template forecast; TensorFlow is not needed for that."""
     path = pathlib.Path(folder).expanduser()
-    return is_run(path) and read_json(path / CONFIG).get("template") == FORECAST
+    if not is_run(path):
+        return False
+    config = read_json(path / CONFIG)
+    return isinstance(config, dict) and config.get("template") == FORECAST
 
 
 @dataclass(frozen=True)
