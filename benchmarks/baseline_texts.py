@@ -36,12 +36,12 @@ def measure(source: Source) -> tuple[float, float, int]:
         (vectorizer.transform(item.inputs), list(item.targets))
         for item in (splits.validation, splits.test)
     ]
-    found = []
+    results = []
     for strength in STRENGTHS:
         model = LogisticRegression(C=strength, max_iter=300).fit(train, list(splits.train.targets))
         scores = [float(model.score(*item)) for item in held_out]
-        found.append((scores[0], scores[1], strength))
-    return max(found, key=lambda item: item[0])
+        results.append((scores[0], scores[1], strength))
+    return max(results, key=lambda item: item[0])
 
 
 def main() -> None:

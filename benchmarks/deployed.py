@@ -157,11 +157,11 @@ def saved_answers(folder, asked, targets):
     with np.load(asked["arrays"]) as file:
         raw = {name[4:]: file[name] for name in file.files if name.startswith("raw/")}
     given = {name: tf.constant(value) for name, value in raw.items()}
-    found = signatures["serving_default"](**given)
-    if "tags" in found:
-        rows = zip(found["tags"].numpy(), found["lengths"].numpy(), strict=True)
+    result = signatures["serving_default"](**given)
+    if "tags" in result:
+        rows = zip(result["tags"].numpy(), result["lengths"].numpy(), strict=True)
         return [[item.decode() for item in row[:length]] for row, length in rows]
-    return [item.decode() for item in found.get("label", found.get("text")).numpy()]
+    return [item.decode() for item in result.get("label", result.get("text")).numpy()]
 
 
 def standalone_answers(folder, asked, targets):
@@ -177,7 +177,7 @@ def standalone_answers(folder, asked, targets):
             with np.load(asked["arrays"]) as file:
                 inputs = [file[f"input/{n}"] for n in range(len(targets))]
         return [item["value"] for item in model.predict(inputs)]
-    found = []
+    results = []
     for ids in targets:
         tokens = np.array([[asked["start"], *ids[:-1]]], np.int32)
         if model.about["precision"] == "full-int8":
@@ -185,11 +185,11 @@ def standalone_answers(folder, asked, targets):
             for token in tokens[0]:
                 answer, states = model.step(states, tokens=np.array([token]))
                 said.append(int(answer["logits"].argmax()))
-            found.append(said)
+            results.append(said)
             continue
         given = {"values": tokens, "lengths": np.array([len(ids)], np.int32)}
-        found.append(model.run("serving", **given)["logits"][0].argmax(-1).tolist())
-    return found
+        results.append(model.run("serving", **given)["logits"][0].argmax(-1).tolist())
+    return results
 
 
 if __name__ == "__main__":

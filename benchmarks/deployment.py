@@ -306,10 +306,10 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
         for row in times.rows:
             if row["model"] != name:
                 continue
-            found = [row[f"{what}_{n}"] for what in ("step", "request") for n in (1, 64)]
+            results = [row[f"{what}_{n}"] for what in ("step", "request") for n in (1, 64)]
             cells = [
                 " / ".join(f"{item:.3g}" for item in json.loads(each)) if each[:1] == "[" else "-"
-                for each in found
+                for each in results
             ]
             scored = quality.find(name, row["format"])
             right = scored["right"] if scored else ""

@@ -94,39 +94,39 @@ def measure(path: pathlib.Path, kind: str, storage: str, steps: int | None) -> d
 
     imported = peak()
     began = time.perf_counter()
-    found: dict[str, Any] = {"imports_mb": imported}
+    results: dict[str, Any] = {"imports_mb": imported}
 
     def report() -> None:
-        found["peak_mb"] = peak()
-        print(json.dumps(found), flush=True)
+        results["peak_mb"] = peak()
+        print(json.dumps(results), flush=True)
 
     class Probe(Silent):
         def step(self, done: int, loss: float, metric: float, tokens: int) -> None:
             now = time.perf_counter()
-            found.setdefault("first_step", now - began)
+            results.setdefault("first_step", now - began)
             self.told = getattr(self, "told", (now, done))
             if done > self.told[1]:
                 seconds, count = now - self.told[0], done - self.told[1]
-                found["step_ms"] = 1000 * seconds / count
+                results["step_ms"] = 1000 * seconds / count
             if steps is not None and done >= steps:
                 report()
                 os._exit(0)
 
         def row(self, row: dict[str, Any]) -> None:
-            found["epoch"] = row["seconds"]
+            results["epoch"] = row["seconds"]
 
     source = Source(str(path), kind, input="text", target="label", storage=storage)  # pyright: ignore
     splits, source = open_source(source)
-    found["read"] = time.perf_counter() - began
+    results["read"] = time.perf_counter() - began
     template = ManyToOne(input=kind, units=16, embedding=16, pooling="mean")
     settings = TrainingSettings(epochs=1, batch_size=512)
     with tempfile.TemporaryDirectory() as folder:
         run = train(template, splits, settings, pathlib.Path(folder) / "run", progress=Probe())
         assert splits.test is not None
-        found["accuracy"] = run.evaluate(splits.test)["accuracy"]
-    found["all"] = time.perf_counter() - began
+        results["accuracy"] = run.evaluate(splits.test)["accuracy"]
+    results["all"] = time.perf_counter() - began
     report()
-    return found
+    return results
 
 
 def peak() -> float:
@@ -162,8 +162,8 @@ def main() -> None:
         command += ["--folder", str(folder)]
         command += [] if own.steps is None else ["--steps", str(own.steps)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        found = json.loads(output.splitlines()[-1])
-        print(way, {name: round(value, 2) for name, value in found.items()}, flush=True)
+        result = json.loads(output.splitlines()[-1])
+        print(way, {name: round(value, 2) for name, value in result.items()}, flush=True)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     information = pathlib.Path("/proc/cpuinfo")
     if information.exists():
-        found = re.search(r"model name\s*:\s*(.+)", information.read_text(encoding="utf-8"))
-        name = found[1].strip() if found else name
+        match = re.search(r"model name\s*:\s*(.+)", information.read_text(encoding="utf-8"))
+        name = match[1].strip() if match else name
     versions = ", ".join(
         f"{shown} {metadata.version(package)}"
         for shown, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"))

@@ -229,17 +229,19 @@ def flow(cell: str, training: Training, file: Measurements, when: str) -> None:
 
 def section(measured: Measurements) -> str:
     """The table of the measurements, one row per cell, those that reach furthest first."""
-    found = {(row["cell"], row["problem"]): row for row in measured.rows}
+    results = {(row["cell"], row["problem"]): row for row in measured.rows}
     cells = list(dict.fromkeys(row["cell"] for row in measured.rows))
 
     def told(cell: str, problem: str) -> str:
-        row = found.get((cell, problem))
+        row = results.get((cell, problem))
         if row is None:
             return ""
         return f"{row['reach']} ({row['steps']} steps)" if int(row["reach"]) else "none"
 
     def total(cell: str) -> int:
-        return sum(int(found[cell, item]["reach"]) for item in PROBLEMS if (cell, item) in found)
+        return sum(
+            int(results[cell, item]["reach"]) for item in PROBLEMS if (cell, item) in results
+        )
 
     lines = [
         "### How far cells reach",

@@ -36,8 +36,8 @@ def resident(address: str) -> float:
     """The memory of the server in MB."""
     with urllib.request.urlopen(f"{address}/metrics") as response:
         text = response.read().decode()
-    found = re.search(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
-    return float(found[1]) / 1e6 if found else float("nan")
+    match = re.search(r"^process_resident_memory_bytes (\S+)$", text, re.MULTILINE)
+    return float(match[1]) / 1e6 if match else float("nan")
 
 
 async def client(port: int, path: str, turns: "asyncio.Queue[int]", times: list[float]) -> None:

@@ -210,15 +210,15 @@ def _table_of_every_cell(measured: Measurements, shapes: tuple[Shape | Frames, .
     columns = [(" ".join(map(str, shape)), name) for shape in shapes for name in PASSES.values()]
     rows = []
     for cell in dict.fromkeys(row["cell"] for row in measured.rows):
-        found = [measured.find(cell, *column) for column in columns]
+        results = [measured.find(cell, *column) for column in columns]
         fields = [f"`{cell}`"]
-        for row in found:
+        for row in results:
             if row is None:
                 fields.append("")
                 continue
             ours, theirs = float(row["seqzoo, ms"]), float(row["Keras RNN(cell), ms"])
             fields.append(f"{ours:.2f} ({theirs / ours:.2f})")
-        if any(found):
+        if any(results):
             rows.append(f"| {' | '.join(fields)} |")
     if not rows:
         return []

@@ -88,8 +88,8 @@ def names(source: pathlib.Path, out: pathlib.Path) -> None:
     """Family names and the nationality of each."""
     lines = ["name\tnationality"]
     for file in sorted(source.glob("*.txt")):
-        found = file.read_text(encoding="utf-8").split("\n")
-        lines += [f"{name.strip()}\t{file.stem}" for name in found if name.strip()]
+        result = file.read_text(encoding="utf-8").split("\n")
+        lines += [f"{name.strip()}\t{file.stem}" for name in result if name.strip()]
     write(out / "names.tsv", lines)
 
 
@@ -134,19 +134,19 @@ def inflection(source: pathlib.Path, out: pathlib.Path) -> None:
 def transformer(source: pathlib.Path, out: pathlib.Path) -> None:
     """Two years of hourly measurements of an electricity transformer, as one series."""
     with open(source / "ETTh1.csv", encoding="utf-8", newline="") as file:
-        found = [[float(value) for value in row[1:]] for row in list(csv.reader(file))[1:]]
+        results = [[float(value) for value in row[1:]] for row in list(csv.reader(file))[1:]]
     out.mkdir(parents=True, exist_ok=True)
-    np.savez(out / "transformer.npz", inputs=np.array(found, np.float32))
-    print(f"{out / 'transformer.npz'}: {len(found):,} hours")
+    np.savez(out / "transformer.npz", inputs=np.array(results, np.float32))
+    print(f"{out / 'transformer.npz'}: {len(results):,} hours")
 
 
 def series(source: pathlib.Path, out: pathlib.Path) -> None:
     """Ten years of daily minimum temperatures in Melbourne, as one series."""
     with open(source / "daily-min-temperatures.csv", encoding="utf-8", newline="") as file:
-        found = [float(row["Temp"]) for row in csv.DictReader(file)]
+        results = [float(row["Temp"]) for row in csv.DictReader(file)]
     out.mkdir(parents=True, exist_ok=True)
-    np.savez(out / "temperatures.npz", inputs=np.array(found, np.float32))
-    print(f"{out / 'temperatures.npz'}: {len(found):,} days")
+    np.savez(out / "temperatures.npz", inputs=np.array(results, np.float32))
+    print(f"{out / 'temperatures.npz'}: {len(results):,} days")
 
 
 def write(path: pathlib.Path, lines: list[str]) -> None:

@@ -111,16 +111,16 @@ def measure(name: str, seed: int, files: pathlib.Path) -> dict[str, Any]:
         seconds = time.process_time() - began
         assert splits.test is not None
         figures, rows = run.evaluate(splits.test), run.history
-    found = {key: figures[key] for key in SCORES if key in figures}
+    results = {key: figures[key] for key in SCORES if key in figures}
     calibration = figures.get("calibration", {})
     if "error" in calibration:
-        found["calibration_error"] = calibration["error"]
+        results["calibration_error"] = calibration["error"]
     if "before" in calibration:
-        found["before"] = calibration["before"]["error"]
-        found["temperature"] = calibration["temperature"]
+        results["before"] = calibration["before"]["error"]
+        results["temperature"] = calibration["temperature"]
     if "clipped" in rows[0]:
-        found["clipped"] = float(np.mean([row["clipped"] for row in rows]))
-    return {"way": name, "seed": seed, "seconds": round(seconds, 1), **found}
+        results["clipped"] = float(np.mean([row["clipped"] for row in rows]))
+    return {"way": name, "seed": seed, "seconds": round(seconds, 1), **results}
 
 
 def _with_wrong_labels(splits: Splits, share: float, weight: float) -> Splits:

@@ -88,13 +88,13 @@ def _digits() -> tuple[Any, ...]:
     import tensorflow_datasets as tfds
 
     order = np.random.default_rng(0).permutation(784)
-    found = []
+    results = []
     for split in ("train", "test[:2000]"):
         images, labels = tfds.as_numpy(
             tfds.load("mnist", split=split, batch_size=-1, as_supervised=True)
         )
-        found += [images.reshape(len(images), 784, 1)[:, order], labels.astype("int32")]
-    return tuple(found)
+        results += [images.reshape(len(images), 784, 1)[:, order], labels.astype("int32")]
+    return tuple(results)
 
 
 def pixels(step: Any) -> tuple[Any, Any]:

@@ -69,14 +69,14 @@ def keeping_gates(cell: RecurrentCell) -> dict[str, int]:
     """
     if not cell.recurs_by_product:
         return {}
-    found = {}
+    results = {}
     for gate in cell.gates:
         closed, opened = _kept(cell, gate, -OPEN), _kept(cell, gate, OPEN)
         change = opened - closed
         largest = change[np.abs(change).argmax()]
         if abs(largest) > 0.9 and min(opened.min(), closed.min()) > -0.1:
-            found[gate] = int(np.sign(largest))
-    return found
+            results[gate] = int(np.sign(largest))
+    return results
 
 
 def _kept(cell: RecurrentCell, gate: str, value: float) -> np.ndarray:

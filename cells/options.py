@@ -57,7 +57,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _read_hints(kind: type) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for item in kind.__mro__:
         initializer = vars(item).get("__init__")
         if not inspect.isfunction(initializer) or item is keras.layers.Layer:
@@ -66,11 +66,11 @@ def _read_hints(kind: type) -> dict[str, Any]:
             hints = get_type_hints(initializer)
         except (NameError, TypeError):
             continue
-        found = {**hints, **found}
+        results = {**hints, **results}
         parameters = inspect.signature(initializer).parameters.values()
         if not any(each.kind is each.VAR_KEYWORD for each in parameters):
             break  # it passes no options on
-    return {name: hint for name, hint in found.items() if name not in ("units", "return")}
+    return {name: hint for name, hint in results.items() if name not in ("units", "return")}
 
 
 def from_keras(option: str, value: Any) -> Any:

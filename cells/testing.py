@@ -237,8 +237,8 @@ class _Trial:
                 self.same(f"gradients of {name} on the fast path and automatic", ours, theirs)
         if not self.kind.takes_time:
             stock = self.layer(keras.layers.RNN, cell, go_backwards=True)
-            found = self.run(stock, self.x)
-            self.same("results of `Recurrent` and of `keras.layers.RNN`", results, found)
+            result = self.run(stock, self.x)
+            self.same("results of `Recurrent` and of `keras.layers.RNN`", results, result)
 
         shown = MASK.reshape(BATCH, TIME, *[1] * len(self.shape))
         other = np.where(shown, self.x, self.random.normal(0, 9, self.x.shape))

@@ -282,8 +282,8 @@ class Task(ABC):
         """`infer`, with the "loss" and "count" of each example of a batch with targets, and
         "carried" if states are carried on."""
         outcome = self.forward(model, batch, training=False)
-        found = {"loss": outcome.losses, "count": self.counts(batch)}
-        return found | self.infer(model, batch, options)
+        results = {"loss": outcome.losses, "count": self.counts(batch)}
+        return results | self.infer(model, batch, options)
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
         """A criterion of `judges` that `forward` does not compute; larger is better.

@@ -140,15 +140,17 @@ class Limits(NamedTuple):
 @functools.cache
 def _limits(kind: type) -> dict[str, Limits]:
     """The checks of each field of a dataclass."""
-    found = {}
+    results = {}
     for name in (field.name for field in dataclasses.fields(kind)):
         hint = hints_of(kind)[name]
         own = plain(hint)
         listed = get_args(own) if get_origin(own) is Literal else ()
         known = get_origin(own) or own
         optional = own is Any or types.NoneType in _members(hint)
-        found[name] = Limits(known if known in TYPES else None, note(hint, Range), listed, optional)
-    return found
+        results[name] = Limits(
+            known if known in TYPES else None, note(hint, Range), listed, optional
+        )
+    return results
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
@@ -206,7 +208,7 @@ def height_and_width(image_size: Any) -> tuple[int, ...] | None:
     """
     if image_size is None:
         return None
-    found = whole_numbers("image_size", image_size)
-    if len(found) != 2:
-        raise SeqzooError(field="image_size", expected="a height and a width", got=found)
-    return found
+    result = whole_numbers("image_size", image_size)
+    if len(result) != 2:
+        raise SeqzooError(field="image_size", expected="a height and a width", got=result)
+    return result

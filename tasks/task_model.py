@@ -245,12 +245,12 @@ class TaskModel(keras.Model):
         if self._inference is None or self._inference.settings != settings:
             padding = self._padding or self._choose(data, settings)
             self._inference = Inference(self.task, self.network, settings, padding)
-        found = self._inference.collect(self.task.infer, data, asked)
+        result = self._inference.collect(self.task.infer, data, asked)
         if self.classes is not None:
-            outputs = np.stack(found["outputs"])
+            outputs = np.stack(result["outputs"])
             exclusive = type(self.task.targets).__name__ == "ClassTargets"
             return (tf.nn.softmax if exclusive else tf.nn.sigmoid)(outputs).numpy()
-        values = [answer.value for answer in self.task.answers(found, examples.inputs, asked)]
+        values = [answer.value for answer in self.task.answers(result, examples.inputs, asked)]
         if isinstance(values[0], str):
             return np.array(values, object)
         if not isinstance(values[0], float) and isinstance(values[0][0], str):
@@ -373,8 +373,8 @@ class _Metric(keras.metrics.Metric):
             value = self._task.measure(np.array(sums), count) if count else 0.0
             return np.asarray(value, np.float32)
 
-        found = tf.numpy_function(measure, [self._sums.totals.value], tf.float32)
-        return tf.ensure_shape(found, ())
+        results = tf.numpy_function(measure, [self._sums.totals.value], tf.float32)
+        return tf.ensure_shape(results, ())
 
 
 class _Forgetting(keras.callbacks.Callback):

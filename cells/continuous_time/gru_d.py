@@ -56,8 +56,8 @@ class GRUDCell(CellWithGates):
         ):
             raise ValueError(f"`mean` must be a finite number or a list of such, got {mean!r}.")
         super().__init__(units, **kwargs)
-        found = [float(number) for number in numbers]
-        self.mean = found if isinstance(mean, list | tuple) else found[0]
+        results = [float(number) for number in numbers]
+        self.mean = results if isinstance(mean, list | tuple) else results[0]
         self.values: Any = None
 
     @property

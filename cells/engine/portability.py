@@ -81,12 +81,12 @@ def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
     """
     functions = graph.library.function
     nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
-    found = {node.op for node in nodes if node.op.startswith(("CudnnRNN", "Xla"))}
+    results = {node.op for node in nodes if node.op.startswith(("CudnnRNN", "Xla"))}
     if compiled:
-        return found
+        return results
     holders = [(node.op, node) for node in nodes]
     holders += [(function.signature.name, function) for function in functions]
-    return found | {name for name, holder in holders if holder.attr["_XlaMustCompile"].b}
+    return results | {name for name, holder in holders if holder.attr["_XlaMustCompile"].b}
 
 
 @functools.cache

@@ -99,11 +99,11 @@ class Mapped:
 
     def take(self, index: Any, pieces: int) -> np.ndarray:
         """The same for indices that are known to be of so many pieces of the file."""
-        found = np.array(self._array[index])
-        self._touched += max(found.nbytes, min(pieces * PAGES, self._array.nbytes))
+        result = np.array(self._array[index])
+        self._touched += max(result.nbytes, min(pieces * PAGES, self._array.nbytes))
         if self._touched > MAPPED:
             self.release()
-        return found
+        return result
 
     def release(self) -> None:
         """Releases the pages that were read; the system keeps them as long as it has room."""
@@ -306,15 +306,15 @@ def list_cache() -> list[Listed]:
     """All entries, the largest first; those that cannot be used are of another version, damaged or
     unfinished."""
     root = cache_folder()
-    found = []
+    results = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if not folder.is_dir():
             continue
         own = find(folder.name)
         with contextlib.suppress(OSError):  # removed meanwhile
             size = sum(path.stat().st_size for path in folder.iterdir())
-            found.append(Listed(folder.name, size, own is not None, own.about if own else {}))
-    return sorted(found, key=lambda item: -item.bytes)
+            results.append(Listed(folder.name, size, own is not None, own.about if own else {}))
+    return sorted(results, key=lambda item: -item.bytes)
 
 
 def clear_cache() -> int:

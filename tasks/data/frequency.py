@@ -112,10 +112,10 @@ class Frequency:
             return dates[0] + (positions * self.count).astype("timedelta64[s]")
         days = dates.astype("datetime64[D]")
         if self.unit == "business day":
-            found = np.busday_offset(days[0], positions, "forward")
+            result = np.busday_offset(days[0], positions, "forward")
         else:
-            found = _on_day(dates[:1].astype("datetime64[M]") + positions * self.count, _day(days))
-        return found.astype("datetime64[s]") + (dates[0] - days[0])
+            result = _on_day(dates[:1].astype("datetime64[M]") + positions * self.count, _day(days))
+        return result.astype("datetime64[s]") + (dates[0] - days[0])
 
     def following(self, dates: np.ndarray, steps: int) -> np.ndarray:
         """The dates of the steps that follow some dates, (steps,)."""

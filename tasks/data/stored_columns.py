@@ -140,8 +140,8 @@ class ClassColumn(StoredColumn):
 
     def counts(self) -> Counter[str]:
         """How often each name occurs, in the order of their first occurrence in the column."""
-        found = np.bincount(self.codes, minlength=len(self.names)).tolist()
-        return Counter({name: item for name, item in zip(self.names, found, strict=True) if item})
+        result = np.bincount(self.codes, minlength=len(self.names)).tolist()
+        return Counter({name: item for name, item in zip(self.names, result, strict=True) if item})
 
 
 class NumberColumn(StoredColumn):

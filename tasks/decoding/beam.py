@@ -149,14 +149,14 @@ class BeamSearch:
             reachable /= self._length_penalty(self.limits)
         new["done"] = done | (ended >= self.width) | (reachable <= answers[:, -1])
         logs = proposal.log_probabilities
-        found = {
+        results = {
             "continued": continued,
             "log_probabilities": tf.gather(tf.reshape(logs, [-1]), continued),
             "ends": logs[:, guided.model.end],
             "attention": proposal.attention,
         }
         # The limit ends rows whose scores are not numbers.
-        return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, found
+        return (t < guided.longest) & ~tf.reduce_all(new["done"]), new, results
 
     def _histories(self, scores: Any, places: Any, written: dict) -> dict:
         """Complete texts, reconstructed from their ends to their beginnings.
@@ -201,7 +201,7 @@ class BeamSearch:
             """(steps, batch * answers) -> (batch, answers, steps)."""
             return tf.reshape(tf.transpose(values), [*shape, tf.shape(values)[0]])
 
-        found = {
+        results = {
             "tokens": by_answer(tokens),
             "log_probabilities": by_answer(logs),
             "lengths": tf.reshape(lengths, shape),
@@ -211,15 +211,15 @@ class BeamSearch:
             weights = tf.gather(written["attention"][:time], along(parents), batch_dims=1)
             weights = tf.transpose(weights, [1, 0, 2])
             weights = tf.reshape(weights, [*shape, time, self.source])
-            found["attention"] = weights
-        return found
+            results["attention"] = weights
+        return results
 
     def _coverage_penalty(self, coverage: Any) -> Any:
         """Coverage penalty of each beam, (batch * width,)."""
         inside = tf.range(self.source)[None, :] < self.source_lengths[:, None]
         coverage = tf.reshape(coverage, [self.batch, self.width, self.source])
-        found = coverage_penalty(coverage, inside, self.choices.coverage_penalty)
-        return tf.reshape(found, [-1])
+        result = coverage_penalty(coverage, inside, self.choices.coverage_penalty)
+        return tf.reshape(result, [-1])
 
     def _length_penalty(self, tokens: Any) -> Any:
         length = tokens + 1 if self.guided.model.has_end else tokens

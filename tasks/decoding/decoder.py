@@ -153,15 +153,15 @@ def decode(
                 f"got {choices.coverage_penalty!r}."
             )
         search = BeamSearch(guided, batch, limits, source, source_lengths, attends)
-        found = search.run(states, start)
+        results = search.run(states, start)
     else:
         choose = chooser(choices, numbers_for(choices, batch, seed), prefix)
-        found = generate_rows(guided, states, start, choose, attends)
-        found = {
+        results = generate_rows(guided, states, start, choose, attends)
+        results = {
             name: tf.reshape(value, tf.concat([[batch, width], tf.shape(value)[1:]], 0))
-            for name, value in found.items()
+            for name, value in results.items()
         }
-    return _trim(found)
+    return _trim(results)
 
 
 def _batch_size(*values: Any) -> Any:

@@ -92,7 +92,7 @@ def next_tokens(
     forced, token = guided.forced(t, proposal.scores)
     chosen = tf.where(forced, token, choose(t, proposal.scores))
     at = tf.stack([place, chosen], 1)
-    found = {
+    results = {
         "tokens": chosen,
         "log_probabilities": tf.gather_nd(proposal.log_probabilities, at),
         "attention": proposal.attention,
@@ -105,4 +105,4 @@ def next_tokens(
     if guided.remembers:
         before = tf.where(finished, PADDING, chosen)
         new["history"] = write(variables["history"], before, t)
-    return new, found
+    return new, results

@@ -152,8 +152,8 @@ def part_inputs(task: Any, parts: dict[str, Part], examples: Sequence[Any]) -> d
 def run(part: Part, given: dict[str, Any]) -> dict[str, np.ndarray]:
     """The results of a part in Python."""
     with seqzoo.cells.portable():
-        found = part.run(**{name: tf.constant(value) for name, value in given.items()})
-    return {name: value.numpy() for name, value in found.items()}
+        result = part.run(**{name: tf.constant(value) for name, value in given.items()})
+    return {name: value.numpy() for name, value in result.items()}
 
 
 def answered_alone(
@@ -220,9 +220,9 @@ def answered_alone(
             lines = process.stderr.strip().splitlines() or ["it exited without a message"]
             raise SeqzooError(f"The {format} export cannot be loaded and run: {lines[-1]}")
         with np.load(answered / "arrays.npz", allow_pickle=False) as file:
-            found: dict[str, Any] = dict(file)
-        found |= json.loads((answered / "texts.json").read_text(encoding="utf-8"))
-        return found, json.loads((answered / "answers.json").read_text(encoding="utf-8"))
+            results: dict[str, Any] = dict(file)
+        results |= json.loads((answered / "texts.json").read_text(encoding="utf-8"))
+        return results, json.loads((answered / "answers.json").read_text(encoding="utf-8"))
 
 
 def compare(

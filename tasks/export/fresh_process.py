@@ -48,12 +48,12 @@ def _standalone(folder, parts, asked):
     spec.loader.exec_module(predict)
     model = predict.Model(folder)
     answers = model.predict(asked["inputs"], asked["decoding"]) if asked["inputs"] else []
-    found = {
+    results = {
         f"{part}/{name}": value
         for part, given in parts.items()
         for name, value in model.run(part, **given).items()
     }
-    return found, answers
+    return results, answers
 
 
 def main(folder, given, answered):

@@ -51,8 +51,8 @@ def onnx_model(part: Part, name: str = "model") -> Any:
     answers = []
     # Results by name, in the order in which TensorFlow flattens them.
     for key, tensor in zip(sorted(function.structured_outputs), function.outputs, strict=True):
-        found = translator.translate(tensor)
-        writer.nodes.append(helper.make_node("Identity", [found], [key]))
+        result = translator.translate(tensor)
+        writer.nodes.append(helper.make_node("Identity", [result], [key]))
         answers.append(_described(key, tensor))
     graph = helper.make_graph(
         writer.nodes,

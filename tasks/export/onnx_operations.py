@@ -295,8 +295,8 @@ def _range(t: Translator, op: Any) -> str:
 
 
 def _arg_max(t: Translator, op: Any) -> str:
-    found = t.writer.add("ArgMax", [t.at(op, 0)], axis=int(t.fixed(op, 1)), keepdims=0)
-    return t.writer.cast(found, op.get_attr("output_type"))
+    result = t.writer.add("ArgMax", [t.at(op, 0)], axis=int(t.fixed(op, 1)), keepdims=0)
+    return t.writer.cast(result, op.get_attr("output_type"))
 
 
 def _top_k(t: Translator, op: Any) -> list[str]:

@@ -193,14 +193,14 @@ def _native(kind: str, both: list[_Recurrence], translator: Translator) -> list[
     if kind == "GRU":
         attributes["linear_before_reset"] = int(first.cell.reset_after)
     outputs, *last = writer.add(kind, inputs, 1 + len(first.states), **attributes)
-    found = []
+    results = []
     for index in range(len(both)):
         # (time, directions, batch, units)
         own = writer.add("Gather", [outputs, writer.constant(np.array(index))], axis=1)
         own = writer.add("Transpose", [own], perm=[1, 0, 2])
         at = writer.constant(np.array(index))
-        found.append([own, *(writer.add("Gather", [state, at], axis=0) for state in last)])
-    return found
+        results.append([own, *(writer.add("Gather", [state, at], axis=0) for state in last)])
+    return results
 
 
 def _is_zero(tensor: Any, translator: Translator) -> bool:
@@ -242,7 +242,7 @@ class _FusedSum:
 def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
     """The additions of a step that become a Gemm, by name. All of its matrices have one row per
     row of the batch, or one, so that the other term fits the product."""
-    found = {}
+    results = {}
     for operation in translator.graph.get_operations():
         if operation.type not in ("AddV2", "BiasAdd") or translator.is_constant(operation):
             continue
@@ -251,9 +251,9 @@ def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
             if product is None or product.type != "MatMul" or translator.is_constant(product):
                 continue
             if other.shape.rank in (1, 2):
-                found[operation.name] = _FusedSum(product, other)
+                results[operation.name] = _FusedSum(product, other)
                 break
-    return found
+    return results
 
 
 def _only_source(tensor: Any) -> Any:

@@ -33,10 +33,10 @@ def read_by_steps(
                 else tensors
             )
             if "encode" in parts:
-                found = parts["encode"].run(
+                result = parts["encode"].run(
                     **{k: tf.constant(tensor) for k, tensor in tensors.items()}
                 )
-                yield from _written(step, found)
+                yield from _written(step, result)
             else:
                 yield from _read(step, part, tensors)
 
@@ -66,9 +66,9 @@ def _written(step: Any, encoded: dict[str, Any]) -> Iterator[dict]:
     for _ in range(GENERATED):
         given = {"tokens": token, **known}
         yield given
-        found = step(given)
-        token = found["logits"].numpy().argmax(1).astype(np.int32)
-        known = _next(found, known)
+        result = step(given)
+        token = result["logits"].numpy().argmax(1).astype(np.int32)
+        known = _next(result, known)
 
 
 def _next(found: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

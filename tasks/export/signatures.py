@@ -66,15 +66,15 @@ def signatures_of(
     def answer(**raw: Any) -> dict[str, Any]:
         return task.respond(model, tuple(raw[name] for name in names), options)
 
-    found: dict[str, Signature] = {"serving_default": (answer, list(task.signature))}
+    results: dict[str, Signature] = {"serving_default": (answer, list(task.signature))}
     if no_step(model) is None:
-        found |= _steps(task, model)
+        results |= _steps(task, model)
     if takes_ids(task) and isinstance(task.features, TextFeatures):
-        found["ids"] = (lambda text: _ids(task, text), [tf.TensorSpec([None], tf.string, "text")])
+        results["ids"] = (lambda text: _ids(task, text), [tf.TensorSpec([None], tf.string, "text")])
     if hasattr(task, "texts"):
-        found["generate"] = _generate(task, model, options)
-    found |= task.signatures(model, options)
-    return found | {name: ON_REQUEST[name](task, model, options) for name in further}
+        results["generate"] = _generate(task, model, options)
+    results |= task.signatures(model, options)
+    return results | {name: ON_REQUEST[name](task, model, options) for name in further}
 
 
 def _compiled(task: Any, model: Any, options: AnswerOptions) -> Signature:
@@ -116,7 +116,7 @@ def _ids(task: Any, text: Any) -> dict[str, Any]:
 
 def _steps(task: Any, model: Any) -> dict[str, Signature]:
     parts = parts_of(task, model)
-    found = {
+    results = {
         name: (parts[name].run, list(parts[name].inputs))
         for name in ("step", "encode")
         if name in parts
@@ -124,12 +124,12 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
     layers = recurrent_layers(model)
     specs = state_specs(layers)
     if isinstance(model, Generator):
-        return found
+        return results
 
     def begin(batch: Any) -> dict[str, Any]:
         return named_states(specs, initial_states(layers, batch))
 
-    found["initial_state"] = (begin, [tf.TensorSpec([], tf.int32, "batch")])
+    results["initial_state"] = (begin, [tf.TensorSpec([], tf.int32, "batch")])
 
     def chunk(**given: Any) -> dict[str, Any]:
         states = [given[spec.name] for spec in specs]
@@ -145,8 +145,8 @@ def _steps(task: Any, model: Any) -> dict[str, Signature]:
     step = parts["step"]
     one = [spec for spec in step.inputs if spec.name not in step.states]
     some = [tf.TensorSpec([None, None, *item.shape[1:]], item.dtype, item.name) for item in one]
-    found["chunk"] = (chunk, [*some, *specs])
-    return found
+    results["chunk"] = (chunk, [*some, *specs])
+    return results
 
 
 def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:

@@ -25,12 +25,12 @@ def weights_by_layer(model: Any) -> dict[str, dict[str, Any]]:
     "crf", "bridge", and, if a text is generated from an input, "decoder_embedding",
     "decoder_layer_1", "decoder_attention", "decoder_outputs".
     """
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for path, weight in weights_by_path(model).items():
         if tf.as_dtype(weight.dtype).is_floating:  # not the states of seeds
             layer, name = _named(path.split("/"), model)
-            found.setdefault(layer, {})[name] = weight
-    return found
+            results.setdefault(layer, {})[name] = weight
+    return results
 
 
 def freeze(model: Any, names: Sequence[str]) -> None:

@@ -157,12 +157,12 @@ def sentences(report: dict[str, Any]) -> list[str]:
     text = f"From {report['run']}: {', '.join(report['taken'])}"
     for name, word in (("new", "new"), ("unused", "not used")):
         text += f"; {word}: {', '.join(report[name])}" if report[name] else ""
-    found = [f"{text}."]
+    results = [f"{text}."]
     for name, counts in {**report["tokens"], "labels": report["labels"]}.items():
         if counts["new"] or (name == "labels" and counts["kept"]):
             subject = "Labels" if name == "labels" else name.replace("_", " ").capitalize()
-            found.append(f"{subject}: {counts['kept']:,} of the old run, {counts['new']:,} new.")
-    return found
+            results.append(f"{subject}: {counts['kept']:,} of the old run, {counts['new']:,} new.")
+    return results
 
 
 def _alike(features: Any, old: Any) -> bool:
@@ -199,12 +199,12 @@ def _rows(task: Any) -> dict[str, list[str]]:
         f"{DECODER}embedding": TARGET,
         f"{DECODER}{OUTPUTS}": TARGET,
     }
-    found = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
+    results = {layer: tokens(name) for layer, name in named.items() if name in task.vocabularies}
     if task.template.target == "next" and task.template.input in TEXTS:
-        found[OUTPUTS] = tokens(WORD)
+        results[OUTPUTS] = tokens(WORD)
     elif labels := _labels(task):
-        found[OUTPUTS] = found["crf"] = labels
-    return found
+        results[OUTPUTS] = results["crf"] = labels
+    return results
 
 
 def _labels(task: Any) -> list[str]:
@@ -250,8 +250,8 @@ def _pairs(names: list[str], stored: list[str]) -> np.ndarray:
         # Punctuation in a language model carries a joint where there is no space; elsewhere it has
         # none.
         places.setdefault(name.replace(JOINT, ""), place)
-    found = [(place, places[name]) for place, name in enumerate(names) if name in places]
-    return np.array(found, np.int64).reshape(-1, 2)
+    results = [(place, places[name]) for place, name in enumerate(names) if name in places]
+    return np.array(results, np.int64).reshape(-1, 2)
 
 
 def _compared(names: Sequence[str], stored: Sequence[str]) -> dict[str, int]:

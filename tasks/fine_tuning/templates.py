@@ -79,10 +79,10 @@ def matching_template(
 
 def required_options(old: Any) -> dict[str, Any]:
     """The options that a template must share with an old one, if it has them."""
-    found = {name: getattr(old, name) for name in (*READING, *ENCODING) if hasattr(old, name)}
+    results = {name: getattr(old, name) for name in (*READING, *ENCODING) if hasattr(old, name)}
     if hasattr(old, "both_ways"):
-        found["bidirectional"] = old.both_ways
-    return found
+        results["bidirectional"] = old.both_ways
+    return results
 
 
 def check_matching(template: Any, old: Template) -> None:

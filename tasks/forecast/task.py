@@ -167,8 +167,8 @@ class ForecastTask(Task):
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, _ = self.features.transform(*raw)
-        found = self.infer(model, {"values": values}, options)
-        return {name: found[name] for name in ("values", "quantiles")}
+        result = self.infer(model, {"values": values}, options)
+        return {name: result[name] for name in ("values", "quantiles")}
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return [
@@ -253,9 +253,9 @@ class ForecastTask(Task):
         for start in range(0, len(windows), ONE_STEP_ROWS):
             rows = range(start, min(start + ONE_STEP_ROWS, len(windows)))
             values = tf.constant(np.stack([windows[row] for row in rows]))
-            found = self.infer(model, {"values": values}, AnswerOptions())
+            result = self.infer(model, {"values": values}, AnswerOptions())
             for name, part in parts.items():
-                part.append(found[name][:, 0].numpy())
+                part.append(result[name][:, 0].numpy())
         return {name: np.concatenate(part) for name, part in parts.items()}, windows.origins
 
     def to_config(self) -> dict[str, Any]:

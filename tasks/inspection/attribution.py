@@ -75,10 +75,10 @@ def integrated_gradients(
     if points is None:
         points = POINTS
         while True:
-            found = integrated_gradients(subject, step, points)
-            span = abs(found.score - found.baseline)
-            if abs(found.completeness) <= INCOMPLETE * span + 1e-6 or points >= MOST_POINTS:
-                return found
+            result = integrated_gradients(subject, step, points)
+            span = abs(result.score - result.baseline)
+            if abs(result.completeness) <= INCOMPLETE * span + 1e-6 or points >= MOST_POINTS:
+                return result
             points *= 2
     nodes, weights = np.polynomial.legendre.leggauss(points)
     nodes, weights = (nodes + 1) / 2, weights / 2
@@ -186,16 +186,16 @@ def _vector_layers(model: Any) -> list[Any]:
     """The layers that make vectors of the input, outermost first: of a model that encodes its
     input, those of the encoder, without the embedding of the output."""
     start = getattr(model, "encoder", model)
-    found: list[Any] = []
+    results: list[Any] = []
 
     def walk(layer: Any) -> None:
         if isinstance(layer, VECTORS):
-            found.append(layer)
+            results.append(layer)
         elif isinstance(layer, keras.layers.Rescaling) and start is model:
-            found.append(layer)
+            results.append(layer)
         else:
             for _, child in children(layer):
                 walk(child)
 
     walk(start)
-    return found
+    return results

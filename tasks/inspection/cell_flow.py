@@ -60,7 +60,7 @@ def cell_flows(
     random = np.random.default_rng(seed)
     steps = max(distances)
     inputs = tf.constant(random.normal(size=(1, steps, FEATURES)), tf.float32)
-    found = []
+    results = []
     for name, options in named.items():
         keras.utils.set_random_seed(seed)
         cell = create(name, **options)
@@ -79,5 +79,5 @@ def cell_flows(
         traced = trace(layer, lambda layer=layer, given=given: layer(given), loss)
         (flow,) = gradient_flow(traced)
         shares = {distance: float(flow.norms[distance] / flow.norms[0]) for distance in distances}
-        found.append(CellFlow(name, cell.units, flow.norms, shares, decay(flow.norms)))
-    return found
+        results.append(CellFlow(name, cell.units, flow.norms, shares, decay(flow.norms)))
+    return results

@@ -71,11 +71,11 @@ def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
     cell = own.cell
     if not isinstance(cell, RecurrentCell) or not cell.gates:
         return []
-    found = _Gates(cell, own.inputs.shape[-1])
+    result = _Gates(cell, own.inputs.shape[-1])
     states = [one[row, :-1] for one in own.states]
-    values = found.values(own.inputs[row], states)
+    values = result.values(own.inputs[row], states)
     back = np.argsort(own.positions)
-    return [GateTrace(name, each[back], found.bounded[name]) for name, each in values.items()]
+    return [GateTrace(name, each[back], result.bounded[name]) for name, each in values.items()]
 
 
 class _Gates:
@@ -152,8 +152,8 @@ class _Gates:
         return [np.asarray(one) for one in self._run(*tensors)]
 
     def values(self, inputs: np.ndarray, states: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        found = self._candidates(np.asarray(self._project(inputs)), states)
-        return {name: found[place] for name, place in self.place.items()}
+        result = self._candidates(np.asarray(self._project(inputs)), states)
+        return {name: result[place] for name, place in self.place.items()}
 
 
 @dataclass(frozen=True)

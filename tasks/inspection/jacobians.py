@@ -33,7 +33,7 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
     sizes = tree.flatten(cell.state_size)
     n = sum(sizes)
     advance = cell_step(cell)
-    found = np.empty(
+    result = np.empty(
         (len(states), n, n), cell.compute_dtype if cell.compute_dtype == "float64" else "float32"
     )
     at_once = max(1, ROWS_PER_CALL // n)
@@ -48,8 +48,8 @@ def step_jacobians(cell: Any, inputs: np.ndarray, states: np.ndarray) -> np.ndar
                 chosen = tf.tile(tf.eye(n, dtype=before.dtype), [part.stop - part.start, 1])
                 after = tf.reduce_sum(tf.concat(new, -1) * chosen)
             gradient = tape.gradient(after, before, unconnected_gradients="zero")
-            found[part] = np.asarray(gradient).reshape(-1, n, n)
-    return found
+            result[part] = np.asarray(gradient).reshape(-1, n, n)
+    return result
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ def recurrent_layers(model: Any) -> dict[str, Recurrent]:
     Args:
         model: any Keras model or layer.
     """
-    found: dict[str, Recurrent] = {}
+    results: dict[str, Recurrent] = {}
     for path, layer in _walk(model, ()):
-        if all(layer is not value for value in found.values()):
+        if all(layer is not value for value in results.values()):
             name = _name(path)
-            found[name if name not in found else f"{name} #{len(found) + 1}"] = layer
-    return found
+            results[name if name not in results else f"{name} #{len(results) + 1}"] = layer
+    return results
 
 
 def _walk(layer: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Recurrent]]:

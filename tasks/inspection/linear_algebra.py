@@ -23,6 +23,6 @@ def eigenvalues(matrices: Any) -> np.ndarray:
     matrices = np.asarray(matrices, np.float64)
     if not np.isfinite(matrices).all():
         return np.full(matrices.shape[:-1], np.nan, np.complex128)
-    found = tf.linalg.eigvals(matrices).numpy()
-    order = np.argsort(-np.abs(found), axis=-1, kind="stable")
-    return np.take_along_axis(found, order, -1)
+    result = tf.linalg.eigvals(matrices).numpy()
+    order = np.argsort(-np.abs(result), axis=-1, kind="stable")
+    return np.take_along_axis(result, order, -1)

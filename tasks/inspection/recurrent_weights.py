@@ -88,9 +88,9 @@ def spectra_over_training(cells: Mapping[str, Any]) -> dict[str, dict[str, float
     Returns:
         For each gate, the metric at each time.
     """
-    found: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, float]] = {}
     for moment, cell in cells.items():
         for item in recurrent_spectra(cell):
             figure = item.singular_values[0] if item.radius is None else item.radius
-            found.setdefault(item.gate, {})[moment] = float(figure)
-    return found
+            results.setdefault(item.gate, {})[moment] = float(figure)
+    return results

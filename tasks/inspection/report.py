@@ -51,12 +51,12 @@ def inspect(
     subjects = tuple(subject(run, value) for value in inputs)
     # Further inputs may have fewer steps, so the last one of each.
     traces = tuple(item.trace(step if item is subjects[0] else None) for item in subjects)
-    found = Inspection(run, subjects, traces, step)
+    result = Inspection(run, subjects, traces, step)
     sections = []
     for name, analysis in ANALYSES.items():
         if not only or name in only:
-            sections += analysis.load()(found)
-    return found, sections
+            sections += analysis.load()(result)
+    return result, sections
 
 
 def write_report(

@@ -222,10 +222,10 @@ def gates(inspection: Inspection) -> list[Section]:
     """Gates of each layer over the first input."""
     subject, sections = inspection.subjects[0], []
     for layer in inspection.layers():
-        found = gate_values(layer)
-        if not found:
+        result = gate_values(layer)
+        if not result:
             continue
-        bounded = [gate for gate in found if gate.bounded]
+        bounded = [gate for gate in result if gate.bounded]
         memories = memory_lengths(layer)
         rows = "".join(
             f"<tr><td>{gate.name.replace('_', ' ')}</td><td>{gate.mean:.2f}</td>"
@@ -250,7 +250,7 @@ def gates(inspection: Inspection) -> list[Section]:
                     f"the longest one {lengths.max():.3g}.</p>"
                 )
         shown = {
-            f"gates-{_file(layer.name)}": figures.gate_figure(found, labels_of(subject, layer))
+            f"gates-{_file(layer.name)}": figures.gate_figure(result, labels_of(subject, layer))
         }
         if bounded:
             shown[f"gate-values-{_file(layer.name)}"] = figures.gate_histogram(bounded)
@@ -262,7 +262,7 @@ def gates(inspection: Inspection) -> list[Section]:
                     "above_0.9": gate.open,
                     "values": np.round(gate.values, 4).tolist(),
                 }
-                for gate in found
+                for gate in result
             },
             "memory_lengths": [
                 [_number(value) for value in np.round(memory.lengths, 3)] for memory in memories
@@ -356,8 +356,8 @@ def weights(inspection: Inspection) -> list[Section]:
     """Spectra of the recurrent weights of each layer."""
     sections = []
     for name, layer in recurrent_layers(inspection.run.model).items():
-        found = recurrent_spectra(layer.cell)
-        if not found:
+        result = recurrent_spectra(layer.cell)
+        if not result:
             continue
         text = (
             "<p>Eigenvalues of each gate's recurrent matrix against the unit circle. In a cell "
@@ -372,9 +372,9 @@ def weights(inspection: Inspection) -> list[Section]:
                 if item.eigenvalues is None
                 else [[v.real, v.imag] for v in item.eigenvalues.tolist()],
             }
-            for item in found
+            for item in result
         }
-        shown = {f"weights-{_file(name)}": figures.spectrum_figure(found)}
+        shown = {f"weights-{_file(name)}": figures.spectrum_figure(result)}
         sections.append(
             Section(f"weights {name}", f"Recurrent weights of {name}", text, shown, data)
         )
@@ -390,11 +390,11 @@ def fixed_points(inspection: Inspection) -> list[Section]:
         paths = [inspection.layers(k)[number].state() for k in range(len(inspection.subjects))]
         together = np.concatenate(paths)
         starts = together[np.linspace(0, len(together) - 1, STARTS).astype(int)]
-        found = find_fixed_points(layer.cell, starts, layer.inputs[0].mean(0))
+        result = find_fixed_points(layer.cell, starts, layer.inputs[0].mean(0))
         rows = "".join(
             f"<tr><td>{point.kind}</td><td>{point.speed:.1e}</td><td>{point.unstable}</td>"
             f"<td>{abs(point.eigenvalues[0]):.3f}</td></tr>"
-            for point in found[:6]
+            for point in result[:6]
         )
         text = (
             "<p>Where the state would stay, or nearly so, if every step had the average of this "
@@ -412,10 +412,10 @@ def fixed_points(inspection: Inspection) -> list[Section]:
                     "largest_eigenvalue": float(abs(point.eigenvalues[0])),
                     "state": np.round(point.state, 5).tolist(),
                 }
-                for point in found
+                for point in result
             ]
         }
-        shown = {f"fixed-points-{_file(layer.name)}": figures.fixed_point_figure(paths, found)}
+        shown = {f"fixed-points-{_file(layer.name)}": figures.fixed_point_figure(paths, result)}
         title = f"Fixed points of {layer.name}"
         sections.append(Section(f"fixed-points {layer.name}", title, text, shown, data))
     return sections
@@ -425,16 +425,16 @@ def transitions(inspection: Inspection) -> list[Section]:
     """Transitions of a tagger's CRF."""
     if not getattr(inspection.run.template, "crf", False):
         return []
-    found = crf_transitions(inspection.run)
+    result = crf_transitions(inspection.run)
     text = (
         "<p>How the CRF scores the tag of a column after that of a row; grey where that is "
         "forbidden.</p>"
     )
     data = {
-        "tags": list(found.tags),
-        "scores": [[_number(value) for value in row] for row in found.scores],
+        "tags": list(result.tags),
+        "scores": [[_number(value) for value in row] for row in result.scores],
     }
-    shown = {"transitions": figures.transition_figure(found)}
+    shown = {"transitions": figures.transition_figure(result)}
     return [Section("transitions", "Transitions of tags", text, shown, data)]
 
 
@@ -447,20 +447,20 @@ def embeddings(inspection: Inspection) -> list[Section]:
     chosen = [label for label in seen if label in set(known)][:TOKENS]
     if not chosen:
         return []
-    found = {token: neighbours(inspection.run, token, 6) for token in chosen}
+    results = {token: neighbours(inspection.run, token, 6) for token in chosen}
     rows = "".join(
         f"<tr><td><code>{html.escape(visible([token])[0])}</code></td><td>"
         + ", ".join(
             f"<code>{html.escape(visible([name])[0])}</code> {value:.2f}" for name, value in near
         )
         + "</td></tr>"
-        for token, near in found.items()
+        for token, near in results.items()
     )
     text = (
         "<p>The tokens whose vectors point most nearly the same way, with the cosine of the angle."
         f"</p><table>{rows}</table>"
     )
-    return [Section("embeddings", "Neighbours of tokens", text, {}, {"neighbours": found})]
+    return [Section("embeddings", "Neighbours of tokens", text, {}, {"neighbours": results})]
 
 
 def _file(name: str) -> str:

@@ -77,9 +77,9 @@ def rank_units(states: np.ndarray, event: np.ndarray) -> list[Reaction]:
     event = np.asarray(event, np.float64)
     states, event = states - states.mean(0), event - event.mean()
     norms = np.linalg.norm(states, axis=0) * np.linalg.norm(event)
-    found = np.divide(event @ states, norms, out=np.zeros(states.shape[1]), where=norms > 0)
-    order = np.argsort(-np.abs(found), kind="stable")
-    return [Reaction(int(unit), float(found[unit])) for unit in order]
+    result = np.divide(event @ states, norms, out=np.zeros(states.shape[1]), where=norms > 0)
+    order = np.argsort(-np.abs(result), kind="stable")
+    return [Reaction(int(unit), float(result[unit])) for unit in order]
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ def _embedding(layer: Any) -> Any:
         return layer
     for name, child in children(layer):
         if name != "characters":  # of words, which have vectors of their own
-            found = _embedding(child)
-            if found is not None:
-                return found
+            result = _embedding(child)
+            if result is not None:
+                return result
     return None
 
 

@@ -86,7 +86,7 @@ def embed_tokens(
         dtype=precision,
         name="vectors",
     )
-    found = table(ids if words is None else words)
+    result = table(ids if words is None else words)
     if vectors.table is not None:
         table.vectors.assign(vectors.table)
-    return keras.layers.concatenate([known, found])
+    return keras.layers.concatenate([known, result])

@@ -226,12 +226,12 @@ class LanguageModelTask(Task):
         values = tf.pad(tokens, [[0, 0], [1, 0]], constant_values=START)
         rows = tf.range(tf.shape(values)[0])
         batch = {"values": values, "lengths": lengths + 1, "rows": rows}
-        found = self.infer(model, batch, options)
+        result = self.infer(model, batch, options)
         return {
-            "text": found["texts"][:, 0],
-            "log_probability": found["log_probabilities"][:, 0],
-            "texts": found["texts"],
-            "log_probabilities": found["log_probabilities"],
+            "text": result["texts"][:, 0],
+            "log_probability": result["log_probabilities"][:, 0],
+            "texts": result["texts"],
+            "log_probabilities": result["log_probabilities"],
         }
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:

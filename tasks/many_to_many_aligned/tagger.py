@@ -165,11 +165,11 @@ class TaggerTask(CutsAtSteps, Task):
         text also the tokens, (batch, time)."""
         values, lengths = self.features.transform(*raw)
         scores = self.scores(model, {"values": values, "lengths": lengths})
-        found = self.tagged(model, scores, lengths)
-        names = tf.gather(tf.constant(self.tags.names), found["tags"])
+        result = self.tagged(model, scores, lengths)
+        names = tf.gather(tf.constant(self.tags.names), result["tags"])
         answer = {
             "tags": tf.where(_inside(values, lengths), names, ""),
-            "probabilities": found["probabilities"],
+            "probabilities": result["probabilities"],
             "lengths": lengths,
         }
         if isinstance(self.features, TokenFeatures):
@@ -195,9 +195,9 @@ class TaggerTask(CutsAtSteps, Task):
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         scores = self.scores(model, batch)
-        found = self.tagged(model, scores, batch["lengths"])
-        losses = self._outcome(model, scores, batch, found["tags"]).losses
-        return {**found, "loss": losses, "count": self.counts(batch)}
+        result = self.tagged(model, scores, batch["lengths"])
+        losses = self._outcome(model, scores, batch, result["tags"]).losses
+        return {**result, "loss": losses, "count": self.counts(batch)}
 
     def tagged(self, model: Any, scores: Any, lengths: Any, top: int = 1) -> dict[str, Any]:
         """The tensors that `answers` needs, from the scores of each tag at each step, (batch, time,
@@ -213,18 +213,18 @@ class TaggerTask(CutsAtSteps, Task):
         tags = self._best(model, scores, lengths)
         each = self._marginals(model, scores, lengths)
         own = tf.gather(each, tags, axis=2, batch_dims=2)
-        found = {
+        results = {
             "tags": tags,
             "probabilities": tf.where(_inside(scores, lengths), own, 0.0),
             "log_probabilities": self._log_likelihood(model, scores, tags, lengths),
             "lengths": lengths,
         }
         if not self.template.crf or top == 1:
-            return found
+            return results
         best, values = model.get_layer("crf").n_best(scores, lengths, top)
-        each = found["log_probabilities"][:, None] + values - values[:, :1]
+        each = results["log_probabilities"][:, None] + values - values[:, :1]
         each = tf.where(values > FORBIDDEN / 2, each, FORBIDDEN)
-        return {**found, "best": best, "best_log_probabilities": each}
+        return {**results, "best": best, "best_log_probabilities": each}
 
     def _marginals(self, model: Any, scores: Any, lengths: Any) -> Any:
         """The probability of each tag at each step, (batch, time, tags)."""

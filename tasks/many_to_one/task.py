@@ -128,9 +128,9 @@ class ManyToOneTask(Task):
         return self.targets.decisions(np.stack(found["logits"]), np.asarray(data.targets))
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        found = self.infer(model, batch, options)
-        losses, _ = self.targets.objective(found["outputs"], batch["targets"])
-        return {**found, "loss": losses, "count": self.counts(batch)}
+        result = self.infer(model, batch, options)
+        losses, _ = self.targets.objective(result["outputs"], batch["targets"])
+        return {**result, "loss": losses, "count": self.counts(batch)}
 
     def answers(self, found: dict[str, list], inputs: Any, options: AnswerOptions) -> list[Answer]:
         return self.targets.answers(np.stack(found["outputs"]), options.top)

@@ -24,7 +24,7 @@ def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     Returns: shape (horizon, targets, levels).
     """
     _, horizon, targets, count = above.shape
-    found = np.zeros((horizon, targets, count), np.float32)
+    result = np.zeros((horizon, targets, count), np.float32)
     for place, level in enumerate(levels):
         if np.isnan(level):
             continue
@@ -37,8 +37,8 @@ def level_corrections(above: np.ndarray, levels: Sequence[float]) -> np.ndarray:
                 if len(values) < FEW_RESIDUALS:
                     values = _observed(own)
                 if len(values):
-                    found[step, target, place] = _outer_quantile(values, level)
-    return found
+                    result[step, target, place] = _outer_quantile(values, level)
+    return result
 
 
 def _outer_quantile(values: np.ndarray, level: float) -> float:

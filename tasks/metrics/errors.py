@@ -21,5 +21,5 @@ def errors_of_mean(standardised: np.ndarray, scale: Sequence[float]) -> dict[str
             (rows, columns).
         scale: the training's standard deviation of each column.
     """
-    found = errors(standardised.astype(np.float64) * np.asarray(scale))
-    return {f"{name}_of_mean": value for name, value in found.items()}
+    result = errors(standardised.astype(np.float64) * np.asarray(scale))
+    return {f"{name}_of_mean": value for name, value in result.items()}

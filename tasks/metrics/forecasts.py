@@ -103,14 +103,14 @@ def _ahead(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int
 ) -> np.ndarray:
     """The true values of windows, (windows, horizon, targets); NaN if unknown."""
-    found = np.full((len(owners), horizon, series[0].values.shape[1]), np.nan)
+    result = np.full((len(owners), horizon, series[0].values.shape[1]), np.nan)
     for index, item in enumerate(series):
         chosen = np.flatnonzero(owners == index)
         steps = origins[chosen][:, None] + np.arange(horizon)
         inside = steps < len(item.values)
         rows = item.values[np.minimum(steps, len(item.values) - 1)]
-        found[chosen] = np.where(inside[..., None], rows, np.nan)
-    return found
+        result[chosen] = np.where(inside[..., None], rows, np.nan)
+    return result
 
 
 def _naive(
@@ -126,13 +126,13 @@ def _seasonal(
     series: Sequence[_Series], owners: np.ndarray, origins: np.ndarray, horizon: int, season: int
 ) -> np.ndarray:
     """The value a season before, or the last one if the series is too short."""
-    found = _naive(series, owners, origins, horizon)
+    result = _naive(series, owners, origins, horizon)
     back = np.arange(horizon) % season - season
     for index, item in enumerate(series):
         chosen = np.flatnonzero((owners == index) & (origins >= season))
         if len(chosen):
-            found[chosen] = item.filled[origins[chosen][:, None] + back]
-    return found
+            result[chosen] = item.filled[origins[chosen][:, None] + back]
+    return result
 
 
 def _scores(

@@ -73,7 +73,7 @@ class LinearForecast:
             owners: which series each window is of.
             origins: the first step of each window's horizon.
         """
-        found = np.zeros((len(owners), self.horizon, series[0].shape[1]))
+        result = np.zeros((len(owners), self.horizon, series[0].shape[1]))
         for index, item in enumerate(series):
             chosen = np.flatnonzero(owners == index)
             # Series that begin within a window are extended backwards with their first value.
@@ -81,8 +81,8 @@ class LinearForecast:
             steps = origins[chosen][:, None] + np.arange(self.look_back)
             for target in range(item.shape[1]):
                 inputs, last = _inputs(padded[:, target][steps])
-                found[chosen, :, target] = inputs @ self.weights + last
-        return found
+                result[chosen, :, target] = inputs @ self.weights + last
+        return result
 
 
 class _Sums:

@@ -290,8 +290,8 @@ class HistoryFeatures(Features):
             index = tf.ones([rows], tf.int32)
         else:
             same = series[:, None] == tf.constant(list(self.names))
-            found = tf.argmax(same, 1, tf.int32)
-            index = tf.where(tf.reduce_any(same, 1), found + 1, 0)
+            result = tf.argmax(same, 1, tf.int32)
+            index = tf.where(tf.reduce_any(same, 1), result + 1, 0)
         mean, scale = (
             tf.gather(item, tf.maximum(index - 1, 0)) for item in (self.mean, self.scale)
         )
@@ -369,15 +369,15 @@ class HistoryFeatures(Features):
         for number in range(len(examples)):
             place = examples.place(number)
             one = self.check(examples.inputs[number], place)
-            found = self.origins(one, whole=whole)
-            if not len(found):
+            result = self.origins(one, whole=whole)
+            if not len(result):
                 continue
-            begin = int(found[0]) - look_back
-            padded = _window(one, begin, int(found[-1]) + self.template.horizon, self.frequency)
+            begin = int(result[0]) - look_back
+            padded = _window(one, begin, int(result[-1]) + self.template.horizon, self.frequency)
             flat.append(self._encoded(one, padded, place))
-            starts.append(offset + found - found[0])
-            owners.append(np.full(len(found), number))
-            origins.append(found)
+            starts.append(offset + result - result[0])
+            owners.append(np.full(len(result), number))
+            origins.append(result)
             offset += len(padded)
         if not flat:
             raise SeqzooError(
@@ -397,19 +397,19 @@ class HistoryFeatures(Features):
         first = one.since
         if not first:
             first = look_back if steps - horizon >= look_back else max((steps - horizon) // 2, 1)
-        found = np.arange(first, max(first, steps - horizon) + 1 if whole else steps)
+        result = np.arange(first, max(first, steps - horizon) + 1 if whole else steps)
         seen = np.concatenate([[0], np.isfinite(one.values).any(1).cumsum()])
-        behind = seen[np.clip(found, 0, len(one))]
-        before = seen[np.clip(found - look_back, 0, len(one))]
-        ahead = seen[np.clip(found + horizon, 0, len(one))]
-        return found[(behind > before) & (ahead > behind)]
+        behind = seen[np.clip(result, 0, len(one))]
+        before = seen[np.clip(result - look_back, 0, len(one))]
+        ahead = seen[np.clip(result + horizon, 0, len(one))]
+        return result[(behind > before) & (ahead > behind)]
 
     def _encoded(self, one: History, whole: History, place: str) -> np.ndarray:
         """The encoded steps of a padded history, (time, features)."""
         mean, scale = self.scales_of(one)
         static = self._static(one.static, place)[None] if self.layout.static else None
         index = self.names.get(one.name, -1) + 1 if len(self.names) > 1 else 1
-        found = self.steps(
+        result = self.steps(
             tf.constant(whole.values[None], tf.float32),
             tf.constant(whole.dates.astype(np.int64)[None]),
             tf.constant(whole.past[None], tf.float32) if self.layout.past else None,
@@ -419,7 +419,7 @@ class HistoryFeatures(Features):
             tf.constant(mean[None]),
             tf.constant(scale[None]),
         )
-        return found[0].numpy()
+        return result[0].numpy()
 
     def scales_of(self, one: History) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the deviation that the targets of a history are standardised by, float32."""
@@ -468,7 +468,7 @@ class HistoryFeatures(Features):
     def made_up(self) -> list[Any]:
         """Random histories that look like those of training; the same ones each time."""
         random, horizon = np.random.default_rng(0), self.template.horizon
-        found = []
+        results = []
         for index, steps in enumerate((self.template.look_back, self.template.look_back // 2 + 1)):
             dates = self.frequency.at(
                 np.array(["2001-01-01"], "datetime64[s]"), np.arange(steps + horizon)
@@ -487,12 +487,12 @@ class HistoryFeatures(Features):
                 for item in self.config["static"]
             )
             name = self.config["series"][series]
-            found.append(
+            results.append(
                 History(
                     dates, values, **covariates, static=static, name=name, frequency=self.frequency
                 )
             )
-        return found
+        return results
 
     def to_config(self) -> dict[str, Any]:
         return self.config

@@ -162,5 +162,5 @@ def _resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
         return images
     images = images if images.dtype == np.uint8 else images.astype(np.float32)
     with_channels = images if images.ndim == 4 else images[..., None]
-    found = resized(tf.constant(with_channels), size).numpy()
-    return found if images.ndim == 4 else found[..., 0]
+    result = resized(tf.constant(with_channels), size).numpy()
+    return result if images.ndim == 4 else result[..., 0]

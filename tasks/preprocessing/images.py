@@ -129,10 +129,10 @@ def decoded(encoded: Any, channels: int) -> Any:
 def resized(image: Any, size: Sequence[int]) -> Any:
     """One or several images, ([batch,] height, width, channels) -> the same of another size; uint8,
     or float32 if they are not bytes."""
-    found = tf.image.resize(image, size, antialias=True)
+    result = tf.image.resize(image, size, antialias=True)
     if image.dtype != tf.uint8:
-        return found
-    return tf.cast(tf.clip_by_value(tf.round(found), 0, 255), tf.uint8)
+        return result
+    return tf.cast(tf.clip_by_value(tf.round(result), 0, 255), tf.uint8)
 
 
 @contextmanager

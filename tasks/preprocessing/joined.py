@@ -114,23 +114,25 @@ class JoinedFeatures(Features):
         )
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
-        found: list[Any] = []
+        results: list[Any] = []
         for name, part in zip(self.names, self.parts, strict=True):
             values = self._values(inputs, name, places)
-            found += part.raw(values, [f"{name!r} of {place}" for place in places])
-        return tuple(found)
+            results += part.raw(values, [f"{name!r} of {place}" for place in places])
+        return tuple(results)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         return self.parts[0].transform(*raw[: len(self.parts[0].signature)])
 
     def tensors(self, *raw: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        results: dict[str, Any] = {}
         rest = list(raw)
         for number, part in enumerate(self.parts):
             count = len(part.signature)
             own, rest = rest[:count], rest[count:]
-            found |= {f"{key}{suffix(number)}": value for key, value in part.tensors(*own).items()}
-        return found
+            results |= {
+                f"{key}{suffix(number)}": value for key, value in part.tensors(*own).items()
+            }
+        return results
 
     def encode(self, examples: Examples, *, optional: bool = False) -> Sequences:
         return self.parts[0].encode(self.column(examples, self.names[0]), optional=optional)

@@ -86,8 +86,8 @@ class SentenceSplitter:
     def _ending(self, part: str) -> str:
         """The longest punctuation at the end that is one word in the training data, such as
         "..."."""
-        found = re.search(r"[^\w\s]{2,}$", part)
-        signs = found[0] if found else ""
+        match = re.search(r"[^\w\s]{2,}$", part)
+        signs = match[0] if match else ""
         sizes = range(min(len(signs), len(part) - 1), 1, -1)
         return next((part[-size:] for size in sizes if part[-size:] in self.known), "")
 

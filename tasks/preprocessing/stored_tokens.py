@@ -70,15 +70,15 @@ class StoredTokens:
         rows = _rows(column)
         inside = np.zeros(len(self.all_lengths), bool)
         inside[rows] = True
-        found = np.zeros(len(self.types), np.int64)
+        result = np.zeros(len(self.types), np.int64)
         start = 0
         for first in range(0, len(inside), MANY):
             lengths = self.all_lengths[first : first + MANY]
             stop = start + int(lengths.sum(dtype=np.int64))
             own = self.flat[start:stop][np.repeat(inside[first : first + MANY], lengths)]
-            found += np.bincount(own, minlength=len(found))
+            result += np.bincount(own, minlength=len(result))
             start = stop
-        pairs = zip(self.types, found.tolist(), strict=True)
+        pairs = zip(self.types, result.tolist(), strict=True)
         return Counter({token: count for token, count in pairs if count})
 
     def encode(self, examples: Examples, features: Any) -> StoredSequences:

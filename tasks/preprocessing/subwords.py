@@ -126,8 +126,8 @@ def _best_pieces(words: Any, vocabulary: Vocabulary) -> Any:
     _, ends = scan(back, last, (places, shorter), "bool", reverse=True)
     inside = places <= last[:, None]
     indices = tf.stack([tf.range(tf.size(characters.flat_values)), shorter[inside]], 1)
-    found = tf.boolean_mask(tf.gather_nd(candidates, indices), ends[inside])
-    return tf.RaggedTensor.from_row_lengths(found, tf.reduce_sum(tf.cast(ends, tf.int64), 1))
+    result = tf.boolean_mask(tf.gather_nd(candidates, indices), ends[inside])
+    return tf.RaggedTensor.from_row_lengths(result, tf.reduce_sum(tf.cast(ends, tf.int64), 1))
 
 
 def _shorter(scores: Any) -> Any:

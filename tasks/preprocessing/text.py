@@ -43,7 +43,7 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
     Raises:
         SeqzooError: an entry is not a string; the message has its location.
     """
-    found = []
+    results = []
     for text, place in zip(texts, places, strict=True):
         if not isinstance(text, str):
             raise SeqzooError(
@@ -51,14 +51,14 @@ def encoded(texts: Any, places: Sequence[str]) -> np.ndarray:
                 location=place,
             )
         try:
-            found.append(text.encode("utf-8"))
+            results.append(text.encode("utf-8"))
         except UnicodeEncodeError as error:
             raise SeqzooError(
                 f"{place} is not Unicode text ({error.reason} at character {error.start}); "
                 "remove or fix it.",
                 location=place,
             ) from error
-    return np.array(found, object)
+    return np.array(results, object)
 
 
 def learn_vocabulary(

@@ -80,8 +80,8 @@ def add_vectors(
     """
     tokens = {token.decode("utf-8"): count for token, count in counts.items()}
     wanted = {*tokens, *(token.lower() for token in tokens)}
-    found = read_vectors(path, wanted, keep)
-    places = {word: place for place, word in enumerate(found.words)}
+    result = read_vectors(path, wanted, keep)
+    places = {word: place for place, word in enumerate(result.words)}
     covered = sum(
         count for token, count in tokens.items() if token in places or token.lower() in places
     )
@@ -92,14 +92,14 @@ def add_vectors(
             field="vectors",
         )
     own = set(vocabulary.tokens)
-    joined = Vocabulary([*vocabulary.tokens, *(word for word in found.words if word not in own)])
-    table = np.zeros((len(joined), found.vectors.shape[1]), np.float32)
+    joined = Vocabulary([*vocabulary.tokens, *(word for word in result.words if word not in own)])
+    table = np.zeros((len(joined), result.vectors.shape[1]), np.float32)
     for place, token in enumerate(joined.tokens, SPECIAL):
         row = places.get(token, places.get(token.lower()))
         if row is not None:
-            table[place] = found.vectors[row]
+            table[place] = result.vectors[row]
     share = covered / sum(tokens.values())
-    return joined, WordVectors(len(vocabulary), table.shape[1], share, table, found.notes)
+    return joined, WordVectors(len(vocabulary), table.shape[1], share, table, result.notes)
 
 
 def read_vectors(path: str, wanted: Collection[str], keep: int | None) -> Table:
@@ -209,8 +209,8 @@ def _words(file: pathlib.Path) -> Sequence[str]:
         return [str(item) for item in pq.read_table(file).column(0).to_pylist()]
     text = file.read_text(encoding="utf-8", errors="replace")
     if file.suffix.lower() == ".json":
-        found = json.loads(text)
-        return [str(item) for item in found] if isinstance(found, list) else []
+        result = json.loads(text)
+        return [str(item) for item in result] if isinstance(result, list) else []
     return text.splitlines()
 
 

@@ -21,7 +21,7 @@ def correct(folder: pathlib.Path, inference: Inference, validation: Data) -> Non
     """
     task: Corrects = inference.task
     model = inference.model
-    found = inference.collect(task.uncorrected, validation, AnswerOptions())
-    model.correction.assign(task.corrections(found))
+    result = inference.collect(task.uncorrected, validation, AnswerOptions())
+    model.correction.assign(task.corrections(result))
     with replacing(folder / MODEL) as temporary:
         model.save(temporary)

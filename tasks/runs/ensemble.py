@@ -136,8 +136,8 @@ class Ensemble:
         first = data[0]
         if isinstance(self.task, TaggerTask):
             loss = -self._log_joint(data, options).sum() / first.inputs.lengths.sum()
-            found = self._tagged(data, options)
-            figures = self.task.figures(found, first, examples, options)
+            result = self._tagged(data, options)
+            figures = self.task.figures(result, first, examples, options)
         else:
             targets, outputs = self._outputs(data, options)
             truths = np.asarray(first.targets)
@@ -157,13 +157,13 @@ class Ensemble:
 
     def _outputs(self, data: list[Data], options: AnswerOptions) -> tuple[Any, np.ndarray]:
         """Targets, and outputs (n, size) that decode to the averaged predictions."""
-        found = [np.stack(item["outputs"]) for item in self._collect("infer", data, options)]
+        results = [np.stack(item["outputs"]) for item in self._collect("infer", data, options)]
         targets = self.task.targets
         if not isinstance(targets, ValueTargets):
-            return targets, mean_logits(targets, np.stack(found)).astype(np.float32)
+            return targets, mean_logits(targets, np.stack(results)).astype(np.float32)
         values = [
             run.task.targets.decode(tf.constant(item), 1)["value"].numpy().astype(np.float64)
-            for run, item in zip(self.runs, found, strict=True)
+            for run, item in zip(self.runs, results, strict=True)
         ]
         outputs = (np.mean(values, 0) - targets.mean) / targets.scale
         # The activation has been applied.
@@ -174,7 +174,7 @@ class Ensemble:
         """The tensors that `TaggerTask.answers` and `figures` need, from the averaged
         probabilities."""
         lengths = data[0].inputs.lengths
-        found = self._collect("marginals", data, options)
+        result = self._collect("marginals", data, options)
         for run, item in zip(self.runs, data, strict=True):
             if not np.array_equal(item.inputs.lengths, lengths):
                 raise SeqzooError(f"{run.folder} reads other steps than {self.folder}.")
@@ -182,7 +182,7 @@ class Ensemble:
         allowed = self.task.tags.constraints if crf else None
         tags, probabilities = [], []
         for row, length in enumerate(lengths):
-            mean = np.mean([item["probabilities"][row][:length] for item in found], 0)
+            mean = np.mean([item["probabilities"][row][:length] for item in result], 0)
             tags.append(most_probable(mean, allowed))
             probabilities.append(mean[np.arange(length), tags[-1]])
         said = Sequences.of(tags)
@@ -197,8 +197,8 @@ class Ensemble:
     def _log_joint(self, data: list[Data], options: AnswerOptions) -> np.ndarray:
         """The logarithm of the mean probability of all tags of each sequence, which are the
         targets, (n,). A mean of probabilities would be zero for long sequences."""
-        found = self._collect("score", data, options)
-        return _log_mean(-np.array([item["loss"] for item in found], np.float64))
+        result = self._collect("score", data, options)
+        return _log_mean(-np.array([item["loss"] for item in result], np.float64))
 
 
 def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ class Inference:
             rows = int(plan.bounds[1])
             carried = tuple(tf.zeros([rows, units]) for units in self.task.carries)
         generates = data.window is None and isinstance(self.task, Generates)
-        found: dict[str, list] = {}
+        results: dict[str, list] = {}
         # Filler rows are left out if that causes no compilation; with windows, rows carry states
         # from one batch to the next.
         trimmed = array_batches(data, plan, trim=few and data.window is None)
@@ -94,13 +94,13 @@ class Inference:
             real = batch["weights"] > 0
             rows = batch["rows"][real]
             for name, value in result.items():
-                place = found.setdefault(name, [None] * len(data))
+                place = results.setdefault(name, [None] * len(data))
                 for row, item in zip(rows, value.numpy()[real], strict=True):
                     place[row] = item if place[row] is None else place[row] + item
             if generates and traced:  # tracing does not count as generating
                 taken = time.perf_counter() - start
                 self._seconds[key] = self._seconds.get(key, 0.0) + taken
-        return found
+        return results
 
     def rate(self, texts: np.ndarray) -> list[float]:
         """The log-probability of each text, in nats, by a language model's `rate`."""

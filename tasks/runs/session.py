@@ -203,16 +203,16 @@ class Session:
             outputs = np.concatenate([*self._outputs, outputs], 1)
             count = tf.constant([outputs.shape[1]])
             written = task.transcribe(tf.constant(outputs), count, self.options)
-            found = {name: list(value.numpy()) for name, value in written.items()}
+            results = {name: list(value.numpy()) for name, value in written.items()}
         elif outputs.ndim == 2:
-            found = {"outputs": [outputs[0]]}
+            results = {"outputs": [outputs[0]]}
         elif hasattr(task, "targets"):
-            found = {"outputs": [outputs[0]], "steps": [outputs.shape[1]]}
+            results = {"outputs": [outputs[0]], "steps": [outputs.shape[1]]}
         else:
             count = tf.constant([outputs.shape[1]])
             tagged = task.tagged(model, tf.constant(outputs), count, self.options.top)
-            found = {name: list(value.numpy()) for name, value in tagged.items()}
-        return task.answers(found, None, self.options)[0]
+            results = {name: list(value.numpy()) for name, value in tagged.items()}
+        return task.answers(results, None, self.options)[0]
 
 
 def _rows(part: Any, features: RowFeatures) -> np.ndarray:

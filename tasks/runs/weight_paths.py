@@ -13,19 +13,19 @@ def weights_by_path(layer: Any) -> dict[str, Any]:
     and the last part the weight's own name. Names that Keras numbers within each process do not
     occur in paths, as long as the layers with weights in functional models are named.
     """
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     inner: set[int] = set()
     for name, child in children(layer):
         for path, weight in weights_by_path(child).items():
             if id(weight) not in inner:
-                found[f"{name}/{path}"] = weight
+                results[f"{name}/{path}"] = weight
                 inner.add(id(weight))
     for weight in layer.weights:
         if id(weight) not in inner:
-            if weight.name in found:
+            if weight.name in results:
                 raise ValueError(f"Two weights of {layer.name!r} are named {weight.name!r}.")
-            found[weight.name] = weight
-    return found
+            results[weight.name] = weight
+    return results
 
 
 def children(layer: Any) -> Iterator[tuple[str, Any]]:

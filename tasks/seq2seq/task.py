@@ -134,15 +134,15 @@ class GeneratorTask(Task):
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         values, lengths = self.features.transform(*raw)
-        found = self.infer(model, {"values": values, "lengths": lengths}, options)
-        if "looks" in found:
-            ids, looks = found["tokens"], found["looks"]
-            found["texts"] = self.replaced(ids, found["lengths"], looks, self._sources(*raw))
+        result = self.infer(model, {"values": values, "lengths": lengths}, options)
+        if "looks" in result:
+            ids, looks = result["tokens"], result["looks"]
+            result["texts"] = self.replaced(ids, result["lengths"], looks, self._sources(*raw))
         return {
-            "text": found["texts"][:, 0],
-            "log_probability": found["log_probabilities"][:, 0],
-            "texts": found["texts"],
-            "log_probabilities": found["log_probabilities"],
+            "text": result["texts"][:, 0],
+            "log_probability": result["log_probabilities"][:, 0],
+            "texts": result["texts"],
+            "log_probabilities": result["log_probabilities"],
         }
 
     def signatures(self, model: Any, options: AnswerOptions) -> dict[str, tuple[Any, list]]:
@@ -198,28 +198,28 @@ class GeneratorTask(Task):
         if len(places) == 2:
             attention = tf.reshape(attention, [rows, time, places[0], places[1]])
         inside = tf.cast(tf.range(time) < lengths[:, None], tf.int32)
-        found = {
+        results = {
             "text": self.texts.join(ids, lengths),
             "tokens": self.texts.join(ids[..., None], inside, goes_on=True),
             "lengths": lengths,
             "attention": attention,
         }
         if isinstance(self.features, TextFeatures):
-            found["source"] = self.features.tokens(*raw)
-        return found
+            results["source"] = self.features.tokens(*raw)
+        return results
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         replaces = self._replaces(options)
         decoded = self.generate(model, batch, options, report_attention=replaces)
-        found = {
+        results = {
             "texts": self.written(decoded.tokens, decoded.lengths),
             "log_probabilities": decoded.log_probabilities,
             "token_probabilities": decoded.token_probabilities(),
         }
         if replaces:  # by `answers`, which has the raw inputs
             looks = tf.argmax(decoded.attention, -1, tf.int32)
-            found |= {"tokens": decoded.tokens, "lengths": decoded.lengths, "looks": looks}
-        return found
+            results |= {"tokens": decoded.tokens, "lengths": decoded.lengths, "looks": looks}
+        return results
 
     def _replaces(self, options: AnswerOptions) -> bool:
         """Whether unknown tokens are replaced by those of the input.

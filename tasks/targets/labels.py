@@ -35,7 +35,7 @@ class LabelTargets(Targets):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> "LabelTargets":
-        found = set()
+        results = set()
         for index, labels in enumerate(required(examples)):
             if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
                 raise SeqzooError(
@@ -43,10 +43,10 @@ class LabelTargets(Targets):
                     f"{examples.place(index)} has {labels!r}.",
                     location=examples.place(index),
                 )
-            found.update(labels)
-        if not found:
+            results.update(labels)
+        if not results:
             raise SeqzooError("At least one label is needed, but no training example has any.")
-        return cls(sort_labels(found))
+        return cls(sort_labels(results))
 
     @property
     def size(self) -> int:

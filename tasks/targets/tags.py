@@ -70,7 +70,7 @@ class Tags:
             SeqzooError: an example has more or fewer tags than steps, or a tag that training never
                 saw.
         """
-        found = []
+        results = []
         for index, tags in enumerate(_sequences(examples)):
             if len(tags) != lengths[index]:
                 raise SeqzooError(
@@ -78,8 +78,8 @@ class Tags:
                     f"{lengths[index]} steps and {len(tags)} tags.",
                     location=examples.place(index),
                 )
-            found.append(self._ids(tags, examples, index))
-        return Sequences.of(found)
+            results.append(self._ids(tags, examples, index))
+        return Sequences.of(results)
 
     def check(self, encoded: Sequences, examples: Examples) -> None:
         """Checks the tags of examples for a CRF that only allows well-formed ones.

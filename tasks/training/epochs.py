@@ -399,14 +399,14 @@ class Epochs:
             for _ in itertools.islice(steps, index - done):
                 pass
             batch = loop.with_carried(next(iter(batches(self.training, plan.since(index)))))
-            found = find_origin(
+            result = find_origin(
                 loop.model,
                 lambda: self.task.forward(loop.model, batch, training=True).losses,
                 tf.reduce_sum,
             )
         except (SeqzooError, tf.errors.OpError, ValueError, TypeError):
             return ""  # the explanation must not hide the error itself
-        return "" if found is None else f"{found.sentence()}; "
+        return "" if result is None else f"{result.sentence()}; "
 
     def interrupt(self, done: int, epoch: int) -> None:
         """Saves and stops.
@@ -432,8 +432,8 @@ class Epochs:
         """The metric of generated texts that selects the best epoch."""
         assert self.validation is not None and self.examples is not None
         inputs = Data(self.validation.inputs)
-        found = self._inference.collect(self.task.infer, inputs, AnswerOptions())
-        return self.task.judge(self.best_by, found, self.examples)
+        result = self._inference.collect(self.task.infer, inputs, AnswerOptions())
+        return self.task.judge(self.best_by, result, self.examples)
 
     @cached_property
     def _inference(self) -> Inference:

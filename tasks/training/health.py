@@ -81,9 +81,9 @@ def dead_units(task: Task, model: Any, data: Data, plan: Plan) -> dict[str, floa
         rows = len(tensors["weights"])
         tensors["carried"] = tuple(tf.zeros([rows, units]) for units in task.carries)
     traced = trace(model, lambda: task.forward(model, tensors, training=False))
-    found = {}
+    results = {}
     for layer in traced.layers:
         states = layer.states[0][:, 1:].reshape(-1, layer.states[0].shape[-1])
         dead = np.ptp(states, axis=0) < UNMOVED
-        found[f"{DEAD}_{layer.name.replace(' ', '_')}"] = float(dead.mean())
-    return found
+        results[f"{DEAD}_{layer.name.replace(' ', '_')}"] = float(dead.mean())
+    return results

@@ -81,7 +81,7 @@ def _flat(groups: dict[str, list[str]]) -> list[str]:
 
 
 def test_a_constant_has_one_meaning() -> None:
-    found: dict[str, set] = {}
+    results: dict[str, set] = {}
     for tree in TREES.values():
         for node in tree.body:
             if not isinstance(node, ast.Assign) or len(node.targets) != 1:
@@ -94,8 +94,8 @@ def test_a_constant_has_one_meaning() -> None:
             except ValueError:
                 continue
             if isinstance(value, int | float):
-                found.setdefault(target.id, set()).add(value)
-    assert {name: values for name, values in found.items() if len(values) > 1} == {}
+                results.setdefault(target.id, set()).add(value)
+    assert {name: values for name, values in results.items() if len(values) > 1} == {}
 
 
 def test_only_the_layout_knows_where_the_choices_of_a_run_lie() -> None:

@@ -27,9 +27,9 @@ def test_measurements_are_on_disk_at_once_and_found_again(tmp_path) -> None:
     again = Measurements(path, ("cell", "pass"))
     again.add({"cell": "lstm", "pass": "forward", "ms": "a, b"})
     assert path.read_text() == 'cell,pass,ms\ngru,forward,1.5\nlstm,forward,"a, b"\n'
-    found = Measurements(path, ("cell", "pass"))
-    assert found.find("lstm", "forward") == {"cell": "lstm", "pass": "forward", "ms": "a, b"}
-    assert found.find("lstm", "backward") is None
+    result = Measurements(path, ("cell", "pass"))
+    assert result.find("lstm", "forward") == {"cell": "lstm", "pass": "forward", "ms": "a, b"}
+    assert result.find("lstm", "backward") is None
 
 
 def test_a_file_is_named_after_its_machine_and_versions() -> None:
@@ -196,5 +196,5 @@ def test_the_tables_of_exports_are_made_of_the_results() -> None:
     assert deployment.section(paths) in deployment.PAGE.read_text(encoding="utf-8")
     times = Measurements(paths["times"], deployment.KEYS["times"])
     for model in (*deployment.SHIPPED, deployment.UNTRAINED, "spoken-digits"):
-        found = {row["format"] for row in times.rows if row["model"] == model}
-        assert found >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}
+        results = {row["format"] for row in times.rows if row["model"] == model}
+        assert results >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}

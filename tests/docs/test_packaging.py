@@ -91,5 +91,5 @@ def test_root_package_imports_almost_nothing() -> None:
     # name.
     code = "import sys, seqzoo; print([own for own in ('keras', 'numpy') if own in sys.modules])"
     words = [sys.executable, "-c", code]
-    found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\n"
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

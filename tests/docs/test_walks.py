@@ -14,9 +14,9 @@ MOST = {
 
 @pytest.mark.slow
 def test_values_pass_few_files() -> None:
-    found = run()
-    assert found.keys() == MOST.keys()
-    for walk, counted in found.items():
+    result = run()
+    assert result.keys() == MOST.keys()
+    for walk, counted in result.items():
         files, returns = MOST[walk]
         assert counted["files"] <= files and counted["returns"] <= returns, (walk, counted)
         # The walk is traced from end to end.

@@ -49,13 +49,13 @@ class Toy:
 
     def decode(self, rows: Any = slice(None), *, more: dict | None = None, **choices) -> Decoded:
         """Decodes with these `Decoding` choices and `more` arguments; a NumPy `Decoded`."""
-        found = decode(
+        result = decode(
             self.step,
             self.states(rows),
             choices=Decoding(**choices),
             **{"start": START, "end": END, "vocabulary_size": self.ids, **(more or {})},
         )
-        return Decoded(*(None if value is None else value.numpy() for value in found))
+        return Decoded(*(None if value is None else value.numpy() for value in result))
 
     def score(self, tokens: Any, lengths: Any, rows: Any = slice(None), end: int | None = END):
         sums, each = score(
@@ -87,7 +87,7 @@ class Toy:
 
     def exhaustive(self, row: int, longest: int, *, shortest=0, alpha=0.0, beta=0.0) -> list:
         """All answers as (score, tokens, log-probability), best first."""
-        found = []
+        results = []
         usable = [token for token in range(self.ids) if token > 1 and token != END]
         for length in range(shortest, longest + 1):
             for tokens in itertools.product(usable, repeat=length):
@@ -96,8 +96,8 @@ class Toy:
                 if beta:
                     coverage = self.trace(row, tokens)[1].sum(0)
                     value += beta * np.log(np.minimum(coverage, 1)).sum()
-                found.append((value, tokens, whole))
-        return sorted(found, reverse=True)
+                results.append((value, tokens, whole))
+        return sorted(results, reverse=True)
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ def cudnn_operations(graph: Any) -> set[str]:
 
 def must_compile(graph: Any) -> list[str]:
     """Names of the operations in a GraphDef that only run under XLA."""
-    found = [node.name for node in nodes(graph) if node.op.startswith("Xla")]
+    results = [node.name for node in nodes(graph) if node.op.startswith("Xla")]
     for owner in (*nodes(graph), *graph.library.function):
         if "_XlaMustCompile" in owner.attr and owner.attr["_XlaMustCompile"].b:
-            found.append(str(owner))
-    return found
+            results.append(str(owner))
+    return results

@@ -67,9 +67,9 @@ def parts_of(path: pathlib.Path) -> list[list[Block]]:
 def _written(block: Block) -> set[str]:
     """Runs and files that a block writes, as far as they are named in it: `runs/NAME`, and of other
     paths the first folder."""
-    found = [group for groups in WRITTEN.findall(block.code) for group in groups if group]
-    found += [f"runs/{name}" for name in TRAINED.findall(block.code)]
-    return {_root(item) for item in found}
+    results = [group for groups in WRITTEN.findall(block.code) for group in groups if group]
+    results += [f"runs/{name}" for name in TRAINED.findall(block.code)]
+    return {_root(item) for item in results}
 
 
 def _read(block: Block) -> set[str]:

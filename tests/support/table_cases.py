@@ -38,12 +38,12 @@ def read_table(
         return formats.read(path, Request(source, tuple(names)))
 
     names = records(()).names if only is None else tuple(only)
-    found = records(names)
-    rows = list(found.records)
+    result = records(names)
+    rows = list(result.records)
     for row in rows:
         if row.error:
-            raise SeqzooError(f"{found.location(row.number)} {row.error}.")
-    return Table(found.names, [dict(row.fields) for row in rows], [row.number for row in rows])
+            raise SeqzooError(f"{result.location(row.number)} {row.error}.")
+    return Table(result.names, [dict(row.fields) for row in rows], [row.number for row in rows])
 
 
 def of_file(file: File, source: Mapping[str, Any]) -> Iterator[Asked]:

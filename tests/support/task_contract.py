@@ -274,11 +274,11 @@ def _check_served(answer: Any, served: dict[str, Any]) -> None:
         assert served["label"].decode() == answer.label
         np.testing.assert_allclose(served["probability"], answer.probability, rtol=1e-4)
     elif "labels" in served:
-        found = dict(
+        results = dict(
             zip((item.decode() for item in served["labels"]), served["probabilities"], strict=True)
         )
         for name, probability in answer.alternatives:
-            np.testing.assert_allclose(found[name], probability, rtol=1e-4)
+            np.testing.assert_allclose(results[name], probability, rtol=1e-4)
     elif "tags" in served:
         tags = [item.decode() for item in served["tags"]]
         length = int(served["lengths"])

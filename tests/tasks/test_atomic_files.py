@@ -26,22 +26,22 @@ NO_ROOM = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 @pytest.fixture
 def log(monkeypatch) -> list[str]:
     """The calls of fsync and rename, in order: "sync a.json", "rename a.json"."""
-    found: list[str] = []
+    results: list[str] = []
     replace = os.replace
 
     def renamed(source, target) -> None:
-        found.append(f"rename {pathlib.Path(target).name}")
+        results.append(f"rename {pathlib.Path(target).name}")
         replace(source, target)
 
     def synchronised(path) -> None:
-        found.append(f"sync {pathlib.Path(path).name}")
+        results.append(f"sync {pathlib.Path(path).name}")
         synchronise(path)
 
     synchronise = atomic_files.synchronise
     for module in (atomic_files, checkpoints):
         monkeypatch.setattr(module, "synchronise", synchronised)
     monkeypatch.setattr(os, "replace", renamed)
-    return found
+    return results
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ class Noting(keras.callbacks.Callback):
         self.heard = []
 
     def __getattribute__(self, name):
-        found = super().__getattribute__(name)
+        result = super().__getattribute__(name)
         if not name.startswith("on_"):
-            return found
+            return result
 
         def noting(*arguments, logs=None):
             self.heard.append((name, arguments))

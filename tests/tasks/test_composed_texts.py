@@ -95,9 +95,9 @@ def test_a_model_and_its_export_answer_both_forms_alike(tmp_path) -> None:
     run.export(tmp_path / "exported", check=False)
     model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
     for texts in (names, apart, [names[0], apart[1], "Zuid-Korea"]):
-        found = model(tf.constant(texts))
+        result = model(tf.constant(texts))
         expected = run.predict(texts)
-        labels = [label.decode() for label in found["label"].numpy()]
+        labels = [label.decode() for label in result["label"].numpy()]
         assert labels == [item.label for item in expected]
     probabilities = [item.probability for item in composed]
     assert probabilities == pytest.approx([item.probability for item in decomposed], abs=1e-5)

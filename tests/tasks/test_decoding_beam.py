@@ -19,14 +19,14 @@ LONGEST = 3
 )
 def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
     toy = Toy(ids=5, source=4, seed=1)
-    found = toy.decode(
+    result = toy.decode(
         method="beam",
         beam_width=toy.ids**LONGEST,
         answers=15,
         maximum_length=LONGEST,
         **choices,
     )
-    for row, answers in enumerate(texts(found)):
+    for row, answers in enumerate(texts(result)):
         expected = toy.exhaustive(
             row,
             LONGEST,
@@ -38,11 +38,11 @@ def test_a_beam_that_holds_all_is_exhaustive_search(choices: dict) -> None:
         assert count == 15 - 2 ** choices.get("minimum_length", 0) + 1
         scores, tokens, whole = zip(*expected, strict=True)
         assert answers == [*tokens, *[()] * (15 - count)]
-        np.testing.assert_allclose(found.scores[row, :count], scores, rtol=1e-4)
-        np.testing.assert_allclose(found.log_probabilities[row, :count], whole, rtol=1e-4)
+        np.testing.assert_allclose(result.scores[row, :count], scores, rtol=1e-4)
+        np.testing.assert_allclose(result.log_probabilities[row, :count], whole, rtol=1e-4)
         # Answers that do not exist have no probability.
-        assert (found.scores[row, count:] == -np.inf).all()
-        assert (found.log_probabilities[row, count:] == -np.inf).all()
+        assert (result.scores[row, count:] == -np.inf).all()
+        assert (result.log_probabilities[row, count:] == -np.inf).all()
 
 
 def test_the_penalties_change_the_order() -> None:
@@ -103,20 +103,20 @@ def _reference(toy: Toy, row: int, width: int, answers: int, longest: int, alpha
 @pytest.mark.parametrize("width, answers", [(2, 1), (3, 3), (5, 1)])
 def test_narrow_beams_follow_the_definition(alpha: float, width: int, answers: int) -> None:
     toy = Toy(ids=8, rows=12, sharpness=0.7, seed=3)
-    found = toy.decode(
+    result = toy.decode(
         method="beam",
         beam_width=width,
         answers=answers,
         length_penalty=alpha,
         maximum_length=6,
     )
-    for row, ours in enumerate(texts(found)):
+    for row, ours in enumerate(texts(result)):
         expected = _reference(toy, row, width, answers, 6, alpha)
         assert ours[: len(expected)] == [tokens for _, tokens in expected]
         np.testing.assert_allclose(
-            found.scores[row, : len(expected)], [score for score, _ in expected], rtol=1e-4
+            result.scores[row, : len(expected)], [score for score, _ in expected], rtol=1e-4
         )
-    assert_scored(toy, found)
+    assert_scored(toy, result)
 
 
 def test_a_longer_search_leaves_finished_answers_as_they_are() -> None:
@@ -133,11 +133,11 @@ def test_a_longer_search_leaves_finished_answers_as_they_are() -> None:
 
 def test_attention_is_that_of_the_answers_own_beam() -> None:
     toy = Toy(ids=8, rows=6, source=4, sharpness=0.7, seed=5)
-    found = toy.decode(method="beam", beam_width=4, answers=4, maximum_length=5)
-    for row, answers in enumerate(texts(found)):
+    result = toy.decode(method="beam", beam_width=4, answers=4, maximum_length=5)
+    for row, answers in enumerate(texts(result)):
         for index, tokens in enumerate(answers):
             _, expected = toy.trace(row, tokens)
-            attention = found.attention[row, index]
+            attention = result.attention[row, index]
             np.testing.assert_allclose(attention[: len(tokens)], expected[:-1], rtol=1e-3)
             assert not attention[len(tokens) :].any()
 
@@ -145,7 +145,7 @@ def test_attention_is_that_of_the_answers_own_beam() -> None:
 def test_padding_of_the_source_is_no_gap_in_its_coverage() -> None:
     toy = Toy(ids=5, rows=2, source=4)
     lengths = [4, 2]
-    found = toy.decode(
+    result = toy.decode(
         method="beam",
         beam_width=125,
         answers=6,
@@ -153,12 +153,12 @@ def test_padding_of_the_source_is_no_gap_in_its_coverage() -> None:
         maximum_length=2,
         more={"source_lengths": lengths},
     )
-    for row, answers in enumerate(texts(found)):
+    for row, answers in enumerate(texts(result)):
         for index, tokens in enumerate(answers):
             coverage = toy.trace(row, tokens)[1].sum(0)[: lengths[row]]
             expected = toy.log_probabilities(row, tokens).sum()
             expected += np.log(np.minimum(coverage, 1)).sum()
-            np.testing.assert_allclose(found.scores[row, index], expected, rtol=1e-4)
+            np.testing.assert_allclose(result.scores[row, index], expected, rtol=1e-4)
 
 
 def test_constants_are_shared_by_the_beams_of_a_row() -> None:
@@ -175,17 +175,17 @@ def test_constants_are_shared_by_the_beams_of_a_row() -> None:
             return {"h": Toy.states(self, rows)["h"]}
 
     shared = Shared(ids=8, rows=5, seed=6)
-    found = shared.decode(**choices, more={"constants": shared.bias})
-    assert texts(found) == texts(moved)
-    np.testing.assert_allclose(found.scores, moved.scores, rtol=1e-5)
+    result = shared.decode(**choices, more={"constants": shared.bias})
+    assert texts(result) == texts(moved)
+    np.testing.assert_allclose(result.scores, moved.scores, rtol=1e-5)
 
 
 def test_repetition_penalty_chooses_and_is_not_reported() -> None:
     toy = Toy(ids=5, rows=4, sharpness=2.0, seed=7)
-    found = toy.decode(
+    result = toy.decode(
         method="beam", beam_width=125, answers=3, maximum_length=3, repetition_penalty=2.0
     )
-    assert_scored(toy, found)
+    assert_scored(toy, result)
     for row in range(4):
         expected = []
         for _, tokens, whole in toy.exhaustive(row, 3):
@@ -196,16 +196,16 @@ def test_repetition_penalty_chooses_and_is_not_reported() -> None:
             each = log_softmax(logits)[np.arange(len(logits)), [*tokens, END]]
             expected.append((each.sum(), tokens, whole))
         best = sorted(expected, reverse=True)[:3]
-        assert texts(found)[row] == [tokens for _, tokens, _ in best]
-        np.testing.assert_allclose(found.scores[row], [score for score, _, _ in best], rtol=1e-4)
+        assert texts(result)[row] == [tokens for _, tokens, _ in best]
+        np.testing.assert_allclose(result.scores[row], [score for score, _, _ in best], rtol=1e-4)
         np.testing.assert_allclose(
-            found.log_probabilities[row], [whole for _, _, whole in best], rtol=1e-4
+            result.log_probabilities[row], [whole for _, _, whole in best], rtol=1e-4
         )
 
 
 def test_a_beam_wider_than_the_vocabulary() -> None:
     toy = Toy(ids=4, rows=2)  # one token that may be generated, and the end
-    found = toy.decode(method="beam", beam_width=30, answers=7, maximum_length=5)
-    for row in texts(found):
+    result = toy.decode(method="beam", beam_width=30, answers=7, maximum_length=5)
+    for row in texts(result):
         # The seventh does not exist.
         assert sorted(row) == [(), *((START,) * length for length in range(6))]

@@ -32,13 +32,13 @@ def test_lengths_are_kept(method: str) -> None:
     free = _decode(toy, method, maximum_length=9)
     assert free.lengths.min() < 2 and free.lengths.max() > 6
     most = np.array([0, 1, 2, 3, 4, 5, 6, 7, 30])
-    found = _decode(toy, method, {"maximum_lengths": most}, minimum_length=3, maximum_length=6)
-    there = np.isfinite(found.scores)  # a beam may find fewer answers
-    assert (found.lengths >= np.minimum(most, 3)[:, None])[there].all() and there[:, 0].all()
-    assert (found.lengths <= np.minimum(most, 6)[:, None]).all()
-    assert found.tokens.shape[2] == 6
+    result = _decode(toy, method, {"maximum_lengths": most}, minimum_length=3, maximum_length=6)
+    there = np.isfinite(result.scores)  # a beam may find fewer answers
+    assert (result.lengths >= np.minimum(most, 3)[:, None])[there].all() and there[:, 0].all()
+    assert (result.lengths <= np.minimum(most, 6)[:, None]).all()
+    assert result.tokens.shape[2] == 6
     # The end is not free of charge where it is forced.
-    assert_scored(toy, found)
+    assert_scored(toy, result)
 
 
 def test_a_minimum_length_that_answers_have_changes_nothing() -> None:
@@ -46,10 +46,10 @@ def test_a_minimum_length_that_answers_have_changes_nothing() -> None:
     free = _decode(toy, "greedy", maximum_length=9)
     lengths = free.lengths[:, 0]
     least = int(lengths[(lengths > 0) & (lengths < 9)].max())
-    found = _decode(toy, "greedy", maximum_length=9, minimum_length=least)
+    result = _decode(toy, "greedy", maximum_length=9, minimum_length=least)
     assert (lengths == least).any()
     for row in np.flatnonzero(lengths >= least):
-        assert texts(found)[row] == texts(free)[row]
+        assert texts(result)[row] == texts(free)[row]
 
 
 @methods
@@ -58,9 +58,9 @@ def test_banned_tokens_never_come(method: str) -> None:
     free = _decode(toy, method, {"banned": ()}, maximum_length=6)
     inside = np.arange(free.tokens.shape[2]) < free.lengths[..., None]
     assert {0, 1} <= set(free.tokens[inside].tolist())
-    found = _decode(toy, method, maximum_length=6)
+    result = _decode(toy, method, maximum_length=6)
     other = _decode(toy, method, {"banned": (0, 1, END, 4)}, maximum_length=6)
-    for answers in texts(found):
+    for answers in texts(result):
         assert not {0, 1} & {token for answer in answers for token in answer}
     assert {token for row in texts(other) for answer in row for token in answer} == {3, 5}
     # A ban leaves the end alone.
@@ -76,17 +76,17 @@ def test_prefixes_of_different_lengths(method: str) -> None:
     lengths = np.array([0, 1, 2, 3, 5, 4])
     more = {"prefix": prefix, "prefix_lengths": lengths}
     # Shorter than the longest prefix, which is given in full all the same.
-    found = _decode(toy, method, more, maximum_length=4, no_repeat_ngram=1)
-    assert_scored(toy, found)
-    for row, answers in enumerate(texts(found)):
+    result = _decode(toy, method, more, maximum_length=4, no_repeat_ngram=1)
+    assert_scored(toy, result)
+    for row, answers in enumerate(texts(result)):
         length = lengths[row]
-        count = np.isfinite(found.scores[row]).sum()  # a beam may find fewer answers
+        count = np.isfinite(result.scores[row]).sum()  # a beam may find fewer answers
         for answer in answers[:count]:
             assert answer[:length] == tuple(prefix[row, :length])
             assert len(answer) <= max(4, length)
             rest = answer[length:]
             assert len(set(rest)) == len(rest) and not set(rest) & set(answer[:length]) - {0, 1}
-    assert texts(found)[4][0] == tuple(prefix[4])
+    assert texts(result)[4][0] == tuple(prefix[4])
     whole = _decode(toy, method, {"prefix": prefix[:, :3]}, maximum_length=4)
     assert all(
         answer[:3] == tuple(start)
@@ -145,22 +145,22 @@ def test_repeated_ngrams_by_hand() -> None:
 def test_repetition_penalty_by_formula() -> None:
     logits = np.random.default_rng(1).normal(size=(3, 7)).astype(np.float32)
     history = np.array([[4, 5, 4, 6], [2, 2, 0, 0], [6, 1, 3, 5]])
-    found = penalise_repetition(tf.constant(logits), tf.constant(history, tf.int32), 3, 1.7)
+    result = penalise_repetition(tf.constant(logits), tf.constant(history, tf.int32), 3, 1.7)
     expected = logits.copy()
     for row in range(3):
         for token in set(history[row, :3].tolist()):
             value = logits[row, token]
             expected[row, token] = value / 1.7 if value > 0 else value * 1.7
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
     assert (expected != logits).sum() == 2 + 2 + 3
 
 
 def test_repetition_penalty_in_greedy_search() -> None:
     toy = Toy(ids=8, rows=10, seed=6)
-    found = toy.decode(maximum_length=8, repetition_penalty=1.5)
-    assert texts(found) != texts(toy.decode(maximum_length=8))
-    assert_scored(toy, found)
-    for row, (answer,) in enumerate(texts(found)):
+    result = toy.decode(maximum_length=8, repetition_penalty=1.5)
+    assert texts(result) != texts(toy.decode(maximum_length=8))
+    assert_scored(toy, result)
+    for row, (answer,) in enumerate(texts(result)):
         logits = toy.trace(row, answer)[0]
         for t, token in enumerate([*answer, END][:8]):
             for before in set(answer[:t]):
@@ -174,28 +174,28 @@ def test_a_model_without_an_end(method: str) -> None:
     toy = Toy(ids=7, rows=4, seed=6)
     most = np.array([5, 3, 0, 4])
     more = {"maximum_lengths": most}
-    found = _decode(toy, method, more | {"end": None}, maximum_length=9)
-    assert (found.lengths == most[:, None])[:, 0].all()
-    assert_scored(toy, found, end=None)
-    assert (found.token_log_probabilities[:, 0, 5] == 0).all()
+    result = _decode(toy, method, more | {"end": None}, maximum_length=9)
+    assert (result.lengths == most[:, None])[:, 0].all()
+    assert_scored(toy, result, end=None)
+    assert (result.token_log_probabilities[:, 0, 5] == 0).all()
     # Where repetitions leave nothing, an answer ends all the same.
-    found = _decode(
+    result = _decode(
         toy, method, {"end": None, "banned": (0, 1, 2, 3)}, maximum_length=9, no_repeat_ngram=1
     )
-    assert sorted(found.tokens[0, 0]) == [4, 5, 6]
+    assert sorted(result.tokens[0, 0]) == [4, 5, 6]
 
 
 def test_greedy_search_by_hand() -> None:
     toy = Toy(ids=8, rows=10, source=3, seed=7)
-    found = toy.decode(maximum_length=7)
-    assert_scored(toy, found)
-    for row, (answer,) in enumerate(texts(found)):
+    result = toy.decode(maximum_length=7)
+    assert_scored(toy, result)
+    for row, (answer,) in enumerate(texts(result)):
         logs, attention = toy.trace(row, answer)
         logs = log_softmax(logs)
         logs[:, :2] = -np.inf
         assert logs.argmax(1)[:7].tolist() == [*answer, END][:7]
-        np.testing.assert_allclose(found.attention[row, 0, : len(answer)], attention[:-1], 1e-3)
-        assert not found.attention[row, 0, len(answer) :].any()
+        np.testing.assert_allclose(result.attention[row, 0, : len(answer)], attention[:-1], 1e-3)
+        assert not result.attention[row, 0, len(answer) :].any()
 
 
 @methods
@@ -207,10 +207,10 @@ def test_a_model_that_gives_no_probability_to_what_is_forced(method: str) -> Non
 
     toy = Blocked(ids=8, rows=3)
     more = {"prefix": np.array([[4], [5], [5]]), "prefix_lengths": np.array([1, 1, 0])}
-    found = _decode(toy, method, more, maximum_length=3)
-    assert (found.lengths[:, 0] == 3).all() and (found.tokens[:2, 0, 0] == [4, 5]).all()
-    assert (found.log_probabilities == -np.inf).all()
-    assert np.isfinite(found.token_log_probabilities[1:, 0, :3]).all()
+    result = _decode(toy, method, more, maximum_length=3)
+    assert (result.lengths[:, 0] == 3).all() and (result.tokens[:2, 0, 0] == [4, 5]).all()
+    assert (result.log_probabilities == -np.inf).all()
+    assert np.isfinite(result.token_log_probabilities[1:, 0, :3]).all()
 
 
 @methods
@@ -220,8 +220,8 @@ def test_scores_that_are_no_numbers_end(method: str) -> None:
             logits, states, attention = super().step(tokens, states)
             return logits * np.nan, states, attention
 
-    found = _decode(Broken(ids=8, rows=3), method, maximum_length=4)
-    assert found.lengths.max() <= 5
+    result = _decode(Broken(ids=8, rows=3), method, maximum_length=4)
+    assert result.lengths.max() <= 5
 
 
 @pytest.mark.parametrize(

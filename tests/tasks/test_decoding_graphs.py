@@ -73,8 +73,8 @@ def _function(toy: Toy, method: str):
 
 def _run(toy: Toy, method: str, inputs: dict) -> dict[str, np.ndarray]:
     """Eagerly."""
-    found = _function(toy, method)(**{name: tf.constant(value) for name, value in inputs.items()})
-    return {name: value.numpy() for name, value in found.items()}
+    result = _function(toy, method)(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in result.items()}
 
 
 def _assert_same(one: dict, other: dict) -> None:
@@ -89,10 +89,10 @@ def _assert_same(one: dict, other: dict) -> None:
 @methods
 def test_answers_are_varied(toy: Toy, method: str) -> None:
     # Otherwise the tests below would show little.
-    found = _run(toy, method, _inputs(toy))
-    assert len(np.unique(found["lengths"])) > 2
-    assert len(np.unique(found["tokens"])) == 6
-    np.testing.assert_allclose(found["first"], found["log_probabilities"][:, 0], 1e-5)
+    result = _run(toy, method, _inputs(toy))
+    assert len(np.unique(result["lengths"])) > 2
+    assert len(np.unique(result["tokens"])) == 6
+    np.testing.assert_allclose(result["first"], result["log_probabilities"][:, 0], 1e-5)
 
 
 @methods
@@ -102,8 +102,8 @@ def test_graphs_with_free_axes(toy: Toy, method: str) -> None:
     for rows in ([0, 1, 2, 3, 4, 5], [5], [3, 1]):
         inputs = {name: value[rows] for name, value in _inputs(toy).items()}
         inputs["prefix"] = inputs["prefix"][:, : max(inputs["prefix_lengths"])]
-        found = graph(**{name: tf.constant(value) for name, value in inputs.items()})
-        _assert_same(_run(toy, method, inputs), {name: v.numpy() for name, v in found.items()})
+        result = graph(**{name: tf.constant(value) for name, value in inputs.items()})
+        _assert_same(_run(toy, method, inputs), {name: v.numpy() for name, v in result.items()})
     empty = graph(**{name: tf.constant(value[:0]) for name, value in _inputs(toy).items()})
     answers = METHODS[method].answers
     assert empty["tokens"].shape == (0, answers, 0) and empty["first"].shape == (0,)
@@ -163,9 +163,9 @@ def test_the_loop_ends_with_the_last_row(method: str) -> None:
 
     for function in (run, tf.function(run, autograph=False)):
         steps.assign(0)
-        found = Decoded(*function(tf.constant([3, 0, 1])))
-        assert found.lengths.numpy().tolist() == [[0], [3], [2]]
-        assert found.attention is None and found.tokens.shape == (3, 1, 3)
+        result = Decoded(*function(tf.constant([3, 0, 1])))
+        assert result.lengths.numpy().tolist() == [[0], [3], [2]]
+        assert result.attention is None and result.tokens.shape == (3, 1, 3)
         # Four to the end of the longest, and the one that tells what the step reports.
         assert steps.numpy() == 5
 
@@ -184,12 +184,12 @@ ends = pytest.mark.parametrize("end", [END, None])
 def test_constraints_that_forbid_nothing_change_nothing(method: str, end: int | None) -> None:
     toy = Toy(ids=8, rows=5, source=4, seed=2)
     more = {"end": end, "seed": 3}
-    found = toy.decode(**LEAN[method], maximum_length=6, more=more)
+    result = toy.decode(**LEAN[method], maximum_length=6, more=more)
     # The same by loops that keep histories, prefixes and limits.
     idle = {"prefix": np.zeros((5, 1)), "prefix_lengths": [0] * 5, "maximum_lengths": [9] * 5}
     other = toy.decode(**LEAN[method], maximum_length=6, no_repeat_ngram=7, more=more | idle)
-    assert found.lengths.max() == 6 and (end is None) == (found.lengths.min() == 6)
-    _assert_same(found._asdict(), other._asdict())
+    assert result.lengths.max() == 6 and (end is None) == (result.lengths.min() == 6)
+    _assert_same(result._asdict(), other._asdict())
 
 
 def _graph(toy: Toy, end: int | None, choices: Decoding, **more: Any) -> Any:

@@ -47,10 +47,10 @@ def _chi_square(counts: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 @pytest.mark.parametrize("case", CASES)
 def test_frequencies_are_the_probabilities(case: str) -> None:
     toy = Toy(ids=9, rows=2, sharpness=0.4, seed=8)
-    found = toy.decode(
+    result = toy.decode(
         method="sample", answers=DRAWS, maximum_length=2, more={"seed": 5}, **CASES[case]
     )
-    for row, answers in enumerate(texts(found)):
+    for row, answers in enumerate(texts(result)):
         first = np.array([(*answer, END)[0] for answer in answers])
         p = _probabilities(log_softmax(toy.trace(row, [])[0])[-1], **CASES[case])
         statistic, most = _chi_square(np.bincount(first, minlength=9), p)
@@ -80,16 +80,16 @@ def _chi_square_of(p: np.ndarray, other: np.ndarray) -> float:
 
 def test_sampled_answers_are_scored() -> None:
     toy = Toy(ids=7, rows=5, seed=9, source=3)
-    found = toy.decode(
+    result = toy.decode(
         method="sample", answers=4, temperature=1.5, top_k=4, maximum_length=6, more={"seed": 1}
     )
-    assert_scored(toy, found)
-    np.testing.assert_array_equal(found.scores, found.log_probabilities)
-    for row, answers in enumerate(texts(found)):
+    assert_scored(toy, result)
+    np.testing.assert_array_equal(result.scores, result.log_probabilities)
+    for row, answers in enumerate(texts(result)):
         assert len(set(answers)) > 1 or row == 0
         for index, tokens in enumerate(answers):
             expected = toy.trace(row, tokens)[1][:-1]
-            attention = found.attention[row, index, : len(tokens)]
+            attention = result.attention[row, index, : len(tokens)]
             np.testing.assert_allclose(attention, expected, rtol=1e-3)
 
 
@@ -140,10 +140,10 @@ def test_the_ends_of_the_unit_interval() -> None:
 def test_start_may_be_given_by_row() -> None:
     toy = Toy(ids=9, rows=4, seed=11)
     common = toy.decode(maximum_length=5)
-    found = toy.decode(maximum_length=5, more={"start": np.array([START, 5, START, 6])})
-    tokens = found.tokens[:, 0]
+    result = toy.decode(maximum_length=5, more={"start": np.array([START, 5, START, 6])})
+    tokens = result.tokens[:, 0]
     for row in (0, 2):
         length = common.lengths[row, 0]
         np.testing.assert_array_equal(tokens[row, :length], common.tokens[row, 0, :length])
-    np.testing.assert_allclose(found.log_probabilities[::2], common.log_probabilities[::2])
-    assert not np.allclose(found.log_probabilities[1::2], common.log_probabilities[1::2])
+    np.testing.assert_allclose(result.log_probabilities[::2], common.log_probabilities[::2])
+    assert not np.allclose(result.log_probabilities[1::2], common.log_probabilities[1::2])

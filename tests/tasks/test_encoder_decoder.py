@@ -222,8 +222,8 @@ def test_words_keep_their_spaces_in_answers_scores_and_exports(tmp_path: pathlib
     assert run.evaluate(examples)["exact_match"] == 1.0
     run.export(tmp_path / "saved", check=False)
     saved = tf.saved_model.load(tmp_path / "saved").signatures["serving_default"]
-    found = saved(tf.constant([*written]))["text"].numpy()
-    assert [text.decode() for text in found] == [*written.values()]
+    result = saved(tf.constant([*written]))["text"].numpy()
+    assert [text.decode() for text in result] == [*written.values()]
 
 
 @pytest.mark.exhaustive
@@ -287,8 +287,8 @@ def test_probability_of_a_token_is_the_geometric_mean() -> None:
         token_log_probabilities=tf.constant(logs),
         attention=None,
     )
-    found = decoded.token_probabilities().numpy()
-    np.testing.assert_allclose(found, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
+    result = decoded.token_probabilities().numpy()
+    np.testing.assert_allclose(result, [[(0.5 * 0.25 * 0.125) ** (1 / 3), 0.5]], rtol=1e-5)
     examples = reversals(4, 6)
     task = template().adapt(examples)
     (answer, *_) = task.answers(
@@ -309,9 +309,9 @@ def test_targets_are_learnt_and_scored_in_lower_case() -> None:
     assert {"a", "b"} <= set(task.texts.vocabulary.tokens) and not {"A", "B"} & set(
         task.texts.vocabulary.tokens
     )
-    found = {"texts": [np.array([item]) for item in (b"ab", b"ba", b"bb")]}
+    results = {"texts": [np.array([item]) for item in (b"ab", b"ba", b"bb")]}
     data = task.data(examples)
-    figures = task.figures(found, data, examples, AnswerOptions())
+    figures = task.figures(results, data, examples, AnswerOptions())
     assert figures["exact_match"] == pytest.approx(2 / 3)
     kept = template().adapt(examples)
-    assert kept.figures(found, data, examples, AnswerOptions())["exact_match"] == 0.0
+    assert kept.figures(results, data, examples, AnswerOptions())["exact_match"] == 0.0

@@ -67,14 +67,14 @@ def test_what_is_outside_its_range_is_refused_by_name(kind, name, allowed) -> No
 
 
 def test_all_numbers_have_the_ranges_that_they_should() -> None:
-    found = {(kind, name): str(allowed) for kind, name, allowed in RANGES}
-    assert len(found) == 103
+    results = {(kind, name): str(allowed) for kind, name, allowed in RANGES}
+    assert len(results) == 103
     for key, text in EXPECTED.items():
-        assert found[key] == text
-    for (kind, name), text in found.items():
+        assert results[key] == text
+    for (kind, name), text in results.items():
         if name.startswith(SHARES) or name.endswith(SHARES):
             assert text == "at least 0 and below 1", (kind, name)
-    least = [text for key, text in found.items() if key[1] in ("units", "layers", "embedding")]
+    least = [text for key, text in results.items() if key[1] in ("units", "layers", "embedding")]
     assert least == ["at least 1"] * 15
 
 

@@ -57,10 +57,10 @@ def fine_tuned(start: Start, template, examples: Examples, frozen=()) -> tuple:
     task = start.adapt(template, examples, frozen)
     model = task.build("float32")
     report = start.transfer(task, model)
-    found = weights_by_layer(model)
+    result = weights_by_layer(model)
     return (
         task,
-        {layer: {k: np.array(w) for k, w in value.items()} for layer, value in found.items()},
+        {layer: {k: np.array(w) for k, w in value.items()} for layer, value in result.items()},
         report,
     )
 

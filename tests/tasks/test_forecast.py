@@ -81,10 +81,10 @@ def test_the_quantile_loss_is_least_at_quantiles() -> None:
 
 def test_corrections_give_quantiles_their_share() -> None:
     above = np.random.default_rng(0).normal(2.0, 3.0, (500, 2, 1, 3))
-    found = level_corrections(above, [0.1, np.nan, 0.9])
-    assert not found[..., 1].any()
+    result = level_corrections(above, [0.1, np.nan, 0.9])
+    assert not result[..., 1].any()
     for step in range(2):
-        below = (above[:, step, 0] <= found[step, 0]).mean(0)
+        below = (above[:, step, 0] <= result[step, 0]).mean(0)
         np.testing.assert_allclose(below[[0, 2]], [0.1, 0.9], atol=0.005)
     # The 91st of 100 values, counted outwards: ceil(101 * 0.9).
     few = np.arange(100.0)[:, None, None, None]
@@ -136,9 +136,9 @@ def test_the_linear_baseline_finds_a_linear_recurrence() -> None:
     series[:2] = 1.0, 0.4
     for step in range(2, 200):
         series[step] = 1.8 * series[step - 1] - series[step - 2]
-    found = LinearForecast.fit([series[:150, None]], Forecast(look_back=4, horizon=3))
-    assert found is not None
-    forecast = found.predict([series[:, None]], np.zeros(2, int), np.array([160, 190]))
+    result = LinearForecast.fit([series[:150, None]], Forecast(look_back=4, horizon=3))
+    assert result is not None
+    forecast = result.predict([series[:, None]], np.zeros(2, int), np.array([160, 190]))
     expected = np.stack([series[160:163], series[190:193]])[..., None]
     np.testing.assert_allclose(forecast, expected, atol=1e-3)
 
@@ -210,8 +210,8 @@ def test_series_of_less_than_two_numbers_have_no_anomalies(run: Any, panel: Spli
     values = values.copy()
     values[0] = 1.0
     one = replace(whole, values=values, name="one")
-    found = forecaster.anomalies([blank, one, whole], least=0.0)
-    assert [row[0] for row in found.rows] == ["a"] * 32  # all but the first look-back
+    result = forecaster.anomalies([blank, one, whole], least=0.0)
+    assert [row[0] for row in result.rows] == ["a"] * 32  # all but the first look-back
     with pytest.raises(SeqzooError, match="a series of at least two numbers"):
         forecaster.anomalies([blank, one])
     with pytest.raises(SeqzooError, match="The series 'blank' has no number to forecast from"):

@@ -30,16 +30,16 @@ def _stage(values: np.ndarray, kernel: np.ndarray, normalise) -> np.ndarray:
     """(batch, height, width, channels): convolved, normalised, cut at zero, halved."""
     batch, height, width, _ = values.shape
     around = np.pad(values, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    found = np.zeros((batch, height, width, kernel.shape[-1]))
+    result = np.zeros((batch, height, width, kernel.shape[-1]))
     for y in range(height):
         for x in range(width):
-            found[:, y, x] = np.einsum("byxc,yxcf->bf", around[:, y : y + 3, x : x + 3], kernel)
-    found = np.maximum(normalise(found), 0)
+            result[:, y, x] = np.einsum("byxc,yxcf->bf", around[:, y : y + 3, x : x + 3], kernel)
+    result = np.maximum(normalise(result), 0)
     halves = [-(-height // 2), -(-width // 2)]
-    pooled = np.zeros((batch, *halves, found.shape[-1]))
+    pooled = np.zeros((batch, *halves, result.shape[-1]))
     for y in range(halves[0]):
         for x in range(halves[1]):
-            pooled[:, y, x] = found[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max((1, 2))
+            pooled[:, y, x] = result[:, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].max((1, 2))
     return pooled
 
 

@@ -42,11 +42,11 @@ def _step(name: str) -> Part:
 def _compared(part: Part, given: dict[str, np.ndarray], steps: int | None = None) -> set[str]:
     """Runs a part in both; returns its operators."""
     interpreter = interpreters.Interpreter(model_content=litert_model(part, steps=steps))
-    found = interpreter.get_signature_runner()(**given)
+    result = interpreter.get_signature_runner()(**given)
     with seqzoo.cells.portable():
         ours = part.run(**{name: tf.constant(value) for name, value in given.items()})
     for name, value in ours.items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result[name], value, rtol=1e-4, atol=1e-5)
     operators = {one["op_name"] for one in interpreter._get_ops_details()}
     assert not [one for one in operators if one.upper().startswith(("FLEX", "CUSTOM"))]
     return operators
@@ -79,18 +79,18 @@ def test_a_step_of_integers_follows_the_step_of_floats(name: str) -> None:
         values = random.uniform(0, 1, [1, part.inputs[0].shape[1]]).astype(np.float32)
         given = {"values": values, **states}
         with seqzoo.cells.portable():
-            found = part.run(**{key: tf.constant(value) for key, value in given.items()})
+            result = part.run(**{key: tf.constant(value) for key, value in given.items()})
         calibration.append(given)
-        outputs.append(found["output"].numpy())
-        states = {key: found[f"next_{key}"].numpy() for key in states}
+        outputs.append(result["output"].numpy())
+        states = {key: result[f"next_{key}"].numpy() for key in states}
     interpreter = interpreters.Interpreter(
         model_content=litert_model(part, "int8", calibration=calibration)
     )
     runner, states, gaps = interpreter.get_signature_runner(), first, []
     for given, expected in zip(calibration, outputs, strict=True):
-        found = runner(values=given["values"], **states)
-        gaps.append(np.abs(found["output"] - expected).max())
-        states = {key: found[f"next_{key}"] for key in states}
+        result = runner(values=given["values"], **states)
+        gaps.append(np.abs(result["output"] - expected).max())
+        states = {key: result[f"next_{key}"] for key in states}
     assert np.mean(gaps) < 0.1 * max(np.abs(outputs).max(), 0.1)
     names = [ops_detail["op_name"] for ops_detail in interpreter._get_ops_details()]
     assert {"QUANTIZE", "DEQUANTIZE"} <= set(names)

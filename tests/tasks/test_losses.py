@@ -57,17 +57,17 @@ def test_a_loss_is_its_formula(name: Any, activation: Any, targets: Any, expecte
 @pytest.mark.quick_for("poisson-None")
 @pytest.mark.parametrize("name, activation", [("poisson", None), ("squared", "softplus")])
 def test_numbers_in_a_range_are_predicted_in_it(name: Any, activation: Any, tmp_path) -> None:
-    found = names(48, 1)
-    counts = [{"A": 0.0, "B": 1.0, "C": 5.0}[label] for label in found.targets]
+    result = names(48, 1)
+    counts = [{"A": 0.0, "B": 1.0, "C": 5.0}[label] for label in result.targets]
     chosen = template(target="value", loss=name, output_activation=activation)
     with seqzoo.cells.portable():
-        given = Splits(Examples(found.inputs, counts), Examples(found.inputs[:8], counts[:8]))
+        given = Splits(Examples(result.inputs, counts), Examples(result.inputs[:8], counts[:8]))
         run = train(chosen, given, settings(epochs=8), tmp_path / "run")
         assert (run.task.targets.mean, run.task.targets.scale) == ([0.0], [1.0])
-        values = np.array([answer.value for answer in run.predict(found.inputs)])
+        values = np.array([answer.value for answer in run.predict(result.inputs)])
         assert values.min() > 0 and np.abs(values - counts).mean() < 1.6
         figures = run.evaluate(given.train)
-        raw = run.task.features.raw(found.inputs, found.places)
+        raw = run.task.features.raw(result.inputs, result.places)
         served = run.task.respond(run.model, tuple(map(tf.constant, raw)), AnswerOptions())
     assert figures["mae"] == pytest.approx(np.abs(values - counts).mean(), rel=1e-4)
     np.testing.assert_allclose(np.squeeze(served["value"]), values, rtol=1e-4)

@@ -28,12 +28,12 @@ def _ngrams(table: np.ndarray, ids: np.ndarray, longest: int, buckets: int) -> n
 def test_a_step_has_the_vectors_of_the_ngrams_that_end_in_it(longest: int) -> None:
     layer = NGramEmbedding(longest, 53, 3)
     ids = np.random.default_rng(0).integers(0, 70_000, (4, 9)).astype(np.int32)
-    found = layer(ids).numpy()
-    np.testing.assert_allclose(found, _ngrams(layer.table.numpy(), ids, longest, 53), atol=1e-6)
+    result = layer(ids).numpy()
+    np.testing.assert_allclose(result, _ngrams(layer.table.numpy(), ids, longest, 53), atol=1e-6)
     again = NGramEmbedding.from_config(layer.get_config())
     again.build(ids.shape)
     again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(ids), found)
+    np.testing.assert_array_equal(again(ids), result)
 
 
 @pytest.mark.parametrize("mode", ["mean", "max", "sum"])
@@ -63,7 +63,7 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
     for row, item in enumerate(series):
         values[row, : len(item)] = item
     lengths = np.array([6, 2, 4], np.int32)
-    found = model({"values": values, "lengths": lengths}).numpy()
+    result = model({"values": values, "lengths": lengths}).numpy()
 
     def gelu(x):
         return keras.activations.gelu(x).numpy()
@@ -80,7 +80,7 @@ def test_a_stack_of_residual_blocks(pooling: str) -> None:
             normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
             x = x + run(number, normed * scale + bias)
         pooled = x[:, -1] if pooling == "last" else x.mean(1)
-        np.testing.assert_allclose(model.get_layer("outputs")(pooled)[0], found[row], atol=1e-4)
+        np.testing.assert_allclose(model.get_layer("outputs")(pooled)[0], result[row], atol=1e-4)
 
 
 def test_padding_does_not_enter_a_bag_of_ngrams(tmp_path) -> None:

@@ -23,12 +23,12 @@ def _png(image: np.ndarray) -> bytes:
 @pytest.mark.parametrize("shape", [(5, 4), (5, 4, 1), (5, 4, 3), (5, 4, 4), (5, 4, 7)])
 def test_images_stay_bytes_one_step_each(shape: tuple) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, *shape)).astype(np.uint8)
-    found = features_class("image").learn(template(), Examples(images))
-    encoded = found.encode(Examples(list(images)))
-    assert encoded.flat.dtype == np.uint8 and found.step == (shape, "uint8")
+    result = features_class("image").learn(template(), Examples(images))
+    encoded = result.encode(Examples(list(images)))
+    assert encoded.flat.dtype == np.uint8 and result.step == (shape, "uint8")
     np.testing.assert_array_equal(encoded.flat, images)
     np.testing.assert_array_equal(encoded.lengths, np.ones(6))
-    again = ImageFeatures.from_config(template(), found.to_config(), {})
+    again = ImageFeatures.from_config(template(), result.to_config(), {})
     np.testing.assert_array_equal(again.encode(Examples(images)).flat, images)
 
 
@@ -38,9 +38,9 @@ def test_encoded_images_are_the_images(shape: tuple) -> None:
     files = [_png(image) for image in images]
     learnt = ImageFeatures.learn(template(), Examples(files))
     assert learnt.channels == (shape[2] if len(shape) == 3 else 1)
-    found = ImageFeatures(template(), shape)
-    np.testing.assert_array_equal(found.encode(Examples(files)).flat, images)
-    np.testing.assert_array_equal(found.decode(tf.constant(files)), images)
+    result = ImageFeatures(template(), shape)
+    np.testing.assert_array_equal(result.encode(Examples(files)).flat, images)
+    np.testing.assert_array_equal(result.decode(tf.constant(files)), images)
 
 
 def test_opacity_is_asked_for_and_not_always_there() -> None:
@@ -63,8 +63,8 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
     large[6:, :, 1] = 200
     small = np.zeros((4, 2, 3), np.uint8)
     small[2:, :, 1] = 200
-    found = features_class("image").learn(template(image_size=(4, 2)), Examples([large]))
-    encoded = found.encode(Examples([large, small, _png(large)]))
+    result = features_class("image").learn(template(image_size=(4, 2)), Examples([large]))
+    encoded = result.encode(Examples([large, small, _png(large)]))
     assert encoded.flat.shape == (3, 4, 2, 3)
     for image in encoded.flat:
         np.testing.assert_allclose(image[[0, 3]], small[[0, 3]], atol=1)
@@ -88,9 +88,9 @@ def test_images_of_other_sizes_are_brought_to_one() -> None:
 )
 def test_what_is_no_image_is_said(image, message: str) -> None:
     good = np.zeros((3, 4, 3), np.uint8)
-    found = features_class("image").learn(template(), Examples([good]))
+    result = features_class("image").learn(template(), Examples([good]))
     with pytest.raises(SeqzooError, match=message):
-        found.encode(Examples([good, image]))
+        result.encode(Examples([good, image]))
     if isinstance(image, bytes):
         with pytest.raises(SeqzooError, match="example 0 is not one"):
             features_class("image").learn(template(), Examples([image]))
@@ -98,8 +98,8 @@ def test_what_is_no_image_is_said(image, message: str) -> None:
 
 def test_vectors_are_standardised() -> None:
     vectors = np.asarray(inputs("vector", 30))
-    found = features_class("vector").learn(template("vector"), Examples(vectors))
-    encoded = found.encode(Examples(list(vectors)))
+    result = features_class("vector").learn(template("vector"), Examples(vectors))
+    encoded = result.encode(Examples(list(vectors)))
     np.testing.assert_allclose(encoded.flat.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(encoded.flat.std(0), 1, atol=1e-5)
     expected = (vectors - vectors.mean(0)) / vectors.std(0)
@@ -111,26 +111,26 @@ def test_vectors_are_standardised() -> None:
         (["a"] * 4, "example 0 does not consist of numbers"),
     ):
         with pytest.raises(SeqzooError, match=message):
-            found.encode(Examples([wrong]))
+            result.encode(Examples([wrong]))
 
 
 def test_classes_are_those_of_training() -> None:
-    found = features_class("class").learn(template("class"), Examples(inputs("class", 10)))
-    encoded = found.encode(Examples(CLASSES))
+    result = features_class("class").learn(template("class"), Examples(inputs("class", 10)))
+    encoded = result.encode(Examples(CLASSES))
     assert sorted(encoded.flat.tolist()) == [SPECIAL, SPECIAL + 1, SPECIAL + 2]
-    vocabulary = found.vocabulary
+    vocabulary = result.vocabulary
     assert vocabulary is not None
     names = [vocabulary.tokens[index - SPECIAL] for index in encoded.flat]
     assert names == CLASSES and encoded.lengths.tolist() == [1, 1, 1]
     with pytest.raises(SeqzooError, match="line 8 is 'ü c'; did you mean 'ü b'"):
-        found.encode(Examples(["a", "ü c"], lines=[7, 8]))
+        result.encode(Examples(["a", "ü c"], lines=[7, 8]))
     with pytest.raises(SeqzooError, match="Text was expected, but example 0 is int"):
-        found.encode(Examples([3]))
+        result.encode(Examples([3]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="training never saw"):
-        found.transform(tf.constant(["a", "c"]))
+        result.transform(tf.constant(["a", "c"]))
 
 
 def test_images_of_their_own_shape_are_not_copied() -> None:
     images = inputs("image", 5)
-    found = ImageFeatures(template(), SHAPE)
-    assert found.raw(images, _places(5))[0] is images
+    result = ImageFeatures(template(), SHAPE)
+    assert result.raw(images, _places(5))[0] is images

@@ -119,9 +119,9 @@ def test_transcripts_are_the_most_probable_over_all_alignments() -> None:
         probability = math.exp(sum(logs[t, symbol] for t, symbol in enumerate(path)))
         totals[merged] = totals.get(merged, 0.0) + probability
     options = {"method": "beam", "beam_width": 50, "answers": 3}
-    found = transcripts.transcripts(logs, [], options)
-    assert [text for text, _ in found] == sorted(totals, key=lambda text: -totals[text])[:3]
-    for text, logarithm in found:
+    result = transcripts.transcripts(logs, [], options)
+    assert [text for text, _ in result] == sorted(totals, key=lambda text: -totals[text])[:3]
+    for text, logarithm in result:
         assert math.exp(logarithm) == pytest.approx(totals[text])
 
 

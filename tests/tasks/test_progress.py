@@ -77,11 +77,11 @@ def test_a_pipe_gets_a_line_in_time_whatever_training_does(monkeypatch) -> None:
     rest = r"loss 0\.5000 accuracy 0\.2500 [\d,]+ tokens/s  0:0\d left"
     # In this order; how many of each, a busy machine decides.
     patterns = ["step 0/10  compiling", f"step 6/10  {rest}", r"step 10/10  validating  0:0\d left"]
-    found = [
+    results = [
         [n for n, line in enumerate(lines) if re.fullmatch(f"epoch 1/2  {one}", line)]
         for one in patterns
     ]
-    assert all(found) and sum(found, []) == sorted(sum(found, [])), lines
+    assert all(results) and sum(results, []) == sorted(sum(results, [])), lines
 
 
 @pytest.mark.parametrize("seconds, told", [(4.4, "0:04"), (125, "2:05"), (3723, "1:02:03")])

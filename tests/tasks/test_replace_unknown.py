@@ -55,10 +55,10 @@ def test_unknown_tokens_become_those_of_the_input(model, method) -> None:
     for index, text in enumerate(inputs):
         values = tf.constant(data.inputs[index][None])
         batch = {"values": values, "lengths": tf.constant([values.shape[1]])}
-        found = {
+        results = {
             name: [value[0].numpy()] for name, value in task.infer(network, batch, options).items()
         }
-        assert task.answers(found, [text], options)[0].label == expected[index]
+        assert task.answers(results, [text], options)[0].label == expected[index]
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,9 @@ def test_steps_are_fitted_over_the_states_of_all_layers_after_the_washout(regres
         y.append(((target - run.task.targets.mean) / run.task.targets.scale)[3:])
     x, y = np.concatenate(x).astype(float), np.concatenate(y)
     kernel, bias = slow_ridge(x, y, np.ones(len(x)), 0.01)
-    found = run.model.get_layer("outputs")
-    np.testing.assert_allclose(found.kernel, kernel, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(found.bias, bias, rtol=1e-3, atol=1e-4)
+    result = run.model.get_layer("outputs")
+    np.testing.assert_allclose(result.kernel, kernel, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result.bias, bias, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

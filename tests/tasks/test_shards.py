@@ -30,11 +30,11 @@ def _plan(kind: str, seed=(3, 1)) -> tuple[Data, Plan]:
 
 def _seen(data: Data, plan: Plan) -> list[list[tuple]]:
     """The steps that count, row by row, of each batch."""
-    found = []
+    results = []
     for batch in batches(data, plan):
         rows = zip(*(batch[name].numpy() for name in ("values", "lengths", "weights")), strict=True)
-        found.append([tuple(values[:length]) for values, length, weight in rows if weight])
-    return found
+        results.append([tuple(values[:length]) for values, length, weight in rows if weight])
+    return results
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])

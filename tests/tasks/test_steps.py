@@ -195,8 +195,8 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
         keep = inside.reshape(*inside.shape, *[1] * (value.ndim - 2))
         noisy[name] = tf.constant(np.where(keep, value, noise))
     options = AnswerOptions(decoding=Decoding(maximum_length=3))
-    found = [task.score(loop.model, item, options) for item in (batch, noisy)]
-    np.testing.assert_allclose(found[1]["loss"], found[0]["loss"], rtol=1e-5)
+    results = [task.score(loop.model, item, options) for item in (batch, noisy)]
+    np.testing.assert_allclose(results[1]["loss"], results[0]["loss"], rtol=1e-5)
     said = [task.infer(loop.model, item, options) for item in (batch, noisy)]
     answers = [
         [
@@ -211,7 +211,7 @@ def test_core_cell_learns_and_never_sees_padding(cell: str, kind: str, tmp_path)
     loop.model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     loss = task.score(again, batch, options)["loss"]
-    np.testing.assert_allclose(loss, found[0]["loss"], rtol=1e-6)
+    np.testing.assert_allclose(loss, results[0]["loss"], rtol=1e-6)
 
 
 @pytest.mark.exhaustive

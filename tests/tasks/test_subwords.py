@@ -86,9 +86,9 @@ def test_characters_that_were_never_seen_stand_alone(vocabulary: Vocabulary) -> 
 
 def test_all_white_space_is_one_space(vocabulary: Vocabulary) -> None:
     texts = ["  a\t\n the\u202fclass\u3000", "a the▁class", "", " \t", "a the class"]
-    found = pieces(texts, vocabulary)
-    assert found[2] == found[3] == []
-    assert found[0] == found[1] == found[4] != []
+    result = pieces(texts, vocabulary)
+    assert result[2] == result[3] == []
+    assert result[0] == result[1] == result[4] != []
     assert pieces([], vocabulary) == [] and pieces([""], vocabulary) == [[]]
 
 

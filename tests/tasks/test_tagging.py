@@ -40,9 +40,9 @@ def _batch(task: Any, examples: Examples, padded: int) -> dict:
 def _forward(task: Any, model: Any, batch: dict) -> list[np.ndarray]:
     """Losses, right answers, and everything that is inferred, except in the padding."""
     losses, sums, *_ = task.forward(model, batch, training=False)
-    found = task.infer(model, batch, AnswerOptions())
-    assert not found["probabilities"].numpy()[~_inside(batch)].any()
-    own = [found["probabilities"][:, :8], found["log_probabilities"]]
+    result = task.infer(model, batch, AnswerOptions())
+    assert not result["probabilities"].numpy()[~_inside(batch)].any()
+    own = [result["probabilities"][:, :8], result["log_probabilities"]]
     return [value.numpy() for value in (losses, sums, *own)]
 
 
@@ -120,7 +120,7 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
     batch = _batch(task, examples, 5)
     scores = task.scores(model, batch).numpy()
     losses, sums, *_ = task.forward(model, batch, training=False)
-    found = task.infer(model, batch, AnswerOptions())
+    result = task.infer(model, batch, AnswerOptions())
     layer = model.get_layer("crf") if crf else None
     start, end, moves = np.zeros(4), np.zeros(4), np.zeros((4, 4))
     if layer is not None:
@@ -143,20 +143,20 @@ def test_loss_and_answers_by_brute_force(crf: bool) -> None:
         best = int(values.argmax())
         gold = paths.index(tuple(tags[:length]))
         assert float(losses[row]) == pytest.approx(-np.log(shares[gold]), rel=1e-4)
-        assert found["tags"][row, :length].numpy().tolist() == list(paths[best])
+        assert result["tags"][row, :length].numpy().tolist() == list(paths[best])
         said, there = (
             set(entity_spans([names[tag] for tag in paths[path]])) for path in (best, gold)
         )
         assert sums[row].numpy().tolist() == [len(said & there), len(said), len(there)]
-        assert np.exp(found["log_probabilities"][row]) == pytest.approx(shares[best], rel=1e-4)
+        assert np.exp(result["log_probabilities"][row]) == pytest.approx(shares[best], rel=1e-4)
         each = [sum(s for p, s in zip(paths, shares, strict=True) if p[t] == paths[best][t])
                 for t in range(length)]  # fmt: skip
-        np.testing.assert_allclose(found["probabilities"][row, :length], each, rtol=1e-4)
+        np.testing.assert_allclose(result["probabilities"][row, :length], each, rtol=1e-4)
         if not crf:
             continue
         possible = [path for path in np.argsort(-shares)[:5] if shares[path]]
         expected = [(" ".join(names[tag] for tag in paths[p]), shares[p]) for p in possible]
-        found_best = {name: [value[row].numpy()] for name, value in found.items()}
+        found_best = {name: [value[row].numpy()] for name, value in result.items()}
         (answer,) = task.answers(found_best, None, AnswerOptions())
         assert [label for label, _ in answer.alternatives] == [label for label, _ in expected]
         np.testing.assert_allclose(

@@ -63,15 +63,15 @@ def test_each_epoch_is_shuffled_anew() -> None:
 
 def test_events_for_tensorboard(unbroken) -> None:
     (path,) = (unbroken[0] / "logs").iterdir()
-    found = {}
+    results = {}
     for record in tf.data.TFRecordDataset(str(path)):
         event = tf.compat.v1.Event.FromString(record.numpy())
         for value in event.summary.value:
             assert value.metadata.plugin_data.plugin_name == "scalars"
-            found[event.step, value.tag] = tf.make_ndarray(value.tensor).item()
+            results[event.step, value.tag] = tf.make_ndarray(value.tensor).item()
     rows = Run.open(unbroken[0]).history
-    assert len(found) == 7 * len(rows)
-    assert found[2, "validation_loss"] == pytest.approx(rows[1]["validation_loss"])
+    assert len(results) == 7 * len(rows)
+    assert results[2, "validation_loss"] == pytest.approx(rows[1]["validation_loss"])
 
 
 def test_the_same_seed_gives_the_same_numbers(unbroken, tmp_path) -> None:

@@ -46,11 +46,11 @@ def sums_of(scores: np.ndarray) -> dict[tuple[int, ...], float]:
     """
     shares = np.exp(scores.astype(np.float64))
     shares /= shares.sum(1, keepdims=True)
-    found: dict[tuple[int, ...], float] = {}
+    results: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(shares.shape[1]), repeat=len(shares)):
         text = collapsed(path)
-        found[text] = found.get(text, 0.0) + float(np.prod(shares[range(len(path)), path]))
-    return found
+        results[text] = results.get(text, 0.0) + float(np.prod(shares[range(len(path)), path]))
+    return results
 
 
 def padded(texts: list[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
@@ -83,11 +83,11 @@ def test_a_wide_beam_finds_all_texts_in_order(logits) -> None:
     tokens, counts, scores = prefix_beam_search(known, LENGTHS, 400, 8)
     for row, length in enumerate(LENGTHS):
         exact = sorted(sums_of(logits[row, :length]).items(), key=lambda item: -item[1])[:8]
-        found = [
+        results = [
             tuple(item[:count].tolist())
             for item, count in zip(tokens[row].numpy(), counts[row].numpy(), strict=True)
         ]
-        assert found == [text for text, _ in exact]
+        assert results == [text for text, _ in exact]
         np.testing.assert_allclose(
             np.exp(scores[row]), [share for _, share in exact], rtol=1e-4, atol=1e-7
         )
@@ -226,9 +226,9 @@ def test_an_exported_model_answers_texts_and_steps(
     width, best = -(-lengths[0] // 2) * 2, []
     pairs = np.pad(images[0], ((0, 0), (0, 1)))[:, :width].T.reshape(-1, 6)
     for pair in pairs:
-        found = loaded.signatures["step"](values=tf.constant(pair[None]), **states)
-        states = {name: found[f"next_{name}"] for name in states}
-        best.append(int(np.argmax(found["log_probabilities"][0])))
+        result = loaded.signatures["step"](values=tf.constant(pair[None]), **states)
+        states = {name: result[f"next_{name}"] for name in states}
+        best.append(int(np.argmax(result["log_probabilities"][0])))
     (greedy,) = run.predict(held_out.inputs[:1])
     text = "".join(
         ["", "?", "", "", *run.task.transcripts.vocabulary.tokens[2:]][item]

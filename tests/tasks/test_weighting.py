@@ -57,8 +57,8 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _examples() -> Examples:
-    found = names(7, 3)
-    return Examples(found.inputs, ["A", "A", "A", "A", "B", "B", "C"])
+    result = names(7, 3)
+    return Examples(result.inputs, ["A", "A", "A", "A", "B", "B", "C"])
 
 
 @pytest.mark.parametrize("choice", ["balanced", {"B": 3, "C": 0.5}])
@@ -79,8 +79,8 @@ def test_classes_have_their_weights(choice: Any) -> None:
 def test_weights_of_examples_are_not_those_of_padding() -> None:
     # One has no weight, and is an example still: the loss is a mean of seven.
     given = [0.0, 2.0, 1.0, 1.0, 4.0, 1.0, 0.5]
-    found = _examples()
-    examples = Examples(found.inputs, found.targets, weights=given)
+    result = _examples()
+    examples = Examples(result.inputs, result.targets, weights=given)
     loss, (_, outputs, targets, _, order) = _loss(template(), examples, 9, focal=2.0)
     expected = 0.0
     for row, target, index in zip(outputs, targets, order, strict=False):
@@ -105,8 +105,8 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
             expected -= weight * (1 - np.exp(log)) ** 1.5 * log
     assert loss == pytest.approx(expected, rel=1e-4)
 
-    found = names(5, 3)
-    examples = Examples(found.inputs, [[label, "all"] for label in found.targets])
+    result = names(5, 3)
+    examples = Examples(result.inputs, [[label, "all"] for label in result.targets])
     loss, (_, outputs, targets, _, _) = _loss(template(target="labels"), examples, 6, focal=2.0)
     chance = 1 / (1 + np.exp(-outputs))
     true = np.where(targets[:5] > 0.5, chance, 1 - chance)
@@ -128,13 +128,13 @@ def test_tags_and_labels_are_weighted_by_the_step_and_the_label() -> None:
     ],
 )
 def test_what_does_not_fit_is_told(chosen: Any, choices: dict, message: str, tmp_path) -> None:
-    found = names(8, 3)
+    result = names(8, 3)
     targets: Any = {
-        "labels": [[label] for label in found.targets],
+        "labels": [[label] for label in result.targets],
         "value": list(map(float, range(8))),
         "tags": None,
-    }.get(chosen.target, found.targets)
-    examples = sentences(8, 0) if targets is None else Examples(found.inputs, targets)
+    }.get(chosen.target, result.targets)
+    examples = sentences(8, 0) if targets is None else Examples(result.inputs, targets)
     from seqzoo.tasks import Splits
 
     with pytest.raises(SeqzooError, match=re.escape(message)):
@@ -152,8 +152,8 @@ def test_what_does_not_fit_is_told(chosen: Any, choices: dict, message: str, tmp
     ],
 )
 def test_wrong_weights_are_told(weights: list, message: str) -> None:
-    found = names(3, 0)
-    examples = Examples(found.inputs, found.targets, weights=weights)
+    result = names(3, 0)
+    examples = Examples(result.inputs, result.targets, weights=weights)
     task = template().adapt(names(20, 0))
     with pytest.raises(SeqzooError, match=message):
         weigh_examples(task.data(examples), examples)
@@ -175,8 +175,8 @@ def test_a_configuration_file_holds_weights_of_classes(weights: Any, tmp_path) -
 
 @pytest.mark.slow
 def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tmp_path) -> None:
-    found = names(60, 1)
-    rows = zip(found.inputs, found.targets, range(60), strict=True)
+    results = names(60, 1)
+    rows = zip(results.inputs, results.targets, range(60), strict=True)
     lines = [f"{text},{label},{index % 3}" for text, label, index in rows]
     path = tmp_path / "data.csv"
     path.write_text("text,label,trust\n" + "\n".join(lines) + "\n")
@@ -195,7 +195,7 @@ def test_columns_of_weights_from_a_file_and_class_weights_on_the_command_line(tm
     plain.write_text(
         "text,label\n"
         + "\n".join(
-            f"{a},{b}" for a, b, _ in zip(found.inputs, found.targets, range(60), strict=True)
+            f"{a},{b}" for a, b, _ in zip(results.inputs, results.targets, range(60), strict=True)
         )
         + "\n"
     )
@@ -219,10 +219,10 @@ def test_the_temperature_is_that_of_the_lowest_loss() -> None:
     shares = np.exp(_log_softmax(logits))
     targets = np.array([random.choice(3, p=share) for share in shares])
     for factor in (0.4, 1.0, 3.0):
-        found = fit_temperature(logits * factor, targets)
-        assert found == pytest.approx(factor, rel=0.1)
+        result = fit_temperature(logits * factor, targets)
+        assert result == pytest.approx(factor, rel=0.1)
         losses = [
-            cross_entropy(logits * factor / t, targets) for t in found * np.array([0.99, 1, 1.01])
+            cross_entropy(logits * factor / t, targets) for t in result * np.array([0.99, 1, 1.01])
         ]
         assert losses[1] < min(losses[0], losses[2])
     assert fit_temperature(np.array([[2.0, 0.0]]), np.array([0])) == 0.05
@@ -232,11 +232,11 @@ def test_the_temperature_is_that_of_the_lowest_loss() -> None:
 def test_the_calibration_error_is_the_mean_gap() -> None:
     probabilities = np.array([0.61, 0.63, 0.62, 0.95, 1.0])
     right = np.array([True, False, False, True, True])
-    found = calibration(probabilities, right)
+    result = calibration(probabilities, right)
     # Of the parts from 9/15 to 10/15, and from 14/15.
     gaps = [abs(0.62 - 1 / 3), abs(0.975 - 1)]
-    assert found["error"] == pytest.approx((3 * gaps[0] + 2 * gaps[1]) / 5)
-    assert [row["predictions"] for row in found["reliability"]] == [3, 2]
+    assert result["error"] == pytest.approx((3 * gaps[0] + 2 * gaps[1]) / 5)
+    assert [row["predictions"] for row in result["reliability"]] == [3, 2]
 
 
 @pytest.mark.slow

@@ -114,9 +114,9 @@ FORMATS = [
 
 @pytest.mark.parametrize("write", FORMATS, ids=lambda item: item.__name__.strip("_"))
 def test_every_format_reads_the_same(write, tmp_path) -> None:
-    found = read_vectors(str(write(tmp_path)), (), None)
-    assert found.words == (BINARY if "binary" in write.__name__ else WORDS)
-    np.testing.assert_array_equal(found.vectors, TABLE)
+    result = read_vectors(str(write(tmp_path)), (), None)
+    assert result.words == (BINARY if "binary" in write.__name__ else WORDS)
+    np.testing.assert_array_equal(result.vectors, TABLE)
 
 
 def test_an_installed_package(tmp_path, monkeypatch) -> None:
@@ -130,9 +130,9 @@ def test_an_installed_package(tmp_path, monkeypatch) -> None:
 
 
 def test_kept_are_the_first_and_the_wanted(tmp_path) -> None:
-    found = read_vectors(str(_glove(tmp_path)), {"ran"}, 2)
-    assert found.words == ["the", "cat", "ran"]
-    np.testing.assert_array_equal(found.vectors, TABLE[[0, 1, 4]])
+    result = read_vectors(str(_glove(tmp_path)), {"ran"}, 2)
+    assert result.words == ["the", "cat", "ran"]
+    np.testing.assert_array_equal(result.vectors, TABLE[[0, 1, 4]])
 
 
 def test_tokens_have_their_own_vector_or_that_of_their_lowercase_form(tmp_path) -> None:
@@ -191,9 +191,9 @@ def test_what_does_not_fit(tmp_path) -> None:
 def test_the_first_of_two_vectors_counts(tmp_path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(_lines() + b"cat 9 9 9\n")
-    found = read_vectors(str(path), (), None)
-    np.testing.assert_array_equal(found.vectors, TABLE)
-    assert found.notes == (f"{path} has two vectors of 'cat'; the first one is used.",)
+    result = read_vectors(str(path), (), None)
+    np.testing.assert_array_equal(result.vectors, TABLE)
+    assert result.notes == (f"{path} has two vectors of 'cat'; the first one is used.",)
 
 
 TEXTS = ["The cat ran", "the dog ran", "The dog slept", "the cat slept"] * 4
@@ -260,17 +260,17 @@ def test_a_model_has_the_vectors(name: str, mode: str, tmp_path) -> None:
     run = _run(name, mode, tmp_path, progress)
     assert progress.notes[0].startswith("66.7% of the words of the training examples have a vector")
     tokens = run.task.features.vocabulary.tokens
-    found = _weights(run)
+    result = _weights(run)
     given = np.array(
         [
             TABLE[WORDS.index(item)] if item in WORDS else np.zeros(3)
             for item in (token if token in WORDS else token.lower() for token in tokens)
         ]
     )
-    same = np.array_equal(found["vectors"][SPECIAL:], given.astype(np.float32))
+    same = np.array_equal(result["vectors"][SPECIAL:], given.astype(np.float32))
     assert same == (mode != "tuned")
     if mode == "mapped":
-        assert not np.array_equal(found["map"], np.eye(3))
+        assert not np.array_equal(result["map"], np.eye(3))
     # A word that training lacks has the id of its vector, in any case.
     words = tf.constant(["BERLIN", "Berlin", "zebra", "dog"])
     ids = run.task.features.ids(words).numpy()
@@ -285,8 +285,8 @@ def test_packed_and_exported(tmp_path) -> None:
     texts = ["BERLIN ran", "The zebra"]
     expected = run.predict(texts)
     pack(run, tmp_path / "packed", {})
-    found = Run.open(tmp_path / "packed").predict(texts)
-    for one, other in zip(expected, found, strict=True):
+    result = Run.open(tmp_path / "packed").predict(texts)
+    for one, other in zip(expected, result, strict=True):
         assert one.probability == pytest.approx(other.probability, abs=2e-3)
 
 

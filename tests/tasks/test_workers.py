@@ -203,9 +203,9 @@ def test_environments_that_name_no_workers(environment, workers, message) -> Non
 
 
 def test_workers_by_their_environment(monkeypatch) -> None:
-    found = clusters.resolve({"TF_CONFIG": json.dumps(TWO)}, 2)
-    assert (found.task_type, found.task_id) == ("worker", 1)
-    assert found.cluster_spec().as_dict() == TWO["cluster"]
+    result = clusters.resolve({"TF_CONFIG": json.dumps(TWO)}, 2)
+    assert (result.task_type, result.task_id) == ("worker", 1)
+    assert result.cluster_spec().as_dict() == TWO["cluster"]
     slurm = {
         "SLURM_PROCID": "2",
         "SLURM_JOB_ID": "41003",
@@ -216,14 +216,14 @@ def test_workers_by_their_environment(monkeypatch) -> None:
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
     port = clusters.PORT + 3 * clusters.PORTS_A_JOB
-    found = clusters.resolve(slurm)
+    result = clusters.resolve(slurm)
     addresses = [f"n1:{port}", f"n1:{port + 1}", f"n2:{port}"]
-    assert found.cluster_spec().as_dict() == {"worker": addresses}
-    assert (found.task_type, found.task_id) == ("worker", 2)
+    assert result.cluster_spec().as_dict() == {"worker": addresses}
+    assert (result.task_type, result.task_id) == ("worker", 2)
     name = "train-1.workers.default.svc.cluster.local"
     monkeypatch.setattr(clusters.socket, "getfqdn", lambda: name)
-    found = clusters.resolve({"JOB_COMPLETION_INDEX": "1"}, 2)
-    first, second = found.cluster_spec().as_dict()["worker"]
+    result = clusters.resolve({"JOB_COMPLETION_INDEX": "1"}, 2)
+    first, second = result.cluster_spec().as_dict()["worker"]
     assert second == f"{name}:{clusters.PORT}" and first == second.replace("train-1", "train-0")
 
 

@@ -250,11 +250,13 @@ def test_export_answers_as_predict_does(trained, tmp_path) -> None:
     result = seqzoo("export", trained / "run", tmp_path / "exported", "--top", 2)
     assert result.exit_code == 0, result.output
     answers = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
-    found = answers(tf.constant(["axyz1", "b"]))
+    results = answers(tf.constant(["axyz1", "b"]))
     lines = seqzoo("predict", trained / "run", "axyz1", "b").stdout.splitlines()
-    assert [label.decode() for label in found["label"].numpy()] == [s.split("\t")[0] for s in lines]
+    assert [label.decode() for label in results["label"].numpy()] == [
+        s.split("\t")[0] for s in lines
+    ]
     np.testing.assert_allclose(
-        found["probability"].numpy(), [float(line.split("\t")[1]) for line in lines], atol=1e-4
+        results["probability"].numpy(), [float(line.split("\t")[1]) for line in lines], atol=1e-4
     )
 
 

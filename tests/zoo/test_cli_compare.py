@@ -38,9 +38,9 @@ def test_nearest_units_are_those_of_an_exhaustive_search() -> None:
             asked.append(units)
             return int(a * units * units + b * units + c)
 
-        found = sizing.nearest_units(count, wanted, start)
+        result = sizing.nearest_units(count, wanted, start)
         differences = [abs(a * u * u + b * u + c - wanted) for u in range(1, 100_000 // b + 2)]
-        assert found >= 1 and differences[found - 1] == min(differences)
+        assert result >= 1 and differences[result - 1] == min(differences)
         assert len(set(asked)) < 30
 
 
@@ -61,10 +61,10 @@ def test_memory_is_that_of_the_process_alone() -> None:
         "print([name for name in ('tensorflow', 'keras') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    large, small, middle = map(float, found.stdout.splitlines()[0].split())
-    assert 380 < large - small < 400 and 185 < middle - small < 195, found
-    assert found.stdout.splitlines()[1] == "[]"
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    large, small, middle = map(float, result.stdout.splitlines()[0].split())
+    assert 380 < large - small < 400 and 185 < middle - small < 195, result
+    assert result.stdout.splitlines()[1] == "[]"
 
 
 def test_what_a_process_says(tmp_path, monkeypatch) -> None:

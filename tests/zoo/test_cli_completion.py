@@ -19,8 +19,8 @@ from seqzoo.zoo.pretrained import list_trained
 def completed(*words: str) -> list[tuple[str, str]]:
     """Type and value of what the last word may become."""
     complete = ShellComplete(main, {}, "seqzoo", "_SEQZOO_COMPLETE")
-    found = complete.get_completions(list(words[:-1]), words[-1])
-    return [(item.type, item.value) for item in found]
+    result = complete.get_completions(list(words[:-1]), words[-1])
+    return [(item.type, item.value) for item in result]
 
 
 def plain(names) -> list[tuple[str, str]]:
@@ -91,7 +91,7 @@ def test_completing_imports_nothing_heavy() -> None:
         "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     names = beginning("g", [*source_docs.cells(), *TEMPLATES, *PRESETS, *DATASETS])
     assert {"gru", "glyph-captioner", "glyphs"} <= set(names)
-    assert found.stdout == "".join(f"plain,{name}\n" for name in names) + "[]\n", found
+    assert result.stdout == "".join(f"plain,{name}\n" for name in names) + "[]\n", result

@@ -252,5 +252,5 @@ def test_init_imports_no_tensorflow() -> None:
         "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert found.stdout.endswith("\n[]\n"), found
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.endswith("\n[]\n"), result

@@ -53,11 +53,11 @@ def test_json(complete) -> None:
     result = seqzoo("doctor", "--json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["healthy"]) == (0, True)
-    found = {finding["subject"]: finding for finding in told["findings"]}
-    assert found["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
-    assert found["processor"]["values"]["cores"] >= 1
-    assert found["memory"]["values"]["bytes"] > found["memory"]["values"]["free_bytes"] > 0
-    layers = [value["values"] for name, value in found.items() if name.startswith("layers of ")]
+    results = {finding["subject"]: finding for finding in told["findings"]}
+    assert results["tensorflow"]["values"] == {"version": "2.21", "least": "2.21"}
+    assert results["processor"]["values"]["cores"] >= 1
+    assert results["memory"]["values"]["bytes"] > results["memory"]["values"]["free_bytes"] > 0
+    layers = [value["values"] for name, value in results.items() if name.startswith("layers of ")]
     assert sorted(cell for layer in layers for cell in layer["cells"]) == sorted(CELLS)
     # A cell of each path is run, not each cell.
     assert len(layers) == len({layer["path"] for layer in layers}) < 8
@@ -78,10 +78,12 @@ def test_json(complete) -> None:
 )
 def test_packages(complete, name, version, state, told) -> None:
     complete[name] = version
-    found = {finding.subject: finding for finding in doctor._packages()}
-    assert (found[name].state, found[name].message[: len(told)]) == (state, told)
-    assert ("pip install" in found[name].fix) == (state != "ok") and name in found[name].fix + name
-    assert all(finding.state == "ok" for key, finding in found.items() if key != name)
+    results = {finding.subject: finding for finding in doctor._packages()}
+    assert (results[name].state, results[name].message[: len(told)]) == (state, told)
+    assert ("pip install" in results[name].fix) == (state != "ok") and name in results[
+        name
+    ].fix + name
+    assert all(finding.state == "ok" for key, finding in results.items() if key != name)
 
 
 def test_a_wrong_result_is_found(complete, monkeypatch) -> None:

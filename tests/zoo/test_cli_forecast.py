@@ -74,11 +74,11 @@ def test_the_wild_value_is_an_anomaly(folder: pathlib.Path) -> None:
 
 def test_a_backtest_has_a_row_per_origin(folder: pathlib.Path) -> None:
     words = ["backtest", str(folder / "run"), "--origins", "3", "--json"]
-    found = json.loads(seqzoo(*words).stdout)
-    origins = [item["origin"] for item in found["origins"]]
+    results = json.loads(seqzoo(*words).stdout)
+    origins = [item["origin"] for item in results["origins"]]
     assert origins == ["2024-07-08", "2024-07-15", "2024-07-22"]
-    mean = np.mean([item["mae"] for item in found["origins"]])
-    assert found["mean"]["mae"] == pytest.approx(mean)
+    mean = np.mean([item["mae"] for item in results["origins"]])
+    assert results["mean"]["mae"] == pytest.approx(mean)
     text = seqzoo(*words[:-1]).stdout.splitlines()
     assert text[0].startswith("origin\tloss\tmse\tmae") and text[4].startswith("mean\t")
     result = seqzoo("backtest", str(folder / "run"), "--origins", "9")
@@ -91,9 +91,9 @@ def test_a_backtest_trains_anew_at_each_origin(folder: pathlib.Path) -> None:
         words = ["backtest", str(folder / "run"), "--origins", "2", "--stride", "35", "--refit"]
         result = seqzoo(*words, "--json")
     assert result.stderr.count("Training up to") == 2
-    found = json.loads(result.stdout)
-    assert found["origins"][0]["origin"] == "2024-06-17"
-    assert found["mean"]["mae"] < 0.5 * found["mean"]["baselines"]["naive"]["mae"]
+    results = json.loads(result.stdout)
+    assert results["origins"][0]["origin"] == "2024-06-17"
+    assert results["mean"]["mae"] < 0.5 * results["mean"]["baselines"]["naive"]["mae"]
 
 
 @pytest.mark.parametrize(

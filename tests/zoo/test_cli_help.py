@@ -171,8 +171,8 @@ def test_choices_of_images_reach_the_template(tmp_path, words, name, value) -> N
     file = tmp_path / "a.toml"
     result = seqzoo("init", "one-to-many", *words, "--output", file)
     assert result.exit_code == 0, result.output
-    found = getattr(read_config(str(file)).task, name)
-    assert (tuple(found) if isinstance(value, tuple) else found) == value
+    results = getattr(read_config(str(file)).task, name)
+    assert (tuple(results) if isinstance(value, tuple) else results) == value
 
 
 def test_what_a_template_does_not_pool_by_is_named() -> None:

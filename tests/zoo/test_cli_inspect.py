@@ -83,9 +83,9 @@ def test_predictions_with_their_attention(tmp_path, trained) -> None:
     file = tmp_path / "looks.html"
     result = seqzoo(*words, "--json", "--attention-file", file)
     assert result.exit_code == 0, result.stderr
-    found = json.loads(result.stdout)
-    attention = found["attention"]
-    assert found["answer"] == "".join(attention["tokens"]) == "2021-03-03"
+    results = json.loads(result.stdout)
+    attention = results["attention"]
+    assert results["answer"] == "".join(attention["tokens"]) == "2021-03-03"
     assert "".join(attention["source"]) == "3 mars 2021"
     assert all(sum(row) == pytest.approx(1, abs=0.01) for row in attention["weights"])
     assert len(attention["weights"]) == 10

@@ -58,8 +58,8 @@ def test_files_are_answered_as_texts_are(run, expected, tmp_path, kind) -> None:
     assert [int(row["line"]) for row in rows] == lines
     if kind != "tsv":  # where a tab could not be written
         assert [row["answer"] for row in rows] == [label for label, _ in expected]
-        found = [float(row["probability"]) for row in rows]
-        assert found == pytest.approx([float(p) for _, p in expected], abs=2e-4)
+        results = [float(row["probability"]) for row in rows]
+        assert results == pytest.approx([float(p) for _, p in expected], abs=2e-4)
 
 
 @pytest.mark.slow
@@ -154,8 +154,8 @@ def test_sentences_of_conll_need_no_tags(tmp_path) -> None:
     path = tmp_path / "some.conllu"
     rows = ["1\tA", "2\tb", "", "# text", "1\tC", ""]
     path.write_text("\n".join(row + "\t_" * 8 if row[:1].isdigit() else row for row in rows))
-    found = list(of_file(inputs.File(path), {}))
-    assert [(own.number, own.field) for own in found] == [(1, ("A", "b")), (5, ("C",))]
+    results = list(of_file(inputs.File(path), {}))
+    assert [(own.number, own.field) for own in results] == [(1, ("A", "b")), (5, ("C",))]
     (tmp_path / "plain.conll").write_text("A\nb\n\nC\n")
     plain = inputs.File(tmp_path / "plain.conll", "1")
     assert [own.field for own in of_file(plain, {})] == [("A", "b"), ("C",)]

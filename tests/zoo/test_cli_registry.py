@@ -22,8 +22,8 @@ def test_each_command_has_a_file_of_its_name(name) -> None:
 
 def test_each_file_of_a_command_is_registered() -> None:
     folder = ROOT / "zoo" / "commands"
-    found = {path.stem for path in folder.glob("*.py") if "@click.command(" in path.read_text()}
-    assert found == set(COMMANDS)
+    results = {path.stem for path in folder.glob("*.py") if "@click.command(" in path.read_text()}
+    assert results == set(COMMANDS)
 
 
 def test_a_command_that_is_misspelt_is_answered_with_the_nearest() -> None:
@@ -51,12 +51,12 @@ def test_overview_and_names_import_no_command(shell, text) -> None:
         "print([name for name in sys.modules for room in rooms\n"
         "       if name.startswith(f'seqzoo.zoo.{room}')])"
     )
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program, shell], cwd=ROOT, capture_output=True, text=True
     )
     imported = ["seqzoo.zoo.commands.program", "seqzoo.zoo.commands.registry"]
-    assert found.stdout.startswith(text), found
-    assert found.stdout.splitlines()[-1] == repr(imported)
+    assert result.stdout.startswith(text), result
+    assert result.stdout.splitlines()[-1] == repr(imported)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

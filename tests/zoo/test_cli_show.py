@@ -44,13 +44,13 @@ def test_listing_imports_nothing_heavy() -> None:
         "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert found.stdout.endswith("\n[]\n") and "\ngru\t" in found.stdout, found
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.endswith("\n[]\n") and "\ngru\t" in result.stdout, result
 
 
 def test_list_as_json() -> None:
-    found = json.loads(seqzoo("list", "--json").stdout)
-    assert {kind: list(names) for kind, names in found.items()} == {
+    result = json.loads(seqzoo("list", "--json").stdout)
+    assert {kind: list(names) for kind, names in result.items()} == {
         "cells": list(source_docs.cells()),
         "templates": list(TEMPLATES),
         "presets": list(PRESETS),
@@ -62,13 +62,13 @@ def test_list_as_json() -> None:
 
 
 def test_list_of_a_family() -> None:
-    found = seqzoo("list", "cells", "--family", "long-memory").stdout.splitlines()
-    assert found[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
+    result = seqzoo("list", "cells", "--family", "long-memory").stdout.splitlines()
+    assert result[0].split("\t")[:5] == ["cell", "family", "year", "products", "parallel"]
     # W, u and b of 64 features and 128 units
     size = f"1\t{64 * 128 + 128 + 128:,}"
     about = "Each unit only sees its own past state"
-    assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\t{about}" in found
-    assert {line.split("\t")[1] for line in found[1:]} == {"long-memory"}
+    assert f"indrnn\tlong-memory\t2018\t0\t\t{size}\t{about}" in result
+    assert {line.split("\t")[1] for line in result[1:]} == {"long-memory"}
     wrong = seqzoo("list", "--family", "long-memry")
     assert wrong.exit_code == 2 and "did you mean 'long-memory'?" in wrong.stderr
     assert seqzoo("list", "presets", "--family", "gru").exit_code == 2
@@ -187,8 +187,8 @@ def test_data_set_that_is_not_prepared_is_not_prepared_for_this(tmp_path) -> Non
 
 def test_a_name_of_several_kinds_is_shown_as_all_of_them(monkeypatch) -> None:
     monkeypatch.setitem(PRESETS, "gru", PRESETS["language-id"])
-    found = json.loads(seqzoo("show", "gru", "--json").stdout)
-    assert [item["kind"] for item in found] == ["cell", "preset"]
+    result = json.loads(seqzoo("show", "gru", "--json").stdout)
+    assert [item["kind"] for item in result] == ["cell", "preset"]
     text = seqzoo("show", "gru").stdout
     assert "gru, a cell: " in text and "gru, a preset: " in text
 

@@ -28,15 +28,15 @@ def _write(path: pathlib.Path, text: str) -> pathlib.Path:
 
 def test_conllu(tmp_path) -> None:
     path = _write(tmp_path / "a.conllu", UNIVERSAL)
-    found = read_conll(path)
-    assert found.sentences == [("It", "'s", "20 000"), ("#",)]
-    assert found.tags == [("PRON", "AUX", "NUM"), ("SYM",)]
-    assert found.lines == [4, 10]
+    result = read_conll(path)
+    assert result.sentences == [("It", "'s", "20 000"), ("#",)]
+    assert result.tags == [("PRON", "AUX", "NUM"), ("SYM",)]
+    assert result.lines == [4, 10]
     assert read_conll(path, "lemma", "xpos").tags == [("PRP", "VBZ", "RB"), ("NN",)]
     assert read_conll(path, 3, 5) == read_conll(path, "lemma", "xpos")
     packed = tmp_path / "a.conllu.gz"
     packed.write_bytes(gzip.compress(UNIVERSAL.replace("\n", "\r\n").encode()))
-    assert read_conll(packed) == found
+    assert read_conll(packed) == result
 
 
 def test_conllu_plus(tmp_path) -> None:
@@ -54,26 +54,26 @@ def test_conllu_plus(tmp_path) -> None:
 def test_columns_by_number(tmp_path) -> None:
     text = "-DOCSTART- -X- O\n\nEU NNP B-ORG\n# is O\n\n# id 7 of 9\n\u2028 NN O\n \t\n"
     path = _write(tmp_path / "a.conll", "\ufeff" + text)
-    found = read_conll(path, 1, -1)
-    assert read_conll(path) == found
-    assert found.sentences[0] == ("EU", "#")
-    assert found.tags[0] == ("B-ORG", "O") and found.lines[0] == 3
+    result = read_conll(path, 1, -1)
+    assert read_conll(path) == result
+    assert result.sentences[0] == ("EU", "#")
+    assert result.tags[0] == ("B-ORG", "O") and result.lines[0] == 3
     assert read_conll(path, "1", "2").tags[0] == ("NNP", "is")
 
 
 def test_spaces_inside_fields_where_there_are_tabs(tmp_path) -> None:
     path = _write(tmp_path / "a.txt", "20 000\tNUM\n#\tSYM\n\t\n# a comment\nto  day\tNOUN")
-    found = read_conll(path, 1, 2)
-    assert found.sentences == [("20 000", "#"), ("to  day",)]
-    assert found.lines == [1, 5]
+    result = read_conll(path, 1, 2)
+    assert result.sentences == [("20 000", "#"), ("to  day",)]
+    assert result.lines == [1, 5]
 
 
 @pytest.mark.parametrize("header", ["word pos ner\n", "# global.columns = WORD POS NER\n"])
 def test_columns_by_name(tmp_path, header) -> None:
     path = _write(tmp_path / "a.conll", header + "a DT O\nb NN B\n\nc NN O\n")
-    found = read_conll(path, "word", "ner")
-    assert found.sentences == [("a", "b"), ("c",)] and found.tags == [("O", "B"), ("O",)]
-    assert found.lines == [2, 5]
+    result = read_conll(path, "word", "ner")
+    assert result.sentences == [("a", "b"), ("c",)] and result.tags == [("O", "B"), ("O",)]
+    assert result.lines == [2, 5]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from seqzoo.zoo.inference.forecasts import Forecaster, ForecastTable
 
 
 def _dates(texts: list[str], form: str | None = None) -> list[str]:
-    found = parse_dates(texts, lambda row: f"a.csv, line {row + 2}", "date", form)
-    return found.astype(str).tolist()
+    result = parse_dates(texts, lambda row: f"a.csv, line {row + 2}", "date", form)
+    return result.astype(str).tolist()
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_frequencies_are_inferred(
     dates: list[str], frequency: str, season: int, following: str
 ) -> None:
     array = np.array(dates, "datetime64[s]")
-    found = Frequency.infer(array)
-    assert found is not None and str(found) == frequency and found.season == season
-    assert Frequency.parse(frequency) == found
-    assert found.following(array, 1).astype(str).tolist() == [following]
-    steps, whole = found.positions(array)
-    assert whole.all() and (found.at(array, steps) == array).all()
+    result = Frequency.infer(array)
+    assert result is not None and str(result) == frequency and result.season == season
+    assert Frequency.parse(frequency) == result
+    assert result.following(array, 1).astype(str).tolist() == [following]
+    steps, whole = result.positions(array)
+    assert whole.all() and (result.at(array, steps) == array).all()
 
 
 def test_a_history_has_evenly_spaced_dates() -> None:
@@ -247,8 +247,8 @@ def test_forecasts_are_of_all_series_whatever_training_was_limited_to(
 
 
 def test_large_forecasts_keep_their_digits() -> None:
-    found = ForecastTable(["sold"], [[1234567.8], [-123456.2], [0.000123456789], [9.0]])
-    assert found.text("csv").split() == ["sold", "1234568", "-123456", "0.000123457", "9"]
+    result = ForecastTable(["sold"], [[1234567.8], [-123456.2], [0.000123456789], [9.0]])
+    assert result.text("csv").split() == ["sold", "1234568", "-123456", "0.000123457", "9"]
 
 
 def test_columns_with_dates_are_for_tables_with_dates() -> None:

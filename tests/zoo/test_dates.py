@@ -164,13 +164,13 @@ def test_numbers_alone_are_read_in_one_way(pairs) -> None:
         ascii_text = "-".join(str(int(number)) for number in numbers)
         # Months come first between slashes, or where the day could not.
         months_first = ("%m-%d-%Y",) if "/" in text or int(numbers[1]) > 12 else ()
-        found = set()
+        results = set()
         for form in ("%Y-%m-%d", "%d-%m-%Y", *months_first):
             try:
-                found.add(datetime.datetime.strptime(ascii_text, form).date())
+                results.add(datetime.datetime.strptime(ascii_text, form).date())
             except ValueError:
                 continue
-        assert found == {day(iso)}, text
+        assert results == {day(iso)}, text
         checked += 1
     assert checked > 500
 

@@ -40,17 +40,17 @@ def other(trained, tmp_path_factory) -> pathlib.Path:
 def test_mean_logits_are_those_of_mean_probabilities() -> None:
     outputs = np.random.default_rng(0).normal(0, 3, (3, 4, 5))
     shares = np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True)
-    found = np.exp(mean_logits(ClassTargets(list("abcde"), 0.0), outputs))
-    np.testing.assert_allclose(found, shares.mean(0), rtol=1e-12)
-    found = mean_logits(LabelTargets(list("abcde")), outputs)
+    result = np.exp(mean_logits(ClassTargets(list("abcde"), 0.0), outputs))
+    np.testing.assert_allclose(result, shares.mean(0), rtol=1e-12)
+    result = mean_logits(LabelTargets(list("abcde")), outputs)
     wanted = (1 / (1 + np.exp(-outputs))).mean(0)
-    np.testing.assert_allclose(1 / (1 + np.exp(-found)), wanted, rtol=1e-12)
+    np.testing.assert_allclose(1 / (1 + np.exp(-result)), wanted, rtol=1e-12)
 
 
 def test_long_sequences_have_a_joint_probability(monkeypatch) -> None:
     ensemble = Ensemble.__new__(Ensemble)
-    found = [{"loss": [1000.0, 2.0]}, {"loss": [1001.0, 2.0]}]
-    monkeypatch.setattr(ensemble, "_collect", lambda *_: found)
+    results = [{"loss": [1000.0, 2.0]}, {"loss": [1001.0, 2.0]}]
+    monkeypatch.setattr(ensemble, "_collect", lambda *_: results)
     wanted = [-1000 + np.log((1 + np.exp(-1)) / 2), -2.0]
     np.testing.assert_allclose(ensemble._log_joint([], AnswerOptions()), wanted, rtol=1e-12)
 
@@ -79,21 +79,21 @@ def test_classes_by_mean_probability(trained, other) -> None:
     ensemble = zoo.ensemble(folders)
     alone = [[dict(item.alternatives) for item in run.predict(TEXTS)] for run in ensemble.runs]
     examples = Examples(TEXTS, ["a-text", "b-text", "b-text"])
-    found = ensemble.predict(TEXTS)
+    result = ensemble.predict(TEXTS)
     losses = []
-    for answer, one, two, truth in zip(found, *alone, examples.targets, strict=True):
+    for answer, one, two, truth in zip(result, *alone, examples.targets, strict=True):
         for label, probability in answer.alternatives:
             assert probability == pytest.approx((one[label] + two[label]) / 2, abs=1e-6)
         losses.append(-np.log((one[truth] + two[truth]) / 2))
     figures = ensemble.evaluate(examples)
     assert figures["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
-    right = [item.value == truth for item, truth in zip(found, examples.targets, strict=True)]
+    right = [item.value == truth for item, truth in zip(result, examples.targets, strict=True)]
     assert figures["accuracy"] == pytest.approx(np.mean(right))
 
     shown = seqzoo("predict", folders[0], "--with", folders[1], "--json", *TEXTS).stdout
     lines = [json.loads(line) for line in shown.splitlines()]
-    assert [item["answer"] for item in lines] == [item.value for item in found]
-    assert lines[0]["probability"] == pytest.approx(found[0].probability)
+    assert [item["answer"] for item in lines] == [item.value for item in result]
+    assert lines[0]["probability"] == pytest.approx(result[0].probability)
     scored = json.loads(seqzoo("evaluate", folders[0], "--with", folders[1], "--json").stdout)
     wanted = ensemble.evaluate(zoo.open_source(zoo.Source(**ensemble.source))[0].test)
     assert scored["loss"] == pytest.approx(wanted["loss"]) and scored["examples"] == 6
@@ -112,8 +112,8 @@ def test_numbers_are_averaged_in_their_units(tmp_path) -> None:
     ensemble = zoo.ensemble(runs)
     one, two = ([item.value for item in run.predict(inputs)] for run in runs)
     wanted = np.add(one, two) / 2
-    found = [item.value for item in ensemble.predict(inputs)]
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    results = [item.value for item in ensemble.predict(inputs)]
+    np.testing.assert_allclose(results, wanted, rtol=1e-4)
     assert not np.allclose(one, two, rtol=1e-2)
     truths = np.linspace(90, 120, 12)
     figures = ensemble.evaluate(Examples(inputs, truths))
@@ -138,8 +138,8 @@ def test_tags_by_mean_probability(tmp_path) -> None:
         for name, crf in (("with", True), ("without", False))
     ]
     ensemble = zoo.ensemble(runs)
-    found = ensemble.predict(sentences[:3])
-    for sentence, answer in zip(sentences, found, strict=False):
+    result = ensemble.predict(sentences[:3])
+    for sentence, answer in zip(sentences, result, strict=False):
         assert len(answer.value) == len(answer.step_probabilities) == len(sentence)
         truth = Examples([sentence], [list(answer.value)])
         # The loss of a run is that of all tags, divided by their number.

@@ -55,14 +55,16 @@ def test_no_two_formats_have_one_suffix() -> None:
 
 @pytest.mark.parametrize("name", ["tsv", "json lines", "parquet", "arrow", "npz"])
 def test_rows_mean_the_same_in_all_formats(tmp_path, name) -> None:
-    found = []
+    results = []
     for item in ("csv", name):
         path = write(tmp_path, item)
         part, _ = read_file(str(path), Source(str(path), "words", input="text", target="label"))
         asked = of_file(File(path), {"kind": "words", "input": "text"})
-        found.append((part.keys, part.labels, part.examples.targets, [one.field for one in asked]))
-    assert found[0] == found[1]
-    assert found[0][1:] == ([(label,) for label in LABELS], LABELS, TEXTS)
+        results.append(
+            (part.keys, part.labels, part.examples.targets, [one.field for one in asked])
+        )
+    assert results[0] == results[1]
+    assert results[0][1:] == ([(label,) for label in LABELS], LABELS, TEXTS)
 
 
 @pytest.mark.parametrize(

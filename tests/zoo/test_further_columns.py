@@ -53,8 +53,10 @@ def test_arrays_become_inputs_by_name(tmp_path) -> None:
     arrays = {"x": np.ones((2, 4)), "age": np.array([1.0, np.nan]), "y": np.array([0, 1])}
     np.savez(tmp_path / "a.npz", **arrays)
     further = {"age": "number"}
-    found = Source(str(tmp_path / "a.npz"), "series", input="x", target="y", further_inputs=further)
-    first, second = open_examples(found, "all").inputs
+    result = Source(
+        str(tmp_path / "a.npz"), "series", input="x", target="y", further_inputs=further
+    )
+    first, second = open_examples(result, "all").inputs
     assert first["age"] == 1.0 and np.isnan(second["age"]) and first["x"].shape == (4,)
 
 
@@ -80,11 +82,11 @@ def test_check_looks_at_further_columns(tmp_path) -> None:
     rows = [{**ROWS[0], "title": f"t{n} a", "age": n, "label": "xy"[n % 2]} for n in range(60)]
     rows[7]["age"] = "old"
     path = table(tmp_path / "t.csv", rows)
-    found = check(str(path), timing=False, input="title", static_columns=["age", "region"])
-    texts = [finding.text() for finding in found.findings if finding.subject == "further inputs"]
+    result = check(str(path), timing=False, input="title", static_columns=["age", "region"])
+    texts = [finding.text() for finding in result.findings if finding.subject == "further inputs"]
     assert "not numbers, such as 'old'" in texts[0] and "it says nothing" in texts[1]
-    assert found.suggestion is not None
-    assert "--further-input age=static --further-input region=static" in found.suggestion.command
+    assert result.suggestion is not None
+    assert "--further-input age=static --further-input region=static" in result.suggestion.command
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path) -> None:

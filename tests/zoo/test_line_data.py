@@ -17,12 +17,12 @@ def test_held_out_lines_have_faces_and_words_of_their_own() -> None:
     assert not seen & unseen and len(unseen) > 100 and len(seen) > 8 * len(unseen)
     assert set(words_of("validation")) == seen
     for split in LINES:
-        found = [line(split, number) for number in range(40)]
-        faces = {face for face, _, _ in found}
+        results = [line(split, number) for number in range(40)]
+        faces = {face for face, _, _ in results}
         assert faces <= set(UNSEEN_FACES) if split != "train" else not faces & set(UNSEEN_FACES)
-        words = {item.lower() for _, text, _ in found for item in re.findall("[A-Za-z]+", text)}
+        words = {item.lower() for _, text, _ in results for item in re.findall("[A-Za-z]+", text)}
         assert words <= (unseen if split == "test" else seen) and len(words) > 30
-        assert {len(text.split()) for _, text, _ in found} == {1, 2, 3}
+        assert {len(text.split()) for _, text, _ in results} == {1, 2, 3}
 
 
 def test_a_line_is_drawn_the_same_every_time_and_as_wide_as_its_text() -> None:

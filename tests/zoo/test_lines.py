@@ -79,13 +79,13 @@ def test_lines_of_a_config_are_counted_so_too(tmp_path) -> None:
 def test_a_byte_order_mark_is_no_text(tmp_path, trained) -> None:
     mark, texts = "\ufeff", ["axyz1", "bzzy2"]
     marked = (mark + "\n".join(texts)).encode()
-    found = [line.field for line in prediction_inputs.of_lines(io.BytesIO(marked))]
-    assert found == texts
-    found = [
+    results = [line.field for line in prediction_inputs.of_lines(io.BytesIO(marked))]
+    assert results == texts
+    results = [
         argument.field
         for argument in prediction_inputs.of_arguments([mark + item for item in texts])
     ]
-    assert found == texts
+    assert results == texts
     run = trained / "run"
     expected = seqzoo("predict", run, *texts).stdout
     assert seqzoo("predict", run, stdin=marked).stdout == expected

@@ -59,8 +59,8 @@ def test_causes_are_told_from_the_training_examples() -> None:
     labels = ["b", *["a"] * 30, *["b"] * 25, *["c"] * 5]
     training = Training.of(texts, labels, np.array([len(text) for text in texts]))
     inputs = ["good movie", "x", "y" * 40, "text xxx 1", "text xxx 2", "text xxx 7"]
-    found = some(inputs, [0, 0, 0, 2, 0, 0], [1, 1, 1, 0, 2, 0])
-    causes = causes_of(found, training)
+    result = some(inputs, [0, 0, 0, 2, 0, 0], [1, 1, 1, 0, 2, 0])
+    causes = causes_of(result, training)
     applying = [
         [name for name, applies in causes.items() if applies[index]] for index in range(len(inputs))
     ]
@@ -79,9 +79,9 @@ def test_causes_are_told_from_the_training_examples() -> None:
 
 def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> None:
     inputs = ["p", "q", "r", "s"]
-    found = some(inputs, [0, 0, 0, 2], [1, 1, 1, 2])
+    result = some(inputs, [0, 0, 0, 2], [1, 1, 1, 2])
     run = SimpleNamespace(folder="runs/x")
-    told = report(run, Examples(inputs, list("aaac"), lines=[2, 3, 4, 5]), found, None, "test", 2)
+    told = report(run, Examples(inputs, list("aaac"), lines=[2, 3, 4, 5]), result, None, "test", 2)
     (group,) = told.groups
     assert (group.cause, group.mistakes, group.share, group.share_of_examples) == (
         "confused pair",
@@ -97,9 +97,9 @@ def test_a_report_puts_each_mistake_into_one_group_most_confident_first() -> Non
 
 def test_command(trained, tmp_path) -> None:
     run = trained / "run"
-    found = json.loads(seqzoo("errors", run, "--json").stdout)
-    assert found["examples"] == 6 and found["split"] == "test"
-    assert sum(item["mistakes"] for item in found["groups"]) == found["mistakes"]
+    results = json.loads(seqzoo("errors", run, "--json").stdout)
+    assert results["examples"] == 6 and results["split"] == "test"
+    assert sum(item["mistakes"] for item in results["groups"]) == results["mistakes"]
     data = tmp_path / "wrong.csv"
     data.write_text("text,label\naxyzx1,b-text\nbxyzx1,b-text\n")
     shown = seqzoo("errors", run, data, "--top", 1).stdout
@@ -140,9 +140,9 @@ def test_folds_predict_what_a_model_was_not_trained_on(trained, monkeypatch) -> 
 
     monkeypatch.setattr(trainer, "train", train)
     told = []
-    found = zoo.errors(run, folds=3, say=told.append)
+    result = zoo.errors(run, folds=3, say=told.append)
     texts = set().union(*parts)
-    assert len(texts) == found.examples == 52 and told[1:] == [
+    assert len(texts) == result.examples == 52 and told[1:] == [
         f"Model {n} of 3." for n in (1, 2, 3)
     ]
     # Each is left out once.
@@ -171,6 +171,6 @@ def test_folds_find_a_label_that_was_exchanged(trained, tmp_path, folds: int) ->
     words += " --validation 0 --test 0 --batch-size 8 --learning-rate 0.02 --pooling max"
     result = seqzoo("train", "many-to-one", "--data", data, *words.split(), "--run", folder)
     assert result.exit_code == 0, result.stderr
-    found = zoo.errors(Run.open(folder), folds=folds)
-    assert found.split == "training" and found.examples == 80
-    assert found.labels[0].input == "axyzyx3" and found.labels[0].prediction == "a-text"
+    results = zoo.errors(Run.open(folder), folds=folds)
+    assert results.split == "training" and results.examples == 80
+    assert results.labels[0].input == "axyzyx3" and results.labels[0].prediction == "a-text"

@@ -137,9 +137,9 @@ def test_the_exported_model(run, expected, tmp_path) -> None:
     Run.open(run).export(tmp_path / "exported", check=False)
     model = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
     for texts, item in ((INPUTS, expected), (INPUTS[2:3], expected[2:3])):
-        found = model(tf.constant([text.encode() for text in texts]))
-        labels = [label.decode() for label in found["label"].numpy()]
-        probabilities = found["probabilities"].numpy().max(1)
+        result = model(tf.constant([text.encode() for text in texts]))
+        labels = [label.decode() for label in result["label"].numpy()]
+        probabilities = result["probabilities"].numpy().max(1)
         assert_same(list(zip(labels, probabilities, strict=True)), item)
 
 

@@ -49,16 +49,16 @@ def test_rows_mean_what_they_mean_in_json_lines(case, tmp_path) -> None:
     rows = [{"in": i, "out": o} for i, o in zip(inputs, targets, strict=True)]
     jsonl = write(tmp_path / "t.jsonl", "\n".join(map(json.dumps, rows)))
     path = parquet_of(tmp_path / "t.parquet", {"in": inputs, "out": targets, "further": [None] * 2})
-    found = [
+    results = [
         read_file(str(item), Source(str(item), kind, target_kind, input="in", target="out"))[0]
         for item in (jsonl, path)
     ]
-    assert found[1].keys == found[0].keys
-    assert found[1].labels == found[0].labels
+    assert results[1].keys == results[0].keys
+    assert results[1].labels == results[0].labels
     for name in ("inputs", "targets"):
-        pairs = zip(*(getattr(item.examples, name) for item in found), strict=True)
+        pairs = zip(*(getattr(item.examples, name) for item in results), strict=True)
         assert all(np.array_equal(one, other) and type(one) is type(other) for one, other in pairs)
-    assert found[1].examples.place(1) == "row 2"
+    assert results[1].examples.place(1) == "row 2"
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,11 @@ def test_a_model_predicts_without_tensorflow(tiny) -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     *lines, heavy = result.stdout.splitlines()
     assert heavy == "[]" and not result.stderr, result
-    found = [json.loads(line) for line in lines]
-    assert [own["line"] for own in found] == [1, 2] and {own["answer"] for own in found} == {"x"}
-    for own, largest in zip(found, (3, 2), strict=True):
+    results = [json.loads(line) for line in lines]
+    assert [own["line"] for own in results] == [1, 2] and {own["answer"] for own in results} == {
+        "x"
+    }
+    for own, largest in zip(results, (3, 2), strict=True):
         assert own["probability"] == pytest.approx(1 / (1 + math.exp(-2 * largest)))
 
 

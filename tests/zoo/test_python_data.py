@@ -35,8 +35,8 @@ match = ...
 def spans(text: str, classes: list[str]) -> list[tuple[str, str]]:
     """The pieces of a text that are of one class, spaces left out."""
     grouped = itertools.groupby(zip(text, classes, strict=True), key=lambda pair: pair[1])
-    found = [(name, "".join(character for character, _ in group)) for name, group in grouped]
-    return [(name, piece) for name, piece in found if name != "space"]
+    results = [(name, "".join(character for character, _ in group)) for name, group in grouped]
+    return [(name, piece) for name, piece in results if name != "space"]
 
 
 def test_every_class_in_one_source() -> None:
@@ -83,15 +83,15 @@ def test_sources_without_a_last_line_end(source: str) -> None:
 def test_classes_agree_with_the_syntax_tree(file: str) -> None:
     text = (LIBRARY / file).read_text(encoding="utf-8")
     classes, _ = syntax.highlight(text)
-    found = spans(text, classes)
+    result = spans(text, classes)
     nodes = sorted(
         (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)),
         key=lambda node: (node.lineno, node.col_offset),
     )
     functions = [n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    assert sorted(piece for name, piece in found if name == "function") == sorted(functions)
+    assert sorted(piece for name, piece in result if name == "function") == sorted(functions)
     named = sorted(n.name for n in nodes if isinstance(n, ast.ClassDef))
-    assert sorted(piece for name, piece in found if name == "class") == named
+    assert sorted(piece for name, piece in result if name == "class") == named
     docstrings = [
         node.value.value
         for node in nodes
@@ -99,14 +99,14 @@ def test_classes_agree_with_the_syntax_tree(file: str) -> None:
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     ]
-    assert [ast.literal_eval(p) for name, p in found if name == "docstring"] == docstrings
+    assert [ast.literal_eval(p) for name, p in result if name == "docstring"] == docstrings
     comments = [
         item.string
         for item in tokenize.generate_tokens(io.StringIO(text).readline)
         if item.type == tokenize.COMMENT
     ]
-    assert [piece for name, piece in found if name == "comment"] == comments
-    assert {piece for name, piece in found if name == "keyword"} <= set(keyword.kwlist)
+    assert [piece for name, piece in result if name == "comment"] == comments
+    assert {piece for name, piece in result if name == "keyword"} <= set(keyword.kwlist)
 
 
 def write(folder: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
@@ -133,8 +133,8 @@ def test_sources_leave_out_tests_tables_and_what_is_no_text(tmp_path) -> None:
         "not_utf8.py": b"a = '\xfc'\n",
         "data.txt": b"x\n",
     }
-    found = list(library.sources(write(tmp_path, kept | out)))
-    assert found == [
+    results = list(library.sources(write(tmp_path, kept | out)))
+    assert results == [
         ("a/__init__.py", "# coding: latin-1\na = 'ü'\n"),
         ("a/testing.py", "x\n"),
         ("b.py", "b = 1\n"),
@@ -147,9 +147,9 @@ def test_library_without_source_is_a_clear_error(tmp_path) -> None:
 
 
 def test_the_running_library_has_its_source() -> None:
-    found = dict(library.sources())
-    assert set(FILES) <= set(found) and not any(name.startswith("test/") for name in found)
-    assert sum(map(len, found.values())) > 5_000_000
+    results = dict(library.sources())
+    assert set(FILES) <= set(results) and not any(name.startswith("test/") for name in results)
+    assert sum(map(len, results.values())) > 5_000_000
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +162,8 @@ def test_pieces_are_whole_statements_with_their_labels(some_sources) -> None:
 
     texts = dict(some_sources)
     known = {path: syntax.highlight(text) for path, text in some_sources}
-    found = list(python_tokens.pieces(some_sources, percent=100))
-    for piece in found:
+    results = list(python_tokens.pieces(some_sources, percent=100))
+    for piece in results:
         assert 40 <= len(piece.text) <= 400 and len(piece.text) == len(piece.labels)
         text, (classes, ends) = texts[piece.path], known[piece.path]
         start = text.index(piece.text)
@@ -175,7 +175,7 @@ def test_pieces_are_whole_statements_with_their_labels(some_sources) -> None:
         code = [c for c, name in zip(piece.text, piece.labels, strict=True) if name == "operator"]
         assert all(code.count(a) == code.count(b) for a, b in ("()", "[]", "{}"))
     # What is left out are long statements, blank lines and the shortest pieces.
-    assert 0.6 < sum(len(piece.text) for piece in found) / sum(map(len, texts.values())) < 1
+    assert 0.6 < sum(len(piece.text) for piece in results) / sum(map(len, texts.values())) < 1
 
 
 def test_pieces_pack_as_many_statements_as_fit() -> None:
@@ -184,10 +184,10 @@ def test_pieces_pack_as_many_statements_as_fit() -> None:
     line = f"name = {'x' * 91}\n"  # four of them are 396 characters
     long = f"name = '''{'y' * 400}'''\n"
     source = line * 5 + "\n\n" + long + "\n" + "z = 1\n" + line.replace("x", "w") * 2
-    found = [piece.text for piece in python_tokens.pieces([("a.py", source)], percent=100)]
+    results = [piece.text for piece in python_tokens.pieces([("a.py", source)], percent=100)]
     # The fifth line is an example by itself: the next one does not fit. Too long ones are left out.
     w = line.replace("x", "w")
-    assert found == [(line * 4)[:-1], line[:-1], ("z = 1\n" + w * 2)[:-1]]
+    assert results == [(line * 4)[:-1], line[:-1], ("z = 1\n" + w * 2)[:-1]]
 
 
 def test_pieces_are_unique_and_a_share_of_all(some_sources) -> None:
@@ -224,12 +224,12 @@ def test_prepared_labels_are_one_a_character(tmp_path, monkeypatch) -> None:
     assert 60 < count < 100  # two fifths of them
 
     files = datasets.load("python_source", tmp_path)
-    found = {}
+    results = {}
     for split in ("train", "validation", "test"):
         own = {
             e["path"].decode(): e["text"].decode()
             for e in tfds.as_numpy(files.as_dataset(split=split))
         }
-        assert not set(found) & set(own) and own
-        found |= own
-    assert found == dict(sources)
+        assert not set(results) & set(own) and own
+        results |= own
+    assert results == dict(sources)

@@ -33,9 +33,9 @@ def test_a_sentence_is_split_as_in_training_and_written_beside_its_tags(tagger, 
     rows = [line.split("\t") for line in first.splitlines()]
     assert [row[0] for row in rows] == words and not rest.strip()
     assert [line.split("\t")[0] for line in second.splitlines()] == ["l'", "homme"]
-    found = json.loads(seqzoo("predict", tagger, "--json", "L'homme est là.").stdout)
-    assert found["words"] == words and found["answer"] == [row[1] for row in rows]
-    assert [f"{item:.4f}" for item in found["probabilities"]] == [row[2] for row in rows]
+    result = json.loads(seqzoo("predict", tagger, "--json", "L'homme est là.").stdout)
+    assert result["words"] == words and result["answer"] == [row[1] for row in rows]
+    assert [f"{item:.4f}" for item in result["probabilities"]] == [row[2] for row in rows]
     shown = seqzoo("predict", tagger, "--format", "conllu", stdin="L'homme est là.\n").stdout
     comment, *lines = shown.rstrip("\n").split("\n")
     assert comment == "# text = L' homme est là ."

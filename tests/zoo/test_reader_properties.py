@@ -156,10 +156,10 @@ def conll(rows: list, line: Callable[[int, str, str], str], gap: str, end: str) 
 
 
 def check_sentences(path: pathlib.Path, rows: list, lines: list) -> None:
-    found = read_conll(path)
-    assert found.sentences == [tuple(word for word, _ in part) for part in rows]
-    assert found.tags == [tuple(tag for _, tag in part) for part in rows]
-    assert found.lines == lines
+    result = read_conll(path)
+    assert result.sentences == [tuple(word for word, _ in part) for part in rows]
+    assert result.tags == [tuple(tag for _, tag in part) for part in rows]
+    assert result.lines == lines
 
 
 word = texts(without="\t\n\r", min_size=1).map(lambda item: item.strip(" ")).filter(bool)

@@ -132,10 +132,10 @@ def test_errors_read_as_they_are_stored(tmp_path, monkeypatch) -> None:
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     np.savez(tmp_path / "object.npz", text=np.array([[1], [2, 3]], object), label=np.arange(2))
-    found = _rendered(tmp_path)
+    result = _rendered(tmp_path)
     if os.environ.get("SEQZOO_WRITE_ERRORS"):
-        STORED.write_text(found, encoding="utf-8")
-    assert found == STORED.read_text(encoding="utf-8")
+        STORED.write_text(result, encoding="utf-8")
+    assert result == STORED.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -26,9 +26,9 @@ def test_folds_part_the_examples_with_their_classes() -> None:
     )
     held: Counter = Counter()
     for number in range(1, 6):
-        found = hold_out(splits, f"{number}/5", "class", seed=0)
-        assert found.validation and found.test
-        parts = [found.train, found.validation, found.test]
+        result = hold_out(splits, f"{number}/5", "class", seed=0)
+        assert result.validation and result.test
+        parts = [result.train, result.validation, result.test]
         inputs = [text for part in parts for text in part.inputs]
         assert sorted(inputs) == sorted(texts)  # all but the test examples, each once
         sets = [set(part.inputs) for part in parts]
@@ -59,15 +59,15 @@ def test_folds_part_the_examples_with_their_classes() -> None:
 
 def test_scores_are_summed_up(tmp_path) -> None:
     figures = {f"seed-{n}": {"mae": mae, "loss": 1.0} for n, mae in enumerate((2.0, 1.0, 6.0))}
-    found = Repetition(tmp_path, "mae", -1, "test", figures)
-    told = found.to_json()
+    result = Repetition(tmp_path, "mae", -1, "test", figures)
+    told = result.to_json()
     assert told["mean"] == 3 and told["standard_deviation"] == pytest.approx(7**0.5)
     assert told["best"] == {"run": "seed-1", "score": 1.0}
     assert told["worst"] == {"run": "seed-2", "score": 6.0}
     assert told["metrics"]["loss"] == {"mean": 1.0, "standard_deviation": 0.0}
     text = "mae 3.0000 ± 2.6458 over 3 training runs; best 1.0000 (seed-1), worst 6.0000 (seed-2)."
-    assert found.text().endswith(text)
-    assert "standard deviation\t2.6458\t0.0000" in found.text()
+    assert result.text().endswith(text)
+    assert "standard deviation\t2.6458\t0.0000" in result.text()
 
 
 def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
@@ -126,10 +126,10 @@ def test_each_fold_is_scored_by_a_run_that_held_it_out(trained, tmp_path) -> Non
     options |= {"data": str(trained / "data.csv"), "kind": kind, "input": text, "target": label}
     folder = tmp_path / "folds"
     told: list[str] = []
-    found = zoo.repeat("many-to-one", folds=2, folder=folder, say=told.append, **options)
-    assert told[-1].startswith("2/2  fold-2-of-2: accuracy ") and found.split == "test"
+    result = zoo.repeat("many-to-one", folds=2, folder=folder, say=told.append, **options)
+    assert told[-1].startswith("2/2  fold-2-of-2: accuracy ") and result.split == "test"
     held = []
-    for name, figures in found.figures.items():
+    for name, figures in result.figures.items():
         run = Run.open(folder / name)
         splits, _ = zoo.open_source(Source.of_run(run))
         assert splits.test

@@ -156,35 +156,35 @@ def _space(units: list[int]) -> dict[str, Any]:
 def test_trials_end_in_all_ways_and_the_search_goes_on(fake, tmp_path) -> None:
     said: list[str] = []
     space = _space([10, 11, 13, 14, 40])
-    found = zoo.search(
+    match = zoo.search(
         "language-id", trials=14, space=space, parallel=2, folder="found", say=said.append, epochs=3
     )
     by_units: dict[int, list[TrialResult]] = {}
-    for trial in found.trials:
+    for trial in match.trials:
         by_units.setdefault(trial.options["units"], []).append(trial)
-    assert len(found.trials) == 14 and set(by_units) == {10, 11, 13, 14, 40}
+    assert len(match.trials) == 14 and set(by_units) == {10, 11, 13, 14, 40}
     assert {item.error for item in by_units[13]} == {"13 units bring bad luck."}
     (killed,) = {item.error for item in by_units[14]}
     assert killed == "Its process was ended by SIGKILL; there may not have been enough memory."
     assert {item.state for item in [*by_units[13], *by_units[14]]} == {"failed"}
     assert {item.state for item in by_units[11]} == {"complete"}
-    assert found.best and found.best.score == pytest.approx(0.99)
-    assert found.best.options["units"] == 11
+    assert match.best and match.best.score == pytest.approx(0.99)
+    assert match.best.options["units"] == 11
     # What was trained already is not trained again.
     trained = (tmp_path / "found" / "trained.txt").read_text().split()
-    repeated = [trial for trial in found.trials if trial.same_as is not None]
+    repeated = [trial for trial in match.trials if trial.same_as is not None]
     assert len(trained) == len(set(trained)) == 14 - len(repeated)
     assert len(said) == 14 and said[-1].startswith("14/14  trial ")
     # The best configuration is that of the best trial, and all else as it was given.
-    best = read_config(str(found.config))
-    assert (best.task.units, best.task.layers) == (11, found.best.options["layers"])
+    best = read_config(str(match.config))
+    assert (best.task.units, best.task.layers) == (11, match.best.options["layers"])
     assert best.settings == chosen("language-id", {"epochs": 3}).settings
     folder = tmp_path / "found"
     told = json.loads((folder / "search.json").read_text())
-    assert told == json.loads(json.dumps(found.to_json())) and told["best"]["parameters"] == 11
+    assert told == json.loads(json.dumps(match.to_json())) and told["best"]["parameters"] == 11
     with open(folder / "search.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["trial"]) for row in rows] == [item.number for item in found.ordered()]
+    assert [int(row["trial"]) for row in rows] == [item.number for item in match.ordered()]
     assert rows[0]["units"] == "11" and rows[-1]["state"] == "failed"
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
 
@@ -281,8 +281,8 @@ def test_a_search_is_stopped_and_goes_on(fake, tmp_path, how) -> None:
         thread.join()
     table = json.loads((tmp_path / "found" / "search.json").read_text())["trials"]
     assert "unfinished" in {item["state"] for item in table}
-    found = zoo.search("language-id", **options)
-    assert [trial.state for trial in found.trials] == ["complete"] * 2
+    match = zoo.search("language-id", **options)
+    assert [trial.state for trial in match.trials] == ["complete"] * 2
 
 
 def test_a_verdict_names_the_given_options() -> None:

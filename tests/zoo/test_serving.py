@@ -47,8 +47,8 @@ def _expected(run: Any, values: list, top: int = 1, **choices: Any) -> list[dict
     if not hasattr(run.task, "texts"):
         options = AnswerOptions(top)
     answers = run.predict(values, options)
-    found = [prediction(run, *pair, top) for pair in zip(values, answers, strict=True)]
-    return json.loads(json.dumps(found))
+    results = [prediction(run, *pair, top) for pair in zip(values, answers, strict=True)]
+    return json.loads(json.dumps(results))
 
 
 def _png(height: int, width: int) -> str:
@@ -61,30 +61,30 @@ def _png(height: int, width: int) -> str:
 def test_predictions_are_those_of_the_run_to_the_letter(client: Any, runs: dict[str, Any]) -> None:
     for top in (1, 3):
         body = {"instances": CASES["characters"][2], "parameters": {"top": top}}
-        found = client.post(PREDICT, json=body)
-        assert found.status_code == 200, found.text
+        result = client.post(PREDICT, json=body)
+        assert result.status_code == 200, result.text
         expected = _expected(runs["characters"], CASES["characters"][2], top)
-        assert found.json() == {"predictions": expected}
+        assert result.json() == {"predictions": expected}
     waves = CASES["audio"][2]
     file = io.BytesIO()
     soundfile.write(file, waves[0], 8000, "FLOAT", format="WAV")
     instances = [{"b64": base64.b64encode(file.getvalue()).decode()}, waves[1].tolist()]
-    found = client.post("/v1/models/audio:predict", json={"instances": instances})
-    assert found.json() == {"predictions": _expected(runs["audio"], waves[:2])}
+    result = client.post("/v1/models/audio:predict", json={"instances": instances})
+    assert result.json() == {"predictions": _expected(runs["audio"], waves[:2])}
 
 
 def test_images_come_as_files_and_as_rows(client: Any, runs: dict[str, Any]) -> None:
     features = runs["images"].task.features
     height, width = features.shape[:2]
     body: dict[str, Any] = {"instances": [np.zeros(features.shape, int).tolist()]}
-    found = client.post("/v1/models/images:predict", json=body)
+    result = client.post("/v1/models/images:predict", json=body)
     zeros = np.zeros(features.shape, np.uint8)
-    assert found.json() == {"predictions": _expected(runs["images"], [zeros])}
+    assert result.json() == {"predictions": _expected(runs["images"], [zeros])}
     if features.channels == 1:
         encoded = _png(height, width)
-        found = client.post("/v1/models/images:predict", json={"instances": [{"b64": encoded}]})
+        result = client.post("/v1/models/images:predict", json={"instances": [{"b64": encoded}]})
         expected = _expected(runs["images"], [base64.b64decode(encoded)])
-        assert found.json() == {"predictions": expected}
+        assert result.json() == {"predictions": expected}
     body["instances"][0] = [[256] * width] * height
     assert "from 0 to 255" in client.post("/v1/models/images:predict", json=body).json()["error"]
 
@@ -92,10 +92,10 @@ def test_images_come_as_files_and_as_rows(client: Any, runs: dict[str, Any]) -> 
 def test_a_text_streams_in_and_ends_as_it_is_predicted(client: Any, runs: dict[str, Any]) -> None:
     choices = {"method": "sample", "temperature": 0.8, "maximum_length": 12}
     body = {"instance": "the ", "parameters": {**choices, "seed": 7}}
-    found = events(client, "/v1/models/language:stream", body)
-    assert [event.get("done", False) for event in found] == [False] * (len(found) - 1) + [True]
+    result = events(client, "/v1/models/language:stream", body)
+    assert [event.get("done", False) for event in result] == [False] * (len(result) - 1) + [True]
     (expected,) = _expected(runs["language"], ["the "], **choices)
-    assert joined(found) == found[-1]["text"] == expected["answer"] != ""
+    assert joined(result) == result[-1]["text"] == expected["answer"] != ""
     one = client.post(
         "/v1/models/language:predict",
         json={"instances": ["the "], "parameters": body["parameters"]},
@@ -127,23 +127,23 @@ def test_a_session_ends_with_the_answer_of_the_whole(client: Any, runs: dict[str
     place = opened.headers["location"]
     assert place.endswith(opened.json()["session"])
     for start, stop in ((0, 90), (90, 91), (91, 640), (640, len(wave))):
-        found = client.post(f"{place}:step", json={"part": wave[start:stop].tolist()}).json()
+        result = client.post(f"{place}:step", json={"part": wave[start:stop].tolist()}).json()
         (whole,) = runs["audio"].predict([wave[:stop]], AnswerOptions(3))
-        assert found["prediction"]["answer"] == whole.label
-        assert found["prediction"]["probability"] == pytest.approx(whole.probability, rel=1e-4)
-    assert client.get(place).json() == {"steps": found["steps"]}
+        assert result["prediction"]["answer"] == whole.label
+        assert result["prediction"]["probability"] == pytest.approx(whole.probability, rel=1e-4)
+    assert client.get(place).json() == {"steps": result["steps"]}
     assert client.delete(place).status_code == 204
     assert client.get(place).status_code == client.delete(place).status_code == 404
 
 
 def test_a_session_of_a_language_model_tells_what_comes_next(client: Any, runs: dict) -> None:
     place = client.post("/v1/models/language/sessions", json={}).headers["location"]
-    found = client.post(f"{place}:step", json={"part": "the d"}).json()
-    found = client.post(f"{place}:step", json={"part": "ogs"}).json()
+    result = client.post(f"{place}:step", json={"part": "the d"}).json()
+    result = client.post(f"{place}:step", json={"part": "ogs"}).json()
     greedy = Decoding("greedy", maximum_length=1, minimum_length=1)
     (expected,) = runs["language"].predict(["the dogs"], AnswerOptions(1, greedy))
-    if found["prediction"]["answer"]:  # and not the end
-        assert found["prediction"]["answer"] == expected.label
+    if result["prediction"]["answer"]:  # and not the end
+        assert result["prediction"]["answer"] == expected.label
     other = client.post("/v1/models/language/sessions").headers["location"]
     full = client.post("/v1/models/language/sessions")
     assert full.status_code == 503 and int(full.headers["retry-after"]) > 0
@@ -179,9 +179,9 @@ ERRORS: dict[str, tuple[int, Any, str]] = {
 def test_a_mistake_gets_one_line_and_its_status(name: str, client: Any) -> None:
     status, body, message = ERRORS[name]
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    found = client.post(PREDICT, content=content)
-    assert found.status_code == status, found.text
-    assert message in found.json()["error"] and "\n" not in found.json()["error"]
+    result = client.post(PREDICT, content=content)
+    assert result.status_code == status, result.text
+    assert message in result.json()["error"] and "\n" not in result.json()["error"]
 
 
 def test_other_mistakes_get_theirs(client: Any) -> None:
@@ -219,9 +219,9 @@ def test_other_mistakes_get_theirs(client: Any) -> None:
 def test_pages_of_other_origins_and_other_names_are_refused(client: Any) -> None:
     body = {"instances": ["a"]}
     ours = {"Origin": "http://localhost:8501"}
-    found = client.post(PREDICT, json=body, headers=ours)
-    assert found.status_code == 200
-    assert not [name for name in found.headers if name.startswith("access-control")]
+    result = client.post(PREDICT, json=body, headers=ours)
+    assert result.status_code == 200
+    assert not [name for name in result.headers if name.startswith("access-control")]
     for headers in ({"Origin": "https://elsewhere.example"}, {"Origin": "null"}):
         assert client.post(PREDICT, json=body, headers=headers).status_code == 403
     assert client.get("/", headers={"Host": "rebound.example:8501"}).status_code == 403
@@ -240,10 +240,10 @@ def test_state_metadata_and_counts(client: Any, runs: dict[str, Any]) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     state = client.get("/v1/models/audio").json()["model_version_status"][0]
     assert (state["version"], state["state"]) == ("1", "AVAILABLE")
-    found = client.get("/v1/models/audio/metadata").json()
-    assert found["model_spec"]["name"] == "audio"
-    assert found["metadata"]["sample_rate"] == 8000 and found["metadata"]["sessions"]
-    assert found["metadata"]["labels"] == runs["audio"].task.targets.names
+    result = client.get("/v1/models/audio/metadata").json()
+    assert result["model_spec"]["name"] == "audio"
+    assert result["metadata"]["sample_rate"] == 8000 and result["metadata"]["sessions"]
+    assert result["metadata"]["labels"] == runs["audio"].task.targets.names
     assert {item["name"] for item in client.get("/v1/models").json()["models"]} == set(NAMES)
     client.post(PREDICT, json={"instances": ["a", "b"]})
     text = client.get("/metrics").text
@@ -266,11 +266,11 @@ def test_concurrent_requests_share_batches_and_none_is_lost(runs: dict[str, Any]
             return client.post(PREDICT, json=body).json()["predictions"][0]
 
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
-            found = list(pool.map(one, range(60)))
+            results = list(pool.map(one, range(60)))
         service = service_of(client)
-    assert [item["answer"] for item in found] == [item["answer"] for item in expected]
+    assert [item["answer"] for item in results] == [item["answer"] for item in expected]
     probabilities = [item["probability"] for item in expected]
-    np.testing.assert_allclose([item["probability"] for item in found], probabilities, rtol=1e-4)
+    np.testing.assert_allclose([item["probability"] for item in results], probabilities, rtol=1e-4)
     (counts,) = service.batches._values.values()
     assert counts[-1] == 60 and counts[-2] < 60
 
@@ -293,9 +293,9 @@ def test_a_full_queue_and_a_slow_model_get_503_and_504(runs: dict[str, Any]) -> 
 
 
 def test_options_that_leave_no_text_are_a_mistake_of_the_request() -> None:
-    found = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
+    results = {"texts": [[b"a"]], "log_probabilities": [[-np.inf]], "token_probabilities": [[0.0]]}
     with pytest.raises(SeqzooError, match="No text has a finite probability"):
-        text_answers(found)
+        text_answers(results)
 
 
 def test_a_worker_batches_what_fits_and_separates_what_is_invalid() -> None:

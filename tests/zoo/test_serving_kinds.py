@@ -37,12 +37,12 @@ def test_a_kind_of_model_is_served(name: str, tmp_path: pathlib.Path) -> None:
         random = model.generates and run.task.decoding.method == "sample"
         if random:
             body["parameters"] = {"seed": 5}
-        found = client.post(f"/v1/models/{name}:predict", json=body)
-        assert found.status_code == 200, found.text
+        result = client.post(f"/v1/models/{name}:predict", json=body)
+        assert result.status_code == 200, result.text
         options = model.options(body["parameters"])
         answers = run.predict(values, options)
         expected = [prediction(run, *item, 1) for item in zip(values, answers, strict=True)]
-        assert found.json()["predictions"] == json.loads(json.dumps(expected))
+        assert result.json()["predictions"] == json.loads(json.dumps(expected))
         opened = client.post(f"/v1/models/{name}/sessions")
         try:
             run.session()

@@ -64,9 +64,9 @@ def test_what_is_no_sound(tmp_path) -> None:
 def test_another_sample_rate_is_the_same_sound() -> None:
     seconds = np.arange(16000) / 16000
     tone = np.sin(2 * np.pi * 440 * seconds).astype(np.float32)
-    found = resampled(tone, 16000, 8000)
-    assert found.shape == (8000,) and found.dtype == np.float32
-    np.testing.assert_allclose(found[200:-200], tone[::2][200:-200], atol=1e-3)
+    result = resampled(tone, 16000, 8000)
+    assert result.shape == (8000,) and result.dtype == np.float32
+    np.testing.assert_allclose(result[200:-200], tone[::2][200:-200], atol=1e-3)
     assert resampled(tone, 16000, 16000) is tone
     assert resampled(tone[:1], 48000, 8000).shape == (1,)
 

@@ -45,37 +45,37 @@ def divided(whole: Part, shares: dict[str, float], seed: int) -> dict[str, Part 
 @few
 @given(inputs, shares, seeds)
 def test_each_example_is_in_one_split_with_its_equals(texts, shares, seed) -> None:
-    found = divided(part(texts), shares, seed)
-    if found is None:
+    result = divided(part(texts), shares, seed)
+    if result is None:
         return
-    places = [target for value in found.values() if value for target in value.examples.targets]
+    places = [target for value in result.values() if value for target in value.examples.targets]
     assert sorted(places) == list(range(len(texts)))
-    for own in filter(None, found.values()):
+    for own in filter(None, result.values()):
         # In the order of the file, with their lines.
         assert own.examples.targets == sorted(own.examples.targets)
         assert [int(line) - 1 for line in own.examples.lines or ()] == own.examples.targets
         assert [texts[place] for place in own.examples.targets] == own.examples.inputs
-    held = [set(value) for value in texts_of(found).values()]
+    held = [set(value) for value in texts_of(result).values()]
     assert sum(map(len, held)) == len(set(texts))
     # As large as asked for, and larger only by equals of the last one.
     most = max(map(texts.count, set(texts)))
     for name, share in shares.items():
         least = max(round(share * len(texts)), int(share > 0))
-        own = found[name]
+        own = result[name]
         assert 0 <= (len(own.keys) if own else 0) - least < most
 
 
 @few
 @given(inputs, shares, seeds, st.randoms(use_true_random=False))
 def test_splits_follow_from_inputs_and_seed_alone(texts, shares, seed, random) -> None:
-    found = divided(part(texts), shares, seed)
-    if found is None:
+    result = divided(part(texts), shares, seed)
+    if result is None:
         return
     shuffled = list(texts)
     random.shuffle(shuffled)
     again = divided(part(shuffled), shares, seed)
     assert again is not None
-    first, second = texts_of(found), texts_of(again)
+    first, second = texts_of(result), texts_of(again)
     assert {name: sorted(value) for name, value in first.items()} == {
         name: sorted(value) for name, value in second.items()
     }
@@ -86,12 +86,12 @@ def test_splits_follow_from_inputs_and_seed_alone(texts, shares, seed, random) -
 def test_every_label_is_trained_on(texts, shares, seed, data) -> None:
     names = st.lists(st.sampled_from("abcd"), min_size=len(texts), max_size=len(texts))
     labels = [(item,) for item in data.draw(names)]
-    found = divided(part(texts, labels), shares, seed)
-    if found is None:
+    result = divided(part(texts, labels), shares, seed)
+    if result is None:
         return
-    train = found["train"]
+    train = result["train"]
     assert train is not None and train.known() == {label for (label,) in labels}
-    held = [set(value) for value in texts_of(found).values()]
+    held = [set(value) for value in texts_of(result).values()]
     assert sum(map(len, held)) == len(set(texts))
 
 
@@ -109,12 +109,12 @@ def test_inputs_of_two_splits_stay_where_they_are_scored_last(train, validation,
             part_equal_inputs(parts)
         return
     notes = part_equal_inputs(parts)
-    found = texts_of(parts)
-    assert found["test"] == test
+    result = texts_of(parts)
+    assert result["test"] == test
     for name, original in (("validation", validation), ("train", train)):
-        assert found[name] == [text for text in original if text in kept[name]]
+        assert result[name] == [text for text in original if text in kept[name]]
     left_out = sum(len(item) for item in (train, validation)) - sum(
-        len(found[name]) for name in ("train", "validation")
+        len(result[name]) for name in ("train", "validation")
     )
     told = [int(note.split()[0].replace(",", "")) for note in notes]
     assert sum(told) == left_out
@@ -127,15 +127,15 @@ def test_one_sequence_is_cut_in_its_order(steps, validation, text) -> None:
     whole = whole[:steps]
     targets = None if text else [whole * 2]
     own = Part("t", Examples([whole], targets), [input_key(whole)], None)
-    found = cut(own, {"validation": validation, "test": 0.2})
-    pieces = [found[name] for name in ("train", "validation", "test")]
+    result = cut(own, {"validation": validation, "test": 0.2})
+    pieces = [result[name] for name in ("train", "validation", "test")]
     joined = [piece.examples.inputs[0] for piece in pieces if piece]
     if text:
         assert "".join(joined) == whole
     else:
         np.testing.assert_array_equal(np.concatenate(joined), whole)
     assert len(joined[-1]) == round(0.2 * steps)
-    assert (found["validation"] is None) == (round(validation * steps) == 0)
+    assert (result["validation"] is None) == (round(validation * steps) == 0)
     assert len({piece.keys[0] for piece in pieces if piece}) == len(joined)
     for piece in filter(None, pieces):
         if piece.examples.targets is not None:

@@ -205,10 +205,10 @@ def test_a_full_disk_is_one_line(table, own_cache, monkeypatch) -> None:
 def test_size_decides_where_examples_are(table, monkeypatch) -> None:
     assert isinstance(_open(table, "auto").train.inputs, list)
     monkeypatch.setattr(stored_table, "LARGE_TABLE", table.stat().st_size)
-    found = _open(table, "auto")
-    assert isinstance(found.train.inputs, TextColumn)
-    assert isinstance(found.train.targets, ClassColumn)
-    assert "--storage memory keeps them in memory" in found.description
+    result = _open(table, "auto")
+    assert isinstance(result.train.inputs, TextColumn)
+    assert isinstance(result.train.targets, ClassColumn)
+    assert "--storage memory keeps them in memory" in result.description
     with pytest.raises(SeqzooError, match="`storage` 'disk' is for tables of texts"):
         _open(table, "disk", "series")
 

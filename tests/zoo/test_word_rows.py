@@ -60,8 +60,8 @@ def test_malformed_rows(tmp_path, rows, message) -> None:
 def test_predictions_read_such_tables_and_others(tmp_path) -> None:
     source = words_of(tmp_path / "train.csv")
     broken = KAGGLE + ",,X,O\nSentence: 3,Sun,NN,O\n"
-    found = list(of_file(File(write(tmp_path / "new.csv", broken)), source))
-    assert [(item.number, item.field, item.wrong) for item in found] == [
+    results = list(of_file(File(write(tmp_path / "new.csv", broken)), source))
+    assert [(item.number, item.field, item.wrong) for item in results] == [
         (2, ["London", "is", ","], None),
         (6, None, "has no 'Word'"),
         (7, ["Sun"], None),

@@ -32,10 +32,10 @@ def test_importing_all_of_it_imports_no_tensorflow() -> None:
         "heavy = ('tensorflow', 'keras', 'tensorflow_datasets')\n"
         "print(light, [name for name in heavy if name in sys.modules])"
     )
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
     )
-    assert found.stdout == "[] []\n", found
+    assert result.stdout == "[] []\n", result
 
 
 def test_a_source_is_opened(tmp_path) -> None:
@@ -72,14 +72,14 @@ def test_cells_are_compared(tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(comparing, "run", run)
     lines = []
-    found = zoo.compare(
+    results = zoo.compare(
         "language-id", ["gru", "lstm"], seeds=2, folder=tmp_path / "new", say=lines.append, epochs=1
     )
-    assert [(result.cell, result.units, result.mean) for result in found.results] == [
+    assert [(result.cell, result.units, result.mean) for result in results.results] == [
         ("lstm", 7, 0.5),
         ("gru", 8, 0.25),
     ]
-    assert found.folder == tmp_path / "new" and (found.folder / "comparison.md").exists()
+    assert results.folder == tmp_path / "new" and (results.folder / "comparison.md").exists()
     assert len(lines) == 4 and lines[-1] == "4/4  lstm of 7 units, seed 1: accuracy 0.5000"
     assert len(commands) == 5
     assert "epochs = 1\n" in (tmp_path / "new" / "lstm.toml").read_text()

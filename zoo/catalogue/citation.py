@@ -16,18 +16,18 @@ def bibtex(name: str, reference: str) -> str:
         The entry, or "" if the reference has no title or no year.
     """
     # A semicolon ends a paper, since titles have none.
-    found = FORM.match(reference.partition("; ")[0].strip())
-    year = re.search(r"\b(?:19|20)\d\d\b", found["venue"]) if found else None
-    if not found or not year:
+    match = FORM.match(reference.partition("; ")[0].strip())
+    year = re.search(r"\b(?:19|20)\d\d\b", match["venue"]) if match else None
+    if not match or not year:
         return ""
-    authors = re.sub(r" et al\.?$", " and others", found["authors"].strip())
+    authors = re.sub(r" et al\.?$", " and others", match["authors"].strip())
     authors = re.sub(r",? and (?!others)", ", ", authors).replace(", ", " and ")
     venue = re.split(
-        r",? (?:section|sections|equation|equations|appendix|algorithm|variant)\b", found["venue"]
+        r",? (?:section|sections|equation|equations|appendix|algorithm|variant)\b", match["venue"]
     )[0].rstrip(" .,")
     fields = {
         "author": authors,
-        "title": f"{{{found['title'].rstrip(',.')}}}",
+        "title": f"{{{match['title'].rstrip(',.')}}}",
         "howpublished": venue,
         "year": year[0],
     }

@@ -35,21 +35,21 @@ def describe(name: str, features: int, units: int, data_dir: str | None) -> list
     Raises:
         SeqzooError: the name does not exist.
     """
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     if name in source_docs.cells():
-        found.append(_cell(name, features, units))
+        results.append(_cell(name, features, units))
     if name in TEMPLATES:
-        found.append(_template(name))
+        results.append(_template(name))
     if name in PRESETS:
-        found.append(_preset(name))
+        results.append(_preset(name))
     if name in DATASETS:
-        found.append(_dataset(name, data_dir))
-    if not found:
+        results.append(_dataset(name, data_dir))
+    if not results:
         raise SeqzooError(
             f"There is no cell, template, preset or data set {name!r} (see `{command('list')}`)"
             f"{nearest(name, names())}"
         )
-    return found
+    return results
 
 
 def names() -> list[str]:
@@ -63,7 +63,7 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
     Returns:
         Name, default, whether it is required, and meaning of each, in their order.
     """
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for item in kind.__mro__:
         if not item.__module__.startswith("seqzoo.") or "__init__" not in vars(item):
             continue
@@ -73,11 +73,11 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
             name, default = parameter.name, parameter.default
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 continue
-            if name in found and not found[name]["meaning"]:  # documented by its base class
-                found[name]["meaning"] = texts.get(name, "")
-            if name != "units" and name not in found:
+            if name in results and not results[name]["meaning"]:  # documented by its base class
+                results[name]["meaning"] = texts.get(name, "")
+            if name != "units" and name not in results:
                 required = default is parameter.empty
-                found[name] = {
+                results[name] = {
                     "name": name,
                     "default": None if required else default,
                     "required": required,
@@ -85,7 +85,7 @@ def cell_options(kind: type) -> list[dict[str, Any]]:
                 }
         if parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD:
             break
-    return list(found.values())
+    return list(results.values())
 
 
 def measurements(name: str) -> dict[str, Any]:

@@ -27,14 +27,14 @@ def listed(what: str | None, pattern: str, family: str | None = None) -> dict[st
         "presets": _presets,
         "datasets": _datasets,
     }
-    found = {kind: sections[kind]() for kind in ([what] if what else sections)}
+    results = {kind: sections[kind]() for kind in ([what] if what else sections)}
     return {
         kind: {
             name: text
             for name, text in entries.items()
             if fnmatch(name, pattern) and (family is None or registry[name].family == family)
         }
-        for kind, entries in found.items()
+        for kind, entries in results.items()
     }
 
 
@@ -44,14 +44,14 @@ def listing(what: str | None, pattern: str, family: str | None = None) -> str:
     Raises:
         SeqzooError: no name matches.
     """
-    found = listed(what, pattern, family)
-    if not any(found.values()):
-        raise SeqzooError(f"There are no {' or '.join(found)} with a name like {pattern!r}.")
+    result = listed(what, pattern, family)
+    if not any(result.values()):
+        raise SeqzooError(f"There are no {' or '.join(result)} with a name like {pattern!r}.")
     if what == "cells":
-        return _cell_table(list(found["cells"])) + "\n"
+        return _cell_table(list(result["cells"])) + "\n"
     parts = [
         table([kind, ""], [[name, text] for name, text in entries.items()])
-        for kind, entries in found.items()
+        for kind, entries in result.items()
         if entries
     ]
     return "\n\n".join(parts) + "\n"

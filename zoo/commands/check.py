@@ -41,12 +41,12 @@ def command(data: str, timing: bool, html: str | None, as_json: bool, **choices:
         if not as_json:
             click.echo(finding.text(), nl=False)
 
-    found = check(data, timing=timing, say=say, **options.given(choices))
+    result = check(data, timing=timing, say=say, **options.given(choices))
     if html:
-        report.write_page(found, pathlib.Path(html))
+        report.write_page(result, pathlib.Path(html))
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False, default=str))
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False, default=str))
     else:
-        click.echo(report.conclusion(found))
-    if found.broken:
+        click.echo(report.conclusion(result))
+    if result.broken:
         raise SystemExit(1)

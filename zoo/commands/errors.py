@@ -56,7 +56,7 @@ def command(
     """
     from seqzoo.zoo.mistakes.errors import errors
 
-    found = errors(
+    result = errors(
         run,
         data,
         split=split,
@@ -66,4 +66,4 @@ def command(
         say=functools.partial(click.echo, err=True),
         **options.given(choices),
     )
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False) if as_json else found.text())
+    click.echo(json.dumps(result.to_json(), ensure_ascii=False) if as_json else result.text())

@@ -54,8 +54,8 @@ def command(
     opened = open_run(run, device)
     gap = "" if opened.template.input == "characters" else " "
     for value in typed_inputs(opened, text, resample=bool(resample)):
-        found = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
+        result = explain(opened, value, answer, step, method)  # pyright: ignore[reportArgumentType]
         if as_json:
-            click.echo(json.dumps(found, ensure_ascii=False))
+            click.echo(json.dumps(result, ensure_ascii=False))
         else:
-            click.echo(terminal_text(found, gap))
+            click.echo(terminal_text(result, gap))

@@ -326,5 +326,5 @@ def given(choices: dict[str, Any]) -> dict[str, Any]:
 def parted(choices: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options that were given: those of decoding with its seed, and all others."""
     others = given(choices)
-    found = {name: others.pop(name) for name in (*decoding_options(), "seed") if name in others}
-    return found, others
+    results = {name: others.pop(name) for name in (*decoding_options(), "seed") if name in others}
+    return results, others

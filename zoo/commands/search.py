@@ -88,7 +88,7 @@ def command(
     from seqzoo.zoo.hyperparameters.search import search
     from seqzoo.zoo.output import table
 
-    found = search(
+    match = search(
         name,
         trials=trials,
         seconds=seconds,
@@ -100,7 +100,7 @@ def command(
         **options.given(choices),
     )
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(match.to_json(), ensure_ascii=False))
     else:
-        click.echo(f"{table(*found.table())}\n\n{found.verdict()}")
-        click.echo(f"Saved in {found.folder}: best.toml, search.csv, .json and .png.")
+        click.echo(f"{table(*match.table())}\n\n{match.verdict()}")
+        click.echo(f"Saved in {match.folder}: best.toml, search.csv, .json and .png.")

@@ -61,13 +61,13 @@ def sizes(choices: Choices, reference: str, cells: Sequence[str]) -> dict[str, S
 
     units = choices.task.units
     wanted = counter(reference)(units)
-    found = {reference: Size(units, wanted, tasks[reference].cell_options)}
+    results = {reference: Size(units, wanted, tasks[reference].cell_options)}
     for name in cells:
         if name != reference:
             count = counter(name)
             own = nearest_units(count, wanted, units)
-            found[name] = Size(own, count(own), tasks[name].cell_options)
-    return found
+            results[name] = Size(own, count(own), tasks[name].cell_options)
+    return results
 
 
 def nearest_units(count: Callable[[int], int], wanted: int, start: int) -> int:
@@ -115,11 +115,11 @@ def main(words: Sequence[str]) -> int:
     start_devices()
     try:
         choices = read_config(words[0])
-        found = sizes(choices, choices.task.cell, words[1:])
+        result = sizes(choices, choices.task.cell, words[1:])
     except SeqzooError as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps({name: asdict(size) for name, size in found.items()}))
+    print(json.dumps({name: asdict(size) for name, size in result.items()}))
     return 0
 
 

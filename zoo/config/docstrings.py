@@ -32,16 +32,16 @@ def entries(docstring: str, section: str) -> dict[str, str]:
 
     An entry begins with "name: "; lines with a deeper indentation belong to it.
     """
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     name = ""
     for line in parted(docstring)[1].get(section, []):
         own = re.match(r"^ {4}(\*{0,2}\w+):\s*(.*)$", line)
         if own:
             name = own[1]
-            found[name] = own[2].strip()
+            results[name] = own[2].strip()
         elif name and line.strip():
-            found[name] += f" {line.strip()}"
-    return found
+            results[name] += f" {line.strip()}"
+    return results
 
 
 @cache

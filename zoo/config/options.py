@@ -70,8 +70,8 @@ def source_options() -> dict[str, Option]:
 @cache
 def task_options() -> dict[str, Option]:
     """The options of all templates; the help of a shared one says where they differ."""
-    found = _options(list(TEMPLATES.values()))
-    return {name: value for name, value in found.items() if name not in source_options()}
+    result = _options(list(TEMPLATES.values()))
+    return {name: value for name, value in result.items() if name not in source_options()}
 
 
 @cache

@@ -144,13 +144,13 @@ def columns_of(
         columns: names of the columns.
         classes: see `class_names`; -1 is a missing class, as in `datasets`.
     """
-    found = {}
+    results = {}
     for name in columns:
         own = _values(batch.column(name))
         if name in classes:
             own = [_class(index, classes[name]) for index in own]
-        found[name] = own
-    return found
+        results[name] = own
+    return results
 
 
 def _class(index: Any, names: Sequence[str]) -> Any:

@@ -66,7 +66,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     # The column of words also serves as that of tags, which need not exist.
     tag = request.name(TARGET) if TARGET in request.roles else word
     try:
-        found = read_conll(path, word, tag)
+        result = read_conll(path, word, tag)
     except SeqzooError as error:
         if suffix_of(str(path)) in FORMATS["conll"].suffixes:
             raise
@@ -74,7 +74,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
             f"{str(error).removesuffix('.')} (a .txt file of tags is read as CoNLL: a word and its "
             "tag per line, an empty line between sentences)."
         ) from error
-    rows = zip(found.lines, found.sentences, found.tags, strict=True)
+    rows = zip(result.lines, result.sentences, result.tags, strict=True)
     return Records(
         str(path), [Record(line, {INPUT: words, TARGET: tags}) for line, words, tags in rows]
     )

@@ -190,9 +190,9 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
         first = next(file.lines(), "").rstrip("\r\n").split(delimiter)
         if not all(re.fullmatch('"[^"]+"', name) for name in first):
             return {"delimiter": delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
-    found: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
+    results: dict[str, Any] = {"delimiter": delimiter, "quoting": csv.QUOTE_MINIMAL, "strict": True}
     if delimiter != " " and file.holds(f'{delimiter} "'.encode()):
-        skipping: dict[str, Any] = {**found, "skipinitialspace": True}
+        skipping: dict[str, Any] = {**results, "skipinitialspace": True}
         # Not strict, so that files that are not CSV without skipping can be read.
         loose: dict[str, Any] = {"delimiter": delimiter}
         readers = [csv.reader(file.lines(), **how) for how in (loose, skipping)]
@@ -202,10 +202,10 @@ def _quoting(file: TextFile, delimiter: str) -> dict[str, Any]:
             for records in zip_longest(*readers, fillvalue=[]):
                 spaced = spaced or _has_space(*records)
         except csv.Error:
-            return found
+            return results
         if spaced:
             return skipping
-    return found
+    return results
 
 
 def _has_space(fields: Sequence[str], skipped: Sequence[str]) -> bool:

@@ -82,13 +82,13 @@ def words(field: Any) -> tuple[str, ...]:
         return tuple(text(field).split())
     if not field:
         raise SeqzooError("is empty")
-    found = []
+    results = []
     for number, word in enumerate(field, 1):
         try:
-            found.append(text(word))
+            results.append(text(word))
         except SeqzooError as error:
             raise SeqzooError(f"contains a word (number {number}) that {error}") from error
-    return tuple(found)
+    return tuple(results)
 
 
 def target_reader(kind: str, separator: str) -> Callable[[Any], Any]:
@@ -167,8 +167,8 @@ def times(field: Any) -> np.ndarray:
 
     Dates become seconds since 1970, in UTC where they name no time zone.
     """
-    found = _dates(field)
-    numbers = _numbers(field) if found is None else np.array(found)
+    result = _dates(field)
+    numbers = _numbers(field) if result is None else np.array(result)
     if numbers.ndim > 1:
         raise SeqzooError(f"must be a time or a list of times, got {_shown(field)}")
     return numbers
@@ -185,11 +185,11 @@ def _dates(field: Any) -> list[float] | None:
     field = [field] if isinstance(field, datetime) else field
     if not isinstance(field, list | tuple) or not field or _is_number(field[0]):
         return None
-    found = [_seconds(item) for item in field]
-    if None in found:
-        wrong = _shown(field[found.index(None)])
+    results = [_seconds(item) for item in field]
+    if None in results:
+        wrong = _shown(field[results.index(None)])
         raise SeqzooError(f"must be times: numbers, or dates such as 2020-01-31T12:00, got {wrong}")
-    return [item for item in found if item is not None]
+    return [item for item in results if item is not None]
 
 
 def _is_number(value: Any) -> bool:
@@ -237,8 +237,8 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
     numbers = _numbers(field)
     if numbers.ndim not in (2, 3):
         raise SeqzooError(f"must be a list of rows of numbers, got {_shown(field)}")
-    found = numbers.astype(np.float32)
-    return _without_channel(found) if isinstance(field, np.ndarray) else found
+    result = numbers.astype(np.float32)
+    return _without_channel(result) if isinstance(field, np.ndarray) else result
 
 
 def _without_channel(image: np.ndarray) -> np.ndarray:

@@ -74,14 +74,14 @@ def hold_out(splits: Splits, fold: str, target_kind: str, seed: int) -> Splits:
         raise SeqzooError(
             f"Fold {fold} has no example with a label that also occurs in another fold."
         )
-    found = {
+    results = {
         name: examples.pick(sorted(index for item in part for index in item)) if part else None
         for name, part in (("train", training), ("validation", validation), ("test", held))
     }
-    sizes = [len(part) if part else 0 for part in found.values()]
+    sizes = [len(part) if part else 0 for part in results.values()]
     told = "{:,} training, {:,} validation, {:,} held-out examples.".format(*sizes)
     description = f"{splits.name}, fold {number} of {count}: {told}"
-    return replace(splits, **found, description=description)
+    return replace(splits, **results, description=description)
 
 
 def _joined(parts: Sequence[Examples]) -> Examples:

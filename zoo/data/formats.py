@@ -104,16 +104,16 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
     if pathlib.Path(path).is_dir():
         return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
-    found = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
-    if delimiter and found in (None, "tsv", "text"):
+    result = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
+    if delimiter and result in (None, "tsv", "text"):
         return "csv"
-    if found == "text" and tagged:
+    if result == "text" and tagged:
         return "conll"
-    if found is None:
+    if result is None:
         advice = next((text for endings, text in ADVICE.items() if suffix in endings), None)
         advice = f"; {advice}." if advice else " (or set its delimiter with --delimiter)."
         raise SeqzooError(f"{path} must end in one of {', '.join(SUFFIXES)}{advice}")
-    return found
+    return result
 
 
 def read(path: pathlib.Path, request: "Request") -> "Records":

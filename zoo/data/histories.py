@@ -365,7 +365,7 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
         return _listed(source.target, names)
     taken = {source.date_column, source.series_column}
     taken |= {name for option in COVARIATES for name in getattr(source, option) or ()}
-    found = []
+    results = []
     for name in names:
         if name not in taken:
             try:
@@ -373,14 +373,14 @@ def _targets(names: Sequence[str], table: Table, source: Source) -> list[str]:
             except SeqzooError:
                 continue
             if np.isfinite(numbers).any():
-                found.append(name)
-    if not found:
+                results.append(name)
+    if not results:
         raise SeqzooError(
             f"`target` must name a column of {table.name} ({', '.join(names)}), since no other "
             "column is numeric.",
             field="target",
         )
-    return found
+    return results
 
 
 def _frequency(
@@ -390,14 +390,14 @@ def _frequency(
         return Frequency.parse(source.frequency)
     # Of the longest series.
     longest = max(rows.values(), key=len)
-    found = Frequency.infer(dates[longest])
-    if found is None:
+    result = Frequency.infer(dates[longest])
+    if result is None:
         raise SeqzooError(
             f"{table.name} has one date per series, from which no frequency can be inferred; set "
             "it with --frequency.",
             field="frequency",
         )
-    return found
+    return result
 
 
 def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
@@ -406,7 +406,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     Raises:
         SeqzooError: a field is no number; the message has its place.
     """
-    found = np.full((len(table.numbers), len(names)), np.nan)
+    result = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
         fields = table.columns[name]
         decimal_comma = source.delimiter == ";" and any("," in _text(item) for item in fields)
@@ -418,8 +418,8 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
                     location=table.place(row),
                     got=field,
                 )
-            found[row, column] = number
-    return found
+            result[row, column] = number
+    return result
 
 
 def _number(field: Any, decimal_comma: bool) -> float | None:

@@ -51,7 +51,7 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
     """
     splits = splits_of(folder)
     parts = [(folder, None)] if splits is None else [(folder / name, name) for name in splits]
-    found = []
+    results = []
     for part, split in parts:
         try:
             state = json.loads((part / STATE).read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
         for name in names:
             if not isinstance(name, str) or pathlib.Path(name).name != name:
                 raise SeqzooError(f"{part / STATE} must name files in its folder, got {name!r}.")
-            found.append((part / name, split))
-    if not found:
+            results.append((part / name, split))
+    if not results:
         raise SeqzooError(f"{folder} holds no Arrow files.")
-    return found
+    return results

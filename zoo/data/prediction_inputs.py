@@ -318,7 +318,7 @@ def _joined(
             f"must have the inputs {listed}; predict from a file with --input-file, or write "
             f"{example}"
         )
-    found = {}
+    results = {}
     for name in names:
         own = FIRST if name == names[0] and FIRST in field else name
         if own not in field:
@@ -326,10 +326,10 @@ def _joined(
                 f"must have the inputs {listed}, but lacks {name!r}{nearest(name, field)[:-1]}"
             )
         try:
-            found[name] = (further.get(name) or read_first)(field[own])
+            results[name] = (further.get(name) or read_first)(field[own])
         except SeqzooError as error:
             raise SeqzooError(f"has an input {name!r} that {error}") from error
-    return found
+    return results
 
 
 def splitter_of(run: Any) -> Any:

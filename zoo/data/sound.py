@@ -53,5 +53,5 @@ def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
         return samples
     import soxr
 
-    found = soxr.resample(samples, rate, wanted).astype(np.float32)
-    return found if len(found) else samples[:1]  # too short for the rate
+    result = soxr.resample(samples, rate, wanted).astype(np.float32)
+    return result if len(result) else samples[:1]  # too short for the rate

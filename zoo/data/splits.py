@@ -114,14 +114,14 @@ def official(names: Iterable[str], whose: str) -> dict[str, str]:
     """
     own = {name.lower(): name for name in reversed(list(names))}
     usual = {"train": TRAINING_NAMES, "validation": VALIDATION_NAMES, "test": ("test",)}
-    found = {
+    results = {
         split: next(own[name] for name in known if name in own)
         for split, known in usual.items()
         if not own.keys().isdisjoint(known)
     }
-    if "train" not in found:
+    if "train" not in results:
         raise SeqzooError(f"{whose} has no split 'train', only {', '.join(dict.fromkeys(names))}.")
-    return found
+    return results
 
 
 def input_key(value: Any) -> bytes:
@@ -349,8 +349,8 @@ def digests_of(encoded: Iterable[bytes], seed: int) -> np.ndarray:
     """The digests that `order` sorts inputs by, in two halves: (n, 2), uint64."""
     salt = str(seed).encode()[:16]
     digest: Any = hashlib.blake2b
-    found = b"".join([digest(item, digest_size=16, salt=salt).digest() for item in encoded])
-    return np.frombuffer(found, ">u8").reshape(-1, 2).astype(np.uint64)
+    result = b"".join([digest(item, digest_size=16, salt=salt).digest() for item in encoded])
+    return np.frombuffer(result, ">u8").reshape(-1, 2).astype(np.uint64)
 
 
 def check_labels(parts: dict[str, Part | None]) -> None:
@@ -397,12 +397,12 @@ def limit(parts: dict[str, Part | None], most: int, seed: int) -> list[str]:
 def to_splits(name: str, parts: Mapping[str, Part | None], notes: Sequence[str]) -> Splits:
     """The splits with a description: how many examples each has, then the notes."""
     names = {"train": "training", "validation": "validation", "test": "test"}
-    found = {split: part for split in names if (part := parts.get(split))}
+    results = {split: part for split in names if (part := parts.get(split))}
     counts = ", ".join(
         f"{len(part.keys):,} {names[split]} example{'s' * (len(part.keys) != 1)}{_size(part)}"
-        for split, part in found.items()
+        for split, part in results.items()
     )
-    examples = {split: part.examples for split, part in found.items()}
+    examples = {split: part.examples for split, part in results.items()}
     return Splits(**examples, name=name, description=" ".join([f"{name}: {counts}.", *notes]))
 
 

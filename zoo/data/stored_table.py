@@ -119,8 +119,8 @@ def _identity(path: pathlib.Path) -> list[Any]:
     if path.is_dir():
         return [str(path), *(_identity(file) for file, _ in files_of(path))]
     try:
-        found = path.stat()
-        return [str(path), found.st_size, found.st_mtime_ns, cache.file_digest(path)]
+        result = path.stat()
+        return [str(path), result.st_size, result.st_mtime_ns, cache.file_digest(path)]
     except OSError:  # its reader says what is wrong
         return [str(path)]
 
@@ -240,10 +240,10 @@ class _Table:
         """Inputs, targets, splits and weights of records of plain texts; None for all others."""
         if self.source.weight_column is not None:
             return None
-        found = {role: _plain_texts(values) for role, values in chunk.fields.items()}
-        if None in found.values():
+        results = {role: _plain_texts(values) for role, values in chunk.fields.items()}
+        if None in results.values():
             return None
-        inputs, targets, splits = (found.get(role) for role in (INPUT, TARGET, SPLIT))
+        inputs, targets, splits = (results.get(role) for role in (INPUT, TARGET, SPLIT))
         if not self.in_text:
             targets = list(map(str.strip, targets or ()))
         return inputs, targets, splits and list(map(str.strip, splits)), None

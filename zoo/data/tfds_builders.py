@@ -234,8 +234,8 @@ def _text(stored: Any, *, words: bool) -> Any:
     """A text, or for a sequence of words these, or their text with spaces in between."""
     if not isinstance(stored, np.ndarray):
         return stored.decode("utf-8", errors="replace")
-    found = tuple(word.decode("utf-8", errors="replace") for word in stored)
-    return found if words else " ".join(found)
+    results = tuple(word.decode("utf-8", errors="replace") for word in stored)
+    return results if words else " ".join(results)
 
 
 def _is_empty(value: Any) -> bool:

@@ -71,8 +71,8 @@ class Feature:
 
 def all_features(builder: tfds.core.DatasetBuilder) -> dict[str, Feature]:
     """All features of a data set by name, including nested ones."""
-    found = sorted(_leaves((), builder.info.features), key=lambda feature: feature.path)
-    return {feature.name: feature for feature in found}
+    results = sorted(_leaves((), builder.info.features), key=lambda feature: feature.path)
+    return {feature.name: feature for feature in results}
 
 
 def _leaves(path: tuple[str, ...], connector: Any) -> Iterator[Feature]:

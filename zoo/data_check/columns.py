@@ -213,10 +213,10 @@ def _of_columns(columns: Mapping[str, Column], given: Mapping[str, Any]) -> dict
     others = [column for column in left if column is not source]
     target = _chosen(others, given.get("target"), TARGET_NAMES, ("names", "numbers", "text"))
     kind = given.get("kind") or _input_kind(source)
-    found = {"input": source.name, "kind": kind}
+    results = {"input": source.name, "kind": kind}
     if target is None or given.get("target_kind") == "next":
-        return found | {"target_kind": "next"}
-    return found | {"target": target.name, "target_kind": _target_kind(source, target)}
+        return results | {"target_kind": "next"}
+    return results | {"target": target.name, "target_kind": _target_kind(source, target)}
 
 
 def _of_numbers(columns: Sequence[Column]) -> dict[str, Any]:

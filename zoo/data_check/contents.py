@@ -111,15 +111,15 @@ def _texts(part: Part, source: Source) -> Iterator[Finding]:
         ),
     }
     for what, (test, fix) in looks.items():
-        found = [index for index, text in enumerate(texts) if test(text)]
-        if found:
+        results = [index for index, text in enumerate(texts) if test(text)]
+        if results:
             yield Finding(
                 "characters",
-                f"{len(found):,} of {len(texts):,} texts contain {what} "
-                f"({part.examples.place(found[0])}: {shortened(texts[found[0]], 40)})",
+                f"{len(results):,} of {len(texts):,} texts contain {what} "
+                f"({part.examples.place(results[0])}: {shortened(texts[results[0]], 40)})",
                 "note",
                 fix,
-                {"texts": len(found)},
+                {"texts": len(results)},
             )
     composed = sum(not unicodedata.is_normalized("NFC", text) for text in texts)
     if composed:

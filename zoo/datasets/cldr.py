@@ -90,38 +90,38 @@ def names(minimum: int) -> dict[str, dict[str, str]]:
     Returns: language -> name -> item, such as names(300)["fr"]["Allemagne"] == "territories/DE";
         languages and names in a fixed order.
     """
-    found = _all_names()
+    result = _all_names()
     for lender, borrowers in BORROWERS.items():
         for borrower in borrowers:
-            for key in found[lender].keys() & found[borrower].keys():
-                del found[borrower][key]
+            for key in result[lender].keys() & result[borrower].keys():
+                del result[borrower][key]
     holders: dict[str, set[str]] = collections.defaultdict(set)
-    for language, keys in found.items():
+    for language, keys in result.items():
         for key in keys:
             holders[key].add(language)
     alone = {
-        language: sum(len(holders[key]) == 1 for key in keys) for language, keys in found.items()
+        language: sum(len(holders[key]) == 1 for key in keys) for language, keys in result.items()
     }
     while alone:
         fewest = min(alone, key=lambda language: (alone[language], language))
         if alone[fewest] >= minimum:
             break
         del alone[fewest]
-        for key in found.pop(fewest):
+        for key in result.pop(fewest):
             holders[key].remove(fewest)
             if len(holders[key]) == 1:
                 alone[next(iter(holders[key]))] += 1
     return {
         language: dict(
-            sorted(named for key, named in found[language].items() if len(holders[key]) == 1)
+            sorted(named for key, named in result[language].items() if len(holders[key]) == 1)
         )
-        for language in sorted(found)
+        for language in sorted(result)
     }
 
 
 def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
     """language -> name in lower case -> (name, item), before shared names are left out."""
-    found: dict[str, dict[str, tuple[str, str]]] = collections.defaultdict(dict)
+    results: dict[str, dict[str, tuple[str, str]]] = collections.defaultdict(dict)
     for locale in sorted(localedata.locale_identifiers()):
         language = locale.split("_")[0]
         if locale == "root" or locale in NEAR_COPIES or language in NEAR_COPIES:
@@ -131,8 +131,8 @@ def _all_names() -> dict[str, dict[str, tuple[str, str]]]:
         for item, name in _named(data):
             text = clean(name)
             if text:
-                found[language].setdefault(text.casefold(), (text, item))
-    return {language: _in_own_script(keys) for language, keys in found.items()}
+                results[language].setdefault(text.casefold(), (text, item))
+    return {language: _in_own_script(keys) for language, keys in results.items()}
 
 
 def _own_data(locale: str) -> dict[str, Any]:

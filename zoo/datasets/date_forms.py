@@ -100,17 +100,17 @@ def readings(text: str) -> set[datetime.date]:
 
 def _days(numbers: list[str], orders: Iterable[str]) -> set[datetime.date]:
     """The days that three numbers mean in the given orders."""
-    found = set()
+    results = set()
     for order in orders:
         values = dict(zip(order, map(int, numbers), strict=True))
         year = values["y"]
         if year < 100:
             year = PIVOT + (year - PIVOT) % 100
         try:
-            found.add(datetime.date(year, values["m"], values["d"]))
+            results.add(datetime.date(year, values["m"], values["d"]))
         except ValueError:
             continue
-    return found
+    return results
 
 
 @functools.cache
@@ -120,7 +120,7 @@ def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
     Returns: the text before, between and after the numbers, and whether the year has four
         digits -> orders, such as "dmy".
     """
-    found = collections.defaultdict(set)
+    results = collections.defaultdict(set)
     for identifier in localedata.locale_identifiers():
         if _locale(identifier).language not in WELL_KNOWN:
             continue
@@ -132,8 +132,8 @@ def _orders() -> dict[tuple[tuple[str, ...], bool], set[str]]:
             order = [match[1] for match in _FIELD.finditer(_without_weekday(pattern)) if match[1]]
             named = "".join(order).replace("M", "m").replace("L", "m")
             if sorted(named) == ["d", "m", "y"]:
-                found[_signs(text), "2024" in text].add(named)
-    return dict(found)
+                results[_signs(text), "2024" in text].add(named)
+    return dict(results)
 
 
 def _signs(text: str) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def forms() -> dict[str, dict[str, list[Form]]]:
 
     Returns: language -> locale -> forms, such as forms()["en"]["en_GB"]; in a fixed order.
     """
-    found: dict[str, dict[str, list[Form]]] = collections.defaultdict(dict)
+    results: dict[str, dict[str, list[Form]]] = collections.defaultdict(dict)
     seen = set()
     for identifier in sorted(localedata.locale_identifiers()):
         locale = _locale(identifier)
@@ -166,16 +166,16 @@ def forms() -> dict[str, dict[str, list[Form]]]:
         key = (locale.language, locale.default_numbering_system, texts)
         if key not in seen:
             seen.add(key)
-            found[locale.language][identifier] = own
+            results[locale.language][identifier] = own
     meanings = _meanings(
-        form for locales in found.values() for value in locales.values() for form in value
+        form for locales in results.values() for value in locales.values() for form in value
     )
     return {
         language: {
             identifier: [_certain(form, meanings) for form in value]
             for identifier, value in locales.items()
         }
-        for language, locales in found.items()
+        for language, locales in results.items()
     }
 
 
@@ -233,11 +233,13 @@ def _form(identifier: str, pattern: str) -> Form | None:
 
 def _patterns(locale: Locale) -> list[str]:
     """The patterns of a locale's dates with a year, a month and a day; each once."""
-    found = [locale.date_formats[length].pattern for length in ("full", "long", "medium", "short")]
+    results = [
+        locale.date_formats[length].pattern for length in ("full", "long", "medium", "short")
+    ]
     for skeleton, pattern in sorted(locale.datetime_skeletons.items()):
         if set("yMd") <= set(skeleton) <= set("yMdE"):
-            found.append(pattern.pattern)
-    return [pattern for pattern in dict.fromkeys(found) if _is_clear(pattern)]
+            results.append(pattern.pattern)
+    return [pattern for pattern in dict.fromkeys(results) if _is_clear(pattern)]
 
 
 def _is_clear(pattern: str) -> bool:

@@ -71,9 +71,9 @@ class Dates(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        found = pairs(PAIRS)
+        result = pairs(PAIRS)
         return {
-            split: self._generate_examples(found, split)
+            split: self._generate_examples(result, split)
             for split in ("train", "validation", "test")
         }
 
@@ -95,8 +95,8 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
     languages = list(date_forms.forms().items())
     weights = [WELL_KNOWN_SHARE if name in date_forms.WELL_KNOWN else 1 for name, _ in languages]
     generator = random.Random(seed)
-    found: dict[str, Pair] = {}
-    while len(found) < count:
+    results: dict[str, Pair] = {}
+    while len(results) < count:
         language, locales = generator.choices(languages, weights)[0]
         others = [locale for locale in locales if locale != language]
         is_own = language in locales and (not others or generator.random() < 0.5)
@@ -105,8 +105,8 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
         day = _day(generator)
         text = form.write(day, native=generator.random() < 0.5)
         if text is not None:
-            found.setdefault(text, Pair(text, day.isoformat(), locale))
-    return list(found.values())
+            results.setdefault(text, Pair(text, day.isoformat(), locale))
+    return list(results.values())
 
 
 def _day(generator: random.Random) -> datetime.date:

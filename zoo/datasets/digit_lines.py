@@ -58,11 +58,11 @@ class DigitLines(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
         builder = tfds.builder("mnist", data_dir=self._data_dir_root)
         builder.download_and_prepare()
-        found = {}
+        results = {}
         for split, part in PARTS.items():
             digits = tfds.as_numpy(builder.as_dataset(split=part, batch_size=-1))
-            found[split] = self._generate_examples(split, digits["image"], digits["label"])
-        return found
+            results[split] = self._generate_examples(split, digits["image"], digits["label"])
+        return results
 
     def _generate_examples(
         self, split: str, images: np.ndarray, labels: np.ndarray

@@ -70,9 +70,9 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict:
-        found = list(pieces(python_library.sources()))
+        results = list(pieces(python_library.sources()))
         return {
-            split: self._generate_examples(found, split)
+            split: self._generate_examples(results, split)
             for split in ("train", "validation", "test")
         }
 

@@ -102,13 +102,13 @@ def _word(words: tuple[str, ...], random: np.random.Generator) -> str:
 def words_of(split: str) -> tuple[str, ...]:
     """The words of a split, in alphabetical order: one in ten, by a hash, is only in the test
     split."""
-    found = {
+    results = {
         word.lower()
         for text in pydoc_data.topics.topics.values()
         for word in re.findall(r"(?<![\w.`'/-])[A-Za-z]{2,12}(?![\w.`'(/-])", text)
     }
     return tuple(
         word
-        for word in sorted(found)
+        for word in sorted(results)
         if (hash_splits.draw(f"word/{word}") % 10 == 0) == (split == "test")
     )

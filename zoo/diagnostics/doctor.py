@@ -117,8 +117,8 @@ def _version(name: str) -> str | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """ "2.21.0rc1" -> (2, 21, 0)."""
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(map(int, found[0].split("."))) if found else ()
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def _memory() -> Iterator[Finding]:
@@ -184,14 +184,14 @@ def _layers() -> Iterator[Finding]:
     for name in CELLS:
         paths.setdefault(path_of(name), []).append(name)
     for path, names in paths.items():
-        found = difference(names[0])
-        values = {"cells": names, "run": names[0], "difference": found, "path": path}
+        result = difference(names[0])
+        values = {"cells": names, "run": names[0], "difference": result, "path": path}
         subject = f"layers of {', '.join(names)}"
-        if found <= tolerance():
-            told = f"{path} A small {names[0]} agrees with the plain loop ({found:.0e} apart)."
+        if result <= tolerance():
+            told = f"{path} A small {names[0]} agrees with the plain loop ({result:.0e} apart)."
             yield Finding(subject, told, values=values)
         else:
-            told = f"{path} A small {names[0]} is {found:.2g} apart from the plain loop."
+            told = f"{path} A small {names[0]} is {result:.2g} apart from the plain loop."
             yield Finding(subject, told, "broken", "use `fast=False` and report this", values)
 
 

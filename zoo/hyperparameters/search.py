@@ -510,17 +510,17 @@ class _Running:
         Raises:
             SeqzooError: no trial is complete.
         """
-        found = replace(self._gathered(), importances=_importances(self.study))
-        found.write()
-        if found.best is None:
-            failed = [trial for trial in found.trials if trial.state == FAILED]
-            if failed and len(failed) == len(found.trials):
+        results = replace(self._gathered(), importances=_importances(self.study))
+        results.write()
+        if results.best is None:
+            failed = [trial for trial in results.trials if trial.state == FAILED]
+            if failed and len(failed) == len(results.trials):
                 raise SeqzooError(f"All trials failed: {failed[0].error}")
             raise SeqzooError(
                 f"No trial in {self.path} is complete yet; run the same command with more time."
             )
-        self._write_best(found)
-        return found
+        self._write_best(results)
+        return results
 
 
 def _importances(study: Any) -> dict[str, float]:

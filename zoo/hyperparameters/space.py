@@ -231,15 +231,15 @@ def _fitted(name: str, value: Any, allowed: _Values) -> Any:
         SeqzooError: it is of another type, or out of range.
     """
     try:
-        found = field_types.fitted(value, allowed.type)
+        result = field_types.fitted(value, allowed.type)
     except field_types.Unfit as error:
         raise SeqzooError(f"`{name}` {error}", field=name) from error
-    if allowed.range is not None and found is not None and found not in allowed.range:
+    if allowed.range is not None and result is not None and result not in allowed.range:
         raise SeqzooError(field=name, expected=str(allowed.range), got=value)
-    if name == "cell" and found not in source_docs.cells():
+    if name == "cell" and result not in source_docs.cells():
         known = source_docs.cells()
-        raise SeqzooError(f"There is no cell {found!r}{nearest(str(found), known)}", field=name)
-    return found
+        raise SeqzooError(f"There is no cell {result!r}{nearest(str(result), known)}", field=name)
+    return result
 
 
 def default_space(choices: Choices) -> dict[str, Interval | Choice]:
@@ -264,7 +264,7 @@ def default_space(choices: Choices) -> dict[str, Interval | Choice]:
 
 def current(space: Space, choices: Choices) -> dict[str, Any] | None:
     """The values that settings have now; None where one is outside the space."""
-    found = {}
+    results = {}
     for name, item in space.items():
         field, _, entry = name.partition(".")
         value = getattr(_owner(field, choices), field)
@@ -276,8 +276,8 @@ def current(space: Space, choices: Choices) -> dict[str, Any] | None:
             value = float(value)
         if value not in item:
             return None
-        found[name] = value
-    return found
+        results[name] = value
+    return results
 
 
 def applied(values: Mapping[str, Any], choices: Choices) -> Choices:

@@ -70,14 +70,14 @@ class Trainings:
         folder = trial_folder(self._folder, order["number"])
         try:
             choices = applied(order["values"], self._choices)
-            found = self._train(choices, folder, channel)
+            result = self._train(choices, folder, channel)
         except (Pruned, SeqzooError):
             raise
         except Exception as error:
             raise _explained(error) from error
         # Only a resumed training needs them.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-        return found
+        return result
 
     def _open(self, source: Any) -> tuple[Any, Any]:
         """The splits of a source, which are kept for the next trial."""

@@ -31,10 +31,10 @@ def check_attention(run: Any) -> None:
 
 def as_json(own: Any) -> dict[str, Any]:
     """An `AttentionMap`, JSON-serialisable; weights have four decimals."""
-    found = {"source": list(own.source), "tokens": list(own.tokens)}
+    results = {"source": list(own.source), "tokens": list(own.tokens)}
     if own.grid is not None:
-        found["grid"] = list(own.grid)
-    return found | {"weights": own.weights.round(4).tolist()}
+        results["grid"] = list(own.grid)
+    return results | {"weights": own.weights.round(4).tolist()}
 
 
 def as_text(own: Any) -> str:

@@ -76,7 +76,7 @@ def backtest(
             f"which end at {last_date}; use fewer origins, or --refit.",
             field="origins",
         )
-    found = []
+    results = []
     for start in starts:
         shown = shown_dates(start[None])[0]
         cut = _until(histories, start, horizon)
@@ -94,8 +94,8 @@ def backtest(
             figures = train_temporarily(run, splits).evaluate(examples)
         else:
             figures = run.evaluate(examples)
-        found.append({"origin": shown, **figures})
-    return {"origins": found, MEAN: _mean(found)}
+        results.append({"origin": shown, **figures})
+    return {"origins": results, MEAN: _mean(results)}
 
 
 def _until(histories: Sequence[History], start: Any, horizon: int) -> list[History]:

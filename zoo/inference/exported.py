@@ -46,15 +46,15 @@ def export_folder(path: str) -> pathlib.Path | None:
     Raises:
         SeqzooError: it is such a file without the rest of its export.
     """
-    found = pathlib.Path(path).expanduser()
-    if found.suffix in SUFFIXES_OF_PARTS and found.is_file():
-        if not (found.parent / ABOUT).is_file():
+    result = pathlib.Path(path).expanduser()
+    if result.suffix in SUFFIXES_OF_PARTS and result.is_file():
+        if not (result.parent / ABOUT).is_file():
             raise SeqzooError(
                 f"{path} has no {ABOUT} next to it, which every export has; keep the files of "
                 "an export together."
             )
-        return found.parent
-    return found if (found / ABOUT).is_file() else None
+        return result.parent
+    return result if (result / ABOUT).is_file() else None
 
 
 class ExportedModel:
@@ -148,7 +148,7 @@ class ExportedModel:
         elif self.kind == "class":
             self._model.answer["top"] = options.top
         try:
-            found = self._model.predict(inputs, decoding)
+            result = self._model.predict(inputs, decoding)
         except ValueError as error:
             place = f"{unit} {lines[0]}".capitalize() if lines else ""
             message = str(error).rstrip(".")
@@ -166,7 +166,7 @@ class ExportedModel:
                 alternatives=tuple(own["alternatives"]),
                 token_probabilities=tuple(own.get("token_probabilities", ())),
             )
-            for own in found
+            for own in result
         ]
 
 

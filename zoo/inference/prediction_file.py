@@ -143,5 +143,5 @@ class PredictionFile:
 
 def identity(path: pathlib.Path) -> dict[str, Any]:
     """What a file of inputs is recognised by: JSON values that change when it does."""
-    found = path.stat()
-    return {"path": str(path.absolute()), "bytes": found.st_size, "changed": found.st_mtime_ns}
+    result = path.stat()
+    return {"path": str(path.absolute()), "bytes": result.st_size, "changed": result.st_mtime_ns}

@@ -38,17 +38,17 @@ def explain(
 
     own = subject(run, value, answer)
     how = integrated_gradients if method == "integrated-gradients" else occlusion
-    found = how(own, step)
+    result = how(own, step)
     whole = step is None and (own.whole or len(own.steps) == 1)
     explained = own.answer if whole else own.steps[own.step(step)]
     return {
         "answer": own.answer,
         "explained": explained,
         "measure": own.measure,
-        "score": found.score,
-        "baseline": found.baseline,
-        "labels": list(own.labels) if found.values.ndim == 1 else None,
-        "values": found.values.tolist(),
+        "score": result.score,
+        "baseline": result.baseline,
+        "labels": list(own.labels) if result.values.ndim == 1 else None,
+        "values": result.values.tolist(),
     }
 
 

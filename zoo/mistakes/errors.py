@@ -178,8 +178,8 @@ def errors(
                 "--folds is for the training examples of the run; leave DATA and --split out."
             )
         say(f"Training {folds} models.")
-        found = _cross_predictions(opened, training, folds, say)
-        return report(opened, training.train, found, None, "training", top)
+        result = _cross_predictions(opened, training, folds, say)
+        return report(opened, training.train, result, None, "training", top)
     if split is None:
         split = "all" if data is not None and source.is_file() else "test"
     examples = open_examples(source, split)
@@ -273,8 +273,8 @@ def _probabilities(run: Any, data: Any) -> np.ndarray:
     from seqzoo.tasks.runs.predictor import Inference
 
     inference = Inference(run.task, run.model, run.settings, run.padding)
-    found = inference.collect(run.task.class_logits, data, AnswerOptions())
-    logits = np.stack(found["logits"]).astype(np.float64)
+    result = inference.collect(run.task.class_logits, data, AnswerOptions())
+    logits = np.stack(result["logits"]).astype(np.float64)
     shares = np.exp(logits - logits.max(1, keepdims=True))
     return shares / shares.sum(1, keepdims=True)
 
@@ -319,8 +319,8 @@ def _cross_predictions(
         shares = _probabilities(model, held)
         for column, name in enumerate(model.task.targets.names):
             probabilities[own, columns[name]] = shares[:, column]
-        found = _predictions(model, held, examples, shares, np.zeros(len(own), int))
-        unknown[own] = found.unknown
+        result = _predictions(model, held, examples, shares, np.zeros(len(own), int))
+        unknown[own] = result.unknown
     whole = _predictions(run, data, examples, probabilities, np.asarray(data.targets))
     return replace(whole, unknown=unknown)
 

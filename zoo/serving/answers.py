@@ -17,10 +17,10 @@ def prediction(run: Any, value: Any, answer: Any, top: int) -> dict[str, Any]:
         answer: its prediction.
         top: maximum number of alternatives.
     """
-    found = answer_fields(answer, top)
+    result = answer_fields(answer, top)
     if isinstance(run.task, ShowsTokens) and (tokens := run.task.tokens(value)) is not None:
-        found["tokens"] = tokens
-    return finite(found)
+        result["tokens"] = tokens
+    return finite(result)
 
 
 def finite(value: Any) -> Any:

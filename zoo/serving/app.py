@@ -253,8 +253,8 @@ class Service:
         if name is None:
             raise busy(f"{self.settings.sessions} sessions are open already; end one.", 10)
         path = f"/v1/models/{model.name}/sessions/{name}"
-        found = {"session": name, "expires_after": self.settings.session_seconds}
-        return JSONResponse(found, 201, {"Location": path})
+        results = {"session": name, "expires_after": self.settings.session_seconds}
+        return JSONResponse(results, 201, {"Location": path})
 
     def session(self, request: Request) -> Any:
         """The session that a request names."""

@@ -182,7 +182,7 @@ class ServedModel:
     def metadata(self) -> dict[str, Any]:
         """A description of the model and its inputs."""
         run, task = self.run, self.run.task
-        found: dict[str, Any] = {
+        results: dict[str, Any] = {
             "template": run.template.name,
             "input": run.template.input,
             "form": INPUTS[run.template.input].form,
@@ -195,11 +195,11 @@ class ServedModel:
             "parameters": list(self.parameters),
         }
         if self.generates:
-            found["decoding"] = dict(vars(task.decoding))
+            results["decoding"] = dict(vars(task.decoding))
         labels = getattr(getattr(task, "targets", None), "names", None)
         labels = getattr(getattr(task, "tags", None), "names", labels)
         if labels is not None:
-            found["labels"] = list(labels[:SHOWN_LABELS])
-        if found["form"] == "sound":
-            found["sample_rate"] = run.template.sample_rate
-        return found
+            results["labels"] = list(labels[:SHOWN_LABELS])
+        if results["form"] == "sound":
+            results["sample_rate"] = run.template.sample_rate
+        return results

@@ -148,7 +148,7 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
     """The schema of a request's parameters."""
     texts, hints = docstrings.choices(Decoding), hints_of(Decoding)
     most = {"top": TOP, "beam_width": BEAMS, "maximum_length": settings.tokens, "seed": 2**31 - 1}
-    found = {}
+    results = {}
     for name, type_ in model.parameters.items():
         own = _schema(type_)
         allowed = note(hints[name], Range) if name in hints else None
@@ -162,9 +162,9 @@ def _parameters(model: ServedModel, settings: ServingSettings) -> dict[str, Any]
         if name in most:
             own |= {"minimum": int(name != "seed"), "maximum": most[name]}
         own["description"] = texts.get(name, "")
-        found[name] = own
-    found["top"]["description"] = "Number of predictions per input."
-    return {"type": "object", "properties": found, "additionalProperties": False}
+        results[name] = own
+    results["top"]["description"] = "Number of predictions per input."
+    return {"type": "object", "properties": results, "additionalProperties": False}
 
 
 def _schema(type_: Any) -> dict[str, Any]:
@@ -210,5 +210,9 @@ def _operation(
         str(code): {"description": REASONS[code], "content": failed}
         for code in sorted({*errors, 403, 500})
     }
-    found = {"operationId": name, "summary": summary, "responses": {str(status): done, **responses}}
-    return found if body is None else {**found, "requestBody": body}
+    results = {
+        "operationId": name,
+        "summary": summary,
+        "responses": {str(status): done, **responses},
+    }
+    return results if body is None else {**results, "requestBody": body}

@@ -58,7 +58,7 @@ async def read_json(
     except ClientDisconnect as error:
         raise Refusal(400, "The request ended before its body did.") from error
     try:
-        found = json.loads(body or b"{}", parse_constant=_no_constant)
+        result = json.loads(body or b"{}", parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Refusal(400, f"The body is not UTF-8: byte {error.start + 1}.") from error
     except json.JSONDecodeError as error:
@@ -67,15 +67,15 @@ async def read_json(
         ) from error
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body cannot be read: {error}.") from error
-    if not isinstance(found, dict):
-        raise Refusal(400, f"The body must be a JSON object, got {_kind(found)}.")
-    for name, value in found.items():
+    if not isinstance(result, dict):
+        raise Refusal(400, f"The body must be a JSON object, got {_kind(result)}.")
+    for name, value in result.items():
         if name not in allowed:
             known = ", ".join(allowed) or "nothing"
             raise Refusal(400, f"There is no field {name!r}, only {known}{nearest(name, allowed)}")
         if not isinstance(value, allowed[name]) or isinstance(value, bool):
             raise Refusal(400, f"`{name}` must be {_expected(allowed[name])}, got {_kind(value)}.")
-    return found
+    return result
 
 
 async def _read(request: Request, most: int) -> bytes:

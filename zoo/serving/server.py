@@ -58,7 +58,7 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
     Raises:
         SeqzooError: two have one name, or it cannot be a part of an address.
     """
-    found: dict[str, str] = {}
+    results: dict[str, str] = {}
     for given in runs:
         name, equals, folder = given.partition("=")
         if not equals or "/" in name:
@@ -67,12 +67,12 @@ def names_of(runs: Sequence[str]) -> dict[str, str]:
             raise SeqzooError(
                 f"{name!r} cannot be part of a URL; give the model a name, as in name={folder}"
             )
-        if name in found:
+        if name in results:
             raise SeqzooError(
                 f"Two models are called {name}; rename one, as in other={folder}", field="runs"
             )
-        found[name] = folder
-    return found
+        results[name] = folder
+    return results
 
 
 def _socket(settings: ServingSettings) -> socket.socket:

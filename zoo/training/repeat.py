@@ -169,9 +169,9 @@ def repeat(
             raise
         records[item] = record
         say(f"{number}/{count}  {item}: {told}")
-    found = _gathered(path, records)
-    write_json(path / RESULT, found.to_json())
-    return found
+    result = _gathered(path, records)
+    write_json(path / RESULT, result.to_json())
+    return result
 
 
 def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resume: bool) -> Any:

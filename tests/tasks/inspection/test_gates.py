@@ -38,18 +38,18 @@ def test_gates_of_an_lstm_are_those_of_its_equations() -> None:
     kernel, recurrent, bias = (np.asarray(w) for w in cell.weights[:3])
     h = own.states[0][0, :-1]
     i, f, g, o = np.split(X[0] @ kernel + h @ recurrent + bias, 4, axis=-1)
-    found = {gate.name: gate for gate in gate_values(own)}
+    results = {gate.name: gate for gate in gate_values(own)}
     expected = {
         "input": _sigmoid(i),
         "forget": _sigmoid(f),
         "candidate": np.tanh(g),
         "output": _sigmoid(o),
     }
-    assert list(found) == list(expected)
+    assert list(results) == list(expected)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name].values, values, atol=1e-12)
-        assert found[name].bounded == (name != "candidate")
-    forget = found["forget"]
+        np.testing.assert_allclose(results[name].values, values, atol=1e-12)
+        assert results[name].bounded == (name != "candidate")
+    forget = results["forget"]
     assert forget.mean == pytest.approx(expected["forget"].mean())
     assert forget.closed == (expected["forget"] < 0.1).mean()
     assert forget.open == (expected["forget"] > 0.9).mean()
@@ -68,10 +68,10 @@ def test_gates_of_a_gru_with_the_reset_before_the_product_are_found() -> None:
     update = _sigmoid(x[:, :5] + h @ recurrent[:, :5])
     reset = _sigmoid(x[:, 5:10] + h @ recurrent[:, 5:10])
     candidate = np.tanh(x[:, 10:] + (reset * h) @ recurrent[:, 10:])
-    found = {gate.name: gate.values for gate in gate_values(own)}
-    np.testing.assert_allclose(found["update"], update, atol=1e-12)
-    np.testing.assert_allclose(found["reset"], reset, atol=1e-12)
-    np.testing.assert_allclose(found["candidate"], candidate, atol=1e-12)
+    results = {gate.name: gate.values for gate in gate_values(own)}
+    np.testing.assert_allclose(results["update"], update, atol=1e-12)
+    np.testing.assert_allclose(results["reset"], reset, atol=1e-12)
+    np.testing.assert_allclose(results["candidate"], candidate, atol=1e-12)
 
 
 @pytest.mark.parametrize(("name", "gate", "sign"), [("gru", "update", 1), ("gated", "gate", -1)])
@@ -162,7 +162,7 @@ def test_spectra_over_training_have_a_row_a_gate() -> None:
     for cell in (first, second):
         cell.build((None, 2))
     second.recurrent_kernel.assign(2 * tf.convert_to_tensor(first.recurrent_kernel))
-    found = spectra_over_training({"epoch 1": first, "epoch 2": second})
-    assert list(found) == ["update", "reset", "candidate"]
-    for row in found.values():
+    result = spectra_over_training({"epoch 1": first, "epoch 2": second})
+    assert list(result) == ["update", "reset", "candidate"]
+    for row in result.values():
         assert row["epoch 2"] == pytest.approx(2 * row["epoch 1"], rel=1e-5)

@@ -58,7 +58,7 @@ def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarr
     for t in range(x.shape[1]):
         before.append(states)
         _, states = cell(x[:1, t], states)
-    found = []
+    results = []
     for t, states in enumerate(before):
         with tf.GradientTape() as tape:
             tape.watch(states)
@@ -66,8 +66,8 @@ def _slow_gradients(layer: cells.Recurrent, x: np.ndarray) -> list[list[np.ndarr
             for later in range(t, x.shape[1]):
                 output, h = cell(x[:1, later], h)
             loss = tf.reduce_sum(tf.square(output[0]))
-        found.append([item.numpy()[0] for item in tape.gradient(loss, states)])
-    return found
+        results.append([item.numpy()[0] for item in tape.gradient(loss, states)])
+    return results
 
 
 @pytest.mark.parametrize("name", ["vanilla", "lstm", "gru", "projection-lstm"])
@@ -84,7 +84,7 @@ def test_gradients_equal_those_of_a_loop_of_tapes(name) -> None:
 def test_jacobians_equal_finite_differences(name) -> None:
     layer = _layer(name)
     (own,) = trace(layer, lambda: layer(X)).layers
-    found = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
+    result = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
     sizes = np.atleast_1d(layer.cell.state_size)
 
     def after(state: np.ndarray, t: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_jacobians_equal_finite_differences(name) -> None:
         state = own.state()[t]
         for j, move in enumerate(np.eye(len(state)) * 1e-6):
             slope = (after(state + move, t) - after(state - move, t)) / 2e-6
-            np.testing.assert_allclose(found[t][:, j], slope, atol=1e-8)
+            np.testing.assert_allclose(result[t][:, j], slope, atol=1e-8)
 
 
 QUICK = ["lstm", "gru", "gated", "cornn", "slstm", "qrnn"]
@@ -107,9 +107,9 @@ def test_of_every_cell_gradients_are_the_products_of_its_jacobians(name) -> None
     layer = _layer(name)
     x = _inputs(layer)
     outputs = layer(x)
-    found = trace(layer, lambda: layer(x), _last)
-    np.testing.assert_allclose(found.outputs, outputs, atol=1e-12)
-    (own,) = found.layers
+    result = trace(layer, lambda: layer(x), _last)
+    np.testing.assert_allclose(result.outputs, outputs, atol=1e-12)
+    (own,) = result.layers
     each = step_jacobians(layer.cell, own.inputs[0], own.state()[:-1])
     gradients = np.concatenate([one[0] for one in own.gradients], -1)
     for t in range(X.shape[1]):
@@ -146,8 +146,8 @@ def test_an_identity_loses_nothing_and_a_growing_one_explodes() -> None:
 def test_the_steps_back_are_counted_from_the_step_that_the_loss_is_of() -> None:
     layer = _linear(0.5 * np.eye(2))
     x = np.ones((1, 9, 2))
-    found = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, 4]))
-    (own,) = gradient_flow(found)
+    result = trace(layer, lambda: layer(x), lambda outputs: tf.reduce_sum(outputs[:, 4]))
+    (own,) = gradient_flow(result)
     assert own.positions.tolist() == [4, 3, 2, 1, 0, -1]
     np.testing.assert_allclose(own.norms, math.sqrt(2) * 0.5 ** np.arange(6))
     # A layer that runs backwards looks back on what is further right.
@@ -159,11 +159,11 @@ def test_the_steps_back_are_counted_from_the_step_that_the_loss_is_of() -> None:
 def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
     layer = cells.Bidirectional(cells.create("lstm", 4, dtype="float64"), dtype="float64")
     before = layer(X)
-    found = trace(layer, lambda: layer(X), lambda outputs: outputs[0, 0])
-    assert [item.name for item in found.layers] == ["layer 1 forward", "layer 1 backward"]
-    assert found["layer 1 backward"].positions.tolist() == [5, 4, 3, 2, 1, 0]
+    result = trace(layer, lambda: layer(X), lambda outputs: outputs[0, 0])
+    assert [item.name for item in result.layers] == ["layer 1 forward", "layer 1 backward"]
+    assert result["layer 1 backward"].positions.tolist() == [5, 4, 3, 2, 1, 0]
     # Its loss is of a forward unit.
-    assert [item.name for item in gradient_flow(found)] == ["layer 1 forward"]
+    assert [item.name for item in gradient_flow(result)] == ["layer 1 forward"]
     assert "inner_loop" not in vars(layer.forward_layer)
     np.testing.assert_array_equal(layer(X), before)
 
@@ -171,10 +171,10 @@ def test_both_directions_have_names_and_the_model_stays_as_it_was() -> None:
 def test_masked_steps_pass_states_and_gradients_on() -> None:
     layer = _layer("lstm")
     mask = np.array([[1, 1, 1, 0, 0, 0], [0, 1, 1, 1, 0, 1]], bool)
-    found = trace(layer, lambda: layer(X, mask=mask), _last)
-    np.testing.assert_allclose(found.outputs, layer(X, mask=mask), atol=1e-12)
+    result = trace(layer, lambda: layer(X, mask=mask), _last)
+    np.testing.assert_allclose(result.outputs, layer(X, mask=mask), atol=1e-12)
     short = trace(layer, lambda: layer(X[:1, :3]), _last)
-    for masked, gradient in zip(found.layers[0].gradients, short.layers[0].gradients, strict=True):
+    for masked, gradient in zip(result.layers[0].gradients, short.layers[0].gradients, strict=True):
         np.testing.assert_allclose(masked[0, :4], gradient[0], atol=1e-12)
 
 
@@ -185,17 +185,17 @@ def test_cells_of_keras_and_stacks_can_be_traced() -> None:
     layer = cells.Recurrent(stack, return_sequences=True)
     x = X.astype("float32")
     expected = layer(x)
-    found = trace(layer, lambda: layer(x), lambda outputs: outputs[0, -1, 0])
-    np.testing.assert_allclose(found.outputs, expected, atol=1e-6)
-    (own,) = found.layers
+    result = trace(layer, lambda: layer(x), lambda outputs: outputs[0, -1, 0])
+    np.testing.assert_allclose(result.outputs, expected, atol=1e-6)
+    (own,) = result.layers
     assert [one.shape for one in own.states] == [(2, 7, 3), (2, 7, 3), (2, 7, 2)]
     assert jacobian_flow(own).products.shape == (7,)
 
 
 def test_products_of_a_thousand_steps_do_not_underflow() -> None:
-    found = flow_of(np.full((1000, 1, 1), 0.6))
-    np.testing.assert_allclose(np.log(found.products), np.arange(1001) * math.log(0.6), atol=1e-6)
-    assert found.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.6))
+    result = flow_of(np.full((1000, 1, 1), 0.6))
+    np.testing.assert_allclose(np.log(result.products), np.arange(1001) * math.log(0.6), atol=1e-6)
+    assert result.decay.half_life == pytest.approx(math.log(0.5) / math.log(0.6))
 
 
 def test_norms_that_are_zero_or_not_finite_have_a_verdict() -> None:

@@ -21,11 +21,11 @@ def test_a_state_that_overflows(backwards: bool) -> None:
     # Row 1 is 1e10 ** t after step t: beyond float32, 3.4e38, at step 4.
     layer, x = _layer(1e10, backwards), np.zeros((2, 7, 2), "float32")
     x[1, 6 if backwards else 0] = 1.0
-    found = find_origin(layer, lambda: layer(x))
-    assert found is not None and found.row == 1
+    result = find_origin(layer, lambda: layer(x))
+    assert result is not None and result.row == 1
     # The candidate is made of the state before, by the cell's one gate or none at all.
-    assert found.step == (2 if backwards else 4)
-    assert "at time step" in found.sentence()
+    assert result.step == (2 if backwards else 4)
+    assert "at time step" in result.sentence()
 
 
 def test_inputs_weights_gradients_and_the_loss() -> None:
@@ -37,15 +37,15 @@ def test_inputs_weights_gradients_and_the_loss() -> None:
     assert run(x, tf.reduce_sum) is None
     bad = x.copy()
     bad[0, 3, 1] = np.nan
-    found = run(bad)
-    assert found is not None and found == Origin("input", found.layer, 3, 0)
+    result = run(bad)
+    assert result is not None and result == Origin("input", result.layer, 3, 0)
     assert run(x, lambda item: tf.reduce_sum(item) + np.inf) == Origin("loss")
     # d sqrt(u) / du is infinite at u = 0.
-    found = run(x, lambda item: tf.reduce_sum(tf.sqrt(item[:, 2] - item[:, 2])))
-    assert found is not None and (found.part, found.step) == ("gradient", 2)
+    result = run(x, lambda item: tf.reduce_sum(tf.sqrt(item[:, 2] - item[:, 2])))
+    assert result is not None and (result.part, result.step) == ("gradient", 2)
     layer.set_weights([np.full((2, 2), np.inf, "float32"), np.eye(2, dtype="float32")])
-    found = run(x)
-    assert found is not None and found.part == "weights" and "kernel" in found.layer
+    result = run(x)
+    assert result is not None and result.part == "weights" and "kernel" in result.layer
 
 
 def test_the_gate_is_named() -> None:
@@ -58,5 +58,5 @@ def test_the_gate_is_named() -> None:
     layer.set_weights([kernel, *rest])
     x = np.zeros((1, 6, 2), "float32")
     x[0, 4] = 1.0
-    found = find_origin(layer, lambda: layer(x))
-    assert found is not None and (found.step, found.row) == (4, 0)
+    result = find_origin(layer, lambda: layer(x))
+    assert result is not None and (result.step, result.row) == (4, 0)

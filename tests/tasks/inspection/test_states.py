@@ -62,8 +62,8 @@ def test_a_bistable_unit_has_two_stable_points_and_a_saddle_between_them() -> No
     cell = cells.create("vanilla", 1, use_bias=False, dtype="float64")
     cell.build((None, 1))
     cell.set_weights([np.ones((1, 1)), np.full((1, 1), 2.0)])
-    found = fixed_points(cell, np.array([[-0.9], [-0.01], [0.02], [0.8]]))
-    places = sorted((float(point.state[0]), point.unstable) for point in found)
+    result = fixed_points(cell, np.array([[-0.9], [-0.01], [0.02], [0.8]]))
+    places = sorted((float(point.state[0]), point.unstable) for point in result)
     root = 0.9575040240772687
     assert [unstable for _, unstable in places] == [0, 1, 0]
     np.testing.assert_allclose([place for place, _ in places], [-root, 0, root], atol=1e-4)
