@@ -1,10 +1,11 @@
-"""The two time loops of a cell without a recurrent product, which consists only of `step`.
+"""Forward and back through a cell without a recurrent product, which consists only of `step`.
 
-Memory limits them, so they move little of it: the gates of a step are computed within the loop, and
-once more on the way back, from the input and the states before the step; of all steps only the
-states are kept. Sequences of states are (batch, time, units), as the layer's output is, and are
-never transposed. A single feature is projected within the loops as well, where its gradient and
-those of the weights are summed. product_loops.py documents the arguments and results.
+The forward loop computes the gates of a step within it and keeps only the states. On the way back
+everything is computed for all steps at once, from the inputs and the kept states: the gates, the
+derivatives of each state by those before it, and, after a linear recurrence of these, the gradients
+of the gates. Sequences of states are (batch, time, units), as the layer's output is, and are never
+transposed. A single feature is projected here as well. product_loops.py documents the arguments and
+results.
 """
 
 from typing import Any
@@ -13,9 +14,10 @@ import tensorflow as tf
 
 from seqzoo.cells.base import RecurrentCell
 from seqzoo.cells.engine import product_loops
+from seqzoo.cells.engine.linear_scans import scan_back
 from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.product_loops import output_shape
-from seqzoo.cells.engine.step_gradients import backward_step, forward_step
+from seqzoo.cells.engine.step_gradients import backward_step, forward_step, state_derivatives
 from seqzoo.cells.engine.xla_slices import (
     read_row,
     read_step,
@@ -73,21 +75,26 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     # Programs that are exported can only write along the first axis.
     write = write_step if within_portable() else write_row
 
-    def body(t, states, written):
-        x = _projected(cell, tensors, read_step(tensors["x"], t))
+    def read(t):
+        t = tf.minimum(t, length - 1)
+        return {name: read_step(tensors[name], t) for name in ("x", "mask") if name in tensors}
+
+    def body(t, slices, states, written):
+        following = read(t + 1)
+        x = _projected(cell, tensors, slices["x"])
         _, new, _ = forward_step(cell, x, cell.RecurrentGates(), states, weights)
-        if "mask" in tensors:
-            live = read_step(tensors["mask"], t)[:, None]
+        if "mask" in slices:
+            live = slices["mask"][:, None]
             new = [tf.where(live, a, b) for a, b in zip(new, states, strict=True)]
         written = [write(whole, part, t) for whole, part in zip(written, new, strict=False)]
-        return t + 1, list(new), written
+        return t + 1, following, list(new), written
 
     states = tensors["states"]
     length, batch = tf.shape(tensors["x"])[0], tf.shape(tensors["x"])[1]
     axes = [length, batch] if within_portable() else [batch, length]
     count = len(states) if keep else int(sequences)
     written = [tf.zeros([*axes, cell.units], states[0].dtype) for _ in range(count)]
-    states, written = while_steps(tensors["steps"], body, states, written)
+    _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     if within_portable():
         written = [time_major(whole) for whole in written]
     result = {"states": states}
@@ -99,63 +106,130 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
-    """Runs the backward pass of `forward`; returns the gradients of all its arguments."""
-    steps, x = tensors["steps"], tensors["x"]
+    """Runs the backward pass of `forward`; returns the gradients of all its arguments.
+
+    All steps at once, but for the gradients of the states, which are linear recurrences: one of
+    each state, as long as no two states depend on each other.
+    """
     weights = _step_weights(cell, tensors)
+    x = time_major(tensors["x"])
+    time = tf.range(tf.shape(x)[1])[None, :, None]
+    live = time < tensors["steps"]
+    if "mask" in tensors:
+        live = live & tf.transpose(tensors["mask"])[:, :, None]
     history = [tensors["trajectory"], *tensors["values"]]
+    initial = tensors["states"]
+    before = [
+        tf.concat([first[:, None], after[:, :-1]], 1)
+        for first, after in zip(initial, history, strict=True)
+    ]
+    gates = _projected(cell, tensors, x)
+    _, _, values = forward_step(cell, gates, cell.RecurrentGates(), before, weights)
+    derivatives = state_derivatives(cell, values, before, weights)
+
+    last = time == tensors["steps"] - 1
+    received = [tf.where(last, d[:, None], tf.zeros_like(before[0])) for d in tensors["d_states"]]
+    if sequences:
+        received[0] += tensors["d_sequence"]
+    d_new, d_states = _recurrences(derivatives, received, live, tensors)
+    counted = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
+    d_gates, _, _, d_weights = backward_step(cell, values, counted, weights)
+
     # In half precision, sums over all steps would lose their digits.
     dtype = tf.float32 if x.dtype.size == 2 else x.dtype
-    projects = "kernel" in tensors
-
-    def body(count, d_states, sums, d_x):
-        t = steps - 1 - count
-        if sequences:
-            d_states = [d_states[0] + read_row(tensors["d_sequence"], t), *d_states[1:]]
-        earlier = [read_row(whole, tf.maximum(t - 1, 0)) for whole in history]
-        states = [tf.where(t > 0, a, b) for a, b in zip(earlier, tensors["states"], strict=True)]
-        given = read_step(x, t)
-        gates = _projected(cell, tensors, given)
-        _, _, values = forward_step(cell, gates, cell.RecurrentGates(), states, weights)
-        d_new = d_states
-        if "mask" in tensors:
-            live = read_step(tensors["mask"], t)[:, None]
-            d_new = [tf.where(live, d, tf.zeros_like(d)) for d in d_states]
-        d_gates, _, d_old, d_weights = backward_step(cell, values, d_new, weights)
-        if "mask" in tensors:
-            d_old = [tf.where(live, a, b) for a, b in zip(d_old, d_states, strict=True)]
-        d_input = tf.concat(d_gates, 1)
-        parts = {"unit_weights": list(d_weights)}
-        if projects:
-            # Small products, which are faster than sums as large as the states.
-            exact = tf.cast(d_input, dtype)
-            column = tf.cast(given, dtype)
-            parts["kernel"] = [tf.matmul(column, exact, transpose_a=True)]
-            parts["bias"] = [tf.matmul(tf.ones_like(column), exact, transpose_a=True)]
-            d_input = tf.matmul(d_input, tensors["kernel"], transpose_b=True)
-        sums = {
-            name: [s + tf.cast(part, dtype) for s, part in zip(own, parts[name], strict=True)]
-            for name, own in sums.items()
-        }
-        return count + 1, list(d_old), sums, write_step(d_x, d_input, t)
-
-    length, batch = tf.shape(x)[0], tf.shape(x)[1]
-    columns = len(cell.gates) * cell.units
-    sums = {name: [tf.zeros([1, columns], dtype)] for name in ("kernel", "bias") if name in tensors}
+    d_input = tf.concat(d_gates, 2)
+    d = {"states": d_states}
+    if "kernel" in tensors:
+        exact = tf.cast(tf.reshape(d_input, [-1, d_input.shape[2]]), dtype)
+        column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
+        rows = tf.concat([column, tf.ones_like(column)], 1)
+        d_kernel, d_bias = tf.unstack(tf.matmul(rows, exact, transpose_a=True), 2)
+        d["kernel"] = tf.cast(d_kernel[None], x.dtype)
+        if "bias" in tensors:
+            d["bias"] = tf.cast(d_bias, x.dtype)
+        d_input = tf.linalg.matvec(d_input, tensors["kernel"][0])[:, :, None]
+    d["x"] = time_major(d_input)
     if "unit_weights" in tensors:
-        sums["unit_weights"] = [
-            tf.zeros([batch, cell.units], dtype) for _ in tensors["unit_weights"]
-        ]
-    d_x = tf.zeros([length, batch, 1 if projects else columns], x.dtype)
-    d_states, sums, d_x = while_steps(steps, body, tensors["d_states"], sums, d_x)
-    d = {"states": d_states, "x": d_x}
-    for name in sums.keys() - {"unit_weights"}:
-        d[name] = tf.cast(tf.reshape(sums[name][0], tensors[name].shape), x.dtype)
-    if "unit_weights" in sums:
         d["unit_weights"] = [
-            tf.cast(_summed_as(each, weight), weight.dtype)
-            for each, weight in zip(sums["unit_weights"], tensors["unit_weights"], strict=True)
+            tf.cast(_summed_as(tf.cast(each, dtype), weight), weight.dtype)
+            for each, weight in zip(d_weights, tensors["unit_weights"], strict=True)
         ]
     return d
+
+
+def dependence_order(derivatives: list[list]) -> list[int] | None:
+    """The states, each after all others of which the new value depends on it; None if impossible.
+
+    Args:
+        derivatives: those of `state_derivatives`.
+    """
+    order: list[int] = []
+    while len(order) < len(derivatives):
+        rest = [j for j in range(len(derivatives)) if j not in order]
+        free = [j for j in rest if all(derivatives[i][j] is None or i == j for i in rest)]
+        if not free:
+            return None
+        order += free
+    return order
+
+
+def _recurrences(
+    derivatives: list[list], received: list, live: Any, tensors: dict
+) -> tuple[list, list]:
+    """Gradients of the states after each step, (batch, time, units), and of the initial states.
+
+    Args:
+        derivatives: those of `state_derivatives`, for all steps.
+        received: gradients of the states after each step, without those of later steps.
+        live: (batch, time, 1), false for steps that are masked or padding.
+        tensors: those of `backward`.
+    """
+    count = range(len(received))
+    valid = tf.range(tf.shape(live)[1])[None, :, None] < tensors["steps"]
+
+    def factor(i, j):
+        """By what the gradient of new state i is multiplied in that of old state j, or None."""
+        repeated = i == j and "mask" in tensors
+        if derivatives[i][j] is None and not repeated:
+            return None
+        zeros = tf.zeros_like(received[j])
+        otherwise = tf.cast(valid, zeros.dtype) + zeros if repeated else zeros
+        return tf.where(live, zeros if derivatives[i][j] is None else derivatives[i][j], otherwise)
+
+    factors = [[factor(i, j) for j in count] for i in count]
+    order = dependence_order(derivatives)
+    if order is None:
+        return _joint_recurrence(factors, received)
+    d_new: list = [None for _ in count]
+    d_old: list = [None for _ in count]
+    for j in order:
+        others = [factors[i][j] * d_new[i] for i in count if i != j and factors[i][j] is not None]
+        d_old[j] = tf.add_n([tf.zeros_like(received[j]), *others])
+        if factors[j][j] is not None:
+            d_old[j] = scan_back(factors[j][j], d_old[j] + factors[j][j] * received[j])
+        later = tf.concat([d_old[j][:, 1:], tf.zeros_like(d_old[j][:, :1])], 1)
+        d_new[j] = received[j] + later
+    return d_new, [d[:, 0] for d in d_old]
+
+
+def _joint_recurrence(factors: list[list], received: list) -> tuple[list, list]:
+    """`_recurrences` of states that depend on each other, step by step."""
+    count = range(len(received))
+    length = tf.shape(received[0])[1]
+
+    def body(k, later, d_new):
+        t = length - 1 - k
+        now = [read_row(whole, t) + each for whole, each in zip(received, later, strict=True)]
+        d_new = [write_row(whole, each, t) for whole, each in zip(d_new, now, strict=True)]
+        known = [
+            [read_row(factors[i][j], t) * now[i] for i in count if factors[i][j] is not None]
+            for j in count
+        ]
+        return k + 1, [tf.add_n([tf.zeros_like(now[0]), *each]) for each in known], d_new
+
+    start = [tf.zeros_like(whole[:, 0]) for whole in received]
+    later, d_new = while_steps(length, body, start, [tf.zeros_like(whole) for whole in received])
+    return d_new, later
 
 
 def upstream(d: Any) -> Any:
@@ -190,5 +264,5 @@ def _step_weights(cell: RecurrentCell, tensors: dict) -> tuple:
 
 
 def _summed_as(d: Any, weight: Any) -> Any:
-    """(batch, units) summed to the shape of a unit weight, (units,) or (1,)."""
-    return tf.reduce_sum(d)[None] if weight.shape[0] == 1 else tf.reduce_sum(d, 0)
+    """(batch, time, units) summed to the shape of a unit weight, (units,) or (1,)."""
+    return tf.reduce_sum(d)[None] if weight.shape[0] == 1 else tf.reduce_sum(d, [0, 1])

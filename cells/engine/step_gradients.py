@@ -68,6 +68,32 @@ def backward_step(
     return dx, dr, d_old, d_weights
 
 
+def state_derivatives(
+    cell: RecurrentCell, values: list, states: list, weights: tuple = ()
+) -> list[list]:
+    """Derivatives of each new state by each old one, of a cell without a recurrent product.
+
+    Args:
+        cell: the cell.
+        values: as `forward_step` returned them.
+        states: the old states.
+        weights: the last arguments of `step`.
+
+    Returns:
+        derivatives[i][j], of new state i by old state j; None where it does not depend on it.
+    """
+    ones, zeros = tf.ones_like(states[0]), tf.zeros_like(states[0])
+    if brings_gradient(cell):
+        count = range(len(states))
+        upstream = [[ones if i == k else zeros for i in count] for k in count]
+        return [backward_step(cell, values, d, weights)[2] for d in upstream]
+    gates = len(cell.gates)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(states)
+        _, new = _step_of_sums(cell, values[:gates], [], states, weights)
+    return [tape.gradient(state, states) for state in new]
+
+
 def brings_gradient(cell: RecurrentCell) -> bool:
     """Whether the cell has a hand-written gradient for its own `step`.
 

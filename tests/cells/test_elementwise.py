@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from seqzoo.cells import Recurrent, create
 from seqzoo.cells.engine import elementwise_loops, scan
+from seqzoo.cells.engine.linear_scans import scan_back
 
 
 @pytest.mark.parametrize("name", ["mingru", "rg-lru", "sru"])
@@ -28,6 +29,25 @@ def test_a_single_feature_in_pieces_equals_the_step_form(name, monkeypatch):
         found.append([h, *tape.gradient(loss, [x, *weights])])
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", [37, 56])  # a prime number has no chunks
+def test_chunks_equal_the_recurrence(length):
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-1, 1, (2, 3, length, 5))
+    s, expected = np.zeros((3, 5)), np.zeros((3, length, 5))
+    for t in reversed(range(length)):
+        s = expected[:, t] = a[:, t] * s + b[:, t]
+    found = tf.function(scan_back, jit_compile=True)(tf.constant(a), tf.constant(b))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_states_are_ordered_by_dependence():
+    one, none = object(), None
+    order = elementwise_loops.dependence_order
+    assert order([[none, one], [none, one]]) == [0, 1]
+    assert order([[one, none], [one, one]]) == [1, 0]
+    assert order([[one, one], [one, one]]) is None
 
 
 def test_a_step_has_few_numbers_in_each_piece(monkeypatch):

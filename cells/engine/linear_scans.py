@@ -1,0 +1,71 @@
+"""Linear recurrences of each number by itself, s = a * s + b, with few and large operations.
+
+Time is cut into chunks of equal length. All chunks run side by side from zero, which gives the
+state that each adds and the factor by which it multiplies the one before; from these follow the
+states between chunks; then all chunks run side by side again, from the right states.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
+
+LONGEST_CHUNK = 32
+
+
+def scan_back(a: Any, b: Any) -> Any:
+    """s[t] = a[t] * s[t + 1] + b[t], from zero after the last step.
+
+    Args:
+        a: (batch, time, units).
+        b: likewise.
+
+    Returns:
+        s, likewise.
+    """
+    batch, length, units = tf.unstack(tf.shape(a))
+    lengths = tf.range(1, LONGEST_CHUNK + 1)
+    chunk = tf.reduce_max(tf.where(length % lengths == 0, lengths, 1))
+    count = length // chunk
+    a, b = [tf.reshape(each, [batch, count, chunk, units]) for each in (a, b)]
+
+    def add(k, factor, state):
+        t = chunk - 1 - k
+        a_t = _read(a, t, 2)
+        return k + 1, factor * a_t, a_t * state + _read(b, t, 2)
+
+    size = [batch, count, units]
+    start = [0, tf.ones(size, a.dtype), tf.zeros(size, a.dtype)]
+    _, factors, added = tf.while_loop(lambda k, *_: k < chunk, add, start)
+
+    def join(k, state, after):
+        c = count - 1 - k
+        after = _write(after, state, c, 1)
+        return k + 1, _read(factors, c, 1) * state + _read(added, c, 1), after
+
+    start = [0, tf.zeros([batch, units], a.dtype), tf.zeros(size, a.dtype)]
+    _, _, after = tf.while_loop(lambda k, *_: k < count, join, start)
+
+    def run(k, state, written):
+        t = chunk - 1 - k
+        state = _read(a, t, 2) * state + _read(b, t, 2)
+        return k + 1, state, _write(written, state, t, 2)
+
+    *_, s = tf.while_loop(lambda k, *_: k < chunk, run, [0, after, tf.zeros_like(a)])
+    return tf.reshape(s, [batch, length, units])
+
+
+def _read(whole: Any, t: Any, axis: int) -> Any:
+    """`whole` at `t` of an axis."""
+    shape = tf.unstack(tf.shape(whole))
+    start = [t if k == axis else 0 for k in range(len(shape))]
+    rest = [size for k, size in enumerate(shape) if k != axis]
+    sizes = [1 if k == axis else size for k, size in enumerate(shape)]
+    return tf.reshape(dynamic_slice(whole, tf.stack(start), tf.stack(sizes)), rest)
+
+
+def _write(whole: Any, part: Any, t: Any, axis: int) -> Any:
+    """`whole` with `part` at `t` of an axis."""
+    start = [t if k == axis else 0 for k in range(whole.shape.rank)]
+    return dynamic_update_slice(whole, tf.expand_dims(part, axis), tf.stack(start))
