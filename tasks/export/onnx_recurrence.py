@@ -267,15 +267,15 @@ def _only_source(tensor: Any) -> Any:
     return None
 
 
-def _scan(own: _Recurrence, translator: Translator) -> list[str]:
+def _scan(recurrence: _Recurrence, translator: Translator) -> list[str]:
     """A Scan whose body is the cell's step, translated from its trace."""
     from onnx import helper
 
-    writer, cell = translator.writer, own.cell
-    masked = own.mask is not None
-    sizes = [state.shape[-1] for state in own.states]
-    dtype = own.sequences.dtype
-    width = own.projected.shape[-1]
+    writer, cell = translator.writer, recurrence.cell
+    masked = recurrence.mask is not None
+    sizes = [state.shape[-1] for state in recurrence.states]
+    dtype = recurrence.sequences.dtype
+    width = recurrence.projected.shape[-1]
 
     def step(*tensors: Any) -> list[Any]:
         states, (x, *rest) = list(tensors[: len(sizes)]), tensors[len(sizes) :]
@@ -313,10 +313,10 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
     graph = helper.make_graph(
         body.nodes, writer.name("step"), described, answered, list(body.constants.values())
     )
-    inputs = [translator.translate(state) for state in own.states]
-    inputs.append(translator.translate(own.projected))
+    inputs = [translator.translate(state) for state in recurrence.states]
+    inputs.append(translator.translate(recurrence.projected))
     if masked:
-        mask = translator.translate(own.mask)
+        mask = translator.translate(recurrence.mask)
         inputs.append(writer.add("Unsqueeze", [mask, writer.integers(2)]))
     count = 1 + masked
     names = writer.add(
@@ -327,8 +327,8 @@ def _scan(own: _Recurrence, translator: Translator) -> list[str]:
         num_scan_inputs=count,
         scan_input_axes=[1] * count,
         scan_output_axes=[1],
-        scan_input_directions=[int(own.backwards)] * count,
-        scan_output_directions=[int(own.backwards)],
+        scan_input_directions=[int(recurrence.backwards)] * count,
+        scan_output_directions=[int(recurrence.backwards)],
     )
     *last, outputs = names
     return [outputs, *last]

@@ -211,41 +211,47 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
     return figure
 
 
-def attention_figure(own: AttentionMap) -> Figure:
+def attention_figure(attention_map: AttentionMap) -> Figure:
     """The input from left to right, the answer from top to bottom; darker is more."""
-    if own.grid is not None:
-        columns = min(len(own.tokens), 6)
-        rows = -(-len(own.tokens) // columns)
+    if attention_map.grid is not None:
+        columns = min(len(attention_map.tokens), 6)
+        rows = -(-len(attention_map.tokens) // columns)
         figure = Figure(figsize=(FIGURE_WIDTH, 1.4 * rows), layout="constrained")
         for axes in (grid := figure.subplots(rows, columns, squeeze=False)).flat:
             axes.axis("off")
-        for axes, token, weights in zip(grid.flat, visible(own.tokens), own.weights, strict=False):
-            axes.imshow(weights.reshape(own.grid), cmap="magma", vmin=0)
+        for axes, token, weights in zip(
+            grid.flat, visible(attention_map.tokens), attention_map.weights, strict=False
+        ):
+            axes.imshow(weights.reshape(attention_map.grid), cmap="magma", vmin=0)
             axes.set_title(_plain(token), fontsize=8)
         return figure
-    height = min(0.17 * len(own.tokens) + 0.9, 12)
+    height = min(0.17 * len(attention_map.tokens) + 0.9, 12)
     figure, grid = _panel(height)
     axes = grid[0, 0]
-    axes.imshow(own.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(own.tokens)), [_plain(one) for one in visible(own.tokens)])
+    axes.imshow(
+        attention_map.weights, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+    )
+    axes.set_yticks(
+        range(len(attention_map.tokens)), [_plain(one) for one in visible(attention_map.tokens)]
+    )
     axes.tick_params("y", length=0, labelsize=7)
     axes.spines[:].set_visible(False)
-    _label_steps(axes, own.source)
+    _label_steps(axes, attention_map.source)
     return figure
 
 
-def transition_figure(own: Transitions) -> Figure:
+def transition_figure(transitions: Transitions) -> Figure:
     """The scores of a CRF, from the tag of the row to that of the column; forbidden ones grey."""
-    count = len(own.tags)
+    count = len(transitions.tags)
     size = min(max(3.4, 0.3 * count + 1.6), FIGURE_WIDTH)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
-    there = np.isfinite(own.scores)
-    limit = float(np.abs(own.scores[there]).max()) if there.any() else 1.0
+    there = np.isfinite(transitions.scores)
+    limit = float(np.abs(transitions.scores[there]).max()) if there.any() else 1.0
     axes.set_facecolor("#cccccc")
-    shown = np.where(there, own.scores, np.nan)
+    shown = np.where(there, transitions.scores, np.nan)
     image = axes.imshow(shown, cmap="RdBu_r", vmin=-limit or -1, vmax=limit or 1)
-    names = [_plain(tag) for tag in own.tags]
+    names = [_plain(tag) for tag in transitions.tags]
     axes.set_xticks(range(count), names, rotation=90, fontsize=7)
     axes.set_yticks(range(count), names, fontsize=7)
     axes.set_ylabel("from")

@@ -54,7 +54,7 @@ class GateTrace:
         return float((self.values > OPEN).mean())
 
 
-def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
+def gate_values(layer_trace: LayerTrace, row: int = 0) -> list[GateTrace]:
     """The values of a layer's gates over an input, by the names that the cell gives them.
 
     A gate is found in the graph of a step: it is the result of the first nonlinear operation that
@@ -62,19 +62,19 @@ def gate_values(own: LayerTrace, row: int = 0) -> list[GateTrace]:
     cannot find gates without a nonlinearity.
 
     Args:
-        own: the trace of the layer.
+        layer_trace: the trace of the layer.
         row: row of the batch.
 
     Returns:
         One per gate, in the order of `cell.gates`; none for cells that are not of `seqzoo.cells`.
     """
-    cell = own.cell
+    cell = layer_trace.cell
     if not isinstance(cell, RecurrentCell) or not cell.gates:
         return []
-    result = _Gates(cell, own.inputs.shape[-1])
-    states = [one[row, :-1] for one in own.states]
-    values = result.values(own.inputs[row], states)
-    back = np.argsort(own.positions)
+    result = _Gates(cell, layer_trace.inputs.shape[-1])
+    states = [one[row, :-1] for one in layer_trace.states]
+    values = result.values(layer_trace.inputs[row], states)
+    back = np.argsort(layer_trace.positions)
     return [GateTrace(name, each[back], result.bounded[name]) for name, each in values.items()]
 
 
@@ -241,7 +241,7 @@ class Memory:
             return np.where(self.kept < 1, 1 / (1 - np.minimum(self.kept, 1)), np.inf)
 
 
-def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
+def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
     It is computed from the factor of the unit's old state in the equations, whichever gate and sign
@@ -249,15 +249,15 @@ def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
     recurrence is not a single product, it is the diagonal of the step's Jacobian.
 
     Args:
-        own: the trace of the layer.
+        layer_trace: the trace of the layer.
         row: row of the batch.
     """
-    cell = own.cell
+    cell = layer_trace.cell
     sizes = tree.flatten(cell.state_size)
-    states = [tf.cast(one[row, :-1], cell.compute_dtype) for one in own.states]
+    states = [tf.cast(one[row, :-1], cell.compute_dtype) for one in layer_trace.states]
     if isinstance(cell, RecurrentCell) and cell.recurs_by_product:
         with backend.AutocastScope(cell.compute_dtype):
-            x = cell.split(projected(cell, tf.cast(own.inputs[row], cell.compute_dtype)))
+            x = cell.split(projected(cell, tf.cast(layer_trace.inputs[row], cell.compute_dtype)))
             r = cell.split_recurrent(cell.recur(states[0]) if cell.recurrent_gates else None)
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(states)
@@ -267,7 +267,7 @@ def memory_lengths(own: LayerTrace, row: int = 0) -> list[Memory]:
                 for after, before in zip(new, states, strict=True)
             ]
     else:
-        each = step_jacobians(cell, own.inputs[row], own.state(row)[:-1])
+        each = step_jacobians(cell, layer_trace.inputs[row], layer_trace.state(row)[:-1])
         kept = np.split(np.diagonal(each, axis1=1, axis2=2), np.cumsum(sizes)[:-1], axis=-1)
     logs = [np.log(np.maximum(np.abs(np.asarray(one, np.float64)), 1e-12)) for one in kept]
     return [Memory(state, np.exp(one.mean(0))) for state, one in enumerate(logs)]

@@ -109,15 +109,15 @@ def gradient_flow(traced: Trace, row: int = 0) -> list[GradientFlow]:
     ]
 
 
-def _flow(own: LayerTrace, row: int) -> GradientFlow:
-    assert own.gradients is not None
+def _flow(layer_trace: LayerTrace, row: int) -> GradientFlow:
+    assert layer_trace.gradients is not None
     by_state = np.stack(
-        [np.linalg.norm(one[row].astype(np.float64), axis=-1) for one in own.gradients]
+        [np.linalg.norm(one[row].astype(np.float64), axis=-1) for one in layer_trace.gradients]
     )
     norms = np.sqrt((by_state**2).sum(0))
     # After the chosen step, gradients are zero.
     last = int(np.flatnonzero(norms)[-1])
-    positions = np.append(-1, own.positions)[last::-1]
+    positions = np.append(-1, layer_trace.positions)[last::-1]
     norms, by_state = norms[last::-1], by_state[:, last::-1]
     # The last point is the initial state, which does not belong to a step of the input.
-    return GradientFlow(own.name, positions, norms, by_state, decay(norms))
+    return GradientFlow(layer_trace.name, positions, norms, by_state, decay(norms))

@@ -74,23 +74,25 @@ class JacobianFlow:
     decay: Decay
 
 
-def jacobian_flow(own: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
+def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
     """Per-step Jacobians of a layer, and the norms of their products.
 
     The norm of a product bounds what is left of any gradient after that many steps back, whatever
     the loss.
 
     Args:
-        own: the layer's trace.
+        layer_trace: the layer's trace.
         step: position in the input to go back from; None for the last step that the layer ran.
         row: row of the batch.
     """
     if step is None:
-        last = own.steps - 1
+        last = layer_trace.steps - 1
     else:
-        last = int(np.flatnonzero(own.positions == step)[0])
-    each = step_jacobians(own.cell, own.inputs[row, : last + 1], own.state(row)[: last + 1])
-    return flow_of(each, own.name, own.positions[: last + 1])
+        last = int(np.flatnonzero(layer_trace.positions == step)[0])
+    each = step_jacobians(
+        layer_trace.cell, layer_trace.inputs[row, : last + 1], layer_trace.state(row)[: last + 1]
+    )
+    return flow_of(each, layer_trace.name, layer_trace.positions[: last + 1])
 
 
 def flow_of(jacobians: np.ndarray, name: str = "", positions: Any = None) -> JacobianFlow:

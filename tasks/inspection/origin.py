@@ -70,30 +70,30 @@ def find_origin(
     return None
 
 
-def _forwards(own: LayerTrace) -> Origin | None:
-    inputs: Any = ~np.isfinite(own.inputs).all(-1)
-    states: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.states]).all(0)
+def _forwards(layer_trace: LayerTrace) -> Origin | None:
+    inputs: Any = ~np.isfinite(layer_trace.inputs).all(-1)
+    states: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in layer_trace.states]).all(0)
     bad: Any = inputs | states
     if not bad.any():
         return None
     step = int(np.flatnonzero(bad.any(0))[0])
     row = int(np.flatnonzero(bad[:, step])[0])
-    place = int(own.positions[step])
+    place = int(layer_trace.positions[step])
     if inputs[row, step]:
-        return Origin("input", own.name, place, row)
-    for gate in gate_values(own, row):
+        return Origin("input", layer_trace.name, place, row)
+    for gate in gate_values(layer_trace, row):
         if not np.isfinite(gate.values[place]).all():
-            return Origin(gate.name, own.name, place, row)
-    return Origin("state", own.name, place, row)
+            return Origin(gate.name, layer_trace.name, place, row)
+    return Origin("state", layer_trace.name, place, row)
 
 
-def _backwards(own: LayerTrace) -> Origin | None:
-    if own.gradients is None:
+def _backwards(layer_trace: LayerTrace) -> Origin | None:
+    if layer_trace.gradients is None:
         return None
-    bad: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in own.gradients]).all(0)
+    bad: Any = ~np.stack([np.isfinite(one[:, 1:]).all(-1) for one in layer_trace.gradients]).all(0)
     if not bad.any():
         return None
     # Backwards in time, the last step comes first.
     step = int(np.flatnonzero(bad.any(0))[-1])
     row = int(np.flatnonzero(bad[:, step])[0])
-    return Origin("gradient", own.name, int(own.positions[step]), row)
+    return Origin("gradient", layer_trace.name, int(layer_trace.positions[step]), row)

@@ -79,13 +79,13 @@ class Inspection:
         return [layer for layer in self.traces[index].layers if layer.inputs.shape[0] == 1]
 
 
-def labels_of(subject: Subject, own: LayerTrace) -> tuple[str, ...]:
+def labels_of(subject: Subject, layer_trace: LayerTrace) -> tuple[str, ...]:
     """A name of each step that a layer ran, in the order of the input."""
-    if own.name.startswith("decoder") and subject.whole:
-        return ("(start)", *subject.steps[:-1])[: own.steps]
-    if own.steps == len(subject.labels):
+    if layer_trace.name.startswith("decoder") and subject.whole:
+        return ("(start)", *subject.steps[:-1])[: layer_trace.steps]
+    if layer_trace.steps == len(subject.labels):
         return subject.labels
-    return tuple(str(step) for step in range(own.steps))
+    return tuple(str(step) for step in range(layer_trace.steps))
 
 
 def attribution(inspection: Inspection) -> list[Section]:
@@ -201,19 +201,19 @@ def gradients(inspection: Inspection) -> list[Section]:
     return [Section("gradients", "Gradients through time", text, shown, data)]
 
 
-def _recent_jacobians(own: LayerTrace, position: int) -> Any:
+def _recent_jacobians(layer_trace: LayerTrace, position: int) -> Any:
     """The Jacobians of the last steps before a position of the input, in the order in which they
     ran."""
-    last = int(np.flatnonzero(own.positions == max(position, 0))[0])
+    last = int(np.flatnonzero(layer_trace.positions == max(position, 0))[0])
     start = max(0, last + 1 - JACOBIAN_STEPS)
     part = slice(start, last + 1)
     cut = LayerTrace(
-        own.name,
-        own.layer,
-        own.inputs[:, part],
-        tuple(one[:, start : last + 2] for one in own.states),
+        layer_trace.name,
+        layer_trace.layer,
+        layer_trace.inputs[:, part],
+        tuple(one[:, start : last + 2] for one in layer_trace.states),
         None,
-        own.positions[part],
+        layer_trace.positions[part],
     )
     return jacobian_flow(cut)
 

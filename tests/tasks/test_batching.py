@@ -27,8 +27,8 @@ def free_compilation(monkeypatch):
 def _data(lengths: np.ndarray, targets: np.ndarray | None = None) -> Data:
     """Sequences of these lengths, with targets of those; all steps are different numbers."""
 
-    def of(own: np.ndarray) -> Sequences:
-        return Sequences(np.arange(own.sum(), dtype=np.int32), own.astype(np.int32))
+    def of(array: np.ndarray) -> Sequences:
+        return Sequences(np.arange(array.sum(), dtype=np.int32), array.astype(np.int32))
 
     return Data(of(lengths), None if targets is None else of(targets))
 

@@ -81,20 +81,20 @@ class Search:
         """The best trial first; pruned, unfinished and failed ones follow."""
         return sorted(self.trials, key=lambda item: (ORDER.index(item.state), self._rank(item)))
 
-    def _rank(self, own: TrialResult) -> float:
-        return float("inf") if own.score is None else -self.better * own.score
+    def _rank(self, trial: TrialResult) -> float:
+        return float("inf") if trial.score is None else -self.better * trial.score
 
-    def told(self, own: TrialResult) -> str:
+    def told(self, trial: TrialResult) -> str:
         """The result of a trial: "validation accuracy 0.8412 in epoch 2 of 3, 12.1 s"."""
-        if own.state == FAILED:
-            return f"failed: {own.error}"
-        score = f"validation {metric_name(self.metric)} {_number(own.score)}"
-        if own.same_as is not None:
-            return f"{score}, as trial {own.same_as}"
-        place = f"epoch {own.epoch} of {own.epochs}"
-        if own.state == COMPLETE:
-            return f"{score} in {place}, {own.seconds:.1f} s"
-        return f"{own.state} after epoch {own.epochs}, {score}, {own.seconds:.1f} s"
+        if trial.state == FAILED:
+            return f"failed: {trial.error}"
+        score = f"validation {metric_name(self.metric)} {_number(trial.score)}"
+        if trial.same_as is not None:
+            return f"{score}, as trial {trial.same_as}"
+        place = f"epoch {trial.epoch} of {trial.epochs}"
+        if trial.state == COMPLETE:
+            return f"{score} in {place}, {trial.seconds:.1f} s"
+        return f"{trial.state} after epoch {trial.epochs}, {score}, {trial.seconds:.1f} s"
 
     def rows(self) -> list[dict[str, Any]]:
         """The table: one row per trial, of plain values; None where there is none."""
