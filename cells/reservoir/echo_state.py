@@ -68,8 +68,9 @@ class EchoStateCell(RecurrentCell):
         self.kernel_initializer = keras.initializers.RandomUniform(
             -input_scale, input_scale, seed=self.seed
         )
+        # With the kernel's seed, b would be a multiple of W's first row.
         self.bias_initializer = keras.initializers.RandomUniform(
-            -bias_scale, bias_scale, seed=self.seed
+            -bias_scale, bias_scale, seed=None if self.seed is None else self.seed + 1
         )
 
     def build(self, input_shape):

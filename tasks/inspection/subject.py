@@ -283,6 +283,30 @@ def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     return Subject(run, inputs, labels, text.decode("utf-8"), steps, scores, whole=True)
 
 
+def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
+    """A text in the order of its input: each symbol at the first step where it is read."""
+    _own_answer(answer, "a text that is aligned with the input")
+    task, model = run.task, run.model
+    inputs, labels = _encoded(run, value)
+    with seqzoo.cells.portable():
+        logits = task.outputs(model, inputs["values"], inputs["lengths"])
+        ids, counts, starts, _ = task.read(logits, inputs["lengths"])
+    count = int(counts[0])
+    ids, starts = ids[0, :count].numpy(), starts[0, :count].numpy()
+    said = task.transcripts.join(tf.constant(ids)[:, None], tf.ones(count, tf.int32)).numpy()
+    names = tuple(symbol.decode("utf-8") for symbol in said)
+    (text,) = task.transcripts.join(tf.constant(ids)[None], tf.constant([count])).numpy()
+    if not count:  # only blanks
+        ids, starts, names = np.array([0]), np.array([len(labels) - 1]), ("(blank)",)
+
+    def scores(given: dict[str, Any]) -> Any:
+        each = tf.nn.log_softmax(task.outputs(model, given["values"], given["lengths"]))
+        return tf.stack([each[:, t, k] for t, k in zip(starts, ids, strict=True)], 1)
+
+    together = tuple(int(t) for t in starts)
+    return Subject(run, inputs, labels, text.decode("utf-8"), names, scores, of_inputs=together)
+
+
 def _own_answer(answer: str | None, what: str) -> None:
     if answer is not None:
         raise SeqzooError(
@@ -303,6 +327,7 @@ _MAKERS: dict[str, Callable[[Any, Any, str | None], Subject]] = {
     "ForecasterTask": _following,
     "StepRegressionTask": _numbers,
     "GeneratorTask": _texts,
+    "UnalignedTask": _symbols,
 }
 
 

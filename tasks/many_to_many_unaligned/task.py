@@ -142,7 +142,7 @@ class UnalignedTask(Task):
         # The end token of targets is for other templates: here a text ends with its input.
         targets, count = batch["targets"], batch["target_lengths"] - 1
         losses = ctc_losses(logits, batch["lengths"], targets, count)
-        said, lengths, *_ = greedy_search(_allowed(logits), batch["lengths"])
+        said, lengths, *_ = self.read(logits, batch["lengths"])
         wrong = edits(said, lengths, targets, count)
         sums = tf.stack([wrong, tf.cast(count, tf.float32)], 1)
         return Outcome(losses, tf.stop_gradient(sums))
@@ -151,6 +151,11 @@ class UnalignedTask(Task):
         """The logits for encoded inputs, (batch, time, ids); the first one is of the blank."""
         outputs = model({"values": values, "lengths": lengths}, training=training)
         return at_least_float32(outputs)
+
+    def read(self, logits: Any, lengths: Any) -> tuple:
+        """The symbols that greedy search finds: ids (batch, time), their number (batch,), and the
+        first step and the step after the last one of each, (batch, time)."""
+        return greedy_search(_allowed(logits), lengths)
 
     def counts(self, batch: dict[str, Any]) -> Any:
         return tf.cast(batch["target_lengths"], tf.float32)

@@ -1,5 +1,6 @@
 """Ridge regression from sums over the examples, which need not fit in memory."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,34 +65,38 @@ class Fit(NamedTuple):
 
 
 def ridge(training: Moments, validation: Moments | None, penalty: float | None = None) -> Fit:
-    """Minimises the sum of (W x + b - y)^2 over training, plus n * penalty * v * (the sum of W^2).
+    """The fit with a penalty, or the best of several; see `fits`.
 
-    v is the mean variance of the features; b has no penalty. Without a penalty given, that of
-    `PENALTIES` is taken which has the least squared error in validation (in training, where there
-    is none). All errors follow from the moments.
+    Without a penalty given, that of `PENALTIES` is taken which has the least squared error in
+    validation (in training, where there is none). All errors follow from the moments.
 
     Args:
         training: the moments to fit.
         validation: those to choose the penalty by.
         penalty: the penalty, or None to choose it.
     """
-    d = training.features
-    mean_x, mean_y = training.means
+    if penalty is not None:
+        return next(fits(training, [penalty]))
+    judge = training if validation is None else validation
+    return min(fits(training, PENALTIES), key=lambda each: squared_error(each, judge))
+
+
+def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
+    """Minimises the sum of (W x + b - y)^2, plus n * penalty * v * (the sum of W^2), by penalty.
+
+    v is the mean variance of the features; b has no penalty.
+    """
+    d = moments.features
+    mean_x, mean_y = moments.means
     both = np.concatenate([mean_x, mean_y])
-    covariance = training.matrix[:-1, :-1] / training.count - np.outer(both, both)
+    covariance = moments.matrix[:-1, :-1] / moments.count - np.outer(both, both)
     values, vectors = np.linalg.eigh(covariance[:d, :d])
     values = np.maximum(values, 0.0)
     scale = float(values.mean()) or 1.0
     rotated = vectors.T @ covariance[:d, d:]
-
-    def fit(penalty: float) -> Fit:
+    for penalty in penalties:
         kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
-        return Fit(kernel, mean_y - mean_x @ kernel, penalty)
-
-    if penalty is not None:
-        return fit(penalty)
-    judge = training if validation is None else validation
-    return min(map(fit, PENALTIES), key=lambda each: squared_error(each, judge))
+        yield Fit(kernel, mean_y - mean_x @ kernel, penalty)
 
 
 def squared_error(fit: Fit, moments: Moments) -> float:

@@ -88,3 +88,10 @@ def test_a_forget_bias():
 def test_what_a_cell_lacks_is_refused(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         initialize(make(), *arguments)
+
+
+def test_the_bias_of_a_seeded_reservoir_is_not_a_multiple_of_its_kernel():
+    cell = create("echo-state", 200, bias_scale=0.5, seed=1)
+    cell.build((None, 1))
+    kernel, bias = (np.asarray(weight).ravel() for weight in (cell.kernel, cell.bias))
+    assert abs(np.corrcoef(kernel, bias)[0, 1]) < 0.3

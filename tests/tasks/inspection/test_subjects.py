@@ -9,7 +9,14 @@ from tagging_data import MAKERS, tagger
 from task_data import names, series, template
 
 import seqzoo.cells
-from seqzoo.tasks import Examples, ManyToManyAligned, ManyToManyEncoderDecoder, ManyToOne, OneToMany
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
+    ManyToOne,
+    OneToMany,
+)
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.inspection.attention import attention_map, attention_of
 from seqzoo.tasks.inspection.attribution import integrated_gradients, occlusion
@@ -59,6 +66,10 @@ RUNS = {
         ManyToManyEncoderDecoder(input="words", cell="lstm", **SMALL),
         _words,
     ),
+    "symbols": lambda: (
+        ManyToManyUnaligned(input="series", units=6, minimum_count=1),
+        Examples(series(9, 1), ["ab", "a", "b"] * 3),
+    ),
     "caption": lambda: (OneToMany(input="image", filters=(4, 6), **SMALL), _images),
 }
 INPUTS = {"class": "abdx", "text": "two one", "next": "abca", "tags": ["abes", "cdt", "ar"]}
@@ -91,6 +102,19 @@ def test_integrated_gradients_add_up(subjects, name) -> None:
     assert np.abs(found.values).max() > 1e-4
     limit = 0.01 if name == "caption" else 1e-4
     assert abs(found.completeness) <= limit * abs(found.score - found.baseline) + 2e-6
+
+
+def test_a_symbol_is_scored_at_the_step_where_it_is_read(subjects) -> None:
+    own = subjects["symbols"]
+    task, inputs = own.run.task, own.inputs
+    logits = task.outputs(own.model, inputs["values"], inputs["lengths"])
+    expected = tf.nn.log_softmax(logits)[0].numpy()
+    tokens = ["", "?", *task.transcripts.vocabulary.tokens]
+    assert "".join(own.steps) == own.answer != ""
+    for step, name, score in zip(own.of_inputs, own.steps, own.scores(inputs)[0], strict=True):
+        assert float(score) == pytest.approx(expected[step, tokens.index(name)], abs=1e-5)
+    with pytest.raises(SeqzooError, match="aligned with the input"):
+        subject(own.run, series(1, 1)[0], "ab")
 
 
 def test_occlusion_is_what_a_step_less_costs(subjects) -> None:

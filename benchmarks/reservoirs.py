@@ -1,0 +1,326 @@
+"""Echo state networks next to reservoirpy: equal sizes, equal search, the same data, in one run.
+
+    python -m benchmarks.reservoirs [--reservoirpy PYTHON] [--series FOLDER] [--units 300]
+
+Each library gets the same candidates (spectral radius, leak, scales of input and bias), the same
+penalties of the ridge regression and the same seeds. The candidate and the penalty with the lowest
+validation error are tested with other seeds. Errors are those of `HORIZON` steps ahead of a given
+series (Mackey-Glass, Lorenz), or of the output for an input (NARMA), over the standard deviation
+of the target (NRMSE); for the sets in --series, UCR or aeon files NAME_TRAIN and NAME_TEST, they
+are the share of wrong classes, by ridge regression on the mean and the last of the states.
+Without --reservoirpy, the interpreter of an environment that has it, only seqzoo is measured.
+
+Sources: Mackey and Glass, Science 197 (1977); Lorenz, Journal of the Atmospheric Sciences 20
+(1963); NARMA of order ten: Atiya and Parlos, IEEE Transactions on Neural Networks 11 (2000).
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+HORIZON, WASHOUT = 10, 100
+STEPS = {"train": 1000, "validation": 300, "test": 500}
+TRIED = 12
+PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
+"""In units of the mean variance of the states."""
+SEARCH_SEED, TEST_SEEDS = 0, (1, 2, 3)
+
+
+class Part(NamedTuple):
+    """Sequences, and what is fitted.
+
+    Attributes:
+        inputs: arrays of (time, features).
+        targets: (time, outputs) for each step of a single sequence, or one row per sequence.
+    """
+
+    inputs: list[np.ndarray]
+    targets: np.ndarray
+
+
+class Problem(NamedTuple):
+    """Data of a problem.
+
+    Attributes:
+        parts: by "train", "validation" and "test".
+        classes: whether there is a class per sequence, or numbers at each step.
+    """
+
+    parts: dict[str, Part]
+    classes: bool
+
+
+def candidates() -> list[dict[str, float]]:
+    """What is tried, the same for all."""
+    rng = np.random.default_rng(0)
+    return [
+        {
+            "spectral_radius": float(rng.uniform(0.4, 1.3)),
+            "leak": float(10 ** rng.uniform(-1, 0)),
+            "input_scale": float(10 ** rng.uniform(-1, 0.3)),
+            "bias_scale": float(10 ** rng.uniform(-1.5, 0)),
+        }
+        for _ in range(TRIED)
+    ]
+
+
+def mackey_glass(steps: int, delay: int) -> tuple[np.ndarray, np.ndarray]:
+    """dx/dt = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x(t), by Euler steps of 0.1."""
+    past = delay * 10
+    x = np.full(past + 10 * (steps + HORIZON + 500), 1.2)
+    for t in range(past, len(x) - 1):
+        late = x[t - past]
+        x[t + 1] = x[t] + 0.1 * (0.2 * late / (1 + late**10) - 0.1 * x[t])
+    return _ahead(x[-10 * (steps + HORIZON) :: 10, None], steps)
+
+
+def lorenz(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """The Lorenz system with its usual parameters, by Runge-Kutta steps of 0.02."""
+
+    def slope(p):
+        x, y, z = p
+        return np.array([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z])
+
+    points, h = [np.array([1.0, 1.0, 1.0])], 0.02
+    for _ in range(steps + HORIZON + 499):
+        p = points[-1]
+        a = slope(p)
+        b = slope(p + h / 2 * a)
+        c = slope(p + h / 2 * b)
+        points.append(p + h / 6 * (a + 2 * b + 2 * c + slope(p + h * c)))
+    return _ahead(np.array(points[500:]), steps)
+
+
+def narma(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """y(t+1) = 0.3 y(t) + 0.05 y(t) (y(t) + ... + y(t-9)) + 1.5 u(t-9) u(t) + 0.1."""
+    u = np.random.default_rng(0).uniform(0, 0.5, steps + 1)
+    y = np.zeros(steps + 1)
+    for t in range(9, steps):
+        y[t + 1] = 0.3 * y[t] + 0.05 * y[t] * y[t - 9 : t + 1].sum() + 1.5 * u[t - 9] * u[t] + 0.1
+    return u[:steps, None], y[1:, None]
+
+
+def _ahead(series: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    return series[:steps], series[HORIZON : steps + HORIZON]
+
+
+SERIES = {
+    "Mackey-Glass, delay 17": lambda steps: mackey_glass(steps, 17),
+    "Mackey-Glass, delay 30": lambda steps: mackey_glass(steps, 30),
+    "Lorenz": lorenz,
+    "NARMA10": narma,
+}
+
+
+def of_series(name: str) -> Problem:
+    """A generated series; the parts follow each other, and each begins with the steps before it."""
+    x, y = SERIES[name](sum(STEPS.values()))
+    x = (x - x[: STEPS["train"]].mean(0)) / x[: STEPS["train"]].std(0)
+    ends = np.cumsum([0, *STEPS.values()])
+    parts = {
+        part: Part([x[max(start - WASHOUT, 0) : end]], y[max(start, WASHOUT) : end])
+        for part, start, end in zip(STEPS, ends, ends[1:], strict=False)
+    }
+    return Problem(parts, False)
+
+
+def of_files(folder: pathlib.Path, name: str) -> Problem:
+    """A set of labelled series; every third training series is for validation."""
+    read = {part: _read(folder, f"{name}_{part}") for part in ("TRAIN", "TEST")}
+    steps = np.concatenate(read["TRAIN"][0])
+    mean, scale = steps.mean(0), steps.std(0)
+    names = sorted(set(read["TRAIN"][1]))
+
+    def part(of: str, chosen: slice | np.ndarray) -> Part:
+        rows, labels = read[of]
+        rows = [(rows[k] - mean) / scale for k in np.arange(len(rows))[chosen]]
+        return Part(rows, np.eye(len(names))[[names.index(own) for own in labels[chosen]]])
+
+    third = np.arange(len(read["TRAIN"][0])) % 3 == 2
+    parts = {"train": part("TRAIN", ~third), "validation": part("TRAIN", third)}
+    return Problem(parts | {"test": part("TEST", slice(None))}, True)
+
+
+def _read(folder: pathlib.Path, name: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Series (time, features) and labels of a UCR text file or one of aeon."""
+    path = folder / f"{name}.txt"
+    if path.exists():
+        rows = np.loadtxt(path)
+        return [row[1:, None] for row in rows], rows[:, 0]
+    rows, labels = [], []
+    for line in (folder / f"{name}.ts").read_text(encoding="utf-8").splitlines():
+        if line and line[0] not in "#@":
+            *features, label = line.split(":")
+            rows.append(np.array([[float(v) for v in own.split(",")] for own in features]).T)
+            labels.append(label)
+    return rows, np.array(labels)
+
+
+class Seqzoo:
+    """States from a `Recurrent` layer, the readout by seqzoo's ridge regression."""
+
+    def __init__(self, dtype: str):
+        self.dtype = dtype
+
+    def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
+        from seqzoo.cells import Recurrent, create
+
+        cell = create("echo-state", units, seed=seed, dtype=self.dtype, **candidate)
+        layer = Recurrent(cell, return_sequences=True, dtype=self.dtype)
+        lengths = [len(row) for row in x]
+        whole = np.zeros((len(x), max(lengths), x[0].shape[1]), self.dtype)
+        for row, own in zip(whole, x, strict=True):
+            row[: len(own)] = own
+        out = layer(whole).numpy().astype("float64")
+        return [row[:length] for row, length in zip(out, lengths, strict=True)]
+
+    def fit(self, x: np.ndarray, y: np.ndarray, penalties: Iterable[float]):
+        from seqzoo.tasks.training import normal_equations
+
+        sums = normal_equations.Moments.of(x, y, np.ones(len(y))).numpy()
+        fits = normal_equations.fits(normal_equations.Moments(sums, x.shape[1]), penalties)
+        return [lambda new, fit=fit: new @ fit.kernel + fit.bias for fit in fits]
+
+
+class ReservoirPy:
+    """reservoirpy's `Reservoir` and `Ridge` nodes, whose penalty is not divided by the steps."""
+
+    def states(self, x: list[np.ndarray], candidate: dict, seed: int, units: int) -> list:
+        from reservoirpy.nodes import Reservoir  # pyright: ignore[reportMissingImports]
+
+        scale = candidate["bias_scale"]
+        reservoir = Reservoir(
+            units,
+            sr=candidate["spectral_radius"],
+            lr=candidate["leak"],
+            input_scaling=candidate["input_scale"],
+            bias=np.random.default_rng(seed).uniform(-scale, scale, units),
+            seed=seed,
+        )
+        states = []
+        for row in x:
+            states.append(reservoir.run(row))
+            reservoir.reset()
+        return states
+
+    def fit(self, x: np.ndarray, y: np.ndarray, penalties: Iterable[float]):
+        import warnings
+
+        from reservoirpy.nodes import Ridge  # pyright: ignore[reportMissingImports]
+
+        runs = []
+        for penalty in penalties:
+            node = Ridge(ridge=penalty * len(y) * float(x.var(0).mean()))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # ill-conditioned without a penalty
+                node.fit(x, y)
+            runs.append(node.run)
+        return runs
+
+
+def measure(library: Seqzoo | ReservoirPy, problem: Problem, units: int) -> dict:
+    """The best candidate and penalty, and the errors in the test with each seed."""
+    parts = problem.parts
+
+    def errors(candidate: dict, seed: int, penalties: np.ndarray, judge: str) -> list[float]:
+        train, judged = parts["train"], parts[judge]
+        states = library.states([*train.inputs, *judged.inputs], candidate, seed, units)
+        if problem.classes:
+            rows = np.array([[*own.mean(0), *own[-1]] for own in states])
+            rows = np.split(rows, [len(train.inputs)])
+        else:
+            rows = [own[WASHOUT:] for own in states]
+        y = judged.targets
+        found = []
+        for run in library.fit(rows[0], train.targets, penalties):
+            out = run(rows[1])
+            if problem.classes:
+                found.append(float(np.mean(out.argmax(1) != y.argmax(1))))
+                # A tie of few validation series is broken by the squared error.
+                found[-1] += 1e-6 * float(np.mean((out - y) ** 2)) if judge != "test" else 0.0
+            else:
+                found.append(float(np.sqrt(np.mean((out - y) ** 2) / y.var(0).mean())))
+        return found
+
+    began = time.process_time()
+    tried = [
+        (value, index, float(penalty))
+        for index, candidate in enumerate(candidates())
+        for value, penalty in zip(
+            errors(candidate, SEARCH_SEED, PENALTIES, "validation"), PENALTIES, strict=True
+        )
+    ]
+    least, index, penalty = min(tried)
+    best = candidates()[index]
+    tests = [errors(best, seed, np.array([penalty]), "test")[0] for seed in TEST_SEEDS]
+    seconds = round(time.process_time() - began, 1)
+    return {"errors": tests, "validation": least, "penalty": penalty, "seconds": seconds, **best}
+
+
+def run(library: Seqzoo | ReservoirPy, chosen: dict[str, Problem], units: int) -> dict:
+    """What a library reaches in each problem."""
+    found = {}
+    for name, problem in chosen.items():
+        found[name] = measure(library, problem, units)
+        print(type(library).__name__, name, found[name], file=sys.stderr, flush=True)
+    return found
+
+
+def problems(folder: pathlib.Path | None) -> dict[str, Problem]:
+    """All problems by name."""
+    found = {name: of_series(name) for name in SERIES}
+    if folder is not None:
+        sets = {path.name.partition("_")[0] for path in folder.glob("*_TRAIN.*")}
+        found |= {name: of_files(folder, name) for name in sorted(sets)}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reservoirpy", help="an interpreter whose environment has reservoirpy")
+    parser.add_argument("--series", type=pathlib.Path, help="folder of labelled series")
+    parser.add_argument("--units", type=int, default=300)
+    parser.add_argument("--problems", nargs="*", help="names; all by default")
+    parser.add_argument("--float32", action="store_true", help="seqzoo with states in float32, too")
+    parser.add_argument("--contestant", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    chosen = {
+        name: problem
+        for name, problem in problems(args.series).items()
+        if not args.problems or name in args.problems
+    }
+    if args.contestant:
+        print(json.dumps(run(ReservoirPy(), chosen, args.units)))
+        return
+    other = None
+    if args.reservoirpy:
+        command = [args.reservoirpy, __file__, *sys.argv[1:], "--contestant"]
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    found = {"seqzoo": run(Seqzoo("float64"), chosen, args.units)}
+    if args.float32:
+        found["seqzoo, float32"] = run(Seqzoo("float32"), chosen, args.units)
+    if other is not None:
+        out, _ = other.communicate()
+        found["reservoirpy"] = json.loads(out.splitlines()[-1])
+    print(f"| {args.units} units | " + " | ".join(found) + " |\n| --- |" + " --- |" * len(found))
+    for name, problem in chosen.items():
+        cells = []
+        for of_library in found.values():
+            own = of_library[name]["errors"]
+            if problem.classes:
+                own = [100 * value for value in own]
+                cells.append(f"{np.mean(own):.1f}% ({min(own):.1f}% to {max(own):.1f}%)")
+            else:
+                cells.append(f"{np.mean(own):.2e} ({min(own):.2e} to {max(own):.2e})")
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
