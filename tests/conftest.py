@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bytecode
 import memory
 import pytest
 import worker_renewal
@@ -27,6 +28,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def pytest_configure(config: pytest.Config) -> None:
     """Quick tests compile quickly: XLA's programs are less optimised, and compute the same. The
     slow tests run the programs that users run."""
+    bytecode.share(config)
     if getattr(config.option, "maxworkerrestart", "") is None:
         config.option.maxworkerrestart = "1000"  # see worker_renewal.py; each costs a test at least
     if config.getoption("markexpr") == "not slow":

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import stored_cells
+from cell_names import BEFORE_RELEASES, FIRST
 
 from seqzoo.cells import CELLS
 
@@ -47,9 +48,17 @@ def test_a_changed_number_or_weight_is_told():
     assert list(stored_cells.differences("gru", own).values()) == [float("inf")]
 
 
+# All cells are written in `keras.ops` alone, see test_structure.py.
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([name for name in CELLS if name in FIRST.values()], id="families"),
+        pytest.param(list(CELLS), id="all", marks=BEFORE_RELEASES),
+    ],
+)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends_give_the_same_numbers(backend):
+def test_other_backends_give_the_same_numbers(backend, names):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     script = pathlib.Path(stored_cells.__file__)
@@ -59,14 +68,14 @@ def test_other_backends_give_the_same_numbers(backend):
     environment = {**os.environ, **quickly, "KERAS_BACKEND": backend, "PYTHONPATH": path}
     # Keras imports TensorFlow where it is installed: here it is as if it were not.
     program = (
-        "import runpy, sys; sys.modules['tensorflow'] = None; sys.argv.append('--differences'); "
+        "import runpy, sys; sys.modules['tensorflow'] = None; sys.argv.insert(1, '--differences'); "
         f"runpy.run_path({str(script)!r}, run_name='__main__')"
     )
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", program, *names]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
     assert found["backend"] == backend
-    assert list(found["differences"]) == list(CELLS)
+    assert list(found["differences"]) == names
     wrong = {name: own for name, own in found["differences"].items() if not own[1] <= TOLERANCE}
     assert wrong == {}

@@ -29,7 +29,7 @@ class EmbeddedData:
 
     def __init__(self, config: pytest.Config, factory: pytest.TempPathFactory):
         name = f"embedded-{digest()}"
-        if config.cache is None:  # with `-p no:cacheprovider`
+        if getattr(config, "cache", None) is None:  # with `-p no:cacheprovider`
             self.folder = factory.mktemp(name, numbered=False)
             return
         self.folder = config.cache.mkdir(name)

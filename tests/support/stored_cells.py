@@ -4,7 +4,8 @@
 
 writes the entries of cells that have none yet, computed step by step. `--overwrite` is for a cell
 whose numbers are meant to change. Nothing here needs TensorFlow: `differences` runs in any backend
-of Keras, and so does this file in a process of its own, `python -m stored_cells --differences`.
+of Keras, and so does this file in a process of its own, `python -m stored_cells --differences`,
+for all cells or those named.
 """
 
 import argparse
@@ -164,12 +165,13 @@ def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--overwrite", nargs="+", default=[], choices=list(cells.CELLS))
-    parser.add_argument("--differences", action="store_true")
+    parser.add_argument("--differences", nargs="*", choices=list(cells.CELLS))
     arguments = parser.parse_args()
-    if arguments.differences:
+    if arguments.differences is not None:
         found = {
             name: max(differences(name, own).items(), key=lambda pair: pair[1])
             for name, own in stored().items()
+            if name in (arguments.differences or cells.CELLS)
         }
         print(json.dumps({"backend": keras.backend.backend(), "differences": found}))
     else:
