@@ -81,13 +81,13 @@ def test_with_mask_dropout_and_states_going_backwards(case):
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
-@pytest.mark.quick_for("lstm", "gru-reset_after=False")
+@pytest.mark.quick_for("lstm", "gru-reset_after=False", rest="exhaustive")
 @core_cell
 def test_of_the_last_output_alone(case):
     check(shared(case))
 
 
-@pytest.mark.quick_for("gru-reset_after=False")
+@pytest.mark.quick_for("gru-reset_after=False", rest="exhaustive")
 @pytest.mark.parametrize("case", [LSTM, GRU_BEFORE], ids=str)
 def test_without_training(case):
     check(shared(case, **case.dropouts(0.3, 0.3)), MASK, training=False, return_sequences=True)
@@ -98,6 +98,7 @@ def test_without_training(case):
     "True-right-lstm",
     "False-none-gru-reset_after=False",
     "True-none-gru-reset_after=False",
+    rest="exhaustive",
 )
 @core_cell
 @pytest.mark.parametrize("mask", ["none", "right"])
@@ -120,7 +121,7 @@ def test_of_a_cell_of_the_user(kind):
     check(cell, MASK, go_backwards=True, return_sequences=True, return_state=True)
 
 
-@pytest.mark.quick_for("lstm", "gru-reset_after=False")
+@pytest.mark.quick_for("lstm", "gru-reset_after=False", rest="exhaustive")
 @core_cell
 def test_is_the_slope_of_the_loss(case):
     """Central differences along one random direction through inputs, states and weights."""
@@ -203,7 +204,7 @@ def test_of_any_batch_in_pieces_over_the_cores(kind, batch, two_cores):
     check(cell, mask, x=x, return_sequences=True)
 
 
-@pytest.mark.quick_for("lstm")
+@pytest.mark.quick_for("lstm", rest="exhaustive")
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_of_a_single_feature(name):
     # The loops then multiply instead of making a matrix product.

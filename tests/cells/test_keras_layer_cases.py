@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from cell_cases import error
+from cell_names import BEFORE_RELEASES
 
 from seqzoo.cells import Bidirectional, GRUCell, LSTMCell, Recurrent, VanillaCell
 
@@ -50,7 +51,7 @@ def assert_same(actual, expected):
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 one_kind = pytest.mark.parametrize(
-    "kind", ["LSTM", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("GRU", "SimpleRNN"))]
+    "kind", ["LSTM", *(pytest.param(kind, marks=BEFORE_RELEASES) for kind in ("GRU", "SimpleRNN"))]
 )
 """Of what costs much and differs little between them."""
 

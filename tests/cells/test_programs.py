@@ -112,9 +112,9 @@ def rescaled(kind):
     return type(kind.__name__, (kind,), {"scale": 0.5})
 
 
-def slow(*values):
-    """A case that differs little from a quick test."""
-    return pytest.param(*values, marks=pytest.mark.slow)
+def released(*values):
+    """A case that differs little from another case of its test."""
+    return pytest.param(*values, marks=BEFORE_RELEASES)
 
 
 def float64(kind, *args, **options):
@@ -164,9 +164,9 @@ def test_cells_that_differ_in_one_thing_have_their_own_programs(first, second, c
     "make",
     [
         float64(cells.GRUCell),
-        slow(float64(cells.GRUCell, reset_after=False)),
-        slow(float64(cells.LSTMCell, activation=lambda x: tf.tanh(x))),
-        slow(float64(Rated, 0.5)),
+        released(float64(cells.GRUCell, reset_after=False)),
+        released(float64(cells.LSTMCell, activation=lambda x: tf.tanh(x))),
+        released(float64(Rated, 0.5)),
         float64(RatedRecurrence, 0.5),
     ],
 )
@@ -263,8 +263,8 @@ def test_a_program_that_holds_a_tensor_is_the_cell_s_own(shared):
 @pytest.mark.parametrize(
     "make",
     [
-        slow(float64(cells.GRUCell)),
-        slow(float64(cells.GRUCell, reset_after=False)),
+        released(float64(cells.GRUCell)),
+        released(float64(cells.GRUCell, reset_after=False)),
         float64(Rated, 0.5),
     ],
 )
@@ -337,10 +337,10 @@ def loops(shared) -> list:
     "make, training",
     [
         (MAKERS[0], None),
-        *(slow(make, None) for make in MAKERS[1:3]),
+        *(released(make, None) for make in MAKERS[1:3]),
         (MAKERS[3], None),
-        slow(MAKERS[0], False),
-        slow(MAKERS[0], True),
+        released(MAKERS[0], False),
+        released(MAKERS[0], True),
     ],
 )
 def test_a_tape_runs_the_forward_loop_once(make, training, shared):
@@ -372,8 +372,8 @@ def calls(graph) -> list:
     "make, sequences",
     [
         (MAKERS[0], True),
-        *(slow(make, True) for make in MAKERS[1:]),
-        slow(MAKERS[0], False),
+        *(released(make, True) for make in MAKERS[1:]),
+        released(MAKERS[0], False),
         (MAKERS[3], False),
     ],
 )
@@ -408,7 +408,7 @@ def run_as(function, layer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["loop", slow("condition"), slow("twice")])
+@pytest.mark.parametrize("way", ["loop", released("condition"), released("twice")])
 def test_gradients_through_a_graph_s_own_control_flow(way):
     layer = cells.Recurrent(float64(cells.GRUCell)(), dtype="float64", return_sequences=True)
     plain = cells.Recurrent(layer.cell, dtype="float64", return_sequences=True, fast=False)

@@ -43,7 +43,7 @@ def released(*values):
 FORMS = [
     "lstm",
     slow("mgu"),
-    slow("minimal-rnn"),
+    released("minimal-rnn"),
     released("peephole-lstm"),
     released("gru"),
     slow("residual"),

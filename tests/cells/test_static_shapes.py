@@ -48,7 +48,7 @@ def shapes_in_a_graph(layer, sizes, masked):
 @pytest.mark.parametrize("sequences", [False, True], ids=["last", "sequences"])
 @pytest.mark.parametrize(
     "path",
-    [p if p in ("scan", "loop") else pytest.param(p, marks=pytest.mark.slow) for p in PATHS],
+    [p if p in ("scan", "zeros") else pytest.param(p, marks=BEFORE_RELEASES) for p in PATHS],
 )
 @pytest.mark.parametrize("masked", [pytest.param(False, marks=BEFORE_RELEASES), True])
 def test_shapes_are_those_of_keras(path, sequences, masked):
@@ -128,9 +128,9 @@ class Reader(keras.Model):
 @pytest.mark.parametrize(
     "kind, wrap, masked",
     [
-        pytest.param(VanillaCell, Recurrent, False, marks=pytest.mark.slow),
+        pytest.param(VanillaCell, Recurrent, False, marks=pytest.mark.exhaustive),
         (GRUCell, Bidirectional, True),
-        pytest.param(Multiplicative, Recurrent, True, marks=pytest.mark.slow),
+        pytest.param(Multiplicative, Recurrent, True, marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_subclassed_model_is_built_by_fit(kind, wrap, masked):

@@ -42,6 +42,9 @@ OTHER_LANGUAGES = ("html", "kotlin", "cpp", "rust", "bash", "yaml", "toml")
 FIRST_READ = ("README.md", "index.md", "tutorial.md")
 """The pages that a newcomer reads first."""
 
+COVERED = ("deployment.md", "forecasts.md")
+"""Pages whose commands slow tests of exports and forecasts run as well: left to releases."""
+
 NOTEBOOKS = ("gradients.md", "keras.md")
 """Pages whose Python blocks use what earlier ones defined."""
 
@@ -57,19 +60,20 @@ def home(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="module")
-def data_sets(home, embedded) -> pathlib.Path:
-    """Prepared data sets in the home folder."""
+def data_sets(home) -> pathlib.Path:
+    """Prepared data sets in the home folder, but for the embedded ones."""
     folder = home / "tensorflow_datasets"
     page_stage.write_data_sets(folder)
-    page_stage.link_embedded(folder, embedded)
     return folder
 
 
 @pytest.fixture
-def stage(home, tmp_path, monkeypatch, request) -> pathlib.Path:
+def stage(home, part, tmp_path, monkeypatch, request) -> pathlib.Path:
     """The current folder, with the files that pages name."""
     if request.node.get_closest_marker("slow"):  # it trains
-        request.getfixturevalue("data_sets")
+        folder = request.getfixturevalue("data_sets")
+        code = "".join(block.code for block in part)
+        page_stage.link_embedded(folder, code, request.getfixturevalue("embedded"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
@@ -96,7 +100,7 @@ def _parts() -> list:
                 trains = trains or re.search(r"\btrain\(|\.fit\(|\.export\(|Recurrent\(", code)
             slow += bool(trains)
             marks = [pytest.mark.slow] if trains else []
-            if trains and slow > 1 and path.name not in FIRST_READ:
+            if trains and (slow > 1 or path.name in COVERED) and path.name not in FIRST_READ:
                 marks = BEFORE_RELEASES
             if "seqzoo compare" in commands:  # a process for each of many training runs
                 marks = BEFORE_RELEASES

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import one_to_many_data
+import pytest
+from cell_names import BEFORE_RELEASES
 from task_data import settings
 
 from seqzoo.tasks import (
@@ -155,6 +157,18 @@ def cases() -> dict[str, tuple[Template, Examples, list[Any]]]:
         "vectors": (one_to_many_data.template("vector"), vectors, list(vectors.inputs[:3])),
         "names": (one_to_many_data.template("class"), names, ["a", "ü b"]),
     }
+
+
+def names_of_cases(quick: tuple[str, ...] = ()) -> list[Any]:
+    """The cases as parameters of a test. Captions of classes and vectors, which are generated as
+    those of images, are left to releases."""
+
+    def marks(name: str) -> Any:
+        if name in quick:
+            return []
+        return BEFORE_RELEASES if name in ("names", "vectors") else [pytest.mark.slow]
+
+    return [pytest.param(name, marks=marks(name)) for name in cases()]
 
 
 def make_run(folder: pathlib.Path, chosen: Template, examples: Examples, noise: float = 0.3) -> Run:

@@ -1,6 +1,7 @@
 """Files that the pages assume: a user's files, downloaded data sets, earlier runs."""
 
 import pathlib
+import re
 import shutil
 import wave
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from cli_cases import seqzoo
 from PIL import Image
 
 from seqzoo.zoo import datasets
+from seqzoo.zoo.presets import PRESETS
 from seqzoo.zoo.pretrained import folder_of
 
 RANDOM = np.random.default_rng(0)
@@ -157,8 +159,7 @@ def _conllu(words: list[str]) -> str:
 
 
 def write_data_sets(folder: pathlib.Path) -> None:
-    """Prepares small data sets under the names of those that tfds downloads, and the embedded
-    ones."""
+    """Prepares small data sets under the names of those that tfds downloads."""
     RANDOM.bit_generator.state = BEGINNING
     text = tfds.features.Text()
     labelled = {"label": tfds.features.ClassLabel(names=["neg", "pos"]), "text": text}
@@ -195,10 +196,14 @@ def write_data_sets(folder: pathlib.Path) -> None:
         )
 
 
-def link_embedded(folder: pathlib.Path, embedded: Callable[[str], pathlib.Path]) -> None:
-    """Puts the embedded data sets, which all tests share, into a folder of data sets."""
+def link_embedded(folder: pathlib.Path, code: str, embedded: Callable[[str], pathlib.Path]) -> None:
+    """Puts the embedded data sets that a page's code names, by presets too, into a folder of data
+    sets; all tests share them."""
     for name in datasets.DATASETS:
-        (folder / name).symlink_to(embedded(name) / name)
+        names = [name, *(preset for preset, own in PRESETS.items() if own.source.data == name)]
+        link = folder / name
+        if re.search(rf"\b({'|'.join(names)})\b", code) and not link.is_symlink():
+            link.symlink_to(embedded(name) / name)
 
 
 RUNS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_cases import cases, check_case, make_run
+from export_cases import cases, check_case, make_run, names_of_cases
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.base import AnswerOptions
@@ -16,15 +16,9 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 CASES = cases()
-QUICK = ("characters",)
-"""Cases of the quick tests."""
 
 
-def _parametrized() -> list[Any]:
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
-
-
-@pytest.mark.parametrize("name", _parametrized())
+@pytest.mark.parametrize("name", names_of_cases(quick=("characters",)))
 def test_answers_are_those_of_the_model_to_the_letter(name: str, tmp_path: pathlib.Path) -> None:
     check_case(name, "onnx", tmp_path)
 

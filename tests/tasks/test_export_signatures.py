@@ -158,6 +158,7 @@ def test_a_model_that_reads_both_ways_has_no_step_and_says_so(tmp_path: pathlib.
     run = make_run(tmp_path / "run", chosen, examples)
     with pytest.raises(SeqzooError, match="no `step`, because it reads its input in both directio"):
         step_of(run.task, run.model)
+    pytest.importorskip("ai_edge_litert")
     with pytest.raises(SeqzooError, match="this model has none because it reads .* in int8"):
         run.export(tmp_path / "out", format="litert", precision="full-int8")
     assert not (tmp_path / "out").exists()

@@ -65,7 +65,7 @@ class Copying(Silent):
 
 
 # test_resuming.py and test_language_model.py do this with classes and texts in each run.
-SLOW = ("tags", "translations")
+SLOW = ("translations",)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_threads_may_ask_one_model() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param("date-normaliser", marks=pytest.mark.slow), "python-source"]
+    "name", [pytest.param("date-normaliser", marks=pytest.mark.exhaustive), "python-source"]
 )
 def test_what_is_asked_often_is_compiled_once_and_answered_as_before(name, monkeypatch) -> None:
     texts = {"date-normaliser": ["3 mars 2021", "03.03.21", "Dienstag, 4. Mai 1999"]}
