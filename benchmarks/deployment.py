@@ -46,7 +46,7 @@ FORMATS = [
 ]
 
 SHIPPED = ["language-id", "python-highlighter", "date-normaliser", "python-source"]
-SHIPPED += ["glyph-captioner"]
+SHIPPED += ["glyph-captioner", "line-reader"]
 
 UNTRAINED = "lstm-256"
 

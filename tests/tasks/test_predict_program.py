@@ -5,12 +5,22 @@ import itertools
 import math
 import pathlib
 import wave
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from seqzoo.tasks.export.predict import crf, numbers, sound, subwords, texts, transcripts, words
+from seqzoo.tasks.export.predict import (
+    command_line,
+    crf,
+    numbers,
+    sound,
+    subwords,
+    texts,
+    transcripts,
+    words,
+)
 from seqzoo.tasks.export.predict_program import (
     ANSWERS,
     PARTS,
@@ -66,6 +76,21 @@ def test_every_program_has_all_that_it_needs_and_no_name_twice() -> None:
         for kind in ("part_type", "reader_type", "answers_type"):
             chosen, ours = getattr(module["Model"], kind), getattr(model_class(model), kind)
             assert getattr(chosen, "__name__", None) == getattr(ours, "__name__", None)
+
+
+def test_the_command_line_prints_what_seqzoo_predict_does(capsys) -> None:
+    alternatives = [("a\tb\nc", 0.01)]
+    found = [
+        {"label": "a\tb\nc", "value": "a\tb\nc", "probability": 0.01, "alternatives": alternatives}
+    ]
+    found.append({**found[0], "token_probabilities": [0.9]})
+    found.append({"label": "1, 2", "value": [1.0, 2.0], "probability": None, "alternatives": []})
+    model = SimpleNamespace(
+        predict=lambda inputs: found,
+        reader=SimpleNamespace(from_argument=lambda argument: argument),
+    )
+    command_line.main(model, ["x", "y", "z"])
+    assert capsys.readouterr().out == "a b c\t0.0100\na b c\t0.9000\n1, 2\n"
 
 
 def test_a_program_has_no_part_that_its_model_does_not_need() -> None:

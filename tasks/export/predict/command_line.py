@@ -6,12 +6,15 @@ from typing import Any
 
 
 def main(model: Any, arguments: Sequence[str]) -> None:
-    """Prints a prediction per line for the inputs of a command line."""
+    """Prints a prediction per line for the inputs of a command line, as `seqzoo predict` does: with
+    its probability, for generated texts that of a token."""
     try:
         answers = model.predict([model.reader.from_argument(argument) for argument in arguments])
     except (OSError, ValueError, EOFError) as error:
         sys.exit(f"predict.py: {error}")
     for answer in answers:
-        probability = answer["probability"]
+        # The probability of a complete text is close to zero.
+        (probability, *_) = answer.get("token_probabilities") or [answer["probability"]]
         shown = "" if probability is None else f"\t{probability:.4f}"
-        print(f"{answer['label']}{shown}")
+        label = " ".join(answer["label"].splitlines()).replace("\t", " ")
+        print(f"{label}{shown}")
