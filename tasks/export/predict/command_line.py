@@ -6,8 +6,8 @@ from typing import Any
 
 
 def main(model: Any, arguments: Sequence[str]) -> None:
-    """Prints a prediction per line for the inputs of a command line, as `seqzoo predict` does: with
-    its probability, for generated texts that of a token."""
+    """Prints a prediction per line for the inputs of a command line, with its probability; for
+    generated texts, that of a token."""
     try:
         answers = model.predict([model.reader.from_argument(argument) for argument in arguments])
     except (OSError, ValueError, EOFError) as error:
