@@ -51,13 +51,13 @@ def all_models() -> list[dict[str, Any]]:
 
 
 def defined(tree: ast.Module) -> list[str]:
-    return [
-        node.name if isinstance(node, ast.ClassDef | ast.FunctionDef) else node.targets[0].id
-        for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-        or isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-    ]
+    names = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [name.id for name in ast.walk(node.targets[0]) if isinstance(name, ast.Name)]
+    return names
 
 
 def test_every_program_has_all_that_it_needs_and_no_name_twice() -> None:

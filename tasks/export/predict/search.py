@@ -47,8 +47,8 @@ class Search:
             histories: all tokens of each row.
             constants: further inputs of the step, by name.
         """
-        tokens = np.where(np.asarray(tokens) < self.size, tokens, PADDING).astype(np.int32)
-        outputs, states = self.model.step(states, tokens=tokens, **constants)
+        read = np.where(np.asarray(tokens) < self.size, tokens, PADDING).astype(np.int32)
+        outputs, states = self.model.step(states, tokens=read, **constants)
         logits = outputs["logits"]
         logs = penalised = self.log_probabilities(logits)
         penalty, size = self.options["repetition_penalty"], self.options["no_repeat_ngram"]
@@ -135,7 +135,7 @@ class Search:
         beams: list[tuple[list[int], float]] = [([], 0.0)] * width
         scores = np.array([0.0] + [-np.inf] * (width - 1), np.float32)
         previous, ended, coverage = [start] * width, 0, np.zeros(1, np.float32)
-        answers: list[tuple[float, list[int], float]] = []
+        answers: list[tuple[Any, list[int], float]] = []
         for t in range(self.limit + 1):
             histories = [tokens for tokens, _ in beams]
             logs, gains, attention, states = self.propose(t, previous, states, histories, constants)
