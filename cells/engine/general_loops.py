@@ -32,12 +32,18 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     """Runs a cell forward through time; "values" are the states before each step."""
     length = tf.shape(tensors["x"])[0]
 
-    def body(t, states, written):
-        new = _advance(cell, tensors, read_step(tensors["x"], t), states, t)
+    # Slices are read one step ahead, as in product_loops.py.
+    def read(t):
+        t = tf.minimum(t, length - 1)
+        return {name: read_step(tensors[name], t) for name in ("x", "mask") if name in tensors}
+
+    def body(t, slices, states, written):
+        following = read(t + 1)
+        new = _advance(cell, tensors, slices, states)
         parts = {"trajectory": new[0], "values": states}
         parts = {name: parts[name] for name in written}
         written = tf.nest.map_structure(lambda w, part: write_step(w, part, t), written, parts)
-        return t + 1, new, written
+        return t + 1, following, new, written
 
     def room(state):
         return tf.zeros(tf.concat([[length], tf.shape(state)], 0), state.dtype)
@@ -46,36 +52,54 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
     written: dict = {"trajectory": room(states[0])} if sequences else {}
     if keep:
         written["values"] = [room(state) for state in states]
-    states, written = while_steps(tensors["steps"], body, states, written)
+    _, states, written = while_steps(tensors["steps"], body, read(0), states, written)
     return {"states": states, **written}
 
 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of states, x and weights."""
 
-    def body(count, d_states, d_x, d_weights):
-        t = tensors["steps"] - 1 - count
+    steps, weights = tensors["steps"], tensors["weights"]
+
+    def read(t):
+        t = tf.maximum(t, 0)
+        slices = {name: read_step(tensors[name], t) for name in ("x", "mask") if name in tensors}
+        slices["states"] = [read_step(value, t) for value in tensors["values"]]
         if sequences:
-            # Transposing reverses all axes: (units, batch) -> (batch, units).
-            d_output = tf.transpose(read_step(tensors["d_sequence"], t))
-            d_states = [d_states[0] + d_output, *d_states[1:]]
-        x = read_step(tensors["x"], t)
-        states = [read_step(value, t) for value in tensors["values"]]
-        sources = {"x": x, "states": states, "weights": tensors["weights"]}
+            slices["d_output"] = read_step(tensors["d_sequence"], t)
+        return slices
+
+    def step_gradient(slices, d_states, unconnected):
+        sources = {"x": slices["x"], "states": slices["states"], "weights": weights}
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            new = _advance(cell, tensors, x, states, t)
-        d = tape.gradient(new, sources, d_states, tf.UnconnectedGradients.ZERO)
-        d_weights = [a + b for a, b in zip(d_weights, d["weights"], strict=True)]
-        return count + 1, d["states"], write_step(d_x, d["x"], t), d_weights
+            new = _advance(cell, tensors, slices, slices["states"])
+        return tape.gradient(new, sources, d_states, unconnected)
 
-    d_states, d_x, d_weights = while_steps(
-        tensors["steps"],
+    # Traced a second time to find out which weights a step reads; XLA removes it.
+    traced = step_gradient(read(0), tensors["d_states"], tf.UnconnectedGradients.NONE)
+    summed = [k for k, d in enumerate(traced["weights"]) if d is not None]
+
+    def body(count, slices, d_states, d_x, d_weights):
+        t = steps - 1 - count
+        following = read(t - 1)
+        if sequences:
+            # Transposing reverses all axes: (units, batch) -> (batch, units).
+            d_states = [d_states[0] + tf.transpose(slices["d_output"]), *d_states[1:]]
+        d = step_gradient(slices, d_states, tf.UnconnectedGradients.ZERO)
+        d_weights = [a + d["weights"][k] for a, k in zip(d_weights, summed, strict=True)]
+        return count + 1, following, d["states"], write_step(d_x, d["x"], t), d_weights
+
+    _, d_states, d_x, d_weights = while_steps(
+        steps,
         body,
+        read(steps - 1),
         tensors["d_states"],
         tf.zeros_like(tensors["x"]),
-        [tf.zeros_like(weight) for weight in tensors["weights"]],
+        [tf.zeros_like(weights[k]) for k in summed],
     )
+    by_weight = dict(zip(summed, d_weights, strict=True))
+    d_weights = [by_weight.get(k, tf.zeros_like(weight)) for k, weight in enumerate(weights)]
     return {"states": d_states, "x": d_x, "weights": d_weights}
 
 
@@ -103,18 +127,18 @@ def gradients(tensors: dict, result: dict, d: dict) -> dict:
     return d
 
 
-def _advance(cell: RecurrentCell, tensors: dict, x: Any, states: list, t: Any) -> list:
+def _advance(cell: RecurrentCell, tensors: dict, slices: dict, states: list) -> list:
     # Loops forget sizes, which convolutions want to know.
     sizes = [(None, *shape_of(size)) for size in as_list(cell.state_size)]
     states = [tf.ensure_shape(s, size) for s, size in zip(states, sizes, strict=True)]
+    x = tf.ensure_shape(slices["x"], tensors["x"].shape[1:])
     values = zip(float_weights(cell), tensors["weights"], strict=True)
     scope = backend.AutocastScope(cell.compute_dtype)
     with keras.StatelessScope(state_mapping=list(values)), scope:
         output, new = cell.advance(x, states, tensors.get("recurrent_mask"))
     check_output(cell, output, new)
-    if "mask" in tensors:
-        live = read_step(tensors["mask"], t)
-        new = [tf.where(rows(live, a), a, b) for a, b in zip(new, states, strict=True)]
+    if "mask" in slices:
+        new = [tf.where(rows(slices["mask"], a), a, b) for a, b in zip(new, states, strict=True)]
     return list(new)
 
 

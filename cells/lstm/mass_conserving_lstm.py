@@ -94,15 +94,15 @@ class MassConservingLSTMCell(CellWithGates):
         return super().initial_bias(shape, dtype) + ops.concatenate(start)
 
     def project(self, inputs):
-        mass, steering = ops.split(inputs, [self.mass_features], axis=-1)
-        return ops.concatenate([mass, super().project(steering)], axis=-1)
+        # The products of all steps at once would fill a matrix for each example and step.
+        return inputs
 
     def advance(self, x, states, recurrent_mask=None):
         _, c = states
-        mass, x = ops.split(x, [self.mass_features], axis=-1)
+        mass, steering = ops.split(x, [self.mass_features], axis=-1)
         total = ops.sum(ops.abs(c), axis=-1, keepdims=True)
         k = c / ops.where(total == 0, ops.ones_like(total), total)
-        z = x + self.recur(masked(k, recurrent_mask))
+        z = super().project(steering) + self.recur(masked(k, recurrent_mask))
         output, rest, _ = self._widths
         o, i, r = ops.split(z, [output, output + rest], axis=-1)
         i = ops.softmax(ops.reshape(i, (-1, self.mass_features, self.units)), axis=-1)
