@@ -278,7 +278,8 @@ def table_of_layers(measured: Measurements) -> list[str]:
     """Milliseconds by cell, batch and way."""
     lines = [
         "Layers of 128 units over 100 steps of 64 numbers, milliseconds; ONNX with one thread, as "
-        "predict.py asks for, all else with two cores. Python is the layer in a `tf.function`.",
+        "predict.py asks for,",
+        "all else with two cores. Python is the layer in a `tf.function`.",
         "",
         "| cell | ONNX, batch 1 | SavedModel, 1 | ONNX, 64 | SavedModel, 64 | "
         "`serving_compiled`, 64 | Python, 64 |",
@@ -296,7 +297,7 @@ def table_of_layers(measured: Measurements) -> list[str]:
 def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
     """A table for each model, a row for each format and precision."""
     lines = []
-    for name in dict.fromkeys(row["model"] for row in times.rows):
+    for name in dict.fromkeys(row["model"] for row in (*times.rows, *quality.rows)):
         lines += ["", f"**{name}**", ""]
         lines += [
             "| format | MB | load | step, batch 1 | step, 64 | request, 1 | request, 64 "
@@ -321,6 +322,10 @@ def table_of_models(times: Measurements, quality: Measurements) -> list[str]:
                 f"| {row['format']} | {int(row['bytes']) / 1e6:.2f} | "
                 f"{float(row['load_ms']):.0f} ms | {' | '.join(cells)} | {memory} | {share} |"
             )
+        for row in quality.rows:  # scored, but not measured on a machine without other work yet
+            if row["model"] == name and times.find(name, row["format"]) is None:
+                share = f"{100 * float(row['right']):.1f}%"
+                lines.append(f"| {row['format']} {'| - ' * 7}| {share} |")
     return lines
 
 
