@@ -90,7 +90,7 @@ def test_the_table_of_every_cell_holds_ratios(tmp_path) -> None:
 
 NOT_TIMED = set(
     """
-    feed-forward t-rnn t-gru t-lstm intersection-rnn gated-antisymmetric 
+    feed-forward t-rnn t-gru t-lstm intersection-rnn gated-antisymmetric
     unicornn lem lipschitz fastgrnn highway scrn orthogonal lmu plrnn s5 slstm cfc ltc
     gru-d conv-lstm conv-gru echo-state layer-norm zoneout weight-drop residual highway-connection
     stacked fast-slow attention
