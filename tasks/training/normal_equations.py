@@ -9,6 +9,9 @@ import tensorflow as tf
 PENALTIES = 10.0 ** np.arange(-14, 3.5, 0.5)
 """The penalties to choose from, in units of the mean variance of the features."""
 
+SMALL = 1e-10
+"""Below this penalty, the equations are solved without the eigenvalues of the covariance."""
+
 
 class Moments(NamedTuple):
     """Weighted sums over n examples of features x (d,) and goals y (k,), float64.
@@ -95,7 +98,12 @@ def fits(moments: Moments, penalties: Iterable[float]) -> Iterator[Fit]:
     scale = float(values.mean()) or 1.0
     rotated = vectors.T @ covariance[:d, d:]
     for penalty in penalties:
-        kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
+        if penalty < SMALL:
+            # Eigenvalues that small are rounding errors, and would be divided by.
+            matrix = covariance[:d, :d] + penalty * scale * np.eye(d)
+            kernel = np.linalg.solve(matrix, covariance[:d, d:])
+        else:
+            kernel = vectors @ (rotated / (values + penalty * scale)[:, None])
         yield Fit(kernel, mean_y - mean_x @ kernel, penalty)
 
 
