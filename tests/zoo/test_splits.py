@@ -85,7 +85,7 @@ def test_bad_columns_of_splits(file, tmp_path) -> None:
     plain = Source(str(write(tmp_path / "x.txt", "a\nb\n")), "words", "next", split_column="part")
     with pytest.raises(SeqzooError, match="`split_column` is for tables and arrays"):
         open_source(plain)
-    with pytest.raises(SeqzooError, match="`split_column` is for files; dates has splits"):
+    with pytest.raises(SeqzooError, match="`split_column` is for files; dates has its own splits"):
         open_source(Source("dates", "characters", "characters", split_column="part"))
     with pytest.raises(SeqzooError, match="one of train, validation, test, all, got 'hard'"):
         open_examples(csv_source(file), "hard")
