@@ -108,7 +108,7 @@ def test_splits_of_a_hugging_face_dataset(tmp_path, storage, monkeypatch) -> Non
     dataset(folder / "test", range(20, 26))
     (folder / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
     found, source = open_source(source_of(folder, storage=storage))
-    assert source.split_column == "split"
+    assert source.split_column == "split" and found.test and found.validation
     assert sorted(found.test.inputs) == [f"text {row}" for row in range(20, 26)]
     assert len(found.train) + len(found.validation) == 20
     if storage == "memory":
