@@ -59,10 +59,16 @@ def test_the_table_of_the_adding_problem_begins_with_the_fastest(tmp_path) -> No
     ):
         row = {"cell": cell, "parameters": 1234, "steps": steps, "seconds": "7.5", "error": error}
         measured.add(row)
-    assert adding.section(measured).split("\n")[-3:] == [
+    again = Measurements(tmp_path / "y.csv", ("cell", "layers", "learning_rate"))
+    for rate, steps in ((adding.LEARNING_RATE, ""), (0.01, 300)):
+        again.add(
+            {"cell": "lstm", "layers": 2, "learning_rate": rate, "steps": steps, "error": 0.1}
+        )
+    assert adding.section(measured, again).split("\n")[-3:] == [
         "| `qrnn` | 1,234 | 50 | 0.0010 | |",
         "| `gru` | 1,234 | 950 | 0.0090 | |",
-        "| `lstm` | 1,234 | not learnt | 0.1667 | |",
+        "| `lstm` | 1,234 | not learnt | 0.1667 "
+        "| 2 layers: not learnt (0.1000); 2 layers at 0.01: 300 steps (0.1000) |",
     ]
 
 
