@@ -134,6 +134,7 @@ def test_the_best_tags_are_those_of_all_sequences() -> None:
     assert tuple(ids) == best
     everything = math.log(sum(map(math.exp, totals.values())))
     assert logarithm == pytest.approx(totals[best] - everything)
+    assert crf.best_tags(given, scores[:0]) == ([], 0.0)
 
 
 def test_transcripts_are_the_most_probable_over_all_alignments() -> None:

@@ -23,6 +23,8 @@ def best_tags(crf: dict[str, Any], scores: np.ndarray) -> tuple[list[int], float
         crf: "transitions", (tags, tags) from row to column, and "start" and "end", (tags,).
         scores: (time, tags).
     """
+    if not len(scores):  # an empty input has no tags
+        return [], 0.0
     transitions, start, end = (np.array(crf[name]) for name in ("transitions", "start", "end"))
     best = forward = start + scores[0]
     pointers = []
