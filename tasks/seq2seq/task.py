@@ -16,7 +16,7 @@ from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import features_class
-from seqzoo.tasks.layers.recurrent import at_least_float32
+from seqzoo.tasks.layers.recurrent import at_least_float32, make_cell
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -50,6 +50,13 @@ class GeneratorTask(Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
+        if None in np.ravel(np.array(make_cell(template).state_size, object)):
+            raise SeqzooError(
+                field="cell",
+                expected=f"a cell whose states do not depend on its inputs' features: "
+                f"{template.cell!r} cannot generate texts",
+                got=template.cell,
+            )
         places = examples.places
         texts = Texts.learn(TextChoices.of_target(template), required_texts(examples), places)
         return cls(template, features_class(template.input).learn(template, examples), texts)

@@ -23,7 +23,7 @@ from seqzoo.tasks import (
 )
 from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.batches import Padding, batches
-from seqzoo.tasks.kinds import INPUTS, inputs_of, targets_of
+from seqzoo.tasks.kinds import ENCODER_DECODER, INPUTS, inputs_of, targets_of
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.protocols import Generates
 from seqzoo.tasks.runs.run import Run
@@ -96,7 +96,8 @@ def cases() -> Iterator[Case]:
                 seen |= {(INPUTS[kind].form, target), (INPUTS[kind].form,)}
                 yield case
                 if kind == "series":
-                    yield replace(case, first=False, cell="cfc" if target == "next" else "gru-d")
+                    generates = target == "next" or name == ENCODER_DECODER
+                    yield replace(case, first=False, cell="cfc" if generates else "gru-d")
 
 
 def examples(case: Case) -> Examples:

@@ -8,7 +8,16 @@ import pytest
 from task_data import names, settings, splits, template
 
 import seqzoo.cells
-from seqzoo.tasks import AnswerOptions, Examples, ManyToOne, Run, SeqzooError, Splits, keras_model
+from seqzoo.tasks import (
+    AnswerOptions,
+    Examples,
+    ManyToManyEncoderDecoder,
+    ManyToOne,
+    Run,
+    SeqzooError,
+    Splits,
+    keras_model,
+)
 from seqzoo.tasks.runs.temperature import remark
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.startup import _is_news
@@ -33,6 +42,10 @@ def _train(**given: Any) -> None:
         (lambda: _train(splits=splits().train), "splits"),
         (lambda: _train(settings={"epochs": 1}), "settings"),
         (lambda: _train(folder=None), "folder"),
+        (
+            lambda: _train(template=ManyToManyEncoderDecoder("series", "characters", cell="gru-d")),
+            "cell",
+        ),
         (lambda: _train(strategy=2), "strategy"),
         (lambda: listed_callbacks(keras.callbacks.Callback), "callbacks"),
         (lambda: listed_callbacks("EarlyStopping"), "callbacks"),
