@@ -287,11 +287,13 @@ GROUPS = [
         GRADIENTS,
         "[gru-reset",
         {
-            "[d_states[0] + d_output, *": "[d_output, *",
-            "[a + b for a, b in zip(d_weights": "[b for a, b in zip(d_weights",
-            't = tensors["steps"] - 1 - count': "t = count",
+            '[d_states[0] + tf.transpose(slices["d_output"]), *': (
+                '[tf.transpose(slices["d_output"]), *'
+            ),
+            'a + d["weights"][k] for': 'd["weights"][k] for',
+            "t = steps - 1 - count": "t = count",
             '"values": states}': '"values": new}',
-            "tf.where(rows(live, a), a, b)": "a",
+            'tf.where(rows(slices["mask"], a), a, b)': "a",
         },
     ),
     Group(

@@ -102,16 +102,7 @@ NOT_TIMED = set(
     stacked fast-slow attention
     """.split()
 )
-NOT_TRIED = set(
-    """
-    feed-forward nas working-memory-lstm mass-conserving-lstm e-lstm gru mgu mgu1 mgu2 mgu3
-    light-gru ugrnn light-ru mut1 mut2 mut3 minimal-rnn simple-gated-rnn sgu dsgu atr ran cfn miru1
-    miru2 tau-gru brc nbrc t-rnn t-gru t-lstm intersection-rnn irnn indrnn antisymmetric
-    gated-antisymmetric cornn unicornn lem lipschitz fastrnn fastgrnn star highway scrn orthogonal
-    lmu plrnn mingru minlstm qrnn sru rg-lru lru s5 slstm cfc ltc gru-d echo-state layer-norm
-    zoneout weight-drop residual highway-connection stacked fast-slow attention
-    """.split()
-)
+NOT_TRIED = {"mass-conserving-lstm", "stacked", "fast-slow", "attention"}
 """Cells that the benchmarks of speed and of the adding problem have not yet measured."""
 
 
@@ -128,9 +119,11 @@ def test_every_cell_has_its_speed_and_its_result_on_the_adding_problem() -> None
     vectors = {name for name, kind in CELLS.items() if kind.input_rank == 2}
     assert vectors - measured.ADDING.keys() == NOT_TRIED
     page = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+    again = Measurements(written["newest"]("adding-again"), ("cell", "layers", "learning_rate"))
     for name, (steps, error) in measured.ADDING.items():
         # A cell that does not learn it has its reason in the table.
-        assert (error < adding.LEARNT) if steps else name in adding.REASONS, name
+        reason = name in adding.REASONS or adding.remark({"cell": name}, again)
+        assert (error < adding.LEARNT) if steps else reason, name
         assert f"| `{name}` |" in page, name
 
 
@@ -195,12 +188,17 @@ def test_the_table_of_memory_begins_with_those_that_reach_furthest(tmp_path) -> 
     ]
 
 
+NOT_TIMED_EXPORTS = ("line-reader",)
+"""Models whose exports have been scored but not timed."""
+
+
 def test_the_tables_of_exports_are_made_of_the_results() -> None:
     paths = {}
     for what in deployment.KEYS:
         (paths[what],) = FOLDER.glob(f"deployment-{what}-*.csv")
     assert deployment.section(paths) in deployment.PAGE.read_text(encoding="utf-8")
     times = Measurements(paths["times"], deployment.KEYS["times"])
-    for model in (*deployment.SHIPPED, deployment.UNTRAINED, "spoken-digits"):
+    timed = [name for name in deployment.SHIPPED if name not in NOT_TIMED_EXPORTS]
+    for model in (*timed, deployment.UNTRAINED, "spoken-digits"):
         results = {row["format"] for row in times.rows if row["model"] == model}
         assert results >= {f"{a} {b}" for a, b in deployment.FORMATS if b != "full-int8"}

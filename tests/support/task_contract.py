@@ -210,7 +210,10 @@ def run_task_test(case: Case, folder: pathlib.Path, clean_tensorflow: Any) -> No
     assert answers == run.predict(given.inputs, options)
     alone: Any
     (alone,) = opened.predict(given.inputs[2:3], options)
-    assert alone.label == answers[2].label
+    if case.input == "series" and case.target == "next":  # numbers, which rounding may change
+        np.testing.assert_allclose(alone.value, answers[2].value, rtol=1e-3, atol=1e-3)
+    else:
+        assert alone.label == answers[2].label
     if alone.probability is not None:
         np.testing.assert_allclose(alone.probability, answers[2].probability, rtol=1e-4)
 

@@ -128,6 +128,7 @@ def command(
     from seqzoo.zoo.inference.attention_text import AttentionOutput
     from seqzoo.zoo.inference.exported import export_folder, exported_lines
     from seqzoo.zoo.inference.forecasts import forecast_text, is_forecast
+    from seqzoo.zoo.inference.prediction_file import write_predictions
     from seqzoo.zoo.inference.prediction_lines import prediction_lines
 
     if as_json and form not in (None, "jsonl"):
@@ -248,28 +249,19 @@ def command(
                 "attention": shows,
                 "read": [input, time_column, sentence_column, columns, delimiter, resample],
             }
-            _write(output, predicted, inputs.path, {"run": run, "option": chosen}, resume=resume)
-            return
+            settings = {"run": run, "option": chosen}
+            valid = write_predictions(
+                pathlib.Path(output).expanduser(),
+                predicted,
+                inputs.path,
+                settings,
+                partial(click.echo, err=True),
+                resume=resume,
+            )
+            raise SystemExit(0 if valid else 2)
         lines = predicted()
     for line in lines:
         click.echo(line.text, err=line.bad or line.aside)
         failed |= line.bad
     if failed:
-        raise SystemExit(2)
-
-
-def _write(
-    output: str, predicted: Any, path: pathlib.Path, settings: dict[str, Any], *, resume: bool
-) -> None:
-    """Writes the predictions of a file to another one."""
-    from seqzoo.zoo.data.records import read_bytes
-    from seqzoo.zoo.inference.prediction_file import PredictionFile, identity
-
-    if not path.is_file():
-        read_bytes(path)  # whose error says why
-    target = PredictionFile(
-        pathlib.Path(output).expanduser(), {"input file": identity(path), **settings}, resume=resume
-    )
-    target.write(predicted, partial(click.echo, err=True))
-    if target.failed:
         raise SystemExit(2)

@@ -15,7 +15,7 @@ from seqzoo.tasks.decoding.settings import Decoding
 from seqzoo.tasks.fields import Named, NotTyped, Range, hints_of, note, plain
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.zoo.config import docstrings, field_types
-from seqzoo.zoo.data.formats import FORMATS
+from seqzoo.zoo.data.formats import SUFFIXES
 from seqzoo.zoo.data.source import Source
 from seqzoo.zoo.datasets import DATASETS
 from seqzoo.zoo.serving.settings import ServingSettings
@@ -26,13 +26,8 @@ TASK_NAMES = {"input": "kind", "target": "target_kind"}
 DEFAULTS = {"target_kind": "the template's"}
 """Defaults that differ from the dataclass, because another class fills them in."""
 
-ENDINGS = [own.suffixes[0] for own in FORMATS.values() if own.suffixes]
-"""The usual extension of each file format."""
-
 REGISTRIES = {
-    "data": lambda: (
-        f"Data sets are {', '.join(DATASETS)}; files end in {', '.join(ENDINGS)}, among others."
-    ),
+    "data": lambda: f"Data sets: {', '.join(DATASETS)}; files: {', '.join(SUFFIXES)}.",
 }
 """Entries of registries that the help of options lists after their docstring."""
 

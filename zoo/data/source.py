@@ -81,11 +81,11 @@ class Source:
     """Describes examples, so that they can be opened again; plain data, so that a run can store it.
 
     Attributes:
-        data: embedded data set, tfds:NAME, a file or folder, or a pattern of files such as
-            "parts/*.csv". Folders are those that tfds or `save_to_disk` of Hugging Face's datasets
-            wrote, images in CLASS or SPLIT/CLASS, or texts called LANGUAGE.SPLIT.txt; .conll,
-            .conllu are for tags, .txt for tags and what is next. Files may be at gs:// and other
-            addresses that TensorFlow can open.
+        data: embedded data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
+            `save_to_disk` of Hugging Face's datasets wrote, images in CLASS or SPLIT/CLASS, or
+            texts called LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and what is
+            next. A glob, such as "parts/*.csv", matches several files. Files may be at gs:// and
+            other addresses that TensorFlow can open.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
         input: column, array or feature of the inputs. None to infer it from the data (not for

@@ -12,6 +12,7 @@ from typing import Any
 
 from seqzoo.tasks.atomic_files import naming_full_disk, write_json
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data.records import read_bytes
 from seqzoo.zoo.inference.prediction_lines import Reply
 
 SECONDS_BETWEEN = 30.0
@@ -141,7 +142,36 @@ class PredictionFile:
         write_json(progress_path(self.path), known)
 
 
-def identity(path: pathlib.Path) -> dict[str, Any]:
+def write_predictions(
+    path: pathlib.Path,
+    lines: Callable[..., Iterator[Reply]],
+    given: pathlib.Path,
+    settings: dict[str, Any],
+    say: Callable[[str], Any],
+    *,
+    resume: bool,
+) -> bool:
+    """Writes the predictions of a file; see `PredictionFile`.
+
+    Args:
+        path: the file of predictions.
+        lines: as `prediction_lines`, of which it gets `skip` and `complete`.
+        given: the file of inputs.
+        settings: JSON values that predictions depend on, apart from the inputs.
+        say: receives errors and progress, a line each.
+        resume: whether to continue an unfinished file.
+
+    Returns:
+        Whether all inputs were valid.
+    """
+    if not given.is_file():
+        read_bytes(given)  # whose error says why
+    output = PredictionFile(path, {"input file": _identity(given), **settings}, resume=resume)
+    output.write(lines, say)
+    return not output.failed
+
+
+def _identity(path: pathlib.Path) -> dict[str, Any]:
     """What a file of inputs is recognised by: JSON values that change when it does."""
-    result = path.stat()
-    return {"path": str(path.absolute()), "bytes": result.st_size, "changed": result.st_mtime_ns}
+    known = path.stat()
+    return {"path": str(path.absolute()), "bytes": known.st_size, "changed": known.st_mtime_ns}
