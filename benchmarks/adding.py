@@ -3,11 +3,11 @@
     python -m benchmarks.adding [--cells lstm,gru] [--write docs/cells.md]
     python -m benchmarks.adding --again
 
-A sequence holds 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
+A sequence has 50 numbers from 0 to 1, two of which are marked, one in each half; the answer is
 their sum. Always answering 1 has a mean squared error of 1/6. All cells have the same units and
-optimizer, and see the same sequences in the same order. What was measured is skipped, so that a run
-that was stopped goes on; --write makes the table of what there is. --again tries once more with
-cells that have not learnt it: with two layers, and then with a higher learning rate.
+optimizer, and see the same sequences in the same order. Cells that were measured are skipped, so a
+run that was stopped continues; --write makes the table of the results so far. --again tries once
+more with cells that have not learnt it: with two layers, and then with a higher learning rate.
 
 Source of the problem: Hochreiter and Schmidhuber, "Long Short-Term Memory", 1997, section 5.4, in
 the form of Arjovsky, Shah and Bengio, "Unitary Evolution Recurrent Neural Networks", 2016.

@@ -6,8 +6,8 @@
 Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until a length is
 not learnt within the budget. All cells have the same units, optimizer and sequences. --curves
 measures the error on the adding problem of 200 steps while a GRU and a vanilla cell are trained.
-What was measured is skipped, so that a run that was stopped goes on; --write makes the table of
-what there is.
+Rows that were measured are skipped, so a run that was stopped continues; --write makes the table
+of the results so far.
 
     adding          the sum of two marked numbers, one in each half; learnt below an error of 0.02
     copy            two symbols of four at the beginning, to be repeated at the end; 95% of them

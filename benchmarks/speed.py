@@ -3,7 +3,7 @@
     python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
 
-The layers of a row take turns in one process, so that changes of the machine's speed affect them
+The layers of a row take turns in one process, so changes of the machine's speed affect them
 alike; each figure is the median over the rounds. `limit` is three times the matrix products of
 the forward pass (one of the input, one of the states, each over all steps at once), which no way
 of training can beat; for the forward pass it is one time.

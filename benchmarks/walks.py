@@ -7,7 +7,7 @@ Two walks are traced as they happen, in small generated data:
 
 The counting rule. The value is the text itself, and what is made of it: examples, arrays, tensors,
 answers, also in lists, tuples, dictionaries and the package's own containers. A call is part of a
-walk if its function is defined in a file of this package, an argument holds the value, and so does
+walk if its function is defined in a file of this package, an argument has the value, and so does
 its result; or if it returns nothing and such a call is within it, or the end of the walk. All else
 asks about the value or prepares for it, and is not counted, nor what it calls: importing, options,
 settings, paths, checks, lengths, learning a vocabulary, building a network, writing other things.

@@ -23,7 +23,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         output, states = step(x, r, states)    the rest, elementwise
 
     A cell names its gates and writes `step`. `x` and `r` reach it as named tuples with one tensor
-    of shape (batch, units) per gate, so that it reads `x.forget + r.forget`. `step` must be
+    of shape (batch, units) per gate, so it reads `x.forget + r.forget`. `step` must be
     elementwise, because the fast loop calls it with tensors of shape (units, batch).
 
     Deviations from this plan are declared: gates without a recurrent product (`recurrent_gates`),
@@ -314,7 +314,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     @property
     def has_recurrent_product(self) -> bool:
-        """Whether a step multiplies a state by a matrix, so that recurrent dropout applies."""
+        """Whether a step multiplies a state by a matrix, so recurrent dropout applies."""
         return bool(self.recurrent_gates) or type(self).advance is not RecurrentCell.advance
 
     @property

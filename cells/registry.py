@@ -10,7 +10,7 @@ class Entry(NamedTuple):
     """Module and class, "module:Class"."""
 
     family: str
-    """Family, the name of the folder that holds the cell."""
+    """Family, the name of the folder that the cell is in."""
 
     year: int
     """Year of publication."""
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     """Number of matrix products with a state per time step; gates that share one count once."""
 
     parallel: bool = False
-    """Whether the recurrence is linear in the state, so that it can run in parallel."""
+    """Whether the recurrence is linear in the state, so it can run in parallel."""
 
 
 REGISTRY: dict[str, Entry] = {

@@ -58,7 +58,7 @@ class TrainingSettings:
             a tenth of all steps, at most 200.
         weight_decay: AdamW weight decay. Biases are not decayed.
         embedding_updates: rows of an embedding that an update changes. "dense" updates all rows,
-            since Adam goes on moving rows that a batch does not contain; "lazy" updates only rows
+            since Adam keeps moving rows that a batch does not contain; "lazy" updates only rows
             with a gradient (LazyAdam), which is faster for large tables.
         clip_norm: maximum global norm of gradients. None for no clipping.
         clip_layer: maximum norm of the gradient of each variable (kernel, recurrent kernel or

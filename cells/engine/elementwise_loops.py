@@ -108,7 +108,7 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of all its arguments.
 
-    All steps at once, but for the gradients of the states, which are linear recurrences: one of
+    All steps at once, except for the gradients of the states, which are linear recurrences: one of
     each state, as long as no two states depend on each other.
     """
     weights = _step_weights(cell, tensors)

@@ -1,6 +1,6 @@
 """The compiled loops in graphs that are exported: fast where TensorFlow has XLA, and right without.
 
-A function that is marked to be compiled only holds operations that TensorFlow itself has, so that a
+A function that is marked to be compiled contains only operations that TensorFlow itself has, so a
 program without XLA, which does not know the mark, runs it unchanged.
 """
 
@@ -25,7 +25,7 @@ def run_compiled(layer: Any, sequences: Any, states: list, mask: Any) -> tuple[A
     """A runner, see `seqzoo.cells.engine.runners`: the compiled loops for batches of at least
     `FEWEST_ROWS`, the plain loop for smaller ones.
 
-    XLA compiles a program for each shape, so that rows and steps are padded to one of a few
+    XLA compiles a program for each shape, so rows and steps are padded to one of a few
     numbers: four from one power of two to the next.
     """
 

@@ -93,7 +93,7 @@ def unportable_operations(graph: Any, compiled: bool = False) -> set[str]:
 def _exporters() -> frozenset[CodeType]:
     """The code of the public functions that save a model.
 
-    They are found by their public names, whatever module they are in.
+    They are found by their public names, regardless of the module that defines them.
     """
     import tensorflow as tf
 

@@ -4,11 +4,11 @@ Weights are arguments of a program, so most layers of a model, both directions o
 layer, and models of one configuration run the same few. Programs that two cells can share are found
 in two ways. A cell of this package is described by its class and its attributes, and a program that
 was traced for one of equal description is taken without a trace. Any other cell, and one with an
-activation that is not Keras', may read whatever Python can reach: it is traced, and shares a
-program whose graph is the same, operation for operation. A graph that holds a tensor or a variable
-is the cell's own.
+activation that is not Keras', may read anything that Python can reach: it is traced, and shares a
+program whose graph is the same, operation for operation. A graph that contains a tensor or a
+variable is the cell's own.
 
-No program holds the cell that it was traced with: neither keeps the other alive.
+No program has a reference to the cell that it was traced with: neither keeps the other alive.
 """
 
 import functools

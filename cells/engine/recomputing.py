@@ -1,9 +1,9 @@
 """Recomputation: time loops in segments that keep the states before each and nothing within.
 
 The backward pass runs the segments from last to first: each one forward again from its first
-states, this time keeping what the gradient needs, and then backward. So memory holds the values of
-one segment instead of all steps, at the price of one more forward pass. Inputs are projected within
-the segments, too.
+states, this time keeping what the gradient needs, and then backward. So the values of one
+segment are in memory instead of those of all steps, at the cost of one more forward pass. Inputs
+are projected within the segments, too.
 
 Reference: Chen, Xu, Zhang and Guestrin, "Training Deep Nets with Sublinear Memory Cost", arXiv
 1604.06174, 2016, section 4; for recurrent networks Gruslys, Munos, Danihelka, Lanctot and Graves,

@@ -55,7 +55,7 @@ class MGU2Cell(CellWithGates):
         h = (1 - f) * h + f * n
 
     Columns of W and of the bias: candidate; of U: forget, candidate. The paper finds it the best of
-    the three, level with the MGU.
+    the three, as good as the MGU.
 
     Reference: Heck and Salem, "Simplified Minimal Gated Unit Variations for Recurrent Neural
     Networks", IEEE MWSCAS 2017, arXiv 1701.03452, variant MGU2.

@@ -16,11 +16,11 @@ class MinimalRNNCell(CellWithGates):
         h = u * h + (1 - u) * z
 
     The paper leaves the encoder of x open; this is the fully connected one. Uz is the weight
-    `update_kernel`; the bias holds bz, bu. RecurrentLayers gates by the encoding of the step
-    before.
+    `update_kernel`; the bias is bz, bu. RecurrentLayers gates by the encoding of the previous
+    step.
 
-    Units keep the meaning of the encoder's, so that states are easy to read; level with gated
-    networks on recommendation in the paper, and remembers for longer.
+    Each unit keeps the meaning that it has in the encoder, so states are easy to interpret. In the
+    paper it is as accurate as gated networks on recommendation, and remembers for longer.
 
     Reference: Chen, "MinimalRNN: Toward More Interpretable and Trainable Recurrent Neural
     Networks", NIPS 2017 workshop on interpretability, arXiv 1711.06788.

@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates
 
 @saving.register_keras_serializable(package="seqzoo")
 class RANCell(CellWithGates):
-    """An LSTM whose candidate is a linear map of the input, so that c is a weighted sum of inputs.
+    """An LSTM whose candidate is a linear map of the input, so c is a weighted sum of inputs.
 
         i = sigmoid(Wi x + Ui h + bi)
         f = sigmoid(Wf x + Uf h + bf)

@@ -18,8 +18,8 @@ class TauGRUCell(CellWithGates):
         a = sigmoid(Wa x + Ua h + ba)
         h = (1 - g) * h + g * (u + a * z)
 
-    p is the state `delay` steps before h. States are [h, past], where past holds the `delay` states
-    before h side by side, the newest first, and zeros before the sequence begins. Columns:
+    p is the state `delay` steps before h. States are [h, past], where past contains the `delay`
+    states before h side by side, the newest first, and zeros before the sequence begins. Columns:
     candidate, delayed, update, attention.
 
     For long dependencies of a known length: the paper uses delays of 5 to 200 steps, chosen for

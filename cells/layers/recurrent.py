@@ -219,7 +219,7 @@ class Recurrent(keras.layers.RNN):
         return last, outputs, states
 
     def _set_static_shapes(self, sequences, last, outputs, states):
-        """Sets the static shapes in a graph, whatever path computed the tensors."""
+        """Sets the static shapes in a graph, regardless of the path that computed the tensors."""
         if keras.backend.backend() != "tensorflow":
             return
         batch, time = sequences.shape[:2]

@@ -12,7 +12,7 @@ from seqzoo.cells.base import RecurrentCell
 class IndRNNCell(RecurrentCell):
     """h = relu(W x + u * h + b)
 
-    u holds one recurrent weight per unit, so a step has no matrix product, and the gradient of a
+    u has one recurrent weight per unit, so a step has no matrix product, and the gradient of a
     unit through time is a power of its own weight. Units only mix between layers, so stack two or
     more. The paper bounds |u| by 2 ** (1 / steps), which `recurrent_maximum` does.
 

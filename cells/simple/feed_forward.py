@@ -19,7 +19,7 @@ class FeedForwardCell(RecurrentCell):
     under the mean over all steps, a bag of n-grams.
 
     States are h and the contributions of the inputs so far to each of the next steps, starting with
-    W1 x + W2 x1 + ..., so that a step is elementwise. The kernel's columns are W0, W1, W2 and so
+    W1 x + W2 x1 + ..., so a step is elementwise. The kernel's columns are W0, W1, W2 and so
     on.
 
     Reference: Waibel, Hanazawa, Hinton, Shikano and Lang, "Phoneme Recognition Using Time-Delay

@@ -20,10 +20,10 @@ class AttentionCell(WrapperCell):
         h, s = cell(x, [q, ...])
 
     and h and the other states are appended to the tape, which drops the oldest. The paper's tape
-    is as long as the sequence; this one holds `window` steps. States are those of the cell, q, a
+    is as long as the sequence; this one has `window` steps. States are those of the cell, q, a
     tape for each state of the cell, (batch, window * units), and a mask of its filled positions.
-    The tape is empty at first, whatever the initial states. All states of the inner cell must have
-    `units` units.
+    The tape is empty at first, regardless of the initial states. All states of the inner cell must
+    have `units` units.
 
     For reading texts, where the paper's LSTMN relates words to earlier ones; it uses 300 units for
     language models and 168 for sentiment.

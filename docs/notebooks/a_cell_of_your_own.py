@@ -124,7 +124,7 @@ print("the loaded model predicts the same")
 
 # %% [markdown]
 # ## Deploy
-# An exported graph holds plain TensorFlow operations, so the program that serves it needs neither
+# An exported graph has plain TensorFlow operations, so the program that serves it needs neither
 # the class nor seqzoo:
 
 # %%

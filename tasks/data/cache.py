@@ -1,8 +1,8 @@
 """The cache on disk: arrays made from data once, and found again by their origin.
 
 An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
-only when it is complete, so that whatever was killed in between is never read. An entry of another
-version, or one that is damaged, counts as missing and is made anew.
+only when it is complete, so an incomplete entry of a killed process is never read. An entry of
+another version, or one that is damaged, counts as missing and is made anew.
 """
 
 import contextlib

@@ -61,7 +61,7 @@ class LaneData(Data):
     """Texts that are run in windows, with the state carried from each to the next.
 
     Attributes:
-        whole: whether there is but one sequence, a part of an endless one.
+        whole: whether there is only one sequence, a part of an endless one.
         start: id of the token that begins a sequence.
     """
 
@@ -144,7 +144,7 @@ def window_plan(
     """Batches in which each row is a lane: it continues where the row of the previous batch ended.
 
     Sequences of several windows follow one another in `batch_size` lanes of equal lengths,
-    so that a few are cut where a lane ends. Those of one window need no carried state: sorted by
+    so a few are cut where a lane ends. Those of one window need no carried state: sorted by
     length into batches of their own, they come at random places in between and leave the states of
     the lanes as they are.
 
@@ -159,11 +159,11 @@ def window_plan(
         data: sequences of ids, with `window`.
         padding: what batches of shorter sequences are padded to.
         batch_size: rows in a batch.
-        whole: whether there is but one sequence, a part of an endless one, so that each lane
+        whole: whether there is only one sequence, a part of an endless one, so each lane
             begins with `start`. With a seed its windows have another offset in each epoch.
         start: id of the token that begins a sequence.
         seed: shuffles; None for none, and for lanes that begin inside of a sequence with `WARM_UP`
-            steps of weight 0, so that each step that counts is scored with the steps before it.
+            steps of weight 0, so each step that counts is scored with the steps before it.
     """
     random = None if seed is None else np.random.Generator(np.random.PCG64(seed))
     # One sequence is in lanes even if it is short.

@@ -3,7 +3,7 @@
 Each step considers the 2 * width best continuations of a row's beams. Those among the first `width`
 that end the text leave the beams and are ranked by their score; the best others are the next beams.
 A row is done once `width` texts have ended, or once none of its beams can get among the best ones
-any more. With a width of 1 this is greedy search, whatever the penalties.
+any more. With a width of 1 this is greedy search, regardless of the penalties.
 
 For each beam the loop stores its previous beam and its token as one number: the row of that beam,
 times `ids`, plus the token. Complete texts are reconstructed from these afterwards.

@@ -72,7 +72,7 @@ def decode(
     """Generates texts.
 
     The end token is forced when an answer reaches its maximum length, and when the constraints
-    allow nothing else. It counts in every log-probability, so that those of long and short answers
+    allow nothing else. It counts in every log-probability, so those of long and short answers
     can be compared and equal those of `seqzoo.tasks.decoding.scoring.score`.
 
     Args:
@@ -90,8 +90,8 @@ def decode(
         source_lengths: shape (batch,): how many steps of the source count for the coverage
             penalty; None for all.
         maximum_lengths: shape (batch,): of each row, where smaller than that of `choices`.
-        prefix: shape (batch, time), int32: tokens that answers begin with, whatever the
-            constraints; they count in lengths and log-probabilities.
+        prefix: shape (batch, time), int32: tokens that answers begin with, regardless
+            of the constraints; they count in lengths and log-probabilities.
         prefix_lengths: shape (batch,): how many of them are forced; None for all.
         seed: of "sample": a number, a pair of numbers, a tensor (batch, 2) with a pair for each
             row, so that samples depend only on the row, or None for different answers each time.

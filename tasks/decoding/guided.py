@@ -147,8 +147,8 @@ class GuidedModel:
         return Proposal(log_probabilities, free, scores, states, attention)
 
     def forced(self, t: Any, scores: Any) -> tuple[Any, Any]:
-        """Tokens that are forced whatever their scores: the prefix, and the end if a row is full or
-        nothing else is allowed.
+        """Tokens that are forced regardless of their scores: the prefix, and the end if a row is
+        full or nothing else is allowed.
 
         Returns:
             Which rows are forced, (rows,), bool, and to what, () or (rows,).

@@ -2,9 +2,9 @@
 
     python -I fresh_process.py FOLDER GIVEN ANSWERED
 
-FOLDER is the export. GIVEN holds arrays.npz, named "part/input", and asked.json: "format", "texts"
-by "part/input", "inputs" for `predict` and its "decoding". ANSWERED is a folder to write results
-to: arrays.npz, named "part/output", texts.json and answers.json.
+FOLDER is the export. GIVEN contains arrays.npz, named "part/input", and asked.json: "format",
+"texts" by "part/input", "inputs" for `predict` and its "decoding". ANSWERED is a folder to write
+results to: arrays.npz, named "part/output", texts.json and answers.json.
 """
 
 import importlib.util

@@ -222,7 +222,7 @@ def _lengths(mask: Any, translator: Translator) -> str:
 
 class _FusedSum:
     """The sum of a matrix product and something else as one Gemm, called by the translator in place
-    of the addition: in a step of few rows, each node less counts."""
+    of the addition: in a step of few rows, every node saved matters."""
 
     def __init__(self, product: Any, other: Any):
         self.product = product
@@ -257,7 +257,7 @@ def _fused_sums(translator: Translator) -> dict[str, _FusedSum]:
 
 
 def _only_source(tensor: Any) -> Any:
-    """The operation that a tensor comes from, behind splits into a single part; None if something
+    """The operation that a tensor comes from, skipping splits into a single part; None if something
     else takes it, too."""
     while len(tensor.consumers()) == 1:
         operation = tensor.op

@@ -226,7 +226,7 @@ class Memory:
 
     Attributes:
         state: its number, from 0.
-        kept: the factor by which a unit keeps its own value in a step, apart from the recurrent
+        kept: the factor by which a unit keeps its own value in a step, without the recurrent
             product: geometric mean of the absolute values over the steps, (units,). For an LSTM's
             memory it is the forget gate, for a GRU's state the update gate.
         lengths: 1 / (1 - kept), the number of steps after which about 1 / e is left, (units,).

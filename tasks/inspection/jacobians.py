@@ -77,8 +77,8 @@ class JacobianFlow:
 def jacobian_flow(layer_trace: LayerTrace, step: int | None = None, row: int = 0) -> JacobianFlow:
     """Per-step Jacobians of a layer, and the norms of their products.
 
-    The norm of a product bounds what is left of any gradient after that many steps back, whatever
-    the loss.
+    The norm of a product bounds what is left of any gradient after that many steps back,
+    regardless of the loss.
 
     Args:
         layer_trace: the layer's trace.

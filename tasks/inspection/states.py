@@ -50,7 +50,7 @@ EVENTS: dict[str, Callable[[Sequence[str]], np.ndarray]] = {
     "position": lambda labels: np.arange(len(labels)),
 }
 """Properties that units may react to: functions from the labels of an input's steps to a number
-per step, mostly 1 where the property holds."""
+per step, mostly 1 where the step has the property."""
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,10 @@ def trace(
     """Runs a forward and a backward pass and records the states of all recurrent layers.
 
     The model is not changed: its layers run their cells step by step in Python during the call,
-    whatever path they take otherwise. So any cell can be traced, including Keras' own.
+    regardless of the path they take otherwise. So any cell can be traced, including Keras' own.
 
     Args:
-        model: a Keras model or layer that holds `Recurrent` layers.
+        model: a Keras model or layer that contains `Recurrent` layers.
         forward: calls it: `lambda: model(inputs)`.
         loss: a scalar from the result of `forward`; None for only the forward pass.
 

@@ -26,8 +26,8 @@ class CRF(keras.layers.Layer):
     and saves its weights; the methods do the rest. They take tensors and arrays, in graphs and
     eagerly. Steps from a row's length on are padding: their emissions and tags may be anything. The
     mask is not passed on, because a loss of one number per sequence cannot be multiplied with it.
-    Everything is computed in float32 whatever the precision of the emissions, or in float64 under
-    that policy.
+    Everything is computed in float32 regardless of the precision of the emissions, or in float64
+    under that policy.
 
     Source: Lafferty, McCallum and Pereira 2001; as a layer on a recurrent network: Lample et al.
     2016, section 2.2.
@@ -320,5 +320,5 @@ def _inside(tags: Any, valid: Any) -> Any:
 
 def _lowered(scores: Any) -> Any:
     """Scores shifted so that the highest of each row is 0, for precision in long sequences."""
-    # The subtracted value cancels out, so that it needs no gradient.
+    # The subtracted value cancels out, so it needs no gradient.
     return scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))

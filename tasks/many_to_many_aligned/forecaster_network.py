@@ -118,7 +118,7 @@ class NextStep(keras.Model):
 
     def step(self, values: Any, states: Sequence) -> tuple[Any, list]:
         """One step: values (rows, size) and states -> outputs (rows, size) and new states. Time
-        goes on by one, the mean time between steps in training."""
+        advances by one, the mean time between steps in training."""
         last, outputs = [], []
         for layer, state in zip(self.recurrent, states, strict=True):
             values, new = layer.cell(after_one(layer.cell, values), state)

@@ -38,7 +38,7 @@ class Beams(NamedTuple):
         blank: of all alignments of a prefix with the steps so far that end in a blank.
         symbol: of those that end in its last symbol.
         last: the last symbol; `BLANK` for the empty prefix.
-        name: stands for a prefix; equal prefixes have equal names.
+        name: identifies a prefix; equal prefixes have equal names.
         parent: the name of the prefix without its last symbol.
         language: score of the prefix by the `Language`; zeros without one.
     """
@@ -221,7 +221,7 @@ def _advance(beams: Beams, step: Any, coming: Any) -> tuple[Beams, Any, Any]:
 
 def _longer_name(name: Any, symbol: Any) -> Any:
     """The name of a prefix with one more symbol: 64 bits in which equal names of two prefixes are
-    not to be expected, whatever the texts."""
+    not to be expected, regardless of the texts."""
     mixed = tf.bitwise.bitwise_xor(name, tf.cast(symbol, tf.int64) + 1) * MULTIPLIER
     return tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, tf.constant(29, tf.int64)))
 

@@ -126,7 +126,7 @@ def edit_distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
 
     A column of Levenshtein's table is stored as two integers with one bit per row, which say
     whether a row is one above or one below the previous row. So a token costs a dozen operations,
-    whatever the length of the other sequence.
+    regardless of the length of the other sequence.
 
     Source: Myers 1999, as put by Hyyrö 2003, "A bit-vector algorithm for computing Levenshtein and
     Damerau edit distances".

@@ -59,7 +59,7 @@ class AudioFeatures(Features):
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         waves, lengths = raw
-        # Samples beyond the end of a wave are silence, whatever the caller padded with.
+        # Samples beyond the end of a wave are silence, even if the caller padded otherwise.
         waves = tf.where(tf.sequence_mask(lengths, tf.shape(waves)[1]), waves, 0.0)
         size = 1 << (self.window - 1).bit_length()
         spectrum = tf.abs(tf.signal.stft(waves, self.window, self.hop, size, pad_end=True))

@@ -24,7 +24,7 @@ LARGE = 500_000
 """Minimum size of a matrix that is stored as bytes."""
 
 LARGEST_NUMBER, LARGEST_HEADER = 8, 20_000
-"""Maximum bytes of a number, and of all that stands before the numbers of an array."""
+"""Maximum bytes of a number, and of the header before the numbers of an array."""
 
 LEVELS = 127
 """Quantisation levels of a byte on each side of zero."""

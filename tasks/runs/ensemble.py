@@ -149,7 +149,7 @@ class Ensemble:
         return figures
 
     def _collect(self, ask: str, data: list[Data], options: AnswerOptions) -> list[dict[str, list]]:
-        """The results of a method of each task for its encoded examples."""
+        """The results of a method of each task on its encoded examples."""
         return [
             run._inference.collect(getattr(run.task, ask), item, options)
             for run, item in zip(self.runs, data, strict=True)
@@ -205,7 +205,7 @@ def mean_logits(targets: ClassTargets | LabelTargets, outputs: np.ndarray) -> np
     """Logits of the mean probabilities of several models.
 
     Args:
-        targets: classes, of which one is right, or labels, of which each may be.
+        targets: classes, of which one is correct, or labels, each of which may be.
         outputs: the logits of each, (models, n, size).
 
     Returns: logits (n, size), float64.

@@ -1,4 +1,4 @@
-"""The weights of a model by their paths in it, whatever the order of their creation."""
+"""The weights of a model by their paths in it, regardless of the order of their creation."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +9,9 @@ import keras
 def weights_by_path(layer: Any) -> dict[str, Any]:
     """The weights of a layer or model by their paths, such as "decoder/recurrent[0]/cell/kernel".
 
-    A part of a path is the attribute that holds a layer, or in a functional model the layer's name,
-    and the last part the weight's own name. Names that Keras numbers within each process do not
-    occur in paths, as long as the layers with weights in functional models are named.
+    A part of a path is the attribute that contains a layer, or in a functional model the layer's
+    name, and the last part the weight's own name. Names that Keras numbers within each process do
+    not occur in paths, as long as the layers with weights in functional models are named.
     """
     results: dict[str, Any] = {}
     inner: set[int] = set()

@@ -17,12 +17,12 @@ class Decoder(keras.layers.Layer):
 
         h1 = first recurrent layer of the tokens' vectors
         c = attention of h1 to the memory
-        h2, ... = further recurrent layers, each of the one below and c
+        h2, ... = the other recurrent layers, each of the one below and c
         logits = output(tanh(W [h; c]))
 
     The query is the first layer's state *after* the token (Luong, Pham and Manning 2015, section
     3; the other layers see its context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
-    need the previous step's context, so that all steps of a known target are run at once.
+    need the previous step's context, so all steps of a known target are run at once.
 
     For a cell that takes time, one unit of it passes from token to token.
 

@@ -124,7 +124,7 @@ class GeneratorTask(Task):
         own = tf.pad(drawn[:, :-1], [[0, 0], [1, 0]], constant_values=START)
         random = keras.random.uniform(tf.shape(own), dtype="float32", seed=model.seed_generator)
         chosen = random < share
-        # The token before the first one is the start, whatever is drawn.
+        # The token before the first one is always the start token.
         chosen &= tf.range(tf.shape(own)[1]) > 0
         return tf.where(chosen, own, inputs["tokens"])
 

@@ -239,8 +239,8 @@ class Callbacks:
 
 
 def choose_mode(callback: Any, task: Task) -> None:
-    """Tells a callback which way the metric that it monitors improves; Keras knows that of its own
-    metrics alone."""
+    """Tells a callback which way the metric that it monitors improves; Keras knows that only of its
+    own metrics."""
     names = (task.metric, f"val_{task.metric}")
     if getattr(callback, "mode", None) == "auto" and getattr(callback, "monitor", None) in names:
         callback.mode = "max" if task.better > 0 else "min"

@@ -242,7 +242,8 @@ class Epochs:
         self.seconds = 0.0
         self.callbacks.end_epoch(epoch, row)
         self.loop.next_epoch()
-        # The checkpoint comes last: whatever is killed before it is done again, with equal results.
+        # The checkpoint comes last: if the process is killed before, the epoch's end is repeated,
+        # with equal results.
         self.write_rows()
         self.save()
         self.progress.row(row)

@@ -18,7 +18,7 @@ class LazyAdam(keras.optimizers.Adam):
         w := w - rate (sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(s) + epsilon) + decay w)
 
     All other rows keep their moments and weights, where Adam would decay the moments of each row in
-    each update and go on moving its weights. t counts the updates of the model, not of the row.
+    each update and keep moving its weights. t counts the updates of the model, not of the row.
     Dense gradients are applied as Keras' Adam does. Options that training has no use for, such
     as Keras' own clipping and averages, are not supported.
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 SILENCE = 30.0
-"""Seconds after which a line is written to a pipe, whatever training is doing."""
+"""Seconds after which a line is written to a pipe, even during a long step."""
 
 
 class TrainingProgress(Protocol):

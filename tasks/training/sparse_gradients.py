@@ -14,7 +14,7 @@ def unique_rows(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     """A sparse gradient in which each row occurs once, as the sum of its parts.
 
     TensorFlow lists a row once for each lookup. The parts of a row are summed in the order of the
-    lookups, so that the result is the same in every run. Rows whose sum is zero, such as those of
+    lookups, so the result is the same in every run. Rows whose sum is zero, such as those of
     padding, are left out.
 
     Args:

@@ -32,7 +32,7 @@ WISHES = 3
 class Loop:
     """A model, its optimizer, and the compiled steps over both.
 
-    Everything that a step changes is a variable and is changed inside the compiled step, so that an
+    Everything that a step changes is a variable and is changed inside the compiled step, so an
     interruption of Python between two steps leaves a consistent state.
 
     Attributes:

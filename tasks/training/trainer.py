@@ -73,7 +73,7 @@ def train(
         callbacks: a `keras.callbacks.Callback` or a list of them, called as `Model.fit` does;
             docs/training.md says which of their state a resumed run restores.
         start_from: a run, or its folder, whose layers and preprocessing the training starts with;
-            see docs/fine-tuning.md. The new run records it, so that it is not named to resume.
+            see docs/fine-tuning.md. The new run records it, so resuming does not need it.
 
     Raises:
         SeqzooError: the data or the options cannot be used for training, the folder exists, or

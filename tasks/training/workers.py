@@ -168,7 +168,7 @@ class Workers:
         """Turns TensorFlow's errors about a worker that is gone into one line.
 
         Args:
-            hint: a function that says how to go on.
+            hint: a function that says how to continue.
 
         Raises:
             WorkerLost: a worker has gone.

@@ -57,11 +57,11 @@ def compare(
         options: of source, template and training, named as in `seqzoo compare`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
-    Returns: the comparison; its folder holds it as Markdown, CSV, JSON and a plot.
+    Returns: the comparison; its folder contains it as Markdown, CSV, JSON and a plot.
 
     Raises:
-        SeqzooError: a name or a setting is wrong, the folder holds another comparison, or no cell
-            can be trained.
+        SeqzooError: a name or a setting is wrong, the folder contains another comparison, or no
+            cell can be trained.
         Interrupted: Ctrl-C; the same call continues.
     """
     cells = list(dict.fromkeys(cells))

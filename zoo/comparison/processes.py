@@ -70,7 +70,7 @@ def run(words: Sequence[str], variables: dict[str, str]) -> Ended:
                 process.send_signal(signals.pop(0) if len(signals) > 1 else signals[0])
         process.returncode = os.waitstatus_to_exitcode(status)
         said, complained = (_written(file) for file in (output, errors))
-    code = process.returncode if len(signals) > 1 else STOPPED  # whatever its exit code
+    code = process.returncode if len(signals) > 1 else STOPPED  # regardless of its code
     scale = 1 if sys.platform == "darwin" else 1024
     return Ended(code, said, complained, usage.ru_maxrss * scale)
 

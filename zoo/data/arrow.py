@@ -26,7 +26,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 class ArrowFiles(ArrowTable):
-    """Arrow files, one after another; those of several splits have a further column, "split".
+    """Arrow files, one after another; those of several splits have an additional column, "split".
 
     Args:
         path: a file, or a folder that `save_to_disk` wrote.

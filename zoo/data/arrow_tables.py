@@ -16,7 +16,7 @@ ROWS = 4096
 """Rows that are decoded together."""
 
 FILE = {"bytes", "path"}
-"""The fields of a structure that holds a file, as Hugging Face's `datasets` writes images and
+"""The fields of a structure that contains a file, as Hugging Face's `datasets` writes images and
 sound."""
 
 HUGGING_FACE = b"huggingface"
@@ -82,7 +82,7 @@ class ArrowTable:
                 yield dict(zip(found, row, strict=True))
 
     def records(self, request: Request) -> Records:
-        """The rows, of the needed columns alone.
+        """The rows, with only the needed columns.
 
         Raises:
             SeqzooError: the table has no such columns, or no rows.

@@ -190,7 +190,7 @@ def _one_series(records: Records, source: Source, inputs: list[np.ndarray]) -> l
     """The series of a table; a single one if each row has one step and `source.whole` is set.
 
     Raises:
-        SeqzooError: each row has only one step, so that there is no next one.
+        SeqzooError: each row has only one step, so there is no next one.
     """
     if any(len(series) > 1 for series in inputs) or len(inputs) < 2:
         return inputs

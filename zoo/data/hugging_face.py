@@ -19,7 +19,7 @@ SPLIT_COLUMN = "split"
 
 
 def is_dataset(folder: pathlib.Path) -> bool:
-    """Whether a folder holds a data set, or one per split."""
+    """Whether a folder contains a data set, or one per split."""
     return (folder / STATE).is_file() or (folder / SPLITS).is_file()
 
 

@@ -24,7 +24,7 @@ from seqzoo.zoo.data.records import (
 from seqzoo.zoo.data.source import Source
 
 IN_TIME = ("series", "frames", "sound")
-"""Forms of inputs whose steps an array holds one after the other."""
+"""Forms of inputs whose steps are in an array one after the other."""
 
 STEPWISE = ("tags", "values")
 """Target types with a target at each step."""
@@ -53,7 +53,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
 
 
 def is_in_time(source: Source) -> bool:
-    """Whether an .npz file's inputs have steps in time and an answer at each, so that a single one
+    """Whether an .npz file's inputs have steps in time and an answer at each, so a single one
     can be held out in parts."""
     stepwise = source.target_kind in (*STEPWISE, "next")
     return source.suffix == ".npz" and _form(source) in IN_TIME and stepwise

@@ -29,7 +29,7 @@ class Array:
 
     @property
     def is_text(self) -> bool:
-        """Whether it holds text."""
+        """Whether it contains text."""
         return self.values.dtype.kind == "U"
 
     def error(self, what: str, index: int | None = None) -> SeqzooError:
@@ -46,7 +46,7 @@ class Array:
         """The values as float32; those that are too large become infinite.
 
         Raises:
-            SeqzooError: it holds text.
+            SeqzooError: it contains text.
         """
         if self.is_text:
             raise self.unfit("contain numbers")

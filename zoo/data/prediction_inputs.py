@@ -122,7 +122,7 @@ def read(
 def _source_of(run: Any, file: File) -> Source:
     """The type of the inputs in a file."""
     source = Source.of_run(run, str(file.path))
-    # The sample rate is the model's, whatever the data of the training say.
+    # The sample rate is the model's, even if the source of the training data has another one.
     rate = run.template.sample_rate if source.kind == "audio" else None
     return replace(source, sample_rate=rate)
 
@@ -218,7 +218,7 @@ def _fields(record: Record, source: Source) -> Any:
 
 
 def _one_series(asked: Iterator[Asked]) -> Iterator[Asked]:
-    """The rows of a table as one series where each holds one step, as training reads them."""
+    """The rows of a table as one series where each has one step, as training reads them."""
     rows, steps, times = list(asked), [], []
     for row in rows:
         is_timed = isinstance(row.field, dict)

@@ -215,7 +215,7 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
 
 
 class TextFile:
-    """A file in UTF-8 that is read piece by piece, so that its size does not matter; it may be
+    """A file in UTF-8 that is read piece by piece, so its size does not matter; it may be
     compressed (.gz).
 
     Args:

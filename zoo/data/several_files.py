@@ -19,7 +19,7 @@ def is_pattern(path: str) -> bool:
 
 
 def files_of(pattern: str) -> list[pathlib.Path]:
-    """The files that match a pattern, sorted by path; "**" stands for any folders.
+    """The files that match a pattern, sorted by path; "**" matches any folders.
 
     Raises:
         SeqzooError: there are none, or they have several formats.

@@ -216,7 +216,7 @@ def _field_reader(
         label = feature.labeller(english)
         return lambda stored: tuple(map(label, stored))
     if kind == "audio":
-        scale = np.iinfo(np.int16).max  # tfds' sound is 16-bit, whatever its dtype
+        scale = np.iinfo(np.int16).max  # tfds' audio is 16-bit, regardless of its dtype
         return lambda stored: (np.asarray(stored, np.float32) / scale, source.sample_rate)
     return lambda stored: stored
 

@@ -16,7 +16,7 @@ class Translations(tfds.TranslateFolder):
     that follow it against those of the other languages.
 
     Args:
-        folder: holds nothing but texts.
+        folder: contains only texts.
 
     Raises:
         SeqzooError: a file is not called so or cannot be read, or the languages of a split have

@@ -26,7 +26,7 @@ OF_A_KIND = 0.95
 Content = Literal["numbers", "series", "dates", "audio", "image", "names", "text", "other"]
 
 READING = ("columns", "delimiter", "separator", "data_dir")
-"""Fields of a source that say how a file is read, whatever its contents."""
+"""Fields of a source that say how a file is read, regardless of its contents."""
 
 INPUT_NAMES = ("text", "input", "sentence", "review", "message", "content", "source", "question")
 TARGET_NAMES = ("label", "target", "class", "category", "tag", "tags", "sentiment", "y", "output")
@@ -165,7 +165,7 @@ def told_apart(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         data: see `guess`.
-        given: fields of `Source`; the kind of further columns is that of the first one.
+        given: fields of `Source`; the kind of the other columns is that of the first one.
 
     Raises:
         SeqzooError: as `guess`.

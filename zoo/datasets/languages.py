@@ -13,7 +13,7 @@ MINIMUM_NAMES = 300
 
 
 class Languages(tfds.core.GeneratorBasedBuilder):
-    """Names of countries, languages, currencies, months and the like -> their language.
+    """Names of countries, languages, currencies, months and so on -> their language.
 
     Made, without a download, from the Unicode CLDR data included in Babel; see `cldr.py` for the
     rules and the reasons. `text` is the name, `language` the code of its language (a `ClassLabel`);
@@ -25,7 +25,7 @@ class Languages(tfds.core.GeneratorBasedBuilder):
 
     Names that several languages share ("Canada", "Honduras") have no single right answer and are
     left out, ignoring case: each string has one language. Locales that copy a better known language
-    are left out, or the copied names are, so that the better known one keeps its words; Bokmål and
+    are left out, or the copied names are, so the better known one keeps its words; Bokmål and
     Nynorsk are both Norwegian; Serbian includes both of its scripts, Chinese both simplified and
     traditional. Languages with fewer than 300 names of their own are left out.
     """

@@ -46,7 +46,7 @@ def highlight(source: str) -> tuple[list[str], list[int]]:
     - `decorator`: `@` and the dotted name after it.
     - `docstring`: a string that is a statement by itself; all other strings are `string`, with
       their prefix and quotes, and f-strings with the expressions in them.
-    - `operator`: operators, brackets, commas, colons and the like.
+    - `operator`: operators, brackets, commas, colons and so on.
     - `space`: everything between the tokens: spaces, line ends, a backslash at the end of a line.
 
     Args:

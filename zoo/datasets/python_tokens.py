@@ -40,7 +40,7 @@ class PythonTokens(tfds.core.GeneratorBasedBuilder):
     is a piece of 40 to 400 characters, `labels` has one class for each of them (characters, not
     bytes), `path` is the file.
 
-    A piece consists of whole statements, so that it never begins within a string or a bracket, and
+    A piece consists of whole statements, so it never begins within a string or a bracket, and
     every label follows from the piece itself. A statement that is longer (a docstring, a table) is
     left out, as are files that do not tokenise. Two fifths of the pieces are kept, by a hash; each
     text once. A tenth of the files each is held out for validation and testing, by a hash of the

@@ -73,7 +73,7 @@ def examine(data_dir: str | None = None) -> Iterator[Finding]:
 def _guarded(subject: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from look()
-    except Exception as error:  # whatever is wrong here must be reported
+    except Exception as error:  # any error here must be reported
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         yield Finding(subject, reason, "broken", "install seqzoo again in a fresh environment")
 

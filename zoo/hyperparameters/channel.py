@@ -1,6 +1,7 @@
 """Messages between a search and its worker processes, one line of JSON each.
 
-The search sends trials, and after each epoch whether to go on; a worker sends epochs and results.
+The search sends trials, and after each epoch whether to continue; a worker sends epochs and
+results.
 """
 
 import json

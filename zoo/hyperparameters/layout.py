@@ -16,7 +16,7 @@ JOURNAL = "trials.log"
 """Optuna's journal of all trials."""
 
 LOCK = ".lock"
-"""A file that a running search holds locked."""
+"""A file that a running search keeps locked."""
 
 
 def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:

@@ -84,12 +84,12 @@ def search(
         options: of source, template and training, named as in `seqzoo search`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
-    Returns: the trials; the folder holds them as a table, JSON and a plot, and the configuration of
-        the best one as best.toml.
+    Returns: the trials; the folder contains them as a table, JSON and a plot, and the configuration
+        of the best one as best.toml.
 
     Raises:
         SeqzooError: Optuna is not installed, a name, an option or the space is wrong, the folder
-            holds another search, there are no validation examples, or no trial is complete.
+            contains another search, there are no validation examples, or no trial is complete.
         Interrupted: Ctrl-C; the same call continues.
     """
     if importlib.util.find_spec("optuna") is None:
@@ -136,7 +136,7 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
 
 @contextlib.contextmanager
 def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choices]:
-    """Makes the folder of a search, or opens one with the same settings, and holds it locked.
+    """Makes the folder of a search, or opens one with the same settings, and keeps it locked.
 
     A folder that was made for a search in which no trial has begun is removed.
 

@@ -1,6 +1,6 @@
-"""Writes the predictions of a file to another file, of any size, and goes on where it was stopped.
+"""Writes the predictions of a file to another file, of any size, and resumes where it was stopped.
 
-Next to the file stands one with what is complete, ".NAME.progress", until all inputs are predicted.
+Next to the file, ".NAME.progress" records how much is complete, until all inputs are predicted.
 """
 
 import json
@@ -63,7 +63,7 @@ class PredictionFile:
         self.inputs, self.failed, self._size = known["inputs"], known["failed"], known["bytes"]
 
     def _read(self) -> dict[str, Any] | None:
-        """What is complete of the file; None if it was not begun.
+        """The record of the complete part of the file; None if there is no file yet.
 
         Raises:
             SeqzooError: it is finished, or shorter than it was.
@@ -90,7 +90,7 @@ class PredictionFile:
         lines: Callable[..., Iterator[Reply]],
         say: Callable[[str], Any],
     ) -> None:
-        """Writes predictions until all inputs have theirs; errors and progress are said.
+        """Writes predictions until all inputs have theirs, and reports errors and progress.
 
         Args:
             lines: as `prediction_lines`, of which it gets `skip` and `complete`.
@@ -157,8 +157,8 @@ def write_predictions(
         path: the file of predictions.
         lines: as `prediction_lines`, of which it gets `skip` and `complete`.
         given: the file of inputs.
-        settings: JSON values that predictions depend on, apart from the inputs.
-        say: receives errors and progress, a line each.
+        settings: JSON values that predictions depend on, in addition to the inputs.
+        say: receives errors and progress, line by line.
         resume: whether to continue an unfinished file.
 
     Returns:
@@ -172,6 +172,6 @@ def write_predictions(
 
 
 def _identity(path: pathlib.Path) -> dict[str, Any]:
-    """What a file of inputs is recognised by: JSON values that change when it does."""
+    """The identity of a file of inputs: JSON values that change when the file does."""
     known = path.stat()
     return {"path": str(path.absolute()), "bytes": known.st_size, "changed": known.st_mtime_ns}

@@ -26,7 +26,7 @@ class Job:
     Attributes:
         inputs: raw inputs.
         key: jobs with equal keys may be computed together.
-        alone: whether it is computed by itself all the same.
+        alone: whether it is never computed together with other jobs.
         function: a function that is run instead of the model's predictions; None for these.
         future: gets the results, one for each input, or the result of the function.
     """
@@ -44,7 +44,7 @@ class Worker:
     Args:
         name: of the model.
         compute: (inputs, key) -> a result for each input; in the thread.
-        queue_size: maximum number of jobs that wait.
+        queue_size: maximum number of waiting jobs.
         batch_size: maximum number of inputs that are computed together. A job with more of them is
             computed alone.
         wait: seconds that a batch that is not full waits for others.

@@ -132,11 +132,11 @@ def repeat(
         options: of source, template and training, named as in `seqzoo train`: `epochs=1`,
             `data="prices.tsv"`, `kind="series"`.
 
-    Returns: the scores; the folder holds them as repetition.json.
+    Returns: the scores; the folder contains them as repetition.json.
 
     Raises:
-        SeqzooError: a name or a setting is wrong, the folder holds something else, nothing is held
-            out to score, or a training run fails.
+        SeqzooError: a name or a setting is wrong, the folder contains something else, nothing is
+            held out to score, or a training run fails.
         Interrupted: Ctrl-C, after a checkpoint; with `resume` the same call continues.
     """
     if (seeds is None) == (folds is None):
