@@ -3,7 +3,7 @@
     python -m benchmarks.memory [--cells lstm,gru] [--write docs/gradients.md]
     python -m benchmarks.memory --curves
 
-Each cell is trained on sequences of 10 steps, then anew on 20, and so on to 160, until a length is
+Each cell is trained on sequences of 10 steps, then again on 20, and so on to 160, until a length is
 not learnt within the budget. All cells have the same units, optimizer and sequences. --curves
 measures the error on the adding problem of 200 steps while a GRU and a vanilla cell are trained.
 Rows that were measured are skipped, so a run that was stopped continues; --write makes the table

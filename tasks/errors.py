@@ -143,7 +143,7 @@ def command(words: str) -> str:
 
 @contextmanager
 def called(program: str) -> Iterator[None]:
-    """Within it, `command` uses the name of the program as called, such as "python cli.py"."""
+    """A context in which `command` uses the program name as called, such as "python cli.py"."""
     token = _program.set(program)
     try:
         yield

@@ -23,7 +23,7 @@ def set_last_words(words: str) -> None:
 
 @contextmanager
 def answering_signals() -> Iterator[None]:
-    """Within it, SIGTERM, as sent by job queues, is handled like Ctrl-C.
+    """A context in which SIGTERM, as sent by job queues, is handled like Ctrl-C.
 
     Python handles a signal between two of its own instructions. While native code compiles for a
     minute, a thread acknowledges the first signal and ends the process on the second; checkpoints

@@ -24,11 +24,11 @@ REFUSAL = (
 
 @contextlib.contextmanager
 def portable() -> Iterator[None]:
-    """Within it, layers trace the plain loop: graphs that load and run wherever TensorFlow does.
+    """A context in which layers trace the plain loop, whose graphs run wherever TensorFlow does.
 
     `model.export`, `keras.export.ExportArchive` and `tf.saved_model.save` need no such help for
-    what they trace themselves. A function that was traced before is to be traced within it;
-    else `tf.saved_model.save` refuses it.
+    what they trace themselves. A function that was traced before must be traced again in this
+    context; otherwise `tf.saved_model.save` refuses it.
     """
     token = _portable.set(True)
     try:

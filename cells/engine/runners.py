@@ -15,7 +15,8 @@ _runner: contextvars.ContextVar[Runner | None] = contextvars.ContextVar("runner"
 
 @contextlib.contextmanager
 def run_by(runner: Runner | None) -> Iterator[None]:
-    """Within it, each `Recurrent` layer that is traced is run by `runner`, or by its own loops."""
+    """A context in which each `Recurrent` layer that is traced is run by `runner`, or by its own
+    loops."""
     token = _runner.set(runner)
     try:
         yield

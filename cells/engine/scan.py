@@ -47,7 +47,7 @@ _programs_of_training = contextvars.ContextVar("programs of training", default=F
 
 @contextlib.contextmanager
 def programs_of_training() -> Iterator[None]:
-    """Within it, graphs run the programs of training although no gradient is computed.
+    """A context in which graphs run the programs of training although no gradient is computed.
 
     For validation during training, whose shapes are then compiled already. Keeping the values for
     a gradient takes as much time and memory as in training.
@@ -311,7 +311,7 @@ def loops_of(cell: RecurrentCell) -> ModuleType:
 
 
 def elementwise(way: Any) -> bool:
-    """Whether loops compute nothing but elementwise functions."""
+    """Whether loops compute only elementwise functions."""
     return way is elementwise_loops or way is diagonal_loops
 
 

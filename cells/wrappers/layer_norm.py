@@ -19,8 +19,8 @@ class LayerNormCell(SameFormWrapper):
         s = step of the cell(x, r, s)
 
     gx and gr have a weight for each unit of each gate and start at one. The paper's LSTM also
-    normalises the memory within its last line, which no wrapper can reach; TensorFlow Addons does
-    so. The inner cell's step must have one recurrent product and one product of the input.
+    normalises the memory inside its last equation, which a wrapper cannot change; TensorFlow Addons
+    does. The inner cell's step must have one recurrent product and one product of the input.
 
     For long sequences and for training at high learning rates, where it stabilises the states.
 

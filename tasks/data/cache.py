@@ -2,7 +2,7 @@
 
 An entry is a folder of files, one per array, with a manifest that is written last. It gets its name
 only when it is complete, so an incomplete entry of a killed process is never read. An entry of
-another version, or one that is damaged, counts as missing and is made anew.
+another version, or one that is damaged, counts as missing and is made again.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ _compiles = contextvars.ContextVar("compiles", default=False)
 
 @contextlib.contextmanager
 def compiled_loops() -> Iterator[None]:
-    """Within it, graphs are traced with decoding loops that XLA compiles, once for each shape."""
+    """A context in which decoding loops are traced for XLA, which compiles them for each shape."""
     token = _compiles.set(True)
     try:
         yield

@@ -94,7 +94,7 @@ def _row(spec: Any, steps: int | None) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Within it, the converter's own messages are silenced."""
+    """A context in which the converter's own messages are silenced."""
     logger, level = tf.get_logger(), tf.get_logger().level
     logger.setLevel(logging.ERROR)
     # They are written by C++ code, which bypasses Python's streams.
@@ -154,7 +154,7 @@ def _calibration(wanted: Export, parts: dict[str, Part], why_not: str | None) ->
     """Arguments of the step, recorded while it reads examples.
 
     Raises:
-        SeqzooError: the model has no step, or reads sound.
+        SeqzooError: the model has no step, or reads audio.
     """
     if "step" not in parts:
         raise SeqzooError(

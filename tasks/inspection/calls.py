@@ -7,7 +7,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def changed_output(layer: Any, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Within it, a layer returns `change(output)` instead of its output."""
+    """A context in which a layer returns `change(output)` instead of its output."""
     call = layer.call
 
     def changed(*given: Any, **options: Any) -> Any:

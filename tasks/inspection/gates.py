@@ -166,7 +166,7 @@ class _Made:
 
 @contextlib.contextmanager
 def _marked(cell: Any, made: list[_Made]) -> Iterator[None]:
-    """Within it, the results of a cell's activations are recorded."""
+    """A context in which the results of a cell's activations are recorded."""
     own = {name: held for name, held in vars(cell).items() if inspect.isfunction(held)}
 
     def marked(function: Any) -> Any:

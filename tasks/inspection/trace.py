@@ -122,7 +122,7 @@ def trace(
 
 @dataclass(frozen=True)
 class _Pass:
-    """Tensors of one layer: states are lists over time of lists with one tensor a state."""
+    """Tensors of one layer: states are lists over time of lists with one tensor per state."""
 
     name: str
     layer: Any
@@ -157,7 +157,7 @@ def step_by_step(
     keep: Callable[[_Pass], Any] | None = None,
     watch: Callable[[Any], Any] | None = None,
 ) -> Iterator[None]:
-    """Within it, recurrent layers run their cells step by step in eager mode, without dropout.
+    """A context in which layers run their cells step by step in eager mode, without dropout.
 
     Args:
         model: the model with the layers.

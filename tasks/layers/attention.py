@@ -102,7 +102,7 @@ class Attention(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, :]
             scores = ops.where(mask, scores, -1e30)
-        # Keras warns about a softmax over one step; its gradient, zero, is needed all the same.
+        # Keras warns about a softmax over one step; its gradient, zero, is needed nevertheless.
         weights = scores * 0 + 1 if scores.shape[-1] == 1 else ops.softmax(scores)
         if mask is not None:
             weights = ops.where(mask, weights, 0.0)  # softmax is uniform if all steps are masked

@@ -2,7 +2,7 @@
 it.
 
 Tokens are stored as indices of distinct tokens, without a vocabulary, so that another split,
-another vocabulary or another seed needs nothing but a table from these indices to ids.
+another vocabulary or another seed needs only a table from these indices to ids.
 """
 
 import os

@@ -88,7 +88,7 @@ class Ensemble:
         """The models of all runs.
 
         Raises:
-            SeqzooError: one has none yet.
+            SeqzooError: a run has no model yet.
         """
         return [run.model for run in self.runs]
 

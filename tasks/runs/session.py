@@ -109,7 +109,7 @@ class Session:
 
         Args:
             part: like an input of `Run.predict`: text, steps of a series, rows of an image (or
-                pixels), samples of sound of any number.
+                pixels), any number of audio samples.
 
         Raises:
             SeqzooError: the part is empty or of another shape, or the input is longer than the

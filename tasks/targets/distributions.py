@@ -60,8 +60,8 @@ class Distribution(ABC):
 
     @abstractmethod
     def losses(self, outputs: Any, truth: Any, units: Units) -> Any:
-        """The loss of each number, (batch, horizon, targets), of true ones on the standardised
-        scale."""
+        """The loss of each number, (batch, horizon, targets), given the true ones on the
+        standardised scale."""
 
     @abstractmethod
     def point(self, outputs: Any, units: Units) -> Any:
@@ -246,7 +246,7 @@ class NegativeBinomial(Distribution):
 
 
 def _smallest(reached: Any, low: Any, high: Any) -> Any:
-    """The smallest numbers between two bounds at which a condition holds, found by halving."""
+    """The smallest numbers between two bounds at which a condition is true, found by bisection."""
 
     def body(step: Any, low: Any, high: Any) -> tuple[Any, Any, Any]:
         middle = 0.5 * (low + high)

@@ -27,7 +27,7 @@ def decay_at(update: Any, decay: float) -> Any:
 
 @contextlib.contextmanager
 def with_values(variables: Sequence[Any], values: Sequence[Any]) -> Iterator[None]:
-    """Within it, variables have other values."""
+    """A context in which variables have other values."""
     own = [variable.numpy() for variable in variables]
     try:
         for variable, value in zip(variables, values, strict=True):

@@ -190,7 +190,7 @@ class Loop:
         return float(clipped / max(updates, 1))
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
-        """Within it, the model has the moving averages of its weights, if there are any."""
+        """A context in which the model has the moving averages of its weights, if any."""
         if not self.average:
             return contextlib.nullcontext()
         values = [item.numpy() for item in self.average]

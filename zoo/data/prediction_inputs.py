@@ -247,8 +247,8 @@ def reader(
     Args:
         run: the `seqzoo.tasks.runs.run.Run`.
         folder: paths in a field are relative to it.
-        resample: whether sound of other sample rates is brought to the model's, as it also is where
-            that was chosen in training.
+        resample: whether audio with another sample rate is converted to the model's; it also is
+            if that was chosen in training.
         tokenize: how sentences become the words of a tagger: "auto" as the training data were
             split, see `SentenceSplitter`; or only at "whitespace".
     """

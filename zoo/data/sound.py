@@ -42,7 +42,7 @@ def read_sound(file: pathlib.Path | bytes) -> tuple[np.ndarray, int]:
 
 
 def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Sound at another sample rate.
+    """Audio at another sample rate.
 
     Args:
         samples: float32, (samples,).

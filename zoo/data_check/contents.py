@@ -52,8 +52,8 @@ def contents(parts: Mapping[str, Part], source: Source) -> Iterator[Finding]:
 
 
 def _further(name: str, kind: str, values: Sequence[Any]) -> Finding:
-    """A finding on a further input: how many values are missing, how many differ, and whether a few
-    that are not numbers make categories of a column."""
+    """A finding on an additional input: how many values are missing, how many distinct ones there
+    are, and whether a few that are not numbers turn a column into categories."""
     known = [
         value for value in values if not is_missing(value) and not (value == "" and kind in TEXTS)
     ]

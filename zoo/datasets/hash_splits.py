@@ -6,7 +6,7 @@ import hashlib
 
 @functools.cache
 def split_of(item: str) -> str:
-    """The split that all examples of an item are in: a tenth each for validation and for test."""
+    """The split of all examples of an item: a tenth for validation and a tenth for test."""
     return {0: "test", 1: "validation"}.get(draw(item) % 10, "train")
 
 

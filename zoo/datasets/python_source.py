@@ -14,7 +14,7 @@ class PythonSource(tfds.core.GeneratorBasedBuilder):
     Read, without a download, from the library of the running Python; see `python_library.py`.
     `text` is a whole file, `path` its path in the library ("json/decoder.py"). Tests and the
     folders `encodings` and `pydoc_data`, which are mostly generated tables, are left out. A tenth
-    of the files each is held out for validation and testing, by a hash of the path.
+    of the files is held out for validation and a tenth for testing, by a hash of the path.
 
     The version is that of Python: 1.311.7 for Python 3.11.7. Some systems ship Python without parts
     of its library (tkinter, idlelib), which are then missing here.

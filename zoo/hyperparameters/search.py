@@ -63,10 +63,10 @@ def search(
 ) -> Search:
     """Searches hyperparameters: `seqzoo search` from Python.
 
-    Each trial is a training run with other options, which Optuna's tree-structured Parzen estimator
-    (Bergstra et al. 2011) draws from the space. The first one has the given options, if they are in
-    the space. Trials are compared by the validation score of their best epoch; test examples are
-    not used. A call with the folder of an earlier search continues it.
+    Each trial is a training run with different options, which Optuna's tree-structured Parzen
+    estimator (Bergstra et al. 2011) draws from the space. The first one has the given options, if
+    they are in the space. Trials are compared by the validation score of their best epoch; test
+    examples are not used. A call with the folder of an earlier search continues it.
 
     Args:
         name: of a preset or a template, or the path of a configuration file.

@@ -120,7 +120,7 @@ class ExportedModel:
         return asked
 
     def _numbers(self, text: str) -> Any:
-        """A series or a vector that is typed, or a file of numbers or sound."""
+        """A series or a vector that is typed, or a file of numbers or audio."""
         import numpy as np
 
         if pathlib.Path(text).suffix in (".npy", ".wav"):

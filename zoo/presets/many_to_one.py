@@ -1,4 +1,4 @@
-"""Presets of `ManyToOne`: a class for a text, an image or a sound."""
+"""Presets of `ManyToOne`: a class for a text, an image or a recording."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The addresses of the server, as an ASGI application."""
+"""The routes of the server, as an ASGI application."""
 
 import asyncio
 import contextlib
@@ -51,7 +51,7 @@ ANY = (dict, list, str, int, float, type(None))
 
 
 class Service:
-    """Answers the requests for some models.
+    """Answers the requests to several models.
 
     Args:
         runs: opened runs by name.
@@ -104,7 +104,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self, _: Any) -> AsyncIterator[None]:
-        """Within it, the threads of all models run."""
+        """A context in which the threads of all models run."""
         for model in self.models.values():
             model.start(self.failed)
         try:
@@ -329,7 +329,7 @@ class Service:
         return Response(exposition(self.metrics), media_type="text/plain; version=0.0.4")
 
     async def openapi(self, _: Request) -> Response:
-        """The description of all addresses."""
+        """The description of all routes."""
         return JSONResponse(description(self.models, self.settings))
 
     async def page(self, _: Request) -> Response:
@@ -347,7 +347,7 @@ def create_app(
     """An ASGI application that serves runs; its `state.service` is the `Service`.
 
     Args:
-        runs: opened runs by the names in addresses.
+        runs: opened runs by their names in the routes.
         settings: the settings; None for the defaults.
         failed: called with the error if a model cannot be read.
     """
@@ -397,7 +397,7 @@ def create_app(
 
 
 class _Name(Convertor[str]):
-    """A part of an address that ends before a colon, which is followed by a verb."""
+    """A part of a path that ends before a colon, which is followed by a verb."""
 
     regex = "[^/:]+"
 
@@ -439,7 +439,7 @@ def _event(fields: dict[str, Any]) -> bytes:
 
 @functools.cache
 def _page() -> tuple[bytes, str]:
-    """The page, with a policy that lets a browser load only its own scripts and styles."""
+    """The page, and a content security policy that allows only its own scripts and styles."""
     body = importlib.resources.files("seqzoo.zoo.serving").joinpath("page.html").read_bytes()
 
     def hashes(tag: bytes) -> str:

@@ -17,7 +17,7 @@ from seqzoo.zoo.serving.image_size import pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000
-"""Maximum samples per second of sound, of all channels together."""
+"""Maximum samples per second of audio, of all channels together."""
 
 RATES = range(1_000, 768_001)
 """Sample rates that are resampled."""

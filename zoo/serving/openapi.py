@@ -1,4 +1,4 @@
-"""The description of all addresses in OpenAPI 3.1, with the inputs of each model."""
+"""The description of all routes in OpenAPI 3.1, with the inputs of each model."""
 
 import typing
 from collections.abc import Mapping

@@ -37,7 +37,7 @@ def serve(
 
     Args:
         runs: folders of runs or names of presets with a pretrained model, as NAME=RUN where the
-            name in addresses is not that of the folder.
+            name in the routes is not that of the folder.
         settings: the settings.
         device: see `seqzoo.zoo.devices.choose`.
         say: called with the server's address, and when it is ready.

@@ -129,7 +129,7 @@ class Worker:
             self._reader.join(SECONDS_TO_LEAVE)
 
     def describe_end(self) -> str:
-        """A sentence on how it ended, and where its output is."""
+        """A sentence that says how it ended, and where its output is."""
         code = self.process.returncode
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"failed (exit {code})"
         if self.index == 0:
@@ -169,7 +169,7 @@ def free_addresses(count: int) -> list[str]:
 
 
 def share_of_cores(count: int) -> list[set[int]]:
-    """The processor cores of each of some workers; empty sets, for all cores, if there are fewer
+    """The processor cores of each worker; empty sets, which mean all cores, if there are fewer
     cores than workers."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     each = len(cores) // count
