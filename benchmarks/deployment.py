@@ -57,7 +57,7 @@ HELD_OUT = 300
 """Examples that quality is measured on."""
 
 CONTINUED = 300
-"""Tokens of each text that is to be continued."""
+"""Tokens of each text to continue."""
 
 PAGE = pathlib.Path("docs/deployment.md")
 

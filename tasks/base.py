@@ -104,7 +104,7 @@ class Template(ABC):
         return load(self.task_class).adapt(self, examples)
 
     def restore(self, config: dict[str, Any], vocabularies: dict[str, Vocabulary]) -> Task:
-        """The opposite of `Task.to_config` and `Task.vocabularies`."""
+        """The inverse of `Task.to_config` and `Task.vocabularies`."""
         return load(self.task_class).restore(self, config, vocabularies)
 
     def to_config(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Template(ABC):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The opposite of `to_config`.
+        """The inverse of `to_config`.
 
         Raises:
             SeqzooError: an option is unknown or out of range.
@@ -194,7 +194,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        """The opposite of `to_config` and `vocabularies`."""
+        """The inverse of `to_config` and `vocabularies`."""
 
     @abstractmethod
     def build(self, precision: str) -> Any:

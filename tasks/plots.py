@@ -149,7 +149,7 @@ def plot_captions(
 def plot_attention(
     path: pathlib.Path, image: np.ndarray, tokens: Sequence[str], maps: np.ndarray
 ) -> None:
-    """Draws the attention over an image for each generated token; brighter is more.
+    """Draws the attention over an image for each generated token; brighter positions have more.
 
     Args:
         path: of the PNG file.
@@ -196,7 +196,7 @@ class Look(NamedTuple):
 
 def plot_looks(path: pathlib.Path, looks: Sequence[Look]) -> None:
     """Draws attention: one picture per text, with the steps of the input from left to right and the
-    tokens of the output from top to bottom; darker is more. Long ones are truncated."""
+    tokens of the output from top to bottom; darker cells have more. Long texts are truncated."""
     columns = min(len(looks), 3)
     rows = -(-len(looks) // columns)
     steps = min(max(len(look.source) for look in looks), PLOTTED_STEPS)

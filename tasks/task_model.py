@@ -230,8 +230,9 @@ class TaskModel(keras.Model):
 
         Returns:
             For classes and labels their probabilities, (n, classes); for numbers these, (n,) or
-            (n, numbers); for generated texts an array of strings; else a list with the prediction
-            of each: its tags, or its numbers at each step. Without inputs, an empty array.
+            (n, numbers); for generated texts an array of strings; otherwise a list with the
+            prediction of each: its tags, or its numbers at each step. Without inputs, an empty
+            array.
 
         Raises:
             SeqzooError: an input does not fit the template.

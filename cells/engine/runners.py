@@ -1,4 +1,4 @@
-"""Runners take a layer through time: an exporter may replace the loop by its own."""
+"""Runners run a layer over a sequence: an exporter can replace the layer's loop by its own."""
 
 import contextlib
 import contextvars

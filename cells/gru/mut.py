@@ -1,4 +1,4 @@
-"""Three cells that an evolutionary search found besides the GRU and the LSTM."""
+"""Three cells that an evolutionary search found, in addition to the GRU and the LSTM."""
 
 from typing import Any
 

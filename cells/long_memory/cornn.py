@@ -28,8 +28,8 @@ class CoRNNCell(RecurrentCell):
         dt: step size, above 0.
         gamma: frequency, at least 0.
         epsilon: damping, at least 0.
-        **kwargs: see `RecurrentCell`; `recurrent_initializer` makes U and V, "glorot_uniform" by
-            default.
+        **kwargs: see `RecurrentCell`; `recurrent_initializer` is that of U and V, "glorot_uniform"
+            by default.
     """
 
     gates = ("candidate",)

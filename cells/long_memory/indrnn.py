@@ -21,9 +21,9 @@ class IndRNNCell(RecurrentCell):
 
     Args:
         units: size of the state.
-        recurrent_maximum: bound on |u|, held while training, or None.
+        recurrent_maximum: bound on |u|, enforced in training, or None.
         **kwargs: see `RecurrentCell`; `activation` is "relu" by default. `recurrent_initializer`
-            makes u, uniform from -1 to 1 by default.
+            initialises u, uniformly from -1 to 1 by default.
     """
 
     gates = ("candidate",)

@@ -31,7 +31,7 @@ class OrthogonalCell(RecurrentCell):
         units: size of the state.
         parametrization: "exponential" or "cayley".
         activation: "modrelu" or any Keras activation, which b is then added before.
-        **kwargs: see `RecurrentCell`; `bias_initializer` makes b.
+        **kwargs: see `RecurrentCell`; `bias_initializer` is that of b.
     """
 
     gates = ("candidate",)

@@ -16,8 +16,8 @@ class SCRNCell(RecurrentCell):
         h = sigmoid(A x + R h + P s + b)
         y = U h + V s
 
-    States are [y, h, s]; the output y is linear, for the paper's softmax. The paper
-    fixes alpha at 0.95. Columns: hidden, context.
+    States are [y, h, s]; the output y is linear; the paper applies a softmax to it,
+    and fixes alpha at 0.95. Columns: hidden, context.
 
     Reference: Mikolov, Joulin, Chopra, Mathieu and Ranzato, "Learning Longer Memory in Recurrent
     Neural Networks", ICLR 2015 workshop, equations 4 to 6.

@@ -27,7 +27,7 @@ class UnICORNNCell(RecurrentCell):
         units: size of y and of z.
         dt: largest step size, above 0.
         alpha: strength of the restoring force, at least 0.
-        **kwargs: see `RecurrentCell`; `recurrent_initializer` makes w, uniform from 0 to 1 by
+        **kwargs: see `RecurrentCell`; `recurrent_initializer` is that of w, uniform from 0 to 1 by
             default, c starts uniform from -0.1 to 0.1.
     """
 

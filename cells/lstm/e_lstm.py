@@ -7,7 +7,7 @@ from seqzoo.cells.gates import CellWithGates, masked
 
 @saving.register_keras_serializable(package="seqzoo")
 class ELSTMCell(CellWithGates):
-    """An LSTM with elementwise feedback of the memory, so that real-time learning stays cheap.
+    """An LSTM with elementwise feedback of the memory, which makes real-time learning cheap.
 
         f = sigmoid(Wf x + vf * c + bf)
         z = tanh(Wz x + vz * c + bz)
@@ -18,7 +18,7 @@ class ELSTMCell(CellWithGates):
     States are [h, c], of which h is not fed back. Columns: forget, candidate, output. vf and vz
     have one weight per unit and start at zero. c stays between -1 and 1 if it starts there.
 
-    For learning online: with feedback unit by unit, the exact gradient of real-time recurrent
+    For online learning: with elementwise feedback, the exact gradient of real-time recurrent
     learning is cheap for one layer. The paper plays DMLab and Atari games with it.
 
     Reference: Irie, Gopalakrishnan and Schmidhuber, "Exploring the Promise and Limits of Real-Time

@@ -24,7 +24,8 @@ class SRUCell(RecurrentCell):
 
     Args:
         units: size of h and of c.
-        **kwargs: see `RecurrentCell`; `activation` is not used. `bias_initializer` makes bf and br.
+        **kwargs: see `RecurrentCell`; `activation` is not used. `bias_initializer` is that of bf
+            and br.
     """
 
     gates = ("candidate", "forget", "reset", "skip")

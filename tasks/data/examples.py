@@ -11,7 +11,7 @@ from seqzoo.tasks.errors import SeqzooError, check_instance, nearest
 from seqzoo.tasks.kinds import TimeValues
 
 MISSING = ("NAType", "NaTType")
-"""Types of pandas' missing values, besides None and NaN."""
+"""Types of pandas' missing values, in addition to None and NaN."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Examples:
         Args:
             columns: a dict of columns, a data frame of pandas or Polars, or a pyarrow table.
             input: the name of the column of inputs; or the names of several, for templates with
-                further inputs, of which values may be missing.
+                additional inputs, whose values may be missing.
             target: the name of the column of targets; None if there are none.
             weight: the name of the column of weights; None if all are equal.
             time: the name of the column with the times of a series' steps, for cells that take

@@ -29,7 +29,7 @@ class Decoded(NamedTuple):
         lengths: shape (batch, answers), int32: of the tokens.
         log_probabilities: shape (batch, answers): of tokens and end token. -inf, with a length of
             0, where a beam search found fewer answers.
-        scores: shape (batch, answers): what "beam" ranks by, best first; else the
+        scores: shape (batch, answers): what "beam" ranks by, best first; otherwise the
             log-probabilities.
         token_log_probabilities: shape (batch, answers, time + 1): that of the end token is at the
             answer's length, followed by zeros.

@@ -100,7 +100,7 @@ def export(
     """Writes a model in one of `FORMATS`; an export that fails leaves nothing behind.
 
     Args:
-        wanted: what, and how.
+        wanted: the model to export, and how.
         folder: the folder to write; it must not have any contents.
         format: key of `FORMATS`.
 
@@ -129,7 +129,7 @@ def export(
 def check_choices(
     format: str, precision: str, steps: int | None, signatures: Sequence[str]
 ) -> Format:
-    """The format, if it exists, has what was chosen, and can be written here; no model is needed.
+    """Checks that a format exists, supports the choices, and can be written here; returns it.
 
     Args:
         format: key of `FORMATS`.
@@ -138,7 +138,8 @@ def check_choices(
         signatures: see `Export`.
 
     Raises:
-        SeqzooError: it does not exist, lacks one of the choices, or its extra is not installed.
+        SeqzooError: it does not exist, does not support one of the choices, or its extra is not
+            installed.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
@@ -178,10 +179,10 @@ def check_choices(
 
 
 def _checked(wanted: Export, format: str) -> Format:
-    """The format, if it exists, has what was chosen, and can hold the model.
+    """Checks that a format exists, supports the choices, and can represent the model; returns it.
 
     Raises:
-        SeqzooError: see `check_choices`, or the format cannot hold the model.
+        SeqzooError: see `check_choices`, or the format cannot represent the model.
     """
     chosen = check_choices(format, wanted.precision, wanted.steps, wanted.signatures)
     if format != "saved-model" and wanted.task.template.name == FORECAST:

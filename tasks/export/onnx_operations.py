@@ -181,7 +181,7 @@ def _strided_slice(t: Translator, op: Any) -> str:
 
 
 def _entries(t: Translator, tensor: Any, count: int) -> list[Any]:
-    """A vector's entries: numbers where they are known, else names of vectors of one."""
+    """A vector's entries: numbers where they are known, otherwise names of vectors of one."""
     if t.is_constant(tensor.op):
         return [int(item) for item in t.value(tensor)]
     if tensor.op.type == "Pack":

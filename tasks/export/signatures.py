@@ -1,4 +1,4 @@
-"""Signatures of an exported SavedModel besides "serving_default": steps, states, generation."""
+"""Signatures of an exported SavedModel other than "serving_default": steps, states, generation."""
 
 from collections.abc import Callable, Collection
 from types import SimpleNamespace

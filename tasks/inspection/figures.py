@@ -212,7 +212,7 @@ def fixed_point_figure(states: Sequence[np.ndarray], points: Sequence[Point]) ->
 
 
 def attention_figure(attention_map: AttentionMap) -> Figure:
-    """The input from left to right, the answer from top to bottom; darker is more."""
+    """The input from left to right, the answer from top to bottom; darker cells have more."""
     if attention_map.grid is not None:
         columns = min(len(attention_map.tokens), 6)
         rows = -(-len(attention_map.tokens) // columns)

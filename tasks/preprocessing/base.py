@@ -24,7 +24,7 @@ class Features(ABC):
         vocabulary: for text, otherwise None.
         vectors: of words, from elsewhere; otherwise None.
         takes_time: whether the last feature of `values` is the time since the previous step.
-        in_time: whether inputs have steps in time; else there is one step.
+        in_time: whether inputs have steps in time; otherwise there is one step.
     """
 
     chunk = 1024
@@ -93,7 +93,7 @@ class Features(ABC):
     @classmethod
     @abstractmethod
     def from_config(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> "Features":
-        """The opposite of `to_config`."""
+        """The inverse of `to_config`."""
 
     @cached_property
     def _graph(self) -> Any:

@@ -118,7 +118,7 @@ class CategoryFeatures(Features):
 
 
 class StaticFeatures:
-    """Numbers if all training examples have numbers, else categories."""
+    """Numbers if all training examples have numbers, otherwise categories."""
 
     @staticmethod
     def learn(template: Any, examples: Examples) -> Features:

@@ -1,7 +1,7 @@
 """Tokens of texts on disk: each text of a column is split once, for all models that are trained on
 it.
 
-Tokens are stored as indices of distinct tokens, without a vocabulary, so that another split,
+Tokens are stored as indices of distinct tokens, without a vocabulary, so another split,
 another vocabulary or another seed needs only a table from these indices to ids.
 """
 

@@ -335,8 +335,9 @@ class Run:
             from the model, relative to the largest result.
 
         Raises:
-            SeqzooError: the folder exists, there is no model yet, the format cannot hold the model,
-                its extra is not installed, or the results of the export differ from the model's.
+            SeqzooError: the folder exists, there is no model yet, the format cannot represent the
+                model, its extra is not installed, or the results of the export differ from the
+                model's.
         """
         wanted = Export(
             self.task,

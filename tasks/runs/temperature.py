@@ -89,7 +89,7 @@ def calibrate(folder: pathlib.Path, inference: Inference, validation: Data) -> s
 
 
 def remark(temperature: float) -> str:
-    """A sentence on a temperature at an end of its range; else ""."""
+    """A sentence about a temperature at an end of its range; otherwise ""."""
     lowest, highest = TEMPERATURES
     if math.isclose(temperature, lowest):
         reason = "the model makes too few errors on the validation examples to calibrate it by"

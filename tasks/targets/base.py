@@ -107,7 +107,7 @@ class Targets(ABC):
     @classmethod
     @abstractmethod
     def from_config(cls, template: Any, config: dict[str, Any]) -> "Targets":
-        """The opposite of `to_config`."""
+        """The inverse of `to_config`."""
 
 
 def required(examples: Examples) -> Any:

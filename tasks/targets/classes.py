@@ -17,7 +17,7 @@ from seqzoo.tasks.targets.weighting import Weighting
 
 
 class ClassTargets(Targets):
-    """Classes by name; loss is cross entropy, the metric accuracy.
+    """Classes by name; the loss is the cross-entropy, the metric the accuracy.
 
     Args:
         names: of the classes, in the order of the outputs.

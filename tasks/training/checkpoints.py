@@ -50,7 +50,7 @@ class Checkpoints:
         return None if path is None else int(path.rpartition("-")[2])
 
     def save(self, state: dict[str, Any]) -> None:
-        """Writes a checkpoint of the variables and of a state that JSON can hold.
+        """Writes a checkpoint of the variables and of a JSON-serialisable state.
 
         Raises:
             DiskFull: there is no room for it; the last one is kept.

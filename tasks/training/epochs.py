@@ -451,7 +451,7 @@ class Epochs:
         return [metric if self.best_by == "metric" else row[f"validation_{self.best_by}"], loss]
 
     def summary(self) -> str:
-        """A sentence on the result of training."""
+        """A sentence about the result of training."""
         if self.rows and self.settings.average == "best":
             chosen = ", ".join(map(str, self.best_epochs(self.rows)))
             text = f"Kept the average of the weights of epochs {chosen} (of {len(self.rows)})"

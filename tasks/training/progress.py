@@ -34,7 +34,7 @@ class TrainingProgress(Protocol):
         """An epoch ended; its row of the history."""
 
     def end(self, message: str) -> None:
-        """Training ended, with a sentence on the result; empty if an error explains the end."""
+        """Training ended, with a sentence about the result; empty if an error explains the end."""
 
 
 class Silent:

@@ -51,7 +51,7 @@ class Loop:
         held: variables, gradients that wait for an update, and their weight; empty where each step
             is one.
         bad: variable, the first step, counted from 1 over all epochs, whose loss or gradient was
-            no number; else `ONGOING`.
+            no number; otherwise `ONGOING`.
         started_from: what the model begins with, see `Start.transfer`; None if of nothing.
 
     Args:
@@ -328,7 +328,8 @@ class Loop:
         return gradients, whole, totals, tf.math.is_finite(loss), carried
 
     def _row_form(self, gradient: Any) -> Any:
-        """A gradient whose rows, of an embedding, occur once: sparse for lazy updates, else dense.
+        """A gradient whose rows, of an embedding, occur once: sparse for lazy updates, dense
+        otherwise.
 
         Keras' optimizers take repeated rows as well, but sum them in no fixed order.
         """

@@ -215,7 +215,8 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
         run: the run that is resumed. If it has a checkpoint, it needs no other.
 
     Raises:
-        SeqzooError: it is no run, it is gone, or the resumed run was started from another.
+        SeqzooError: it is not a run, it no longer exists, or the resumed run was started from
+            another.
     """
     if run is None:
         if start_from is None:
@@ -340,7 +341,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, replicas: int) -> str:
-    """A sentence on what differs when training is resumed on another number of replicas, or
+    """A sentence about what differs when training is resumed on another number of replicas, or
     nothing.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The processes that train one model together, and all that they exchange besides gradients."""
+"""The processes that train one model together, and what they exchange apart from gradients."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from seqzoo.tasks.errors import SeqzooError, WorkerLost
 from seqzoo.tasks.training.clusters import STARTER
 
 SEED_STRIDE = 1_000_003
-"""Difference between the seeds of two workers, whose dropout is not to be the same."""
+"""Difference between the seeds of two workers, whose dropout masks must differ."""
 
 SECONDS_TO_SEE = 20.0
 """Seconds within which a worker must see the run folder that another one has made."""
@@ -29,7 +29,7 @@ LOSSES = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-"""The errors that TensorFlow raises when a process that it exchanges numbers with is gone."""
+"""The errors that TensorFlow raises when it loses a process that it exchanges numbers with."""
 
 
 DEVICE = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
@@ -37,7 +37,7 @@ DEVICE = re.compile(r"/job:(chief|worker)/(?:replica:\d+/)?task:(\d+)")
 
 
 class Workers:
-    """This process among all that train one model.
+    """This process, one of those that train a model together.
 
     Every worker runs the same program on the same examples, makes the same plan of batches and
     takes its rows of each. All methods that exchange something are called by all of them, in the
@@ -101,13 +101,13 @@ class Workers:
         return total.numpy()
 
     def from_chief(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The arrays that the chief has; those of the others only say shape and type."""
+        """The arrays of the chief; those of the others only determine shape and dtype."""
         if self.count == 1:
             return list(values)
         return [self.gather(value)[0] for value in values]
 
     def wait(self) -> None:
-        """Waits until all workers have come here."""
+        """Waits until all workers have reached this call."""
         self.gather(np.zeros((), np.int64))
 
     def check_same(self, parts: dict[str, bytes]) -> None:
@@ -165,13 +165,13 @@ class Workers:
 
     @contextlib.contextmanager
     def lost(self, hint: Any) -> Iterator[None]:
-        """Turns TensorFlow's errors about a worker that is gone into one line.
+        """Turns TensorFlow's errors about a lost worker into one line.
 
         Args:
             hint: a function that says how to continue.
 
         Raises:
-            WorkerLost: a worker has gone.
+            WorkerLost: a worker cannot be reached.
         """
         try:
             yield

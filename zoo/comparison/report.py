@@ -1,4 +1,4 @@
-"""The result of a comparison of cells: a table, a plot, and a sentence on which cell is best."""
+"""The result of a comparison of cells: a table, a plot, and a sentence about which cell is best."""
 
 import pathlib
 import statistics

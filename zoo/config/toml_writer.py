@@ -88,7 +88,7 @@ def config(choices: Choices, origin: str, path: str, data: str) -> str:
 
     Args:
         choices: the settings.
-        origin: a sentence on their origin.
+        origin: a sentence about their origin.
         path: path of the file, for the command in it.
         data: a description of the data that `data` must name, if it is not set.
 

@@ -94,8 +94,9 @@ def read_conll(
     Args:
         path: the file, in UTF-8.
         word: the column of words: a name in CoNLL-U and in files whose first line names the
-            columns, by itself or after "# global.columns ="; else a number, from 1 for the first
-            or from -1 for the last. None for "form" in CoNLL-U, and for the first column in others.
+            columns, by itself or after "# global.columns ="; otherwise a number, from 1 for the
+            first or from -1 for the last. None for "form" in CoNLL-U, and for the first column in
+            others.
         tag: the column of tags; None for "upos" in CoNLL-U, and for the last column in others.
 
     Raises:

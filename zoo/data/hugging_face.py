@@ -15,7 +15,7 @@ SPLITS = "dataset_dict.json"
 """Lists the splits of a data set, a folder each."""
 
 SPLIT_COLUMN = "split"
-"""The column that the rows of a data set with splits have besides their own."""
+"""The column that is added to the rows of a data set with splits."""
 
 
 def is_dataset(folder: pathlib.Path) -> bool:

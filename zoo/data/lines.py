@@ -1,6 +1,6 @@
 """The lines of texts: they end at a line feed, with or without a carriage return, and nowhere else.
 
-`str.splitlines` also ends them at characters that texts hold, such as U+2028, U+0085 or a form
+`str.splitlines` also ends them at characters that texts contain, such as U+2028, U+0085 or a form
 feed, and so disagrees with what editors, `wc -l` and standard input call a line.
 """
 

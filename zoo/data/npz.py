@@ -119,7 +119,7 @@ class _Reader:
         )
 
     def _notes(self, array: Array, count: int) -> tuple[str, ...]:
-        """A sentence on how an ambiguous array was read."""
+        """A sentence that says how an ambiguous array was read."""
         forecast = self.source.kind == "series" and self.source.target_kind == "next"
         if not forecast or array.values.ndim != 2 or self.arrays.lengths(array.name) is not None:
             return ()

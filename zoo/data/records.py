@@ -191,8 +191,8 @@ def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -
     Args:
         path: the file.
         blank: whether it may be empty or only have white space.
-        strict: whether bytes that are not UTF-8 are an error; else they become half characters,
-            which `undecoded` finds in a record.
+        strict: whether bytes that are not UTF-8 are an error; otherwise they become half
+            characters, which `undecoded` finds in a record.
 
     Raises:
         SeqzooError: it cannot be read, is empty, or is not UTF-8.

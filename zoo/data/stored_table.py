@@ -276,7 +276,7 @@ def _chunk(records: list[Record]) -> Chunk | list[Record]:
 
 
 def _records(chunk: Chunk | list[Record]) -> list[Record]:
-    """The opposite of `_chunk`."""
+    """The inverse of `_chunk`."""
     if not isinstance(chunk, Chunk):
         return chunk
     rows = zip(*chunk.fields.values(), strict=True)

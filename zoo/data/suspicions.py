@@ -94,7 +94,7 @@ def _labels(part: Part) -> list[str]:
 
 
 def shape_of(shape: Sequence[int], name: str, *, whole: bool) -> str:
-    """A sentence on how a two-dimensional array was read, which is ambiguous.
+    """A sentence that says how a two-dimensional array was read, which is ambiguous.
 
     Args:
         shape: shape of the array.

@@ -98,7 +98,7 @@ def open_split(source: Source, split: str) -> tuple[list[str], Part | None]:
 
 
 def _said(source: Source, input_name: str | None, target_name: str | None) -> str:
-    """A sentence on which features are used."""
+    """A sentence that says which features are used."""
     names = [f"input {input_name!r}"]
     guessed = source.input is None
     if target_name is not None:

@@ -234,7 +234,7 @@ def _chosen(
     usual: Sequence[str],
     contents: Sequence[Content],
 ) -> Column | None:
-    """The column of a name; else one with a usual name; else the first of the contents that
+    """The column of a name, or one with a usual name, or the first of the contents that
     occurs, the one with the longest values."""
     if name is not None:
         return next((column for column in columns if column.name == name), None)

@@ -14,7 +14,7 @@ EDGE = 3
 
 
 def path_of(name: str) -> str:
-    """A sentence on the path of a cell, equal for all cells on the same path."""
+    """A sentence about the path of a cell, the same for all cells on the same path."""
     cell = seqzoo.cells.create(name, UNITS)
     path = seqzoo.cells.Recurrent(cell).execution_path()
     return path.replace(type(cell).__name__, "the cell")

@@ -27,7 +27,7 @@ class OutOfMemory(SeqzooError):
 
 
 class Channel:
-    """A worker's side. It ends the process when the search is gone.
+    """A worker's side. It ends the process when the search has ended.
 
     Args:
         descriptor: of the pipe to write to. The search's lines come on standard input.

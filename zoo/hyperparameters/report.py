@@ -1,4 +1,4 @@
-"""The report of a search: a table of trials, a plot, and a sentence on the best."""
+"""The report of a search: a table of trials, a plot, and a sentence about the best."""
 
 import pathlib
 from collections.abc import Mapping, Sequence

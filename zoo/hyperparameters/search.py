@@ -402,7 +402,7 @@ class _Running:
         return False
 
     def _report(self, number: int | None, epoch: int, score: float) -> bool:
-        """Keeps the score of an epoch; returns whether the trial is to be ended."""
+        """Keeps the score of an epoch; returns whether to end the trial."""
         trial = self._trial(number)
         known = self.study.get_trials(deepcopy=False)[trial.number].intermediate_values
         if epoch not in known:  # a resumed one may report it again

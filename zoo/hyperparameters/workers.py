@@ -103,7 +103,7 @@ class Worker:
             self.process.stdin.close()
 
     def reason(self) -> str:
-        """A sentence on why it ended."""
+        """A sentence that says why it ended."""
         code = self.process.wait()
         if code < 0:
             name = signal.Signals(-code).name

@@ -39,7 +39,8 @@ def export(
     Returns: how to load it, for a person.
 
     Raises:
-        SeqzooError: the run does not exist, the target exists, or the format cannot hold the model.
+        SeqzooError: the run does not exist, the target exists, or the format cannot represent the
+            model.
     """
     check_choices(format, precision, steps, signatures)  # before TensorFlow is imported
     run = open_run(folder, device)

@@ -144,7 +144,7 @@ def errors(
             the run.
         top: number of examples shown of each group, and four times as many label errors.
         device: see `seqzoo.zoo.devices.choose`.
-        say: is called with a sentence on each step.
+        say: is called with a sentence about each step.
         **fields: of `Source`, such as `input`, where the data differ from those of the training
             run.
 

@@ -18,7 +18,7 @@ from seqzoo.tasks.runs.layout import CONFIG, LOGS
 from seqzoo.tasks.training.clusters import STARTER
 
 SECONDS_TO_NOTICE = 40.0
-"""Seconds within which workers notice that another one is gone; TensorFlow takes about 10."""
+"""Seconds within which workers notice that another one is lost; TensorFlow takes about 10."""
 
 SECONDS_TO_LEAVE = 10.0
 """Seconds that a worker has to exit after SIGTERM before it is killed."""
@@ -177,7 +177,7 @@ def share_of_cores(count: int) -> list[set[int]]:
 
 
 def end_with_starter() -> None:
-    """Ends this process, a worker, when the one that started it is gone."""
+    """Ends this process, a worker, when the process that started it has ended."""
 
     def watch(descriptor: int) -> None:
         with contextlib.suppress(OSError):

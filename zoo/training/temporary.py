@@ -15,10 +15,11 @@ def train_temporarily(run: Any, splits: Splits) -> Any:
         run: the `seqzoo.tasks.runs.run.Run`.
         splits: the examples.
 
-    Returns: a run whose model is read, and whose folder is gone.
+    Returns: a run whose model is read, and whose folder is deleted.
 
     Raises:
-        SeqzooError: the examples cannot be trained on, or the run that it starts from is gone.
+        SeqzooError: the examples cannot be trained on, or the run that it starts from no longer
+            exists.
         Interrupted: Ctrl-C.
     """
     from seqzoo.tasks.training.trainer import start_of, train

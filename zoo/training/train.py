@@ -240,7 +240,7 @@ def run_plan(
     Args:
         plan: from `plan_new` or `plan_resumed`.
         quiet: whether no progress is shown.
-        say: receives a sentence on the data.
+        say: receives a sentence about the data.
         device: see `seqzoo.zoo.devices.choose`.
         distribute: see `seqzoo.tasks.training.clusters.make_strategy`; None for one process.
         workers: their number, see there.
