@@ -107,7 +107,7 @@ def _full_disk(error: Exception) -> str:
 
 
 def _output_has_room() -> bool:
-    """Whether standard output is no file on a full disk, and not /dev/full."""
+    """Whether standard output is neither a file on a full disk nor /dev/full."""
     output = os.fstat(1)
     if stat.S_ISREG(output.st_mode):
         return os.fstatvfs(1).f_bavail > 0

@@ -12,7 +12,7 @@ NAME = "seqzoo>TaskModel"
 
 
 class TaskModel:
-    """In the place of `seqzoo.tasks.task_model.TaskModel`, until a file asks for it."""
+    """Takes the place of `seqzoo.tasks.task_model.TaskModel` until a file needs it."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

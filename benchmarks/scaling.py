@@ -3,7 +3,7 @@
     python -m benchmarks.scaling [--presets language-id,language-id:lazy] [--write]
 
 Each worker is a process that is pinned to one core. They train the preset's model on its own data,
-with its own batch size, which is shared out; ":lazy" updates embeddings lazily. All batches are
+with its own batch size, which they divide; ":lazy" updates embeddings lazily. All batches are
 padded to one length, and steps are counted once it is compiled. Two processes that train apart,
 each with half of the batch size, are measured as well: what two workers could reach if they
 exchanged nothing. Without --write the table is only printed.

@@ -174,7 +174,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         ]
 
     def build(self, input_shape: tuple) -> None:
-        """Makes the weights for inputs of shape (batch, features)."""
+        """Creates the weights for inputs of shape (batch, features)."""
         self.kernel = self.add_weight(
             shape=self.kernel_shape(input_shape[-1] - self.takes_time),
             name="kernel",

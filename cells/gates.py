@@ -73,7 +73,7 @@ class CellWithShortcut(CellWithGates):
     shortcut_kernel: Any = None
 
     def build(self, input_shape: tuple) -> None:
-        """Makes the weights for inputs of shape (batch, features)."""
+        """Creates the weights for inputs of shape (batch, features)."""
         super().build(input_shape)
         if input_shape[-1] != self.units:
             self.shortcut_kernel = self.add_weight(

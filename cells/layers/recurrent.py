@@ -116,7 +116,7 @@ class Recurrent(keras.layers.RNN):
         return getattr(self.cell, "takes_time", False)
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        """Makes the weights for inputs of shape (batch, time, features), or a pair of such."""
+        """Creates the weights for inputs of shape (batch, time, features), or a pair of such."""
         super().build(self._merged_shape(sequences_shape), initial_state_shape)
 
     def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
@@ -347,7 +347,7 @@ class Bidirectional(keras.layers.Bidirectional):
         self._weights_to_begin_with = weights
 
     def build(self, sequences_shape: tuple, initial_state_shape: Any = None) -> None:
-        """Makes the weights of both directions for inputs of shape (batch, time, features)."""
+        """Creates the weights of both directions for inputs of shape (batch, time, features)."""
         super().build(sequences_shape, initial_state_shape)
         if self._weights_to_begin_with is not None:
             self.set_weights(self._weights_to_begin_with)

@@ -50,7 +50,7 @@ class LSTMVariantCell(CellWithGates):
         **kwargs: see `CellWithGates`.
 
     Raises:
-        ValueError: `without` is none of these.
+        ValueError: `without` is not one of these.
     """
 
     def __init__(

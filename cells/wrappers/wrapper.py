@@ -228,7 +228,7 @@ def make(
 
 
 def build_inner(cell: RecurrentCell, input_shape: tuple) -> None:
-    """Makes the weights of an inner cell, if it has none yet."""
+    """Creates the weights of an inner cell, if it has none yet."""
     if not cell.built:
         cell.build(input_shape)
         cell.built = True

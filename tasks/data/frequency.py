@@ -49,7 +49,7 @@ class Frequency:
         """Reads "hour", "15 minutes", "month", "business day".
 
         Raises:
-            SeqzooError: the text is none of these.
+            SeqzooError: the text is not one of these.
         """
         match = re.fullmatch(r"(\d+)?\s*([a-z ]+?)s?", text.strip().lower())
         count, unit = UNITS.get(match[2] if match else "", (0, "second"))

@@ -109,7 +109,7 @@ def draw(scores: Any, number: Any, temperature: Any, top_k: Any, top_p: Any) -> 
         scores, tokens = tf.math.top_k(scores, min(top_k, ids) if known else ids)
         if tf.is_tensor(top_k):
             scores = tf.where(tf.range(ids) < top_k, scores, float("-inf"))
-    # Not `softmax`, whose kernel takes five times as long; the sum need not be 1 but for `top_p`.
+    # Not `softmax`, whose kernel takes five times as long; only `top_p` needs a sum of 1.
     probabilities = tf.exp(scores - tf.reduce_max(scores, axis=1, keepdims=True))
     if tf.is_tensor(top_p) or (top_p is not None and top_p < 1):
         probabilities /= tf.reduce_sum(probabilities, axis=1, keepdims=True)

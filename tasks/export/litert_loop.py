@@ -1,4 +1,4 @@
-"""The loop of a recurrent layer as LiteRT has it: a While of built-in operations, with the outputs
+"""The loop of a recurrent layer as LiteRT runs it: a While of built-in operations, with the outputs
 of all steps in one tensor."""
 
 from typing import Any

@@ -4,8 +4,8 @@
     encode     a batch of whole inputs -> the memory of a decoder, and its initial states
     step       one step and the states before it -> the answer of the step and the states after it
 
-Texts go in and come out as ids; images that are read by columns go in as columns; numbers, audio
-and other images go in as they are. States are arguments and results, named by layer and number:
+Texts are ids, in inputs and outputs; images that are read by columns are columns; numbers, audio
+and other images are passed unchanged. States are arguments and results, named by layer and number:
 "layer_1_state_1", and "next_layer_1_state_1" after the step. Sizes of batch and time are free.
 """
 

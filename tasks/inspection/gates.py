@@ -244,8 +244,8 @@ class Memory:
 def memory_lengths(layer_trace: LayerTrace, row: int = 0) -> list[Memory]:
     """The effective memory length of each unit of each state over an input.
 
-    It is computed from the factor of the unit's old state in the equations, whichever gate and sign
-    that has: d new / d old of a unit with the recurrent product held constant. For cells whose
+    It is computed from the factor of the unit's old state in the equations, regardless of its gate
+    and sign: d new / d old of a unit with the recurrent product held constant. For cells whose
     recurrence is not a single product, it is the diagonal of the step's Jacobian.
 
     Args:

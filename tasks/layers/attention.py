@@ -63,7 +63,7 @@ class Attention(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, queries_shape: tuple, memory_shape: tuple, *_: Any, **__: Any) -> None:
-        """Makes the weights for queries and memories of shape (batch, time, features)."""
+        """Creates the weights for queries and memories of shape (batch, time, features)."""
         size, features = queries_shape[-1], memory_shape[-1]
         hidden = self.units or size
         self.memory_kernel = self._weight("memory_kernel", (features, hidden))

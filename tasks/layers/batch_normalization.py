@@ -29,7 +29,7 @@ class BatchNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: tuple) -> None:
-        """Makes the weights for (batch, height, width, channels)."""
+        """Creates the weights for (batch, height, width, channels)."""
 
         def weight(name: str, initializer: str, trainable: bool) -> Any:
             return self.add_weight(

@@ -1,4 +1,4 @@
-"""The network of a language model: a decoder whose states go in and come out."""
+"""The network of a language model: a decoder whose states are inputs and outputs."""
 
 from typing import Any
 

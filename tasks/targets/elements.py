@@ -79,7 +79,7 @@ class ElementLoss:
         """Checks that targets are in the range of the loss.
 
         Raises:
-            SeqzooError: one is not; the message has its place.
+            SeqzooError: one is not; the message has its location.
         """
         for value, place in zip(values, places, strict=True):
             if self.name == "poisson" and (value < 0).any():

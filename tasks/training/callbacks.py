@@ -67,7 +67,7 @@ class Callbacks:
         settings: of the training run.
 
     Raises:
-        SeqzooError: one is no callback, or cannot work here.
+        SeqzooError: one is not a callback, or cannot work here.
     """
 
     def __init__(self, callbacks: Any, task: Task, settings: TrainingSettings):

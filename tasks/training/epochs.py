@@ -368,7 +368,7 @@ class Epochs:
         )
 
     def origin(self, step: int) -> str:
-        """The place of the first number that is not finite, "it began in ...; ", or nothing.
+        """The location of the first number that is not finite, "it began in ...; ", or nothing.
 
         The steps from the last checkpoint to the one before are taken again, and the batch of that
         step then runs step by step.

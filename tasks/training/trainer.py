@@ -242,7 +242,7 @@ def _start(start_from: Run | str | os.PathLike | None, run: Run | None) -> Start
 
 
 def start_of(run: Run) -> str | None:
-    """The folder of the run that the training of a run started from; None if from nothing."""
+    """The folder of the run that a run was trained from; None if it was trained from scratch."""
     stored = run.config.get(STARTED_FROM)
     return None if stored is None else stored["run"]
 
@@ -345,7 +345,7 @@ def change_of_replicas(config: dict[str, Any], settings: TrainingSettings, repli
     nothing.
 
     Raises:
-        SeqzooError: its batches cannot be shared out among them.
+        SeqzooError: its batches cannot be divided among them.
     """
     before = config.get("replicas", 1)
     if replicas == before:

@@ -1,4 +1,4 @@
-"""Details of a name as text for people."""
+"""Details of a name as readable text."""
 
 import json
 import textwrap

@@ -25,7 +25,7 @@ def flow_rows(flows: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def flow_table(rows: Sequence[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Column names and rows of a table for people."""
+    """Column names and rows of a readable table."""
     heads = ["cell", "units", *(f"{steps} steps back" for steps in rows[0]["shares"]), "verdict"]
     return heads, [
         [

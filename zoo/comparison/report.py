@@ -102,7 +102,7 @@ class Comparison:
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Column names and rows of a table for people."""
+        """Column names and rows of a readable table."""
         heads = [
             head.format(metric=self.metric.replace("_", " "), reference=self.reference)
             for head in HEADS

@@ -1,7 +1,7 @@
 """Makes examples from the records of any format.
 
-Files of all formats and tfds data sets come here; errors of fields name their location
-and its column.
+The records come from files of all formats and from tfds data sets; errors of fields name the
+location and the column.
 """
 
 import pathlib
@@ -212,7 +212,7 @@ def _timed(
     """The series with the times of their steps.
 
     Raises:
-        SeqzooError: a series has not as many times as steps, or they are negative or decrease.
+        SeqzooError: a series does not have one time per step, or times are negative or decrease.
     """
     if len(inputs) < len(times):  # the rows of a table are one series
         times = [np.concatenate(times)]
@@ -225,7 +225,7 @@ def _timed(
 
 
 def timed(values: np.ndarray, times: np.ndarray, source: Source) -> TimedSeries:
-    """A series with the times of its steps, of which `fault` finds nothing wrong."""
+    """A series with the times of its steps, in which `fault` finds no error."""
     return TimedSeries(values, times if source.time_values == "elapsed" else since_before(times))
 
 

@@ -302,7 +302,7 @@ def _is_empty(field: Any) -> bool:
 
 
 def no_history(field: Any) -> Any:
-    """Raises: a field is no table with dates."""
+    """Raises: a field is not a table with dates."""
     raise SeqzooError("must be a table with dates, which `predict --input-file` reads")
 
 

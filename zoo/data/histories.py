@@ -66,13 +66,13 @@ class Table:
 def open_histories(source: Source) -> tuple[Splits, Source]:
     """Reads all series of a source, and splits them by time.
 
-    Of each split, an example of a series has all steps before it, too, to look back at.
+    In each split, the example of a series also has all earlier steps, to look back at.
 
     Returns: the splits, and the source with its guesses resolved and its path absolute.
 
     Raises:
-        SeqzooError: the file cannot be read, a column is missing, a field is malformed, a date is
-            there twice, or a split would be empty.
+        SeqzooError: the file cannot be read, a column is missing, a field is malformed, a date
+            occurs twice, or a split would be empty.
     """
     source = source.absolute()
     histories, source, notes = read_histories(source)
@@ -107,7 +107,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
     """The series of a file, sorted by name, their steps by date.
 
     Returns: the series, the source with the names of all targets and its frequency, and sentences
-        on what is missing, for people.
+        about what is missing.
 
     Raises:
         SeqzooError: see `open_histories`.
@@ -208,7 +208,7 @@ def read_histories(source: Source) -> tuple[list[History], Source, list[str]]:
 def split_by_time(histories: Sequence[History], source: Source) -> tuple[Splits, list[str]]:
     """Splits series by date, the same dates for all.
 
-    Returns: the splits, and sentences on what was left out, for people.
+    Returns: the splits, and sentences about what was left out.
 
     Raises:
         SeqzooError: a split would have no step.
@@ -404,7 +404,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
     """Columns of numbers, (rows, columns), NaN where one is missing.
 
     Raises:
-        SeqzooError: a field is no number; the message has its place.
+        SeqzooError: a field is not a number; the message has its location.
     """
     result = np.full((len(table.numbers), len(names)), np.nan)
     for column, name in enumerate(names):
@@ -423,7 +423,7 @@ def _numbers(table: Table, names: Sequence[str], source: Source) -> np.ndarray:
 
 
 def _number(field: Any, decimal_comma: bool) -> float | None:
-    """A field as a number; NaN if it is missing, None if it is none.
+    """A field as a number; NaN if it is missing, None if it is not a number.
 
     With a decimal comma, points before groups of three digits are those of thousands, also in a
     field without a comma.

@@ -1,4 +1,4 @@
-"""Examples from .npz files: arrays of equal lengths, padded ones with lengths, and joined ones."""
+"""Examples from .npz files: arrays of equal lengths, padded ones, and concatenated ones."""
 
 import pathlib
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def read(path: pathlib.Path, request: Request) -> Records:
     "lengths", (n,); or (all steps,) or (all steps, features), one after the other, with "lengths"
     too. Without these, (time,) is one sequence, and so is (time, features) of notes, and of series
     where `source.whole` or targets at each step of shape (time,) say so, or the numbers per step
-    of a model that is asked.
+    of the model that predicts.
 
     Raises:
         SeqzooError: the file cannot be read, or an array has the wrong dtype or shape; the message

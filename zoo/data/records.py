@@ -99,7 +99,7 @@ class Records:
             count nothing that a person can find.
         columns: the name of each role's column, for messages; empty for a file without columns.
         names: names of all columns of the file.
-        notes: sentences on how the file was read, for people.
+        notes: sentences that say how the file was read.
         places: the text after the unit in the location of each record, by its number, where that
             is not the number.
         chunks: yields the records in order, many at once and so several times as fast, as long as

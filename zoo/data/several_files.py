@@ -86,7 +86,7 @@ def read(
 
 
 class _Places(Sequence[str]):
-    """The place of each record, "18 of parts/2.csv", by its number among those of all files."""
+    """The location of each record, "18 of parts/2.csv", by its number among those of all files."""
 
     def __init__(self) -> None:
         self._numbers = array("q")

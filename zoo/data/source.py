@@ -246,7 +246,7 @@ class Source:
         """Options of tables with dates are only for them.
 
         Raises:
-            SeqzooError: one is given for another kind, or the frequency is none.
+            SeqzooError: one is given for another kind, or the frequency is not valid.
         """
         for name in DATED:
             if getattr(self, name) is not None and self.kind != HISTORY:

@@ -30,7 +30,7 @@ class Part:
         keys: of each input, from `input_key`, or `DigestKeys` of inputs on disk.
         labels: labels of each example, or a `ClassColumn` on disk; None if targets are values.
         splits: the split of each example, if its file names it.
-        notes: sentences on how the file was read, for people.
+        notes: sentences that say how the file was read.
     """
 
     name: str

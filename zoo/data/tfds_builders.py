@@ -142,7 +142,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
     images.
 
     Raises:
-        SeqzooError: it is none of these.
+        SeqzooError: it is not one of these.
     """
     if any((folder / name).is_file() for name in DESCRIPTIONS):
         return tfds.builder_from_directory(folder)

@@ -114,7 +114,7 @@ class Search:
         ]
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """Column names and rows of a table for people."""
+        """Column names and rows of a readable table."""
         names = list(dict.fromkeys(name for trial in self.trials for name in trial.options))
         heads = ["trial", f"validation {metric_name(self.metric)}", "epoch", "parameters"]
         heads += ["seconds", *names, "state"]

@@ -273,8 +273,8 @@ def forecast_text(
         device: see `seqzoo.zoo.devices.choose`.
 
     Raises:
-        SeqzooError: the run is of another template, the table does not fit it, or the plot is no
-            .png file.
+        SeqzooError: the run is of another template, the table does not fit it, or the plot is not
+            a .png file.
     """
     if plot and pathlib.Path(plot).suffix.lower() != ".png":
         raise SeqzooError(field="plot", expected="a .png file", got=plot)
