@@ -137,7 +137,7 @@ def attention() -> Figure:
 
 
 def confusion() -> Figure:
-    """Confused languages: the test names of some languages of Europe."""
+    """Confused languages: the test names of some European languages."""
     from seqzoo.zoo import datasets
 
     builder = datasets.load("languages")

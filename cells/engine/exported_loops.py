@@ -1,4 +1,4 @@
-"""The compiled loops in graphs that are exported: fast where TensorFlow has XLA, and right without.
+"""The compiled loops in exported graphs: fast where TensorFlow has XLA, correct without it.
 
 A function that is marked to be compiled contains only operations that TensorFlow itself has, so a
 program without XLA, which does not know the mark, runs it unchanged.

@@ -16,7 +16,7 @@ class ResidualCell(OutputWrapper):
     from the number of units, x is projected first, by `shortcut_kernel`. Any cell for vectors can
     be wrapped.
 
-    For deep stacks: the paper's translation system has eight layers of LSTM, six of them residual.
+    For deep stacks: the paper's translation system has eight LSTM layers, six of them residual.
 
     Reference: Wu et al., "Google's Neural Machine Translation System", arXiv 1609.08144, 2016,
     section 3.1, equation 6.

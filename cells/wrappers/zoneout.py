@@ -21,7 +21,7 @@ class ZoneoutCell(SameFormWrapper):
     Any cell for vectors can be wrapped.
 
     A regulariser for recurrences that dropout would make forget. The paper uses 0.05 for h and 0.5
-    for c of an LSTM in language models of characters.
+    for c of an LSTM in character-level language models.
 
     Reference: Krueger, Maharaj, Kramar, Pezeshki, Ballas, Ke, Goyal, Bengio, Courville and Pal,
     "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations", ICLR 2017, section 3.

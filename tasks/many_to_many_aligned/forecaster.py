@@ -28,8 +28,8 @@ class ForecasterTask(StepRegressionTask):
     """A model of the next step in sequences of numbers, or of frames of zeros and ones.
 
     The first step of a sequence is given, and all others are predicted from those before. Training
-    runs over parts of at most `window` predicted steps, each from a zero state; scores are of whole
-    sequences.
+    runs over parts of at most `window` predicted steps, each from a zero state; scores are those of
+    whole sequences.
 
     Args:
         template: the options, a `ManyToManyAligned`.

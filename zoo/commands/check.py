@@ -1,4 +1,4 @@
-"""The command `seqzoo check`: looks at data before training."""
+"""The command `seqzoo check`: checks data before training."""
 
 import json
 import pathlib

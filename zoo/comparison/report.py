@@ -194,7 +194,7 @@ class Comparison:
         return "\n".join([*lines, *(["", "Failed:", "", *failed] if failed else []), ""])
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, JSON-serialisable."""
+        """The comparison, JSON-serialisable."""
         rows = [
             {
                 **row,

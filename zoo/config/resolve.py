@@ -148,7 +148,7 @@ def check_times(task: Any, source: Source) -> None:
     """Checks that the times of steps are named if and only if the cell takes them.
 
     Raises:
-        SeqzooError: the cell lacks them, or takes none.
+        SeqzooError: they are missing, or the cell takes none.
     """
     from seqzoo.tasks.layers.recurrent import takes_time
 

@@ -164,7 +164,7 @@ def refuse_columns(path: object, request: Request) -> None:
 
 
 def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
-    """All of a file, which may be compressed (.gz).
+    """The contents of a file, which may be compressed (.gz).
 
     Args:
         path: the file.
@@ -186,7 +186,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
 
 
 def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -> str:
-    """All of a file in UTF-8, which may be compressed (.gz).
+    """The contents of a file in UTF-8, which may be compressed (.gz).
 
     Args:
         path: the file.

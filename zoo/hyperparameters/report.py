@@ -47,7 +47,7 @@ class TrialResult:
 
 @dataclass(frozen=True)
 class Search:
-    """All of a search.
+    """A search with all of its trials.
 
     Attributes:
         name: of the preset, template or file that was trained.
@@ -157,7 +157,7 @@ class Search:
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, JSON-serialisable."""
+        """The search, JSON-serialisable."""
         best = self.best
         return {
             "name": self.name,
