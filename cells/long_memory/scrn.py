@@ -16,7 +16,7 @@ class SCRNCell(RecurrentCell):
         h = sigmoid(A x + R h + P s + b)
         y = U h + V s
 
-    States are [y, h, s]; the output y is linear; the paper applies a softmax to it,
+    States are [y, h, s]. The output y is linear; the paper applies a softmax to it,
     and fixes alpha at 0.95. Columns: hidden, context.
 
     Reference: Mikolov, Joulin, Chopra, Mathieu and Ranzato, "Learning Longer Memory in Recurrent

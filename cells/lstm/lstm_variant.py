@@ -31,7 +31,7 @@ class LSTMVariantCell(CellWithGates):
 
     With `peepholes=False`, the p are left out (NP): with nothing else left out this is `lstm`, and
     with peepholes `peephole-lstm`; both of these are faster. Coupled gates (CIFG) are
-    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, as far as present.
+    `coupled-lstm`. States are [h, c]. Columns: input, forget, candidate, output, if present.
     The paper's eighth variant, full gate recurrence (FGR), made results worse and is not here.
 
     For measuring what a part contributes on your data. The paper finds that the forget gate and the

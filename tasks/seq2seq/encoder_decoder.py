@@ -95,7 +95,7 @@ class SequenceEncoder(keras.layers.Layer):
         recurrent_dropout: dropout rate on the recurrent inputs.
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
-        vectors: of words, from elsewhere: how many of the ids are the vocabulary's "own", the
+        vectors: pretrained word vectors: how many of the ids are the vocabulary's "own", the
             "dimension" and the "mode" of `VectorTable`; None for none.
         **kwargs: of `keras.layers.Layer`.
     """

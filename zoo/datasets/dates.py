@@ -33,9 +33,9 @@ class Dates(tfds.core.GeneratorBasedBuilder):
     Made, without a download, from the Unicode CLDR data included in Babel; see `date_forms.py`.
     `text` is a date in one of the forms of `locale`: full ("jeudi 25 mars 2021"), long, medium,
     short ("25/03/2021"), with or without the day of the week; `iso` is the same day as
-    "2021-03-25". All days are of the Gregorian calendar. In locales with their own digits, half of
-    the dates are written in them. The years are 1900 to 2099, two thirds of the dates are of 1980
-    to 2039.
+    "2021-03-25". All days are in the Gregorian calendar. In locales with their own digits, half of
+    the dates are written in them. The years are 1900 to 2099, two thirds of the dates are from
+    1980 to 2039.
 
     Each text occurs once and has one right answer:
 
@@ -43,7 +43,7 @@ class Dates(tfds.core.GeneratorBasedBuilder):
       of four digits that comes first is followed by month and day. 25/03/2021 and 3/25/2021 are
       the same day, since there is no month 25; 03/04/2021 is left out, 03/03/2021 is kept. With
       points between the numbers, well-known languages write the day first: 03.04.2021 is April 3.
-    - Two digits are a year of 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
+    - Two digits are a year from 1950 to 2049: 25.3.99 and 03.03.21 are kept, 3/4/21 is left out.
     - A word that names different months in two languages (Kas: November in Turkish, May in Taita)
       has one meaning in forms that both languages write alike: that of the better known language.
 

@@ -95,7 +95,7 @@ class Worker:
             self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Ends it immediately."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
