@@ -17,7 +17,7 @@ class TGRUCell(CellWithGates):
     p is the input before x, zero at first. States are [h, Wz p, Wf p, Wo p]. Columns: candidate,
     forget, output, and the same for the input that comes next, without biases.
 
-    For comparison with the GRU, which it equals on characters and words in the paper.
+    For comparison with the GRU, which it matches on characters and words in the paper.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

@@ -16,7 +16,7 @@ class TRNNCell(CellWithGates):
     Columns: candidate, forget. No matrix multiplies the state, so each unit keeps its meaning over
     time.
 
-    For comparison with gated cells, which it equals on characters and words in the paper.
+    For comparison with gated cells, which it matches on characters and words in the paper.
 
     Reference: Balduzzi and Ghifary, "Strongly-Typed Recurrent Neural Networks", ICML 2016.
 

@@ -11,8 +11,8 @@ from seqzoo.tasks.one_to_many.convolutions import ApplicationGrid, Convolutional
 
 @keras.saving.register_keras_serializable(package="seqzoo")
 class RandomView(keras.layers.Layer):
-    """Shifts, zooms and shears images at random in training, each image independently. Pixels from
-    outside are those at the edge.
+    """Shifts, zooms and shears images at random in training, each image independently. Pixels
+    outside the image repeat those at its edge.
 
     Args:
         shift: maximum shift, as a share of height and width.

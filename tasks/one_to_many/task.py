@@ -77,7 +77,7 @@ class OneToManyTask(GeneratorTask):
         return ImageEncoder(grid, pooling=template.pooling, view=view, name="encoder", **shared)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        # Tells the encoder which rows are padding.
+        # Tells the encoder which rows are filler.
         lengths = tf.where(batch["weights"] > 0, batch["lengths"], 0)
         return super().forward(model, {**batch, "lengths": lengths}, training)
 
