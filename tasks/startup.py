@@ -27,7 +27,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     """Imports TensorFlow and finds devices; a second call does nothing.
 
     Messages of its native code below errors are turned off, unless TF_CPP_MIN_LOG_LEVEL enables
-    them. Whatever else is written to standard error meanwhile, except `NOISE`, still appears.
+    them. Other messages on standard error in the meantime, except `NOISE`, still appear.
 
     Args:
         quiet_loggers: whether warnings of its Python code are turned off, too, as for a command
@@ -50,7 +50,7 @@ def start_tensorflow(*, quiet_loggers: bool = True) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _filtered_errors():
         tensorflow = importlib.import_module("tensorflow")
-        # CUDA is first called, and complains, where devices are first asked for.
+        # CUDA is first called, and complains, where devices are first requested.
         tensorflow.config.list_physical_devices()
     tensorflow.get_logger().addFilter(_is_news)
     if not quiet_loggers:
@@ -82,7 +82,7 @@ def start_devices(*, quiet_loggers: bool = True) -> None:
     """Initialises TensorFlow's devices, as the first operation would, and silences oneDNN's
     complaint about transposing masks.
 
-    Apart from `start_tensorflow`, because devices can no longer be configured after it.
+    Separate from `start_tensorflow`, because devices can no longer be configured after it.
 
     Args:
         quiet_loggers: see `start_tensorflow`.

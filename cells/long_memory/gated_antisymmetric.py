@@ -23,7 +23,7 @@ class GatedAntisymmetricRNNCell(AntisymmetricCell):
         units: size of the state.
         epsilon: step size, above 0.
         gamma: strength of diffusion, at least 0.
-        **kwargs: see `RecurrentCell`; `recurrent_initializer` is a normal one of variance
+        **kwargs: see `RecurrentCell`; `recurrent_initializer` is normal with variance
             1 / units by default.
     """
 

@@ -27,7 +27,7 @@ class LipschitzRNNCell(RecurrentCell):
         epsilon: step size, above 0.
         beta: mixture of symmetric and antisymmetric parts, from 0 to 1.
         gamma: strength of diffusion, at least 0.
-        **kwargs: see `RecurrentCell`; `recurrent_initializer` is a normal one of variance
+        **kwargs: see `RecurrentCell`; `recurrent_initializer` is normal with variance
             1 / units by default.
     """
 

@@ -22,7 +22,7 @@ class PLRNNCell(RecurrentCell):
     Args:
         units: size of the state.
         **kwargs: see `RecurrentCell`; `activation` is "relu" by default. a starts at 0.9 and
-            `recurrent_initializer` is a normal one of standard deviation 0.01.
+            `recurrent_initializer` is normal with standard deviation 0.01.
     """
 
     gates = ("candidate",)

@@ -24,7 +24,7 @@ class S5Cell(DiagonalCell):
     2 Re C, then -2 Im C. The paper learns Re L itself; exp(n), as in S4D, keeps it negative. Its D
     is diagonal, with as many features as outputs.
 
-    For sequences of thousands of steps. Linear throughout: put nonlinear layers between, as the
+    For sequences of thousands of steps. Linear throughout: put nonlinear layers in between, as the
     paper does (a gated GELU, layer normalisation and a residual connection), in 4 to 8 layers.
 
     Reference: Smith, Warrington and Linderman, "Simplified State Space Layers for Sequence

@@ -49,8 +49,8 @@ def signatures_of(
         ids               "text" -> "values" and "lengths", ids as `step` and `encode` take them
         generate          raw inputs and how to generate -> "text" and "log_probability"
 
-    and those of the task, such as "score" and "bytes". A model that cannot be run step by step, as
-    one that reads in both directions, has none of "step", "chunk" and "initial_state".
+    and those of the task, such as "score" and "bytes". A model that cannot be run step by step,
+    such as one that reads in both directions, has none of "step", "chunk" and "initial_state".
 
     Args:
         task: the task of the model.

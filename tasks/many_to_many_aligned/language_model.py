@@ -48,7 +48,7 @@ class LanguageModelTask(Task):
     """A language model of characters, words or subwords.
 
     Training runs over windows of the texts and carries the states from each to the next; see
-    `seqzoo.tasks.data.windows`. The loss is the cross entropy of all tokens, including the end of
+    `seqzoo.tasks.data.windows`. The loss is the cross-entropy of all tokens, including the end of
     each text if the data are separate texts.
 
     Args:

@@ -33,7 +33,7 @@ from seqzoo.tasks.targets.weighting import Weighting, refuse
 class TaggerTask(CutsAtSteps, Task):
     """A model that predicts a tag for each step.
 
-    The loss is the cross entropy of each tag, or, with a CRF, that of the tags of a sequence; both
+    The loss is the cross-entropy of each tag, or, with a CRF, that of the tags of a sequence; both
     are summed over steps. The value of an `Answer` is a tuple of tags, like a target, and its
     probability is their joint probability. The metric is the F1 of entities if all tags are BIO or
     BIOES, otherwise the accuracy of steps.

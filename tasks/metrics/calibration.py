@@ -63,10 +63,10 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
-    """The temperature that logits are divided by for the lowest cross entropy (Guo et al. 2017,
+    """The temperature that logits are divided by for the lowest cross-entropy (Guo et al. 2017,
     section 4.2).
 
-    The cross entropy is convex in the inverse of the temperature, so the zero of its derivative is
+    The cross-entropy is convex in the inverse of the temperature, so the zero of its derivative is
     found by bisection. The temperature is in `TEMPERATURES`: if all predictions are right, lower is
     always better, and if the logits say nothing about the classes, higher.
 

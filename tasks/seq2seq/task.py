@@ -29,7 +29,7 @@ from seqzoo.tasks.targets.texts import END, START, TextChoices, Texts, required_
 class GeneratorTask(Task):
     """A model that generates a text from an input; subclasses make its network.
 
-    The loss is the cross entropy of the target's tokens, its end included.
+    The loss is the cross-entropy of the target's tokens, its end included.
 
     Args:
         template: the options.
@@ -370,6 +370,6 @@ def token_losses(logits: Any, targets: Any, smoothing: float) -> Any:
     exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     if not smoothing:
         return exact
-    # The cross entropy against the uniform distribution, which needs no one-hot targets.
+    # The cross-entropy against the uniform distribution, which needs no one-hot targets.
     spread = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
     return (1 - smoothing) * exact + smoothing * spread

@@ -29,7 +29,7 @@ class ElementLoss:
         bernoulli       -t log y - (1 - t) log(1 - y)
         cross-entropy   -t log y, summed over elements, where t and y sum to 1
 
-    The loss of several elements is their mean, except for the cross entropy.
+    The loss of several elements is their mean, except for the cross-entropy.
 
     Attributes:
         name: of the loss.

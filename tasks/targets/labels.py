@@ -19,7 +19,7 @@ THRESHOLD = 0.5
 
 
 class LabelTargets(Targets):
-    """Independent labels by name; loss is the mean binary cross entropy over labels, the
+    """Independent labels by name; loss is the mean binary cross-entropy over labels, the
     metric F1 over all decisions together (micro).
 
     Args:

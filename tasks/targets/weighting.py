@@ -22,7 +22,7 @@ class Weighting:
         classes: weight of each class, in the order of the outputs; their mean over the training
             predictions is 1. None for equal weights.
         focal: the exponent of 1 - p in the focal loss, where p is the probability of the true class
-            (Lin et al. 2017, section 3). None for cross entropy.
+            (Lin et al. 2017, section 3). None for cross-entropy.
     """
 
     classes: tuple[float, ...] | None = None

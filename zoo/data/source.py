@@ -83,9 +83,9 @@ class Source:
     Attributes:
         data: embedded data set, tfds:NAME, file, folder or glob. Folders are those that tfds or
             `save_to_disk` of Hugging Face's datasets wrote, images in CLASS or SPLIT/CLASS, or
-            texts called LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and what is
-            next. A glob, such as "parts/*.csv", matches several files. Files may be at gs:// and
-            other addresses that TensorFlow can open.
+            texts named LANGUAGE.SPLIT.txt; .conll, .conllu are for tags, .txt for tags and the
+            target "next". A glob, such as "parts/*.csv", matches several files. Files may be at
+            gs:// and other addresses that TensorFlow can open.
         kind: input type. It is the template's `input`.
         target_kind: target type. It is the template's `target`.
         input: column, array or feature of the inputs. None to infer it from the data (not for
@@ -135,10 +135,10 @@ class Source:
             training runs, for tables of texts whose targets are classes or texts; or "auto",
             on disk from 64 MB of data on.
         validation: validation file, or share of the examples to hold out for validation. A share
-            does not touch a tfds data set that has such a split. Of a table with dates it is a
+            does not apply to a tfds data set that has such a split. Of a table with dates it is a
             share of the steps or, from 1 on, their number.
-        test: test file, or share of the examples to hold out for testing. A share does not touch a
-            tfds data set that has such a split. Of a table with dates it is a share of the last
+        test: test file, or share of the examples to hold out for testing. A share does not apply to
+            a tfds data set that has such a split. Of a table with dates it is a share of the last
             steps or, from 1 on, their number.
         sample_rate: sample rate of audio, in Hz. None for that of the first file.
         whole: read the file as one long sequence, or each line as a sequence. A text is held out
