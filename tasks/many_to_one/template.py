@@ -168,7 +168,7 @@ class ManyToOne(Template):
         """Checks the kinds of further inputs.
 
         Raises:
-            SeqzooError: one is no kind, or there are not two inputs to compare.
+            SeqzooError: one is not a kind, or there are not two inputs to compare.
         """
         check_kinds(self.further_inputs)
         alike = list(self.further_inputs.values()).count(self.input)

@@ -29,11 +29,11 @@ def make_strategy(name: str, workers: int | None = None) -> Any:
     Args:
         name: "mirrored" for all GPUs of this machine, or "multi-worker", whose processes
             `TF_CONFIG`, SLURM or an indexed job of Kubernetes name.
-        workers: how many there are, for Kubernetes, which does not tell; elsewhere it is compared.
+        workers: how many there are, for Kubernetes, which does not say; elsewhere it is compared.
 
     Raises:
-        SeqzooError: there are not several GPUs, the environment tells of no workers, or TensorFlow
-            has been computing already.
+        SeqzooError: there are not several GPUs, the environment names no workers, or TensorFlow has
+            already computed something.
     """
     if name not in STRATEGIES:
         known = ", ".join(STRATEGIES)
