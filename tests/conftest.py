@@ -47,8 +47,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_itemcollected(item: Any) -> None:
-    """Of a test with `quick_for` the parameters named there are quick, and all others slow, or
-    left to releases with `rest="exhaustive"`."""
+    """Marks the cases of a `quick_for` test as slow, except for those that the mark names.
+
+    With `rest="exhaustive"` they only run before releases."""
     mark = item.get_closest_marker("quick_for")
     if mark is not None and item.callspec.id not in mark.args:
         for name in {"slow", mark.kwargs.get("rest", "slow")}:

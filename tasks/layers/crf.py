@@ -177,8 +177,8 @@ class CRF(keras.layers.Layer):
             paths = alpha[:, None] + into[None, :, :, None]
             paths = tf.reshape(paths, (batch, self.tags, self.tags * count))
             values, before = tf.math.top_k(paths, count)
-            begun = ops.where(ranks == 0, start[:, None], FORBIDDEN)[None]
-            moved = ops.where(first, begun, values) + emission[:, :, None]
+            initial = ops.where(ranks == 0, start[:, None], FORBIDDEN)[None]
+            moved = ops.where(first, initial, values) + emission[:, :, None]
             highest = ops.max(moved, axis=(1, 2), keepdims=True)
             still = still[:, None, None]
             return ops.where(still, moved - highest, alpha), ops.where(still, before, same)

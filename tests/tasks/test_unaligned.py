@@ -181,7 +181,7 @@ def test_it_learns_where_symbols_are_without_being_told(run) -> None:
         assert "".join(symbol for symbol, *_ in beam.alignment) == beam.label
         if greedy.label == text:
             rows = {"a": 0, "b": 1, "c": 2}
-            # A reader in one direction knows a letter when its columns have begun.
+            # A reader in one direction knows a letter from its first columns on.
             for symbol, start, _ in greedy.alignment:
                 assert image[rows[symbol], 2 * max(start - 1, 0) : 2 * start + 2].max() == 255
 

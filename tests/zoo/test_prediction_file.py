@@ -30,12 +30,12 @@ def lines_of(count: int, *, stop: int | None = None):
 def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
     whole, path, said = tmp_path / "whole", tmp_path / "answers", []
     PredictionFile(whole, SETTINGS, resume=False).write(lines_of(10), said.append)
-    begun = PredictionFile(path, SETTINGS, resume=True)
+    started = PredictionFile(path, SETTINGS, resume=True)
     with pytest.raises(KeyboardInterrupt):
-        begun.write(lines_of(10, stop=stop), said.append)
+        started.write(lines_of(10, stop=stop), said.append)
     with pytest.raises(SeqzooError, match="exists already; --resume continues it"):
         PredictionFile(path, SETTINGS, resume=False)
-    with pytest.raises(SeqzooError, match="begun with another option"):
+    with pytest.raises(SeqzooError, match="started with a different option"):
         PredictionFile(path, SETTINGS | {"option": {"top": 2}}, resume=True)
     continued = PredictionFile(path, SETTINGS, resume=True)
     assert continued.inputs == stop // AT_ONCE * AT_ONCE

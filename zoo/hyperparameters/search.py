@@ -138,7 +138,7 @@ def _space(name: str, given: Mapping[str, Any] | None, choices: Choices) -> Spac
 def _begun(path: pathlib.Path, choices: Choices, space: Space) -> Iterator[Choices]:
     """Makes the folder of a search, or opens one with the same settings, and keeps it locked.
 
-    A folder that was made for a search in which no trial has begun is removed.
+    A folder that was made for a search in which no trial has started is removed.
 
     Raises:
         SeqzooError: the folder has other settings, is not of a search, or another process uses it.

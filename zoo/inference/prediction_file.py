@@ -56,7 +56,7 @@ class PredictionFile:
             own = self.settings
             names = [name for name in own if known["settings"].get(name) != own[name]]
             raise SeqzooError(
-                f"{path} was begun with another {' and another '.join(names)}; repeat that command "
+                f"{path} was started with a different {' and '.join(names)}; repeat that command "
                 "with --resume, or name another file.",
                 field="output",
             )

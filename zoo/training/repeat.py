@@ -200,7 +200,7 @@ def _base(path: pathlib.Path, name: str | None, options: dict[str, Any], *, resu
 
 
 def _forget(path: pathlib.Path) -> None:
-    """Removes a folder in which no training has begun, so a corrected command can use it."""
+    """Removes a folder in which no training run has started, so a corrected command can use it."""
     if [item.name for item in path.iterdir()] == [BASE]:
         (path / BASE).unlink()
         path.rmdir()

@@ -6,23 +6,16 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.export.predict.detokenization import text_answer
+from seqzoo.tasks.export.predict.predictions import Predictions
 from seqzoo.tasks.export.predict.search import Search
 
 
-class GeneratedTexts:
-    """Predictions of a model that generates texts.
-
-    Args:
-        model: the `Model`.
-    """
-
-    def __init__(self, model: Any):
-        self.model = model
+class GeneratedTexts(Predictions):
+    """Predictions of a model that generates texts."""
 
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        """A prediction per input."""
         model = self.model
         options = {**model.answer["decoding"], **(decoding or {})}
         constants = {}

@@ -5,21 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from seqzoo.tasks.export.predict.predictions import Predictions
 
-class OutputsPerExample:
-    """Predictions from the part "serving", which takes all inputs at once.
 
-    Args:
-        model: the `Model`.
-    """
-
-    def __init__(self, model: Any):
-        self.model = model
+class OutputsPerExample(Predictions):
+    """Predictions from the part "serving", which takes all inputs at once."""
 
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        """A prediction per input; `decoding` is ignored, since no text is generated."""
         tensors = self.model.tensors(inputs)
         outputs = self.model.run("serving", **tensors)
         lengths = tensors.get("lengths")

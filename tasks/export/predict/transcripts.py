@@ -6,23 +6,16 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.export.predict.detokenization import text_answer
+from seqzoo.tasks.export.predict.predictions import Predictions
 from seqzoo.tasks.export.predict.token_ids import PADDING
 
 
-class Transcripts:
-    """Predictions of a CTC model.
-
-    Args:
-        model: the `Model`.
-    """
-
-    def __init__(self, model: Any):
-        self.model = model
+class Transcripts(Predictions):
+    """Predictions of a CTC model."""
 
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        """A prediction per input."""
         about, tensors = self.model.answer, self.model.tensors(inputs)
         options = {**about["decoding"], **(decoding or {})}
         logs = self.model.run("serving", **tensors)["log_probabilities"].astype(np.float64)

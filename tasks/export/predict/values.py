@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.export.predict.outputs_per_example import OutputsPerExample
+from seqzoo.tasks.export.predict.predictions import Predictions
 
 
 class Values(OutputsPerExample):
@@ -25,20 +26,12 @@ class StepValues(OutputsPerExample):
         return step_answer(outputs["predictions"][:length])
 
 
-class Continuations:
-    """The steps that follow each series.
-
-    Args:
-        model: the `Model`.
-    """
-
-    def __init__(self, model: Any):
-        self.model = model
+class Continuations(Predictions):
+    """The steps that follow each series."""
 
     def predict(
         self, inputs: Sequence[Any], decoding: dict[str, Any] | None
     ) -> list[dict[str, Any]]:
-        """A prediction per series; `decoding` is ignored, since no text is generated."""
         return [self.continuation(series) for series in inputs]
 
     def continuation(self, series: Any) -> dict[str, Any]:
