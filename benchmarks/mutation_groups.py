@@ -572,4 +572,35 @@ GROUPS = [
         "killed_search_goes_on",
         {'content.rfind(b"\\n") + 1': "len(content)"},
     ),
+    Group(
+        "zoo/data/several_files.py",
+        "tests/zoo/test_several_files.py",
+        "pattern or errors or paths",
+        {
+            "places.begin(file)": "places.begin(first)",
+            "if of_paths and other is not None": "if of_paths and other is None",
+            "record._replace(number=places.add(record.number))": "record",
+        },
+    ),
+    Group(
+        "zoo/data/hugging_face.py",
+        "tests/zoo/test_several_files.py",
+        "hugging or damaged",
+        {
+            "or pathlib.Path(name).name != name": "",
+            "(folder / name, name)": "(folder / name, None)",
+        },
+    ),
+    Group(
+        "zoo/inference/prediction_file.py",
+        "tests/zoo/test_prediction_file.py",
+        "",
+        {
+            "opened.truncate()": "pass",
+            "opened.seek(self._size)": "pass",
+            "skip=self.inputs, complete": "skip=0, complete",
+            "if not self.inputs:": "if False:",
+            'known["settings"] != self.settings': "False",
+        },
+    ),
 ]

@@ -37,6 +37,8 @@ def test_a_stopped_file_is_continued(tmp_path, stop) -> None:
         PredictionFile(path, SETTINGS, resume=False)
     with pytest.raises(SeqzooError, match="started with a different option"):
         PredictionFile(path, SETTINGS | {"option": {"top": 2}}, resume=True)
+    with path.open("ab") as file:  # lines that were written after the last complete ones
+        file.write(b"x" * 1000)
     continued = PredictionFile(path, SETTINGS, resume=True)
     assert continued.inputs == stop // AT_ONCE * AT_ONCE
     continued.write(lines_of(10), said.append)
@@ -54,3 +56,13 @@ def test_a_file_that_was_changed_is_not_continued(tmp_path) -> None:
     path.write_text("short")
     with pytest.raises(SeqzooError, match="cannot be continued"):
         PredictionFile(path, SETTINGS, resume=True)
+
+
+def test_an_error_before_the_first_prediction_leaves_nothing(tmp_path) -> None:
+    def lines(skip, complete):
+        yield Reply("head")
+        raise SeqzooError("There is no run.")
+
+    with pytest.raises(SeqzooError, match="no run"):
+        PredictionFile(tmp_path / "answers", SETTINGS, resume=False).write(lines, print)
+    assert not list(tmp_path.iterdir())

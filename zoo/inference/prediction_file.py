@@ -123,12 +123,18 @@ class PredictionFile:
             opened.seek(self._size)
             opened.truncate()
             self._remember()
-            for line in lines(skip=self.inputs, complete=complete):
-                self.failed |= line.bad
-                if line.bad or line.aside:
-                    say(line.text)
-                else:
-                    opened.write(line.text.encode() + b"\n")
+            try:
+                for line in lines(skip=self.inputs, complete=complete):
+                    self.failed |= line.bad
+                    if line.bad or line.aside:
+                        say(line.text)
+                    else:
+                        opened.write(line.text.encode() + b"\n")
+            except SeqzooError:
+                if not self.inputs:  # such as for a run that does not exist: nothing to continue
+                    self.path.unlink()
+                    progress_path(self.path).unlink()
+                raise
             complete(self.inputs)
         progress_path(self.path).unlink()
 
