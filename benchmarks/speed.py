@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed [--shapes 0,1] [--cells lstm,gru] [--output docs/speed.md]
     python -m benchmarks.speed --every-cell [--cells lstm,gru] [--write docs/speed.md]
+    python -m benchmarks.speed --parallel [--write docs/speed.md]
 
 The layers of a row take turns in one process, so changes of the machine's speed affect them
 alike; each figure is the median over the rounds. `limit` is three times the matrix products of
@@ -10,7 +11,8 @@ of training can beat; for the forward pass it is one time.
 
 With --every-cell all cells are compared with `keras.layers.RNN` of the same cell, at two shapes.
 Each row goes to a CSV file as soon as it is measured, and what is there is not measured again;
---write makes the table of it.
+--write makes the table of it. With --parallel the parallel and diagonal cells take turns with the
+LSTM at one shape.
 """
 
 import os
@@ -32,6 +34,7 @@ from benchmarks.contestants import Frames, Shape
 from benchmarks.measurements import Measurements
 from seqzoo.cells import CELLS
 from seqzoo.cells.engine.dispatch import cores
+from seqzoo.cells.registry import REGISTRY
 
 SHAPES = (
     Shape(32, 100, 64, 128),
@@ -64,6 +67,9 @@ TOO_LARGE = {("mass-conserving-lstm", SHAPES[2])}
 
 FRAMES = Frames(8, 20, 16, 16, 8, 16)
 EVERY_CELL = "python -m benchmarks.speed --every-cell --write docs/speed.md"
+PARALLEL = "python -m benchmarks.speed --parallel --write docs/speed.md"
+LONG = SHAPES[2]
+"""Of the parallel cells' comparison."""
 PASSES = {False: "forward", True: "forward and backward"}
 
 
@@ -182,6 +188,39 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
                 print(*measured.rows[-1].values(), sep="\t", flush=True)
 
 
+def measure_parallel_cells(measured: Measurements, seconds: float) -> None:
+    """Adds a row for each parallel and diagonal cell, which all take turns with the LSTM."""
+    names = ["lstm", "indrnn", *(name for name, entry in REGISTRY.items() if entry.parallel)]
+    for training, step in PASSES.items():
+        runs = {name: contestants.pair_of(name, LONG, training)["seqzoo"] for name in names}
+        found, _ = interleaved(runs, seconds * len(runs))
+        for name, value in found.items():
+            measured.add({"cell": name, "pass": step, "seqzoo, ms": f"{value * 1e3:.2f}"})
+            print(*measured.rows[-1].values(), sep="\t", flush=True)
+
+
+def section_of_parallel_cells(measured: Measurements) -> str:
+    """The table of the parallel and diagonal cells, with how many times as fast as the LSTM."""
+    lines = [
+        "## Parallel and diagonal cells",
+        "Milliseconds of one step of our layer at batch, time, features, units "
+        f"{', '.join(map(str, LONG))}, and in brackets how many times as fast as the LSTM. All "
+        f"alternate in one process; medians. {measurements.machine()}. Made by",
+        "",
+        f"    {PARALLEL}",
+        "",
+        f"| cell | {' | '.join(PASSES.values())} |",
+        "| --- | --- | --- |",
+    ]
+    for cell in dict.fromkeys(row["cell"] for row in measured.rows):
+        fields = [f"`{cell}`"]
+        for step in PASSES.values():
+            own, lstm = (float(measured.find(n, step)["seqzoo, ms"]) for n in (cell, "lstm"))
+            fields.append(f"{own:.2f} ({lstm / own:.2f})")
+        lines.append(f"| {' | '.join(fields)} |")
+    return "\n".join(lines)
+
+
 def section_of_every_cell(measured: Measurements) -> str:
     """The tables of all cells that were measured, each in one row: those of vectors, of frames."""
     ratios = [float(r["Keras RNN(cell), ms"]) / float(r["seqzoo, ms"]) for r in measured.rows]
@@ -241,9 +280,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of measuring, a row")
     parser.add_argument("--output", type=pathlib.Path, help="also write the table there")
     parser.add_argument("--every-cell", action="store_true", help="against RNN(cell), at 2 shapes")
+    parser.add_argument("--parallel", action="store_true", help="parallel cells against the LSTM")
     parser.add_argument("--results", type=pathlib.Path, help="CSV file of --every-cell")
     parser.add_argument("--write", type=pathlib.Path, help="page that gets its table")
     arguments = parser.parse_args()
+    if arguments.parallel:
+        path = arguments.results or measurements.path_of("speed-parallel")
+        path.unlink(missing_ok=True)  # the rows of one run are compared with each other only
+        measured = Measurements(path, ("cell", "pass"))
+        measure_parallel_cells(measured, arguments.seconds)
+        if arguments.write:
+            section = section_of_parallel_cells(measured)
+            measurements.write_section(arguments.write, PARALLEL, section)
+        return
     if arguments.every_cell:
         path = arguments.results or measurements.path_of("speed")
         measured = Measurements(path, ("cell", "shape", "pass"))

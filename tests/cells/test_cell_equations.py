@@ -146,10 +146,18 @@ def draws(case):
     return any(getattr(kind, item) is not getattr(cells.RecurrentCell, item) for item in DRAWS)
 
 
+def _dropout_speed(case):
+    """One cell of each form is quick; the others share its code."""
+    return () if case.name in COMPILED or case.name in CORE else pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     "case",
-    [case for case in CASES if (case.name in CORE or not case.options) and not draws(case)],
-    ids=str,
+    [
+        pytest.param(case, id=str(case), marks=_dropout_speed(case))
+        for case in CASES
+        if (case.name in CORE or not case.options) and not draws(case)
+    ],
 )
 def test_dropout_masks_one_row_for_a_whole_sequence(case):
     """Equal to the equations run with the masks themselves, so of the right size and place."""

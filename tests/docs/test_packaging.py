@@ -65,6 +65,7 @@ def test_wheel_holds_every_file_of_the_package(wheel: pathlib.Path) -> None:
             assert archive.read(f"seqzoo/{name}") == (ROOT / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_package_imports_and_its_data_open_from_the_wheel(wheel: pathlib.Path, tmp_path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")

@@ -13,7 +13,7 @@ from typing import Any
 import memory
 import pytest
 
-LIMIT = int(os.environ.get("SEQZOO_TEST_MEMORY", 1_600))
+LIMIT = int(os.environ.get("SEQZOO_TEST_MEMORY", 1_700))
 """MB of a process beyond which it starts no further file; one file adds up to about 400."""
 
 _file: pathlib.Path | None = None

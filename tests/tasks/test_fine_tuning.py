@@ -241,6 +241,7 @@ def test_a_run_records_its_start_and_is_resumed_without_it(trained, tmp_path) ->
     assert len(told.rows) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_loop")
 def test_command_line(trained, tmp_path) -> None:
     run, data = trained / "run", trained / "data.csv"

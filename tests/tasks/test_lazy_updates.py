@@ -161,6 +161,7 @@ def test_rows_that_a_batch_lacks_wait() -> None:
     assert np.abs(tables[0] - tables[1])[first].min() > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config.experimental_run_functions")
 def test_where_each_batch_has_all_rows_both_updates_are_one() -> None:
     examples = names(12, 3)

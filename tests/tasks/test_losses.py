@@ -54,7 +54,7 @@ def test_a_loss_is_its_formula(name: Any, activation: Any, targets: Any, expecte
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
-@pytest.mark.quick_for("poisson-None")
+@pytest.mark.slow
 @pytest.mark.parametrize("name, activation", [("poisson", None), ("squared", "softplus")])
 def test_numbers_in_a_range_are_predicted_in_it(name: Any, activation: Any, tmp_path) -> None:
     result = names(48, 1)

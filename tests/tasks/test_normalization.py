@@ -27,6 +27,7 @@ def nfc(texts: list[str]) -> list[str]:
     return [unicodedata.normalize("NFC", text) for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_every_character(run, form) -> None:
     whole = "".join(unicodedata.normalize(form, item) + " " for item in EVERY)

@@ -312,6 +312,7 @@ def test_a_language_model_is_a_part_of_what_texts_are_ranked_by(logits, language
         np.testing.assert_allclose(scores[row], [exact[item] for item in best], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_language_model_of_other_texts_is_refused(run, language) -> None:
     image = columns(1, 5).inputs
     for folder, message in (

@@ -86,6 +86,7 @@ def test_packages(complete, name, version, state, told) -> None:
     assert all(finding.state == "ok" for key, finding in results.items() if key != name)
 
 
+@pytest.mark.slow
 def test_a_wrong_result_is_found(complete, monkeypatch) -> None:
     from seqzoo.cells.simple.vanilla import VanillaCell
 

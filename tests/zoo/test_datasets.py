@@ -45,6 +45,7 @@ def examples(languages) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_string_has_one_language_and_one_split(examples) -> None:
     # In lower case, so that no test name is a training name with another first letter.
     texts = collections.Counter(t.casefold() for split in SPLITS for t, _ in examples[split])

@@ -70,6 +70,7 @@ def test_scores_are_summed_up(tmp_path) -> None:
     assert "standard deviation\t2.6458\t0.0000" in result.text()
 
 
+@pytest.mark.slow
 def test_seeds_are_resumed(trained, tmp_path, monkeypatch) -> None:
     done = []
     run_plan = repeating.run_plan
