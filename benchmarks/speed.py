@@ -190,7 +190,8 @@ def measure_every_cell(cells: list[str], measured: Measurements, seconds: float)
 
 def measure_parallel_cells(measured: Measurements, seconds: float) -> None:
     """Adds a row for each parallel and diagonal cell, which all take turns with the LSTM."""
-    names = ["lstm", "indrnn", *(name for name, entry in REGISTRY.items() if entry.parallel)]
+    parallel = [name for name, entry in REGISTRY.items() if entry.family == "parallel"]
+    names = ["lstm", "indrnn", "lru", *(name for name in parallel if name != "lru")]
     for training, step in PASSES.items():
         runs = {name: contestants.pair_of(name, LONG, training)["seqzoo"] for name in names}
         found, _ = interleaved(runs, seconds * len(runs))

@@ -140,7 +140,7 @@ def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     d_input = tf.concat(d_gates, 2)
     d = {"states": d_states}
     if "kernel" in tensors:
-        exact = tf.cast(tf.reshape(d_input, [-1, d_input.shape[2]]), dtype)
+        exact = tf.cast(tf.reshape(d_input, [-1, tensors["kernel"].shape[1]]), dtype)
         column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
         rows = tf.concat([column, tf.ones_like(column)], 1)
         d_kernel, d_bias = tf.unstack(tf.matmul(rows, exact, transpose_a=True), 2)

@@ -9,7 +9,7 @@ from seqzoo.cells.engine import elementwise_loops, scan
 from seqzoo.cells.engine.linear_scans import scan_back
 
 
-@pytest.mark.parametrize("name", ["mingru", "rg-lru", "sru"])
+@pytest.mark.parametrize("name", ["feed-forward", "mingru", "rg-lru", "sru"])
 def test_a_single_feature_in_pieces_equals_the_step_form(name, monkeypatch):
     monkeypatch.setattr(scan, "cores", lambda: 2)
     rng = np.random.default_rng(0)
