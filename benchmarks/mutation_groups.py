@@ -563,8 +563,13 @@ GROUPS = [
     Group(
         "cells/engine/elementwise_loops.py",
         "tests/cells/test_elementwise.py",
-        "single_feature",
-        {"tf.where(live, a, b) for a, b in zip(new, states": "a for a, b in zip(new, states"},
+        "time_in_chunks",
+        {
+            "tf.where(live, a, b) for a, b in zip(new, states": "a for a, b in zip(new, states",
+            "tf.where(end, after[:, None], zeros)": "zeros",
+            "whole[:, :-1, -1]": "whole[:, :-1, 0]",
+            "tf.nest.map_structure(tf.add, s, d[n])": "d[n]",
+        },
     ),
     Group(
         "zoo/hyperparameters/search.py",

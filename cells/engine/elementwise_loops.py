@@ -19,10 +19,12 @@ from seqzoo.cells.engine.portability import within_portable
 from seqzoo.cells.engine.product_loops import output_shape
 from seqzoo.cells.engine.step_gradients import backward_step, forward_step, state_derivatives
 from seqzoo.cells.engine.xla_slices import (
+    read_at,
     read_row,
     read_step,
     time_major,
     while_steps,
+    write_at,
     write_row,
     write_step,
 )
@@ -49,6 +51,9 @@ BACKWARD_NEEDS = (
     "trajectory",
     "values",
 )
+
+LONGEST_PART = 64
+"""Steps of a backward pass that are computed at once."""
 
 
 def tensors_of(cell: RecurrentCell, x: Any) -> dict:
@@ -108,53 +113,118 @@ def forward(cell: RecurrentCell, tensors: dict, sequences: bool, keep: bool) -> 
 def backward(cell: RecurrentCell, tensors: dict, sequences: bool) -> dict:
     """Runs the backward pass of `forward`; returns the gradients of all its arguments.
 
-    All steps at once, except for the gradients of the states, which are linear recurrences: one of
-    each state, as long as no two states depend on each other.
+    Chunk after chunk of time, from the last to the first, so that what is computed in between stays
+    in the processor's cache. In a chunk all steps at once, except for the gradients of the states,
+    which are linear recurrences: one of each state, as long as no two states depend on each other.
     """
+    chunk, count = _chunks(tf.shape(tensors["x"])[0])
+    # Axes: chunk and step in it take the place of time.
+    x = _cut(tensors["x"], 0, chunk)
+    mask = _cut(tensors["mask"], 0, chunk) if "mask" in tensors else None
+    history = [_cut(whole, 1, chunk) for whole in (tensors["trajectory"], *tensors["values"])]
+    first = [
+        tf.concat([initial[:, None], whole[:, :-1, -1]], 1)
+        for initial, whole in zip(tensors["states"], history, strict=True)
+    ]
+    d_sequence = _cut(tensors["d_sequence"], 1, chunk) if sequences else None
+    # In half precision, sums over all steps would lose their digits.
+    dtype = tf.float32 if x.dtype.size == 2 else x.dtype
+    summed = [name for name in ("kernel", "bias", "unit_weights") if name in tensors]
+
+    def read(c):
+        # Read one chunk ahead: fused with a read, sigmoid and its like become scalar code.
+        c = tf.maximum(c, 0)
+        part = {"x": read_at(x, c, 0), "first": [read_at(each, c, 1) for each in first]}
+        part["after"] = [read_at(whole, c, 1) for whole in history]
+        if mask is not None:
+            part["mask"] = read_at(mask, c, 0)
+        if sequences:
+            part["d_sequence"] = read_at(d_sequence, c, 1)
+        return part
+
+    def body(k, part, later, d_x, sums):
+        c = count - 1 - k
+        following = read(c - 1)
+        time = c * chunk + tf.range(chunk)[None, :, None]
+        final = time == tensors["steps"] - 1
+        end = time == (c + 1) * chunk - 1
+        zeros = tf.zeros_like(part["after"][0])
+        received = [
+            tf.where(final, d[:, None], zeros) + tf.where(end, after[:, None], zeros)
+            for d, after in zip(tensors["d_states"], later, strict=True)
+        ]
+        if sequences:
+            received[0] += part["d_sequence"]
+        d = _backward_chunk(cell, tensors, part, received, time, dtype)
+        added = [tf.nest.map_structure(tf.add, s, d[n]) for s, n in zip(sums, summed, strict=True)]
+        return k + 1, following, d["states"], write_at(d_x, d["x"], c, 0), added
+
+    start = [tf.zeros_like(state) for state in tensors["states"]]
+    zeros = [
+        tf.nest.map_structure(lambda weight: tf.zeros(tf.shape(weight), dtype), tensors[name])
+        for name in summed
+    ]
+    _, d_states, d_x, sums = while_steps(
+        count, body, read(count - 1), start, tf.zeros_like(x), zeros
+    )
+    d = {"states": d_states, "x": tf.reshape(d_x, tf.shape(tensors["x"]))}
+    for name, total in zip(summed, sums, strict=True):
+        d[name] = tf.nest.map_structure(
+            lambda each, w: tf.cast(each, w.dtype), total, tensors[name]
+        )
+    return d
+
+
+def _backward_chunk(
+    cell: RecurrentCell, tensors: dict, part: dict, received: list, time: Any, dtype: Any
+) -> dict:
+    """`backward` for one chunk: gradients of its inputs, of the states before it, of weights."""
     weights = _step_weights(cell, tensors)
-    x = time_major(tensors["x"])
-    time = tf.range(tf.shape(x)[1])[None, :, None]
+    x = time_major(part["x"])
     live = time < tensors["steps"]
-    if "mask" in tensors:
-        live = live & tf.transpose(tensors["mask"])[:, :, None]
-    history = [tensors["trajectory"], *tensors["values"]]
-    initial = tensors["states"]
+    if "mask" in part:
+        live = live & tf.transpose(part["mask"])[:, :, None]
     before = [
         tf.concat([first[:, None], after[:, :-1]], 1)
-        for first, after in zip(initial, history, strict=True)
+        for first, after in zip(part["first"], part["after"], strict=True)
     ]
     gates = _projected(cell, tensors, x)
     _, _, values = forward_step(cell, gates, cell.RecurrentGates(), before, weights)
     derivatives = state_derivatives(cell, values, before, weights)
-
-    last = time == tensors["steps"] - 1
-    received = [tf.where(last, d[:, None], tf.zeros_like(before[0])) for d in tensors["d_states"]]
-    if sequences:
-        received[0] += tensors["d_sequence"]
-    d_new, d_states = _recurrences(derivatives, received, live, tensors)
+    valid = time < tensors["steps"] if "mask" in part else None
+    d_new, d_states = _recurrences(derivatives, received, live, valid)
     counted = [tf.where(live, d, tf.zeros_like(d)) for d in d_new]
     d_gates, _, _, d_weights = backward_step(cell, values, counted, weights)
 
-    # In half precision, sums over all steps would lose their digits.
-    dtype = tf.float32 if x.dtype.size == 2 else x.dtype
     d_input = tf.concat(d_gates, 2)
-    d = {"states": d_states}
+    d: dict = {"states": d_states}
     if "kernel" in tensors:
         exact = tf.cast(tf.reshape(d_input, [-1, tensors["kernel"].shape[1]]), dtype)
         column = tf.cast(tf.reshape(x, [-1, 1]), dtype)
         rows = tf.concat([column, tf.ones_like(column)], 1)
-        d_kernel, d_bias = tf.unstack(tf.matmul(rows, exact, transpose_a=True), 2)
-        d["kernel"] = tf.cast(d_kernel[None], x.dtype)
-        if "bias" in tensors:
-            d["bias"] = tf.cast(d_bias, x.dtype)
+        d_kernel, d["bias"] = tf.unstack(tf.matmul(rows, exact, transpose_a=True), 2)
+        d["kernel"] = d_kernel[None]
         d_input = tf.linalg.matvec(d_input, tensors["kernel"][0])[:, :, None]
     d["x"] = time_major(d_input)
     if "unit_weights" in tensors:
         d["unit_weights"] = [
-            tf.cast(_summed_as(tf.cast(each, dtype), weight), weight.dtype)
+            _summed_as(tf.cast(each, dtype), weight)
             for each, weight in zip(d_weights, tensors["unit_weights"], strict=True)
         ]
     return d
+
+
+def _chunks(length: Any) -> tuple[Any, Any]:
+    """The length of the chunks of a backward pass, and their number."""
+    lengths = tf.range(1, LONGEST_PART + 1)
+    chunk = tf.reduce_max(tf.where(length % lengths == 0, lengths, 1))
+    return chunk, length // chunk
+
+
+def _cut(whole: Any, axis: int, chunk: Any) -> Any:
+    """`whole` with an axis cut in two: chunks, and the steps of each."""
+    shape = tf.shape(whole)
+    return tf.reshape(whole, tf.concat([shape[:axis], [-1, chunk], shape[axis + 1 :]], 0))
 
 
 def dependence_order(derivatives: list[list]) -> list[int] | None:
@@ -174,22 +244,21 @@ def dependence_order(derivatives: list[list]) -> list[int] | None:
 
 
 def _recurrences(
-    derivatives: list[list], received: list, live: Any, tensors: dict
+    derivatives: list[list], received: list, live: Any, valid: Any
 ) -> tuple[list, list]:
-    """Gradients of the states after each step, (batch, time, units), and of the initial states.
+    """Gradients of the states after each step, (batch, time, units), and of those before the first.
 
     Args:
         derivatives: those of `state_derivatives`, for all steps.
         received: gradients of the states after each step, without those of later steps.
         live: (batch, time, 1), false for steps that are masked or padding.
-        tensors: those of `backward`.
+        valid: likewise, false for padding only; None where there is no mask.
     """
     count = range(len(received))
-    valid = tf.range(tf.shape(live)[1])[None, :, None] < tensors["steps"]
 
     def factor(i, j):
         """By what the gradient of new state i is multiplied in that of old state j, or None."""
-        repeated = i == j and "mask" in tensors
+        repeated = i == j and valid is not None
         if derivatives[i][j] is None and not repeated:
             return None
         zeros = tf.zeros_like(received[j])

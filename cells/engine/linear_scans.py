@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from seqzoo.cells.engine.private_tensorflow import dynamic_slice, dynamic_update_slice
+from seqzoo.cells.engine.xla_slices import read_at, write_at
 
 LONGEST_CHUNK = 32
 
@@ -32,8 +32,8 @@ def scan_back(a: Any, b: Any) -> Any:
 
     def add(k, factor, state):
         t = chunk - 1 - k
-        a_t = _read(a, t, 2)
-        return k + 1, factor * a_t, a_t * state + _read(b, t, 2)
+        a_t = read_at(a, t, 2)
+        return k + 1, factor * a_t, a_t * state + read_at(b, t, 2)
 
     size = [batch, count, units]
     start = [0, tf.ones(size, a.dtype), tf.zeros(size, a.dtype)]
@@ -41,31 +41,16 @@ def scan_back(a: Any, b: Any) -> Any:
 
     def join(k, state, after):
         c = count - 1 - k
-        after = _write(after, state, c, 1)
-        return k + 1, _read(factors, c, 1) * state + _read(added, c, 1), after
+        after = write_at(after, state, c, 1)
+        return k + 1, read_at(factors, c, 1) * state + read_at(added, c, 1), after
 
     start = [0, tf.zeros([batch, units], a.dtype), tf.zeros(size, a.dtype)]
     _, _, after = tf.while_loop(lambda k, *_: k < count, join, start)
 
     def run(k, state, written):
         t = chunk - 1 - k
-        state = _read(a, t, 2) * state + _read(b, t, 2)
-        return k + 1, state, _write(written, state, t, 2)
+        state = read_at(a, t, 2) * state + read_at(b, t, 2)
+        return k + 1, state, write_at(written, state, t, 2)
 
     *_, s = tf.while_loop(lambda k, *_: k < chunk, run, [0, after, tf.zeros_like(a)])
     return tf.reshape(s, [batch, length, units])
-
-
-def _read(whole: Any, t: Any, axis: int) -> Any:
-    """`whole` at `t` of an axis."""
-    shape = tf.unstack(tf.shape(whole))
-    start = [t if k == axis else 0 for k in range(len(shape))]
-    rest = [size for k, size in enumerate(shape) if k != axis]
-    sizes = [1 if k == axis else size for k, size in enumerate(shape)]
-    return tf.reshape(dynamic_slice(whole, tf.stack(start), tf.stack(sizes)), rest)
-
-
-def _write(whole: Any, part: Any, t: Any, axis: int) -> Any:
-    """`whole` with `part` at `t` of an axis."""
-    start = [t if k == axis else 0 for k in range(whole.shape.rank)]
-    return dynamic_update_slice(whole, tf.expand_dims(part, axis), tf.stack(start))

@@ -40,6 +40,21 @@ def write_row(whole: Any, part: Any, t: Any) -> Any:
     return dynamic_update_slice(whole, part[:, None], tf.stack([0, t, 0]))
 
 
+def read_at(whole: Any, t: Any, axis: int) -> Any:
+    """`whole` at `t` of an axis, without that axis."""
+    shape = tf.unstack(tf.shape(whole))
+    start = [t if k == axis else 0 for k in range(len(shape))]
+    rest = [size for k, size in enumerate(shape) if k != axis]
+    sizes = [1 if k == axis else size for k, size in enumerate(shape)]
+    return tf.reshape(dynamic_slice(whole, tf.stack(start), tf.stack(sizes)), rest)
+
+
+def write_at(whole: Any, part: Any, t: Any, axis: int) -> Any:
+    """`whole` with `part` at `t` of an axis."""
+    start = [t if k == axis else 0 for k in range(whole.shape.rank)]
+    return dynamic_update_slice(whole, tf.expand_dims(part, axis), tf.stack(start))
+
+
 def write_columns(whole: Any, part: Any, start: Any) -> Any:
     """`whole` with the matrix `part` as its columns from `start` on."""
     return dynamic_update_slice(whole, part, tf.stack([0, start]))

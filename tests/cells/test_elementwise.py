@@ -1,4 +1,4 @@
-"""The loops of cells without a recurrent product from a single feature, which they project."""
+"""The loops of cells without a recurrent product: chunks of time, a single feature projected."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,18 @@ from seqzoo.cells.engine import elementwise_loops, scan
 from seqzoo.cells.engine.linear_scans import scan_back
 
 
-@pytest.mark.parametrize("name", ["feed-forward", "mingru", "rg-lru", "sru"])
-def test_a_single_feature_in_pieces_equals_the_step_form(name, monkeypatch):
+@pytest.mark.parametrize(
+    "name, features",
+    [("feed-forward", 1), ("mingru", 1), ("rg-lru", 1), ("sru", 1), ("qrnn", 3)],
+)
+def test_a_batch_in_pieces_and_time_in_chunks_equal_the_step_form(name, features, monkeypatch):
     monkeypatch.setattr(scan, "cores", lambda: 2)
+    monkeypatch.setattr(elementwise_loops, "LONGEST_PART", 4)
     rng = np.random.default_rng(0)
-    x = tf.constant(rng.normal(size=(17, 9, 1)))
+    x = tf.constant(rng.normal(size=(17, 9, features)))
     mask = rng.random((17, 9)) < 0.7
     cell = create(name, 8, bias_initializer="random_normal", seed=1, dtype="float64")
-    cell.build((None, 1))
+    cell.build((None, features))
     assert scan.loops_of(cell) is elementwise_loops
     found = []
     for fast in (True, False):
