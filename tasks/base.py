@@ -166,6 +166,8 @@ class Task(ABC):
     """The default criterion for the best epoch."""
     judges: tuple[BestBy, ...] = ("loss", "metric")
     """The criteria that can be chosen."""
+    default_options = AnswerOptions()
+    """The options of predictions that name none."""
 
     @classmethod
     def adapt(cls, template: Any, examples: Examples) -> Self:
@@ -277,6 +279,11 @@ class Task(ABC):
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """Computes what `answers` and `figures` need, with TensorFlow operations only; the first
         axis of each tensor is the batch."""
+
+    def traced_options(self, options: AnswerOptions) -> Any:
+        """The part of the options that the graph of `infer` depends on, hashable; None where they
+        are only used after it."""
+        return None
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """`infer`, with the "loss" and "count" of each example of a batch with targets, and

@@ -238,7 +238,7 @@ class TaskModel(keras.Model):
             SeqzooError: an input does not fit the template.
         """
         examples = _examples(x, None)
-        asked = AnswerOptions(**options)
+        asked = replace(self.task.default_options, **options)
         if not len(examples):
             return np.zeros((0,) if self.classes is None else (0, len(self.classes)), np.float32)
         data = self.task.encode(examples, targets=False)

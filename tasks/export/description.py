@@ -114,6 +114,7 @@ def _input(task: Any) -> dict[str, Any]:
         about["split"] = "joined words"
     if isinstance(features, TokenFeatures):
         about["kind"] = "tokens"
+        about["words_of_training"] = len(features.words_of_training)
         if features.characters is not None:
             about["kind"] = "words and characters"
             about["character_vocabulary"] = features.characters.tokens

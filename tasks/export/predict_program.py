@@ -11,6 +11,9 @@ from typing import Any
 
 PACKAGE = "seqzoo.tasks.export.predict"
 
+SHARED = {"raw_sentences": "seqzoo.tasks.preprocessing.raw_sentences"}
+"""Modules of this package that are parts of predict.py as well; they import no others of it."""
+
 PARTS = {"onnx": ("onnx_part", "OnnxPart"), "litert": ("litert_part", "LiteRTPart")}
 """By format: the module and class that runs a part of the model."""
 
@@ -121,7 +124,7 @@ def _chosen(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
+    return importlib.import_module(SHARED.get(name, f"{PACKAGE}.{name}"))
 
 
 def _add_module(name: str, modules: dict[str, ast.Module]) -> None:
@@ -136,7 +139,12 @@ def _add_module(name: str, modules: dict[str, ast.Module]) -> None:
 def _of_parts(tree: ast.Module) -> list[str]:
     """The other parts that a module imports from."""
     sources = [one.module or "" for one in tree.body if isinstance(one, ast.ImportFrom)]
-    return [one.removeprefix(f"{PACKAGE}.") for one in sources if one.startswith(PACKAGE)]
+    return [one.rpartition(".")[2] for one in sources if _is_part(one)]
+
+
+def _is_part(module: str) -> bool:
+    """Whether a module becomes a part of predict.py."""
+    return module.startswith(f"{PACKAGE}.") or module in SHARED.values()
 
 
 def _body(name: str, tree: ast.Module) -> str:
@@ -159,7 +167,7 @@ def _imports(trees: Iterable[ast.Module]) -> str:
         for one in tree.body:
             if isinstance(one, ast.Import):
                 plain.add(ast.unparse(one))
-            elif isinstance(one, ast.ImportFrom) and not str(one.module).startswith(PACKAGE):
+            elif isinstance(one, ast.ImportFrom) and not _is_part(str(one.module)):
                 names[str(one.module)].update(alias.name for alias in one.names)
     numpy = "import numpy as np"
     members = [f"from {name} import {', '.join(sorted(names[name]))}" for name in sorted(names)]

@@ -12,6 +12,7 @@ from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.errors import SeqzooError, nearest, some_of
 from seqzoo.tasks.inspection.trace import Trace, trace
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
+from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.targets.texts import END, START
 
@@ -115,6 +116,8 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
             f"A model with one input was expected, got {run.folder} with the inputs "
             f"{', '.join(features.names)}; inspect it without an input."
         )
+    if isinstance(features, TokenFeatures):
+        value = features.words(value)
     raw = features.raw([value], ["the input"])
     values, lengths = map(tf.convert_to_tensor, features.transform(*raw))
     if not int(lengths[0]):
@@ -171,7 +174,7 @@ def _tags(run: Any, value: Any, answer: str | None) -> Subject:
     inputs, labels = _encoded(run, value)
     crf = model.get_layer("crf") if task.template.crf else None
     with seqzoo.cells.portable():
-        tags = task.infer(model, inputs, AnswerOptions())["tags"][0].numpy()
+        tags = task.infer(model, inputs, task.default_options)["tags"][0].numpy()
     names = tuple(task.tags.names[tag] for tag in tags[: len(labels)])
 
     def scores(given: dict[str, Any]) -> Any:

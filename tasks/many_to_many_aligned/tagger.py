@@ -1,5 +1,6 @@
 """`ManyToManyAligned` for tags, with what it learned from training examples."""
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -35,8 +36,9 @@ class TaggerTask(CutsAtSteps, Task):
 
     The loss is the cross-entropy of each tag, or, with a CRF, that of the tags of a sequence; both
     are summed over steps. The value of an `Answer` is a tuple of tags, like a target, and its
-    probability is their joint probability. The metric is the F1 of entities if all tags are BIO or
-    BIOES, otherwise the accuracy of steps.
+    probability is their joint probability; with a CRF and options that ask for several sequences,
+    `alternatives` has the most probable ones. The metric is the F1 of entities if all tags are BIO
+    or BIOES, otherwise the accuracy of steps.
 
     Args:
         template: the options, a `ManyToManyAligned`.
@@ -45,6 +47,7 @@ class TaggerTask(CutsAtSteps, Task):
     """
 
     better = 1
+    default_options = AnswerOptions(top=1)  # the search for more sequences of a CRF takes longer
 
     def __init__(self, template: Any, features: Features, tags: Tags):
         self.template = template
@@ -77,10 +80,20 @@ class TaggerTask(CutsAtSteps, Task):
             precision,
         )
 
+    def as_words(self, sentences: Any) -> Any:
+        """Inputs of predictions with raw sentences, strings, split into words as in the training
+        data; other inputs unchanged."""
+        features = self.features
+        if not isinstance(features, TokenFeatures):
+            return sentences
+        return [features.words(sentence) for sentence in sentences]
+
     def encode(self, examples: Examples, targets: bool) -> Data:
-        inputs = self.features.encode(examples)
         if not targets:
-            return Data(inputs)
+            return Data(
+                self.features.encode(replace(examples, inputs=self.as_words(examples.inputs)))
+            )
+        inputs = self.features.encode(examples)
         encoded = self.tags.encode(examples, inputs.lengths)
         if self.template.crf:
             self.tags.check(encoded, examples)
@@ -176,6 +189,9 @@ class TaggerTask(CutsAtSteps, Task):
             answer["tokens"] = self.features.tokens(*raw)
         return answer
 
+    def traced_options(self, options: AnswerOptions) -> Any:
+        return options.top if self.template.crf else None
+
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         return self.tagged(model, self.scores(model, batch), batch["lengths"], options.top)
 
@@ -270,7 +286,7 @@ class TaggerTask(CutsAtSteps, Task):
             flat = data.inputs.flat
             unknown = (flat if flat.ndim == 1 else flat[:, 0]) == UNKNOWN
         tokens = [
-            self.tokens(examples.inputs[index]) for index in range(min(SAMPLES, len(examples)))
+            self._steps(examples.inputs[index]) for index in range(min(SAMPLES, len(examples)))
         ]
         assert isinstance(data.targets, Sequences)
         pairs = zip(found["probabilities"], found["lengths"], strict=True)
@@ -278,7 +294,12 @@ class TaggerTask(CutsAtSteps, Task):
         return figures_of(self.tags, said, data.targets, tokens, unknown, probabilities)
 
     def tokens(self, value: Any) -> list[str] | None:
-        """The tokens of an input, or None if it consists of numbers."""
+        """The tokens of an input of predictions, or None if it consists of numbers."""
+        (sentence,) = self.as_words([value])
+        return self._steps(sentence)
+
+    def _steps(self, value: Any) -> list[str] | None:
+        """The tokens of an input in the form of training examples."""
         if not isinstance(self.features, TokenFeatures):
             return None
         (row,) = self.features.split(*self.features.raw([value], ["the input"])).to_list()

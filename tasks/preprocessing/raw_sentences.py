@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
-
 APOSTROPHES = "'’"
 """Characters that are interchangeable if the training data have only one of them."""
 
@@ -38,15 +36,6 @@ class SentenceSplitter:
         short = [self._folded(word) for word in words if 1 < len(word) <= LONGEST_CLITIC]
         self.first = {word for word in short if re.fullmatch(r"\w+'", word)}
         self.last = {word for word in short if re.fullmatch(r"(['-]\w+)+|n't", word)}
-
-    @classmethod
-    def of_features(cls, features: object) -> "SentenceSplitter":
-        """The splitter of a tagger's `TokenFeatures`."""
-        words = features.vocabulary.tokens  # pyright: ignore[reportAttributeAccessIssue]
-        vectors = features.vectors  # pyright: ignore[reportAttributeAccessIssue]
-        if vectors is not None:  # other inputs were not split like the training data
-            words = words[: vectors.own - SPECIAL]
-        return cls(words, features.template.lowercase)  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def remark(self) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -10,13 +11,14 @@ import tensorflow as tf
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import with_a_step
+from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
 from seqzoo.tasks.preprocessing.text import (
     TextFeatures,
     find_vectors,
     split_characters,
     stored_vectors,
 )
-from seqzoo.tasks.preprocessing.vocabulary import PADDING, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
 from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 WORD_CHARACTERS = 20
@@ -32,9 +34,11 @@ WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 class TokenFeatures(TextFeatures):
     """The words of sentences, or the characters of texts.
 
-    A sentence is a sequence of words or one string. A string is split at white space, but not at
-    no-break spaces; white space inside a word of a sequence becomes one. So a sentence whose words
-    are joined with spaces gives the same words, and an exported model can take such strings.
+    A sentence is a sequence of words or one string. In training examples, whose tags belong to
+    words, and in the graph, a string is split at white space, but not at no-break spaces; white
+    space inside a word of a sequence becomes one. So a sentence whose words are joined with spaces
+    gives the same words, and an exported graph can take such strings. In predictions a string is a
+    raw sentence, which `words` splits before that.
 
     Values are the ids of tokens (batch, time); if the characters of words are read, an id of the
     word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
@@ -89,6 +93,24 @@ class TokenFeatures(TextFeatures):
                 item if isinstance(item, str) else _joined(item, place) for item, place in pairs
             ]
         return super().raw(inputs, places)
+
+    @property
+    def words_of_training(self) -> list[str]:
+        """The words of the training data, the most frequent first, without those that only have
+        a pretrained vector: their texts were not split like the training data."""
+        tokens = self.vocabulary.tokens
+        return tokens if self.vectors is None else tokens[: self.vectors.own - SPECIAL]
+
+    @cached_property
+    def splitter(self) -> SentenceSplitter:
+        """Splits raw sentences like the training data."""
+        return SentenceSplitter(self.words_of_training, self.template.lowercase)
+
+    def words(self, sentence: Any) -> Any:
+        """The words of a raw sentence; a sequence of words, and text whose characters are tagged,
+        unchanged."""
+        raw = self.template.input == "words" and isinstance(sentence, str)
+        return self.splitter(sentence) if raw else sentence
 
     def split(self, text: Any) -> Any:
         """Strings (batch,) -> tokens, ragged (batch, time), unchanged."""

@@ -109,8 +109,10 @@ class Ensemble:
             raise SeqzooError(f"`inputs` must be a list of inputs, got one: {inputs!r}.")
         if not len(inputs):
             return []
-        options = options or AnswerOptions()
+        options = options or self.task.default_options
         examples = Examples(inputs, lines=lines, unit=unit)
+        if isinstance(self.task, TaggerTask):
+            examples = replace(examples, inputs=self.task.as_words(examples.inputs))
         data = [run.task.encode(examples, targets=False) for run in self.runs]
         if isinstance(self.task, TaggerTask):
             return self.task.answers(self._tagged(data, options), examples.inputs, options)
@@ -131,7 +133,7 @@ class Ensemble:
         Raises:
             SeqzooError: an example is malformed, or has a label that did not occur in training.
         """
-        options = options or AnswerOptions()
+        options = options or self.task.default_options
         data = [run.task.data(examples) for run in self.runs]
         first = data[0]
         if isinstance(self.task, TaggerTask):

@@ -158,8 +158,8 @@ class Inference:
         """The graph of `ask` for batches like this one, kept for the next call."""
         if isinstance(self.task, Generates):
             asked = replace(options, seed=None)
-        else:  # for all others the number of answers is chosen after the graph
-            asked = None
+        else:
+            asked = self.task.traced_options(options)
 
         def make() -> Any:
             def run(batch: dict[str, Any]) -> dict[str, Any]:

@@ -158,6 +158,15 @@ class Run:
     def _inference(self) -> Inference:
         return Inference(self.task, self.model, self.settings, self.padding)
 
+    def _options(self, given: AnswerOptions | None) -> AnswerOptions:
+        """The options of predictions, the default ones of the task for None.
+
+        Raises:
+            SeqzooError: they are of another type.
+        """
+        check_instance("options", given, (AnswerOptions, type(None)), "`AnswerOptions`")
+        return given or self.task.default_options
+
     def predict(
         self,
         inputs: Any,
@@ -170,7 +179,9 @@ class Run:
 
         Args:
             inputs: as `Examples.inputs`, such as a list of strings or a column of a data frame; or
-                a dict of columns for a model with several inputs.
+                a dict of columns for a model with several inputs. For a tagger of words, strings
+                are raw sentences, which are split into words like the training data; sequences of
+                words are not split.
             options: the options of the predictions.
             lines: the line of each input in its file, counted from 1, for error messages; None if
                 there is no file.
@@ -182,7 +193,7 @@ class Run:
         _check_list(inputs)
         if not len(inputs):
             return []
-        options = _options(options)
+        options = self._options(options)
         examples = Examples(inputs, lines=lines, unit=unit)
         data = self.task.encode(examples, targets=False)
         found = self._inference.collect(self.task.infer, data, options)
@@ -225,7 +236,7 @@ class Run:
             raise SeqzooError(f"{self.folder} does not generate text, so there is none to stream.")
         task: Any = self.task
         data = task.encode(Examples([value]), targets=False)
-        return self._inference.stream(data, _options(options))
+        return self._inference.stream(data, self._options(options))
 
     def session(self, options: AnswerOptions | None = None) -> Session:
         """A new session, which reads one input part by part.
@@ -236,7 +247,7 @@ class Run:
         Raises:
             SeqzooError: the model needs its whole input at once.
         """
-        return Session(self._stepper, _options(options))
+        return Session(self._stepper, self._options(options))
 
     @cached_property
     def _stepper(self) -> Stepper:
@@ -264,7 +275,7 @@ class Run:
                 did not occur in training.
         """
         check_instance("examples", examples, Examples, "`Examples(inputs, targets)`")
-        options = _options(options)
+        options = self._options(options)
         data = self.task.data(examples)
         found = self._inference.collect(self.task.score, data, options)
         losses, counts = (np.array(found.pop(name), np.float64) for name in ("loss", "count"))
@@ -342,7 +353,7 @@ class Run:
         wanted = Export(
             self.task,
             self.model,
-            _options(options),
+            self._options(options),
             self.predict,
             examples,
             precision,
@@ -351,16 +362,6 @@ class Run:
             tuple(signatures),
         )
         return export(wanted, folder, format)
-
-
-def _options(given: AnswerOptions | None) -> AnswerOptions:
-    """The options of predictions, the default ones for None.
-
-    Raises:
-        SeqzooError: they are of another type.
-    """
-    check_instance("options", given, (AnswerOptions, type(None)), "`AnswerOptions`")
-    return given or AnswerOptions()
 
 
 def _check_list(inputs: Any) -> None:

@@ -22,6 +22,7 @@ from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageMod
 from seqzoo.tasks.preprocessing.audio import AudioFeatures
 from seqzoo.tasks.preprocessing.image_columns import ColumnFeatures
 from seqzoo.tasks.preprocessing.image_rows import RowFeatures
+from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL
 from seqzoo.tasks.protocols import Transcribes
@@ -185,6 +186,8 @@ class Session:
         """A part as steps (time, ...) of `step_specs`."""
         task, place = self.stepper.task, "the part"
         features = task.features
+        if isinstance(features, TokenFeatures):
+            part = features.words(part)
         if isinstance(features, TextFeatures):
             return features.encode(Examples([part], lines=[1], unit="part")).flat
         if isinstance(features, RowFeatures):

@@ -1,6 +1,7 @@
 """The predict.py of ONNX and LiteRT exports: its parts, and the file that they are joined into."""
 
 import ast
+import importlib
 import itertools
 import math
 import pathlib
@@ -25,6 +26,7 @@ from seqzoo.tasks.export.predict_program import (
     ANSWERS,
     PARTS,
     READERS,
+    SHARED,
     model_class,
     predict_program,
 )
@@ -105,10 +107,14 @@ def test_a_program_has_no_part_that_its_model_does_not_need() -> None:
 
 def test_the_parts_import_only_the_standard_library_numpy_and_a_runtime() -> None:
     allowed = {"numpy", "onnxruntime", "ai_edge_litert", "seqzoo.tasks.export.predict"}
-    for path in FOLDER.glob("*.py"):
+    shared = [
+        pathlib.Path(importlib.import_module(name).__file__ or "") for name in SHARED.values()
+    ]
+    for path in [*FOLDER.glob("*.py"), *shared]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("seqzoo"):
-                assert str(node.module).rpartition(".")[0] in allowed, path
+                package = str(node.module).rpartition(".")[0]
+                assert package in allowed or str(node.module) in SHARED.values(), path
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     assert alias.name in allowed or "." not in alias.name, path

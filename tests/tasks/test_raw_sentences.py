@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
+from seqzoo.tasks.preprocessing.tagged_words import TokenFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
+from seqzoo.tasks.preprocessing.word_vectors import WordVectors
 
 FRENCH = "l' d' qu' n' c' aujourd'hui homme il est -t-il -il va , . ? ! « » arbre ( )".split()
 ENGLISH = "do n't the it 's it's U.S. dog , . ? \" ( ) can ca I 'm ... '".split()
@@ -49,11 +51,10 @@ def test_data_without_punctuation_say_so() -> None:
 
 
 def test_words_of_vectors_are_not_those_of_the_training_data() -> None:
-    features = SimpleNamespace(
-        vocabulary=Vocabulary(["the", ",", "."]),
-        vectors=SimpleNamespace(own=3),
-        template=SimpleNamespace(lowercase=False),
-    )
-    assert SentenceSplitter.of_features(features).remark
-    features.vectors = None
-    assert SentenceSplitter.of_features(features)("the,x.") == ("the,x", ".")
+    template = SimpleNamespace(input="words", lowercase=False)
+    vocabulary = Vocabulary(["the", ",", "."])
+    features = TokenFeatures(template, vocabulary, vectors=WordVectors(3, 2, 1.0))
+    assert features.splitter.remark and features.words("the,x.") == ("the,x.",)
+    features = TokenFeatures(template, vocabulary)
+    assert features.words("the,x.") == ("the,x", ".")
+    assert features.words(["the,x."]) == ["the,x."]  # words are not split

@@ -1,4 +1,5 @@
-"""`seqzoo predict` on raw sentences: words with their tags, as CoNLL, CoNLL-U and JSON."""
+"""Taggers on raw sentences: words with their tags, as CoNLL, CoNLL-U and JSON, and the same words
+wherever a model predicts."""
 
 import json
 import pathlib
@@ -6,10 +7,16 @@ import pathlib
 import pytest
 from cli_cases import seqzoo
 
-from seqzoo.tasks import Examples, ManyToManyAligned, TrainingSettings
+from seqzoo.tasks import AnswerOptions, Examples, ManyToManyAligned, TrainingSettings
 from seqzoo.tasks.data.batches import Padding
+from seqzoo.tasks.export.description import _input
+from seqzoo.tasks.export.predict.tagged_words import TaggedWordReader
+from seqzoo.tasks.inspection.subject import subject
+from seqzoo.tasks.runs.ensemble import Ensemble
 from seqzoo.tasks.runs.run import Run
 from seqzoo.tasks.training.trainer import describe
+from seqzoo.zoo.serving.model import ServedModel
+from seqzoo.zoo.serving.settings import ServingSettings
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +24,11 @@ def tagger(tmp_path_factory) -> pathlib.Path:
     """A run with random weights, of words with French contractions."""
     template = ManyToManyAligned(units=3, embedding=2, minimum_count=1, crf=True)
     words = [("l'", "homme", "est", "là", "."), ("qu'", "il", "est", ",", "là")]
-    task = template.adapt(Examples(words, [list("DNVAP"), list("DNVPA")]))
+    words += [("I", "do", "n't", "know")]
+    task = template.adapt(Examples(words, [list("DNVAP"), list("DNVPA"), list("NVAV")]))
     folder = tmp_path_factory.mktemp("tagger") / "run"
     source = {"data": "x.conll", "kind": "words", "target_kind": "tags"}
-    config = describe(template, task, TrainingSettings(), source, Padding([8], []))
+    config = describe(template, task, TrainingSettings(), source, Padding([8], [8]))
     Run.create(folder, config, task)
     task.build("float32").save(folder / "model.keras")
     return folder
@@ -59,6 +67,47 @@ def test_a_sentence_is_split_as_in_training_and_written_beside_its_tags(tagger, 
         "est",
         "là.",
     ]
+
+
+SENTENCES = {
+    "L'homme est là.": ("L'", "homme", "est", "là", "."),
+    "I don't know.": ("I", "do", "n't", "know", "."),
+    "qu’il est": ("qu'", "il", "est"),
+    "I don't , .": ("I", "don't", ",", "."),
+}
+"""Raw sentences, the last one tokenised already, and their words."""
+
+
+def test_a_string_is_a_raw_sentence_wherever_a_model_predicts(tagger, tmp_path) -> None:
+    run = Run.open(tagger)
+    by_words = [answer.value for answer in run.predict(list(SENTENCES.values()))]
+    assert [len(tags) for tags in by_words] == [5, 5, 3, 4]
+    assert [answer.value for answer in run.predict(list(SENTENCES))] == by_words
+    both = Ensemble([run, run]).predict(list(SENTENCES))
+    assert [len(answer.value) for answer in both] == [5, 5, 3, 4]
+    served = ServedModel("tagger", run, ServingSettings())
+    found = served.predict([*SENTENCES, ["I", "don't"]], AnswerOptions(top=1))
+    assert [tuple(item["tokens"]) for item in found] == [*SENTENCES.values(), ("I", "don't")]
+    assert [tuple(item["answer"]) for item in found[:-1]] == by_words
+    reader = TaggedWordReader(_input(run.task))
+    assert [tuple(reader.tokens(text)) for text in SENTENCES] == list(SENTENCES.values())
+    assert reader.tokens(["I", "don't know"]) == ["I", "don't\u00a0know"]
+    assert subject(run, "I don't know.").labels == SENTENCES["I don't know."]
+    (tmp_path / "new.csv").write_text("x\n" + "".join(f'"{text}"\n' for text in SENTENCES))
+    file = ["--input-file", tmp_path / "new.csv", "--input", "x", "--json"]
+    lines = seqzoo("predict", tagger, *file).stdout.splitlines()
+    assert [tuple(json.loads(line)["words"]) for line in lines] == list(SENTENCES.values())
+    line, *_ = seqzoo("predict", tagger, *file, "--tokenize", "whitespace").stdout.splitlines()
+    assert json.loads(line)["words"] == ["L'homme", "est", "là."]
+
+
+def test_a_crf_searches_for_several_sequences_only_when_asked(tagger) -> None:
+    run = Run.open(tagger)
+    (answer,) = run.predict(["l'homme"])
+    assert answer.alternatives == ()
+    # Another number of sequences needs another graph, which the first one must not stand in for.
+    (other,) = run.predict(["l'homme"], AnswerOptions(top=3))
+    assert len(other.alternatives) == 3 and other.value == answer.value
 
 
 def test_what_is_not_for_tags_is_said(trained) -> None:

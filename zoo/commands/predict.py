@@ -40,7 +40,7 @@ from seqzoo.zoo.commands import completers, options
     "--tokenize",
     type=options.OneOf(["auto", "whitespace"]),
     help="How to split sentences into words for a tagger: as in the training data, or at white "
-    "space only. [default: auto; whitespace in files]",
+    "space only. [default: auto]",
 )
 @click.option(
     "--attention",

@@ -88,7 +88,7 @@ def read(
     given: Iterable[bytes] | tuple[str, ...] | File,
     *,
     resample: bool = False,
-    tokenize: Tokenization = "whitespace",
+    tokenize: Tokenization = "auto",
 ) -> Iterator[Asked]:
     """The inputs for a run, in order, each read as its kind or marked as wrong.
 
@@ -240,7 +240,7 @@ def reader(
     folder: pathlib.Path,
     *,
     resample: bool = False,
-    tokenize: Tokenization = "whitespace",
+    tokenize: Tokenization = "auto",
 ) -> Callable[[Any], Any]:
     """The function that makes a raw input of the run's kind from a field.
 
@@ -249,8 +249,9 @@ def reader(
         folder: paths in a field are relative to it.
         resample: whether audio with another sample rate is converted to the model's; it also is
             if that was chosen in training.
-        tokenize: how sentences become the words of a tagger: "auto" as the training data were
-            split, see `SentenceSplitter`; or only at "whitespace".
+        tokenize: how sentences become the words of a tagger: "auto" leaves that to its
+            predictions, which split them as the training data were split; "whitespace" splits them
+            at white space only.
     """
     from seqzoo.tasks.layers.recurrent import takes_time  # which imports Keras
 
@@ -258,7 +259,6 @@ def reader(
     own = fields.reader(run.template.input, folder)
     source = Source.of_run(run, "")
     tagged = run.template.input == "words" and run.template.target == "tags"
-    split = splitter_of(run) if tagged and tokenize == "auto" else None
     further = {
         name: fields.further_reader(kind, folder) for name, kind in source.further_inputs.items()
     }
@@ -269,10 +269,8 @@ def reader(
         return read_first(field)
 
     def read_first(field: Any) -> Any:
-        if isinstance(field, list | tuple) and tagged:
+        if tagged and (tokenize == "whitespace" or isinstance(field, list | tuple)):
             return fields.words(field)
-        if split is not None:
-            return split(fields.text(field))
         if source.kind == "series" and takes_time(run.template.cell):
             return _timed_series(field, source)
         value = own(field)
@@ -330,13 +328,6 @@ def _joined(
         except SeqzooError as error:
             raise SeqzooError(f"has an input {name!r} that {error}") from error
     return results
-
-
-def splitter_of(run: Any) -> Any:
-    """The `SentenceSplitter` of a tagger of words."""
-    from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
-
-    return SentenceSplitter.of_features(run.task.features)
 
 
 def _timed_series(field: Any, source: Source) -> Any:

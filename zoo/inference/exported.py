@@ -92,6 +92,12 @@ class ExportedModel:
         """The words that tags are of; None for numbers."""
         return self._model.tokens(value) if isinstance(value, str | tuple) else None
 
+    @property
+    def remark(self) -> str:
+        """Why punctuation cannot be split off sentences for a tagger; empty if it can."""
+        splitter = getattr(self._model.reader, "splitter", None)
+        return "" if splitter is None else splitter.remark
+
     def options(self, top: int, given: dict[str, Any]) -> AnswerOptions:
         """The options of predictions; see `seqzoo.zoo.inference.options.answer_options`.
 
@@ -203,8 +209,8 @@ def exported_lines(
         )
     model = ExportedModel(folder)
     options = model.options(top, decoding)
-    if model.kind == "tags":
-        yield Reply("An exported model splits sentences at white space.", aside=True)
+    if model.remark:
+        yield Reply(model.remark, aside=True)
     if form == "csv":
         yield Reply(csv_head(options.top))
     found = of_arguments(given) if isinstance(given, tuple) else of_lines(given)

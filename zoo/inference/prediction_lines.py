@@ -110,8 +110,8 @@ def prediction_lines(
         device: see `seqzoo.zoo.devices.choose`.
         resample: whether to convert audio to the sample rate of the model.
         attention: shows where the model looks; None for only answers.
-        tokenize: how sentences become the words of a tagger; None for "auto", and "whitespace" in
-            files.
+        tokenize: how sentences become the words of a tagger, see `prediction_inputs.reader`; None
+            for "auto".
         others: more runs, whose predictions are averaged with those of the first.
         skip: number of inputs that are left out at the beginning, with the header.
         complete: called with the number of inputs, those left out included, when the output for all
@@ -131,13 +131,12 @@ def prediction_lines(
     tags_words = target == "tags" and run.template.input == "words"
     if tokenize is not None and not tags_words:
         raise SeqzooError(f"--tokenize is for tags of words, got {folder} with {target!r}.")
-    typed_words = tags_words and not isinstance(given, File)
-    tokenize = tokenize or ("auto" if typed_words else "whitespace")
+    tokenize = tokenize or "auto"
     asked = prediction_inputs.read(run, given, resample=resample, tokenize=tokenize)
     _ = run.model  # a missing model is reported before the first line is read
     if attention is not None:
         check_attention(run)
-    if tokenize == "auto" and (remark := prediction_inputs.splitter_of(run).remark):
+    if tags_words and tokenize == "auto" and (remark := run.task.features.splitter.remark):
         yield Reply(remark, aside=True)
     # Typed lines are predicted one at a time; files in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()

@@ -10,16 +10,24 @@ from seqzoo.tasks.export.predict.character_classes import SPACES, split_at_white
 from seqzoo.tasks.export.predict.padded_batches import lengths, padded
 from seqzoo.tasks.export.predict.texts import TextReader, one_text
 from seqzoo.tasks.export.predict.token_ids import PADDING, SPECIAL, UNKNOWN
+from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
 
 
 class TaggedWordReader(TextReader):
-    """Reads sentences: lists of words, or texts, which are split at white space or into
+    """Reads sentences: lists of words, or texts, which are split like the training data or into
     characters."""
 
+    def __init__(self, about: dict[str, Any]):
+        super().__init__(about)
+        self.splitter = None
+        if about["split"] == "words":
+            words = about["vocabulary"][: about.get("words_of_training")]
+            self.splitter = SentenceSplitter(words, about["lowercase"])
+
     def tokens(self, text: str | Sequence[str]) -> list[str]:
-        text = one_text(text)
-        if self.about["split"] == "characters":
-            return list(text)
+        if self.splitter is None:
+            return list(one_text(text))
+        text = one_text(self.splitter(text) if isinstance(text, str) else text)
         # Spaces that do not break are part of a word.
         spaces = SPACES.replace("\u00a0", "").replace("\u202f", "")
         spaces = spaces.replace("\u2000-\u200a", "\u2000-\u2006\u2008-\u200a")
