@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from seqzoo.tasks.data.npz_members import FAULTS, read_member
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.vocabulary import SPECIAL, Vocabulary
 
@@ -23,6 +24,15 @@ ARRAY, WORDS = ".npy", (".txt", ".vocab", ".json", ".parquet")
 
 FASTTEXT = (793_712_314).to_bytes(4, "little")
 """Begins fastText's own binary models, which have n-grams instead of a table."""
+
+NAMED = ("words", "vectors")
+"""Names of the arrays of an .npz file."""
+
+LARGEST_DIMENSION = 1_000_000
+"""Maximum numbers of a vector in a binary file."""
+
+LONGEST_LINE = 1 << 24
+"""Bytes of a line of a text file that are read at once; a line has fewer."""
 
 LONGEST_WORD = 10_000
 """Maximum bytes of a word in a binary file; a longer one means that the file is not binary."""
@@ -174,6 +184,8 @@ def _rows(path: str) -> Rows:
 
 def _package(name: str) -> pathlib.Path | None:
     """The folder of an installed package."""
+    if "." in name:  # to find a module in a package, Python runs the package
+        return None
     try:
         spec = importlib.util.find_spec(name.replace("-", "_"))
     except (ImportError, ValueError):
@@ -188,9 +200,16 @@ def _of_folder(path: str, folder: pathlib.Path) -> Rows:
     lists = sorted(item for item in folder.rglob("*") if item.suffix.lower() in WORDS)
     if len(arrays) != 1:
         raise _error(path, f"must contain one {ARRAY} array, has {len(arrays)}")
-    table = _array(path, np.load(arrays[0], mmap_mode="r", allow_pickle=False))
+    try:
+        table = np.load(arrays[0], mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise _error(path, f"cannot be read: {arrays[0].name}: {error}") from error
+    table = _array(path, table)
     for file in lists:
-        words = _words(file)
+        try:
+            words = _words(file)
+        except (OSError, ValueError, RecursionError) as error:  # those of Arrow are among them
+            raise _error(path, f"cannot be read: {file.name}: {_reason(error)}") from error
         if len(words) == len(table):
             return _of_array(words, table)
     listed = ", ".join(item.name for item in lists) or "none"
@@ -216,14 +235,20 @@ def _words(file: pathlib.Path) -> Sequence[str]:
 
 def _of_npz(path: str, file: pathlib.Path) -> Rows:
     try:
-        arrays = np.load(file, allow_pickle=False)
-        words, table = arrays["words"], _array(path, arrays["vectors"])
+        with zipfile.ZipFile(file) as opened:
+            members = {item.filename: item for item in opened.infolist()}
+            missing = [name for name in NAMED if f"{name}.npy" not in members]
+            if missing:
+                needed = "must contain the arrays `words` and `vectors`"
+                raise _error(path, f"{needed}, lacks {' and '.join(missing)}")
+            words, table = (read_member(opened, members[f"{name}.npy"]) for name in NAMED)
     except FileNotFoundError as error:
         raise _error(path, "does not exist") from error
-    except KeyError as error:
-        raise _error(path, f"must contain the arrays `words` and `vectors`, has {error}") from error
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise _error(path, f"cannot be read: {error}") from error
+    except FAULTS as error:
+        raise _error(path, f"cannot be read: {_reason(error)}") from error
+    table = _array(path, table)
+    if words.ndim != 1:
+        raise _error(path, f"must contain a list of words, got an array of {words.ndim} axes")
     if len(words) != len(table):
         raise _error(path, f"has {len(words):,} words and {len(table):,} vectors")
     return _of_array([str(word) for word in words], table)
@@ -246,7 +271,7 @@ def _of_stream(path: str, file: pathlib.Path) -> Rows:
     with _opened(path, file) as stream:
         try:
             yield from _parsed(path, stream)
-        except (EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
+        except (EOFError, zlib.error, zipfile.BadZipFile, OSError, RuntimeError) as error:
             raise _error(path, f"is truncated or damaged ({error})") from error
 
 
@@ -255,9 +280,11 @@ def _parsed(path: str, stream: Any) -> Rows:
     if first.startswith(FASTTEXT):
         raise _error(path, "is a model of fastText; give its .vec file")
     head = first.partition(b"\n")[0].split()
-    counted = len(head) == 2 and all(item.isdigit() for item in head)
+    counted = len(head) == 2 and all(item.isdigit() and len(item) < 20 for item in head)
     if counted:
         stream.readline()
+        if int(head[1]) > LARGEST_DIMENSION:
+            raise _error(path, f"declares vectors of {int(head[1]):,} numbers")
     if counted and _is_binary(first):
         return _binary(path, stream, int(head[0]), int(head[1]))
     return _text(path, stream, int(head[1]) if counted else len(head) - 1)
@@ -278,7 +305,7 @@ def _opened(path: str, file: pathlib.Path) -> Iterator[Any]:
                 opened = gzip.open(file, "rb")
             else:
                 opened = file.open("rb", buffering=0)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, RuntimeError) as error:  # also: encrypted, not implemented
             raise _error(path, f"is damaged ({error})") from error
         except OSError as error:
             raise _error(path, f"cannot be read: {error.strerror or error}") from error
@@ -308,7 +335,9 @@ def _is_binary(first: bytes) -> bool:
 def _text(path: str, stream: BinaryIO, width: int) -> Rows:
     if width < 1:
         raise _error(path, "must begin with a word and its numbers, or with two numbers")
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
+        if len(line) == LONGEST_LINE:
+            raise _error(path, f"has no end of the line of word {number:,}")
         line = line.rstrip()
         if line.count(b" ") < width and line.count(b"\t") < width:
             got = max(len(line.split()) - 1, 0)
@@ -343,6 +372,11 @@ def _binary(path: str, stream: BinaryIO, count: int, width: int) -> Rows:
             word.decode("utf-8", "replace"),
             lambda numbers=numbers: np.frombuffer(numbers, "<f4").astype(np.float32),
         )
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error's message."""
+    return str(error).partition("\n")[0].rstrip(".") or "it is incomplete"
 
 
 def _error(path: str, message: str) -> SeqzooError:

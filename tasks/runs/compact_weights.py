@@ -4,8 +4,6 @@ Large matrices are stored as bytes with a scale per row, everything else in floa
 should be evaluated again, to measure the effect.
 """
 
-import io
-import math
 import os
 import pathlib
 import zipfile
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqzoo.tasks.atomic_files import creating, write_json
+from seqzoo.tasks.data.npz_members import FAULTS, read_member
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.runs.layout import CONFIG
 from seqzoo.tasks.runs.weight_paths import weights_by_path
@@ -70,10 +69,12 @@ def unpack(model: Any, path: pathlib.Path) -> None:
             _check_names(path, weights, stored)
             _check_sizes(path, weights, stored)
             found = {
-                place: _unpacked({name: _read(file, member) for name, member in parts.items()})
+                place: _unpacked(
+                    {name: read_member(file, member) for name, member in parts.items()}
+                )
                 for place, parts in stored.items()
             }
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except FAULTS as error:
         reason = str(error).partition("\n")[0] or "it is incomplete"
         raise SeqzooError(f"{path} cannot be read: {reason}") from error
     for place in weights:
@@ -119,24 +120,6 @@ def _check_sizes(
                     f"{path} is of another model: {place!r} has {member.file_size:,} bytes, more "
                     f"than the shape {tuple(weights[place].shape)} can have; pack the run again."
                 )
-
-
-def _read(file: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """An array of a file, whose header declares no more numbers than it has."""
-    content = file.read(member)
-    header = io.BytesIO(content)
-    version = np.lib.format.read_magic(header)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    if version not in read:
-        raise ValueError(f"{member.filename} has the unknown version {version}")
-    shape, _, dtype = read[version](header)
-    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > len(content):
-        raise ValueError(f"{member.filename} is shorter than its shape {shape}")
-    header.seek(0)
-    return np.lib.format.read_array(header, allow_pickle=False)
 
 
 def _packed(weight: np.ndarray) -> dict[str, np.ndarray]:

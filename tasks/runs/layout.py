@@ -5,12 +5,18 @@ import pathlib
 
 CONFIG, HISTORY, MODEL = "config.json", "history.csv", "model.keras"
 CALIBRATION = "calibration.json"
-CHECKPOINTS, LOGS, AVERAGED = "checkpoints", "logs", "averaged"
+CHECKPOINTS, LOGS, AVERAGED, SCORES = "checkpoints", "logs", "averaged", "scores"
 
 
 def is_run(folder: str | os.PathLike) -> bool:
     """Whether a folder is a run folder."""
     return (pathlib.Path(folder) / CONFIG).is_file()
+
+
+def linked_folder(folder: str | os.PathLike) -> pathlib.Path | None:
+    """The first folder that training writes to, and that is a link to elsewhere; usually None."""
+    written = (pathlib.Path(folder) / name for name in (CHECKPOINTS, LOGS, AVERAGED, SCORES))
+    return next((path for path in written if path.is_symlink()), None)
 
 
 def runs_in(folder: str | os.PathLike) -> list[str]:

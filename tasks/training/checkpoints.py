@@ -1,7 +1,9 @@
 """Checkpoints from which training resumes as if it had not stopped."""
 
 import json
+import os
 import pathlib
+import re
 import shutil
 from typing import Any
 
@@ -37,6 +39,7 @@ class Checkpoints:
         self._state = tf.Variable("", dtype=tf.string, trainable=False)
         tracked = tf.train.Checkpoint(state=self._state, **loop.variables())
         try:
+            _check_own(folder)
             self._manager = tf.train.CheckpointManager(
                 tracked, str(folder), max_to_keep=2, checkpoint_name=NAME
             )
@@ -82,7 +85,7 @@ class Checkpoints:
 
     def _remove_parts(self, name: str = "") -> None:
         """Removes the remains of a checkpoint that was not written completely."""
-        for leftover in self.folder.glob("*_temp*"):
+        for leftover in self.folder.glob(f"{NAME}-*_temp*"):
             shutil.rmtree(leftover, ignore_errors=True)
         for leftover in self.folder.glob(f"{name}.*") if name else ():
             leftover.unlink(missing_ok=True)
@@ -112,4 +115,28 @@ class Checkpoints:
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"The checkpoint {path} cannot be read: {reason}") from error
-        return json.loads(self._state.numpy())
+        try:
+            state = json.loads(self._state.numpy())
+            if not isinstance(state, dict):
+                raise ValueError("its state is not an object")
+        except (ValueError, RecursionError) as error:
+            raise SeqzooError(f"The checkpoint {path} cannot be read: {error}.") from error
+        return state
+
+
+def _check_own(folder: pathlib.Path) -> None:
+    """Checks that the list of checkpoints names only those in its own folder, since the manager
+    removes the oldest of them.
+
+    Raises:
+        SeqzooError: it names another file.
+        ValueError: it is not text.
+    """
+    state = tf.train.get_checkpoint_state(str(folder))
+    own = os.path.abspath(folder)
+    for path in () if state is None else state.all_model_checkpoint_paths:
+        place, name = os.path.split(os.path.abspath(path))
+        if place != own or not re.fullmatch(rf"{NAME}-\d+", name):
+            raise SeqzooError(
+                f"{folder / 'checkpoint'} must name checkpoints in its own folder, got {path!r}."
+            )

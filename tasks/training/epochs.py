@@ -129,10 +129,15 @@ class Epochs:
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, self.loop)
         callbacks = None  # their state
         if resume and (state := self.restore()) is not None:
-            self.rows = state["rows"]
-            # Not as it is stored: it may be of a version that chose the best by something else.
-            self.best = max(map(self.rank, self.rows), default=None)
-            self.waited, self.seconds = state["waited"], state["seconds"]
+            try:
+                self.rows = list(state["rows"])
+                # Not as it is stored: it may be of a version that chose the best by something else.
+                self.best = max(map(self.rank, self.rows), default=None)
+                self.waited, self.seconds = int(state["waited"]), float(state["seconds"])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise SeqzooError(
+                    f"The checkpoints in {folder / CHECKPOINTS} are damaged: {error!r}."
+                ) from error
             callbacks = state.get("callbacks")
         # The table may be older or newer than the checkpoint that training resumes from.
         self.write_rows()

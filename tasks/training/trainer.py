@@ -22,7 +22,7 @@ from seqzoo.tasks.errors import SeqzooError, check_instance, check_same
 from seqzoo.tasks.fine_tuning.start import Start, sentences
 from seqzoo.tasks.losses import NUMBERS
 from seqzoo.tasks.runs.correction import correct
-from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG
+from seqzoo.tasks.runs.layout import CHECKPOINTS, CONFIG, linked_folder
 from seqzoo.tasks.runs.predictor import Inference
 from seqzoo.tasks.runs.run import FORMAT, LEARNT, Run
 from seqzoo.tasks.runs.temperature import calibrate, check_calibrates
@@ -108,6 +108,11 @@ def train(
                     "--resume."
                 )
             run = Run.open(folder) if resume else None
+            if run is not None and (linked := linked_folder(folder)) is not None:
+                raise SeqzooError(
+                    f"{linked} is a link, and a resumed training writes only to its own folder; "
+                    f"replace it by the folder that it names, {os.path.realpath(linked)}."
+                )
             start = _start(start_from, run)
             if run is not None:
                 task = run.task

@@ -14,6 +14,7 @@ from training_cases import CHOICES, Told, assert_same, history, weights
 
 from seqzoo.tasks import Interrupted, SeqzooError
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures("plain_loop", "every_step")
@@ -115,6 +116,20 @@ def _lines(process: subprocess.Popen):
     assert process.stdout is not None
     for line in process.stdout:
         yield tuple(map(int, line.split()))
+
+
+@pytest.mark.parametrize(
+    "damage", [{"rows": 3}, {"rows": [{}]}, {"waited": "x"}, {"seconds": None}]
+)
+def test_a_checkpoint_with_a_damaged_state_is_refused(
+    unbroken, tmp_path, monkeypatch, damage
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(unbroken[0], folder)
+    state = {"rows": [], "waited": 0, "seconds": 0.0, **damage}
+    monkeypatch.setattr(Checkpoints, "restore", lambda _: state)
+    with pytest.raises(SeqzooError, match=r"The checkpoints in .* are damaged: "):
+        train(template(**CHOICES), splits(), settings(), folder, resume=True)
 
 
 @pytest.mark.slow

@@ -6,20 +6,23 @@ import os
 import pathlib
 import tracemalloc
 import zipfile
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from cli_cases import seqzoo
-from task_data import names, settings, template
+from task_data import names, settings, splits, template
 
 from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
-from seqzoo.tasks.training.trainer import describe
+from seqzoo.tasks.training.checkpoints import Checkpoints
+from seqzoo.tasks.training.trainer import describe, train
 
 
 @pytest.fixture
@@ -265,3 +268,42 @@ def test_an_archive_writes_nothing_outside(run: Run, tmp_path: pathlib.Path) -> 
     opened = Run.open(run.folder)
     assert len(opened.predict(["abc"])) == 1
     assert {path for path in tmp_path.rglob("*")} == before
+
+
+def _checkpoints(folder: pathlib.Path) -> Checkpoints:
+    """The checkpoints of a model of one weight."""
+    weights = {"epoch": tf.Variable(0), "step": tf.Variable(0), "weight": tf.Variable([1.0])}
+    loop: Any = SimpleNamespace(**weights, steps=5, variables=lambda: weights)
+    return Checkpoints(folder, loop)
+
+
+def test_checkpoints_elsewhere_are_neither_read_nor_removed(tmp_path: pathlib.Path) -> None:
+    folder, other = tmp_path / "checkpoints", tmp_path / "mine"
+    _checkpoints(folder).save({"rows": []})
+    kept = [other.with_suffix(".index"), other.with_suffix(".data-00000-of-00001")]
+    for path in kept:
+        path.write_text("precious")
+    for name in (other, "../mine", "other-1"):
+        (folder / "checkpoint").write_text(
+            f'model_checkpoint_path: "step-0"\nall_model_checkpoint_paths: "{name}"\n'
+            'all_model_checkpoint_paths: "step-3"\nall_model_checkpoint_paths: "step-0"\n'
+            + "".join(f"all_model_checkpoint_timestamps: {time}\n" for time in (1e9, 1e9, 1e9))
+            + "last_preserved_timestamp: 1\n"
+        )
+        with pytest.raises(SeqzooError, match="must name checkpoints in its own folder, got "):
+            _checkpoints(folder).save({"rows": []})
+        assert all(path.exists() for path in kept)
+
+
+@pytest.mark.parametrize("state", [[], "text", None])
+def test_a_checkpoint_with_a_damaged_state_is_refused(state: Any, tmp_path: pathlib.Path) -> None:
+    _checkpoints(tmp_path).save(state)
+    with pytest.raises(SeqzooError, match="step-0 cannot be read: its state is not an object"):
+        _checkpoints(tmp_path).restore()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "logs", "scores"])
+def test_a_resumed_training_writes_only_to_its_own_folder(name: str, run: Run, tmp_path) -> None:
+    (run.folder / name).symlink_to(tmp_path)
+    with pytest.raises(SeqzooError, match=f"{name} is a link"):
+        train(template(units=3), splits(), settings(), run.folder, resume=True)

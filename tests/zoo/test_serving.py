@@ -19,8 +19,8 @@ from seqzoo.tasks.base import AnswerOptions  # noqa: E402
 from seqzoo.tasks.decoding import Decoding  # noqa: E402
 from seqzoo.tasks.errors import SeqzooError  # noqa: E402
 from seqzoo.tasks.seq2seq.task import text_answers  # noqa: E402
+from seqzoo.zoo.data.image_size import HUGE, pixel_count  # noqa: E402
 from seqzoo.zoo.serving.answers import prediction  # noqa: E402
-from seqzoo.zoo.serving.image_size import HUGE, pixel_count  # noqa: E402
 from seqzoo.zoo.serving.metrics import Counter, Histogram, exposition  # noqa: E402
 from seqzoo.zoo.serving.sessions import Sessions  # noqa: E402
 from seqzoo.zoo.serving.worker import Full, Job, Worker  # noqa: E402

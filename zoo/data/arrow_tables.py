@@ -160,7 +160,15 @@ def _class(index: Any, names: Sequence[str]) -> Any:
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a `pyarrow.Array`; see `columns_of`."""
+    """The values of a `pyarrow.Array`; see `columns_of`.
+
+    Raises:
+        pyarrow.ArrowInvalid: they are damaged: offsets of a file that point elsewhere would end the
+            process when they are read.
+    """
+    # Text that is not UTF-8 is found later, with its location.
+    binary = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}.get(column.type)
+    (column if binary is None else column.view(binary)).validate(full=True)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type

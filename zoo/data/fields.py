@@ -17,7 +17,11 @@ import numpy as np
 
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import STATICS, TEXTS
+from seqzoo.zoo.data.image_size import HUGE, pixel_count
 from seqzoo.zoo.data.sound import read_sound
+
+MOST_PIXELS = 100_000_000
+"""Maximum pixels of an image that is decoded."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Models compute in float32."""
@@ -129,13 +133,22 @@ def vector(field: Any) -> np.ndarray:
 def image(field: Any, folder: pathlib.Path) -> bytes | np.ndarray:
     """The path of a PNG, JPEG, BMP or GIF file -> its contents; bytes are the contents, and
     arrays are images already."""
-    if isinstance(field, bytes | np.ndarray):
+    if isinstance(field, np.ndarray):
         return field
+    if isinstance(field, bytes):
+        return _decodable(field)
     path = _file(field, folder)
     try:
-        return path.read_bytes()
+        return _decodable(path.read_bytes())
     except OSError as error:
         raise SeqzooError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _decodable(data: bytes) -> bytes:
+    """The contents of an image file, unless a small file declares a huge image."""
+    if MOST_PIXELS < (pixels := pixel_count(data)) < HUGE:
+        raise SeqzooError(f"declares {pixels:,} pixels; at most {MOST_PIXELS:,} are decoded")
+    return data
 
 
 def value(field: Any) -> float | tuple[float, ...]:
@@ -229,7 +242,7 @@ def rows(field: Any, folder: pathlib.Path) -> np.ndarray:
 
         try:
             data = field if path is None else path.read_bytes()
-            image = tf.io.decode_image(data, expand_animations=False).numpy()
+            image = tf.io.decode_image(_decodable(data), expand_animations=False).numpy()
         except (tf.errors.InvalidArgumentError, OSError) as error:
             name = path or f"of {len(field):,} bytes"
             raise SeqzooError(f"{name} is not a PNG, JPEG, BMP or GIF image") from error

@@ -34,7 +34,7 @@ def splits_of(folder: pathlib.Path) -> list[str] | None:
         return None
     try:
         names = json.loads(path.read_text(encoding="utf-8"))["splits"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SeqzooError(f"{path} does not list the splits.") from error
     if not isinstance(names, list) or not all(
         isinstance(name, str) and pathlib.Path(name).name == name for name in names
@@ -61,7 +61,7 @@ def files_of(folder: pathlib.Path) -> list[tuple[pathlib.Path, str | None]]:
             raise SeqzooError(
                 f"{part / STATE} cannot be read: {error.strerror or error}."
             ) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SeqzooError(f"{part / STATE} does not list the data files.") from error
         if indices:
             raise SeqzooError(

@@ -2,13 +2,13 @@
 
 import pathlib
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from seqzoo.tasks.data.npz_members import FAULTS, read_member
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.zoo.data import fields
 
@@ -118,6 +118,7 @@ class Arrays:
         if not isinstance(self._file, np.lib.npyio.NpzFile):
             raise SeqzooError(f"{path} has one array without a name; save it with `numpy.savez`.")
         self.names = tuple(self._file.files)
+        self._zip: Any = self._file.zip
 
     def __enter__(self) -> Self:
         return self
@@ -147,18 +148,19 @@ class Arrays:
         """
         nothing = Array(self.path, name, np.zeros(0))
         try:
-            values = self._file[name]
+            members = {item.filename.removesuffix(".npy"): item for item in self._zip.infolist()}
+            values = read_member(self._zip, members[name])
             if values.dtype.kind == "S":
                 values = np.char.decode(values, "utf-8")
         except UnicodeDecodeError as error:
             raise nothing.error("is not UTF-8") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise nothing.error("is damaged") from error
-        except ValueError as error:
-            raise nothing.error(
-                "contains Python objects, which are not read; concatenate the sequences into one "
-                "array, and save their lengths as 'lengths'"
-            ) from error
+        except FAULTS as error:
+            if "Object arrays" in str(error):
+                raise nothing.error(
+                    "contains Python objects, which are not read; concatenate the sequences into "
+                    "one array, and save their lengths as 'lengths'"
+                ) from error
+            raise nothing.error(f"is damaged ({str(error) or 'it is incomplete'})") from error
         array = Array(self.path, name, values)
         if values.dtype.kind not in "biufU":
             raise array.unfit("contain numbers or text")

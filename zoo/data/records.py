@@ -5,6 +5,7 @@ what a field means is read in `examples`, in one way for all formats.
 """
 
 import codecs
+import contextlib
 import gzip
 import pathlib
 import re
@@ -18,6 +19,12 @@ from seqzoo.zoo.data.source import Source
 
 _HALF = re.compile("[\udc80-\udcff]")
 """Characters that Python replaces invalid UTF-8 bytes by, with the handler "surrogateescape"."""
+
+MOST_UNPACKED = 200
+"""Maximum bytes that a byte of a compressed file may unpack to; those of text do to 3 to 20."""
+
+PACKED_LOOKED_AT = 1 << 25
+"""Bytes of a compressed file that are looked at for this."""
 
 BLOCK = 1 << 20
 """Bytes of a file that are read at once."""
@@ -132,7 +139,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
     Raises:
         SeqzooError: there is no column of that name, or no name and several columns.
     """
-    chosen = {}
+    chosen, known = {}, set(names)
     listed = ", ".join(names)
     for role in request.roles:
         name, field = request.name(role), role.partition(".")[0]
@@ -140,7 +147,7 @@ def choose_columns(path: object, names: Sequence[str], request: Request) -> dict
             name = names[0]
         if name is None:
             raise SeqzooError(f"`{field}` must name a column of {path}: {listed}.", field=field)
-        if name not in names:
+        if name not in known:
             raise SeqzooError(
                 f"`{field}` must name a column of {path} ({listed}), got {name!r}"
                 f"{nearest(name, names)}",
@@ -176,6 +183,7 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
     try:
         data = path.read_bytes()
         if path.name.lower().endswith(".gz"):
+            check_packed(path)
             data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -183,6 +191,25 @@ def read_bytes(path: pathlib.Path, *, blank: bool = False) -> bytes:
     if not blank and not data.strip():
         raise SeqzooError(f"{path} is empty.")
     return data
+
+
+def check_packed(path: pathlib.Path) -> None:
+    """Checks that a compressed file is not a small one that fills the memory: of its beginning, how
+    much it unpacks to.
+
+    Raises:
+        SeqzooError: it is one.
+    """
+    with contextlib.suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+        packed = min(path.stat().st_size, PACKED_LOOKED_AT)
+        most, count = max(packed * MOST_UNPACKED, PACKED_LOOKED_AT), 0
+        while count <= most and (block := file.read(1 << 20)):
+            count += len(block)
+        if count > most:
+            raise SeqzooError(
+                f"{path} unpacks to over {MOST_UNPACKED} times its size, as no data do that are "
+                "worth training on."
+            )
 
 
 def read_text(path: pathlib.Path, *, blank: bool = False, strict: bool = True) -> str:
@@ -229,6 +256,8 @@ class TextFile:
     def __init__(self, path: pathlib.Path, *, strict: bool = True):
         self.path = path
         self.strict = strict
+        if path.name.lower().endswith(".gz"):
+            check_packed(path)
         blocks = self.blocks()
         block = next(blocks, b"")
         utf_16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -1,16 +1,19 @@
 """Reads examples from tfds data sets, embedded and public."""
 
 import contextlib
+import json
 import math
 import pathlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from seqzoo.tasks.atomic_files import read_json
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.kinds import TEXTS
@@ -25,6 +28,9 @@ from seqzoo.zoo.data.translations import Translations
 
 FOLDERS = (tfds.TranslateFolder, tfds.ImageFolder)
 """Builders that read a folder without preparation."""
+
+CLASS_NAMES = ("pythonClassName", "python_class_name", "type")
+"""Keys of features.json, in all of its versions, whose values are names of classes."""
 
 DESCRIPTIONS = ("dataset_info.json", "features.json")
 """Files of which a prepared data set has at least one."""
@@ -145,6 +151,7 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         SeqzooError: it is not one of these.
     """
     if any((folder / name).is_file() for name in DESCRIPTIONS):
+        _check_features(folder / DESCRIPTIONS[1])
         return tfds.builder_from_directory(folder)
     if any(path.name.count(".") == 2 for path in folder.glob("*.*.txt")):
         return Translations(folder)
@@ -156,6 +163,29 @@ def _of_folder(folder: pathlib.Path) -> tfds.core.DatasetBuilder:
             "or images in CLASS or in SPLIT/CLASS."
         )
     return builder
+
+
+def _check_features(path: pathlib.Path) -> None:
+    """Checks that features.json names no classes but those of tfds, because tfds imports the module
+    of any class that it names.
+
+    Raises:
+        SeqzooError: it is damaged, or names another class.
+    """
+
+    def classes(value: Any) -> Iterator[str]:
+        for name, item in value.items() if isinstance(value, dict) else ():
+            if isinstance(item, str) and name in CLASS_NAMES:
+                yield item
+            elif isinstance(item, str) and name == "json":  # a part in text form
+                yield from classes(json.loads(item))
+            yield from classes(item)
+        for item in value if isinstance(value, list) else ():
+            yield from classes(item)
+
+    for name in classes(read_json(path)) if path.is_file() else ():
+        if not name.startswith("tensorflow_datasets."):
+            raise SeqzooError(f"{path} must name classes of tensorflow_datasets, got {name!r}.")
 
 
 def _read(
@@ -175,10 +205,14 @@ def _read(
     # Unequal lengths cannot be batched, and single examples are slow, so only if needed.
     ragged = any(None in feature.connector.shape for feature in features if feature)
     inputs, targets = [], []
-    for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
-        inputs += [own.of(batch)] if ragged else list(own.of(batch))
-        if target:
-            targets += [target.of(batch)] if ragged else list(target.of(batch))
+    try:
+        for batch in tfds.as_numpy(dataset if ragged else dataset.batch(1024)):
+            inputs += [own.of(batch)] if ragged else list(own.of(batch))
+            if target:
+                targets += [target.of(batch)] if ragged else list(target.of(batch))
+    except tf.errors.OpError as error:
+        reason = str(error.message).partition("\n")[0].rstrip(".")
+        raise SeqzooError(f"{source.data} {split} cannot be read: {reason}.") from error
     english = (builder.info.metadata or {}).get("english_names", {})
     read_input = _field_reader(own, source.kind, source, english)
     read_target = target and _field_reader(target, source.target_kind, source, english)

@@ -147,7 +147,9 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
     probe = Source(data, "characters", **reading)
     found: dict[str, Any] = {}
     if probe.is_file():
-        found = _of_format(probe) or _of_columns(read_columns(probe), given)
+        found = _of_format(probe)
+        if not found and is_table(probe):
+            found = _of_columns(read_columns(probe), given)
     if given.get("sentence_column") is not None:
         found |= {"kind": "words", "target_kind": "tags"}
     found = {name: value for name, value in found.items() if name not in given}

@@ -13,7 +13,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.kinds import INPUTS
 from seqzoo.tasks.protocols import ContinuesText
 from seqzoo.zoo.data import prediction_inputs
-from seqzoo.zoo.serving.image_size import pixel_count
+from seqzoo.zoo.data.image_size import pixel_count
 from seqzoo.zoo.serving.settings import ServingSettings
 
 SAMPLES_PER_SECOND = 192_000

@@ -11,6 +11,7 @@ from seqzoo.tasks import TEMPLATES
 from seqzoo.tasks.atomic_files import occupied
 from seqzoo.tasks.data.examples import Examples, Splits
 from seqzoo.tasks.errors import SeqzooError, check_same, command
+from seqzoo.tasks.runs.layout import SCORES
 from seqzoo.tasks.startup import start_devices
 from seqzoo.tasks.training.clusters import make_strategy
 from seqzoo.zoo import devices
@@ -293,7 +294,7 @@ def run_plan(
     if not chief:
         return None
     split, examples = _held_out(splits)
-    figures = run.evaluate(examples, folder=run.folder / "scores") if split else {}
+    figures = run.evaluate(examples, folder=run.folder / SCORES) if split else {}
     return Trained(run, split, examples, figures)
 
 

@@ -1,0 +1,152 @@
+"""Hostile and damaged data files: one line says what is wrong; no program in them runs, and what
+their headers declare is not believed."""
+
+import gzip
+import io
+import json
+import os
+import pathlib
+import struct
+import sys
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from cli_cases import seqzoo
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.zoo.data import fields
+from seqzoo.zoo.data.npz_arrays import Arrays
+from seqzoo.zoo.data.open import open_examples
+from seqzoo.zoo.data.source import Source
+
+TEXT = ["--kind", "characters", "--input", "text", "--target", "label", "--no-timing"]
+
+
+def refused(path: pathlib.Path, *words: object) -> str:
+    """The error of `seqzoo check` for a file that cannot be read, one line."""
+    result = seqzoo("check", path, *(words or TEXT))
+    assert result.exit_code == 2 and not result.stdout, result.output
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+class Payload:
+    """An object that leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: pathlib.Path):
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.trace),)
+
+
+def array(shape: tuple[int, ...], content: bytes = b"", dtype: str = "<f4") -> bytes:
+    """A .npy file whose header declares a shape."""
+    file = io.BytesIO()
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + content
+
+
+def stored(values: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=True)
+    return file.getvalue()
+
+
+def test_arrays_are_neither_unpickled_nor_allocated_as_declared(tmp_path: pathlib.Path) -> None:
+    trace, path = tmp_path / "trace", tmp_path / "x.npz"
+    members = {
+        "objects": (stored(np.array([Payload(trace)], object)), "Python objects"),
+        "records": (stored(np.zeros(2, [("a", "f4"), ("b", "O")])), "Python objects"),
+        "huge": (array((2**40, 2**20)), "is shorter than its shape"),
+        # 8 GB that the system would grant, of a member whose size is a lie.
+        "large": (array((2**31,)), "is shorter than its shape"),
+        "negative": (array((-4, 3), bytes(12)), "is shorter than its shape"),
+        "texts": (array((2,), dtype="<U500000000"), "is shorter than its shape"),
+        "program": (b"\x93NUMPY\x01\x00\x10\x00__import__('os')", "damaged"),
+        "empty": (b"", "damaged"),
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, (content, _) in members.items():
+            file.writestr(f"{name}.npy", content)
+        file.writestr("plain", b"no array")
+    with Arrays(path) as arrays:
+        for member in arrays._zip.infolist():
+            if member.filename == "large.npy":
+                member.file_size = 2**33 + 128
+        for name, (_, message) in {**members, "plain": (b"", "damaged")}.items():
+            with pytest.raises(SeqzooError, match=f"'{name}' .*{message}"):
+                _ = arrays[name]
+    assert not trace.exists()
+
+
+def test_arrays_are_checked_without_columns(tmp_path: pathlib.Path) -> None:
+    np.savez(tmp_path / "x.npz", inputs=np.zeros((30, 5)), targets=np.array(["a", "b"] * 15))
+    result = seqzoo("check", tmp_path / "x.npz", "--kind", "series", "--no-timing")
+    assert not result.exception or result.exit_code == 1, result.exception
+    assert "a 50.0%, b 50.0%" in result.stdout or "b 50.0%, a 50.0%" in result.stdout
+
+
+def test_offsets_of_arrow_files_that_point_elsewhere_are_refused(tmp_path: pathlib.Path) -> None:
+    offsets = pa.py_buffer(np.array([0, 5, 3], np.int32))
+    texts = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"abcdef")])
+    batch = pa.RecordBatch.from_arrays([texts, pa.array(["x", "y"])], ["text", "label"])
+    path = tmp_path / "x.arrow"
+    with pa.ipc.new_file(path, batch.schema) as file:
+        file.write_batch(batch)
+    assert "cannot be read from row 1 on: " in refused(path)
+
+
+def test_a_compressed_file_that_fills_the_memory_is_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\n" + bytes(40_000_000), 9))
+    assert "unpacks to over 200 times its size" in refused(path)
+
+
+def test_an_image_that_declares_too_many_pixels_is_not_decoded(tmp_path: pathlib.Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100)))
+    (tmp_path / "x.png").write_bytes(data)
+    for read in (fields.image, fields.rows):
+        for field in (data, "x.png"):
+            with pytest.raises(SeqzooError, match="declares 400,000,000 pixels"):
+                read(field, tmp_path)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_module_that_a_data_set_names_is_imported(nested: bool, tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "hostile_feature.py").write_text("class Own: pass\n")
+    core = "tensorflow_datasets.core.features"
+    own: dict[str, Any] = {"pythonClassName": "hostile_feature.Own"}
+    if nested:
+        text = json.dumps({"feature": {"type": "hostile_feature.Own", "content": {}}})
+        name = f"{core}.sequence_feature.Sequence"
+        own = {"pythonClassName": name, "jsonFeature": {"json": text}}
+    features = {"text": own, "type": {"pythonClassName": f"{core}.text_feature.Text", "text": {}}}
+    about = {
+        "pythonClassName": f"{core}.features_dict.FeaturesDict",
+        "featuresDict": {"features": features},
+    }
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "features.json").write_text(json.dumps(about))
+    source = Source(str(tmp_path / "data"), "characters")
+    with pytest.raises(SeqzooError, match="must name classes of tensorflow_datasets, got 'hostile"):
+        open_examples(source)
+    assert "hostile_feature" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["state.json", "dataset_dict.json"])
+def test_folders_of_data_sets_with_damaged_descriptions(name: str, tmp_path) -> None:
+    (tmp_path / name).write_text("[" * 100_000)
+    assert "does not list" in refused(tmp_path)
