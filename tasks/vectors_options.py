@@ -1,4 +1,4 @@
-"""The options of word vectors, which several templates have."""
+"""The options of word vectors and of features from language models."""
 
 from typing import Any, Literal
 
@@ -28,3 +28,18 @@ def check_vectors(template: Any) -> None:
             f"{template.input!r} and target {template.target!r}.",
             field="vectors",
         )
+
+
+def check_features_from(template: Any) -> None:
+    """Checks that the runs that features come from are a list of folders, and makes it one.
+
+    Raises:
+        SeqzooError: they are not.
+    """
+    names = template.features_from
+    if names is None:
+        return
+    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+        raise SeqzooError(field="features_from", expected="a list of run folders", got=names)
+    # A list, as in JSON, so that stored options equal new ones.
+    object.__setattr__(template, "features_from", list(names) or None)

@@ -194,6 +194,17 @@ def _checked(wanted: Export, format: str) -> Format:
             f"`format` must be saved-model for models with further inputs, got {format!r}.",
             field="format",
         )
+    if format != "saved-model" and getattr(wanted.task.template, "backward", False):
+        raise SeqzooError(
+            f"`format` must be saved-model for language models that read backward, got {format!r}.",
+            field="format",
+        )
+    if format != "saved-model" and getattr(wanted.task.template, "features_from", None):
+        raise SeqzooError(
+            "`format` must be saved-model for taggers with `features_from`, whose language models "
+            f"read the characters of whole sentences, got {format!r}.",
+            field="format",
+        )
     if format != "saved-model" and wanted.task.features.takes_time:
         raise SeqzooError(
             f"`format` must be saved-model for {wanted.task.template.cell!r}, which takes the time "

@@ -21,6 +21,7 @@ from seqzoo.cells.engine.runners import run_by
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.forecast.network import SegmentForecaster
 from seqzoo.tasks.layers.recurrent import MaskedPooling, NGramEmbedding, takes_time
+from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import WordCharacters
 from seqzoo.tasks.many_to_many_aligned.forecaster_network import NextStep
 from seqzoo.tasks.many_to_many_aligned.language_model_network import LanguageModel
@@ -101,6 +102,8 @@ def no_step(model: Any) -> str | None:
             return "its answer is pooled over all steps"
         if isinstance(layer, NGramEmbedding):
             return "it looks at n-grams of its input"
+        if isinstance(layer, StringStates):
+            return "a language model reads the characters of whole sentences"
         if isinstance(layer, WordCharacters):
             return "a recurrent layer reads the characters of each word"
         if "crf" in layer.name:

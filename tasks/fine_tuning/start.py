@@ -15,7 +15,7 @@ from seqzoo.tasks.fine_tuning.layers import DECODER, OUTPUTS, weights_by_layer
 from seqzoo.tasks.fine_tuning.templates import check_matching
 from seqzoo.tasks.kinds import TEXTS
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures
-from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, WORD, TokenFeatures
+from seqzoo.tasks.preprocessing.tagged_words import CHARACTERS, MODELS, WORD, TokenFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
 from seqzoo.tasks.preprocessing.word_joints import JOINT
@@ -56,9 +56,13 @@ class Start:
         """
         old = self.run.task
         check_matching(template, self.run.template)
-        learned = template
-        if getattr(template, "vectors", None) is not None:
-            learned = replace(template, vectors=None)  # pyright: ignore[reportArgumentType]
+        # What the run took from elsewhere is part of it.
+        elsewhere = {
+            name: None
+            for name in ("vectors", "features_from")
+            if getattr(template, name, None) is not None
+        }
+        learned = replace(template, **elsewhere)  # pyright: ignore[reportArgumentType]
         task: Any = learned.adapt(examples)
         config, before = task.to_config(), old.to_config()
         if "features" in config and _alike(task.features, old.features):
@@ -84,6 +88,13 @@ class Start:
         if config.get("features", {}).get("joined"):
             own = TextFeatures.learn(learned, examples, joined=True).vocabulary
             words = {**words, WORD: own}
+        if getattr(template, "features_from", None) is not None:
+            models = {
+                name: vocabulary
+                for name, vocabulary in old.vocabularies.items()
+                if name.startswith(MODELS)
+            }
+            words, fixed = {**words, **models}, fixed | models.keys()
         vocabularies = {
             name: _extended(old.vocabularies[name], word, name in fixed)
             if name in old.vocabularies

@@ -14,6 +14,7 @@ READING = (
     "join",
     "lowercase",
     "nfc",
+    "backward",
     "ngrams",
     "ngram_buckets",
     "characters",
@@ -21,6 +22,7 @@ READING = (
     "character_embedding",
     "vectors",
     "vectors_mode",
+    "features_from",
     "sample_rate",
     "mel_bins",
     "permutation_seed",
@@ -92,6 +94,11 @@ def check_matching(template: Any, old: Template) -> None:
         SeqzooError: an option differs; its field is named.
     """
     own = required_options(template)
+    if getattr(old, "backward", False) and "backward" not in own:
+        raise SeqzooError(
+            "A language model that reads backward can only be trained further as one: name a run "
+            "that reads forward, or let a tagger use its states with `features_from`."
+        )
     for name, value in required_options(old).items():
         if name in own:
             _check(name, own[name], value, "make the template with `matching_template`")

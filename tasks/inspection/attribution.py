@@ -12,6 +12,7 @@ from seqzoo.tasks.inspection.calls import changed_output
 from seqzoo.tasks.inspection.subject import Subject
 from seqzoo.tasks.inspection.trace import step_by_step
 from seqzoo.tasks.layers.recurrent import NGramEmbedding
+from seqzoo.tasks.layers.string_states import StringStates
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
 from seqzoo.tasks.runs.weight_paths import children
 
@@ -26,8 +27,14 @@ not, since the rule is slow where a network has corners."""
 ROWS_AT_ONCE = 64
 """Rows per call of a model."""
 
-VECTORS = (keras.layers.Embedding, NGramEmbedding, WordCharacters, ConvolvedCharacters)
-"""Layers that embed the ids of an input."""
+VECTORS = (
+    keras.layers.Embedding,
+    NGramEmbedding,
+    WordCharacters,
+    ConvolvedCharacters,
+    StringStates,
+)
+"""Layers that make vectors of the ids of an input."""
 
 REGION = 4
 """Side of the regions of an image that occlusion covers, in pixels."""

@@ -119,11 +119,12 @@ def _encoded(run: Any, value: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     if isinstance(features, TokenFeatures):
         value = features.words(value)
     raw = features.raw([value], ["the input"])
-    values, lengths = map(tf.convert_to_tensor, features.transform(*raw))
-    if not int(lengths[0]):
+    inputs = {name: tf.convert_to_tensor(tensor) for name, tensor in features.tensors(*raw).items()}
+    length = int(inputs["lengths"][0])
+    if not length:
         raise SeqzooError("The input is empty; give one of at least one step.")
-    inputs = {"values": values[:, : int(lengths[0])], "lengths": lengths}
-    return inputs, input_labels(features, raw, int(lengths[0]))
+    inputs["values"] = inputs["values"][:, :length]
+    return inputs, input_labels(features, raw, length)
 
 
 def input_labels(features: Any, raw: tuple, steps: int) -> tuple[str, ...]:

@@ -272,6 +272,8 @@ class LanguageModelTask(Task):
 
     def continued(self, text: str, answer: str) -> str:
         """A prompt and its continuation as one text, with the white space between them."""
+        if self.template.backward:
+            return f"{answer}{text}"
         if self.texts.brings_space:
             return f"{text}{answer}" if text else answer.removeprefix(" ")
         separator = " " if text and self.template.input == "words" else ""

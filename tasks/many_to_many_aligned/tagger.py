@@ -90,14 +90,14 @@ class TaggerTask(CutsAtSteps, Task):
 
     def encode(self, examples: Examples, targets: bool) -> Data:
         if not targets:
-            return Data(
-                self.features.encode(replace(examples, inputs=self.as_words(examples.inputs)))
-            )
-        inputs = self.features.encode(examples)
+            examples = replace(examples, inputs=self.as_words(examples.inputs))
+        inputs, further = self.features.encode(examples), self.features.encode_further(examples)
+        if not targets:
+            return Data(inputs, further=further)
         encoded = self.tags.encode(examples, inputs.lengths)
         if self.template.crf:
             self.tags.check(encoded, examples)
-        return Data(inputs, encoded)
+        return Data(inputs, encoded, further=further)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         scores = self.scores(model, batch, training)
@@ -126,7 +126,7 @@ class TaggerTask(CutsAtSteps, Task):
 
     def scores(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
         """The scores of each tag at each step, (batch, time, tags), float32."""
-        inputs = {"values": batch["values"], "lengths": batch["lengths"]}
+        inputs = {name: batch[name] for name in model.input}
         return tf.cast(model(inputs, training=training), tf.float32)
 
     def _best(self, model: Any, scores: Any, lengths: Any) -> Any:
@@ -176,8 +176,9 @@ class TaggerTask(CutsAtSteps, Task):
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
         """Tags (batch, time), "" in the padding, with their probabilities, and the lengths; for
         text also the tokens, (batch, time)."""
-        values, lengths = self.features.transform(*raw)
-        scores = self.scores(model, {"values": values, "lengths": lengths})
+        inputs = self.features.tensors(*raw)
+        values, lengths = inputs["values"], inputs["lengths"]
+        scores = self.scores(model, inputs)
         result = self.tagged(model, scores, lengths)
         names = tf.gather(tf.constant(self.tags.names), result["tags"])
         answer = {

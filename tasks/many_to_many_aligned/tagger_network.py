@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from seqzoo.tasks.layers.recurrent import recurrent_stack, sequence_inputs
+from seqzoo.tasks.layers.string_states import Columns, StringStates
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
@@ -51,7 +52,8 @@ def tagger_network(
     tags: int,
     precision: str,
 ) -> keras.Model:
-    """The model: "values" and "lengths" -> scores of tags, (batch, time, tags), float32.
+    """The model: "values", "lengths" and, for each language model, "values_1" and so on -> scores
+    of tags, (batch, time, tags), float32.
 
     Args:
         template: a `ManyToManyAligned`.
@@ -62,6 +64,9 @@ def tagger_network(
         precision: Keras' dtype policy.
     """
     inputs, values, mask = sequence_inputs(features)
+    states = _language_model_states(inputs, features, precision)
+    if states:
+        values = Columns(0, features.columns, name="of_words")(values)
     vectors = values
     if features.vocabulary is not None:
         ids = WordIds(template.word_dropout, name="word_ids")(values)
@@ -79,6 +84,8 @@ def tagger_network(
                 *sizes, template.cell, template.characters, template.cell_options, **named
             )
         vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
+    if states:
+        vectors = keras.layers.concatenate([vectors, *states], dtype=precision)
     stacked = replace(template, bidirectional=template.both_ways)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
     if template.dropout:
@@ -87,3 +94,24 @@ def tagger_network(
     if outputs is not None:
         scores = outputs(scores)
     return keras.Model(inputs, scores, name="tagger")
+
+
+def _language_model_states(inputs: dict[str, Any], features: Any, precision: str) -> list[Any]:
+    """The states of each language model of `TokenFeatures`, (batch, time, units); what the models
+    read is added to the inputs."""
+    results = []
+    for number, model in enumerate(getattr(features, "models", ()), 1):
+        read = keras.Input((None,), dtype="int32", name=f"values_{number}")
+        column = features.columns + number - 1
+        steps = Columns(column, name=f"steps_{number}")(inputs["values"])
+        layer = StringStates(
+            len(model.vocabulary),
+            **model.layers,
+            dtype=precision,
+            name=f"language_model_{number}",
+        )
+        results.append(layer(read, steps))
+        if model.weights is not None:
+            layer.assign_weights(model.weights)
+        inputs[read.name] = read
+    return results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -13,7 +13,12 @@ from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import TrainingSettings
-from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
+from seqzoo.tasks.vectors_options import (
+    VectorsMode,
+    VectorsVocabulary,
+    check_features_from,
+    check_vectors,
+)
 
 if TYPE_CHECKING:
     AlignedInput = AlignedTarget = str
@@ -65,6 +70,10 @@ class ManyToManyAligned(Template):
         vectors_vocabulary: words that are known besides those of the training examples: the first
             `vectors_keep` of the file of word vectors, or all.
         vectors_keep: number of words to keep from the beginning of the file of word vectors.
+        features_from: run folders of language models of characters, such as a forward and a
+            backward one. Each word also gets their states at its end (its beginning, if a model
+            reads backward), which are concatenated to its embedding: contextual string embeddings.
+            The models are not trained further, and are kept in the run. For "words" with "tags".
         vocabulary_size: maximum vocabulary size. The padding and unknown tokens count.
         minimum_count: minimum number of occurrences in training for a token to enter the
             vocabulary.
@@ -86,6 +95,8 @@ class ManyToManyAligned(Template):
         horizon: default number of steps to forecast.
         whole: read the file as one long sequence, or each line as a sequence. No start or end token
             is between the windows of one text. For "next".
+        backward: read texts from the last character to the first, and predict the one before. For
+            a language model of characters whose states taggers use.
         loss: loss function for numeric targets; other targets have a fixed one. None for squared
             with "values" and series.
         output_activation: activation of numeric outputs, by its Keras name. Targets are
@@ -118,6 +129,7 @@ class ManyToManyAligned(Template):
     vectors_mode: VectorsMode = "frozen"
     vectors_vocabulary: VectorsVocabulary = "frequent"
     vectors_keep: Annotated[int, Range(least=0)] = 100_000
+    features_from: Sequence[str] | None = None
     vocabulary_size: Annotated[int, Range(least=5)] = 20_000
     minimum_count: Count = 2
     lowercase: Annotated[bool, Named(off="keep-case")] = False
@@ -130,6 +142,7 @@ class ManyToManyAligned(Template):
     window: Count = 100
     horizon: Count = 24
     whole: Annotated[bool, Named(off="lines")] = False
+    backward: Annotated[bool, Named(off="forward")] = False
     loss: Loss | None = None
     output_activation: str | None = None
     tied: Annotated[bool, Named(off="untied")] = False
@@ -139,13 +152,20 @@ class ManyToManyAligned(Template):
         check_cell(self)
         check_loss(self)
         check_vectors(self)
+        check_features_from(self)
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("word_dropout", (self.input, self.target) == ("words", "tags"), "words with tags"),
+            ("features_from", (self.input, self.target) == ("words", "tags"), "words with tags"),
             ("whole", self.target == "next", "target 'next'"),
             ("all_layers", not self.models_language, "tags, values, and what is next of numbers"),
             ("tied", self.models_language, "target 'next' of texts"),
+            (
+                "backward",
+                (self.input, self.target) == ("characters", "next"),
+                "characters and target 'next'",
+            ),
             (
                 "nfc",
                 (self.input, self.target == "next") != ("characters", False),

@@ -71,6 +71,12 @@ def language_model(folder: str, target: str) -> Any:
             expected=f"a language model of {target}, as the texts are made of",
             got=f"{folder}, one of {run.template.input}",
         )
+    if run.template.backward:
+        raise SeqzooError(
+            field="language_model",
+            expected="a language model that reads texts forward, as they are written",
+            got=folder,
+        )
     with tf.init_scope():  # the first use may be in a graph
         _ = run.model
     return run

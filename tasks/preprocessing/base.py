@@ -112,13 +112,18 @@ class Features(ABC):
         """
         if isinstance(examples.inputs, TextColumn):
             return self.encode_stored(examples)
+        return self.encode_by(self._graph, examples, optional=optional)
+
+    def encode_by(self, graph: Any, examples: Examples, *, optional: bool = False) -> Sequences:
+        """Transforms all examples by a function of raw inputs that returns values and lengths; see
+        `encode`."""
         flat, lengths = [], []
         for start in range(0, len(examples), self.chunk):
             part = range(start, min(start + self.chunk, len(examples)))
             raw = self.raw(
                 examples.inputs[part.start : part.stop], [examples.place(i) for i in part]
             )
-            values, steps = (tensor.numpy() for tensor in self._graph(*raw))
+            values, steps = (tensor.numpy() for tensor in graph(*raw))
             if not optional and not steps.all():
                 raise empty(examples.place(part[int(np.argmin(steps))]))
             flat.append(values[np.arange(values.shape[1]) < steps[:, None]])

@@ -8,9 +8,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import with_a_step
+from seqzoo.tasks.preprocessing.character_models import CharacterModel, read_character_models
 from seqzoo.tasks.preprocessing.raw_sentences import SentenceSplitter
 from seqzoo.tasks.preprocessing.text import (
     TextFeatures,
@@ -30,6 +32,9 @@ JOINER = "\u00a0"
 WORD, CHARACTERS = "vocabulary", "character_vocabulary"
 """Names of the vocabularies."""
 
+MODELS = "language_model_vocabulary"
+"""Beginning of the names of the vocabularies of language models; their numbers follow, from 1."""
+
 
 class TokenFeatures(TextFeatures):
     """The words of sentences, or the characters of texts.
@@ -41,13 +46,16 @@ class TokenFeatures(TextFeatures):
     raw sentence, which `words` splits before that.
 
     Values are the ids of tokens (batch, time); if the characters of words are read, an id of the
-    word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS).
+    word and `WORD_CHARACTERS` of its characters, (batch, time, 1 + WORD_CHARACTERS). If language
+    models read the characters of the whole sentence, one column per model follows, the step of the
+    model that stands for the word; what the models read are further inputs, "values_1" and so on.
 
     Args:
         template: has `input`, `lowercase`, `nfc` and `characters`.
         vocabulary: of tokens.
         characters: vocabulary of the characters of words, if these are read.
         vectors: pretrained word vectors, or None.
+        models: language models whose states are features of words.
     """
 
     def __init__(
@@ -56,9 +64,11 @@ class TokenFeatures(TextFeatures):
         vocabulary: Vocabulary,
         characters: Vocabulary | None = None,
         vectors: WordVectors | None = None,
+        models: Sequence[CharacterModel] = (),
     ):
         super().__init__(template, vocabulary, vectors)
         self.characters = characters
+        self.models = tuple(models)
 
     @classmethod
     def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TokenFeatures":
@@ -84,6 +94,7 @@ class TokenFeatures(TextFeatures):
                 for character in token.decode("utf-8"):
                     within[character.encode("utf-8")] += count
             features.characters = Vocabulary.learn(within, size, template.minimum_count)
+        features.models = read_character_models(template.features_from)
         return features
 
     def raw(self, inputs: Any, places: Sequence[str]) -> tuple:
@@ -138,21 +149,68 @@ class TokenFeatures(TextFeatures):
             ids = ids.to_tensor(PADDING, shape=(None, WORD_CHARACTERS))
             values = tf.concat([values[:, None], ids], 1)
         values = tokens.with_flat_values(values).to_tensor(PADDING)
+        if self.models:
+            columns = [model.transform(tokens)[2][:, :, None] for model in self.models]
+            own = values[:, :, None] if self.characters is None else values
+            values = tf.concat([own, *columns], 2)
         return with_a_step(values, PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+
+    def tensors(self, *raw: Any) -> dict[str, Any]:
+        results = super().tensors(*raw)
+        for number, model in enumerate(self.models, 1):
+            values, lengths, _ = model.transform(self.split(*raw))
+            results |= {f"values_{number}": values, f"lengths_{number}": lengths}
+        return results
+
+    def encode_further(self, examples: Examples) -> tuple[Sequences, ...]:
+        return tuple(
+            self.encode_by(self._reader(model), examples, optional=True) for model in self.models
+        )
+
+    def _reader(self, model: CharacterModel) -> Any:
+        """What a language model reads, traced once for any number of examples."""
+        return tf.function(
+            lambda *raw: model.transform(self.split(*raw))[:2],
+            input_signature=self.signature,
+            autograph=False,
+        )
+
+    @property
+    def columns(self) -> int:
+        """Numbers of a step that the word itself has: its id and those of its characters."""
+        return 1 if self.characters is None else 1 + WORD_CHARACTERS
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return () if self.characters is None else (1 + WORD_CHARACTERS,), "int32"
+        total = self.columns + len(self.models)
+        return () if total == 1 else (total,), "int32"
 
     @property
     def vocabularies(self) -> dict[str, Vocabulary]:
         known = {WORD: self.vocabulary}
-        return known if self.characters is None else {**known, CHARACTERS: self.characters}
+        if self.characters is not None:
+            known[CHARACTERS] = self.characters
+        for number, model in enumerate(self.models, 1):
+            known[f"{MODELS}{number}"] = model.vocabulary
+        return known
+
+    def to_config(self) -> dict[str, Any]:
+        models = [model.to_config() for model in self.models]
+        return {**super().to_config(), **({"models": models} if models else {})}
 
     @classmethod
     def from_config(cls, template: Any, config: dict, vocabularies: dict) -> "TokenFeatures":
-        characters = vocabularies.get(CHARACTERS)
-        return cls(template, vocabularies[WORD], characters, stored_vectors(config))
+        models = [
+            CharacterModel.from_config(item, vocabularies[f"{MODELS}{number}"])
+            for number, item in enumerate(config.get("models", []), 1)
+        ]
+        return cls(
+            template,
+            vocabularies[WORD],
+            vocabularies.get(CHARACTERS),
+            stored_vectors(config),
+            models,
+        )
 
 
 def _joined(words: Any, place: str) -> str:

@@ -171,6 +171,8 @@ class TextFeatures(Features):
         else:
             words = split_joined_words if self.joined else split_words
             tokens = (words if self.template.input == "words" else split_characters)(text)
+        if getattr(self.template, "backward", False):
+            return tf.reverse(tokens, [1])
         return tokens[:, : self.template.maximum_length]
 
     def tokens(self, text: Any) -> Any:

@@ -49,6 +49,8 @@ class TextChoices:
     minimum_count: int
     maximum_length: int | None = None
     nfc: bool = False
+    backward: bool = False
+    """Whether tokens are in the reverse order of the text."""
 
     @classmethod
     def of_input(cls, template: Any) -> "TextChoices":
@@ -59,6 +61,7 @@ class TextChoices:
             template.vocabulary_size,
             template.minimum_count,
             nfc=template.nfc,
+            backward=template.backward,
         )
 
     @classmethod
@@ -169,6 +172,8 @@ class Texts:
     def join_tokens(self, tokens: Any, lengths: Any, goes_on: bool = False) -> Any:
         """Tokens (..., time), strings, and lengths (...) -> strings (...); see `join`."""
         tokens = tf.where(tf.range(tf.shape(tokens)[-1]) < lengths[..., None], tokens, "")
+        if self.choices.backward:
+            tokens = tf.reverse(tokens, [-1])
         if self.brings_space:
             texts = join_words(tokens) if self.joined else join_subwords(tokens)
             return texts if goes_on else tf.strings.strip(texts)

@@ -33,6 +33,12 @@ def check_truncation(task: Any, settings: TrainingSettings) -> None:
             "`bptt_every` is for tags without `crf`, whose loss is that of a whole sequence.",
             field="bptt_every",
         )
+    if getattr(template, "features_from", None):
+        raise SeqzooError(
+            "`bptt_every` is for taggers without `features_from`, whose language models read whole "
+            "sentences.",
+            field="bptt_every",
+        )
     if template.both_ways:
         raise SeqzooError(
             "`bptt_every` is for layers of one direction, got bidirectional ones; add "

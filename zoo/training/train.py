@@ -257,6 +257,7 @@ def run_plan(
     strategy = make_strategy(distribute, workers) if distribute else None
     start_devices()
     from seqzoo.tasks.layers.recurrent import make_cell
+    from seqzoo.tasks.preprocessing.character_models import check_character_models
     from seqzoo.tasks.preprocessing.word_vectors import check_readable
     from seqzoo.tasks.training.progress import Silent, TerminalProgress
     from seqzoo.tasks.training.trainer import train
@@ -270,6 +271,8 @@ def run_plan(
     make_cell(task)
     if not plan.resume and plan.start is None and getattr(task, "vectors", None):
         check_readable(task.vectors)
+    if not plan.resume and plan.start is None:
+        check_character_models(getattr(task, "features_from", None))
     check_times(task, source)
     if plan.resume and not quiet:
         say(f"Resuming {plan.folder} with its settings: {as_options(plan.choices)}")
