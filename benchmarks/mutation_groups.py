@@ -543,6 +543,40 @@ GROUPS = [
         {"ops.abs(u - v)": "(u - v)"},
     ),
     Group(
+        "tasks/many_to_many_aligned/tagger_network.py",
+        "tests/tasks/test_further_inputs.py",
+        "other_templates and tags",
+        {"beside_steps(inputs, vectors,": "vectors; beside_steps(inputs, vectors,"},
+    ),
+    Group(
+        "tasks/seq2seq/encoder_decoder.py",
+        "tests/tasks/test_further_inputs.py",
+        "other_templates and encoder",
+        {"if self.further is not None:": "if self.further is not None and training:"},
+    ),
+    # Features from language models.
+    Group(
+        "tasks/preprocessing/character_models.py",
+        "tests/tasks/test_features_from.py",
+        "states_of_the_models",
+        {
+            "tf.cumsum(sizes, 1, reverse=backward)": "tf.cumsum(sizes, 1)",
+            "constant_values=START": "constant_values=PADDING",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/text.py",
+        "tests/tasks/test_features_from.py",
+        "backward_model",
+        {"return tf.reverse(tokens, [1])": "return tokens"},
+    ),
+    Group(
+        "tasks/fine_tuning/start.py",
+        "tests/tasks/test_features_from.py",
+        "travel",
+        {'("vectors", "features_from")': '("vectors",)'},
+    ),
+    Group(
         "tasks/seq2seq/task.py",
         "tests/tasks/test_replace_unknown.py",
         "become",

@@ -207,6 +207,30 @@ def targets_of(template: str | None = None) -> Any:
     ]
 
 
+def check_further_inputs(template: Any) -> None:
+    """Checks the further inputs of a template.
+
+    Raises:
+        SeqzooError: one is not of a kind that can accompany another input, or the template cannot
+            have any.
+    """
+    further = template.further_inputs
+    check_kinds(further)
+    if further and template.target == "next":
+        raise SeqzooError(
+            "`further_inputs` are for all targets but 'next', whose models write what they read.",
+            field="further_inputs",
+        )
+    for name, kind in further.items():
+        if kind == "audio" and not hasattr(template, "sample_rate"):
+            raise SeqzooError(
+                f"The further input {name!r} cannot be 'audio' in {template.name}; use a template "
+                "that reads audio.",
+                field="further_inputs",
+                got=kind,
+            )
+
+
 def check_kinds(further_inputs: Mapping[str, Any]) -> None:
     """Checks the kind of each further input.
 

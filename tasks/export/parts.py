@@ -91,11 +91,13 @@ def no_step(model: Any) -> str | None:
         return "its answer depends on when the next step comes"
     if isinstance(model, SegmentForecaster):
         return "it reads a window of steps at once"
+    if isinstance(model, Generator) and model.further is not None:
+        return "it reads several inputs"
     if isinstance(model, Generator | LanguageModel | NextStep):
         return None
+    if any(isinstance(layer, keras.Model) for layer in model.layers):
+        return "it reads several inputs"
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            return "it reads several inputs"
         if isinstance(layer, keras.layers.Bidirectional):
             return "it reads its input in both directions"
         if isinstance(layer, MaskedPooling):
@@ -351,7 +353,8 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
     specs = state_specs(decoder.recurrent)
 
     def encode(**given: Any) -> dict[str, Any]:
-        memory, mask, states = model.encode(*_encoded(task, given))
+        values, lengths = _encoded(task, given)
+        memory, mask, states = model.encode({"values": values, "lengths": lengths})
         found = named_states(specs, tf.nest.flatten(states))
         if decoder.attention is not None:
             inside = mask[..., None]

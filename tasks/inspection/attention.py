@@ -77,9 +77,9 @@ def attention_of(
     check_attention(run)
     task, model = run.task, run.model
     raw = task.features.raw(inputs, [f"example {index}" for index in range(len(inputs))])
-    values, lengths = task.features.transform(*raw)
+    batch = task.features.tensors(*raw)
+    lengths = batch["lengths"]
     with seqzoo.cells.portable():
-        batch = {"values": values, "lengths": lengths}
         decoded = task.generate(model, batch, options or AnswerOptions())
     texts = task.texts.join(decoded.tokens[:, 0], decoded.lengths[:, 0]).numpy()
     grid, found = _grid(model), []
@@ -87,8 +87,8 @@ def attention_of(
         written = int(decoded.lengths[index, 0])
         ids = decoded.tokens[index, 0, :written, None]
         tokens = task.texts.join(ids, tf.ones(written, tf.int32)).numpy()
-        own = tuple(array[index : index + 1] for array in raw)
-        source = input_labels(task.features, own, steps) if grid is None else _places(grid)
+        own = tuple(array[index : index + 1] for array in task.features.raw_of_first(raw))
+        source = input_labels(task.features.first, own, steps) if grid is None else _places(grid)
         weights = decoded.attention[index, 0, :written, : len(source)].numpy()
         names = tuple(token.decode("utf-8") for token in tokens)
         found.append(AttentionMap(source, names, weights, grid, texts[index].decode("utf-8")))

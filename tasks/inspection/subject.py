@@ -195,10 +195,10 @@ def _numbers(run: Any, value: Any, answer: str | None) -> Subject:
 
     def scores(given: dict[str, Any]) -> Any:
         # Several numbers per step count as their sum.
-        return tf.reduce_sum(task.outputs(model, given["values"], given["lengths"]), -1)
+        return tf.reduce_sum(task.outputs(model, given), -1)
 
     with seqzoo.cells.portable():
-        said = task.outputs(model, inputs["values"], inputs["lengths"])
+        said = task.outputs(model, inputs)
     text, _ = task.targets.answer(task.targets.decode(task.targets.predicted(said))[0].numpy())
     together = tuple(range(len(labels)))
     return Subject(run, inputs, labels, text, labels, scores, "standardised value", together)
@@ -293,7 +293,7 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
     with seqzoo.cells.portable():
-        logits = task.outputs(model, inputs["values"], inputs["lengths"])
+        logits = task.outputs(model, inputs)
         ids, counts, starts, _ = task.read(logits, inputs["lengths"])
     count = int(counts[0])
     ids, starts = ids[0, :count].numpy(), starts[0, :count].numpy()
@@ -304,7 +304,7 @@ def _symbols(run: Any, value: Any, answer: str | None) -> Subject:
         ids, starts, names = np.array([0]), np.array([len(labels) - 1]), ("(blank)",)
 
     def scores(given: dict[str, Any]) -> Any:
-        each = tf.nn.log_softmax(task.outputs(model, given["values"], given["lengths"]))
+        each = tf.nn.log_softmax(task.outputs(model, given))
         return tf.stack([each[:, t, k] for t, k in zip(starts, ids, strict=True)], 1)
 
     together = tuple(int(t) for t in starts)

@@ -11,12 +11,13 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data, Padding, Plan, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.kinds import features_class
+from seqzoo.tasks.layers.encoders import beside_steps
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.layers.recurrent import recurrent_stack, sequence_inputs
 from seqzoo.tasks.layers.word_vectors import embed_tokens
 from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
 from seqzoo.tasks.preprocessing.base import Features, finite
+from seqzoo.tasks.preprocessing.joined import features_of
 from seqzoo.tasks.protocols import Readout
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.targets.base import required
@@ -62,11 +63,11 @@ class StepRegressionTask(CutsAtSteps, Task):
         loss, numbers = ElementLoss.of(template), _numbers(examples)
         loss.check(numbers, examples.places)
         targets = StepValues(*loss.scales(np.concatenate(numbers)), loss)
-        return cls(template, features_class(template.input).learn(template, examples), targets)
+        return cls(template, features_of(template).learn(template, examples), targets)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        features = features_class(template.input)
+        features = features_of(template)
         features = features.from_config(template, config["features"], vocabularies)
         targets = StepValues(**config["targets"], loss=ElementLoss.of(template))
         return cls(template, features, targets)
@@ -74,8 +75,10 @@ class StepRegressionTask(CutsAtSteps, Task):
     def build(self, precision: str = "float32") -> Any:
         template = self.template
         inputs, values, mask = sequence_inputs(self.features)
-        if self.features.vocabulary is not None:
-            values = embed_tokens(self.features, template, values, precision)
+        first = self.features.first
+        if first.vocabulary is not None:
+            values = embed_tokens(first, template, values, precision)
+        values = beside_steps(inputs, values, template, self.features, precision)
         stack = replace(template, bidirectional=template.both_ways)
         values = recurrent_stack(stack, values, mask, sequence=True, dtype=precision)
         if template.dropout:
@@ -84,9 +87,9 @@ class StepRegressionTask(CutsAtSteps, Task):
         return keras.Model(inputs, outputs, name="steps")
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        inputs = self.features.encode(examples)
+        inputs, further = self.features.encode(examples), self.features.encode_further(examples)
         if not targets:
-            return Data(inputs)
+            return Data(inputs, further=further)
         numbers = _numbers(examples)
         self.targets.loss.check(numbers, examples.places)
         for index, (number, steps) in enumerate(zip(numbers, inputs.lengths, strict=True)):
@@ -99,10 +102,10 @@ class StepRegressionTask(CutsAtSteps, Task):
                 )
             finite(number, place)
         scaled = [(number - self.targets.mean) / self.targets.scale for number in numbers]
-        return AlignedData(inputs, Sequences.of(scaled, "float32"))
+        return AlignedData(inputs, Sequences.of(scaled, "float32"), further=further)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        outputs = self.outputs(model, batch["values"], batch["lengths"], training)
+        outputs = self.outputs(model, batch, training)
         return self.outcome(outputs, batch["targets"], batch["lengths"], batch.get("counted"))
 
     def outcome(self, outputs: Any, targets: Any, lengths: Any, counted: Any = None) -> Outcome:
@@ -117,9 +120,9 @@ class StepRegressionTask(CutsAtSteps, Task):
         )
         return Outcome(losses, metrics[:, None])
 
-    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
-        """The outputs for encoded inputs, (batch, time, outputs), float32."""
-        outputs = model({"values": values, "lengths": lengths}, training=training)
+    def outputs(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
+        """The outputs for the encoded inputs of a batch, (batch, time, outputs), float32."""
+        outputs = model({name: batch[name] for name in model.input}, training=training)
         return tf.cast(outputs, tf.float32)
 
     @property
@@ -141,15 +144,16 @@ class StepRegressionTask(CutsAtSteps, Task):
         return float(sums[0] / count)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        values, lengths = self.features.transform(*raw)
-        predicted = self.targets.predicted(self.outputs(model, values, lengths))
+        inputs = self.features.tensors(*raw)
+        lengths = inputs["lengths"]
+        predicted = self.targets.predicted(self.outputs(model, inputs))
         answers = self.targets.decode(predicted)
         inside = tf.range(tf.shape(answers)[1]) < lengths[:, None]
         return {"values": tf.where(inside[:, :, None], answers, 0.0), "lengths": lengths}
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         return {
-            "outputs": self.outputs(model, batch["values"], batch["lengths"]),
+            "outputs": self.outputs(model, batch),
             "steps": batch["lengths"],
         }
 

@@ -1,5 +1,6 @@
 """`ManyToManyAligned` for tags, with what it learned from training examples."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -10,7 +11,6 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.kinds import features_class
 from seqzoo.tasks.layers.crf import CRF, FORBIDDEN
 from seqzoo.tasks.layers.readout import inputs_of_layer, steps_of
 from seqzoo.tasks.many_to_many_aligned.cuts import CutsAtSteps
@@ -19,6 +19,7 @@ from seqzoo.tasks.many_to_many_aligned.tagger_network import tagger_network
 from seqzoo.tasks.metrics.classification import f1
 from seqzoo.tasks.metrics.entity_counts import Spans
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.preprocessing.tagged_words import (
     CHARACTERS,
     WORD,
@@ -59,12 +60,12 @@ class TaggerTask(CutsAtSteps, Task):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
-        features = features_class(template.input, tokens=True)
+        features = features_of(template, tokens=True)
         return cls(template, features.learn(template, examples), Tags.learn(examples))
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
-        features = features_class(template.input, tokens=True)
+        features = features_of(template, tokens=True)
         features = features.from_config(template, config["features"], vocabularies)
         return cls(template, features, Tags(**config["tags"]))
 
@@ -83,10 +84,18 @@ class TaggerTask(CutsAtSteps, Task):
     def as_words(self, sentences: Any) -> Any:
         """Inputs of predictions with raw sentences, strings, split into words as in the training
         data; other inputs unchanged."""
-        features = self.features
+        features = self.features.first
         if not isinstance(features, TokenFeatures):
             return sentences
-        return [features.words(sentence) for sentence in sentences]
+        if not isinstance(self.features, JoinedFeatures):
+            return [features.words(sentence) for sentence in sentences]
+        name = self.features.names[0]
+        return [
+            {**row, name: features.words(row[name])}
+            if isinstance(row, Mapping) and name in row
+            else row
+            for row in sentences
+        ]
 
     def encode(self, examples: Examples, targets: bool) -> Data:
         if not targets:
@@ -186,8 +195,8 @@ class TaggerTask(CutsAtSteps, Task):
             "probabilities": result["probabilities"],
             "lengths": lengths,
         }
-        if isinstance(self.features, TokenFeatures):
-            answer["tokens"] = self.features.tokens(*raw)
+        if isinstance(self.features.first, TokenFeatures):
+            answer["tokens"] = self.features.first.tokens(*self.features.raw_of_first(raw))
         return answer
 
     def traced_options(self, options: AnswerOptions) -> Any:
@@ -301,9 +310,11 @@ class TaggerTask(CutsAtSteps, Task):
 
     def _steps(self, value: Any) -> list[str] | None:
         """The tokens of an input in the form of training examples."""
-        if not isinstance(self.features, TokenFeatures):
+        features = self.features.first
+        if not isinstance(features, TokenFeatures):
             return None
-        (row,) = self.features.split(*self.features.raw([value], ["the input"])).to_list()
+        raw = self.features.raw([value], ["the input"])
+        (row,) = features.split(*self.features.raw_of_first(raw)).to_list()
         return [token.decode("utf-8") for token in row]
 
     def to_config(self) -> dict[str, Any]:

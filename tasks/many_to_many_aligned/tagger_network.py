@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqzoo.tasks.layers.encoders import beside_steps
 from seqzoo.tasks.layers.recurrent import recurrent_stack, sequence_inputs
 from seqzoo.tasks.layers.string_states import Columns, StringStates
 from seqzoo.tasks.layers.word_characters import ConvolvedCharacters, WordCharacters
@@ -57,13 +58,14 @@ def tagger_network(
 
     Args:
         template: a `ManyToManyAligned`.
-        features: of the inputs.
+        features: of all inputs; those that accompany the sequence are put beside each step.
         characters_size: number of ids of the characters of words, or None if they are not read.
         outputs: a layer after the scores, a `CRF`, or None.
         tags: number of tags.
         precision: Keras' dtype policy.
     """
     inputs, values, mask = sequence_inputs(features)
+    every, features = features, features.first
     states = _language_model_states(inputs, features, precision)
     if states:
         values = Columns(0, features.columns, name="of_words")(values)
@@ -86,6 +88,7 @@ def tagger_network(
         vectors = keras.layers.concatenate([vectors, read(values)], dtype=precision)
     if states:
         vectors = keras.layers.concatenate([vectors, *states], dtype=precision)
+    vectors = beside_steps(inputs, vectors, template, every, precision)
     stacked = replace(template, bidirectional=template.both_ways)
     vectors = recurrent_stack(stacked, vectors, mask, sequence=True, dtype=precision)
     if template.dropout:

@@ -10,7 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
-from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, inputs_of, targets_of
+from seqzoo.tasks.kinds import ALIGNED, INPUTS, TEXTS, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import TrainingSettings
 from seqzoo.tasks.vectors_options import (
@@ -48,6 +48,10 @@ class ManyToManyAligned(Template):
         target: target type: "tags", one class per step; "values", numbers per step; or "next", the
             step that follows. "next" is a language model of characters, words or subwords, a
             forecaster of series, a composer of notes.
+        further_inputs: inputs other than the first one, by name, and the kind of each: "number",
+            "category", "static" (a number or a category, as the training examples have it),
+            "vector", or any kind of input. Their encoders' vectors are put beside each step. Not
+            with target "next".
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -115,6 +119,9 @@ class ManyToManyAligned(Template):
 
     input: AlignedInput = "words"
     target: AlignedTarget = "tags"
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -150,9 +157,16 @@ class ManyToManyAligned(Template):
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
+        check_further_inputs(self)
         check_loss(self)
         check_vectors(self)
         check_features_from(self)
+        if self.features_from and self.further_inputs:
+            raise SeqzooError(
+                "`features_from` is for taggers with one input, got further inputs "
+                f"{', '.join(self.further_inputs)}.",
+                field="features_from",
+            )
         for name, fits, where in (
             ("crf", self.target == "tags", "target 'tags'"),
             ("characters", (self.input, self.target) == ("words", "tags"), "words with tags"),

@@ -29,8 +29,8 @@ class EncoderDecoderTask(GeneratorTask):
             "embedding": template.embedding,
             "dtype": precision,
         }
-        vocabulary, step = self.features.vocabulary, self.features.step
-        vectors = self.features.vectors
+        first = self.features.first
+        vocabulary, step, vectors = first.vocabulary, first.step, first.vectors
         encoder = SequenceEncoder(
             None if vocabulary is None else len(vocabulary),
             bidirectional=template.bidirectional,
@@ -51,11 +51,13 @@ class EncoderDecoderTask(GeneratorTask):
             name="decoder",
             **shared,
         )
-        return Generator(encoder, decoder, step, name="encoder_decoder")
+        return Generator(
+            encoder, decoder, step, self.further_network(precision), name="encoder_decoder"
+        )
 
     def build(self, precision: str = "float32") -> Generator:
         model = super().build(precision)
-        vectors = self.features.vectors
+        vectors = self.features.first.vectors
         if vectors is not None and vectors.table is not None:
             model.encoder.vectors.vectors.assign(vectors.table)
         return model
@@ -80,12 +82,14 @@ class EncoderDecoderTask(GeneratorTask):
     ) -> list[Look]:
         """The attention of a model over each input as it generates its output."""
         raw = self.features.raw(inputs, places)
-        values, lengths = self.features.transform(*raw)
+        batch = self.features.tensors(*raw)
+        lengths = batch["lengths"]
         with seqzoo.cells.portable():
-            decoded = self.generate(model, {"values": values, "lengths": lengths}, options)
-        sources = None
-        if self.features.vocabulary is not None:
-            sources = self.features.split(*raw).to_list()  # pyright: ignore[reportAttributeAccessIssue]
+            decoded = self.generate(model, batch, options)
+        sources, first = None, self.features.first
+        if first.vocabulary is not None:
+            own = self.features.raw_of_first(raw)
+            sources = first.split(*own).to_list()  # pyright: ignore[reportAttributeAccessIssue]
         looks = []
         for index, steps in enumerate(np.asarray(lengths)):
             written = int(decoded.lengths[index, 0])

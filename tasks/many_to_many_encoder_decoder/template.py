@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
-from seqzoo.tasks.kinds import ENCODER_DECODER, inputs_of, targets_of
+from seqzoo.tasks.kinds import ENCODER_DECODER, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ class ManyToManyEncoderDecoder(Template):
     Attributes:
         input: input type.
         target: target type: the tokens of texts.
+        further_inputs: inputs other than the first one, by name, and the kind of each: "number",
+            "category", "static" (a number or a category, as the training examples have it),
+            "vector", or any kind of input. Their encoders' vectors are put beside what the decoder
+            attends to and what its initial states are made of.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`. Of encoder
             and decoder.
         units: number of units per layer and direction. Only the encoder may have two directions.
@@ -75,6 +79,9 @@ class ManyToManyEncoderDecoder(Template):
 
     input: Input = "characters"
     target: Target = "characters"
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -104,4 +111,5 @@ class ManyToManyEncoderDecoder(Template):
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
+        check_further_inputs(self)
         check_vectors(self)

@@ -12,7 +12,8 @@ from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.kinds import UNALIGNED, features_class
+from seqzoo.tasks.kinds import UNALIGNED
+from seqzoo.tasks.layers.encoders import beside_steps
 from seqzoo.tasks.layers.recurrent import (
     at_least_float32,
     loss_precision,
@@ -29,6 +30,7 @@ from seqzoo.tasks.many_to_many_unaligned.language import FusedLanguage, language
 from seqzoo.tasks.many_to_many_unaligned.search import greedy_search, prefix_beam_search
 from seqzoo.tasks.metrics.sequences import error_rates
 from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.joined import features_of
 from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.task import text_answers
 from seqzoo.tasks.seq2seq.text_metrics import scores_of
@@ -78,24 +80,26 @@ class UnalignedTask(Task):
     def learn(cls, template: Any, examples: Examples) -> Self:
         choices = TextChoices.of_target(template)
         transcripts = Texts.learn(choices, required_texts(examples), examples.places)
-        features = features_class(template.input).learn(template, examples)
+        features = features_of(template).learn(template, examples)
         return cls(template, features, transcripts)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
         choices = TextChoices.of_target(template)
         transcripts = Texts(choices, vocabularies["target_vocabulary"], **config["transcripts"])
-        features = features_class(template.input)
+        features = features_of(template)
         features = features.from_config(template, config["features"], vocabularies)
         return cls(template, features, transcripts)
 
     def build(self, precision: str = "float32") -> Any:
         template = self.template
         inputs, values, mask = sequence_inputs(self.features)
-        if self.features.vocabulary is not None:
-            values = embed_tokens(self.features, template, values, precision)
-        elif self.features.step[1] == "uint8":
+        first = self.features.first
+        if first.vocabulary is not None:
+            values = embed_tokens(first, template, values, precision)
+        elif first.step[1] == "uint8":
             values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
+        values = beside_steps(inputs, values, template, self.features, precision)
         values = recurrent_stack(template, values, mask, sequence=True, dtype=precision)
         if template.dropout:
             values = keras.layers.Dropout(template.dropout, dtype=precision, name="dropout")(values)
@@ -105,12 +109,12 @@ class UnalignedTask(Task):
         return keras.Model(inputs, outputs, name="many_to_many_unaligned")
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        inputs = self.features.encode(examples)
+        inputs, further = self.features.encode(examples), self.features.encode_further(examples)
         if not targets:
-            return Data(inputs)
+            return Data(inputs, further=further)
         encoded = self.transcripts.encode(required_texts(examples), examples.places)
         self._check_steps(inputs, encoded, examples)
-        return Data(inputs, encoded)
+        return Data(inputs, encoded, further=further)
 
     def _check_steps(self, inputs: Sequences, targets: Sequences, examples: Examples) -> None:
         """Checks that each target has an alignment with its input.
@@ -135,7 +139,7 @@ class UnalignedTask(Task):
         )
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
-        logits = self.outputs(model, batch["values"], batch["lengths"], training)
+        logits = self.outputs(model, batch, training)
         return self._outcome(logits, batch)
 
     def _outcome(self, logits: Any, batch: dict[str, Any]) -> Outcome:
@@ -147,9 +151,10 @@ class UnalignedTask(Task):
         sums = tf.stack([wrong, tf.cast(count, tf.float32)], 1)
         return Outcome(losses, tf.stop_gradient(sums))
 
-    def outputs(self, model: Any, values: Any, lengths: Any, training: bool = False) -> Any:
-        """The logits for encoded inputs, (batch, time, ids); the first one is of the blank."""
-        outputs = model({"values": values, "lengths": lengths}, training=training)
+    def outputs(self, model: Any, batch: dict[str, Any], training: bool = False) -> Any:
+        """The logits for the encoded inputs of a batch, (batch, time, ids); the first one is of the
+        blank."""
+        outputs = model({name: batch[name] for name in model.input}, training=training)
         return at_least_float32(outputs)
 
     def read(self, logits: Any, lengths: Any) -> tuple:
@@ -172,8 +177,7 @@ class UnalignedTask(Task):
         """The best "text" with its "log_probability"; "texts" and "log_probabilities", (batch,
         answers); the "symbols" of the best one, (batch, time), followed by "", each with its first
         step, "starts", and the step after its last one, "stops"."""
-        values, lengths = self.features.transform(*raw)
-        found = self.infer(model, {"values": values, "lengths": lengths}, options)
+        found = self.infer(model, self.features.tensors(*raw), options)
         return {
             "text": found["texts"][:, 0],
             "log_probability": found["log_probabilities"][:, 0],
@@ -182,11 +186,11 @@ class UnalignedTask(Task):
         }
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        logits = self.outputs(model, batch["values"], batch["lengths"])
+        logits = self.outputs(model, batch)
         return self.transcribe(logits, batch["lengths"], options)
 
     def score(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
-        logits = self.outputs(model, batch["values"], batch["lengths"])
+        logits = self.outputs(model, batch)
         outcome = self._outcome(logits, batch)
         found = {"loss": outcome.losses, "count": self.counts(batch)}
         return found | self.transcribe(logits, batch["lengths"], options)

@@ -10,7 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
-from seqzoo.tasks.kinds import UNALIGNED, inputs_of, targets_of
+from seqzoo.tasks.kinds import UNALIGNED, check_further_inputs, inputs_of, targets_of
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -29,6 +29,9 @@ class ManyToManyUnaligned(Template):
     Attributes:
         input: input type.
         target: target type: the tokens of texts.
+        further_inputs: inputs other than the first one, by name, and the kind of each: "number",
+            "category", "static" (a number or a category, as the training examples have it),
+            "vector", or any kind of input. Their encoders' vectors are put beside each step.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -65,6 +68,9 @@ class ManyToManyUnaligned(Template):
 
     input: Input = "columns"
     target: Target = "characters"
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
     cell: str = "gru"
     units: Count = 128
     layers: Count = 1
@@ -88,6 +94,7 @@ class ManyToManyUnaligned(Template):
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
+        check_further_inputs(self)
         if self.columns_per_step != 1 and self.input != "columns":
             raise SeqzooError(
                 f"`columns_per_step` is for columns, got input {self.input!r}.",

@@ -1,17 +1,11 @@
-"""The networks of many-to-one: one encoder per input, and a layer that joins them."""
+"""The network of many-to-one with several inputs: one encoder each, and a layer that joins them."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqzoo.tasks.layers.recurrent import (
-    MaskedPooling,
-    NGramEmbedding,
-    recurrent_stack,
-    sequence_inputs,
-)
-from seqzoo.tasks.layers.word_vectors import embed_tokens
+from seqzoo.tasks.layers.encoders import encoder_of
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template, suffix
 
@@ -30,47 +24,6 @@ class Comparison(keras.layers.Layer):
         return (*u_shape[:-1], 4 * u_shape[-1])
 
 
-def encode_sequence(
-    template: Any, features: Features, ids: Any, values: Any, mask: Any, precision: str
-) -> Any:
-    """A vector for each sequence: [embedding] -> recurrent layers -> pooling [+ bag].
-
-    Args:
-        template: a `ManyToOne`, or a view of it for one of several inputs.
-        features: of the sequence.
-        ids: Keras tensor "values" of the network's inputs.
-        values: the same, (batch, time, ...).
-        mask: (batch, time).
-        precision: Keras' dtype policy.
-
-    Returns: Keras tensor (batch, features).
-    """
-    if features.vocabulary is not None:
-        values = embed_tokens(features, template, ids, precision)
-        if template.ngrams > 1:
-            layer = NGramEmbedding(
-                template.ngrams,
-                template.ngram_buckets,
-                values.shape[-1],
-                dtype=precision,
-                name="ngrams",
-            )
-            values = keras.layers.add([values, layer(ids)])
-    elif features.step[1] == "uint8":
-        values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
-    bag = None
-    if template.bag:
-        bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
-    whole = template.pooling != "last"
-    values = recurrent_stack(template, values, mask, sequence=whole, dtype=precision)
-    if whole:
-        pool = MaskedPooling(template.pooling, dtype=precision, name="pooling")
-        values = pool(values, mask)
-    if bag is not None:
-        values = keras.layers.concatenate([values, bag])
-    return values
-
-
 def encode_joined(template: Any, features: JoinedFeatures, precision: str) -> tuple[dict, Any]:
     """A vector for each example of several inputs.
 
@@ -86,7 +39,7 @@ def encode_joined(template: Any, features: JoinedFeatures, precision: str) -> tu
     for number, (kind, part) in enumerate(zip(features.kinds, features.parts, strict=True)):
         if part not in encoders:
             name = f"encoder{suffix(number)}"
-            encoders[part] = _encoder(part_template(template, kind), part, precision, name)
+            encoders[part] = encoder_of(part_template(template, kind), part, precision, name)
         shape, dtype = part.step
         values = keras.Input((None, *shape), dtype=dtype, name=f"values{suffix(number)}")
         lengths = keras.Input((), dtype="int32", name=f"lengths{suffix(number)}")
@@ -103,18 +56,3 @@ def encode_joined(template: Any, features: JoinedFeatures, precision: str) -> tu
             template.join_units, activation="relu", dtype=precision, name="joined"
         )(joined)
     return inputs, joined
-
-
-def _encoder(template: Any, features: Features, precision: str, name: str) -> Any:
-    """The network from one input to a vector, {"values", "lengths"} -> (batch, features)."""
-    inputs, values, mask = sequence_inputs(features)
-    if features.in_time:
-        vector = encode_sequence(template, features, inputs["values"], values, mask, precision)
-        return keras.Model(inputs, vector, name=name)
-    if features.vocabulary is not None:
-        size = len(features.vocabulary)
-        units = min(template.embedding, 1 + size // 2)
-        values = keras.layers.Embedding(size, units, dtype=precision, name="embedding")(values)
-    # One step of numbers, whose mean over time is itself.
-    vector = MaskedPooling("mean", dtype=precision, name="step")(values, mask)
-    return keras.Model(inputs, vector, name=name)

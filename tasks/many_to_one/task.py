@@ -10,9 +10,10 @@ from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
 from seqzoo.tasks.data.batches import Data
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.kinds import targets_class
+from seqzoo.tasks.layers.encoders import encode_sequence
 from seqzoo.tasks.layers.readout import inputs_of_layer
 from seqzoo.tasks.layers.recurrent import loss_precision, sequence_inputs
-from seqzoo.tasks.many_to_one.network import encode_joined, encode_sequence
+from seqzoo.tasks.many_to_one.network import encode_joined
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.protocols import Readout

@@ -10,7 +10,7 @@ from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check, height_and_width
-from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_kinds, inputs_of, targets_of
+from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.losses import Loss, check_loss
 from seqzoo.tasks.settings import LARGEST_SEED
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
@@ -170,7 +170,7 @@ class ManyToOne(Template):
         Raises:
             SeqzooError: one is not a kind, or there are not two inputs to compare.
         """
-        check_kinds(self.further_inputs)
+        check_further_inputs(self)
         alike = list(self.further_inputs.values()).count(self.input)
         if self.join == "compare" and alike != 1:
             raise SeqzooError(

@@ -48,26 +48,33 @@ class OneToManyTask(GeneratorTask):
             dtype=precision,
             name="decoder",
         )
-        return Generator(self._encoder(precision), decoder, self.features.step, name="one_to_many")
+        return Generator(
+            self._encoder(precision),
+            decoder,
+            self.features.first.step,
+            self.further_network(precision),
+            name="one_to_many",
+        )
 
     def _encoder(self, precision: str) -> Any:
         template = self.template
         shared = {"dropout": template.dropout, "summaries": template.layers, "dtype": precision}
-        if not isinstance(self.features, ImageFeatures):
-            vocabulary = self.features.vocabulary
+        features = self.features.first
+        if not isinstance(features, ImageFeatures):
+            vocabulary = features.vocabulary
             size = None if vocabulary is None else len(vocabulary)
             return VectorEncoder(size, template.units, name="encoder", **shared)
         if template.encoder == CONVOLUTIONAL:
             grid = ConvolutionalGrid(template.filters, template.normalization, dtype=precision)
         else:
-            if self.features.channels not in DECODED:
+            if features.channels not in DECODED:
                 raise SeqzooError(
                     f"{template.encoder} takes images of 1, 3 or 4 channels, got "
-                    f"{self.features.channels}; use the encoder 'convolutional'."
+                    f"{features.channels}; use the encoder 'convolutional'."
                 )
             grid = ApplicationGrid(
                 template.encoder,
-                self.features.shape[:2],
+                features.shape[:2],
                 template.encoder_weights,
                 template.frozen,
                 dtype=precision,
@@ -100,11 +107,12 @@ class OneToManyTask(GeneratorTask):
         folder: pathlib.Path,
         options: AnswerOptions,
     ) -> None:
-        if not isinstance(self.features, ImageFeatures):
+        if not isinstance(self.features.first, ImageFeatures):
             return
         chosen = examples.spread(CAPTIONED_IMAGES)
         inputs = [examples.inputs[index] for index in chosen]
-        (images,) = self.features.raw(inputs, [examples.place(index) for index in chosen])
+        raw = self.features.raw(inputs, [examples.place(index) for index in chosen])
+        (images,) = self.features.raw_of_first(raw)
         captions = [found["texts"][index][0].decode("utf-8") for index in chosen]
         targets = required_texts(examples)
         truths = [str(targets[index]) for index in chosen]
@@ -117,7 +125,7 @@ class OneToManyTask(GeneratorTask):
         plot_captions(folder / "captions.png", images, captions, truths)
         if self.template.attention == "none":
             return
-        first = {"values": tf.constant(images[:1, None]), "lengths": tf.constant([1])}
+        first = self.features.tensors(*(tf.constant(array[:1]) for array in raw))
         with seqzoo.cells.portable():
             decoded = self.generate(model, first, options)
         length = int(decoded.lengths[0, 0])

@@ -18,7 +18,7 @@ from seqzoo.tasks.fields import (
     height_and_width,
     whole_numbers,
 )
-from seqzoo.tasks.kinds import ONE_TO_MANY, inputs_of, targets_of
+from seqzoo.tasks.kinds import ONE_TO_MANY, check_further_inputs, inputs_of, targets_of
 
 if TYPE_CHECKING:
     Input = Target = str
@@ -47,6 +47,10 @@ class OneToMany(Template):
     Attributes:
         input: input type of the things to describe.
         target: target type: the tokens of texts.
+        further_inputs: inputs other than the first one, by name, and the kind of each: "number",
+            "category", "static" (a number or a category, as the training examples have it),
+            "vector", or any kind of input but audio. Their encoders' vectors are put beside what
+            the decoder attends to and what its initial states are made of.
         cell: recurrent cell, see `seqzoo list cells`. A name in `seqzoo.cells.CELLS`.
         units: number of units per layer and direction.
         layers: number of recurrent layers.
@@ -96,6 +100,9 @@ class OneToMany(Template):
 
     input: Input = "image"
     target: Target = "words"
+    further_inputs: Annotated[Mapping[str, Any], Named("further-input")] = field(
+        default_factory=dict
+    )
     cell: str = "gru"
     units: Count = 256
     layers: Count = 1
@@ -126,6 +133,7 @@ class OneToMany(Template):
     def __post_init__(self) -> None:
         check(self)
         check_cell(self)
+        check_further_inputs(self)
         object.__setattr__(self, "filters", whole_numbers("filters", self.filters))
         object.__setattr__(self, "image_size", height_and_width(self.image_size))
         if self.encoder == CONVOLUTIONAL and (self.encoder_weights is not None or self.frozen):

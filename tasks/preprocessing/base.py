@@ -67,6 +67,15 @@ class Features(ABC):
         return {"values": values, "lengths": lengths}
 
     @property
+    def first(self) -> "Features":
+        """The features of the sequence, if there are several inputs."""
+        return self
+
+    def raw_of_first(self, raw: tuple) -> tuple:
+        """The raw inputs of `first` among all."""
+        return raw
+
+    @property
     def remarks(self) -> Sequence[str]:
         """Sentences that describe what was learned."""
         return ()

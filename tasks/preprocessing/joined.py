@@ -10,7 +10,7 @@ import tensorflow as tf
 from seqzoo.tasks.data.batches import Sequences
 from seqzoo.tasks.data.examples import Examples, is_missing
 from seqzoo.tasks.errors import SeqzooError, nearest
-from seqzoo.tasks.kinds import TEXTS, features_class
+from seqzoo.tasks.kinds import MANY_TO_ONE, TEXTS, features_class
 from seqzoo.tasks.layers.recurrent import takes_time
 from seqzoo.tasks.preprocessing.base import Features
 from seqzoo.tasks.preprocessing.vocabulary import Vocabulary
@@ -23,7 +23,7 @@ class JoinedFeatures(Features):
     `template.further_inputs`. Two that are compared (`template.join`) share their features.
 
     Args:
-        template: a template with `input`, `further_inputs` and `join`.
+        template: a template with `input` and `further_inputs`, and perhaps `join`.
         names: the names of all inputs.
         kinds: the kind of each.
         parts: the features of each.
@@ -66,15 +66,23 @@ class JoinedFeatures(Features):
             if number == compared:
                 parts.append(parts[0])
                 continue
-            own = features_class(kind).learn(part_template(template, kind), column)
+            own = _class_of(template, number, kind)
+            own = own.learn(part_template(template, kind), column)
             kinds[number] = getattr(own, "kind", kind)
             parts.append(own)
         return cls(template, names, kinds, parts)
 
     @property
+    def first(self) -> Features:
+        return self.parts[0]
+
+    def raw_of_first(self, raw: tuple) -> tuple:
+        return raw[: len(self.parts[0].signature)]
+
+    @property
     def compared(self) -> int | None:
         """The number of the input that the first one is compared with; None for none."""
-        if self.template.join != "compare":
+        if getattr(self.template, "join", None) != "compare":
             return None
         return self.kinds.index(self.kinds[0], 1)
 
@@ -121,7 +129,7 @@ class JoinedFeatures(Features):
         return tuple(results)
 
     def transform(self, *raw: Any) -> tuple[Any, Any]:
-        return self.parts[0].transform(*raw[: len(self.parts[0].signature)])
+        return self.parts[0].transform(*self.raw_of_first(raw))
 
     def tensors(self, *raw: Any) -> dict[str, Any]:
         results: dict[str, Any] = {}
@@ -195,7 +203,8 @@ class JoinedFeatures(Features):
                 if number == 0 or key.endswith(suffix(number)):
                     known[key.removesuffix(suffix(number))] = vocabulary
             view = part_template(template, kind)
-            parts.append(features_class(kind).from_config(view, item, known))
+            own = _class_of(template, number, kind)
+            parts.append(own.from_config(view, item, known))
         return cls(template, config["names"], config["kinds"], parts)
 
 
@@ -204,9 +213,29 @@ def suffix(number: int) -> str:
     return f"_{number}" if number else ""
 
 
+UNSET = {
+    "ngrams": 1,
+    "bag": False,
+    "pooling": "last",
+    "all_layers": False,
+    "lowercase": False,
+    "nfc": False,
+    "maximum_length": None,
+    "image_size": None,
+    "permutation_seed": None,
+}
+"""Options of many-to-one, for the further inputs of templates that do not have them."""
+
+
 def part_template(template: Any, kind: str) -> Any:
     """A template's options for an input of a kind, as its features and layers read them."""
-    options = dict(vars(template)) | {"input": kind}
+    options = UNSET | dict(vars(template)) | {"input": kind}
+    if template.name != MANY_TO_ONE:
+        # One-to-many pools and resizes images in its own way.
+        options["pooling"] = UNSET["pooling"]
+        options["bidirectional"] = getattr(
+            template, "both_ways", getattr(template, "bidirectional", False)
+        )
     if kind != "words":
         options["vectors"] = None
     if kind not in TEXTS:
@@ -214,9 +243,21 @@ def part_template(template: Any, kind: str) -> Any:
     return SimpleNamespace(**options)
 
 
-def features_of(template: Any) -> type[Features]:
-    """The class of the features of a template that may have several inputs."""
-    return JoinedFeatures if template.further_inputs else features_class(template.input)
+def features_of(template: Any, *, tokens: bool = False) -> type[Features]:
+    """The class of the features of a template that may have several inputs.
+
+    Args:
+        template: the template.
+        tokens: whether there is a prediction for each token.
+    """
+    if getattr(template, "further_inputs", None):
+        return JoinedFeatures
+    return features_class(template.input, tokens=tokens)
+
+
+def _class_of(template: Any, number: int, kind: str) -> Any:
+    """The class of the features of an input, by its number and kind."""
+    return features_class(kind, tokens=number == 0 and template.target == "tags")
 
 
 def _first_name(further: Mapping[str, str], examples: Examples) -> str:

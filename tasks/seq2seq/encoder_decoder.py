@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 import seqzoo.cells
+from seqzoo.tasks.layers.encoders import BesideSteps
 from seqzoo.tasks.layers.recurrent import recurrent_layers, with_time, without_time
 from seqzoo.tasks.layers.word_vectors import KnownWords, VectorTable
 from seqzoo.tasks.seq2seq.decoder import Bridge, Decoder
@@ -21,15 +22,24 @@ class Generator(keras.Model):
             layers.
         decoder: the decoder.
         step: shape and type of one step of the inputs.
+        further: the network of further inputs, tensors by name -> (batch, features), whose vector
+            is put beside each step of the memory and beside each summary; None for none.
         **kwargs: of `keras.Model`.
     """
 
     def __init__(
-        self, encoder: keras.layers.Layer, decoder: Decoder, step: tuple, **kwargs: Any
+        self,
+        encoder: keras.layers.Layer,
+        decoder: Decoder,
+        step: tuple,
+        further: keras.Model | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.encoder = encoder
         self.decoder = decoder
+        self.further = further
+        self.beside_steps = BesideSteps(dtype=decoder.dtype_policy)
         self.input_step = (tuple(step[0]), step[1])
         self.bridge = Bridge(decoder.state_sizes, dtype=decoder.dtype_policy)
 
@@ -41,19 +51,41 @@ class Generator(keras.Model):
             "lengths": tf.constant([2]),
             "tokens": tf.zeros([1, 2], tf.int32),
         }
+        for name, tensor in self.further_inputs.items():
+            sizes = [1, *(size or 1 for size in tensor.shape[1:])]
+            inputs[name] = tf.ones(sizes, tensor.dtype)
         with seqzoo.cells.portable():
             self.call(inputs)
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """Logits of the token after each of "tokens", (batch, time, vocabulary)."""
-        memory, mask, states = self.encode(inputs["values"], inputs["lengths"], training)
+        memory, mask, states = self.encode(inputs, training)
         return self.decoder(inputs["tokens"], states, memory, mask, training=training)[0]
 
-    def encode(self, values: Any, lengths: Any, training: bool = False) -> tuple[Any, Any, list]:
-        """The memory, its mask, and the decoder's first states."""
-        memory, mask, summaries = self.encoder(values, lengths, training=training)
+    def encode(self, inputs: dict[str, Any], training: bool = False) -> tuple[Any, Any, list]:
+        """The memory, its mask, and the decoder's first states.
+
+        Args:
+            inputs: "values", "lengths" and the further inputs; others are ignored.
+            training: whether dropout is on.
+        """
+        memory, mask, summaries = self.encoder(
+            inputs["values"], inputs["lengths"], training=training
+        )
+        if self.further is not None:
+            own = {name: inputs[name] for name in self.further_inputs}
+            vector = self.further(own, training=training)
+            memory = self.beside_steps(vector, memory)
+            summaries = [
+                tf.concat([tf.cast(vector, summary.dtype), summary], -1) for summary in summaries
+            ]
         return memory, mask, self.bridge(summaries)
+
+    @property
+    def further_inputs(self) -> dict[str, Any]:
+        """The symbolic inputs of the network of further inputs, by name."""
+        return {} if self.further is None else self.further.input
 
     def get_config(self) -> dict:
         return {
@@ -61,13 +93,15 @@ class Generator(keras.Model):
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "step": [list(self.input_step[0]), self.input_step[1]],
+            "further": self.further and keras.saving.serialize_keras_object(self.further),
         }
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: Any = None) -> "Generator":
         parts = {
             name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("encoder", "decoder")
+            for name in ("encoder", "decoder", "further")
+            if config.get(name) is not None  # runs that are older have no "further"
         }
         return cls(**{**config, **parts})
 

@@ -15,9 +15,10 @@ from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
 from seqzoo.tasks.decoding.scoring import score
 from seqzoo.tasks.errors import SeqzooError
-from seqzoo.tasks.kinds import features_class
+from seqzoo.tasks.layers.encoders import further_encoder
 from seqzoo.tasks.layers.recurrent import at_least_float32, make_cell
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
@@ -59,13 +60,13 @@ class GeneratorTask(Task):
             )
         places = examples.places
         texts = Texts.learn(TextChoices.of_target(template), required_texts(examples), places)
-        return cls(template, features_class(template.input).learn(template, examples), texts)
+        return cls(template, features_of(template).learn(template, examples), texts)
 
     @classmethod
     def restore(cls, template: Any, config: dict[str, Any], vocabularies: dict) -> Self:
         choices = TextChoices.of_target(template)
         texts = Texts(choices, vocabularies["target_vocabulary"], **config["texts"])
-        features = features_class(template.input)
+        features = features_of(template)
         return cls(
             template, features.from_config(template, config["features"], vocabularies), texts
         )
@@ -73,6 +74,12 @@ class GeneratorTask(Task):
     @abstractmethod
     def network(self, precision: str) -> Generator:
         """The model, without weights."""
+
+    def further_network(self, precision: str) -> keras.Model | None:
+        """The network of further inputs; None if there are none."""
+        if not isinstance(self.features, JoinedFeatures):
+            return None
+        return further_encoder(self.template, self.features, precision)
 
     def build(self, precision: str = "float32") -> Generator:
         model = self.network(precision)
@@ -87,12 +94,14 @@ class GeneratorTask(Task):
         if targets:
             places = examples.places
             encoded = self.texts.encode(required_texts(examples), places)
-        return Data(self.features.encode(examples), encoded)
+        further = self.features.encode_further(examples)
+        return Data(self.features.encode(examples), encoded, further=further)
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         targets, lengths = batch["targets"], batch["target_lengths"]
         before = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=START)
-        inputs = {"values": batch["values"], "lengths": batch["lengths"], "tokens": before}
+        names = ("values", "lengths", *model.further_inputs)
+        inputs = {**{name: batch[name] for name in names}, "tokens": before}
         share = self.template.scheduled_sampling
         if training and share:
             inputs["tokens"] = self._mixed(model, inputs, share)
@@ -140,11 +149,10 @@ class GeneratorTask(Task):
         return Decoding(maximum_length=self.texts.longest + 10)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        values, lengths = self.features.transform(*raw)
-        result = self.infer(model, {"values": values, "lengths": lengths}, options)
+        result = self.infer(model, self.features.tensors(*raw), options)
         if "looks" in result:
             ids, looks = result["tokens"], result["looks"]
-            result["texts"] = self.replaced(ids, result["lengths"], looks, self._sources(*raw))
+            result["texts"] = self.replaced(ids, result["lengths"], looks, self._sources(raw))
         return {
             "text": result["texts"][:, 0],
             "log_probability": result["log_probabilities"][:, 0],
@@ -172,7 +180,7 @@ class GeneratorTask(Task):
             "log_probability", float32, and "tokens", int32, (batch,): of all tokens of the text
             and of its end; what decoding reports of a text that it writes.
         """
-        memory, mask, states = model.encode(*self.features.transform(*raw))
+        memory, mask, states = model.encode(self.features.tensors(*raw))
         tokens, lengths = self.texts.ids(output)
         found, _ = score(
             model.decoder.step,
@@ -195,8 +203,7 @@ class GeneratorTask(Task):
             (batch, time, source), or for an image (batch, time, rows, columns) of the encoder's
             grid; and for text "source", the tokens of the input, (batch, source).
         """
-        values, lengths = self.features.transform(*raw)
-        decoded = self.generate(model, {"values": values, "lengths": lengths}, options)
+        decoded = self.generate(model, self.features.tensors(*raw), options)
         ids, lengths, attention = (
             item[:, 0] for item in (decoded.tokens, decoded.lengths, decoded.attention)
         )
@@ -211,8 +218,8 @@ class GeneratorTask(Task):
             "lengths": lengths,
             "attention": attention,
         }
-        if isinstance(self.features, TextFeatures):
-            results["source"] = self.features.tokens(*raw)
+        if isinstance(self.features.first, TextFeatures):
+            results["source"] = self.features.first.tokens(*self.features.raw_of_first(raw))
         return results
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
@@ -263,10 +270,11 @@ class GeneratorTask(Task):
         tokens = tf.where(ids == UNKNOWN, seen, self.texts.named(ids))
         return self.texts.join_tokens(tokens, lengths)
 
-    def _sources(self, text: Any) -> Any:
+    def _sources(self, raw: tuple) -> Any:
         """The tokens of inputs, (batch, source); of words, which `lowercase` does not split in
         another way, as they were written."""
-        features: Any = self.features
+        features: Any = self.features.first
+        (text,) = self.features.raw_of_first(raw)
         cased = features.formed if self.template.input == "words" else features.cased
         return with_a_step(features.split(cased(text)).to_tensor(""), "")
 
@@ -278,7 +286,7 @@ class GeneratorTask(Task):
         for ids, lengths, looks, value in zip(
             found["tokens"], found["lengths"], found["looks"], inputs, strict=True
         ):
-            source = self._sources(*self.features.raw([value], ["the input"]))
+            source = self._sources(self.features.raw([value], ["the input"]))
             own = [tf.constant(each[None]) for each in (ids, lengths, looks)]
             texts.append(self.replaced(own[0], own[1], own[2], source)[0].numpy())
         return texts
@@ -297,7 +305,7 @@ class GeneratorTask(Task):
 
     def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """The arguments of `decode` for the texts of a batch."""
-        memory, mask, states = model.encode(batch["values"], batch["lengths"])
+        memory, mask, states = model.encode(batch)
         return {
             "step": model.decoder.step,
             "states": states,

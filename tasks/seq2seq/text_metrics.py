@@ -1,6 +1,6 @@
 """Scores of generated texts against the targets of examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,10 @@ def _by_input(
 def _key(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, Mapping):  # several inputs
+        return repr([(name, _key(item)) for name, item in value.items()]).encode()
+    if value is None:
+        return b"none"
     array = np.asarray(value)
     return repr(array.shape).encode() + array.tobytes()
 

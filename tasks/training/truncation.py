@@ -33,6 +33,12 @@ def check_truncation(task: Any, settings: TrainingSettings) -> None:
             "`bptt_every` is for tags without `crf`, whose loss is that of a whole sequence.",
             field="bptt_every",
         )
+    if getattr(template, "further_inputs", None):
+        raise SeqzooError(
+            "`bptt_every` is for models with one input, got further inputs "
+            f"{', '.join(template.further_inputs)}.",
+            field="bptt_every",
+        )
     if getattr(template, "features_from", None):
         raise SeqzooError(
             "`bptt_every` is for taggers without `features_from`, whose language models read whole "

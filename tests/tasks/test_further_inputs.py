@@ -5,9 +5,22 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from export_cases import make_run
 
-from seqzoo.tasks import Examples, ManyToOne, Splits, TrainingSettings, train
+from seqzoo.tasks import (
+    Examples,
+    ManyToManyAligned,
+    ManyToManyEncoderDecoder,
+    ManyToManyUnaligned,
+    ManyToOne,
+    OneToMany,
+    Splits,
+    TrainingSettings,
+    train,
+)
+from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.parts import no_step
 from seqzoo.tasks.runs.run import Run
 
 SETTINGS = TrainingSettings(epochs=6, batch_size=32, learning_rate=0.03)
@@ -164,3 +177,104 @@ def test_a_saved_model_takes_named_inputs(run, tmp_path):
     assert said["label"].numpy()[0].decode() == "yes"
     with pytest.raises(SeqzooError, match="`format` must be saved-model for models with further"):
         run.export(tmp_path / "onnx", format="onnx")
+
+
+BESIDE: Any = {"region": "category", "age": "number", "note": "characters"}
+TINY: Any = {"cell": "gru", "units": 5, "embedding": 4, "minimum_count": 1}
+OTHERS: dict[str, tuple[Any, list, list]] = {
+    "tags": (
+        ManyToManyAligned("words", "tags", further_inputs=BESIDE, characters=2, **TINY),
+        [("a", "b"), ("b",), ("b", "a", "c")],
+        [("x", "y"), ("y",), ("y", "x", "x")],
+    ),
+    "values": (
+        ManyToManyAligned("series", "values", further_inputs=BESIDE, **TINY),
+        [np.ones((2, 1)), np.zeros((3, 1)), np.full((1, 1), 2.0)],
+        [np.ones(2), np.zeros(3), np.full(1, 5.0)],
+    ),
+    "encoder-decoder": (
+        ManyToManyEncoderDecoder("words", "characters", further_inputs=BESIDE, **TINY),
+        ["a b", "b", "c a"],
+        ["xy", "y", "zx"],
+    ),
+    "one-to-many": (
+        OneToMany("class", "characters", further_inputs=BESIDE, attention="none", **TINY),
+        ["a", "b", "a"],
+        ["xy", "y", "zx"],
+    ),
+    "unaligned": (
+        ManyToManyUnaligned("characters", further_inputs=BESIDE, **TINY),
+        ["abab", "bb", "cba"],
+        ["xy", "y", "zx"],
+    ),
+}
+"""The templates that predict more than one thing: options, first inputs and targets."""
+
+
+def beside(inputs: list, shift: int = 0) -> list[dict[str, Any]]:
+    """Rows of the inputs with others, which are moved by some rows."""
+    others = [("north", 1.0, "ab"), ("south", None, ""), ("north", 30.0, "ba a")]
+    return [
+        {"first": value, **dict(zip(BESIDE, others[(n + shift) % 3], strict=True))}
+        for n, value in enumerate(inputs)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["tags", *(pytest.param(n, marks=pytest.mark.slow) for n in [*OTHERS][1:])]
+)
+def test_other_templates_read_further_inputs(name: str, tmp_path) -> None:
+    template, inputs, targets = OTHERS[name]
+    examples = Examples(beside(inputs), targets)
+    run = Run.open(make_run(tmp_path / "run", template, examples).folder)
+    run.padding = Padding([4, 9], [4, 9])
+    loss = run.evaluate(examples)["loss"]
+    backwards = Examples(beside(inputs)[::-1], targets[::-1])
+    assert run.evaluate(backwards)["loss"] == pytest.approx(loss, rel=1e-5)
+    others = run.evaluate(Examples(beside(inputs, 1), targets))["loss"]
+    assert abs(others - loss) > 1e-4
+    assert len(run.predict(beside(inputs))) == 3
+    with pytest.raises(SeqzooError, match="lacks 'age'"):
+        run.predict([{"first": inputs[0], "region": "north", "note": ""}])
+    assert no_step(run.model) == "it reads several inputs"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*OTHERS])
+def test_other_saved_models_take_named_inputs(name: str, tmp_path) -> None:
+    template, inputs, targets = OTHERS[name]
+    run = make_run(tmp_path / "run", template, Examples(beside(inputs), targets))
+    assert run.export(tmp_path / "out", examples=beside(inputs))["difference"] < 1e-5
+    served = tf.saved_model.load(tmp_path / "out").signatures["serving_default"]
+    assert {"first", "region", "age", "note"} >= {*served.structured_input_signature[1]} - {
+        "first_values",
+        "first_lengths",
+    }
+    with pytest.raises(SeqzooError, match="`format` must be saved-model for models with further"):
+        run.export(tmp_path / "onnx", format="onnx")
+
+
+@pytest.mark.slow
+def test_tags_that_need_another_input_are_learned(tmp_path) -> None:
+    random = np.random.default_rng(0)
+
+    def examples(count: int) -> Examples:
+        rows, tags = [], []
+        for _ in range(count):
+            region = str(random.choice(["north", "south"]))
+            words = random.choice(["u", "d"], random.integers(2, 6)).tolist()
+            rows.append({"text": words, "region": region})
+            tags.append(["yes" if (word == "u") != (region == "north") else "no" for word in words])
+        return Examples(rows, tags)
+
+    template = ManyToManyAligned(further_inputs={"region": "category"}, **TINY)
+    settings = TrainingSettings(epochs=10, batch_size=16, learning_rate=0.03, warmup_steps=0)
+    run = train(template, Splits(examples(300)), settings, tmp_path / "run")
+    assert run.evaluate(examples(100))["accuracy"] > 0.97
+
+
+def test_models_of_what_is_next_read_one_input() -> None:
+    with pytest.raises(SeqzooError, match="`further_inputs` are for all targets but 'next'"):
+        ManyToManyAligned("characters", "next", further_inputs={"age": "number"})
+    with pytest.raises(SeqzooError, match="cannot be 'audio' in one-to-many"):
+        OneToMany("class", further_inputs={"sound": "audio"})

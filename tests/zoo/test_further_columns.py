@@ -72,10 +72,10 @@ def test_columns_of_the_command_line_are_told_apart(tmp_path) -> None:
     read = read_config(path)
     assert read.task.further_inputs == read.source.further_inputs
     assert read.task.further_inputs == {"body": "words", "age": "static"}
-    with pytest.raises(
-        SeqzooError, match="`further_inputs` are for many-to-one, got target 'tags'"
-    ):
-        chosen("many-to-many-aligned", {**given, "target_kind": "tags"})
+    tags = chosen("many-to-many-aligned", {**given, "target_kind": "tags"})
+    assert tags.task.further_inputs == tags.source.further_inputs == {"body": "words"}
+    with pytest.raises(SeqzooError, match="are for all targets but 'next'"):
+        chosen("many-to-many-aligned", {**given, "target_kind": "next"})
 
 
 def test_check_looks_at_further_columns(tmp_path) -> None:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from seqzoo.tasks.errors import SeqzooError, nearest
 from seqzoo.tasks.fields import Count, Named, NotTyped, check
 from seqzoo.tasks.kinds import (
-    MANY_TO_ONE,
-    TARGETS,
     TimeValues,
     check_kinds,
     inputs_of,
@@ -197,10 +195,18 @@ class Source:
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
             )
         check_kinds(self.further_inputs)
-        if self.further_inputs and MANY_TO_ONE not in TARGETS[self.target_kind].templates:
+        taken = self.target_kind != "next" and self.kind != HISTORY
+        if self.further_inputs and not taken:
             raise SeqzooError(
-                f"`further_inputs` are for {MANY_TO_ONE}, got target {self.target_kind!r}.",
+                "`further_inputs` are for all targets but 'next' and forecasts, got target "
+                f"{self.target_kind!r}.",
                 field="further_inputs",
+            )
+        if self.further_inputs and self.sentence_column is not None:
+            raise SeqzooError(
+                "`sentence_column` is for tables with a word per row, which have no "
+                f"`further_inputs`, got {', '.join(self.further_inputs)}.",
+                field="sentence_column",
             )
         if self.time_column is not None and self.kind != "series":
             raise SeqzooError(

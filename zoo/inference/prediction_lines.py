@@ -136,7 +136,7 @@ def prediction_lines(
     _ = run.model  # a missing model is reported before the first line is read
     if attention is not None:
         check_attention(run)
-    if tags_words and tokenize == "auto" and (remark := run.task.features.splitter.remark):
+    if tags_words and tokenize == "auto" and (remark := run.task.features.first.splitter.remark):
         yield Reply(remark, aside=True)
     # Typed lines are predicted one at a time; files in batches of lines.
     typed = isinstance(given, io.IOBase) and given.isatty()

@@ -107,7 +107,7 @@ def test_integrated_gradients_add_up(subjects, name) -> None:
 def test_a_symbol_is_scored_at_the_step_where_it_is_read(subjects) -> None:
     own = subjects["symbols"]
     task, inputs = own.run.task, own.inputs
-    logits = task.outputs(own.model, inputs["values"], inputs["lengths"])
+    logits = task.outputs(own.model, inputs)
     expected = tf.nn.log_softmax(logits)[0].numpy()
     tokens = ["", "?", *task.transcripts.vocabulary.tokens]
     assert "".join(own.steps) == own.answer != ""

@@ -1,0 +1,136 @@
+"""Networks from an input to a vector, and further inputs beside the steps of a sequence."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqzoo.tasks.layers.recurrent import (
+    MaskedPooling,
+    NGramEmbedding,
+    recurrent_stack,
+    sequence_inputs,
+)
+from seqzoo.tasks.layers.word_vectors import embed_tokens
+from seqzoo.tasks.preprocessing.base import Features
+from seqzoo.tasks.preprocessing.joined import JoinedFeatures, part_template, suffix
+
+
+def encode_sequence(
+    template: Any, features: Features, ids: Any, values: Any, mask: Any, precision: str
+) -> Any:
+    """A vector for each sequence: [embedding] -> recurrent layers -> pooling [+ bag].
+
+    Args:
+        template: a `ManyToOne`, or the options of an input, see `part_template`.
+        features: of the sequence.
+        ids: Keras tensor "values" of the network's inputs.
+        values: the same, (batch, time, ...).
+        mask: (batch, time).
+        precision: Keras' dtype policy.
+
+    Returns: Keras tensor (batch, features).
+    """
+    if features.vocabulary is not None:
+        values = embed_tokens(features, template, ids, precision)
+        if template.ngrams > 1:
+            layer = NGramEmbedding(
+                template.ngrams,
+                template.ngram_buckets,
+                values.shape[-1],
+                dtype=precision,
+                name="ngrams",
+            )
+            values = keras.layers.add([values, layer(ids)])
+    elif features.step[1] == "uint8":
+        values = keras.layers.Rescaling(1 / 255, dtype=precision, name="scale")(values)
+    bag = None
+    if template.bag:
+        bag = MaskedPooling("sum", dtype=precision, name="bag")(values, mask)
+    whole = template.pooling != "last"
+    values = recurrent_stack(template, values, mask, sequence=whole, dtype=precision)
+    if whole:
+        pool = MaskedPooling(template.pooling, dtype=precision, name="pooling")
+        values = pool(values, mask)
+    if bag is not None:
+        values = keras.layers.concatenate([values, bag])
+    return values
+
+
+def encoder_of(template: Any, features: Features, precision: str, name: str) -> Any:
+    """The network from one input to a vector, {"values", "lengths"} -> (batch, features)."""
+    inputs, values, mask = sequence_inputs(features)
+    if features.in_time:
+        vector = encode_sequence(template, features, inputs["values"], values, mask, precision)
+        return keras.Model(inputs, vector, name=name)
+    if features.vocabulary is not None:
+        size = len(features.vocabulary)
+        units = min(template.embedding, 1 + size // 2)
+        values = keras.layers.Embedding(size, units, dtype=precision, name="embedding")(values)
+    # One step of numbers, whose mean over time is itself.
+    vector = MaskedPooling("mean", dtype=precision, name="step")(values, mask)
+    return keras.Model(inputs, vector, name=name)
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class BesideSteps(keras.layers.Layer):
+    """A vector beside each step: (batch, features) and (batch, time, others) -> (batch, time,
+    features + others). It comes first, since the last feature of a step may be its time."""
+
+    def call(self, vector: Any, steps: Any) -> Any:
+        shape = (ops.shape(steps)[0], ops.shape(steps)[1], vector.shape[-1])
+        repeated = ops.broadcast_to(ops.cast(vector, steps.dtype)[:, None], shape)
+        return ops.concatenate([repeated, steps], axis=-1)
+
+    def compute_output_spec(self, vector: Any, steps: Any) -> Any:
+        width = vector.shape[-1] + steps.shape[-1]
+        return keras.KerasTensor((*steps.shape[:2], width), self.compute_dtype)
+
+
+def further_encoder(template: Any, features: JoinedFeatures, precision: str) -> keras.Model:
+    """The network from the further inputs of an example, "values_1", "lengths_1" and so on, to one
+    vector, the concatenated vectors of their encoders, (batch, features).
+
+    Args:
+        template: has `further_inputs`.
+        features: of all inputs.
+        precision: Keras' dtype policy.
+    """
+    inputs: dict[str, Any] = {}
+    vectors = []
+    others = zip(features.kinds[1:], features.parts[1:], strict=True)
+    for number, (kind, part) in enumerate(others, 1):
+        shape, dtype = part.step
+        values = keras.Input((None, *shape), dtype=dtype, name=f"values{suffix(number)}")
+        lengths = keras.Input((), dtype="int32", name=f"lengths{suffix(number)}")
+        inputs |= {values.name: values, lengths.name: lengths}
+        encoder = encoder_of(part_template(template, kind), part, precision, f"encoder_{number}")
+        vectors.append(encoder({"values": values, "lengths": lengths}))
+    vector = vectors[0]
+    if len(vectors) > 1:
+        vector = keras.layers.Concatenate(dtype=precision, name="inputs")(vectors)
+    return keras.Model(inputs, vector, name="further_inputs")
+
+
+def beside_steps(
+    inputs: dict[str, Any], steps: Any, template: Any, features: Features, precision: str
+) -> Any:
+    """The steps of a sequence with the vector of the further inputs beside each, if there are any;
+    these are added to the inputs of the network.
+
+    Args:
+        inputs: of the network, by name.
+        steps: Keras tensor (batch, time, features).
+        template: of the network.
+        features: of its inputs.
+        precision: Keras' dtype policy.
+    """
+    if not isinstance(features, JoinedFeatures):
+        return steps
+    encoder = further_encoder(template, features, precision)
+    own = {
+        name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in encoder.input.items()
+    }
+    inputs |= own
+    return BesideSteps(dtype=precision, name="beside_steps")(encoder(own), steps)
