@@ -1,23 +1,30 @@
 """Throughput and latency of `seqzoo serve`, with and without batches of several requests.
 
     python -m benchmarks.serving [--model language-id] [--batch-size 64] [--load 64:10000]
+    python -m benchmarks.serving --first
 
 A load is CLIENTS:REQUESTS: that many clients on a connection each, which send their next request
 when they have the answer to the last. Prints a row of docs/serving.md for each, and stops with an
-error if a request gets no prediction.
+error if a request gets no prediction. With --first it prints the time until each pretrained model
+is ready, and that of its first requests after that; and the same for an exported SavedModel in a
+process that has only TensorFlow.
 """
 
 import argparse
 import asyncio
+import base64
+import contextlib
+import io
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -69,38 +76,120 @@ async def load(port: int, path: str, clients: int, requests: int) -> tuple[float
     return time.perf_counter() - start, times
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="language-id")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--load", action="append", help=f"CLIENTS:REQUESTS; default {LOADS}")
-    chosen = parser.parse_args()
-    card(chosen.model)  # errors are reported before the server starts
-    command = [sys.executable, str(ROOT / "cli.py"), "serve", chosen.model, "--port", "0"]
-    command += ["--batch-size", str(chosen.batch_size)]
+@contextlib.contextmanager
+def served(*words: str) -> Iterator[str]:
+    """The address of `seqzoo serve` with some arguments, once it is ready."""
+    command = [sys.executable, str(ROOT / "cli.py"), "serve", *words, "--port", "0"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as server:
         try:
             assert server.stdout is not None
-            address = server.stdout.readline().split(" at ")[1].split()[0]
-            assert server.stdout.readline() == "Ready\n"
-            path, port = f"/v1/models/{chosen.model}:predict", int(address.rpartition(":")[2])
-            asyncio.run(load(port, path, 64, 1000))  # fills caches
-            for item in chosen.load or LOADS:
-                clients, requests = map(int, item.split(":"))
-                before = resident(address)
-                seconds, times = asyncio.run(load(port, path, clients, requests))
-                assert len(times) == requests
-                middle, late = 1000 * np.percentile(times, [50, 99])
-                print(
-                    f"| {chosen.batch_size} | {clients} | {requests:,} | {requests / seconds:,.0f} "
-                    f"| {middle:.1f} | {late:.1f} | {before:,.0f} -> {resident(address):,.0f} |",
-                    flush=True,
-                )
+            while line := server.stdout.readline():
+                if line.startswith("Serving "):
+                    yield line.split(" at ")[1].split()[0]
+                    return
+            raise RuntimeError("The server ended before it was ready.")
         finally:
             server.terminate()
+
+
+def png(shape: Sequence[int]) -> dict[str, str]:
+    """An image of noise as an instance."""
+    import matplotlib.image
+
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    file = io.BytesIO()
+    matplotlib.image.imsave(file, pixels, format="png", cmap="gray")
+    return {"b64": base64.b64encode(file.getvalue()).decode()}
+
+
+def first_requests() -> None:
+    """Prints a row of docs/serving.md for each pretrained model: until it is ready, and its first
+    request."""
+    inputs = {
+        "language-id": "Zuid-Korea",
+        "date-normaliser": "3 mars 2021",
+        "python-highlighter": "x = [a for a in range(3)]",
+        "python-source": "def f(",
+        "glyph-captioner": png((32, 32)),
+        "line-reader": png((32, 300)),
+    }
+    for name, value in inputs.items():
+        began = time.perf_counter()
+        with served(name) as address:
+            ready, seconds = time.perf_counter() - began, []
+            for top in (1, 1, 5, 5):
+                body = json.dumps({"instances": [value], "parameters": {"top": top}}).encode()
+                start = time.perf_counter()
+                url = f"{address}/v1/models/{name}:predict"
+                with urllib.request.urlopen(url, body) as response:
+                    assert json.load(response)["predictions"][0]["answer"] is not None
+                seconds.append(time.perf_counter() - start)
+            first, second, several, again = (f"{1000 * own:,.0f}" for own in seconds)
+            print(
+                f"| `{name}` | {ready:.1f} | {first} | {second} | {several} | {again} |", flush=True
+            )
+
+
+FIRST_CALLS = """
+import sys, time
+import tensorflow as tf
+
+began = time.perf_counter()
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+loaded = time.perf_counter() - began
+for name in ("serving_default", "serving_compiled"):
+    for rows in (1, 64):
+        times = []
+        for _ in range(2):
+            start = time.perf_counter()
+            signatures[name](text=tf.constant([sys.argv[2]] * rows))["label"].numpy()
+            times.append(f"{1000 * (time.perf_counter() - start):,.1f}")
+        print(f"| `{name}` | {rows} | {loaded:.1f} | {' | '.join(times)} |")
+"""
+"""A program without seqzoo, which prints a row for the first calls of each signature."""
+
+
+def first_calls(model: str) -> None:
+    """Prints a row of docs/deployment.md for each signature of an exported classifier of texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = f"{folder}/exported"
+        export = [sys.executable, str(ROOT / "cli.py"), "export", model, target]
+        export += ["--signature", "serving_compiled"]
+        subprocess.run(export, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        program = [sys.executable, "-I", "-c", FIRST_CALLS, target, TEXTS[0]]
+        subprocess.run(program, check=True, cwd=folder, stderr=subprocess.DEVNULL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="language-id")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--load", action="append", help=f"CLIENTS:REQUESTS; default {LOADS}")
+    parser.add_argument("--first", action="store_true", help="time first requests instead")
+    chosen = parser.parse_args()
+    if chosen.first:
+        first_calls(chosen.model)
+        first_requests()
+        print(machine())
+        return
+    card(chosen.model)  # errors are reported before the server starts
+    with served(chosen.model, "--batch-size", str(chosen.batch_size)) as address:
+        path, port = f"/v1/models/{chosen.model}:predict", int(address.rpartition(":")[2])
+        asyncio.run(load(port, path, 64, 1000))  # fills caches
+        for item in chosen.load or LOADS:
+            clients, requests = map(int, item.split(":"))
+            before = resident(address)
+            seconds, times = asyncio.run(load(port, path, clients, requests))
+            assert len(times) == requests
+            middle, late = 1000 * np.percentile(times, [50, 99])
+            print(
+                f"| {chosen.batch_size} | {clients} | {requests:,} | {requests / seconds:,.0f} "
+                f"| {middle:.1f} | {late:.1f} | {before:,.0f} -> {resident(address):,.0f} |",
+                flush=True,
+            )
     print(machine())
 
 

@@ -93,6 +93,9 @@ def test_a_series_is_drawn_with_its_forecast(page: Any) -> None:
     page.fill("textarea", "1 2\n3")
     page.click("#go")
     playwright.expect(page.locator("#output .error")).to_be_visible()
+    page.fill("textarea", "1 x")  # while it is typed, too
+    page.click("#go")
+    playwright.expect(page.locator("#output .error")).to_have_text("x is not a number.")
     page.fill("textarea", "1 2")
     _fits_after_errors(page)
 
@@ -146,3 +149,9 @@ def test_sounds_are_uploaded(page: Any, runs: dict[str, Any], tmp_path: pathlib.
     playwright.expect(page.locator("#output .answer")).to_have_text(expected.label)
     assert page.locator("audio").is_visible() and page.locator("canvas.wave").is_visible()
     _fits(page)
+    (tmp_path / "other.wav").write_bytes(b"no sound")
+    page.set_input_files("input[type=file]", str(tmp_path / "other.wav"))
+    message = "The input of 8 bytes is not a WAV, FLAC or OGG file"
+    playwright.expect(page.locator("#output .error")).to_contain_text(message)
+    assert page.locator("audio").is_hidden() and page.locator("canvas.wave").is_hidden()
+    _fits_after_errors(page)
