@@ -108,6 +108,7 @@ def opened(name: str) -> tuple[Any, Any, list, list]:
 def export_all(folder: pathlib.Path, models: list[str]) -> None:
     """Writes the missing exports, and the inputs for each."""
     from seqzoo.tasks.export.checking import raw_tensors
+    from seqzoo.tasks.many_to_many_aligned.language_model import LanguageModelTask
     from seqzoo.tasks.targets.texts import START
 
     for name in models:
@@ -135,7 +136,7 @@ def export_all(folder: pathlib.Path, models: list[str]) -> None:
             "arrays": str(place / "held-out.npz"),
         }
         place.mkdir(parents=True, exist_ok=True)
-        if run.template.input == "characters" and getattr(run.task, "targets", 0) is None:
+        if isinstance(run.task, LanguageModelTask):
             asked["start"] = START
         elif inputs:
             raw = raw_tensors(run.task, inputs)

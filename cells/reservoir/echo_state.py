@@ -13,9 +13,9 @@ from seqzoo.cells.base import RecurrentCell
 class EchoStateCell(RecurrentCell):
     """h = (1 - leak) * h + leak * tanh(W x + U h + b), W, U and b being random and never trained.
 
-    U is sparse and scaled to a spectral radius; below one, two initial states end in the same
-    states (the echo state property) for the usual inputs. Only a layer that reads the
-    states is trained.
+    W and U are sparse, and U is scaled to a spectral radius; below one, two initial states end in
+    the same states (the echo state property) for the usual inputs. Only a layer that reads the
+    states is trained. With few units connected to the inputs, the others remember longer.
 
     Reference: Jaeger, "The 'echo state' approach to analysing and training recurrent neural
     networks", GMD report 148 (2001); the leak: Jaeger, Lukosevicius, Popovici and Siewert,
@@ -27,6 +27,8 @@ class EchoStateCell(RecurrentCell):
         spectral_radius: largest absolute eigenvalue of U, above 0.
         leak: share of a step that is new, above 0 and at most 1.
         connectivity: share of U's entries that are not zero, above 0 and at most 1.
+        input_connectivity: share of W's entries that are not zero, above 0 and at most 1; each
+            input has at least one.
         input_scale: entries of W are uniform from minus this to this, above 0.
         bias_scale: the same for b, at least 0.
         **kwargs: see `RecurrentCell`.
@@ -41,6 +43,7 @@ class EchoStateCell(RecurrentCell):
         spectral_radius: float = 0.9,
         leak: float = 1.0,
         connectivity: float = 0.1,
+        input_connectivity: float = 0.1,
         input_scale: float = 1.0,
         bias_scale: float = 0.0,
         **kwargs: Any,
@@ -48,7 +51,12 @@ class EchoStateCell(RecurrentCell):
         for name, value in (("spectral_radius", spectral_radius), ("input_scale", input_scale)):
             if value <= 0:
                 raise ValueError(f"`{name}` must be above 0, got {value!r}.")
-        for name, value in (("leak", leak), ("connectivity", connectivity)):
+        shares = {
+            "leak": leak,
+            "connectivity": connectivity,
+            "input_connectivity": input_connectivity,
+        }
+        for name, value in shares.items():
             if not 0 < value <= 1:
                 raise ValueError(f"`{name}` must be above 0 and at most 1, got {value!r}.")
         if bias_scale < 0:
@@ -63,14 +71,12 @@ class EchoStateCell(RecurrentCell):
         self.spectral_radius = spectral_radius
         self.leak = leak
         self.connectivity = connectivity
+        self.input_connectivity = input_connectivity
         self.input_scale = input_scale
         self.bias_scale = bias_scale
-        self.kernel_initializer = keras.initializers.RandomUniform(
-            -input_scale, input_scale, seed=self.seed
-        )
-        # With the kernel's seed, b would be a multiple of W's first row.
+        self.kernel_initializer = self.initial_kernel
         self.bias_initializer = keras.initializers.RandomUniform(
-            -bias_scale, bias_scale, seed=None if self.seed is None else self.seed + 1
+            -bias_scale, bias_scale, seed=self.seed
         )
 
     def build(self, input_shape):
@@ -78,6 +84,13 @@ class EchoStateCell(RecurrentCell):
         for weight in (self.kernel, self.recurrent_kernel, self.bias):
             if weight is not None:
                 weight.trainable = False
+
+    def initial_kernel(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """W, (features, units); its numbers are independent of those of U."""
+        (rng,) = self.random_numbers().spawn(1)
+        connected = rng.random(shape) < self.input_connectivity
+        connected[np.arange(shape[0]), rng.integers(shape[1], size=shape[0])] = True
+        return ops.cast(rng.uniform(-self.input_scale, self.input_scale, shape) * connected, dtype)
 
     def initial_recurrent_kernel(self, shape, dtype=None):
         rng = self.random_numbers()
@@ -100,6 +113,7 @@ class EchoStateCell(RecurrentCell):
             "spectral_radius": self.spectral_radius,
             "leak": self.leak,
             "connectivity": self.connectivity,
+            "input_connectivity": self.input_connectivity,
             "input_scale": self.input_scale,
             "bias_scale": self.bias_scale,
         }

@@ -90,8 +90,23 @@ def test_what_a_cell_lacks_is_refused(make, arguments, message):
         initialize(make(), *arguments)
 
 
+def test_a_reservoir_is_connected_to_a_share_of_its_inputs_and_to_each():
+    cell = create("echo-state", 50, input_connectivity=0.2, input_scale=0.5, seed=1)
+    cell.build((None, 200))
+    kernel = np.asarray(cell.kernel)
+    assert 0.2 < (kernel != 0).mean() < 0.24 and (kernel != 0).any(1).all()
+    assert 0.49 < np.abs(kernel).max() <= 0.5
+    # Not the numbers of the recurrent matrix, which has the same seed.
+    pairs = np.asarray(cell.recurrent_kernel).ravel(), kernel[:50].ravel()
+    both = (pairs[0] != 0) & (pairs[1] != 0)
+    assert abs(np.corrcoef(pairs[0][both], pairs[1][both])[0, 1]) < 0.3
+    sparse = create("echo-state", 5, input_connectivity=1e-9, seed=1)
+    sparse.build((None, 20))
+    assert ((np.asarray(sparse.kernel) != 0).sum(1) == 1).all()
+
+
 def test_the_bias_of_a_seeded_reservoir_is_not_a_multiple_of_its_kernel():
-    cell = create("echo-state", 200, bias_scale=0.5, seed=1)
+    cell = create("echo-state", 200, bias_scale=0.5, input_connectivity=1.0, seed=1)
     cell.build((None, 1))
     kernel, bias = (np.asarray(weight).ravel() for weight in (cell.kernel, cell.bias))
     assert abs(np.corrcoef(kernel, bias)[0, 1]) < 0.3
