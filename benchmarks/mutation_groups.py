@@ -582,6 +582,38 @@ GROUPS = [
         "become",
         {"tf.where(ids == UNKNOWN, seen,": "tf.where(ids != UNKNOWN, seen,"},
     ),
+    # Copied tokens, monotonic attention, lemmas.
+    Group(
+        "tasks/layers/copying.py",
+        "tests/tasks/test_copying.py",
+        "paper",
+        {
+            "rest = tf.maximum(1.0 -": "rest = tf.maximum(0.0 -",
+            "copied = mask & (copies": "copied = (copies",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/copied_tokens.py",
+        "tests/tasks/test_copying.py",
+        "ids_of_their",
+        {"numbers < FURTHER_IDS": "numbers <= FURTHER_IDS", "SPECIAL + 2": "SPECIAL"},
+    ),
+    Group(
+        "tasks/layers/monotonic_attention.py",
+        "tests/tasks/test_monotonic_attention.py",
+        "alignments or whole_texts",
+        {
+            "later = tf.cumsum(weights, -1, reverse=True)": "later = tf.cumsum(weights, -1)",
+            "posterior(prior, before))\n            return": "prior)\n            return",
+            "return [first_step(mask),": "return [1.0 - first_step(mask),",
+        },
+    ),
+    Group(
+        "tasks/preprocessing/lemmas.py",
+        "tests/zoo/test_unimorph.py",
+        "before_the_characters",
+        {"FEATURE + name": "name"},
+    ),
     Group(
         "zoo/data/splits.py",
         "tests/zoo/test_stored_tables.py",

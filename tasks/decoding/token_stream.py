@@ -40,6 +40,12 @@ class TokenStream:
                 "`replace_unknown` is for complete texts; stream without it, or predict.",
                 field="replace_unknown",
             )
+        if getattr(task, "copies", False):
+            raise SeqzooError(
+                "A model that copies tokens of its input writes complete texts; predict instead of "
+                "streaming.",
+                field="copy",
+            )
         self.longest = choices.maximum_length
 
         # The parts of the opening that are not tensors; known once `begin` is traced.

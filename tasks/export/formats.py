@@ -178,6 +178,10 @@ def check_choices(
     return chosen
 
 
+def _is_monotonic(template: Any) -> bool:
+    return getattr(template, "attention", None) == "monotonic"
+
+
 def _checked(wanted: Export, format: str) -> Format:
     """Checks that a format exists, supports the choices, and can represent the model; returns it.
 
@@ -203,6 +207,16 @@ def _checked(wanted: Export, format: str) -> Format:
         raise SeqzooError(
             "`format` must be saved-model for taggers with `features_from`, whose language models "
             f"read the characters of whole sentences, got {format!r}.",
+            field="format",
+        )
+    if format != "saved-model" and getattr(wanted.task, "copies", False):
+        raise SeqzooError(
+            f"`format` must be saved-model for models that copy from their input, got {format!r}.",
+            field="format",
+        )
+    if format != "saved-model" and _is_monotonic(wanted.task.template):
+        raise SeqzooError(
+            f"`format` must be saved-model for models with attention 'monotonic', got {format!r}.",
             field="format",
         )
     if format != "saved-model" and wanted.task.features.takes_time:

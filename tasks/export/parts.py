@@ -33,6 +33,7 @@ from seqzoo.tasks.preprocessing.series import SeriesFeatures
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.protocols import Transcribes
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator
+from seqzoo.tasks.seq2seq.monotonic_decoder import MonotonicDecoder
 from seqzoo.tasks.targets.classes import ClassTargets
 from seqzoo.tasks.targets.labels import LabelTargets
 from seqzoo.tasks.targets.steps import StepValues
@@ -93,6 +94,8 @@ def no_step(model: Any) -> str | None:
         return "it reads a window of steps at once"
     if isinstance(model, Generator) and model.further is not None:
         return "it reads several inputs"
+    if isinstance(getattr(model, "decoder", None), MonotonicDecoder):
+        return "its state grows with its input"
     if isinstance(model, Generator | LanguageModel | NextStep):
         return None
     if any(isinstance(layer, keras.Model) for layer in model.layers):
@@ -358,10 +361,12 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
         found = named_states(specs, tf.nest.flatten(states))
         if decoder.attention is not None:
             inside = mask[..., None]
-            memory, keys, mask = decoder.look_at(memory, mask)
+            memory, keys, mask, *_ = decoder.look_at(memory, mask)
             found["memory"] = tf.where(inside, tf.cast(memory, tf.float32), 0.0)
             found["keys"] = tf.where(inside, tf.cast(keys, tf.float32), 0.0)
             found["mask"] = mask
+        if decoder.copies:
+            found["copies"] = model.copies(values)
         return found
 
     constants = ()
@@ -381,6 +386,8 @@ def _generator(task: Any, model: Any) -> dict[str, Part]:
             ),
             tf.TensorSpec([None, None], tf.bool, "mask"),
         )
+    if decoder.copies:
+        constants = (*constants, tf.TensorSpec([None, None], tf.int32, "copies"))
     return {
         "encode": Part(encode, input_specs(task)),
         "step": _decoder_step(decoder, specs, constants),

@@ -162,7 +162,7 @@ def _generate(task: Any, model: Any, options: AnswerOptions) -> Signature:
         tf.TensorSpec([], tf.int32, "beam"),
         tf.TensorSpec([], tf.int32, "seed"),
     ]
-    ids = len(task.texts.vocabulary)
+    ids = getattr(task, "ids", len(task.texts.vocabulary))
 
     def generate(**given: Any) -> dict[str, Any]:
         raw = tuple(given[spec.name] for spec in task.signature)

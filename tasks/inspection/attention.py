@@ -81,12 +81,13 @@ def attention_of(
     lengths = batch["lengths"]
     with seqzoo.cells.portable():
         decoded = task.generate(model, batch, options or AnswerOptions())
-    texts = task.texts.join(decoded.tokens[:, 0], decoded.lengths[:, 0]).numpy()
+    spelled = task.spelled(decoded.tokens, batch, raw)
+    texts = task.texts.join_tokens(spelled[:, 0], decoded.lengths[:, 0]).numpy()
     grid, found = _grid(model), []
     for index, steps in enumerate(lengths.numpy()):
         written = int(decoded.lengths[index, 0])
-        ids = decoded.tokens[index, 0, :written, None]
-        tokens = task.texts.join(ids, tf.ones(written, tf.int32)).numpy()
+        each = spelled[index, 0, :written, None]
+        tokens = task.texts.join_tokens(each, tf.ones(written, tf.int32)).numpy()
         own = tuple(array[index : index + 1] for array in task.features.raw_of_first(raw))
         source = input_labels(task.features.first, own, steps) if grid is None else _places(grid)
         weights = decoded.attention[index, 0, :written, : len(source)].numpy()

@@ -263,18 +263,20 @@ def _language(run: Any, value: Any, answer: str | None) -> Subject:
 def _texts(run: Any, value: Any, answer: str | None) -> Subject:
     task, model = run.task, run.model
     inputs, labels = _encoded(run, value)
+    raw = task.features.raw([value], ["the input"])
     if answer is None:
         with seqzoo.cells.portable():
             decoded = task.generate(model, inputs, AnswerOptions(), report_attention=False)
         length = int(decoded.lengths[0, 0])
         ids = decoded.tokens[0, 0, :length].numpy()
     else:
-        ids = task.texts.encode([answer], ["the answer"])[0][:-1]
+        ids = task.ids_of(tf.constant([answer]), inputs, raw)[0].numpy()[0]
     ids = np.asarray(ids, np.int32)[:LONGEST_ANSWER]
     targets = np.append(ids, END).astype(np.int32)
     before = tf.constant(np.append(START, ids)[None], tf.int32)
-    own = task.texts.join(tf.constant(ids)[:, None], tf.ones(len(ids), tf.int32)).numpy()
-    (text,) = task.texts.join(tf.constant(ids)[None], tf.constant([len(ids)])).numpy()
+    named = task.spelled(tf.constant(ids)[None, None], inputs, raw)
+    own = task.texts.join_tokens(named[0, 0, :, None], tf.ones(len(ids), tf.int32)).numpy()
+    (text,) = task.texts.join_tokens(named[0], tf.constant([len(ids)])).numpy()
 
     def scores(given: dict[str, Any]) -> Any:
         rows = tf.shape(given["values"])[0]

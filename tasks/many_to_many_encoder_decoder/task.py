@@ -11,8 +11,10 @@ from seqzoo.tasks.base import AnswerOptions
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.layers.recurrent import cell_choices
 from seqzoo.tasks.plots import Look, plot_looks
+from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS
 from seqzoo.tasks.seq2seq.decoder import Decoder
 from seqzoo.tasks.seq2seq.encoder_decoder import Generator, SequenceEncoder
+from seqzoo.tasks.seq2seq.monotonic_decoder import MonotonicDecoder
 from seqzoo.tasks.seq2seq.task import GeneratorTask
 
 ATTENTION_MAPS = 6
@@ -44,10 +46,12 @@ class EncoderDecoderTask(GeneratorTask):
             name="encoder",
             **shared,
         )
-        decoder = Decoder(
+        decoder_class = MonotonicDecoder if template.attention == "monotonic" else Decoder
+        decoder = decoder_class(
             len(self.texts.vocabulary),
             attention=None if template.attention == "none" else template.attention,
             tied=template.tied,
+            copies=FURTHER_IDS if template.copy else 0,
             name="decoder",
             **shared,
         )
@@ -90,11 +94,11 @@ class EncoderDecoderTask(GeneratorTask):
         if first.vocabulary is not None:
             own = self.features.raw_of_first(raw)
             sources = first.split(*own).to_list()  # pyright: ignore[reportAttributeAccessIssue]
-        looks = []
+        looks, spelled = [], self.spelled(decoded.tokens, batch, raw)
         for index, steps in enumerate(np.asarray(lengths)):
             written = int(decoded.lengths[index, 0])
-            ids = decoded.tokens[index, 0, :written, None]
-            tokens = self.texts.join(ids, tf.ones(written, tf.int32)).numpy()
+            each = spelled[index, 0, :written, None]
+            tokens = self.texts.join_tokens(each, tf.ones(written, tf.int32)).numpy()
             names = range(steps) if sources is None else (item.decode() for item in sources[index])
             weights = decoded.attention[index, 0, :written, :steps].numpy()
             looks.append(Look([*map(str, names)], [token.decode() for token in tokens], weights))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from seqzoo.tasks.base import Template
 from seqzoo.tasks.cell_names import check_cell
+from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.fields import Count, Named, Range, Share, check
 from seqzoo.tasks.kinds import ENCODER_DECODER, check_further_inputs, inputs_of, targets_of
 from seqzoo.tasks.vectors_options import VectorsMode, VectorsVocabulary, check_vectors
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 else:
     Input, Target = inputs_of(ENCODER_DECODER), targets_of(ENCODER_DECODER)
 
-AttentionKind = Literal["additive", "multiplicative", "none"]
+AttentionKind = Literal["additive", "multiplicative", "monotonic", "none"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,11 @@ class ManyToManyEncoderDecoder(Template):
         layers: number of recurrent layers. As many in the encoder as in the decoder.
         bidirectional: bidirectional layers, or forward-only ones. Of the encoder.
         attention: attention mechanism of the decoder. "additive" (Bahdanau), "multiplicative"
-            (Luong), or "none", with which the decoder has only the encoder's last states.
+            (Luong), "monotonic" (Wu and Cotterell, exact and hard, for short texts in the order of
+            their input), or "none", with which the decoder has only the encoder's last states.
+        copy: pointer-generator: also copy tokens from the input, including those that the target
+            vocabulary lacks. For models with attention that read and write characters, words, or
+            subwords.
         dropout: dropout rate on layer inputs. Also on the last features.
         recurrent_dropout: dropout rate on recurrent inputs.
         cell_options: options of the cell.
@@ -87,6 +92,7 @@ class ManyToManyEncoderDecoder(Template):
     layers: Count = 1
     bidirectional: Annotated[bool, Named(off="one-direction")] = True
     attention: AttentionKind = "additive"
+    copy: bool = False
     dropout: Share = 0.0
     recurrent_dropout: Share = 0.0
     cell_options: Annotated[Mapping[str, Any], Named("cell-option")] = field(default_factory=dict)
@@ -113,3 +119,10 @@ class ManyToManyEncoderDecoder(Template):
         check_cell(self)
         check_further_inputs(self)
         check_vectors(self)
+        unit = "characters" if self.input == "lemma" else self.input
+        if self.copy and (unit != self.target or self.attention == "none"):
+            raise SeqzooError(
+                "`copy` is for models with attention that read and write characters, words, or "
+                f"subwords, got {self.input} to {self.target} with attention {self.attention!r}.",
+                field="copy",
+            )

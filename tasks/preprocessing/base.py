@@ -76,6 +76,11 @@ class Features(ABC):
         return raw
 
     @property
+    def is_storable(self) -> bool:
+        """Whether the encoded texts of a column on disk are kept there as well."""
+        return True
+
+    @property
     def remarks(self) -> Sequence[str]:
         """Sentences that describe what was learned."""
         return ()
@@ -119,7 +124,7 @@ class Features(ABC):
         Raises:
             SeqzooError: an input is empty, not finite or of the wrong shape.
         """
-        if isinstance(examples.inputs, TextColumn):
+        if isinstance(examples.inputs, TextColumn) and self.is_storable:
             return self.encode_stored(examples)
         return self.encode_by(self._graph, examples, optional=optional)
 

@@ -12,6 +12,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.data.stored_columns import TextColumn
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
+from seqzoo.tasks.preprocessing.copied_tokens import copy_ids
 from seqzoo.tasks.preprocessing.normalization import composed
 from seqzoo.tasks.preprocessing.subwords import learn_subwords, spaces_made_one, split_subwords
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -108,7 +109,13 @@ class TextFeatures(Features):
         vectors: pretrained word vectors, or None.
         joined: whether words carry joints, like those of the language model whose layers are
             reused.
+
+    Attributes:
+        target_vocabulary: that of a model that copies tokens; None for others. A step is
+            then the id of a token and its `copy_ids`.
     """
+
+    target_vocabulary: Vocabulary | None = None
 
     def __init__(
         self,
@@ -124,6 +131,8 @@ class TextFeatures(Features):
 
     @classmethod
     def learn(cls, template: Any, examples: Examples, *, joined: bool = False) -> "TextFeatures":
+        # Words are copied as targets have them.
+        joined = joined or (template.input == "words" and getattr(template, "copy", False))
         features = cls(template, Vocabulary([]), joined=joined)
         if isinstance(examples.inputs, TextColumn) and template.input != "subwords":
             from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
@@ -146,6 +155,10 @@ class TextFeatures(Features):
         else:
             features.vocabulary = learn_vocabulary(template, chunks(), features.split)
         return features
+
+    @property
+    def is_storable(self) -> bool:
+        return self.target_vocabulary is None  # stored tokens have only ids of the inputs
 
     def encode_stored(self, examples: Examples) -> Sequences:
         from seqzoo.tasks.preprocessing.stored_tokens import StoredTokens
@@ -179,6 +192,14 @@ class TextFeatures(Features):
         """Strings (batch,) -> tokens (batch, time), "" after the end."""
         return with_a_step(self.split(self.cased(text)).to_tensor(""), "")
 
+    def copied(self, text: Any) -> Any:
+        """Strings (batch,) -> the tokens that a model can copy, as targets have them, (batch,
+        time), "" where there is none. Words keep their case, unless that of targets is lowered."""
+        cased = self.formed if self.template.input == "words" else self.cased
+        tokens = with_a_step(self.split(cased(text)).to_tensor(""), "")
+        lowers = self.template.lowercase_targets
+        return tf.strings.lower(tokens, encoding="utf-8") if lowers else tokens
+
     def ids(self, tokens: Any) -> Any:
         """Tokens, a string tensor, -> ids; with word vectors, an unknown token gets the id of its
         lowercase form."""
@@ -200,7 +221,11 @@ class TextFeatures(Features):
     def transform(self, *raw: Any) -> tuple[Any, Any]:
         tokens = self.split(self.cased(*raw))
         ids = tf.ragged.map_flat_values(self.ids, tokens)
-        return with_a_step(ids.to_tensor(PADDING), PADDING), tf.cast(tokens.row_lengths(), tf.int32)
+        values = with_a_step(ids.to_tensor(PADDING), PADDING)
+        if self.target_vocabulary is not None:
+            copies = copy_ids(self.copied(*raw), self.target_vocabulary)
+            values = tf.stack([values, copies], axis=-1)
+        return values, tf.cast(tokens.row_lengths(), tf.int32)
 
     @property
     def signature(self) -> list:
@@ -208,7 +233,7 @@ class TextFeatures(Features):
 
     @property
     def step(self) -> tuple[tuple[int, ...], str]:
-        return (), "int32"
+        return () if self.target_vocabulary is None else (2,), "int32"
 
     def to_config(self) -> dict[str, Any]:
         config = {} if self.vectors is None else {"vectors": self.vectors.to_config()}

@@ -8,7 +8,9 @@ import tensorflow as tf
 from keras import ops
 
 from seqzoo.tasks.layers.attention import Attention
+from seqzoo.tasks.layers.copying import mixture
 from seqzoo.tasks.layers.recurrent import after_one, loss_precision, recurrent_layers
+from seqzoo.tasks.preprocessing.vocabulary import UNKNOWN
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -24,6 +26,9 @@ class Decoder(keras.layers.Layer):
     3; the other layers see its context as in Wu et al. 2016, "GNMT", section 3.1). A step does not
     need the previous step's context, so all steps of a known target are run at once.
 
+    A decoder that copies has log-probabilities of the vocabulary's ids, and of further ones, in
+    place of logits: see `mixture`, with p_gen = sigmoid(w [h; c; vector of the token] + b).
+
     For a cell that takes time, one unit of it passes from token to token.
 
     Args:
@@ -38,8 +43,13 @@ class Decoder(keras.layers.Layer):
         cell_options: other options of the cell's class.
         recompute: see `Recurrent`.
         tied: whether the output layer's weights are the tokens' vectors (Press and Wolf 2017).
+        copies: number of ids after those of the vocabulary, for copied tokens; 0 for a decoder that
+            does not copy.
         **kwargs: of `keras.layers.Layer`.
     """
+
+    joined_by: Any = "tanh"
+    """Activation of the layer over state and context."""
 
     def __init__(
         self,
@@ -54,6 +64,7 @@ class Decoder(keras.layers.Layer):
         cell_options: Mapping[str, Any] | None = None,
         recompute: int | None = None,
         tied: bool = False,
+        copies: int = 0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -69,7 +80,9 @@ class Decoder(keras.layers.Layer):
             "cell_options": dict(cell_options or {}),
             "recompute": recompute,
             "tied": tied,
+            "copies": copies,
         }
+        self.vocabulary_size, self.copies = vocabulary_size, copies
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(vocabulary_size, embedding, dtype=policy)
         self.recurrent = recurrent_layers(
@@ -83,16 +96,18 @@ class Decoder(keras.layers.Layer):
             return_state=True,
             dtype=policy,
         )
-        self.attention = None if attention is None else Attention(attention, dtype=policy)
+        self.attention = self._attention_layer()
         width = embedding if tied else units
         self.join = None
         if attention is not None or tied:
-            self.join = keras.layers.Dense(width, activation="tanh", dtype=policy)
+            self.join = keras.layers.Dense(width, activation=self.joined_by, dtype=policy)
         self.dropout = keras.layers.Dropout(dropout, dtype=policy)
         self.precision = loss_precision(policy.name)
         self.output_layer = None
         if not tied:
             self.output_layer = keras.layers.Dense(vocabulary_size, dtype=self.precision)
+        if copies:
+            self.gate = keras.layers.Dense(1, dtype=self.precision)
         if tied:
             self.output_bias = self.add_weight(
                 shape=(vocabulary_size,),
@@ -101,6 +116,10 @@ class Decoder(keras.layers.Layer):
                 autocast=False,
                 name="output_bias",
             )
+
+    def _attention_layer(self) -> Any:
+        kind = self.choices["attention"]
+        return None if kind is None else Attention(kind, dtype=self.dtype_policy)
 
     @property
     def state_sizes(self) -> list[list[int]]:
@@ -120,6 +139,7 @@ class Decoder(keras.layers.Layer):
         mask: Any = None,
         training: bool = False,
         steps: Any = None,
+        copies: Any = None,
     ) -> tuple[Any, list[list]]:
         """Runs over complete sequences.
 
@@ -131,11 +151,13 @@ class Decoder(keras.layers.Layer):
             training: whether dropout is on.
             steps: (batch, time): whether each token counts; the others leave the states unchanged.
                 None for all.
+            copies: (batch, source): the `copy_ids` of the memory, for a decoder that copies.
 
         Returns:
-            Logits, (batch, time, vocabulary), float32, and the states after the last step.
+            Logits, (batch, time, ids), float32, and the states after the last step.
         """
-        values, context, last = self.embedding(tokens), None, []
+        vectors = self._vectors(tokens)
+        values, context, weights, last = vectors, None, None, []
         for index, layer in enumerate(self.recurrent):
             inputs = values if context is None else ops.concatenate([values, context], axis=-1)
             if layer.cell.takes_time:
@@ -143,8 +165,11 @@ class Decoder(keras.layers.Layer):
             values, *new = layer(inputs, mask=steps, initial_state=states[index], training=training)
             last.append(new)
             if index == 0 and self.attention is not None:
-                context, _ = self.attention(values, memory, mask)
-        return self._logits(values, context, training), last
+                context, weights = self.attention(values, memory, mask)
+        logits = self._logits(values, context, training)
+        if self.copies:
+            logits = self._mixed(logits, vectors, values, context, weights, mask, copies)
+        return logits, last
 
     def step(
         self, tokens: Any, states: list[list], constants: Any = None
@@ -157,29 +182,65 @@ class Decoder(keras.layers.Layer):
             constants: the result of `look_at`, for these rows.
 
         Returns:
-            Logits (rows, vocabulary), the new states, and attention (rows, source) or None.
+            Logits (rows, ids), the new states, and attention (rows, source) or None.
         """
-        values, context, weights, last = self.embedding(tokens), None, None, []
+        vectors = self._vectors(tokens)
+        values, context, weights, last = vectors, None, None, []
+        memory, keys, mask, *copies = constants or (None, None, None)
         for index, layer in enumerate(self.recurrent):
             inputs = values if context is None else ops.concatenate([values, context], axis=-1)
             values, new = layer.cell(after_one(layer.cell, inputs), states[index])
             last.append(list(new))
             if index == 0 and self.attention is not None:
-                memory, keys, mask = constants
                 context, weights = self.attention(values[:, None], memory, mask, keys=keys)
                 context, weights = context[:, 0], ops.cast(weights[:, 0], "float32")
-        return self._logits(values, context, training=False), last, weights
+        logits = self._logits(values, context, training=False)
+        if self.copies:
+            each = (item[:, None] for item in (logits, vectors, values, context, weights))
+            logits = self._mixed(*each, mask, *copies)[:, 0]
+        return logits, last, weights
 
-    def look_at(self, memory: Any, mask: Any) -> Any:
+    def opened(self, states: list[list], mask: Any) -> list[list]:
+        """The states before the first `step`, from those of the layers."""
+        return states
+
+    def look_at(self, memory: Any, mask: Any, copies: Any = None) -> Any:
         """The values of a memory that all steps need, or None without attention."""
-        return None if self.attention is None else (memory, self.attention.keys(memory), mask)
+        if self.attention is None:
+            return None
+        kept = (memory, self.attention.keys(memory), mask)
+        return (*kept, copies) if self.copies else kept
+
+    def _vectors(self, tokens: Any) -> Any:
+        """The vectors of tokens; a copied one that is not in the vocabulary is the unknown one."""
+        if self.copies:
+            tokens = ops.where(tokens < self.vocabulary_size, tokens, UNKNOWN)
+        return self.embedding(tokens)
+
+    def _mixed(
+        self,
+        logits: Any,
+        vectors: Any,
+        values: Any,
+        context: Any,
+        weights: Any,
+        mask: Any,
+        copies: Any,
+    ) -> Any:
+        """Log-probabilities, (batch, time, ids), of generated and copied tokens."""
+        gate = self.gate(ops.concatenate([values, context, vectors], axis=-1))
+        logits, gate, weights = (ops.cast(item, "float32") for item in (logits, gate, weights))
+        return mixture(logits, gate, weights, mask, copies, self.copies)
 
     def _logits(self, values: Any, context: Any, training: bool) -> Any:
         if context is not None:
             values = ops.concatenate([values, context], axis=-1)
         if self.join is not None:
             values = self.join(values)
-        values = self.dropout(values, training=training)
+        return self._outputs(self.dropout(values, training=training))
+
+    def _outputs(self, values: Any) -> Any:
+        """Logits of the vocabulary from the last features."""
         if self.output_layer is not None:
             return self.output_layer(values)
         table = ops.cast(self.embedding.embeddings, values.dtype)

@@ -59,9 +59,16 @@ class Generator(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Logits of the token after each of "tokens", (batch, time, vocabulary)."""
+        """Logits of the token after each of "tokens", (batch, time, ids)."""
         memory, mask, states = self.encode(inputs, training)
-        return self.decoder(inputs["tokens"], states, memory, mask, training=training)[0]
+        return self.decoder(
+            inputs["tokens"],
+            states,
+            memory,
+            mask,
+            training=training,
+            copies=self.copies(inputs["values"]),
+        )[0]
 
     def encode(self, inputs: dict[str, Any], training: bool = False) -> tuple[Any, Any, list]:
         """The memory, its mask, and the decoder's first states.
@@ -70,9 +77,8 @@ class Generator(keras.Model):
             inputs: "values", "lengths" and the further inputs; others are ignored.
             training: whether dropout is on.
         """
-        memory, mask, summaries = self.encoder(
-            inputs["values"], inputs["lengths"], training=training
-        )
+        values = inputs["values"][..., 0] if self.decoder.copies else inputs["values"]
+        memory, mask, summaries = self.encoder(values, inputs["lengths"], training=training)
         if self.further is not None:
             own = {name: inputs[name] for name in self.further_inputs}
             vector = self.further(own, training=training)
@@ -81,6 +87,17 @@ class Generator(keras.Model):
                 tf.concat([tf.cast(vector, summary.dtype), summary], -1) for summary in summaries
             ]
         return memory, mask, self.bridge(summaries)
+
+    def copies(self, values: Any) -> Any:
+        """The `copy_ids` among values, (batch, source); None if the decoder does not copy."""
+        return values[..., 1] if self.decoder.copies else None
+
+    def opening(self, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """What decoding begins with: the decoder's first states, the constants of its steps, and
+        the mask of the memory."""
+        memory, mask, states = self.encode(inputs)
+        constants = self.decoder.look_at(memory, mask, self.copies(inputs["values"]))
+        return self.decoder.opened(states, mask), constants, mask
 
     @property
     def further_inputs(self) -> dict[str, Any]:

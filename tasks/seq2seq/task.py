@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqzoo.tasks.base import Answer, AnswerOptions, Outcome, Task
-from seqzoo.tasks.data.batches import Data
+from seqzoo.tasks.data.batches import Data, Sequences
 from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.decoding import Decoding
 from seqzoo.tasks.decoding.decoder import decode
@@ -18,6 +18,7 @@ from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.layers.encoders import further_encoder
 from seqzoo.tasks.layers.recurrent import at_least_float32, make_cell
 from seqzoo.tasks.preprocessing.base import Features, with_a_step
+from seqzoo.tasks.preprocessing.copied_tokens import FURTHER_IDS, copied_tokens, extended_ids
 from seqzoo.tasks.preprocessing.joined import JoinedFeatures, features_of
 from seqzoo.tasks.preprocessing.text import TextFeatures
 from seqzoo.tasks.preprocessing.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -36,6 +37,11 @@ class GeneratorTask(Task):
         template: the options.
         features: how inputs become tensors.
         texts: how targets become tokens.
+
+    Attributes:
+        copies: whether it copies tokens of its inputs.
+        ids: number of token ids; those that follow the vocabulary's are of tokens that only the
+            input of an example has.
     """
 
     sums = 3
@@ -48,6 +54,11 @@ class GeneratorTask(Task):
         self.template = template
         self.features = features
         self.texts = texts
+        self.copies = getattr(template, "copy", False)
+        self.ids = len(texts.vocabulary) + (FURTHER_IDS if self.copies else 0)
+        if self.copies:
+            text_features: Any = features.first
+            text_features.target_vocabulary = texts.vocabulary
 
     @classmethod
     def learn(cls, template: Any, examples: Examples) -> Self:
@@ -90,12 +101,13 @@ class GeneratorTask(Task):
         return model
 
     def encode(self, examples: Examples, targets: bool) -> Data:
-        encoded = None
+        encoded, inputs = None, self.features.encode(examples)
         if targets:
             places = examples.places
             encoded = self.texts.encode(required_texts(examples), places)
-        further = self.features.encode_further(examples)
-        return Data(self.features.encode(examples), encoded, further=further)
+            if self.copies:
+                extend_unknown(encoded, inputs, examples, self.features, self.texts)
+        return Data(inputs, encoded, further=self.features.encode_further(examples))
 
     def forward(self, model: Any, batch: dict[str, Any], training: bool) -> Outcome:
         targets, lengths = batch["targets"], batch["target_lengths"]
@@ -109,7 +121,8 @@ class GeneratorTask(Task):
         inside = tf.range(tf.shape(targets)[1]) < lengths[:, None]
         exact = token_losses(logits, targets, 0.0)
         smoothing = self.template.label_smoothing if training else 0.0
-        losses = token_losses(logits, targets, smoothing) if smoothing else exact
+        size = len(self.texts.vocabulary)
+        losses = token_losses(logits, targets, smoothing, size) if smoothing else exact
         # An unknown token is never generated, so it is never correct.
         right = (tf.argmax(logits, -1, tf.int32) == targets) & (targets != UNKNOWN)
         sums = [
@@ -149,8 +162,12 @@ class GeneratorTask(Task):
         return Decoding(maximum_length=self.texts.longest + 10)
 
     def respond(self, model: Any, raw: tuple, options: AnswerOptions) -> dict[str, Any]:
-        result = self.infer(model, self.features.tensors(*raw), options)
-        if "looks" in result:
+        batch = self.features.tensors(*raw)
+        result = self.infer(model, batch, options)
+        if self.copies:
+            tokens = self.spelled(result["tokens"], batch, raw)
+            result["texts"] = self.texts.join_tokens(tokens, result["lengths"])
+        elif "looks" in result:
             ids, looks = result["tokens"], result["looks"]
             result["texts"] = self.replaced(ids, result["lengths"], looks, self._sources(raw))
         return {
@@ -180,8 +197,9 @@ class GeneratorTask(Task):
             "log_probability", float32, and "tokens", int32, (batch,): of all tokens of the text
             and of its end; what decoding reports of a text that it writes.
         """
-        memory, mask, states = model.encode(self.features.tensors(*raw))
-        tokens, lengths = self.texts.ids(output)
+        batch = self.features.tensors(*raw)
+        states, constants, _ = model.opening(batch)
+        tokens, lengths = self.ids_of(output, batch, raw)
         found, _ = score(
             model.decoder.step,
             states,
@@ -189,8 +207,8 @@ class GeneratorTask(Task):
             lengths=lengths,
             start=START,
             end=END,
-            vocabulary_size=len(self.texts.vocabulary),
-            constants=model.decoder.look_at(memory, mask),
+            vocabulary_size=self.ids,
+            constants=constants,
         )
         return {"log_probability": found, "tokens": lengths + 1}
 
@@ -203,18 +221,20 @@ class GeneratorTask(Task):
             (batch, time, source), or for an image (batch, time, rows, columns) of the encoder's
             grid; and for text "source", the tokens of the input, (batch, source).
         """
-        decoded = self.generate(model, self.features.tensors(*raw), options)
+        batch = self.features.tensors(*raw)
+        decoded = self.generate(model, batch, options)
         ids, lengths, attention = (
             item[:, 0] for item in (decoded.tokens, decoded.lengths, decoded.attention)
         )
         rows, time = tf.shape(ids)[0], tf.shape(ids)[1]
+        tokens = self.spelled(ids[:, None], batch, raw)[:, 0]
         places: Any = getattr(model.encoder, "places", ())
         if len(places) == 2:
             attention = tf.reshape(attention, [rows, time, places[0], places[1]])
         inside = tf.cast(tf.range(time) < lengths[:, None], tf.int32)
         results = {
-            "text": self.texts.join(ids, lengths),
-            "tokens": self.texts.join(ids[..., None], inside, goes_on=True),
+            "text": self.texts.join_tokens(tokens, lengths),
+            "tokens": self.texts.join_tokens(tokens[..., None], inside, goes_on=True),
             "lengths": lengths,
             "attention": attention,
         }
@@ -224,6 +244,7 @@ class GeneratorTask(Task):
 
     def infer(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         replaces = self._replaces(options)
+        looked_up = {}
         decoded = self.generate(model, batch, options, report_attention=replaces)
         results = {
             "texts": self.written(decoded.tokens, decoded.lengths),
@@ -231,20 +252,27 @@ class GeneratorTask(Task):
             "token_probabilities": decoded.token_probabilities(),
         }
         if replaces:  # by `answers`, which has the raw inputs
-            looks = tf.argmax(decoded.attention, -1, tf.int32)
-            results |= {"tokens": decoded.tokens, "lengths": decoded.lengths, "looks": looks}
+            looked_up["looks"] = tf.argmax(decoded.attention, -1, tf.int32)
+        if self.copies or replaces:
+            results |= {"tokens": decoded.tokens, "lengths": decoded.lengths, **looked_up}
         return results
 
     def _replaces(self, options: AnswerOptions) -> bool:
         """Whether unknown tokens are replaced by those of the input.
 
         Raises:
-            SeqzooError: they should be, and the model has no attention, or does not write what it
-                reads.
+            SeqzooError: they should be, and the model copies, has no attention, or does not write
+                what it reads.
         """
         if not getattr(options.decoding or self.decoding, "replace_unknown", False):
             return False
         template = self.template
+        if self.copies:
+            raise SeqzooError(
+                "`replace_unknown` is for models that do not copy: this one writes unknown tokens "
+                "of its input as they are; leave it out.",
+                field="replace_unknown",
+            )
         alike = template.input == template.target and template.input in ("characters", "words")
         if not alike or template.attention == "none":
             raise SeqzooError(
@@ -270,6 +298,39 @@ class GeneratorTask(Task):
         tokens = tf.where(ids == UNKNOWN, seen, self.texts.named(ids))
         return self.texts.join_tokens(tokens, lengths)
 
+    def ids_of(self, output: Any, batch: dict[str, Any], raw: tuple) -> tuple[Any, Any]:
+        """Ids of the tokens of given answers without the end, (batch, time), and lengths.
+
+        Args:
+            output: strings (batch,).
+            batch: the encoded inputs.
+            raw: the raw inputs.
+        """
+        ids, lengths = self.texts.ids(output)
+        if not self.copies:
+            return ids, lengths
+        tokens = self.texts.split(output).to_tensor("")
+        return extended_ids(ids, tokens, self._copied(raw), batch["values"][..., 1]), lengths
+
+    def spelled(self, ids: Any, batch: dict[str, Any], raw: tuple) -> Any:
+        """The tokens of answers, strings (batch, answers, time), those copied included.
+
+        Args:
+            ids: (batch, answers, time).
+            batch: the encoded inputs.
+            raw: the raw inputs.
+        """
+        tokens = self.texts.named(ids)
+        if not self.copies:
+            return tokens
+        copied = copied_tokens(ids, self._copied(raw), batch["values"][..., 1])
+        return tf.where(ids < len(self.texts.vocabulary), tokens, copied)
+
+    def _copied(self, raw: tuple) -> Any:
+        """The tokens of inputs that can be copied, strings (batch, source)."""
+        features: Any = self.features.first
+        return features.copied(*self.features.raw_of_first(raw))
+
     def _sources(self, raw: tuple) -> Any:
         """The tokens of inputs, (batch, source); of words, which `lowercase` does not split in
         another way, as they were written."""
@@ -279,7 +340,10 @@ class GeneratorTask(Task):
         return with_a_step(features.split(cased(text)).to_tensor(""), "")
 
     def _texts_of(self, found: dict[str, list], inputs: Any) -> list:
-        """The texts of answers, whose unknown tokens are replaced if `infer` says where to look."""
+        """The texts of answers; copied tokens, and unknown ones if `infer` says where to look, are
+        those of the inputs."""
+        if self.copies:
+            return self._copied_texts(found, inputs)
         if "looks" not in found:
             return found["texts"]
         texts: list = []
@@ -289,6 +353,19 @@ class GeneratorTask(Task):
             source = self._sources(self.features.raw([value], ["the input"]))
             own = [tf.constant(each[None]) for each in (ids, lengths, looks)]
             texts.append(self.replaced(own[0], own[1], own[2], source)[0].numpy())
+        return texts
+
+    def _copied_texts(self, found: dict[str, list], inputs: Any) -> list:
+        """The texts of answers, of which those with tokens that only the input has are joined
+        again."""
+        texts, size = list(found["texts"]), len(self.texts.vocabulary)
+        for index, (ids, value) in enumerate(zip(found["tokens"], inputs, strict=True)):
+            if (ids >= size).any():
+                raw = self.features.raw([value], ["the input"])
+                values, _ = self.features.transform(*raw)
+                tokens = self.spelled(tf.constant(ids[None]), {"values": values}, raw)
+                texts[index] = self.texts.join_tokens(tokens, found["lengths"][index][None])
+                texts[index] = texts[index][0].numpy()
         return texts
 
     def generate(
@@ -305,15 +382,15 @@ class GeneratorTask(Task):
 
     def opening(self, model: Any, batch: dict[str, Any], options: AnswerOptions) -> dict[str, Any]:
         """The arguments of `decode` for the texts of a batch."""
-        memory, mask, states = model.encode(batch)
+        states, constants, mask = model.opening(batch)
         return {
             "step": model.decoder.step,
             "states": states,
             "choices": options.decoding or self.decoding,
             "start": START,
             "end": END,
-            "vocabulary_size": len(self.texts.vocabulary),
-            "constants": model.decoder.look_at(memory, mask),
+            "vocabulary_size": self.ids,
+            "constants": constants,
             "source_lengths": tf.reduce_sum(tf.cast(mask, tf.int32), 1),
             "seed": options.seed,
             "banned": (PADDING, START) if self._replaces(options) else (PADDING, UNKNOWN, START),
@@ -327,7 +404,8 @@ class GeneratorTask(Task):
         return text_answers({**found, "texts": self._texts_of(found, inputs)})
 
     def judge(self, by: BestBy, found: dict[str, list], examples: Examples) -> float:
-        return corpus_score(by, [item[0].decode("utf-8") for item in found["texts"]], examples)
+        texts = self._texts_of(found, examples.inputs)
+        return corpus_score(by, [item[0].decode("utf-8") for item in texts], examples)
 
     def figures(
         self, found: dict[str, list], data: Data, examples: Examples, options: AnswerOptions
@@ -369,15 +447,38 @@ def text_answers(found: dict[str, list]) -> list[Answer]:
     return answers
 
 
-def token_losses(logits: Any, targets: Any, smoothing: float) -> Any:
+def extend_unknown(
+    encoded: Sequences, inputs: Sequences, examples: Examples, features: Any, texts: Texts
+) -> None:
+    """Gives unknown tokens of targets the further ids of tokens of their inputs, in place.
+
+    Args:
+        encoded: the targets.
+        inputs: the inputs, with `copy_ids`.
+        examples: the raw examples.
+        features: how inputs become tensors.
+        texts: how targets become tokens.
+    """
+    rows = np.repeat(np.arange(len(encoded)), encoded.lengths)
+    for row in np.unique(rows[encoded.flat == UNKNOWN]).tolist():
+        raw = features.raw([examples.inputs[row]], [examples.place(row)])
+        sources = features.first.copied(*features.raw_of_first(raw)).numpy()[0]
+        ids = dict(zip(sources.tolist(), inputs[row][:, 1].tolist(), strict=False))
+        tokens = texts.split(tf.constant([required_texts(examples)[row]])).numpy()[0]
+        own = encoded.flat[encoded.starts[row] :][: len(tokens)]
+        for place in np.flatnonzero(own == UNKNOWN).tolist():
+            own[place] = ids.get(tokens[place], UNKNOWN)
+
+
+def token_losses(logits: Any, targets: Any, smoothing: float, size: int | None = None) -> Any:
     """Cross entropy of each token, (batch, time).
 
     With smoothing, that share of the probability is spread over all tokens (Szegedy et al. 2016,
-    section 7).
+    section 7), or over those of the vocabulary, the first `size`.
     """
     exact = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     if not smoothing:
         return exact
     # The cross-entropy against the uniform distribution, which needs no one-hot targets.
-    spread = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits, -1)
+    spread = tf.reduce_logsumexp(logits, -1) - tf.reduce_mean(logits[..., :size], -1)
     return (1 - smoothing) * exact + smoothing * spread

@@ -13,7 +13,7 @@ from seqzoo.tasks.data.examples import Examples
 from seqzoo.tasks.errors import SeqzooError
 from seqzoo.tasks.preprocessing.subwords import join_subwords
 from seqzoo.tasks.preprocessing.text import TextFeatures, learn_vocabulary
-from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, Vocabulary
+from seqzoo.tasks.preprocessing.vocabulary import PADDING, SPECIAL, UNKNOWN, Vocabulary
 from seqzoo.tasks.preprocessing.word_joints import JOINT, join_words, split_joined_words
 
 START_TOKEN, END_TOKEN = "\x02", "\x03"
@@ -166,8 +166,10 @@ class Texts:
         return self.join_tokens(self.named(ids), lengths, goes_on)
 
     def named(self, ids: Any) -> Any:
-        """Ids -> their tokens, strings; the unknown one is empty."""
-        return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), ids)
+        """Ids -> their tokens, strings; unknown ones, and copied ones that are not in the
+        vocabulary, are empty."""
+        known = tf.where(ids < len(self.vocabulary), ids, UNKNOWN)
+        return tf.gather(tf.constant([""] * SPECIAL + self.vocabulary.tokens), known)
 
     def join_tokens(self, tokens: Any, lengths: Any, goes_on: bool = False) -> Any:
         """Tokens (..., time), strings, and lengths (...) -> strings (...); see `join`."""

@@ -57,6 +57,7 @@ class Case:
         target: kind of target.
         first: whether no earlier case of the template has an input of this form with this target.
         cell: name of the cell.
+        options: other options of the template.
     """
 
     template: str
@@ -64,17 +65,20 @@ class Case:
     target: str
     first: bool
     cell: str = "gru"
+    options: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
         cell = "" if self.cell == "gru" else f"-{self.cell}"
-        return f"{self.template}-{self.input}-{self.target}{cell}"
+        options = "".join(f"-{name}" for name, _ in self.options)
+        return f"{self.template}-{self.input}-{self.target}{cell}{options}"
 
     def choices(self) -> Any:
         """The template with small choices."""
         kind: Any = TEMPLATES[self.template]
         fields = kind.__dataclass_fields__
         own = {name: value for name, value in SMALL.items() if name in fields}
-        return kind(**{**own, "cell": self.cell}, input=self.input, target=self.target)
+        own |= {"cell": self.cell, **dict(self.options)}
+        return kind(**own, input=self.input, target=self.target)
 
 
 def cases() -> Iterator[Case]:
@@ -98,6 +102,10 @@ def cases() -> Iterator[Case]:
                 if kind == "series":
                     generates = target == "next" or name == ENCODER_DECODER
                     yield replace(case, first=False, cell="cfc" if generates else "gru-d")
+    copying = ("copy", True)
+    yield Case(ENCODER_DECODER, "words", "words", False, options=(copying,))
+    monotonic = ("attention", "monotonic")
+    yield Case(ENCODER_DECODER, "lemma", "characters", False, options=(monotonic, copying))
 
 
 def examples(case: Case) -> Examples:

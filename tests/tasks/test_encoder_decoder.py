@@ -244,7 +244,10 @@ def test_half_precision_learns() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"attention": "both"}, "`attention` must be one of 'additive', 'multiplicative', 'none'"),
+        (
+            {"attention": "both"},
+            "`attention` must be one of 'additive', 'multiplicative', 'monotonic'",
+        ),
         ({"scheduled_sampling": 1.0}, "`scheduled_sampling` must be at least 0 and below 1, got"),
         ({"vocabulary_size": 3}, "`vocabulary_size` must be at least 5, got 3"),
     ],

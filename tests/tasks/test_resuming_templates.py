@@ -42,7 +42,13 @@ CASES = {
     ),
     "translations": lambda: (
         ManyToManyEncoderDecoder(
-            units=6, embedding=5, minimum_count=1, scheduled_sampling=0.3, **DROPPED
+            units=6,
+            embedding=5,
+            attention="monotonic",
+            copy=True,
+            minimum_count=1,
+            scheduled_sampling=0.3,
+            **DROPPED,
         ),
         _backwards(),
     ),

@@ -60,7 +60,7 @@ class ServedModel:
         self.settings = settings
         self.inputs = Inputs(run, settings)
         self.generates = isinstance(run.task, Generates)
-        self.streams = isinstance(run.task, StreamsText)
+        self.streams = isinstance(run.task, StreamsText) and not getattr(run.task, "copies", False)
         self.no_session: str | None = None
         self.state = "LOADING"
         self.error: Exception | None = None

@@ -1,0 +1,136 @@
+"""Exact hard monotonic attention: the probability of a text, summed over all alignments."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from seqzoo.tasks.layers.copying import ABSENT, log_of
+from seqzoo.tasks.layers.scan import scan
+
+RANGE = 50.0
+"""How far scores are below the highest one at most, so that their exponentials are not zero."""
+
+
+@keras.saving.register_keras_serializable(package="seqzoo")
+class MonotonicAttention(keras.layers.Layer):
+    """Each token comes from one step of a memory, which is not before that of the last token.
+
+    The step a_i of token y_i is a hidden variable. With the decoder's state h_i and the memory m:
+
+        score(i, j) = h_i . U m_j
+        p(a_i = j | a_(i-1) = k) = exp(score(i, j)) / sum over l >= k of exp(score(i, l)), j >= k
+        prior(i, j) = sum over k of p(a_(i-1) = k | y_1 ... y_(i-1)) p(a_i = j | a_(i-1) = k)
+        p(y_i | y_1 ... y_(i-1)) = sum over j of prior(i, j) p(y_i | h_i, m_j)
+        p(a_i = j | y_1 ... y_i) is proportional to prior(i, j) p(y_i | h_i, m_j)
+
+    The first token may come from any step. The logarithms of the probabilities of all tokens sum to
+    that of the text over all alignments (the forward algorithm), so the loss is exact, and
+    decoding, token after token, computes the same numbers.
+
+    Source: Wu and Cotterell 2019, "Exact Hard Monotonic Attention for Character-Level
+    Transduction", section 3; the score does not depend on the step before, except that earlier
+    steps are excluded.
+
+    Args:
+        units: of the queries.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, units: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.units = units
+        self.projection = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy)
+
+    def keys(self, memory: Any) -> Any:
+        """U m: (batch, source, features) -> (batch, source, units)."""
+        return self.projection(memory)
+
+    def weights_of(self, queries: Any, keys: Any, mask: Any) -> Any:
+        """exp(score), in units of that of the highest score; zero for padding.
+
+        Args:
+            queries: (batch, steps, units).
+            keys: `keys` of the memory.
+            mask: which steps of the memory exist, (batch, source), the first one of each row at
+                least.
+
+        Returns:
+            Shape (batch, steps, source), float32.
+        """
+        queries, keys = (tf.cast(item, "float32") for item in (queries, keys))
+        scores = tf.where(mask[:, None], tf.matmul(queries, keys, transpose_b=True), ABSENT)
+        scores -= tf.stop_gradient(tf.reduce_max(scores, -1, keepdims=True))
+        return tf.where(mask[:, None], tf.exp(tf.maximum(scores, -RANGE)), 0.0)
+
+    def call(self, emissions: Any, weights: Any, tokens: Any) -> tuple[Any, Any]:
+        """Log-probabilities of tokens, and the attention, of known texts.
+
+        Args:
+            emissions: log p(y | h_i, m_j), (batch, steps, source, ids).
+            weights: as `weights_of` returns them.
+            tokens: the token before each step, (batch, steps); that of the first one is not used.
+
+        Returns:
+            Shapes (batch, steps, ids) and (batch, steps, source).
+        """
+        before = tf.gather(emissions[:, :-1], tokens[:, 1:], axis=3, batch_dims=2)
+        before = tf.pad(before, [[0, 0], [1, 0], [0, 0]])
+
+        def step(_: Any, prior: Any, weights: Any, before: Any) -> tuple[Any, Any]:
+            prior = transition(weights, posterior(prior, before))
+            return prior, prior
+
+        _, priors = scan(step, first_step(weights[:, 0]), [weights, before], "float32")
+        return total(emissions, priors), priors
+
+    def step(self, emissions: Any, weights: Any, tokens: Any, state: list) -> tuple[Any, Any, list]:
+        """One step of a text that is not known.
+
+        Args:
+            emissions: (rows, source, ids).
+            weights: (rows, source).
+            tokens: the token before, (rows,).
+            state: of the step before; at first `first_state`.
+
+        Returns:
+            Log-probabilities (rows, ids), attention (rows, source), and the state.
+        """
+        prior, last = state
+        before = tf.gather(last, tokens, axis=2, batch_dims=1)
+        prior = transition(weights, posterior(prior, before))
+        return total(emissions, prior), prior, [prior, emissions]
+
+    def first_state(self, mask: Any, ids: int) -> list:
+        """The state before the first token, whose step may be any."""
+        shape = tf.shape(mask)
+        return [first_step(mask), tf.zeros([shape[0], shape[1], ids])]
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "units": self.units}
+
+    def get_build_config(self) -> None:
+        """None: the network builds its parts."""
+
+
+def first_step(steps: Any) -> Any:
+    """Probability 1 for the first of some steps, (batch, source)."""
+    rows, source = tf.unstack(tf.shape(steps))
+    return tf.one_hot(tf.zeros([rows], tf.int32), source)
+
+
+def posterior(prior: Any, likelihoods: Any) -> Any:
+    """Probabilities of steps, (batch, source), given the log-likelihood of a token at each."""
+    return tf.nn.softmax(log_of(prior) + likelihoods)
+
+
+def transition(weights: Any, before: Any) -> Any:
+    """Probabilities of the steps of a token, given those of the token before, (batch, source)."""
+    later = tf.cumsum(weights, -1, reverse=True)
+    return weights * tf.cumsum(tf.math.divide_no_nan(before, later), -1)
+
+
+def total(emissions: Any, priors: Any) -> Any:
+    """log sum over j of prior(j) p(y | j): (..., source, ids) and (..., source) -> (..., ids)."""
+    logs = tf.reduce_logsumexp(emissions + log_of(priors)[..., None], -2)
+    return tf.where(logs > ABSENT / 2, logs, float("-inf"))
