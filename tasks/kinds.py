@@ -83,6 +83,12 @@ INPUTS: dict[str, InputKind] = {
         _TEXT, "text", (*SEQUENCES, ALIGNED), "One word of a text per step", tokens=_TOKENS
     ),
     "subwords": InputKind(_TEXT, "text", (*SEQUENCES, ALIGNED), "One subword of a text per step"),
+    "lemma": InputKind(
+        "seqzoo.tasks.preprocessing.lemmas:LemmaFeatures",
+        "text",
+        (ENCODER_DECODER,),
+        "One morphological feature, or character of a lemma, per step",
+    ),
     "rows": InputKind(_ROWS, "image", (*SEQUENCES, UNALIGNED), "One row of an image per step"),
     "columns": InputKind(
         "seqzoo.tasks.preprocessing.image_columns:ColumnFeatures",

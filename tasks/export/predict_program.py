@@ -29,6 +29,7 @@ READERS = {
     "text in words": ("words", "WordReader"),
     "text in joined words": ("joined_words", "JoinedWordReader"),
     "text in subwords": ("subwords", "SubwordReader"),
+    "text in lemma": ("lemmas", "LemmaReader"),
 }
 """By kind of input: the module and class that reads it."""
 

@@ -275,6 +275,7 @@ def reader(kind: str, folder: pathlib.Path) -> Callable[[Any], Any]:
         "characters": text,
         "words": text,
         "subwords": text,
+        "lemma": text,
         "series": series,
         "notes": series,
         "vector": vector,

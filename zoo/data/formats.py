@@ -13,6 +13,7 @@ from seqzoo.zoo.data.hugging_face import is_dataset
 
 if TYPE_CHECKING:
     from seqzoo.zoo.data.records import Records, Request
+    from seqzoo.zoo.data.source import Source
 
 
 class Format(NamedTuple):
@@ -52,6 +53,11 @@ FORMATS = {
         "seqzoo.zoo.data.conll:read",
         "A word with its tag per line, an empty line between sentences.",
     ),
+    "unimorph": Format(
+        (),
+        "seqzoo.zoo.data.unimorph:read",
+        "Lemma, inflected form and features per line, for the input 'lemma'.",
+    ),
     "class folders": Format(
         (), "seqzoo.zoo.data.class_folders:read", "Images, with a folder per class."
     ),
@@ -61,7 +67,7 @@ FORMATS = {
 TABLES = ("csv", "tsv", "json lines", "parquet", "arrow")
 """Formats with named columns and a record per row."""
 
-JOINED = (*TABLES, "text", "conll")
+JOINED = (*TABLES, "text", "conll", "unimorph")
 """Formats of which several files can be read as one."""
 
 SUFFIXES = tuple(suffix for value in FORMATS.values() for suffix in value.suffixes)
@@ -86,13 +92,23 @@ def suffix_of(path: str) -> str:
     return pathlib.Path(path.lower().removesuffix(".gz")).suffix
 
 
-def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) -> str:
+def reads_lemmas(source: "Source") -> bool:
+    """Whether a source is read as lemmas with features: its columns have no names."""
+    kind = getattr(source, "kind", None)  # of a table whose columns are all read, there is none
+    return kind == "lemma" and source.input is None and source.columns is None
+
+
+def format_of(
+    path: str, *, delimiter: str | None = None, tagged: bool = False, lemmas: bool = False
+) -> str:
     """The name of a file's format in `FORMATS`.
 
     Args:
         path: the path of the file or the folder, or a pattern of files.
         delimiter: delimiter of its fields, if given; tables may then have any extension.
         tagged: whether to read words with tags, so that a .txt file is CoNLL.
+        lemmas: whether to read lemmas with features, see `reads_lemmas`, so that a .tsv or .txt
+            file, or one of another or no extension, is UniMorph.
 
     Raises:
         SeqzooError: its name has no extension, or one that cannot be read.
@@ -105,6 +121,9 @@ def format_of(path: str, *, delimiter: str | None = None, tagged: bool = False) 
         return "arrow" if is_dataset(pathlib.Path(path)) else "class folders"
     suffix = suffix_of(path)
     result = next((name for name, value in FORMATS.items() if suffix in value.suffixes), None)
+    advised = any(suffix in endings for endings in ADVICE)
+    if lemmas and not delimiter and not advised and result in (None, "tsv", "text"):
+        return "unimorph"
     if delimiter and result in (None, "tsv", "text"):
         return "csv"
     if result == "text" and tagged:
@@ -128,7 +147,9 @@ def read(path: pathlib.Path, request: "Request") -> "Records":
 
     source = request.source
     tagged = source.target_kind == "tags" and "target" in request.roles
-    name = format_of(str(path), delimiter=source.delimiter, tagged=tagged)
+    name = format_of(
+        str(path), delimiter=source.delimiter, tagged=tagged, lemmas=reads_lemmas(source)
+    )
     by_word = "sentence_column" in request.roles and source.sentence_column is not None
     if by_word and name not in TABLES:
         raise SeqzooError(f"`sentence_column` is for tables, got {path}.", field="sentence_column")

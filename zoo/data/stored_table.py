@@ -77,7 +77,8 @@ def is_stored(paths: Sequence[pathlib.Path], source: Source) -> bool:
 
 
 def _format_of(path: pathlib.Path, source: Source) -> str:
-    return formats.format_of(str(path), delimiter=source.delimiter)
+    lemmas = formats.reads_lemmas(source)
+    return formats.format_of(str(path), delimiter=source.delimiter, lemmas=lemmas)
 
 
 def _size(path: pathlib.Path) -> int:

@@ -15,6 +15,7 @@ NEEDS = {
     "characters": "text",
     "words": "text",
     "subwords": "text",
+    "lemma": "text",
     "rows": "an image",
     "pixels": "an image",
     "columns": "an image",

@@ -144,7 +144,8 @@ def guess(data: str, given: Mapping[str, Any]) -> Guess:
             give.
     """
     reading = {name: given[name] for name in READING if name in given}
-    probe = Source(data, "characters", **reading)
+    lemmas = given.get("kind") == "lemma" and not given.get("input")
+    probe = Source(data, "lemma" if lemmas else "characters", **reading)
     found: dict[str, Any] = {}
     if probe.is_file():
         found = _of_format(probe)
@@ -185,7 +186,8 @@ def told_apart(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _format(source: Source) -> str:
-    return formats.format_of(source.data, delimiter=source.delimiter)
+    lemmas = formats.reads_lemmas(source)
+    return formats.format_of(source.data, delimiter=source.delimiter, lemmas=lemmas)
 
 
 def _of_format(source: Source) -> dict[str, str]:
@@ -193,6 +195,7 @@ def _of_format(source: Source) -> dict[str, str]:
     return {
         "conll": {"kind": "words", "target_kind": "tags"},
         "text": {"kind": "characters", "target_kind": "next"},
+        "unimorph": {"kind": "lemma", "target_kind": "characters"},
         "class folders": {"kind": "rows", "target_kind": "class"},
     }.get(_format(source), {})
 

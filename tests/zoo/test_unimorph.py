@@ -1,0 +1,82 @@
+"""Files of lemmas, forms and features, and how lemmas become steps."""
+
+import pytest
+import tensorflow as tf
+from source_cases import open_source, write
+from table_cases import of_file
+
+from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.export.predict.lemmas import LemmaReader
+from seqzoo.tasks.preprocessing.lemmas import split_lemmas
+from seqzoo.zoo.data.formats import format_of
+from seqzoo.zoo.data.prediction_inputs import File
+from seqzoo.zoo.data.source import Source
+
+LINES = "absetzen\tsetzten ab\tV;PST;1;PL\n\nad hoc\tad hoc\tADV\nVers\tVerse\tN;NOM;PL\n" * 4
+
+
+def source(path, **choices) -> Source:
+    return Source(str(path), "lemma", "characters", duplicates="keep", **choices)
+
+
+@pytest.mark.parametrize("name", ["german-train-high", "german.tsv", "german.txt", "deu.trn"])
+def test_a_file_of_any_name_is_read(tmp_path, name) -> None:
+    path = write(tmp_path / name, LINES)
+    splits, resolved = open_source(source(path, validation=0, test=0))
+    assert list(splits.train.inputs[:3]) == ["absetzen V;PST;1;PL", "ad hoc ADV", "Vers N;NOM;PL"]
+    assert list(splits.train.targets[:3]) == ["setzten ab", "ad hoc", "Verse"]
+    assert splits.train.lines[:3] == [1, 3, 4]
+    assert resolved.input is None
+
+
+def test_tables_of_lemmas_have_columns_as_ever(tmp_path) -> None:
+    rows = "".join(f"Vers{n} N;PL\tVerse\n" for n in range(9))
+    path = write(tmp_path / "t.tsv", "input\tform\n" + rows)
+    splits, _ = open_source(source(path, input="input", target="form"))
+    assert splits.train.targets[0] == "Verse" and splits.train.inputs[0].endswith(" N;PL")
+    assert format_of("a.csv", lemmas=True) == "csv" and format_of("a.parquet", lemmas=True)
+    with pytest.raises(SeqzooError, match="save it as .csv"):
+        format_of("a.xlsx", lemmas=True)
+
+
+@pytest.mark.parametrize(
+    "line, fault",
+    [
+        ("a\tb", "has 2 fields separated by tabs, expected 3 (lemma, form, features)"),
+        ("a\tb\tV\tc", "has 4 fields separated by tabs, expected 3 (lemma, form, features)"),
+        ("a\t\tV", "has no form"),
+        ("\tb\tV", "has no lemma"),
+        ("a\tb\tV PST", "has features 'V PST' that contain a space"),
+    ],
+)
+def test_a_malformed_line_is_named(tmp_path, line, fault) -> None:
+    path = write(tmp_path / "t.tsv", f"{LINES}{line}\n")
+    with pytest.raises(SeqzooError) as caught:
+        open_source(source(path))
+    assert fault in str(caught.value) and caught.value.location == f"{path}, line 17"
+
+
+def test_predictions_need_no_forms(tmp_path) -> None:
+    path = write(tmp_path / "covered", "absetzen\tV;PST\nVers\tVerse\tN;PL\nVers\n")
+    asked = list(of_file(File(path), {"kind": "lemma", "target_kind": "characters"}))
+    assert [item.field for item in asked[:2]] == ["absetzen V;PST", "Vers N;PL"]
+    assert "has 1 field" in asked[2].wrong
+
+
+def test_features_are_steps_before_the_characters() -> None:
+    texts = ["Vé 3 V;3;SG", "ab\t;N;;PL ", "ab", "", " V", "a b"]
+    tokens = [
+        [*(f";{name}" for name in names), *lemma]
+        for names, lemma in [
+            (["V", "3", "SG"], "Vé 3"),
+            (["N", "PL"], "ab"),
+            ([], "ab"),
+            ([], ""),
+            ([], " V"),
+            (["b"], "a"),
+        ]
+    ]
+    found = split_lemmas(tf.constant(texts)).to_list()
+    assert [[token.decode() for token in row] for row in found] == tokens
+    reader = LemmaReader({"vocabulary": []})
+    assert [reader.split(text) for text in texts] == tokens
