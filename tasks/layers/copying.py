@@ -80,8 +80,9 @@ def _by_id(weights: Any, copies: Any, ids: int) -> Any:
 
 
 def log_of(values: Any) -> Any:
-    """Logarithms of numbers, -inf of zero; its gradient is 0 there."""
-    positive = values > 0
+    """Logarithms of numbers, -inf of zero, whose gradient is 0; numbers near the smallest float32
+    count as zero, since their gradients would not be finite."""
+    positive = values > SMALLEST_WEIGHT / 1e5
     return tf.where(positive, tf.math.log(tf.where(positive, values, 1.0)), float("-inf"))
 
 

@@ -8,8 +8,9 @@ import tensorflow as tf
 from seqzoo.tasks.layers.copying import ABSENT, log_of
 from seqzoo.tasks.layers.scan import scan
 
-RANGE = 50.0
-"""How far scores are below the highest one at most, so that their exponentials are not zero."""
+RANGE = 20.0
+"""How far scores are below the highest one at most: gradients have the squares of sums of their
+exponentials as divisors."""
 
 
 @keras.saving.register_keras_serializable(package="seqzoo")
@@ -38,7 +39,7 @@ class MonotonicAttention(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # probabilities stay float32
         self.units = units
         self.projection = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy)
 

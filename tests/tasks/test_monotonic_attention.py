@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from seqzoo.tasks import AnswerOptions, Decoding, Examples, ManyToManyEncoderDecoder
+from seqzoo.tasks.decoding.arrays import compiled_loops
 from seqzoo.tasks.layers.copying import mixture_by_step
 from seqzoo.tasks.layers.monotonic_attention import MonotonicAttention, first_step
 
@@ -141,3 +142,30 @@ def test_an_answer_has_the_probability_of_its_score(model) -> None:
     shown = task.explain(network, raw, AnswerOptions(1, Decoding(maximum_length=5)))
     inside = np.arange(shown["attention"].shape[1]) < shown["lengths"].numpy()[:, None]
     np.testing.assert_allclose(np.sum(shown["attention"], -1), inside, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attention", ["additive", "monotonic"])
+def test_copying_loops_compile_and_run_in_half_precision(attention) -> None:
+    options: Any = {"units": 5, "embedding": 4, "minimum_count": 1, "copy": True, "tied": True}
+    examples = Examples(["abc", "cab"], ["abca", "ca"])
+    task: Any = ManyToManyEncoderDecoder(attention=attention, **options).adapt(examples)
+    network = task.build()
+    data = task.encode(Examples(["abxcy", "xb"]), targets=False)
+    values = tf.constant(data.inputs.padded(np.arange(2), 5))
+    batch = {"values": values, "lengths": tf.constant(data.inputs.lengths)}
+    choices = AnswerOptions(decoding=Decoding("beam", beam_width=2, maximum_length=4))
+    plain = task.generate(network, batch, choices)
+    with compiled_loops():
+        compiled = task.generate(network, batch, choices)
+    np.testing.assert_array_equal(compiled.tokens, plain.tokens)
+    np.testing.assert_allclose(compiled.scores, plain.scores, rtol=1e-4)
+    np.testing.assert_allclose(compiled.attention, plain.attention, rtol=1e-3, atol=1e-5)
+    half = task.build("mixed_bfloat16")
+    half.set_weights(network.get_weights())
+    rough = task.generate(half, batch, AnswerOptions(decoding=Decoding(maximum_length=5)))
+    assert np.isfinite(rough.scores).all()
+    logits = half({**batch, "tokens": tf.constant([[2, 4], [2, 5]])})
+    exact = network({**batch, "tokens": tf.constant([[2, 4], [2, 5]])})
+    assert logits.dtype == "float32"
+    np.testing.assert_allclose(np.exp(logits), np.exp(exact), atol=0.02)

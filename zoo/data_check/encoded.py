@@ -66,7 +66,7 @@ def encoded(parts: Mapping[str, Part], task: Any) -> Iterator[Finding]:
             share = float((sequences[name].flat == UNKNOWN).mean())
             yield Finding(
                 "vocabulary",
-                f"{share:.2%} of the {kind} of {name} are not in the vocabulary of "
+                f"{share:.2%} of the {_unit(kind)} of {name} are not in the vocabulary of "
                 f"{len(task.vocabularies['vocabulary']):,} learned from training",
                 "note" if share > UNKNOWN_RATE else "ok",
                 _advice(kind) if share > UNKNOWN_RATE else "",
@@ -86,10 +86,15 @@ def _some(part: Part) -> Examples:
     return examples.pick(examples.spread(ENCODED)) if len(examples) > ENCODED else examples
 
 
+def _unit(kind: str) -> str:
+    """The name of the steps of a kind of input; those of a lemma are features and characters."""
+    return kind if kind in TEXTS and kind != "lemma" else "steps"
+
+
 def _lengths(lengths: np.ndarray, kind: str, template: Any) -> Finding:
     least, median, most = int(lengths.min()), int(np.median(lengths)), int(lengths.max())
     high = int(np.percentile(lengths, 99))
-    unit = kind if kind in TEXTS else "steps"
+    unit = _unit(kind)
     fix = ""
     if most > LONG * high and hasattr(template, "maximum_length"):
         cut = float((lengths > high).mean())
