@@ -36,7 +36,8 @@ class Quality:
     """A preset on real data.
 
     Attributes:
-        files: --data, --validation and --test, of the folder that `benchmarks.tables` fills.
+        files: --data, --validation and --test, of the folder that `benchmarks.tables` fills; empty
+            for none.
         figure: of the evaluation.
         bar: the score to reach; None if it is only reported.
         higher: whether more is better.
@@ -85,6 +86,7 @@ RUNS = {
     ),
     "english-french": Quality(("tatoeba.tsv",), "bleu_4"),
     "pronunciation": Quality(("cmudict.tsv",), "token_error", 0.07, higher=False),
+    "inflection": Quality(("german-train-high.tsv", "", "german-dev.tsv"), "exact_match", 0.92),
 }
 
 
@@ -95,6 +97,7 @@ def measure(name: str, files: pathlib.Path, runs: pathlib.Path) -> dict:
     options = [
         word
         for option, file in zip(names, quality.files, strict=False)
+        if file
         for word in (option, str(files / file))
     ]
     options += quality.options

@@ -122,7 +122,10 @@ def polarity(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def inflection(source: pathlib.Path, out: pathlib.Path) -> None:
-    """German words: the lemma with what it is inflected for, and the inflected form."""
+    """German words: the lemma with what it is inflected for, and the inflected form; and the files
+    of German and Spanish as they are."""
+    for path in source.glob("*.tsv"):
+        shutil.copy(path, out / path.name)
     lines = ["lemma\tform"]
     for line in (source / "german-train-high.tsv").read_text(encoding="utf-8").split("\n"):
         if line:

@@ -137,6 +137,7 @@ LICENCES = {
     "number-reader": "not stated at the source (MNIST)",
     "pronunciation": "BSD, two clauses (CMUdict)",
     "english-french": "CC BY 2.0 (Tatoeba)",
+    "inflection": "CC BY-SA (UniMorph, from Wiktionary)",
 }
 """Licences of the data that the presets without a card were measured on."""
 
@@ -149,6 +150,7 @@ EXAMPLES = {
     "forecaster": "temperatures.npz",
     "pronunciation": "cmudict.tsv",
     "english-french": "tatoeba.tsv",
+    "inflection": "german-train-high.tsv",
     "name-nationality": "names.tsv",
     "spam-filter": "SMSSpamCollection.tsv --columns label,text",
     "spoken-digits": "digits.tsv",

@@ -112,6 +112,9 @@ def write_files(folder: pathlib.Path) -> None:
     np.savez(folder / "beats.npz", **beats)
     Image.fromarray(RANDOM.integers(0, 255, (24, 90), np.uint8)).save(folder / "line.png")
     _table(folder / "transcripts.tsv", "file,text", lambda n: (digits_of(n), f"{n % 10}"))
+    _table(folder / "headlines.csv", "text,headline", lambda n: (_sentence(), _sentence(2)))
+    for name in ("german-train-high.tsv", "german-dev.tsv"):
+        _table(folder / name, "", lambda n, name=name: (f"{name}{n}", f"{n}e", "N;NOM;PL"))
 
 
 def digits_of(number: int) -> str:

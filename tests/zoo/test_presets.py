@@ -93,6 +93,12 @@ def _pairs(folder: pathlib.Path) -> pathlib.Path:
     return folder / "pairs.tsv"
 
 
+def _forms(folder: pathlib.Path) -> pathlib.Path:
+    lines = [f"Tag{i}\tTage{i}\tN;NOM;PL\n" for i in range(30)]
+    (folder / "forms.tsv").write_text("".join(lines))
+    return folder / "forms.tsv"
+
+
 def _table(head: str, cells: tuple[str, str]) -> Callable[[pathlib.Path], pathlib.Path]:
     """Writes a table of two columns and two kinds of lines."""
 
@@ -162,6 +168,7 @@ FILES = {
     "spoken-digits": _sounds,
     "forecaster": _series,
     "english-french": _pairs,
+    "inflection": _forms,
     "etth1": _days,
 }
 """Small files of the kind that a preset needs."""
