@@ -43,4 +43,21 @@ PRESETS = {
         needs="a table of English sentences and their French translations, such as tatoeba.tsv",
         small={"units": 128, "embedding": 64, "vocabulary_size": 2000},
     ),
+    "inflection": Preset(
+        "Inflects lemmas for morphological features",
+        Source(data="", kind="lemma", target_kind="characters", validation=0.05),
+        ManyToManyEncoderDecoder(
+            input="lemma",
+            cell="gru",
+            units=128,
+            attention="multiplicative",
+            copy=True,
+            dropout=0.3,
+            minimum_count=1,
+            label_smoothing=0.1,
+        ),
+        TrainingSettings(epochs=36, batch_size=64, learning_rate=4e-3),
+        needs="a file of lemmas, forms and features, as of UniMorph and SIGMORPHON 2017",
+        small={"units": 64, "embedding": 32},
+    ),
 }
