@@ -142,7 +142,9 @@ def encoder_decoder() -> Loops:
 
     def memory(rows: int) -> Any:
         with seqzoo.cells.portable():
-            values, mask, _ = model.encode(tf.fill([rows, 24], 5), tf.fill([rows], 24))
+            values, mask, _ = model.encode(
+                {"values": tf.fill([rows, 24], 5), "lengths": tf.fill([rows], 24)}
+            )
         return model.decoder.look_at(values, mask)
 
     return Loops(model.decoder, len(run.task.texts.vocabulary), memory)

@@ -40,7 +40,7 @@ def test_maps_are_those_of_the_steps_that_wrote_the_tokens(attention: str) -> No
         assert 3 <= len(look.tokens) <= 5 and look.weights.shape == (len(look.tokens), len(text))
         # One token after the other, of only this example.
         values, lengths = own.features.transform(*own.features.raw([text], ["it"]))
-        memory, mask, states = model.encode(values, lengths)
+        memory, mask, states = model.encode({"values": values, "lengths": lengths})
         constants = model.decoder.look_at(memory, mask)
         token = tf.constant([START])
         for said, weights in zip(look.tokens, look.weights, strict=True):

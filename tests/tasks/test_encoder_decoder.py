@@ -103,7 +103,7 @@ def test_the_loss_is_what_decoding_reports() -> None:
     task: Any = template(cell="lstm", layers=2).adapt(examples)
     model = task.build("float32")
     batch = batch_of(task, examples, Padding([6], [7]))
-    memory, mask, states = model.encode(batch["values"], batch["lengths"])
+    memory, mask, states = model.encode(batch)
     total, _ = score(
         model.decoder.step,
         states,

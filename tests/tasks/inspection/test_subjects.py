@@ -187,7 +187,7 @@ def test_attention_is_that_of_the_decoder_step_by_step(subjects) -> None:
     assert found.weights.shape == (3, 2) and found.tokens == own.steps
     np.testing.assert_allclose(found.weights.sum(1), 1, atol=1e-5)
     with seqzoo.cells.portable():
-        memory, mask, states = own.model.encode(own.inputs["values"], own.inputs["lengths"])
+        memory, mask, states = own.model.encode(own.inputs)
         constants = own.model.decoder.look_at(memory, mask)
         known = [2, *own.run.task.texts.encode(["ab"], ["x"])[0][:2]]
         for token, expected in zip(known, found.weights, strict=True):
