@@ -674,4 +674,32 @@ GROUPS = [
             'known["settings"] != self.settings': "False",
         },
     ),
+    # Hostile files, and raw sentences.
+    Group(
+        "tasks/data/npz_members.py",
+        "tests/zoo/test_hostile_files.py",
+        "unpickled",
+        {"or min(shape, default=0) < 0": "or False"},
+    ),
+    Group(
+        "tasks/training/checkpoints.py",
+        "tests/tasks/test_safe_loading.py",
+        "elsewhere or damaged_state",
+        {
+            "place != own or": "False or",
+            "if not isinstance(state, dict):": "if state is not None and False:",
+        },
+    ),
+    Group(
+        "tasks/runs/predictor.py",
+        "tests/zoo/test_raw_tags.py",
+        "only_when_asked",
+        {"asked = self.task.traced_options(options)": "asked = None"},
+    ),
+    Group(
+        "zoo/data/arrow_tables.py",
+        "tests/zoo/test_hostile_files.py",
+        "offsets",
+        {".validate(full=True)": ".validate()"},
+    ),
 ]

@@ -92,6 +92,7 @@ class Run:
                 name: Vocabulary.load(folder / file, sizes.get(name))
                 for name, file in config["vocabularies"].items()
             }
+            _check_names(config[LEARNT])
             task = _template(config).restore(config[LEARNT], vocabularies)
             return cls(folder, config, task)
         except (KeyError, TypeError, AttributeError) as error:
@@ -149,7 +150,7 @@ class Run:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         except (
             *(OSError, ValueError, KeyError, TypeError, AttributeError),
-            *(RecursionError, zipfile.BadZipFile),
+            *(RecursionError, zipfile.BadZipFile, ImportError),
         ) as error:
             reason = str(error).partition("\n")[0]
             raise SeqzooError(f"{path} cannot be read: {reason}") from error
@@ -362,6 +363,18 @@ class Run:
             tuple(signatures),
         )
         return export(wanted, folder, format)
+
+
+def _check_names(learnt: Any) -> None:
+    """Checks that the names of classes, labels or tags in a config.json are strings.
+
+    Raises:
+        TypeError: they are not.
+    """
+    for part in learnt.values():
+        names = (part.get("names") or []) if isinstance(part, dict) else []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"`names` must be a list of strings, got {str(names)[:40]}")
 
 
 def _check_list(inputs: Any) -> None:

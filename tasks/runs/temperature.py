@@ -104,8 +104,19 @@ def remark(temperature: float) -> str:
 
 
 def stored_temperature(folder: pathlib.Path) -> float | None:
-    """The temperature of a run; None if it was not calibrated."""
-    return _stored(folder, "temperature") if (folder / CALIBRATION).exists() else None
+    """The temperature of a run; None if it was not calibrated.
+
+    Raises:
+        SeqzooError: the file that has it is damaged.
+    """
+    if not (folder / CALIBRATION).exists():
+        return None
+    temperature = _stored(folder, "temperature")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise SeqzooError(
+            f"{folder / CALIBRATION} is damaged: a temperature is above 0, got {temperature!r}."
+        )
+    return temperature
 
 
 def _stored(folder: pathlib.Path, name: str) -> Any:

@@ -21,8 +21,10 @@ from seqzoo.tasks import SeqzooError
 from seqzoo.tasks.data.batches import Padding
 from seqzoo.tasks.runs.compact_weights import pack
 from seqzoo.tasks.runs.run import Run
+from seqzoo.tasks.runs.temperature import stored_temperature
 from seqzoo.tasks.training.checkpoints import Checkpoints
 from seqzoo.tasks.training.trainer import describe, train
+from seqzoo.zoo.data.source import Source
 
 
 @pytest.fixture
@@ -283,7 +285,7 @@ def test_checkpoints_elsewhere_are_neither_read_nor_removed(tmp_path: pathlib.Pa
     kept = [other.with_suffix(".index"), other.with_suffix(".data-00000-of-00001")]
     for path in kept:
         path.write_text("precious")
-    for name in (other, "../mine", "other-1"):
+    for name in (other, "../step-7", "other-1"):
         (folder / "checkpoint").write_text(
             f'model_checkpoint_path: "step-0"\nall_model_checkpoint_paths: "{name}"\n'
             'all_model_checkpoint_paths: "step-3"\nall_model_checkpoint_paths: "step-0"\n'
@@ -307,3 +309,25 @@ def test_a_resumed_training_writes_only_to_its_own_folder(name: str, run: Run, t
     (run.folder / name).symlink_to(tmp_path)
     with pytest.raises(SeqzooError, match=f"{name} is a link"):
         train(template(units=3), splits(), settings(), run.folder, resume=True)
+
+
+@pytest.mark.parametrize("names_of_classes", [3, [{}, "b"], "ab"])
+def test_names_of_classes_are_strings(names_of_classes: Any, run: Run) -> None:
+    written = json.loads((run.folder / "config.json").read_text())
+    written["prepared"]["targets"]["names"] = names_of_classes
+    (run.folder / "config.json").write_text(json.dumps(written))
+    with pytest.raises(SeqzooError, match="config.json is damaged: .*must be a list of strings"):
+        Run.open(run.folder)
+
+
+@pytest.mark.parametrize("temperature", ["hot", 0, None, [1]])
+def test_a_damaged_temperature_is_refused(temperature: Any, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "calibration.json").write_text(json.dumps({"temperature": temperature}))
+    with pytest.raises(SeqzooError, match="calibration.json is damaged: a temperature is above 0"):
+        stored_temperature(tmp_path)
+
+
+@pytest.mark.parametrize("columns", [3, "ab", [1]])
+def test_columns_of_a_source_are_names(columns: Any) -> None:
+    with pytest.raises(SeqzooError, match="`columns` must be a list of names, got "):
+        Source("x.csv", "words", columns=columns)

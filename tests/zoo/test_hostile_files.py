@@ -18,6 +18,7 @@ import pytest
 from cli_cases import seqzoo
 
 from seqzoo.tasks.errors import SeqzooError
+from seqzoo.tasks.preprocessing.word_vectors import check_readable
 from seqzoo.zoo.data import fields
 from seqzoo.zoo.data.npz_arrays import Arrays
 from seqzoo.zoo.data.open import open_examples
@@ -150,3 +151,53 @@ def test_no_module_that_a_data_set_names_is_imported(nested: bool, tmp_path, mon
 def test_folders_of_data_sets_with_damaged_descriptions(name: str, tmp_path) -> None:
     (tmp_path / name).write_text("[" * 100_000)
     assert "does not list" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = " + "[" * 100_000, "is not valid TOML"),
+        ("seed = " + "9" * 5000, "is not valid TOML"),
+        ("a." * 50_000 + "b = 1", "has a key of 20 parts"),
+        ('template = ["many-to-one"]', "`template` must be one of"),
+        ("[template]\na = 1", "`template` must be one of"),
+    ],
+)
+def test_hostile_configuration_files(text: str, message: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "x.toml").write_text(text)
+    result = seqzoo("train", tmp_path / "x.toml", "--run", tmp_path / "run")
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1, result.output
+    assert message in result.stderr and not (tmp_path / "run").exists()
+
+
+def test_hostile_word_vectors(tmp_path: pathlib.Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    trace, package = tmp_path / "trace", tmp_path / "hostile_vectors"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text(f"import os; os.mkdir({str(trace)!r})")
+    words = np.array(["a", "b"])
+    hostile = {
+        "objects.npz": {"words": stored(words), "vectors": stored(np.array([[Payload(trace)]]))},
+        "huge.npz": {"words": stored(words), "vectors": array((2**40, 2**20))},
+    }
+    for name, members in hostile.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as file:
+            for member, content in members.items():
+                file.writestr(f"{member}.npy", content)
+    (tmp_path / "wide.bin").write_bytes(b"2 2000000000\na " + bytes(50))
+    (tmp_path / "long.vec").write_bytes(b"b " + b"1" * (1 << 24))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.npy").write_bytes(b"no array")
+    (tmp_path / "folder" / "words.txt").write_text("a")
+    for name, message in {
+        "objects.npz": "Object arrays",
+        "huge.npz": "is shorter than its shape",
+        "wide.bin": "declares vectors of 2,000,000,000 numbers",
+        "long.vec": "has no end of the line",
+        "folder": "cannot be read: a.npy",
+    }.items():
+        with pytest.raises(SeqzooError, match=message):
+            check_readable(str(tmp_path / name))
+    with pytest.raises(SeqzooError):
+        check_readable("hostile_vectors.inner")
+    assert not trace.exists()

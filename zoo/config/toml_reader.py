@@ -14,6 +14,9 @@ from seqzoo.zoo.config import field_types
 from seqzoo.zoo.config.resolve import Choices
 from seqzoo.zoo.data.source import Source, kinds_of
 
+DEEP = re.compile(r"""^[ \t[]*(?:[\w"'-]+[ \t]*\.[ \t]*){20}""", re.MULTILINE)
+"""A key of many parts, such as a.b.c."""
+
 TABLES = ("source", "task", "training")
 SEARCH = "search"
 """The table with the space of `seqzoo search`; a training run has no use for it."""
@@ -33,6 +36,8 @@ class _File:
         self.path = path
         try:
             self.text = path.read_text(encoding="utf-8-sig")
+            if DEEP.search(self.text):  # which tomllib reads in quadratic time and memory
+                raise SeqzooError(f"{path} has a key of 20 parts and more.")
             self.data = tomllib.loads(self.text)
         except FileNotFoundError as error:
             raise SeqzooError(
@@ -41,7 +46,7 @@ class _File:
             ) from error
         except UnicodeDecodeError as error:
             raise SeqzooError(f"{path} is not UTF-8; save it as UTF-8.") from error
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also: a number of thousands of digits
             raise SeqzooError(f"{path} is not valid TOML: {error}.") from error
 
     def error(self, table: str, name: str, message: str) -> SeqzooError:
@@ -90,7 +95,7 @@ def read_config(path: str) -> Choices:
         raise SeqzooError(
             f"{file.path}: `template` is missing; name one of {', '.join(TEMPLATES)}."
         )
-    if name not in TEMPLATES:
+    if not isinstance(name, str) or name not in TEMPLATES:
         raise file.error(
             "",
             "template",

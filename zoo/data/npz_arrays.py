@@ -160,7 +160,8 @@ class Arrays:
                     "contains Python objects, which are not read; concatenate the sequences into "
                     "one array, and save their lengths as 'lengths'"
                 ) from error
-            raise nothing.error(f"is damaged ({str(error) or 'it is incomplete'})") from error
+            reason = str(error).partition("\n")[0].rstrip(".") or "it is incomplete"
+            raise nothing.error(f"is damaged ({reason})") from error
         array = Array(self.path, name, values)
         if values.dtype.kind not in "biufU":
             raise array.unfit("contain numbers or text")

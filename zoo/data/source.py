@@ -190,6 +190,12 @@ class Source:
 
     def __post_init__(self) -> None:
         check(self)
+        for name in LISTS:
+            value = getattr(self, name)
+            if value is not None and not (
+                isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+            ):
+                raise SeqzooError(field=name, expected="a list of names", got=value)
         if self.whole and self.target_kind != "next":
             raise SeqzooError(
                 f"`whole` is for the target 'next', got target {self.target_kind!r}.", field="whole"
