@@ -501,7 +501,7 @@ GROUPS = [
         "tests/tasks/test_resuming.py",
         "ctrl_c",
         {
-            'self.rows = state["rows"]': "self.rows = []",
+            'self.rows = list(state["rows"])': "self.rows = []",
             "for _ in self.loop.train(self.training, plan.since(done))": (
                 "for _ in self.loop.train(self.training, plan)"
             ),
