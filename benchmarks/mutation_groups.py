@@ -513,7 +513,7 @@ GROUPS = [
         "best_model or patience",
         {
             "rank > self.best or": "rank < self.best or",
-            'state["waited"], state["seconds"]': '0, state["seconds"]',
+            'int(state["waited"]), float': "0, float",
         },
     ),
     Group(
